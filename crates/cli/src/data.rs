@@ -1,0 +1,129 @@
+//! `reshet data show` and `reshet data fetch`
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::Result;
+use clap::Subcommand;
+use reshet::{Error, Storage, Targets, data::download, network::did_you_mean};
+
+use crate::{
+    digits, picture, say,
+    source::Source,
+    terminal::{self, note},
+};
+
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Show samples with their labels, in the terminal and as a picture
+    Show(Show),
+    /// Fetch a data set from the web (MNIST is also inside the program)
+    Fetch(Fetch),
+}
+
+#[derive(clap::Args)]
+struct Show {
+    /// mnist, or a folder of IDX files
+    data: String,
+    /// How many
+    #[arg(long, default_value_t = 20, value_name = "N")]
+    count: usize,
+    /// The first one, counted from 0
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    from: usize,
+    /// From the test part
+    #[arg(long)]
+    test: bool,
+    /// Write a picture instead of printing
+    #[arg(short, long, value_name = "FILE.png")]
+    output: Option<PathBuf>,
+}
+
+#[derive(clap::Args)]
+struct Fetch {
+    /// mnist
+    name: String,
+    /// Where to [default: the user's cache folder]
+    #[arg(long, value_name = "DIR")]
+    to: Option<PathBuf>,
+    /// Where from; several are tried in turn [default: the known mirrors]
+    #[arg(long, value_name = "URL")]
+    mirror: Vec<String>,
+}
+
+pub fn run(args: &Args) -> Result<ExitCode> {
+    match &args.command {
+        Command::Show(args) => show(args),
+        Command::Fetch(args) => fetch(args),
+    }
+}
+
+fn show(args: &Show) -> Result<ExitCode> {
+    let source = Source::open(&args.data, None)?;
+    let data = match (args.test, source.test) {
+        (true, Some(test)) => test,
+        _ => source.train,
+    };
+    let shape = data.features().shape();
+    let (Storage::U8(pixels), Targets::Classes { labels, names }, [1, _, width]) =
+        (data.features().storage(), data.targets(), shape)
+    else {
+        let what = format!("{}: only grey pictures can be shown, not {shape:?}", args.data);
+        return Err(Error::Invalid(what).into());
+    };
+    if args.count == 0 || args.from.saturating_add(args.count) > data.len() {
+        let (from, count) = (args.from, args.count);
+        let what = format!("--from {from} --count {count}: there are {} samples", data.len());
+        return Err(Error::Invalid(what).into());
+    }
+    let rows = args.from..args.from + args.count;
+    let pictures: Vec<&[u8]> = pixels.chunks_exact(data.width()).collect();
+    let pictures = &pictures[rows.clone()];
+    let captions: Vec<String> =
+        labels[rows].iter().map(|l| format!("{} {shape:?}", names[*l as usize])).collect();
+    match &args.output {
+        Some(path) => {
+            picture::save_grid(path, pictures, &captions, *width, 5)?;
+            say!("{} pictures in {}", pictures.len(), path.display());
+        }
+        None => say!("{}", digits::grid(pictures, &captions, *width)),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn fetch(args: &Fetch) -> Result<ExitCode> {
+    if args.name != "mnist" {
+        let what = did_you_mean(&args.name, &["mnist"]);
+        return Err(Error::Invalid(format!("no data is called \"{}\"{what}", args.name)).into());
+    }
+    let mut remote = download::Remote::mnist();
+    if !args.mirror.is_empty() {
+        remote.mirrors = args.mirror.clone();
+    }
+    let folder = match &args.to {
+        Some(folder) => folder.clone(),
+        None => download::cache_folder(&args.name)?,
+    };
+    let bar = terminal::bar(0, "{msg:28} {wide_bar} {bytes}/{total_bytes}  {eta} left");
+    let mut last = String::new();
+    let done = remote.fetch(&folder, &mut |progress| {
+        if progress.file != last {
+            last = progress.file.to_string();
+            bar.set_message(last.clone());
+            if !terminal::has_bar() {
+                note(&format!("fetching {last}"));
+            }
+        }
+        bar.set_length(progress.total.unwrap_or(0));
+        bar.set_position(progress.received);
+    });
+    bar.finish_and_clear();
+    done?;
+    say!("mnist is in {}; use it as: reshet train {}", folder.display(), folder.display());
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,302 @@
+//! The flags that say how to train.
+
+use clap::ValueEnum;
+use reshet::{
+    Adam, AdamW, Activation, Dataset, Device, Error, Init, Layer, Loss, Optimizer, RMSprop, Result,
+    SGD, Schedule, Sequential, Targets, Task, Trainer,
+};
+use serde::Serialize;
+
+use crate::source::outputs;
+
+/// How to train: the network, its loss, the optimiser, the course.
+#[derive(clap::Args, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Hyper {
+    /// Kind of question; if not said, the loss, the output or the data decides
+    #[arg(long)]
+    task: Option<TaskName>,
+    /// Network, as 784-100:relu-1:sigmoid: widths, each with its activation
+    #[arg(long, value_name = "NET", conflicts_with_all = ["hidden", "activation"])]
+    net: Option<String>,
+    /// Widths of the hidden layers, as 100,50
+    #[arg(long, value_delimiter = ',', value_name = "WIDTHS")]
+    hidden: Option<Vec<usize>>,
+    /// Activation of the hidden layers [default: relu]
+    #[arg(long)]
+    activation: Option<String>,
+    /// Loss; if not said, it follows from the output
+    #[arg(long)]
+    loss: Option<LossName>,
+    /// Cross entropy: part of the target spread over all classes
+    #[arg(long, value_name = "X")]
+    label_smoothing: Option<f32>,
+    #[arg(long, default_value = "adam")]
+    optimizer: OptimizerName,
+    /// Learning rate [default: 0.001; rmsprop 0.01]
+    #[arg(long, value_name = "X")]
+    lr: Option<f64>,
+    /// sgd, rmsprop [default: 0]
+    #[arg(long, value_name = "X")]
+    momentum: Option<f64>,
+    /// sgd: Nesterov's momentum
+    #[arg(long)]
+    nesterov: bool,
+    /// adam, adamw [default: 0.9,0.999]
+    #[arg(long, value_delimiter = ',', num_args = 1, value_name = "A,B")]
+    betas: Option<Vec<f64>>,
+    /// adam, adamw, rmsprop [default: 1e-8]
+    #[arg(long, value_name = "X")]
+    eps: Option<f64>,
+    /// rmsprop [default: 0.99]
+    #[arg(long, value_name = "X")]
+    alpha: Option<f64>,
+    /// adam, adamw
+    #[arg(long)]
+    amsgrad: bool,
+    /// rmsprop
+    #[arg(long)]
+    centered: bool,
+    /// Pulls weights towards 0 [default: 0; adamw 0.01]
+    #[arg(long, value_name = "X")]
+    weight_decay: Option<f64>,
+    /// Limit of the gradient's norm
+    #[arg(long, value_name = "X")]
+    clip_norm: Option<f32>,
+    /// Course of the learning rate
+    #[arg(long, default_value = "constant")]
+    schedule: ScheduleName,
+    /// schedule step: epochs between two falls
+    #[arg(long, default_value_t = 10, value_name = "N")]
+    step_size: usize,
+    /// schedules step, plateau: factor of each fall
+    #[arg(long, default_value_t = 0.1, value_name = "X")]
+    gamma: f64,
+    /// How weights start
+    #[arg(long, default_value = "default")]
+    init: InitName,
+    /// How often all samples are seen
+    #[arg(long, default_value_t = 5, value_name = "N")]
+    epochs: usize,
+    /// Samples a step
+    #[arg(long, default_value_t = 50, value_name = "N")]
+    pub batch_size: usize,
+    /// Seed of weights, shuffles, dropout and splits
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub seed: u64,
+    /// Keep the samples in the data's order
+    #[arg(long)]
+    no_shuffle: bool,
+    /// Stop when the validation loss has not fallen for N epochs
+    #[arg(long, value_name = "N", requires = "validation")]
+    patience: Option<usize>,
+    /// Part of the training samples to validate on after each epoch
+    #[arg(long, value_name = "FRACTION")]
+    pub validation: Option<f64>,
+    /// auto, cpu, cuda or reference
+    #[arg(long, default_value = "auto")]
+    device: String,
+    /// At most the machine's cores [default: all]
+    #[arg(long, value_name = "N")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    threads: Option<usize>,
+}
+
+macro_rules! names {
+    ($name:ident: $($variant:ident = $text:literal),*) => {
+        #[derive(Clone, Copy, PartialEq, ValueEnum, Serialize)]
+        enum $name { $( #[value(name = $text)] #[serde(rename = $text)] $variant ),* }
+    };
+}
+names!(TaskName: Binary = "binary", Classes = "classes", Number = "number");
+names!(LossName: Bce = "bce", BceLogits = "bce-logits", CrossEntropy = "cross-entropy",
+       Mse = "mse", L1 = "l1", SmoothL1 = "smooth-l1");
+names!(OptimizerName: Sgd = "sgd", Adam = "adam", AdamW = "adamw", RmsProp = "rmsprop");
+names!(ScheduleName: Constant = "constant", Step = "step", Cosine = "cosine",
+       OneCycle = "one-cycle", Plateau = "plateau");
+names!(InitName: Default = "default", KaimingUniform = "kaiming-uniform",
+       KaimingNormal = "kaiming-normal", XavierUniform = "xavier-uniform",
+       XavierNormal = "xavier-normal");
+
+impl Hyper {
+    /// The device, checked.
+    pub fn device(&self) -> Result<Device> {
+        let device = Device::named(&self.device)?;
+        match self.threads {
+            Some(0) => Err(Error::Invalid("--threads 0: at least one thread has to work".into())),
+            Some(threads) => Ok(device.threads(threads)),
+            None => Ok(device),
+        }
+    }
+
+    /// The network for this data.
+    pub fn network(&self, data: &Dataset) -> Result<Sequential> {
+        let inputs = data.width();
+        if let Some(net) = &self.net {
+            return Sequential::parse(net, Some(inputs));
+        }
+        let hidden = self.hidden.as_deref().unwrap_or(&[100]);
+        let activation = self.activation.as_deref().unwrap_or("relu");
+        let hidden: String = hidden.iter().map(|n| format!("-{n}:{activation}")).collect();
+        let network = Sequential::parse(&format!("{inputs}{hidden}-1"), Some(inputs))?;
+        // The question decides the output: the lecture's rule.
+        let outputs = outputs(data.targets());
+        let ending = match (self.task_of(data), self.loss) {
+            (_, Some(LossName::BceLogits)) => None,
+            (Task::Binary, _) => Some(Activation::Sigmoid),
+            _ => None,
+        };
+        let mut layers = network.layers().to_vec();
+        if let Some(Layer::Linear(_, last)) = layers.last_mut() {
+            *last = outputs;
+        }
+        layers.extend(ending.map(Layer::Activation));
+        Sequential::new(layers)
+    }
+
+    fn task_of(&self, data: &Dataset) -> Task {
+        match (self.task, self.loss, data.targets()) {
+            (Some(TaskName::Binary), ..) => Task::Binary,
+            (Some(TaskName::Classes), ..) => Task::Classes,
+            (Some(TaskName::Number), ..) => Task::Number,
+            (_, Some(LossName::Bce | LossName::BceLogits), _) => Task::Binary,
+            (_, Some(LossName::CrossEntropy), _) => Task::Classes,
+            (_, Some(_), _) => Task::Number,
+            (.., Targets::YesNo { .. }) => Task::Binary,
+            (.., Targets::Classes { .. }) => Task::Classes,
+            (.., Targets::Numbers { .. }) => Task::Number,
+        }
+    }
+
+    /// Whether the data can be asked this kind of question.
+    fn check_task(&self, data: &Dataset) -> Result<()> {
+        let fits = match (self.task, data.targets()) {
+            (Some(TaskName::Binary), targets) => matches!(targets, Targets::YesNo { .. }),
+            (Some(TaskName::Classes), targets) => matches!(targets, Targets::Classes { .. }),
+            (Some(TaskName::Number), targets) => !matches!(targets, Targets::Classes { .. }),
+            (None, _) => true,
+        };
+        if fits {
+            return Ok(());
+        }
+        let what = match data.targets() {
+            Targets::Classes { .. } => "the data has classes; for a yes/no question add --is LABEL",
+            Targets::YesNo { .. } => "--is asks a yes/no question, so the task is binary",
+            Targets::Numbers { .. } => "the data has numbers as targets, so the task is number",
+        };
+        Err(Error::Invalid(format!("--task: {what}")))
+    }
+
+    /// The loss, if the flags say one.
+    pub fn chosen_loss(&self) -> Result<Option<Loss>> {
+        if self.label_smoothing.is_some() && self.loss.is_some_and(|l| l != LossName::CrossEntropy) {
+            return Err(Error::Invalid("--label-smoothing goes with cross-entropy only".into()));
+        }
+        Ok(match self.loss {
+            None if self.label_smoothing.is_none() => None,
+            None | Some(LossName::CrossEntropy) => Some(Loss::CrossEntropyLoss {
+                label_smoothing: self.label_smoothing.unwrap_or(0.0),
+                weight: None,
+            }),
+            Some(LossName::Bce) => Some(Loss::BCELoss),
+            Some(LossName::BceLogits) => Some(Loss::BCEWithLogitsLoss),
+            Some(LossName::Mse) => Some(Loss::MSELoss),
+            Some(LossName::L1) => Some(Loss::L1Loss),
+            Some(LossName::SmoothL1) => Some(Loss::smooth_l1()),
+        })
+    }
+
+    /// The optimiser; a flag that does not belong to it is refused.
+    pub fn optimizer(&self) -> Result<Optimizer> {
+        use OptimizerName as Name;
+        let name = self.optimizer;
+        let adam = matches!(name, Name::Adam | Name::AdamW);
+        for (flag, given, belongs) in [
+            ("--momentum", self.momentum.is_some(), matches!(name, Name::Sgd | Name::RmsProp)),
+            ("--nesterov", self.nesterov, name == Name::Sgd),
+            ("--betas", self.betas.is_some(), adam),
+            ("--eps", self.eps.is_some(), name != Name::Sgd),
+            ("--alpha", self.alpha.is_some(), name == Name::RmsProp),
+            ("--amsgrad", self.amsgrad, adam),
+            ("--centered", self.centered, name == Name::RmsProp),
+        ] {
+            if given && !belongs {
+                let name = name.to_possible_value().map_or(String::new(), |v| v.get_name().into());
+                return Err(Error::Invalid(format!("{flag} does not go with --optimizer {name}")));
+            }
+        }
+        let lr = self.lr.unwrap_or(if name == Name::RmsProp { 0.01 } else { 0.001 });
+        let betas = match self.betas.as_deref() {
+            None => (0.9, 0.999),
+            Some([a, b]) => (*a, *b),
+            Some(_) => return Err(Error::Invalid("--betas needs two numbers, as 0.9,0.999".into())),
+        };
+        let (eps, amsgrad) = (self.eps.unwrap_or(1e-8), self.amsgrad);
+        let weight_decay = self.weight_decay.unwrap_or(if name == Name::AdamW { 0.01 } else { 0.0 });
+        let momentum = self.momentum.unwrap_or(0.0);
+        let optimizer: Optimizer = match name {
+            Name::Sgd => SGD { lr, momentum, nesterov: self.nesterov, weight_decay }.into(),
+            Name::Adam => Adam { lr, betas, eps, weight_decay, amsgrad }.into(),
+            Name::AdamW => AdamW { lr, betas, eps, weight_decay, amsgrad }.into(),
+            Name::RmsProp => {
+                let (alpha, centered) = (self.alpha.unwrap_or(0.99), self.centered);
+                RMSprop { lr, alpha, eps, weight_decay, momentum, centered }.into()
+            }
+        };
+        optimizer.check()?;
+        Ok(optimizer)
+    }
+
+    /// A trainer with all of this set.
+    pub fn trainer<'a>(&self, data: &Dataset) -> Result<Trainer<'a>> {
+        if self.epochs == 0 {
+            return Err(Error::Invalid("--epochs 0: nothing would be learnt".into()));
+        }
+        if self.batch_size == 0 || self.batch_size > data.len() {
+            return Err(Error::Invalid(format!(
+                "--batch-size {}: choose from 1 to {}, the number of training samples",
+                self.batch_size,
+                data.len()
+            )));
+        }
+        if self.clip_norm.is_some_and(|x| !(x > 0.0 && x.is_finite())) {
+            return Err(Error::Invalid("--clip-norm must be above 0".into()));
+        }
+        self.check_task(data)?;
+        let schedule = match self.schedule {
+            ScheduleName::Constant => Schedule::Constant,
+            ScheduleName::Step => Schedule::StepLR { step_size: self.step_size, gamma: self.gamma },
+            ScheduleName::Cosine => Schedule::CosineAnnealingLR { eta_min: 0.0 },
+            ScheduleName::OneCycle => Schedule::OneCycleLR,
+            ScheduleName::Plateau => {
+                Schedule::ReduceLROnPlateau { factor: self.gamma, patience: 10 }
+            }
+        };
+        let init = match self.init {
+            InitName::Default => Init::Default,
+            InitName::KaimingUniform => Init::KaimingUniform,
+            InitName::KaimingNormal => Init::KaimingNormal,
+            InitName::XavierUniform => Init::XavierUniform,
+            InitName::XavierNormal => Init::XavierNormal,
+        };
+        let mut trainer = Trainer::new(self.network(data)?)
+            .optimizer(self.optimizer()?)
+            .schedule(schedule)
+            .init(init)
+            .epochs(self.epochs)
+            .batch_size(self.batch_size)
+            .seed(self.seed)
+            .shuffle(!self.no_shuffle)
+            .device(self.device()?);
+        if let Some(loss) = self.chosen_loss()? {
+            trainer = trainer.loss(loss);
+        }
+        if let Some(norm) = self.clip_norm {
+            trainer = trainer.clip_grad_norm(norm);
+        }
+        if let Some(patience) = self.patience {
+            trainer = trainer.patience(patience);
+        }
+        Ok(trainer)
+    }
+}

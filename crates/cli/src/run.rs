@@ -1,0 +1,142 @@
+//! A run's folder: `config.toml`, `model.safetensors`, `log.jsonl`.
+
+use std::{
+    fs::{self, File},
+    io::{BufWriter, Write},
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+use indicatif::ProgressBar;
+use reshet::{Diverged, Error, Event, Fit, Model, Trainer, formats::write_file};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::{source, terminal};
+
+/// Steps of which the log keeps a line, at most; longer runs keep every k-th.
+const LOG_STEPS: usize = 5000;
+
+/// The folder of a run.
+pub struct Run {
+    folder: PathBuf,
+    log: Option<BufWriter<File>>,
+}
+
+impl Run {
+    /// Makes the folder: `out`, or `runs/<name>-<n>`.
+    ///
+    /// An existing folder with something in it is refused without `force`.
+    pub fn create(out: Option<&Path>, name: &str, force: bool) -> Result<Self> {
+        let folder = out.map_or_else(|| source::free_folder(name), Path::to_path_buf);
+        let taken = fs::read_dir(&folder).is_ok_and(|mut entries| entries.next().is_some());
+        if taken && !force {
+            let what = "is there already; choose another --out, or --force to overwrite it";
+            return Err(Error::Invalid(format!("{} {what}", folder.display())).into());
+        }
+        fs::create_dir_all(&folder)
+            .with_context(|| format!("cannot make the run folder {}", folder.display()))?;
+        Ok(Self { folder, log: None })
+    }
+
+    /// A file in the folder.
+    pub fn path(&self, file: &str) -> PathBuf {
+        self.folder.join(file)
+    }
+
+    /// Writes `config.toml`.
+    pub fn save_config(&self, config: &impl Serialize) -> Result<()> {
+        let text = toml::to_string_pretty(config).context("config.toml")?;
+        Ok(write_file(&self.path("config.toml"), text.as_bytes())?)
+    }
+
+    /// Writes `model.safetensors` and says where it is.
+    pub fn save_model(&self, model: &Model) -> Result<PathBuf> {
+        let path = self.path("model.safetensors");
+        model.save(&path)?;
+        Ok(path)
+    }
+
+    /// Adds a line to `log.jsonl`.
+    fn log(&mut self, line: &serde_json::Value) -> Result<()> {
+        let path = self.path("log.jsonl");
+        let what = || format!("cannot write {}", path.display());
+        let log = match &mut self.log {
+            Some(log) => log,
+            None => self.log.insert(BufWriter::new(File::create(&path).with_context(what)?)),
+        };
+        writeln!(log, "{line}").with_context(what)
+    }
+
+    fn log_event(&mut self, event: &Event) -> Result<()> {
+        match event {
+            Event::Step { epoch, step, steps, loss, lr, .. } => {
+                if step % steps.div_ceil(LOG_STEPS) == 0 {
+                    self.log(&json!({"epoch": epoch, "step": step, "loss": loss, "lr": lr}))?;
+                }
+            }
+            Event::Epoch { epoch, loss, validation } => {
+                self.log(&json!({"epoch": epoch, "mean_loss": loss, "validation": validation}))?;
+                if let Some(log) = &mut self.log {
+                    log.flush().context("cannot write log.jsonl")?;
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Trains, with a log and a progress bar; Ctrl-C ends it early. If it
+    /// diverges, the last good model is saved and the error says where.
+    pub fn train(
+        &mut self,
+        trainer: Trainer,
+        data: &reshet::Dataset,
+        bar: &ProgressBar,
+        mut each: impl FnMut(&Event),
+    ) -> Result<Fit> {
+        terminal::stop_on_interrupt();
+        let mut broken = None;
+        let fit = trainer
+            .on_event(|event| {
+                if let Event::Step { step, steps, loss, .. } = event {
+                    bar.set_length(*steps as u64);
+                    // Drawing is limited to 20 times a second, but not asking for it.
+                    if step % 16 == 0 || step + 1 == *steps {
+                        bar.set_position(*step as u64 + 1);
+                        bar.set_message(format!("loss {loss:.4}"));
+                    }
+                }
+                each(event);
+                if let Err(e) = self.log_event(event) {
+                    broken = Some(e);
+                    return ControlFlow::Break(());
+                }
+                if terminal::stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            })
+            .fit(data);
+        bar.finish_and_clear();
+        if let Some(error) = broken {
+            // A log that breaks off says nothing; better none.
+            self.log = None;
+            let _ = fs::remove_file(self.path("log.jsonl"));
+            return Err(error);
+        }
+        fit.map_err(|error| self.rescue(error))
+    }
+
+    fn rescue(&self, error: Error) -> anyhow::Error {
+        let Error::Diverged(diverged) = &error else { return error.into() };
+        let Diverged { last_good: Some(model), last_good_step, .. } = &**diverged else {
+            return error.into();
+        };
+        let kept = match self.save_model(model) {
+            Ok(path) => format!("the model of step {last_good_step} is in {}", path.display()),
+            Err(e) => format!("and the last good model could not be saved: {e:#}"),
+        };
+        // The library's error stays inside: it decides the exit code.
+        terminal::note(&kept);
+        error.into()
+    }
+}

@@ -1,0 +1,75 @@
+//! `DATA` on the command line: a name or a path.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use reshet::{Dataset, Error, Targets, data::idx, mnist, network::did_you_mean};
+
+/// Data as a command gets it.
+pub struct Source {
+    /// `mnist`, or the file's or folder's name: what the run is called after.
+    pub name: String,
+    pub train: Dataset,
+    /// The part that is only for testing, if the data comes with one.
+    pub test: Option<Dataset>,
+}
+
+impl Source {
+    /// Reads `data`; with `targets`, `data` and it are a pair of IDX files.
+    pub fn open(data: &str, targets: Option<&Path>) -> Result<Self> {
+        let path = Path::new(data);
+        let name = path.file_stem().map_or(data.into(), |stem| stem.to_string_lossy().into_owned());
+        if let Some(targets) = targets {
+            let train = idx::pair(path, targets)?;
+            return Ok(Self { name, train, test: None });
+        }
+        if path.is_dir() {
+            let (train, test) = idx::folder(path)?;
+            return Ok(Self { name, train, test: Some(test) });
+        }
+        if data == "mnist" {
+            // Two cores can unpack the two parts side by side.
+            let (train, test) = std::thread::scope(|s| {
+                let test = s.spawn(mnist::test);
+                (mnist::train(), test.join())
+            });
+            let test = test.map_err(|_| anyhow::anyhow!("unpacking the test digits panicked"))?;
+            return Ok(Self { name, train: train?, test: Some(test?) });
+        }
+        if path.is_file() {
+            let what = "for a pair of IDX files add --targets LABELS";
+            return Err(Error::Data(format!("{data}: cannot tell what this file holds; {what}")).into());
+        }
+        let known = did_you_mean(data, &["mnist"]);
+        let what = format!("no data is called \"{data}\", and there is no such file or folder{known}");
+        Err(Error::Data(what).into())
+    }
+
+    /// Only the test part (or all there is) of data that a model is tested on.
+    pub fn open_test(data: &str, targets: Option<&Path>) -> Result<Dataset> {
+        if data == "mnist" && targets.is_none() {
+            return Ok(mnist::test()?);
+        }
+        let source = Self::open(data, targets)?;
+        Ok(source.test.unwrap_or(source.train))
+    }
+
+    /// The yes/no question "is it a `label`?" over all parts.
+    pub fn is(self, label: &str) -> Result<Self> {
+        let test = self.test.map(|test| test.is(label)).transpose()?;
+        Ok(Self { name: self.name, train: self.train.is(label)?, test })
+    }
+}
+
+/// The number of outputs that the question needs.
+pub fn outputs(targets: &Targets) -> usize {
+    match targets {
+        Targets::Classes { names, .. } => names.len(),
+        Targets::YesNo { width, .. } | Targets::Numbers { width, .. } => *width,
+    }
+}
+
+/// `runs/<name>-<n>`, the first n that is free.
+pub fn free_folder(name: &str) -> PathBuf {
+    (1..).map(|n| PathBuf::from(format!("runs/{name}-{n}"))).find(|p| !p.exists()).unwrap_or_default()
+}

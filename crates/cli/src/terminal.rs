@@ -1,0 +1,100 @@
+//! Standard output and error as a polite program uses them.
+
+use std::{
+    fmt,
+    io::{self, ErrorKind, IsTerminal, Write},
+    sync::{
+        Once,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+static QUIET: AtomicBool = AtomicBool::new(false);
+static STOP: AtomicBool = AtomicBool::new(false);
+
+/// `-q`: no progress.
+pub fn set_quiet(quiet: bool) {
+    QUIET.store(quiet, Relaxed);
+}
+
+/// Prints a line of results. A reader that has gone away (`reshet … | head`)
+/// ends the program quietly instead of by a panic.
+#[macro_export]
+macro_rules! say {
+    ($($arg:tt)*) => { $crate::terminal::print(format_args!($($arg)*)) };
+}
+
+/// See [`say!`].
+pub fn print(text: fmt::Arguments) {
+    if let Err(e) = writeln!(io::stdout().lock(), "{text}") {
+        if e.kind() == ErrorKind::BrokenPipe {
+            std::process::exit(0);
+        }
+        eprintln!("error: cannot write to standard output: {e}");
+        std::process::exit(1);
+    }
+}
+
+/// Whether results go to a terminal that wants colour (<https://no-color.org>).
+pub fn colour() -> bool {
+    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    io::stdout().is_terminal() && !set("NO_COLOR") && std::env::var_os("TERM").is_none_or(|t| t != "dumb")
+}
+
+/// Bold on a terminal.
+pub fn bold(text: &str) -> String {
+    if colour() { format!("\x1b[1m{text}\x1b[0m") } else { text.into() }
+}
+
+/// Faint on a terminal.
+pub fn faint(text: &str) -> String {
+    if colour() { format!("\x1b[2m{text}\x1b[0m") } else { text.into() }
+}
+
+/// A line about what is going on, to standard error.
+pub fn note(text: &str) {
+    if !QUIET.load(Relaxed) {
+        eprintln!("{text}");
+    }
+}
+
+/// A progress bar on standard error, if that is a terminal; else hidden.
+pub fn bar(length: u64, template: &str) -> ProgressBar {
+    if QUIET.load(Relaxed) || !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(length).with_style(style.progress_chars("━╸─"))
+}
+
+/// Whether a bar would be seen.
+pub fn has_bar() -> bool {
+    !QUIET.load(Relaxed) && io::stderr().is_terminal()
+}
+
+/// Whether progress is wanted at all.
+pub fn quiet() -> bool {
+    QUIET.load(Relaxed)
+}
+
+/// From now on Ctrl-C (and SIGTERM) asks to stop and save; a second one stops at once.
+pub fn stop_on_interrupt() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let handler = || {
+            if STOP.swap(true, Relaxed) {
+                std::process::exit(crate::exit::INTERRUPTED.into());
+            }
+        };
+        if let Err(e) = ctrlc::set_handler(handler) {
+            note(&format!("warning: Ctrl-C will not save: {e}"));
+        }
+    });
+}
+
+/// Whether Ctrl-C was pressed.
+pub fn stopped() -> bool {
+    STOP.load(Relaxed)
+}

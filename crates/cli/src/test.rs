@@ -1,0 +1,102 @@
+//! `reshet test MODEL DATA`
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::Result;
+use reshet::{Dataset, Error, Model, Targets, Task, metrics::Kind};
+
+use crate::{exit, say, source::Source, terminal::note};
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// A model.safetensors that `reshet train` wrote
+    model: PathBuf,
+    /// mnist, a folder of IDX files, or with --targets a file of pictures
+    data: String,
+    /// Labels to a file of pictures
+    #[arg(long, value_name = "FILE")]
+    targets: Option<PathBuf>,
+    /// The yes/no question to test, if not the model's own
+    #[arg(long, value_name = "LABEL")]
+    is: Option<String>,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    json: bool,
+    /// Exit with 5 if the accuracy (numbers: R²) is below this fraction
+    #[arg(long, value_name = "X")]
+    fail_under: Option<f64>,
+}
+
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let model = Model::load(&args.model)?;
+    let data = Source::open_test(&args.data, args.targets.as_deref())?;
+    let data = ask(&model, data, args.is.as_deref())?;
+    let score = model.test(&data)?;
+    if args.json {
+        let mut json = serde_json::to_value(&score)?;
+        json["samples"] = score.samples.into();
+        json["task"] = serde_json::to_value(model.task())?;
+        say!("{json}");
+    } else {
+        say!("{score}\nloss {:.4}", score.loss);
+        if let Kind::Answers { confusion, .. } = &score.kind {
+            say!("{}", table(confusion, &answer_names(&model)));
+        }
+    }
+    let reached = match score.kind {
+        Kind::Answers { accuracy, .. } => accuracy,
+        Kind::Numbers { r2, .. } => r2,
+    };
+    match args.fail_under {
+        Some(least) if reached < least || least.is_nan() => {
+            note(&format!("below --fail-under: {reached:.4} < {least}"));
+            Ok(ExitCode::from(exit::BELOW))
+        }
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// Puts the model's own question (or `is`) to data with classes.
+pub fn ask(model: &Model, data: Dataset, is: Option<&str>) -> Result<Dataset> {
+    let meaning = model.meaning();
+    match (is, meaning.task, data.targets()) {
+        (Some(_), Task::Classes | Task::Number, _) => {
+            let what = format!("--is asks a yes/no question; this model's task is {}", meaning.task);
+            Err(Error::Invalid(what).into())
+        }
+        (Some(label), ..) => Ok(data.is(label)?),
+        (None, Task::Binary, Targets::Classes { .. }) if meaning.names.len() == 1 => {
+            Ok(data.is(&meaning.names[0])?)
+        }
+        _ => Ok(data),
+    }
+}
+
+/// The names of the answers, in the confusion table's order.
+pub fn answer_names(model: &Model) -> Vec<String> {
+    let meaning = model.meaning();
+    match (meaning.task, &meaning.names[..]) {
+        (Task::Binary, [name]) => vec![format!("not {name}"), name.clone()],
+        (Task::Binary, _) => vec!["no".into(), "yes".into()],
+        _ => meaning.names.clone(),
+    }
+}
+
+/// The confusion counts: a row for what it is, a column for what was said.
+pub fn table(confusion: &[Vec<usize>], names: &[String]) -> String {
+    let said: Vec<String> = names.iter().map(|n| format!("said {n}")).collect();
+    let short = names.len() > 4;
+    let heads: &[String] = if short { names } else { &said };
+    let length = |text: &String| text.chars().count();
+    let numbers = confusion.iter().flatten().map(|n| n.to_string().len());
+    let width = heads.iter().map(length).chain(numbers).max().unwrap_or(0) + 2;
+    let first = names.iter().map(length).max().unwrap_or(0).max(2) + 2;
+    let mut text = format!("{:first$}", if short { "  is \\ said" } else { "" });
+    let first = first.max(text.chars().count());
+    heads.iter().for_each(|head| text += &format!("{head:>width$}"));
+    for (name, row) in names.iter().zip(confusion) {
+        text += &format!("\n{:first$}", format!("  {name}"));
+        row.iter().for_each(|n| text += &format!("{n:>width$}"));
+    }
+    text
+}

@@ -1,0 +1,216 @@
+//! `reshet train DATA`
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Instant,
+};
+
+use anyhow::Result;
+use reshet::{
+    Dataset, Ended, Error, Event, Fit, Loss, Plan, Score, formats::safetensors,
+    infer_loss, metrics::Kind,
+};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::{
+    exit,
+    hyper::Hyper,
+    run::Run,
+    say,
+    source::Source,
+    terminal::{self, bold, note},
+};
+
+#[derive(clap::Args, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Args {
+    /// mnist, a folder of IDX files, or with --targets a file of pictures
+    data: String,
+    /// Labels to a file of pictures
+    #[arg(long, value_name = "FILE")]
+    targets: Option<PathBuf>,
+    /// Ask yes or no: is it a LABEL?
+    #[arg(long, value_name = "LABEL")]
+    is: Option<String>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    hyper: Hyper,
+    /// Start from the parameters of this safetensors file (ours, or PyTorch's)
+    #[arg(long, value_name = "MODEL")]
+    load: Option<PathBuf>,
+    /// Part of the samples to test on, if the data has no test part of its own;
+    /// 0: no test [default: 0.2]
+    #[arg(long, value_name = "X")]
+    test_fraction: Option<f64>,
+    /// Folder of the run [default: runs/<data>-<n>]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Overwrite what is in the folder
+    #[arg(long)]
+    #[serde(skip)]
+    force: bool,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    #[serde(skip)]
+    json: bool,
+}
+
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let start = Instant::now();
+    let hyper = &args.hyper;
+    let (device, _) = (hyper.device()?, hyper.optimizer()?);
+    let mut source = Source::open(&args.data, args.targets.as_deref())?;
+    if let Some(label) = &args.is {
+        source = source.is(label)?;
+    }
+    let Source { name, train, test } = source;
+    let (train, test) = test_part(train, test, args.test_fraction, hyper.seed)?;
+    let (train, validation) = match hyper.validation {
+        Some(fraction) => {
+            let (train, validation) = train.split(fraction, hyper.seed)?;
+            (train, Some(validation))
+        }
+        None => (train, None),
+    };
+    let loaded = start.elapsed();
+
+    let mut trainer = hyper.trainer(&train)?;
+    if let Some(validation) = validation {
+        trainer = trainer.validation(validation);
+    }
+    let network = hyper.network(&train)?;
+    let plan = Plan::new(&network, hyper.loss(&network, &train)?)?;
+    plan.check(&train)?;
+    if let Some(path) = &args.load {
+        trainer = trainer.parameters(safetensors::load_parameters(path, &plan)?);
+    }
+    let mut run = Run::create(args.out.as_deref(), &name, args.force)?;
+    run.save_config(args)?;
+    if !args.json {
+        say!("{}\n{device}; {}, {}", bold(&format!("{network}")), plan.loss().name(), hyper.optimizer()?);
+        say!("{} training samples of shape {:?}", train.len(), train.features().shape());
+    }
+
+    let training = Instant::now();
+    let bar = terminal::bar(0, "{wide_bar} {pos}/{len} steps  {msg}  {eta} left");
+    let fit = run.train(trainer, &train, &bar, |event| {
+        if let Event::Epoch { epoch, loss, validation } = event {
+            let checked = validation.as_ref().map_or(String::new(), |v| format!("   validation {v}"));
+            bar.suspend(|| note(&format!("epoch {}   loss {loss:.4}{checked}", epoch + 1)));
+        }
+    })?;
+    let trained = training.elapsed();
+
+    let testing = Instant::now();
+    let score = test.as_ref().map(|test| fit.model.test_on(test, device)).transpose()?;
+    let tested = testing.elapsed();
+    let mut model = fit.model.clone();
+    model.notes.insert("data".into(), name);
+    model.notes.insert("optimizer".into(), hyper.optimizer()?.to_string());
+    let path = run.save_model(&model)?;
+
+    let interrupted = fit.ended == Ended::Asked;
+    if args.json {
+        let seconds = json!({
+            "load": loaded.as_secs_f64(),
+            "train": trained.as_secs_f64(),
+            "test": tested.as_secs_f64(),
+            "total": start.elapsed().as_secs_f64(),
+        });
+        let report = Report { args, train: &train, test: test.as_ref(), fit: &fit, score: &score };
+        say!("{}", report.json(&device, &seconds, &path)?);
+    } else {
+        if let Some(score) = &score {
+            say!("{}", describe(score, &fit));
+        }
+        say!("{:.2} s for {} steps; saved {}", trained.as_secs_f64(), fit.steps, path.display());
+        if fit.ended == Ended::Patience {
+            say!("stopped early after {} epochs: the best one is kept", fit.epochs);
+        }
+    }
+    if interrupted {
+        note(&format!("interrupted after {} steps; the model so far is in {}", fit.steps, path.display()));
+        return Ok(ExitCode::from(exit::INTERRUPTED));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The test part: the data's own, or a random fraction of it; 0 for none.
+fn test_part(
+    train: Dataset,
+    test: Option<Dataset>,
+    fraction: Option<f64>,
+    seed: u64,
+) -> Result<(Dataset, Option<Dataset>)> {
+    match (test, fraction) {
+        (_, Some(0.0)) => Ok((train, None)),
+        (Some(test), None) => Ok((train, Some(test))),
+        (Some(_), Some(x)) => {
+            let what = "the data has a test part of its own; only 0 (no test) makes sense here";
+            Err(Error::Invalid(format!("--test-fraction {x}: {what}")).into())
+        }
+        (None, fraction) => {
+            let (train, test) = train.split(fraction.unwrap_or(0.2), seed)?;
+            Ok((train, Some(test)))
+        }
+    }
+}
+
+fn describe(score: &Score, fit: &Fit) -> String {
+    let mut text = format!("test: {score}");
+    if let Kind::Answers { confusion, .. } = &score.kind
+        && confusion.len() > 2
+    {
+        text += &format!("\n{}", crate::test::table(confusion, &fit.model.meaning().names));
+    }
+    text
+}
+
+struct Report<'a> {
+    args: &'a Args,
+    train: &'a Dataset,
+    test: Option<&'a Dataset>,
+    fit: &'a Fit,
+    score: &'a Option<Score>,
+}
+
+impl Report<'_> {
+    /// The contract: see the design of the command line.
+    fn json(
+        &self,
+        device: &reshet::Device,
+        seconds: &serde_json::Value,
+        path: &Path,
+    ) -> Result<serde_json::Value> {
+        let (instructions, threads) = match device {
+            reshet::Device::Cpu { threads, instructions } => (instructions.to_string(), *threads),
+            reshet::Device::Reference => ("reference".into(), 1),
+        };
+        Ok(json!({
+            "task": self.fit.model.task(),
+            "train_samples": self.train.len(),
+            "test_samples": self.test.map_or(0, Dataset::len),
+            "features": self.train.width(),
+            "parameters": self.fit.model.network().parameters(),
+            "epochs": self.fit.epochs,
+            "steps": self.fit.steps,
+            "final_loss": self.fit.final_loss,
+            "test": self.score,
+            "seconds": seconds,
+            "device": device.name(),
+            "instructions": instructions,
+            "threads": threads,
+            "seed": self.args.hyper.seed,
+            "model": path,
+        }))
+    }
+}
+
+impl Hyper {
+    /// The loss that will be trained with.
+    pub fn loss(&self, network: &reshet::Sequential, data: &Dataset) -> Result<Loss> {
+        Ok(self.chosen_loss()?.unwrap_or_else(|| infer_loss(network, data.targets())))
+    }
+}

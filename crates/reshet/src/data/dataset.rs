@@ -1,0 +1,362 @@
+//! Features and targets: a table in memory, shared and never copied.
+
+use std::sync::Arc;
+
+use crate::{
+    Result,
+    error::Error,
+    loss::Target,
+    rng::{Purpose, Stream},
+};
+
+/// Samples with what each should give. Cloning it, or asking another question
+/// of it ([`Dataset::is`]), shares the numbers.
+#[derive(Clone, Debug)]
+pub struct Dataset {
+    features: Arc<Features>,
+    targets: Targets,
+}
+
+/// The inputs: one row a sample.
+#[derive(Clone, Debug)]
+pub struct Features {
+    storage: Storage,
+    shape: Vec<usize>,
+}
+
+/// The numbers of [`Features`], row by row.
+#[derive(Clone, Debug)]
+pub enum Storage {
+    /// Bytes that stand for x / 255, as in pictures: a quarter of the memory.
+    U8(Vec<u8>),
+    /// Numbers as they are.
+    F32(Vec<f32>),
+}
+
+/// What each sample should give.
+#[derive(Clone, Debug)]
+pub enum Targets {
+    /// One of several classes.
+    Classes {
+        /// A class number a sample.
+        labels: Arc<Vec<u32>>,
+        /// The classes' names.
+        names: Vec<String>,
+    },
+    /// `width` yes/no questions.
+    YesNo {
+        /// 1 for yes, 0 for no; row by row.
+        values: Arc<Vec<f32>>,
+        /// Questions a sample.
+        width: usize,
+        /// What yes means, a name a question.
+        names: Vec<String>,
+    },
+    /// `width` numbers.
+    Numbers {
+        /// Row by row.
+        values: Arc<Vec<f32>>,
+        /// Numbers a sample.
+        width: usize,
+    },
+}
+
+impl Features {
+    /// Checks that the numbers make whole samples of this shape.
+    pub fn new(storage: Storage, shape: &[usize]) -> Result<Self> {
+        let width: usize = shape.iter().product();
+        let length = storage.len();
+        if width == 0 || length % width != 0 {
+            return Err(Error::data(format!(
+                "{length} numbers are not whole samples of shape {shape:?}"
+            )));
+        }
+        Ok(Self { storage, shape: shape.to_vec() })
+    }
+
+    /// The numbers, row by row.
+    pub fn storage(&self) -> &Storage {
+        &self.storage
+    }
+
+    /// One sample's shape, `[1, 28, 28]` for MNIST; it is fed flat.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// Values a sample has.
+    pub fn width(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Number of samples.
+    pub fn rows(&self) -> usize {
+        self.storage.len() / self.width()
+    }
+
+    /// Writes one sample as the network gets it.
+    ///
+    /// # Panics
+    /// If there is no such row, or `into` is shorter than a sample.
+    pub fn read(&self, row: usize, into: &mut [f32]) {
+        let width = self.width();
+        let range = row * width..(row + 1) * width;
+        match &self.storage {
+            Storage::U8(bytes) => {
+                for (x, byte) in into.iter_mut().zip(&bytes[range]) {
+                    // Divided, not multiplied by 1/255: PyTorch's ToTensor to the bit.
+                    *x = f32::from(*byte) / 255.0;
+                }
+            }
+            Storage::F32(values) => into[..width].copy_from_slice(&values[range]),
+        }
+    }
+
+    fn select(&self, rows: &[u32]) -> Self {
+        let width = self.width();
+        fn pick<T: Copy>(values: &[T], rows: &[u32], width: usize) -> Vec<T> {
+            let row = |r: &u32| &values[*r as usize * width..][..width];
+            rows.iter().flat_map(row).copied().collect()
+        }
+        let storage = match &self.storage {
+            Storage::U8(bytes) => Storage::U8(pick(bytes, rows, width)),
+            Storage::F32(values) => Storage::F32(pick(values, rows, width)),
+        };
+        Self { storage, shape: self.shape.clone() }
+    }
+}
+
+impl Storage {
+    fn len(&self) -> usize {
+        match self {
+            Self::U8(bytes) => bytes.len(),
+            Self::F32(values) => values.len(),
+        }
+    }
+}
+
+impl Targets {
+    /// Class numbers with the classes' names.
+    pub fn classes(labels: Vec<u32>, names: Vec<String>) -> Self {
+        Self::Classes { labels: Arc::new(labels), names }
+    }
+
+    /// Numbers, `width` a sample.
+    pub fn numbers(values: Vec<f32>, width: usize) -> Self {
+        Self::Numbers { values: Arc::new(values), width }
+    }
+
+    /// What one sample should give.
+    pub fn row(&self, row: usize) -> Target<'_> {
+        match self {
+            Self::Classes { labels, .. } => Target::Class(labels[row]),
+            Self::YesNo { values, width, .. } | Self::Numbers { values, width } => {
+                Target::Values(&values[row * width..(row + 1) * width])
+            }
+        }
+    }
+
+    /// Number of samples, if it is a whole number.
+    fn rows(&self) -> Option<usize> {
+        match self {
+            Self::Classes { labels, .. } => Some(labels.len()),
+            Self::YesNo { values, width, .. } | Self::Numbers { values, width } => {
+                (*width > 0 && values.len() % width == 0).then(|| values.len() / width)
+            }
+        }
+    }
+}
+
+impl Dataset {
+    /// Joins features and targets.
+    ///
+    /// # Errors
+    /// Different numbers of samples, none at all, or a class number without a name.
+    pub fn new(features: Features, targets: Targets) -> Result<Self> {
+        let rows = features.rows();
+        if targets.rows() != Some(rows) {
+            let n = targets.rows().map_or("a broken number of".into(), |n| n.to_string());
+            return Err(Error::data(format!("{rows} samples but {n} targets")));
+        }
+        if rows == 0 {
+            return Err(Error::data("there are no samples"));
+        }
+        if rows > u32::MAX as usize {
+            return Err(Error::data(format!("{rows} samples; at most {} fit", u32::MAX)));
+        }
+        if let Targets::Classes { labels, names } = &targets
+            && let Some(row) = labels.iter().position(|l| *l as usize >= names.len())
+        {
+            return Err(Error::data(format!(
+                "sample {row}: label {} is out of range, there are {} classes",
+                labels[row],
+                names.len()
+            )));
+        }
+        Ok(Self { features: Arc::new(features), targets })
+    }
+
+    /// Number of samples.
+    pub fn len(&self) -> usize {
+        self.features.rows()
+    }
+
+    /// Never: a dataset has samples.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Values a sample has.
+    pub fn width(&self) -> usize {
+        self.features.width()
+    }
+
+    /// The inputs.
+    pub fn features(&self) -> &Features {
+        &self.features
+    }
+
+    /// What they should give.
+    pub fn targets(&self) -> &Targets {
+        &self.targets
+    }
+
+    /// The yes/no question "is it a `label`?" over the same samples.
+    ///
+    /// # Errors
+    /// No class has this name, or there are no classes.
+    pub fn is(&self, label: impl ToString) -> Result<Self> {
+        let label = label.to_string();
+        let Targets::Classes { labels, names } = &self.targets else {
+            return Err(Error::invalid(format!(
+                "is({label}): the data has no classes to ask about"
+            )));
+        };
+        let Some(class) = names.iter().position(|name| *name == label) else {
+            return Err(Error::invalid(format!(
+                "no class is called \"{label}\"; the classes are {}",
+                names.join(", ")
+            )));
+        };
+        let values =
+            Arc::new(labels.iter().map(|l| f32::from(u8::from(*l as usize == class))).collect());
+        let targets = Targets::YesNo { values, width: 1, names: vec![label] };
+        Ok(Self { features: self.features.clone(), targets })
+    }
+
+    /// The samples of these rows, in this order, as a dataset of its own (copied).
+    pub fn select(&self, rows: &[u32]) -> Self {
+        let pick = |values: &[f32], width: usize| {
+            let row = |r: &u32| &values[*r as usize * width..][..width];
+            Arc::new(rows.iter().flat_map(row).copied().collect())
+        };
+        let targets = match &self.targets {
+            Targets::Classes { labels, names } => Targets::Classes {
+                labels: Arc::new(rows.iter().map(|r| labels[*r as usize]).collect()),
+                names: names.clone(),
+            },
+            Targets::YesNo { values, width, names } => Targets::YesNo {
+                values: pick(values, *width),
+                width: *width,
+                names: names.clone(),
+            },
+            Targets::Numbers { values, width } => {
+                Targets::Numbers { values: pick(values, *width), width: *width }
+            }
+        };
+        Self { features: Arc::new(self.features.select(rows)), targets }
+    }
+
+    /// Splits off a random `fraction` (the second part), keeping each class's
+    /// share. Which samples go depends on the seed alone.
+    ///
+    /// # Errors
+    /// Either part would be empty.
+    pub fn split(&self, fraction: f64, seed: u64) -> Result<(Self, Self)> {
+        if !(0.0..=1.0).contains(&fraction) {
+            let what = format!("a part must be a fraction from 0 to 1, not {fraction}");
+            return Err(Error::invalid(what));
+        }
+        let mut order: Vec<u32> = (0..self.len() as u32).collect();
+        Stream::new(seed, Purpose::Split, 0).shuffle(&mut order);
+        if let Targets::Classes { labels, .. } = &self.targets {
+            order.sort_by_key(|row| labels[*row as usize]);
+        } else if let Targets::YesNo { values, width: 1, .. } = &self.targets {
+            order.sort_by_key(|row| values[*row as usize] > 0.5);
+        }
+        // Every k-th of the sorted order keeps the shares of all classes at once.
+        let goes = |i: usize| (i as f64 * fraction).floor() != ((i + 1) as f64 * fraction).floor();
+        let part = |second: bool| -> Vec<u32> {
+            let mut rows: Vec<u32> =
+                order.iter().enumerate().filter(|(i, _)| goes(*i) == second).map(|(_, r)| *r).collect();
+            rows.sort_unstable();
+            rows
+        };
+        let (first, second) = (part(false), part(true));
+        if first.is_empty() || second.is_empty() {
+            return Err(Error::invalid(format!(
+                "{} samples cannot be split at {fraction}: one part would be empty",
+                self.len()
+            )));
+        }
+        Ok((self.select(&first), self.select(&second)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn small() -> Dataset {
+        let features = Features::new(Storage::U8((0..40).collect()), &[2, 2]).unwrap();
+        let names = ["a", "b"].map(String::from).into();
+        Dataset::new(features, Targets::classes(vec![0, 1, 0, 0, 0, 1, 0, 0, 0, 0], names)).unwrap()
+    }
+
+    #[test]
+    fn wrong_shapes_are_refused() {
+        assert!(Features::new(Storage::F32(vec![0.0; 7]), &[2]).is_err());
+        assert!(Features::new(Storage::F32(vec![]), &[0]).is_err());
+        let features = || Features::new(Storage::F32(vec![0.0; 6]), &[2]).unwrap();
+        let error = Dataset::new(features(), Targets::numbers(vec![0.0; 2], 1)).unwrap_err();
+        assert_eq!(error.to_string(), "3 samples but 2 targets");
+        let targets = Targets::classes(vec![0, 9, 1], vec!["x".into(), "y".into()]);
+        let error = Dataset::new(features(), targets).unwrap_err();
+        assert_eq!(error.to_string(), "sample 1: label 9 is out of range, there are 2 classes");
+    }
+
+    #[test]
+    fn is_asks_one_class() {
+        let yes = small().is("b").unwrap();
+        let Target::Values(values) = yes.targets().row(1) else { panic!() };
+        assert_eq!(values, [1.0]);
+        let error = small().is("c").unwrap_err();
+        assert_eq!(error.to_string(), "no class is called \"c\"; the classes are a, b");
+        assert!(yes.is("b").is_err());
+    }
+
+    #[test]
+    fn split_keeps_shares_and_samples() {
+        let (train, test) = small().split(0.5, 3).unwrap();
+        assert_eq!((train.len(), test.len()), (5, 5));
+        let ones = |d: &Dataset| match d.targets() {
+            Targets::Classes { labels, .. } => labels.iter().filter(|l| **l == 1).count(),
+            _ => 0,
+        };
+        assert_eq!((ones(&train), ones(&test)), (1, 1));
+        let mut first = [0.0; 4];
+        let mut seen: Vec<u32> = [&train, &test]
+            .iter()
+            .flat_map(|d| {
+                (0..5).map(|r| {
+                    d.features().read(r, &mut first);
+                    (first[0] * 255.0).round() as u32
+                }).collect::<Vec<_>>()
+            })
+            .collect();
+        seen.sort_unstable();
+        assert_eq!(seen, (0..10).map(|r| 4 * r).collect::<Vec<_>>());
+        assert!(small().split(0.01, 0).is_err());
+        assert!(small().split(f64::NAN, 0).is_err());
+    }
+}

@@ -1,0 +1,457 @@
+//! Fetching the files of a data set, each checked by its hash.
+//!
+//! Mirrors only have to be reachable, not trusted: a file counts when the
+//! SHA-256 of its unpacked bytes is the expected one, and only then does it
+//! appear under its name.
+
+use std::{
+    env,
+    ffi::OsString,
+    fs::{self, File},
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
+
+use flate2::read::GzDecoder;
+use sha2::{Digest, Sha256};
+use tempfile::NamedTempFile;
+use ureq::{Agent, BodyReader};
+
+use crate::error::{Error, Result};
+
+/// Bytes unpacked, hashed and written at a time.
+const CHUNK: usize = 64 * 1024;
+/// What the names of unfinished files end with.
+const UNFINISHED: &str = ".part";
+/// A running fetch writes all the time; an unfinished file that nobody has
+/// touched for this long was left by a process that was stopped.
+const ABANDONED: Duration = Duration::from_secs(60 * 60);
+
+/// One file of a data set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemoteFile {
+    /// Its name in the folder. Mirrors have it as `<name>.gz`.
+    pub name: String,
+    /// The SHA-256 of its unpacked bytes, 64 hexadecimal digits.
+    pub sha256: String,
+}
+
+/// A data set on the web: its files and who has them.
+#[derive(Clone, Debug)]
+pub struct Remote {
+    /// The files, fetched in this order.
+    pub files: Vec<RemoteFile>,
+    /// The addresses to which `/<name>.gz` is added, best first.
+    pub mirrors: Vec<String>,
+    /// The most bytes a file may have, packed or unpacked. More is refused
+    /// as it arrives, so a bad mirror cannot fill the disk.
+    pub limit: u64,
+    /// How long to wait for a connection, for the answer to begin, and then
+    /// for each next piece of it, before a mirror is given up. A slow but
+    /// steady mirror is not.
+    pub patience: Duration,
+}
+
+/// How far a fetch is, for a progress bar.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Progress<'a> {
+    /// The file being fetched.
+    pub file: &'a str,
+    /// Its place among the files, from 0.
+    pub index: usize,
+    /// How many files there are, those already present included.
+    pub files: usize,
+    /// The mirror asked.
+    pub mirror: &'a str,
+    /// Bytes of the packed file received; back at 0 with every new mirror.
+    pub received: u64,
+    /// Bytes of the packed file in all, if the mirror said so.
+    pub total: Option<u64>,
+}
+
+impl Progress<'_> {
+    /// The part of this file received, 0 to 1; `None` if the whole is unknown.
+    pub fn fraction(&self) -> Option<f64> {
+        let total = self.total.filter(|&total| total > 0)?;
+        Some((self.received as f64 / total as f64).min(1.0))
+    }
+}
+
+impl Remote {
+    /// The data set of these files and mirrors, with a limit of 256 MiB a
+    /// file and a patience of 15 seconds.
+    pub fn new(files: Vec<RemoteFile>, mirrors: Vec<String>) -> Self {
+        Self { files, mirrors, limit: 256 << 20, patience: Duration::from_secs(15) }
+    }
+
+    /// MNIST: 60,000 digits to train with and 10,000 to test with, in four
+    /// files. 12 MB are received, 55 MB written.
+    pub fn mnist() -> Self {
+        let files = [
+            (
+                "train-images-idx3-ubyte",
+                "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+            ),
+            (
+                "train-labels-idx1-ubyte",
+                "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+            ),
+            (
+                "t10k-images-idx3-ubyte",
+                "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+            ),
+            (
+                "t10k-labels-idx1-ubyte",
+                "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+            ),
+        ];
+        let mirrors = [
+            "https://ossci-datasets.s3.amazonaws.com/mnist",
+            "https://storage.googleapis.com/cvdf-datasets/mnist",
+        ];
+        let file = |(name, sha256): (&str, &str)| RemoteFile {
+            name: name.to_owned(),
+            sha256: sha256.to_owned(),
+        };
+        Self::new(files.map(file).into(), mirrors.map(str::to_owned).into())
+    }
+
+    /// Brings the unpacked files into `folder`, which is created if need be.
+    ///
+    /// Files already there with the right hash are kept and not asked for, so
+    /// a fetch that was interrupted goes on with the file it was at. For each
+    /// other file the mirrors are asked in turn, beginning with the one that
+    /// worked last. `progress` is called when an answer begins and each time
+    /// more of it has arrived (thousands of times in all: draw seldom); it is
+    /// not called for files that are kept.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Download`] if no mirror gave a file, with every mirror's own
+    /// reason; [`Error::Io`] if `folder` cannot be read or written;
+    /// [`Error::Invalid`] if a file's name is not a plain one. The files that
+    /// came before the failing one stay, and no name ever stands for a file
+    /// that is not whole.
+    pub fn fetch(&self, folder: &Path, progress: &mut dyn FnMut(&Progress)) -> Result<()> {
+        if let Some(file) = self.files.iter().find(|file| !is_plain(&file.name)) {
+            return Err(Error::invalid(format!("{:?} is not the name of a file", file.name)));
+        }
+        fs::create_dir_all(folder).map_err(|e| Error::io("create the folder", folder, e))?;
+        let agent = self.agent();
+        let mut best = 0;
+        for (index, file) in self.files.iter().enumerate() {
+            let path = folder.join(&file.name);
+            match sha256_of(&path) {
+                Ok(sha256) if sha256.eq_ignore_ascii_case(&file.sha256) => continue,
+                Ok(_) => {}
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                Err(e) => return Err(Error::io("read", &path, e)),
+            }
+            remove_abandoned(folder, file);
+            best = self.fetch_one(&agent, index, best, folder, progress)?;
+        }
+        Ok(())
+    }
+
+    /// Fetches one file and says which mirror gave it.
+    fn fetch_one(
+        &self,
+        agent: &Agent,
+        index: usize,
+        first: usize,
+        folder: &Path,
+        progress: &mut dyn FnMut(&Progress),
+    ) -> Result<usize> {
+        let mut message = format!("no mirror gave {}:\n", self.files[index].name);
+        for i in 0..self.mirrors.len() {
+            let i = (first + i) % self.mirrors.len();
+            match self.fetch_from(agent, index, &self.mirrors[i], folder, progress)? {
+                Ok(()) => return Ok(i),
+                Err(reason) => message += &format!("  {}: {reason}\n", self.mirrors[i]),
+            }
+        }
+        let names: Vec<_> = self.files.iter().map(|file| file.name.as_str()).collect();
+        message += &format!(
+            "check the connection and try again, or get {} by other means and put them, \
+             unpacked, into {} (or into a folder of your own, given with --data FOLDER)",
+            names.join(", "),
+            folder.display()
+        );
+        Err(Error::Download(message))
+    }
+
+    /// Fetches one file from one mirror. The outer error is ours and final,
+    /// the inner one is the mirror's and leaves the other mirrors to ask.
+    fn fetch_from(
+        &self,
+        agent: &Agent,
+        index: usize,
+        mirror: &str,
+        folder: &Path,
+        report: &mut dyn FnMut(&Progress),
+    ) -> Result<Result<(), String>> {
+        let file = &self.files[index];
+        // Made before anything is asked, so that a folder that cannot be
+        // written says so even where there is no connection.
+        let mut unfinished = create_unfinished(folder, file)?;
+        let write_error = |e| Error::io("write", &folder.join(&file.name), e);
+
+        let url = format!("{}/{}.gz", mirror.trim_end_matches('/'), file.name);
+        let body = match agent.get(&url).call() {
+            Ok(response) => response.into_body(),
+            Err(e) => return Ok(Err(self.reason(e))),
+        };
+        let total = body.content_length();
+        let at = Progress {
+            file: &file.name,
+            index,
+            files: self.files.len(),
+            mirror,
+            received: 0,
+            total,
+        };
+        if total.is_some_and(|total| total > self.limit) {
+            return Ok(Err(self.too_much()));
+        }
+        report(&at);
+
+        let packed = Packed { body: body.into_reader(), remote: self, at, report, lost: None };
+        let mut unpacked = GzDecoder::new(packed);
+        let mut hash = Sha256::new();
+        let mut size = 0;
+        let mut chunk = vec![0; CHUNK];
+        loop {
+            let n = match unpacked.read(&mut chunk) {
+                Ok(0) => break,
+                Ok(n) => n,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+                Err(e) => {
+                    return Ok(Err(unpacked.get_mut().lost.take().unwrap_or_else(|| {
+                        match e.kind() {
+                            io::ErrorKind::UnexpectedEof => "the gzip data is cut short".into(),
+                            _ => format!("not a sound gzip file ({e})"),
+                        }
+                    })));
+                }
+            };
+            size += n as u64;
+            if size > self.limit {
+                return Ok(Err(self.too_much()));
+            }
+            hash.update(&chunk[..n]);
+            unfinished.as_file_mut().write_all(&chunk[..n]).map_err(write_error)?;
+        }
+        let sha256 = hex(&hash.finalize());
+        if !sha256.eq_ignore_ascii_case(&file.sha256) {
+            let expected = &file.sha256;
+            return Ok(Err(format!("another file (SHA-256 {sha256}, expected {expected})")));
+        }
+        // On the disk before it has its name: a crash leaves all or nothing.
+        unfinished.as_file().sync_all().map_err(write_error)?;
+        unfinished.persist(folder.join(&file.name)).map_err(|e| write_error(e.error))?;
+        Ok(Ok(()))
+    }
+
+    fn agent(&self) -> Agent {
+        let patience = Some(self.patience);
+        Agent::config_builder()
+            .user_agent(concat!("reshet/", env!("CARGO_PKG_VERSION")))
+            // The file is packed as it is; on the way it should not be again.
+            .accept_encoding("identity")
+            .timeout_resolve(patience)
+            .timeout_connect(patience)
+            .timeout_recv_response(patience)
+            .timeout_per_read(patience)
+            .build()
+            .into()
+    }
+
+    /// Why a mirror did not answer, in words.
+    fn reason(&self, error: ureq::Error) -> String {
+        match error {
+            ureq::Error::StatusCode(code) => format!("HTTP status {code}"),
+            ureq::Error::Io(e) => e.to_string(),
+            ureq::Error::Timeout(what) => format!("silent for {:?} ({what})", self.patience),
+            other => other.to_string(),
+        }
+    }
+
+    fn too_much(&self) -> String {
+        format!("more than {} bytes, the most a file may have", self.limit)
+    }
+}
+
+/// The packed file as it arrives: counted, limited and reported.
+struct Packed<'a> {
+    body: BodyReader<'static>,
+    remote: &'a Remote,
+    at: Progress<'a>,
+    report: &'a mut dyn FnMut(&Progress),
+    /// Why no more can be read. Kept here because the error itself passes
+    /// through the decoder, whose own errors mean something else.
+    lost: Option<String>,
+}
+
+impl Read for Packed<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = match self.body.read(buffer) {
+            Ok(n) => n,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => return Err(e),
+            Err(e) => {
+                let kind = e.kind();
+                let received = self.at.received;
+                let of = self.at.total.map_or(String::new(), |total| format!(" of {total}"));
+                let reason = self.remote.reason(e.into());
+                self.lost = Some(format!("broke off after {received}{of} bytes: {reason}"));
+                return Err(kind.into());
+            }
+        };
+        self.at.received += n as u64;
+        // Packed data that unpack to nothing could otherwise go on for ever.
+        if self.at.received > self.remote.limit {
+            self.lost = Some(self.remote.too_much());
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        if n > 0 {
+            (self.report)(&self.at);
+        }
+        Ok(n)
+    }
+}
+
+/// The folder in which this user's programs keep what can be fetched again,
+/// with `reshet/<name>` added: `$XDG_CACHE_HOME` or `~/.cache` on Linux,
+/// `~/Library/Caches` on macOS, `%LOCALAPPDATA%` on Windows. Where the
+/// environment variable `RESHET_CACHE` is set, `<name>` in that folder.
+///
+/// Nothing is created.
+///
+/// # Errors
+///
+/// [`Error::Invalid`] if the environment names no such folder.
+pub fn cache_folder(name: &str) -> Result<PathBuf> {
+    let root = cache_root(|variable| env::var_os(variable).filter(|value| !value.is_empty()));
+    let unknown = || Error::invalid("no cache folder is known: set RESHET_CACHE to a folder");
+    Ok(root.ok_or_else(unknown)?.join(name))
+}
+
+fn cache_root(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    if let Some(root) = variable("RESHET_CACHE") {
+        return Some(root.into());
+    }
+    let home = || variable("HOME").map(PathBuf::from);
+    let caches = if cfg!(windows) {
+        variable("LOCALAPPDATA")?.into()
+    } else if cfg!(target_os = "macos") {
+        home()?.join("Library/Caches")
+    } else {
+        // The standard says to ignore a path that is not absolute.
+        let xdg = variable("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+        xdg.or_else(|| Some(home()?.join(".cache")))?
+    };
+    Some(caches.join("reshet"))
+}
+
+/// Whether `name` stays in the folder it is joined to.
+fn is_plain(name: &str) -> bool {
+    Path::new(name).file_name() == Some(name.as_ref())
+}
+
+/// What the names of a file's unfinished forms begin with.
+fn unfinished_prefix(file: &RemoteFile) -> String {
+    format!(".{}-", file.name)
+}
+
+fn create_unfinished(folder: &Path, file: &RemoteFile) -> Result<NamedTempFile> {
+    let prefix = unfinished_prefix(file);
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(&prefix).suffix(UNFINISHED);
+    // A temporary file is for its owner alone; what becomes of this one is
+    // as open to others as any file the user writes.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(folder).map_err(|e| Error::io("write into", folder, e))
+}
+
+/// Removes what stopped processes left of this file. Whatever cannot be
+/// removed does no harm and stays.
+fn remove_abandoned(folder: &Path, file: &RemoteFile) {
+    let prefix = unfinished_prefix(file);
+    let now = SystemTime::now();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let unfinished =
+            name.to_str().is_some_and(|n| n.starts_with(&prefix) && n.ends_with(UNFINISHED));
+        let touched = entry.metadata().and_then(|metadata| metadata.modified());
+        let age = touched.ok().and_then(|touched| now.duration_since(touched).ok());
+        if unfinished && age.is_some_and(|age| age > ABANDONED) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+fn sha256_of(path: &Path) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    let mut hash = Sha256::new();
+    let mut chunk = vec![0; CHUNK];
+    loop {
+        match file.read(&mut chunk) {
+            Ok(0) => return Ok(hex(&hash.finalize())),
+            Ok(n) => hash.update(&chunk[..n]),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn root(set: &[(&str, &str)]) -> Option<PathBuf> {
+        cache_root(|name| set.iter().find(|(n, _)| *n == name).map(|(_, value)| value.into()))
+    }
+
+    #[test]
+    fn the_environment_can_name_the_cache() {
+        let set = [("RESHET_CACHE", "here"), ("HOME", "/home/a"), ("LOCALAPPDATA", "C:\\a")];
+        assert_eq!(root(&set), Some("here".into()));
+        assert_eq!(root(&[]), None);
+    }
+
+    #[test]
+    #[cfg(all(unix, not(target_os = "macos")))]
+    fn the_cache_is_where_the_standard_says() {
+        let home = ("HOME", "/home/a");
+        assert_eq!(root(&[home]), Some("/home/a/.cache/reshet".into()));
+        assert_eq!(root(&[home, ("XDG_CACHE_HOME", "/c")]), Some("/c/reshet".into()));
+        assert_eq!(root(&[home, ("XDG_CACHE_HOME", "c")]), Some("/home/a/.cache/reshet".into()));
+    }
+
+    #[test]
+    fn a_fraction_is_never_a_division_by_zero() {
+        let mut at =
+            Progress { file: "", index: 0, files: 1, mirror: "", received: 0, total: Some(0) };
+        assert_eq!(at.fraction(), None);
+        at.total = None;
+        assert_eq!(at.fraction(), None);
+        (at.received, at.total) = (3, Some(4));
+        assert_eq!(at.fraction(), Some(0.75));
+        at.received = 5;
+        assert_eq!(at.fraction(), Some(1.0));
+    }
+
+    #[test]
+    fn names_stay_in_the_folder() {
+        assert!(is_plain("t10k-images-idx3-ubyte"));
+        for name in ["", ".", "..", "../a", "a/b", "/a", "a/"] {
+            assert!(!is_plain(name), "{name:?}");
+        }
+    }
+}

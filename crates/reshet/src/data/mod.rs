@@ -1,0 +1,15 @@
+//! Data: features and targets in memory, and how they are handed out.
+//!
+//! A file a format: [`idx`] (MNIST's), pictures; [`loader`] gives batches.
+
+mod dataset;
+#[cfg(feature = "download")]
+pub mod download;
+pub mod idx;
+#[cfg(feature = "images")]
+pub mod images;
+mod loader;
+pub mod mnist;
+
+pub use dataset::{Dataset, Features, Storage, Targets};
+pub use loader::{Batch, DataLoader};

@@ -1,0 +1,87 @@
+//! How the CPU engine lays out its matrices: in vertical strips.
+//!
+//! ```text
+//! columns 0..64   64..128  128..144     A strip is 64 columns wide; the last is
+//!   ┌────────┐   ┌────────┐   ┌──┐      what remains, rounded up to 16. A strip's
+//! 0 │ ─────► │ 0 │ ─────► │ 0 │─►│      rows follow each other in memory, so a
+//! 1 │ ─────► │ 1 │ ─────► │ 1 │─►│      kernel that works on one strip streams
+//! 2 │ ─────► │ 2 │ ─────► │ 2 │─►│      it, however wide the matrix is.
+//!   └────────┘   └────────┘   └──┘
+//! ```
+//! Weights are stored transposed, (in + 1, out) with the bias as the last row,
+//! so that a row of weights meets one input and all outputs of a strip at once.
+//! Columns added by rounding hold zeros and stay zero.
+
+/// Columns of a strip.
+pub(super) const STRIP: usize = 64;
+/// Widths are rounded up to this: the lanes of the widest vector.
+const ROUND: usize = 16;
+
+/// A matrix's place in a buffer.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Matrix {
+    offset: usize,
+    pub rows: usize,
+    pub columns: usize,
+}
+
+impl Matrix {
+    /// Takes its place at the end of a buffer of length `end`, and moves the end.
+    pub fn place(end: &mut usize, rows: usize, columns: usize) -> Self {
+        let matrix = Self { offset: *end, rows, columns };
+        *end += rows * columns.next_multiple_of(ROUND);
+        matrix
+    }
+
+    pub fn strips(&self) -> usize {
+        self.columns.div_ceil(STRIP)
+    }
+
+    /// Columns of a strip, rounded; also the distance of its rows.
+    pub fn width(&self, strip: usize) -> usize {
+        (self.columns - strip * STRIP).min(STRIP).next_multiple_of(ROUND)
+    }
+
+    /// Columns of a strip that are really there.
+    pub fn used(&self, strip: usize) -> usize {
+        (self.columns - strip * STRIP).min(STRIP)
+    }
+
+    /// Where a row of a strip starts.
+    pub fn at(&self, strip: usize, row: usize) -> usize {
+        self.offset + strip * STRIP * self.rows + row * self.width(strip)
+    }
+
+    /// Where one number stands.
+    pub fn index(&self, row: usize, column: usize) -> usize {
+        self.at(column / STRIP, row) + column % STRIP
+    }
+}
+
+/// Zeroed numbers whose start is aligned to a cache line.
+#[derive(Default)]
+pub(super) struct Buffer(Vec<Line>);
+
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+struct Line([f32; 16]);
+
+impl Buffer {
+    pub fn zeros(length: usize) -> Self {
+        Self(vec![Line([0.0; 16]); length.div_ceil(16)])
+    }
+
+    pub fn as_mut_ptr(&mut self) -> *mut f32 {
+        self.0.as_mut_ptr().cast()
+    }
+
+    pub fn as_slice(&self) -> &[f32] {
+        // SAFETY: a `Line` is 16 numbers without padding.
+        unsafe { std::slice::from_raw_parts(self.0.as_ptr().cast(), self.0.len() * 16) }
+    }
+
+    pub fn as_mut_slice(&mut self) -> &mut [f32] {
+        // SAFETY: a `Line` is 16 numbers without padding.
+        unsafe { std::slice::from_raw_parts_mut(self.0.as_mut_ptr().cast(), self.0.len() * 16) }
+    }
+}

@@ -1,0 +1,502 @@
+//! The fast engine for processors: `f32`, several threads, no allocation in a step.
+//!
+//! [`phases`] says what a step does, [`product`] is the matrix product under it,
+//! [`matrix`] the memory layout, [`team`] the threads. Kernels are written once,
+//! over a small [`vector`], and compiled for each instruction set; the path is
+//! picked when the program runs.
+
+mod math;
+mod matrix;
+mod phases;
+mod product;
+mod subnormal;
+mod team;
+mod update;
+mod vector;
+
+use std::{
+    env, fmt,
+    ptr::null_mut,
+    str::FromStr,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+};
+
+use self::{
+    matrix::Matrix,
+    phases::{Accumulate, NORM_CHUNK, Op, Phases, Stage, Work},
+    subnormal::FlushToZero,
+    team::Team,
+    update::Stretch,
+};
+use super::{Buffer, Device, Engine, reference::clip_scale};
+use crate::{
+    Features, Plan,
+    data::Dataset,
+    error::Error,
+    optim::{Hyper, Rule},
+    plan::Step,
+};
+
+/// A path through the kernels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Instructions {
+    /// 16 lanes.
+    Avx512,
+    /// 8 lanes, with FMA.
+    Avx2,
+    /// What every processor of the architecture has.
+    Portable,
+}
+
+impl Instructions {
+    /// All of them, the best first.
+    pub const ALL: [Self; 3] = [Self::Avx512, Self::Avx2, Self::Portable];
+
+    /// The best this processor has, or what `RESHET_INSTRUCTIONS` names, if it has that.
+    pub fn best() -> Self {
+        let wanted = env::var("RESHET_INSTRUCTIONS").ok().and_then(|name| name.parse().ok());
+        let mut known = Self::ALL.into_iter().filter(|i| i.available());
+        wanted.filter(|w: &Self| w.available()).or(known.next()).unwrap_or(Self::Portable)
+    }
+
+    /// Whether this processor has them.
+    pub fn available(self) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        match self {
+            Self::Avx512 => is_x86_feature_detected!("avx512f"),
+            Self::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
+            Self::Portable => true,
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        {
+            self == Self::Portable
+        }
+    }
+
+    fn phases(self) -> &'static Phases {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 if self.available() => &phases::AVX512,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 if self.available() => &phases::AVX2,
+            _ => &phases::PORTABLE,
+        }
+    }
+}
+
+impl fmt::Display for Instructions {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Self::Avx512 => "avx512",
+            Self::Avx2 => "avx2",
+            Self::Portable => "portable",
+        })
+    }
+}
+
+impl FromStr for Instructions {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self, Error> {
+        let found = Self::ALL.into_iter().find(|i| i.to_string() == name);
+        found.ok_or_else(|| Error::invalid(format!("no instruction set is called \"{name}\"")))
+    }
+}
+
+/// See the [module](self).
+pub struct Cpu {
+    plan: Plan,
+    data: Dataset,
+    seed: u64,
+    instructions: Instructions,
+    team: Team,
+    ops: Vec<Op>,
+
+    /// The flat buffers, laid out as `ops` says.
+    parameters: matrix::Buffer,
+    gradients: matrix::Buffer,
+    state: Vec<matrix::Buffer>,
+    flat_length: usize,
+    updates: u64,
+
+    /// What a batch leaves at each stage, room for `capacity` samples.
+    stage: matrix::Buffer,
+    stages: Vec<Stage>,
+    capacity: usize,
+    losses: Vec<f64>,
+    norms: Vec<f64>,
+    scratch: matrix::Buffer,
+    scratch_each: usize,
+    wide: Vec<f64>,
+    wide_each: usize,
+
+    /// The rows of the last forward pass.
+    rows: Vec<u32>,
+}
+
+/// Below this many multiply-adds a step, a second thread costs more than it gives.
+const WORTH_A_TEAM: usize = 100_000;
+
+/// What `weights` is asked to do.
+#[derive(Clone, Copy)]
+struct Weights {
+    gradient: Option<Accumulate>,
+    rule: Option<Rule>,
+    scale: f32,
+}
+
+impl Cpu {
+    /// An engine with these parameters.
+    pub fn new(
+        plan: Plan,
+        data: Dataset,
+        parameters: &[f32],
+        seed: u64,
+        threads: usize,
+        instructions: Instructions,
+    ) -> Self {
+        let mut flat_length = 0;
+        let ops: Vec<Op> = plan
+            .steps
+            .iter()
+            .map(|step| match *step {
+                Step::Dense(dense) => {
+                    let weights = Matrix::place(&mut flat_length, dense.inputs + 1, dense.outputs);
+                    Op::Dense(weights, dense.activation)
+                }
+                Step::Activation(activation) => Op::Activation(activation),
+                Step::Dropout(p, module) => Op::Dropout(p, module),
+            })
+            .collect();
+        let team = Team::new(threads);
+        let widest = plan.dense().map(|d| d.inputs.max(d.outputs)).max().unwrap_or(0);
+        // A strip of 64 × 64, and the widest layer's derivatives transposed.
+        let scratch_each = 64 * (64 + widest.next_multiple_of(64));
+        let wide_each = 2 * widest.next_multiple_of(8);
+        let mut engine = Self {
+            data,
+            seed,
+            instructions,
+            parameters: matrix::Buffer::zeros(flat_length),
+            gradients: matrix::Buffer::zeros(flat_length),
+            state: Vec::new(),
+            flat_length,
+            updates: 0,
+            stage: matrix::Buffer::default(),
+            stages: Vec::new(),
+            capacity: 0,
+            losses: Vec::new(),
+            norms: vec![0.0; flat_length.div_ceil(NORM_CHUNK)],
+            scratch: matrix::Buffer::zeros(scratch_each * team.threads()),
+            scratch_each,
+            wide: vec![0.0; wide_each * team.threads()],
+            wide_each,
+            rows: Vec::new(),
+            team,
+            ops,
+            plan,
+        };
+        engine.write(Buffer::Parameters, parameters);
+        engine
+    }
+
+    /// Makes room for batches of this many samples.
+    fn reserve(&mut self, rows: usize) {
+        if rows <= self.capacity {
+            return;
+        }
+        let (mut end, mut width) = (0, self.plan.inputs);
+        let mut place = |width| Matrix::place(&mut end, rows, width);
+        let mut stages = vec![Stage { y: place(width), ..Stage::default() }];
+        for op in &self.ops {
+            let mut needs_input = false;
+            match op {
+                Op::Dense(weights, activation) => {
+                    width = weights.columns;
+                    needs_input = activation.needs_input();
+                }
+                Op::Activation(activation) => needs_input = activation.needs_input(),
+                Op::Dropout(..) => {}
+            }
+            let z = needs_input.then(|| place(width));
+            stages.push(Stage { y: place(width), d: place(width), z });
+        }
+        self.stages = stages;
+        self.stage = matrix::Buffer::zeros(end);
+        self.losses = vec![0.0; rows];
+        self.capacity = rows;
+    }
+
+    /// Describes the batch to the threads and runs phases on it.
+    fn run(
+        &mut self,
+        features: Option<&Features>,
+        rows: &[u32],
+        weights: Weights,
+        denominator: f64,
+        job: impl Fn(&Phases, &Work, usize) + Sync,
+    ) -> bool {
+        let mut state = [null_mut(); 3];
+        for (pointer, buffer) in state.iter_mut().zip(&mut self.state) {
+            *pointer = buffer.as_mut_ptr();
+        }
+        let flops = self.plan.parameters * rows.len();
+        let threads = if flops < WORTH_A_TEAM { 1 } else { self.team.threads() };
+        let gradients = self.gradients.as_mut_ptr();
+        let work = Work {
+            ops: &self.ops,
+            stages: &self.stages,
+            head: &self.plan.head,
+            outputs: self.plan.outputs,
+            features: features.unwrap_or(self.data.features()),
+            targets: self.data.targets(),
+            rows,
+            threads,
+            dropout: features.is_none().then_some((self.seed, self.updates)),
+            denominator,
+            stage: self.stage.as_mut_ptr(),
+            losses: self.losses.as_mut_ptr(),
+            scratch: self.scratch.as_mut_ptr(),
+            scratch_each: self.scratch_each,
+            wide: self.wide.as_mut_ptr(),
+            wide_each: self.wide_each,
+            flat: Stretch { parameters: self.parameters.as_mut_ptr(), gradients, state },
+            gradients,
+            flat_length: self.flat_length,
+            gradient: weights.gradient,
+            rule: weights.rule,
+            scale: weights.scale,
+            norms: self.norms.as_mut_ptr(),
+            finite: AtomicBool::new(true),
+        };
+        let phases = self.instructions.phases();
+        let job = |thread| {
+            let _flush = FlushToZero::on();
+            job(phases, &work, thread);
+        };
+        if threads == 1 { job(0) } else { self.team.run(&job) }
+        work.finite.load(Relaxed)
+    }
+
+    /// The phases over the last batch's rows.
+    fn run_batch(&mut self, weights: Weights, job: impl Fn(&Phases, &Work, usize) + Sync) -> bool {
+        let (targets, head) = (self.data.targets(), &self.plan.head);
+        let weight = |row: &u32| head.weight(targets.row(*row as usize), self.plan.outputs);
+        let denominator = self.rows.iter().map(weight).sum();
+        let rows = std::mem::take(&mut self.rows);
+        let finite = self.run(None, &rows, weights, denominator, job);
+        self.rows = rows;
+        finite
+    }
+
+    fn set_rows(&mut self, rows: &[u32]) {
+        self.reserve(rows.len());
+        self.rows.clear();
+        self.rows.extend_from_slice(rows);
+    }
+
+    /// The mean of the last backward pass's losses, summed in the rows' order.
+    fn loss(&self) -> f32 {
+        let (targets, head) = (self.data.targets(), &self.plan.head);
+        let weight = |row: &u32| head.weight(targets.row(*row as usize), self.plan.outputs);
+        let denominator: f64 = self.rows.iter().map(weight).sum();
+        let sum: f64 = self.losses[..self.rows.len()].iter().sum();
+        (sum / denominator) as f32
+    }
+
+    /// The next update's rule, and room for its state.
+    fn next_rule(&mut self, hyper: &Hyper) -> Rule {
+        self.updates += 1;
+        let length = self.flat_length;
+        self.state.resize_with(hyper.optimizer.slots(), || matrix::Buffer::zeros(length));
+        hyper.optimizer.rule(self.updates)
+    }
+
+    fn copy_output(&self, rows: usize, into: &mut [f32]) {
+        let Some(last) = self.stages.last() else { return };
+        let (stage, outputs) = (self.stage.as_slice(), self.plan.outputs);
+        for (row, into) in into.chunks_exact_mut(outputs).take(rows).enumerate() {
+            for (column, into) in into.iter_mut().enumerate() {
+                *into = stage[last.y.index(row, column)];
+            }
+        }
+    }
+
+    /// Calls `f` with each parameter's place in the plan's order and in ours.
+    fn each_place(&self, mut f: impl FnMut(usize, usize)) {
+        let matrices = self.ops.iter().filter_map(|op| match op {
+            Op::Dense(weights, _) => Some(weights),
+            _ => None,
+        });
+        for (dense, matrix) in self.plan.dense().zip(matrices) {
+            for o in 0..dense.outputs {
+                for i in 0..dense.inputs {
+                    f(dense.offset + o * dense.inputs + i, matrix.index(i, o));
+                }
+                f(dense.bias().start + o, matrix.index(dense.inputs, o));
+            }
+        }
+    }
+}
+
+const NOTHING: Weights = Weights { gradient: None, rule: None, scale: 1.0 };
+
+// SAFETY of the phases' calls below: `Instructions::phases` gives only phases
+// whose instructions the processor has, `run` describes buffers it owns, and
+// `reserve` has made room for the rows.
+#[allow(clippy::undocumented_unsafe_blocks, reason = "the same for each, said above")]
+impl Engine for Cpu {
+    fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    fn device(&self) -> Device {
+        Device::Cpu { threads: self.team.threads(), instructions: self.instructions }
+    }
+
+    fn forward(&mut self, rows: &[u32]) {
+        self.set_rows(rows);
+        self.run_batch(NOTHING, |phases, work, thread| unsafe { (phases.forward)(work, thread) });
+    }
+
+    fn output(&self, into: &mut [f32]) {
+        self.copy_output(self.rows.len(), into);
+    }
+
+    fn backward(&mut self, accumulate: bool) -> f32 {
+        let gradient = Some(if accumulate { Accumulate::Yes } else { Accumulate::No });
+        self.run_batch(NOTHING, |phases, work, thread| unsafe { (phases.backward)(work, thread) });
+        self.run_batch(Weights { gradient, ..NOTHING }, |phases, work, thread| unsafe {
+            (phases.weights)(work, thread)
+        });
+        self.loss()
+    }
+
+    fn update(&mut self, hyper: &Hyper) -> bool {
+        let mut scale = 1.0;
+        if let Some(most) = hyper.clip_norm {
+            self.run_batch(NOTHING, |phases, work, thread| unsafe { (phases.norms)(work, thread) });
+            scale = clip_scale(self.norms.iter().sum::<f64>().sqrt(), most) as f32;
+        }
+        let rule = Some(self.next_rule(hyper));
+        self.run_batch(Weights { gradient: None, rule, scale }, |phases, work, thread| unsafe {
+            (phases.weights)(work, thread)
+        })
+    }
+
+    fn step(&mut self, rows: &[u32], hyper: &Hyper) -> (f32, bool) {
+        self.set_rows(rows);
+        self.run_batch(NOTHING, |phases, work, thread| unsafe {
+            (phases.forward)(work, thread);
+            (phases.backward)(work, thread);
+        });
+        let gradient = Some(Accumulate::No);
+        let phase = |phases: &Phases, work: &Work, thread: usize| unsafe {
+            (phases.weights)(work, thread)
+        };
+        if hyper.clip_norm.is_some() {
+            // The norm needs the whole gradient before the first weight moves.
+            self.run_batch(Weights { gradient, ..NOTHING }, phase);
+            return (self.loss(), self.update(hyper));
+        }
+        let rule = Some(self.next_rule(hyper));
+        let finite = self.run_batch(Weights { gradient, rule, scale: 1.0 }, phase);
+        (self.loss(), finite)
+    }
+
+    fn predict(&mut self, features: &Features, rows: &[u32], into: &mut [f32]) {
+        let outputs = self.plan.outputs;
+        let block = rows.len().min(64 * self.team.threads()).max(1);
+        self.reserve(block);
+        for (rows, into) in rows.chunks(block).zip(into.chunks_mut(block * outputs)) {
+            self.run(Some(features), rows, NOTHING, 1.0, |phases, work, thread| unsafe {
+                (phases.forward)(work, thread)
+            });
+            self.copy_output(rows.len(), into);
+        }
+    }
+
+    fn updates(&self) -> u64 {
+        self.updates
+    }
+
+    fn set_updates(&mut self, updates: u64) {
+        self.updates = updates;
+    }
+
+    fn read(&self, buffer: Buffer, into: &mut [f32]) {
+        let from = match buffer {
+            Buffer::Parameters => &self.parameters,
+            Buffer::Gradients => &self.gradients,
+            Buffer::State(slot) => match self.state.get(slot) {
+                Some(state) => state,
+                None => return into.fill(0.0),
+            },
+        };
+        let from = from.as_slice();
+        self.each_place(|theirs, ours| into[theirs] = from[ours]);
+    }
+
+    fn write(&mut self, buffer: Buffer, from: &[f32]) {
+        let length = self.flat_length;
+        let mut into = match buffer {
+            Buffer::Parameters => std::mem::take(&mut self.parameters),
+            Buffer::Gradients => std::mem::take(&mut self.gradients),
+            Buffer::State(slot) => {
+                if self.state.len() <= slot {
+                    self.state.resize_with(slot + 1, || matrix::Buffer::zeros(length));
+                }
+                std::mem::take(&mut self.state[slot])
+            }
+        };
+        let numbers = into.as_mut_slice();
+        self.each_place(|theirs, ours| numbers[ours] = from[theirs]);
+        match buffer {
+            Buffer::Parameters => self.parameters = into,
+            Buffer::Gradients => self.gradients = into,
+            Buffer::State(slot) => self.state[slot] = into,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Adam, Loss, Sequential, Storage, Targets, init::Init};
+
+    /// Nothing is read that the step has not written: with NaN in all its
+    /// scratch memory it gives the same bits.
+    #[test]
+    fn poisoned_scratch_never_leaks() {
+        for net in ["70-90:relu-33:softmax-65:gelu-3", "5:dropout(0.5)-7:relu:tanh-3"] {
+            let network: Sequential = net.parse().unwrap();
+            let plan = Plan::new(&network, Loss::cross_entropy()).unwrap();
+            let n = network.inputs();
+            let inputs = (0..20 * n).map(|i| (i % 7) as f32 / 7.0).collect();
+            let features = Features::new(Storage::F32(inputs), &[n]).unwrap();
+            let names = ["a", "b", "c"].map(String::from).into();
+            let targets = Targets::classes((0..20).map(|i| i % 3).collect(), names);
+            let data = Dataset::new(features, targets).unwrap();
+            let parameters = plan.init(Init::Default, 0);
+            let hyper = Hyper { optimizer: Adam::new(0.01).into(), clip_norm: None };
+            for instructions in Instructions::ALL.into_iter().filter(|i| i.available()) {
+                let run = |poison: bool| {
+                    let (plan, data) = (plan.clone(), data.clone());
+                    let mut cpu = Cpu::new(plan, data, &parameters, 0, 2, instructions);
+                    for rows in [&[1, 2, 3, 4, 5][..], &[6, 7, 8], &[9; 19]] {
+                        cpu.reserve(20);
+                        if poison {
+                            cpu.stage.as_mut_slice().fill(f32::NAN);
+                            cpu.scratch.as_mut_slice().fill(f32::NAN);
+                            cpu.wide.fill(f64::NAN);
+                            cpu.losses.fill(f64::NAN);
+                        }
+                        assert!(cpu.step(rows, &hyper).1, "{net} {instructions}");
+                    }
+                    cpu.parameters.as_slice().iter().map(|x| x.to_bits()).collect::<Vec<_>>()
+                };
+                assert_eq!(run(false), run(true), "{net} {instructions}");
+            }
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! C ← A·B, for A read one number at a time and B and C one strip wide.
+//!
+//! ```text
+//! for each M rows of C (and of A)          M × N vectors of C stay in registers
+//!   for p in 0..k                          in this order, so a number's bits do not
+//!     for each of the M rows               depend on how rows are grouped or shared
+//!       C[row] += A[row, p] · B[p]         N vectors at once
+//! ```
+//! The three products of a layer are this one: Y = X·W (rows: samples),
+//! dW = Xᵀ·dZ (rows: inputs), dXᵀ = W·dZᵀ (rows: inputs).
+
+use super::vector::Vector;
+
+/// A: a matrix in strips, or transposed within one.
+#[derive(Clone, Copy)]
+pub(super) struct Left {
+    /// Row 0 of the first strip.
+    pub at: *const f32,
+    pub strips: usize,
+    /// From a strip to the next.
+    pub next: usize,
+    /// The first strips' shape, and the last one's.
+    pub inner: Segment,
+    pub last: Segment,
+}
+
+/// `len` columns of A.
+#[derive(Clone, Copy)]
+pub(super) struct Segment {
+    /// From a row to the next.
+    pub row: usize,
+    /// From a column to the next.
+    pub step: usize,
+    pub len: usize,
+}
+
+/// What C starts from.
+#[derive(Clone, Copy)]
+pub(super) enum Start {
+    Zero,
+    /// Each row from this one (the bias).
+    Row(*const f32),
+    /// What is there.
+    Itself,
+}
+
+/// C ← start + A·B for `rows` rows of A from `first` on, and `width` columns, a
+/// multiple of 16. Rows of B stand `step_b` apart, rows of C `step_c`.
+///
+/// # Safety
+/// V's instructions are enabled, and all that is described is there.
+#[inline(always)]
+#[allow(clippy::too_many_arguments)]
+pub(super) unsafe fn product<V: Vector>(
+    left: &Left,
+    first: usize,
+    b: *const f32,
+    step_b: usize,
+    start: Start,
+    c: *mut f32,
+    step_c: usize,
+    rows: usize,
+    width: usize,
+) {
+    // SAFETY: the caller's promise; columns stay below `width`.
+    unsafe {
+        if V::LANES == 16 {
+            match width / 16 {
+                4 => columns::<V, 6, 4>(left, first, b, step_b, start, c, step_c, rows),
+                3 => columns::<V, 8, 3>(left, first, b, step_b, start, c, step_c, rows),
+                2 => columns::<V, 12, 2>(left, first, b, step_b, start, c, step_c, rows),
+                _ => columns::<V, 12, 1>(left, first, b, step_b, start, c, step_c, rows),
+            }
+            return;
+        }
+        // Sixteen registers: six rows of two vectors.
+        for column in (0..width).step_by(2 * V::LANES) {
+            let start = match start {
+                Start::Row(row) => Start::Row(row.add(column)),
+                other => other,
+            };
+            let (b, c) = (b.add(column), c.add(column));
+            columns::<V, 6, 2>(left, first, b, step_b, start, c, step_c, rows);
+        }
+    }
+}
+
+#[inline(always)]
+#[allow(clippy::too_many_arguments)]
+unsafe fn columns<V: Vector, const M: usize, const N: usize>(
+    left: &Left,
+    first: usize,
+    b: *const f32,
+    step_b: usize,
+    start: Start,
+    c: *mut f32,
+    step_c: usize,
+    rows: usize,
+) {
+    let mut row = 0;
+    // SAFETY: rows stay below `rows`.
+    unsafe {
+        while row + M <= rows {
+            tile::<V, M, N>(left, first, b, step_b, start, c, step_c, row);
+            row += M;
+        }
+        while row + 4 <= rows {
+            tile::<V, 4, N>(left, first, b, step_b, start, c, step_c, row);
+            row += 4;
+        }
+        while row < rows {
+            tile::<V, 1, N>(left, first, b, step_b, start, c, step_c, row);
+            row += 1;
+        }
+    }
+}
+
+#[inline(always)]
+#[allow(clippy::too_many_arguments)]
+unsafe fn tile<V: Vector, const M: usize, const N: usize>(
+    left: &Left,
+    first: usize,
+    mut b: *const f32,
+    step_b: usize,
+    start: Start,
+    c: *mut f32,
+    step_c: usize,
+    row: usize,
+) {
+    // Plain loops, no closures: a closure would not inherit the instructions.
+    // SAFETY: the caller vouches for M rows from `row` and N vectors.
+    unsafe {
+        let c = c.add(row * step_c);
+        let mut sums = [[V::splat(0.0); N]; M];
+        match start {
+            Start::Zero => {}
+            Start::Row(from) => {
+                for m in 0..M {
+                    for n in 0..N {
+                        sums[m][n] = V::load(from.add(n * V::LANES));
+                    }
+                }
+            }
+            Start::Itself => {
+                for m in 0..M {
+                    for n in 0..N {
+                        sums[m][n] = V::load(c.add(m * step_c + n * V::LANES));
+                    }
+                }
+            }
+        }
+        for strip in 0..left.strips {
+            let part = if strip + 1 < left.strips { left.inner } else { left.last };
+            let mut a = left.at.add(strip * left.next + (first + row) * part.row);
+            for _ in 0..part.len {
+                let mut right = [V::splat(0.0); N];
+                for n in 0..N {
+                    right[n] = V::load(b.add(n * V::LANES));
+                }
+                for m in 0..M {
+                    let x = V::splat(*a.add(m * part.row));
+                    for n in 0..N {
+                        sums[m][n] = x.fma(right[n], sums[m][n]);
+                    }
+                }
+                a = a.add(part.step);
+                b = b.add(step_b);
+            }
+        }
+        for m in 0..M {
+            for n in 0..N {
+                sums[m][n].store(c.add(m * step_c + n * V::LANES));
+            }
+        }
+    }
+}

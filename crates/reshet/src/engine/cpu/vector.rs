@@ -1,0 +1,253 @@
+//! A deliberately small vector: what the kernels need and no more, so that each
+//! is written once. One implementation an instruction set.
+
+#[cfg(target_arch = "x86_64")]
+use std::arch::x86_64::*;
+
+/// `LANES` numbers worked on at once.
+///
+/// # Safety
+/// All methods need a processor with the type's instructions, and must be
+/// inlined into a function that enables them (`#[target_feature]`), so they
+/// are `inline(always)`. Pointers need not be aligned.
+pub(super) trait Vector: Copy {
+    const LANES: usize;
+
+    unsafe fn splat(x: f32) -> Self;
+    unsafe fn load(from: *const f32) -> Self;
+    unsafe fn store(self, to: *mut f32);
+    unsafe fn add(self, b: Self) -> Self;
+    unsafe fn sub(self, b: Self) -> Self;
+    unsafe fn mul(self, b: Self) -> Self;
+    unsafe fn div(self, b: Self) -> Self;
+    unsafe fn sqrt(self) -> Self;
+    unsafe fn max(self, b: Self) -> Self;
+    unsafe fn min(self, b: Self) -> Self;
+    /// self · b + c, rounded once where the processor can.
+    unsafe fn fma(self, b: Self, c: Self) -> Self;
+    /// The nearest whole number, ties to even.
+    unsafe fn round(self) -> Self;
+    /// 2ⁿ for a whole number n in −126..=127.
+    unsafe fn exp2_whole(self) -> Self;
+    /// `a` where self > 0, else `b`; `b` for NaN.
+    unsafe fn positive(self, a: Self, b: Self) -> Self;
+
+    /// `LANES` numbers that stand `stride` apart.
+    #[inline(always)]
+    unsafe fn gather(from: *const f32, stride: usize) -> Self {
+        let mut lanes = [0.0; 16];
+        for (i, lane) in lanes[..Self::LANES].iter_mut().enumerate() {
+            // SAFETY: the caller vouches for `LANES` numbers `stride` apart.
+            *lane = unsafe { *from.add(i * stride) };
+        }
+        // SAFETY: there are at least `LANES` numbers in the array.
+        unsafe { Self::load(lanes.as_ptr()) }
+    }
+
+    /// Whether any lane is NaN.
+    #[inline(always)]
+    unsafe fn any_nan(self) -> bool {
+        let mut lanes = [0.0; 16];
+        // SAFETY: the array has room for 16 ≥ `LANES` numbers.
+        unsafe { self.store(lanes.as_mut_ptr()) };
+        lanes.iter().any(|x| x.is_nan())
+    }
+}
+
+/// AVX-512: 16 lanes.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy)]
+pub(super) struct Avx512(__m512);
+
+// SAFETY (of each body): the trait's contract, that the caller has enabled the instructions.
+#[cfg(target_arch = "x86_64")]
+#[allow(clippy::undocumented_unsafe_blocks, reason = "the trait's contract covers each")]
+impl Vector for Avx512 {
+    const LANES: usize = 16;
+
+    #[inline(always)]
+    unsafe fn splat(x: f32) -> Self {
+        unsafe { Self(_mm512_set1_ps(x)) }
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        unsafe { Self(_mm512_loadu_ps(from)) }
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        unsafe { _mm512_storeu_ps(to, self.0) }
+    }
+    #[inline(always)]
+    unsafe fn add(self, b: Self) -> Self {
+        unsafe { Self(_mm512_add_ps(self.0, b.0)) }
+    }
+    #[inline(always)]
+    unsafe fn sub(self, b: Self) -> Self {
+        unsafe { Self(_mm512_sub_ps(self.0, b.0)) }
+    }
+    #[inline(always)]
+    unsafe fn mul(self, b: Self) -> Self {
+        unsafe { Self(_mm512_mul_ps(self.0, b.0)) }
+    }
+    #[inline(always)]
+    unsafe fn div(self, b: Self) -> Self {
+        unsafe { Self(_mm512_div_ps(self.0, b.0)) }
+    }
+    #[inline(always)]
+    unsafe fn sqrt(self) -> Self {
+        unsafe { Self(_mm512_sqrt_ps(self.0)) }
+    }
+    #[inline(always)]
+    unsafe fn max(self, b: Self) -> Self {
+        unsafe { Self(_mm512_max_ps(self.0, b.0)) }
+    }
+    #[inline(always)]
+    unsafe fn min(self, b: Self) -> Self {
+        unsafe { Self(_mm512_min_ps(self.0, b.0)) }
+    }
+    #[inline(always)]
+    unsafe fn fma(self, b: Self, c: Self) -> Self {
+        unsafe { Self(_mm512_fmadd_ps(self.0, b.0, c.0)) }
+    }
+    #[inline(always)]
+    unsafe fn round(self) -> Self {
+        unsafe { Self(_mm512_roundscale_ps::<0>(self.0)) }
+    }
+    #[inline(always)]
+    unsafe fn exp2_whole(self) -> Self {
+        unsafe {
+            let n = _mm512_add_epi32(_mm512_cvtps_epi32(self.0), _mm512_set1_epi32(127));
+            Self(_mm512_castsi512_ps(_mm512_slli_epi32::<23>(n)))
+        }
+    }
+    #[inline(always)]
+    unsafe fn positive(self, a: Self, b: Self) -> Self {
+        unsafe {
+            let mask = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(self.0, _mm512_setzero_ps());
+            Self(_mm512_mask_blend_ps(mask, b.0, a.0))
+        }
+    }
+}
+
+/// AVX2 with FMA: 8 lanes.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy)]
+pub(super) struct Avx2(__m256);
+
+#[cfg(target_arch = "x86_64")]
+#[allow(clippy::undocumented_unsafe_blocks, reason = "the trait's contract covers each")]
+impl Vector for Avx2 {
+    const LANES: usize = 8;
+
+    #[inline(always)]
+    unsafe fn splat(x: f32) -> Self {
+        unsafe { Self(_mm256_set1_ps(x)) }
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        unsafe { Self(_mm256_loadu_ps(from)) }
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        unsafe { _mm256_storeu_ps(to, self.0) }
+    }
+    #[inline(always)]
+    unsafe fn add(self, b: Self) -> Self {
+        unsafe { Self(_mm256_add_ps(self.0, b.0)) }
+    }
+    #[inline(always)]
+    unsafe fn sub(self, b: Self) -> Self {
+        unsafe { Self(_mm256_sub_ps(self.0, b.0)) }
+    }
+    #[inline(always)]
+    unsafe fn mul(self, b: Self) -> Self {
+        unsafe { Self(_mm256_mul_ps(self.0, b.0)) }
+    }
+    #[inline(always)]
+    unsafe fn div(self, b: Self) -> Self {
+        unsafe { Self(_mm256_div_ps(self.0, b.0)) }
+    }
+    #[inline(always)]
+    unsafe fn sqrt(self) -> Self {
+        unsafe { Self(_mm256_sqrt_ps(self.0)) }
+    }
+    #[inline(always)]
+    unsafe fn max(self, b: Self) -> Self {
+        unsafe { Self(_mm256_max_ps(self.0, b.0)) }
+    }
+    #[inline(always)]
+    unsafe fn min(self, b: Self) -> Self {
+        unsafe { Self(_mm256_min_ps(self.0, b.0)) }
+    }
+    #[inline(always)]
+    unsafe fn fma(self, b: Self, c: Self) -> Self {
+        unsafe { Self(_mm256_fmadd_ps(self.0, b.0, c.0)) }
+    }
+    #[inline(always)]
+    unsafe fn round(self) -> Self {
+        unsafe { Self(_mm256_round_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(self.0)) }
+    }
+    #[inline(always)]
+    unsafe fn exp2_whole(self) -> Self {
+        unsafe {
+            let n = _mm256_add_epi32(_mm256_cvtps_epi32(self.0), _mm256_set1_epi32(127));
+            Self(_mm256_castsi256_ps(_mm256_slli_epi32::<23>(n)))
+        }
+    }
+    #[inline(always)]
+    unsafe fn positive(self, a: Self, b: Self) -> Self {
+        unsafe {
+            let mask = _mm256_cmp_ps::<_CMP_GT_OQ>(self.0, _mm256_setzero_ps());
+            Self(_mm256_blendv_ps(b.0, a.0, mask))
+        }
+    }
+}
+
+/// Plain arrays: the compiler makes SSE2 of them on x86-64, NEON on Arm.
+#[derive(Clone, Copy)]
+pub(super) struct Portable([f32; 4]);
+
+macro_rules! lane_by_lane {
+    ($($name:ident($($b:ident),*) = $f:expr;)*) => { $(
+        #[inline(always)]
+        unsafe fn $name(self, $($b: Self),*) -> Self {
+            Self(std::array::from_fn(|i| $f(self.0[i], $($b.0[i]),*)))
+        }
+    )* };
+}
+
+impl Vector for Portable {
+    const LANES: usize = 4;
+
+    #[inline(always)]
+    unsafe fn splat(x: f32) -> Self {
+        Self([x; 4])
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: the caller vouches for four numbers.
+        Self(unsafe { from.cast::<[f32; 4]>().read_unaligned() })
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: the caller vouches for four numbers.
+        unsafe { to.cast::<[f32; 4]>().write_unaligned(self.0) }
+    }
+    lane_by_lane! {
+        add(b) = |x: f32, b: f32| x + b;
+        sub(b) = |x: f32, b: f32| x - b;
+        mul(b) = |x: f32, b: f32| x * b;
+        div(b) = |x: f32, b: f32| x / b;
+        sqrt() = |x: f32| x.sqrt();
+        max(b) = |x: f32, b: f32| if x > b { x } else { b };
+        min(b) = |x: f32, b: f32| if x < b { x } else { b };
+        // Without the instruction, `mul_add` is a slow call.
+        fma(b, c) = |x: f32, b: f32, c: f32| {
+            if cfg!(target_arch = "aarch64") { x.mul_add(b, c) } else { x * b + c }
+        };
+        // Adding 1.5 · 2²³ leaves no bits for the fraction; |x| < 2²² here.
+        round() = |x: f32| (x + 12_582_912.0) - 12_582_912.0;
+        exp2_whole() = |x: f32| f32::from_bits(((x as i32 + 127) as u32) << 23);
+        positive(a, b) = |x: f32, a: f32, b: f32| if x > 0.0 { a } else { b };
+    }
+}

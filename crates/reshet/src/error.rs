@@ -1,0 +1,85 @@
+//! What can go wrong, and what to do about it.
+//!
+//! Every message says what, where and what to do. The variants exist so that
+//! a program can tell them apart (the command line turns them into exit codes).
+
+use std::{io, path::Path};
+
+use crate::Model;
+
+/// `Result` with this library's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Anything the library can fail with.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// What was asked for cannot work: layers that do not fit, a loss that
+    /// does not go with the output, a batch of zero samples.
+    #[error("{0}")]
+    Invalid(String),
+
+    /// Data or a model file is not what it should be.
+    #[error("{0}")]
+    Data(String),
+
+    /// The system refused: no such file, no permission, disk full.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was being done, to which file.
+        what: String,
+        /// The system's answer.
+        source: io::Error,
+    },
+
+    /// The device asked for is not there.
+    #[error("{0}")]
+    Device(String),
+
+    /// None of the mirrors gave the files.
+    #[error("{0}")]
+    Download(String),
+
+    /// A loss or a parameter is no longer a finite number.
+    #[error(transparent)]
+    Diverged(Box<Diverged>),
+}
+
+/// Where training left the finite numbers, and what could be kept.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "diverged at step {step}: {what} is not finite; try a smaller learning rate, \
+     clipping of gradients, or scaled inputs"
+)]
+pub struct Diverged {
+    /// Updates taken before this step.
+    pub step: u64,
+    /// The learning rate of that step, if it was known.
+    pub lr: f64,
+    /// What is not finite: `the loss (NaN)` or a parameter's name.
+    pub what: String,
+    /// The last snapshot in which everything was finite, if one was kept.
+    pub last_good: Option<Model>,
+    /// How many updates that snapshot had seen.
+    pub last_good_step: u64,
+}
+
+impl Error {
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
+        Self::Invalid(message.into())
+    }
+
+    pub(crate) fn data(message: impl Into<String>) -> Self {
+        Self::Data(message.into())
+    }
+
+    /// A file to learn from or a model that cannot be read: bad data, as any.
+    pub(crate) fn unreadable(path: &Path, source: io::Error) -> Self {
+        Self::Data(format!("cannot read {}: {source}", path.display()))
+    }
+
+    /// What the system refused to do with a file: `cannot write x: …`.
+    pub(crate) fn io(doing: &str, path: &Path, source: io::Error) -> Self {
+        Self::Io { what: format!("cannot {doing} {}", path.display()), source }
+    }
+}

@@ -1,0 +1,67 @@
+//! Fully connected neural networks: define, train, test, look inside, predict, ship.
+//!
+//! A network is plain data ([`Sequential`]); a [`Trainer`] or the three stages
+//! of [`Training`] teach it; what comes out is a [`Model`].
+//!
+//! ```
+//! # #[cfg(feature = "mnist")] {
+//! use reshet::prelude::*;
+//!
+//! let train = mnist::train()?.is(7);
+//! let network = sequential![Linear(784, 100), ReLU, Linear(100, 1), Sigmoid]?;
+//! let fit = Trainer::new(network).epochs(1).batch_size(50).optimizer(Adam::new(0.01)).fit(&train?)?;
+//! println!("{}", fit.model.test(&mnist::test()?.is(7)?)?);
+//! # }
+//! # Ok::<(), reshet::Error>(())
+//! ```
+//!
+//! Where things are: what is computed is in [`activation`], [`loss`], [`optim`],
+//! [`schedule`]; how it is lowered in [`plan`]; who computes it in [`engine`].
+//!
+//! What this is not: a tensor library, automatic differentiation, or anything
+//! with convolutions or attention in it. A chain of dense layers needs none.
+
+pub mod activation;
+pub mod data;
+pub mod engine;
+mod error;
+pub mod formats;
+mod init;
+pub mod loss;
+pub mod metrics;
+mod model;
+pub mod network;
+pub mod optim;
+pub mod plan;
+pub mod rng;
+pub mod schedule;
+mod train;
+mod training;
+
+pub use activation::Activation;
+pub use data::{Batch, DataLoader, Dataset, Features, Storage, Targets, mnist};
+pub use engine::{Device, Engine, Instructions};
+pub use error::{Diverged, Error, Result};
+pub use init::Init;
+pub use loss::Loss;
+pub use metrics::{Score, Task};
+pub use model::{Meaning, Model};
+pub use network::{Layer, Sequential};
+pub use optim::{Adam, AdamW, Optimizer, RMSprop, SGD};
+pub use plan::Plan;
+pub use schedule::Schedule;
+pub use train::{Ended, Event, Fit, Trainer, infer_loss};
+pub use training::{Setup, Training};
+
+/// All that a program usually needs: `use reshet::prelude::*;`.
+pub mod prelude {
+    pub use crate::{
+        Adam, AdamW, Dataset, Device, Event, Init, Loss, Loss::*, Model, RMSprop, SGD, Schedule,
+        Sequential, Trainer, mnist, sequential,
+    };
+}
+
+// The README's program, compiled and run.
+#[cfg(all(doctest, feature = "mnist"))]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

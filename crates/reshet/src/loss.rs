@@ -1,0 +1,334 @@
+//! Losses: what training makes small, each with its derivative beside it.
+//!
+//! Definitions are PyTorch's with mean reduction
+//! (<https://pytorch.org/docs/stable/nn.html#loss-functions>), with one
+//! exception. Where an output activation and its loss belong together
+//! (Sigmoid or Tanh with BCE, Softmax with cross entropy) the loss is computed
+//! from the logits, the numbers before that activation. That is exact and
+//! finite at any logit; log σ(z) computed in two steps is −∞ from z ≈ −104 on
+//! in `f32`, which is how such trainings end in NaN.
+//!
+//! One row at a time, in `f64`: the last layer is narrow, so this costs next to
+//! nothing, and every engine runs this very code.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Result,
+    activation::{Activation, sigmoid, softmax},
+    error::Error,
+};
+
+/// A loss function, reduced to the mean over the batch.
+///
+/// In the formulas y is the network's output, z the logits (the output before
+/// its Sigmoid, Tanh or Softmax), t the target.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub enum Loss {
+    /// Binary cross entropy: −t ln y − (1 − t) ln(1 − y), the mean over all
+    /// outputs. Goes with a Sigmoid output, or with Tanh, where y = (1 + tanh z) / 2.
+    BCELoss,
+    /// The same for a network that ends in logits: y = σ(z).
+    BCEWithLogitsLoss,
+    /// −ln softmax(z)ₜ for the right class t. For a network that ends in
+    /// logits, or in Softmax (which is then not applied twice).
+    CrossEntropyLoss {
+        /// ε in [0, 1]: the target becomes 1 − ε on the right class plus ε
+        /// spread evenly over all.
+        #[serde(default)]
+        label_smoothing: f32,
+        /// A weight a class; the mean is weighted too.
+        #[serde(default)]
+        weight: Option<Vec<f32>>,
+    },
+    /// (y − t)²
+    MSELoss,
+    /// |y − t|
+    L1Loss,
+    /// (y − t)² / 2β where |y − t| < β, else |y − t| − β/2.
+    SmoothL1Loss {
+        /// Where the square gives way to the straight line.
+        #[serde(default = "one")]
+        beta: f32,
+    },
+}
+
+fn one() -> f32 {
+    1.0
+}
+
+/// What one row should have given.
+#[derive(Clone, Copy, Debug)]
+pub enum Target<'a> {
+    /// The number of the right class.
+    Class(u32),
+    /// One number an output.
+    Values(&'a [f32]),
+}
+
+impl Loss {
+    /// Cross entropy, without smoothing or weights.
+    pub fn cross_entropy() -> Self {
+        Self::CrossEntropyLoss { label_smoothing: 0.0, weight: None }
+    }
+
+    /// Smooth L1 with PyTorch's β = 1.
+    pub fn smooth_l1() -> Self {
+        Self::SmoothL1Loss { beta: 1.0 }
+    }
+
+    /// Whether it answers yes or no.
+    pub(crate) fn is_binary(&self) -> bool {
+        matches!(self, Self::BCELoss | Self::BCEWithLogitsLoss)
+    }
+
+    /// The loss's name, as PyTorch spells it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::BCELoss => "BCELoss",
+            Self::BCEWithLogitsLoss => "BCEWithLogitsLoss",
+            Self::CrossEntropyLoss { .. } => "CrossEntropyLoss",
+            Self::MSELoss => "MSELoss",
+            Self::L1Loss => "L1Loss",
+            Self::SmoothL1Loss { .. } => "SmoothL1Loss",
+        }
+    }
+}
+
+/// The loss bound to the output it meets.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Head {
+    pub loss: Loss,
+    /// The loss sees scale · z: 2 after Tanh, since (1 + tanh z) / 2 = σ(2z).
+    scale: f64,
+    /// The output activation, if the loss starts from before it; else Identity,
+    /// and it stays a layer.
+    pub output: Activation,
+}
+
+impl Head {
+    /// Joins an output activation with a loss, or says why that makes no sense.
+    pub fn new(loss: Loss, output: Activation, outputs: usize) -> Result<Self> {
+        let ends = |what: &str| Err(Error::invalid(format!("{}: {what}", loss.name())));
+        let (scale, output) = match (&loss, output) {
+            (_, Activation::Softmax) if outputs == 1 => {
+                return ends("Softmax over one output is always 1; for a yes/no question use Sigmoid");
+            }
+            (Loss::BCELoss, Activation::Sigmoid) => (1.0, output),
+            (Loss::BCELoss, Activation::Tanh) => (2.0, output),
+            (Loss::BCELoss, _) => {
+                return ends("needs a network that ends in Sigmoid or Tanh; use BCEWithLogitsLoss for one that ends in Linear");
+            }
+            (Loss::BCEWithLogitsLoss, Activation::Identity) => (1.0, output),
+            (Loss::BCEWithLogitsLoss, _) => {
+                return ends("takes logits, so the network must end in Linear; use BCELoss after Sigmoid or Tanh");
+            }
+            (Loss::CrossEntropyLoss { .. }, _) if outputs == 1 => {
+                return ends("needs one output a class, at least two; for a yes/no question use Sigmoid and BCELoss");
+            }
+            (Loss::CrossEntropyLoss { .. }, Activation::Sigmoid | Activation::Tanh) => {
+                return ends("takes logits; end the network in Linear or Softmax, not in Sigmoid or Tanh");
+            }
+            (Loss::CrossEntropyLoss { .. }, Activation::Identity | Activation::Softmax) => {
+                (1.0, output)
+            }
+            _ => (1.0, Activation::Identity),
+        };
+        match &loss {
+            Loss::CrossEntropyLoss { label_smoothing: e, .. } if !(0.0..=1.0).contains(e) => {
+                return ends(&format!("label smoothing must be from 0 to 1, not {e}"));
+            }
+            Loss::CrossEntropyLoss { weight: Some(w), .. } if w.len() != outputs => {
+                return ends(&format!("{} class weights for {outputs} classes", w.len()));
+            }
+            Loss::CrossEntropyLoss { weight: Some(w), .. }
+                if !w.iter().all(|w| *w >= 0.0 && w.is_finite()) =>
+            {
+                return ends("class weights must be finite and not negative");
+            }
+            Loss::SmoothL1Loss { beta } if !(*beta >= 0.0 && beta.is_finite()) => {
+                return ends(&format!("beta must be finite and not negative, not {beta}"));
+            }
+            _ => Ok(Self { loss, scale, output }),
+        }
+    }
+
+    /// What a row adds to the mean's denominator: its class weight under
+    /// cross entropy, else its number of outputs.
+    pub fn weight(&self, target: Target, outputs: usize) -> f64 {
+        match (&self.loss, target) {
+            (Loss::CrossEntropyLoss { weight: Some(w), .. }, Target::Class(t)) => {
+                w[t as usize].into()
+            }
+            (Loss::CrossEntropyLoss { .. }, _) => 1.0,
+            _ => outputs as f64,
+        }
+    }
+
+    /// The loss of one row, summed over its outputs and not yet divided by the
+    /// batch's denominator. `z` is what the network gives; its derivative
+    /// takes its place.
+    pub fn row(&self, z: &mut [f64], target: Target) -> f64 {
+        match (&self.loss, target) {
+            (Loss::CrossEntropyLoss { label_smoothing, weight }, Target::Class(t)) => {
+                cross_entropy(z, t as usize, (*label_smoothing).into(), weight.as_deref())
+            }
+            (_, Target::Values(t)) => {
+                z.iter_mut().zip(t).map(|(z, &t)| self.element(z, t.into())).sum()
+            }
+            // Data and loss were matched when they met: see `Plan::check`.
+            (_, Target::Class(_)) => f64::NAN,
+        }
+    }
+
+    /// Turns what the loss sees into what it means: probabilities of yes
+    /// (BCE), of each class (cross entropy), or the number itself.
+    pub fn answer(&self, z: &mut [f64]) {
+        match self.loss {
+            Loss::BCELoss | Loss::BCEWithLogitsLoss => {
+                z.iter_mut().for_each(|z| *z = sigmoid(self.scale * *z));
+            }
+            Loss::CrossEntropyLoss { .. } => softmax(z),
+            _ => {}
+        }
+    }
+
+    fn element(&self, z: &mut f64, t: f64) -> f64 {
+        let error = *z - t;
+        let (loss, derivative) = match self.loss {
+            Loss::BCELoss | Loss::BCEWithLogitsLoss => {
+                // −t ln σ(x) − (1 − t) ln(1 − σ(x)), written so that e never overflows
+                let x = self.scale * *z;
+                let loss = x.max(0.0) - x * t + (-x.abs()).exp().ln_1p();
+                (loss, self.scale * (sigmoid(x) - t))
+            }
+            Loss::MSELoss => (error * error, 2.0 * error),
+            Loss::L1Loss => (error.abs(), sign(error)),
+            Loss::SmoothL1Loss { beta } => {
+                let beta = f64::from(beta);
+                if error.abs() < beta {
+                    (0.5 * error * error / beta, error / beta)
+                } else {
+                    (error.abs() - 0.5 * beta, sign(error))
+                }
+            }
+            Loss::CrossEntropyLoss { .. } => (f64::NAN, f64::NAN),
+        };
+        *z = derivative;
+        loss
+    }
+}
+
+/// −(1 − ε) wₜ ln pₜ − ε/K Σ wc ln pc, with p = softmax(z); z becomes its
+/// derivative (1 − ε) wₜ (pc − [c = t]) + ε/K (pc Σw − wc).
+fn cross_entropy(z: &mut [f64], t: usize, smoothing: f64, weight: Option<&[f32]>) -> f64 {
+    let w = |c: usize| weight.map_or(1.0, |w| f64::from(w[c]));
+    let classes = z.len();
+    let (hit, spread) = ((1.0 - smoothing) * w(t), smoothing / classes as f64);
+
+    let max = z.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let log_sum = max + z.iter().map(|z| (z - max).exp()).sum::<f64>().ln();
+    let mut loss = hit * (log_sum - z[t]);
+    if spread > 0.0 {
+        loss += spread * (0..classes).map(|c| w(c) * (log_sum - z[c])).sum::<f64>();
+    }
+    let total: f64 = (0..classes).map(w).sum();
+    softmax(z);
+    for (c, p) in z.iter_mut().enumerate() {
+        let right = f64::from(u8::from(c == t));
+        *p = hit * (*p - right) + spread * (*p * total - w(c));
+    }
+    loss
+}
+
+/// −1, 0 or 1; `f64::signum` has no 0.
+fn sign(x: f64) -> f64 {
+    f64::from(u8::from(x > 0.0)) - f64::from(u8::from(x < 0.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn heads() -> Vec<(Head, Target<'static>)> {
+        let values = Target::Values(&[1.0, 0.0, 0.5]);
+        let weight = Some(vec![0.5, 2.0, 0.0]);
+        [
+            (Loss::BCELoss, Activation::Sigmoid, values),
+            (Loss::BCELoss, Activation::Tanh, values),
+            (Loss::BCEWithLogitsLoss, Activation::Identity, values),
+            (Loss::MSELoss, Activation::Identity, values),
+            (Loss::L1Loss, Activation::Identity, values),
+            (Loss::smooth_l1(), Activation::Identity, values),
+            (Loss::SmoothL1Loss { beta: 0.0 }, Activation::Identity, values),
+            (Loss::cross_entropy(), Activation::Softmax, Target::Class(1)),
+            (
+                Loss::CrossEntropyLoss { label_smoothing: 0.1, weight },
+                Activation::Identity,
+                Target::Class(1),
+            ),
+        ]
+        .map(|(loss, output, target)| (Head::new(loss, output, 3).unwrap(), target))
+        .into()
+    }
+
+    #[test]
+    fn derivatives_match_central_differences() {
+        for (head, target) in heads() {
+            let z = [0.7, -1.9, 0.2];
+            let mut d = z;
+            head.row(&mut d, target);
+            for i in 0..3 {
+                let at = |h: f64| {
+                    let mut z = z;
+                    z[i] += h;
+                    head.row(&mut z, target)
+                };
+                let numeric = (at(1e-6) - at(-1e-6)) / 2e-6;
+                assert!((d[i] - numeric).abs() < 1e-8, "{head:?}: {} {numeric}", d[i]);
+            }
+        }
+    }
+
+    #[test]
+    fn finite_at_extreme_logits() {
+        for (head, target) in heads() {
+            for z in [[1e4, -1e4, 0.0], [-1e4, 1e4, 1e4], [0.0; 3]] {
+                let mut d = z;
+                let loss = head.row(&mut d, target);
+                assert!(loss.is_finite() && loss >= 0.0, "{head:?}: {loss}");
+                assert!(d.iter().all(|d| d.is_finite()), "{head:?}: {d:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn traps_are_refused() {
+        use Activation::*;
+        for (loss, output, outputs, says) in [
+            (Loss::BCELoss, Identity, 1, "BCEWithLogitsLoss"),
+            (Loss::BCELoss, ReLU, 1, "Sigmoid"),
+            (Loss::BCEWithLogitsLoss, Sigmoid, 1, "use BCELoss"),
+            (Loss::cross_entropy(), Sigmoid, 3, "Linear or Softmax"),
+            (Loss::cross_entropy(), Identity, 1, "at least two"),
+            (Loss::MSELoss, Softmax, 1, "always 1"),
+            (Loss::SmoothL1Loss { beta: -1.0 }, Identity, 1, "beta"),
+            (
+                Loss::CrossEntropyLoss { label_smoothing: 1.5, weight: None },
+                Identity,
+                3,
+                "from 0 to 1",
+            ),
+            (
+                Loss::CrossEntropyLoss { label_smoothing: 0.0, weight: Some(vec![1.0]) },
+                Identity,
+                3,
+                "1 class weights for 3",
+            ),
+        ] {
+            let error = Head::new(loss, output, outputs).unwrap_err().to_string();
+            assert!(error.contains(says), "{error}");
+        }
+    }
+}

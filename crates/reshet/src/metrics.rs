@@ -1,0 +1,232 @@
+//! How good the answers are, always beside what no network at all would score.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::data::Targets;
+
+/// The kind of question a network answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Task {
+    /// Yes or no.
+    Binary,
+    /// One of several.
+    Classes,
+    /// How much.
+    Number,
+}
+
+impl fmt::Display for Task {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Self::Binary => "binary",
+            Self::Classes => "classes",
+            Self::Number => "number",
+        })
+    }
+}
+
+/// The result of a test.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Score {
+    /// Samples tested.
+    #[serde(skip)]
+    pub samples: usize,
+    /// The mean loss.
+    pub loss: f64,
+    /// By the kind of question.
+    #[serde(flatten)]
+    pub kind: Kind,
+}
+
+/// The part of a [`Score`] that depends on the question.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Kind {
+    /// Right or wrong: yes/no questions and classes.
+    Answers {
+        /// The share of right answers (of several yes/no questions: over all of them).
+        accuracy: f64,
+        /// What always giving the commonest answer would score.
+        baseline: f64,
+        /// That answer.
+        #[serde(skip)]
+        commonest: String,
+        /// Wrong answers.
+        errors: usize,
+        /// Samples with all questions answered right, if there are several.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        all_right: Option<f64>,
+        /// How often class r (row) was answered c (column); yes/no: no first.
+        confusion: Vec<Vec<usize>>,
+    },
+    /// How far off: numbers, in their own unit.
+    Numbers {
+        /// √ of the mean squared error.
+        rmse: f64,
+        /// The mean absolute error.
+        mae: f64,
+        /// 1 − mean squared error / variance.
+        r2: f64,
+        /// The RMSE of always giving the mean.
+        baseline: f64,
+    },
+}
+
+impl Score {
+    /// Compares answers (probabilities or numbers, one row a sample) with targets.
+    pub fn new(answers: &[f32], targets: &Targets, task: Task, loss: f64) -> Self {
+        let (samples, kind) = match targets {
+            Targets::Classes { labels, names } => (labels.len(), classes(answers, labels, names)),
+            Targets::YesNo { values, width, .. } | Targets::Numbers { values, width } => {
+                let kind = if task == Task::Binary { yes_no } else { numbers };
+                (values.len() / width, kind(answers, values, *width))
+            }
+        };
+        Self { samples, loss, kind }
+    }
+
+    /// The share of right answers; None for numbers.
+    pub fn accuracy(&self) -> Option<f64> {
+        match self.kind {
+            Kind::Answers { accuracy, .. } => Some(accuracy),
+            Kind::Numbers { .. } => None,
+        }
+    }
+}
+
+/// The position of the largest; the first of equals.
+pub fn argmax(row: &[f32]) -> usize {
+    let best = row.iter().enumerate().reduce(|best, x| if x.1 > best.1 { x } else { best });
+    best.map_or(0, |(i, _)| i)
+}
+
+fn classes(answers: &[f32], labels: &[u32], names: &[String]) -> Kind {
+    let mut confusion = vec![vec![0; names.len()]; names.len()];
+    for (row, label) in answers.chunks_exact(names.len()).zip(labels) {
+        confusion[*label as usize][argmax(row)] += 1;
+    }
+    let right: usize = (0..names.len()).map(|c| confusion[c][c]).sum();
+    let counts = confusion.iter().map(|row| row.iter().sum::<usize>());
+    let (most, name) = counts.zip(names).max_by_key(|(n, _)| *n).map_or((0, ""), |(n, s)| (n, s));
+    let n = labels.len() as f64;
+    Kind::Answers {
+        accuracy: right as f64 / n,
+        baseline: most as f64 / n,
+        commonest: name.into(),
+        errors: labels.len() - right,
+        all_right: None,
+        confusion,
+    }
+}
+
+fn yes_no(answers: &[f32], values: &[f32], width: usize) -> Kind {
+    let yes = |x: &f32| usize::from(*x > 0.5);
+    let mut confusion = vec![vec![0; 2]; 2];
+    for (answer, value) in answers.iter().zip(values) {
+        confusion[yes(value)][yes(answer)] += 1;
+    }
+    let (right, n) = (confusion[0][0] + confusion[1][1], values.len());
+    let all = answers.chunks_exact(width).zip(values.chunks_exact(width));
+    let all = all.filter(|(a, v)| a.iter().zip(*v).all(|(a, v)| yes(a) == yes(v))).count();
+    // The commonest answer to each question apart.
+    let yeses = |q: usize| values[q..].iter().step_by(width).filter(|v| yes(v) == 1).count();
+    let per = n / width;
+    let baseline: usize = (0..width).map(|q| yeses(q).max(per - yeses(q))).sum();
+    let commonest = match width {
+        1 if 2 * yeses(0) > n => "yes",
+        1 => "no",
+        _ => "the commonest",
+    };
+    Kind::Answers {
+        accuracy: right as f64 / n as f64,
+        baseline: baseline as f64 / n as f64,
+        commonest: commonest.into(),
+        errors: n - right,
+        all_right: (width > 1).then_some(all as f64 / per as f64),
+        confusion,
+    }
+}
+
+fn numbers(answers: &[f32], values: &[f32], width: usize) -> Kind {
+    let n = values.len() as f64;
+    let pairs = || answers.iter().zip(values).map(|(a, v)| f64::from(*a) - f64::from(*v));
+    let mse = pairs().map(|e| e * e).sum::<f64>() / n;
+    let mean = |q: usize| {
+        values[q..].iter().step_by(width).copied().map(f64::from).sum::<f64>() / (n / width as f64)
+    };
+    let means: Vec<f64> = (0..width).map(mean).collect();
+    let spread = values.iter().enumerate().map(|(i, v)| (f64::from(*v) - means[i % width]).powi(2));
+    let variance = spread.sum::<f64>() / n;
+    Kind::Numbers {
+        rmse: mse.sqrt(),
+        mae: pairs().map(f64::abs).sum::<f64>() / n,
+        r2: if variance > 0.0 { 1.0 - mse / variance } else { 0.0 },
+        baseline: variance.sqrt(),
+    }
+}
+
+impl fmt::Display for Score {
+    /// `99.12 % of 10000; always "no": 89.72 %`
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match &self.kind {
+            Kind::Answers { accuracy, baseline, commonest, .. } => write!(
+                f,
+                "{:.2} % of {}; always \"{commonest}\": {:.2} %",
+                100.0 * accuracy,
+                self.samples,
+                100.0 * baseline
+            ),
+            Kind::Numbers { rmse, r2, baseline, .. } => write!(
+                f,
+                "off by {rmse:.4} (RMSE) over {}; always the mean: {baseline:.4}; R² {r2:.3}",
+                self.samples
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    #[test]
+    fn yes_no_counts() {
+        let values = Arc::new(vec![1.0, 0.0, 0.0, 0.0]);
+        let targets = Targets::YesNo { values, width: 1, names: vec!["7".into()] };
+        let score = Score::new(&[0.9, 0.2, 0.5, 0.6], &targets, Task::Binary, 0.1);
+        let Kind::Answers { accuracy, baseline, errors, confusion, .. } = &score.kind else {
+            panic!()
+        };
+        assert_eq!((*accuracy, *baseline, *errors), (0.75, 0.75, 1));
+        assert_eq!(*confusion, [[2, 1], [0, 1]]);
+        assert_eq!(score.to_string(), "75.00 % of 4; always \"no\": 75.00 %");
+    }
+
+    #[test]
+    fn several_questions_count_apart_and_together() {
+        let values = Arc::new(vec![1.0, 0.0, 1.0, 1.0]);
+        let targets = Targets::YesNo { values, width: 2, names: vec!["a".into(), "b".into()] };
+        let score = Score::new(&[0.9, 0.1, 0.9, 0.1], &targets, Task::Binary, 0.1);
+        let Kind::Answers { accuracy, baseline, all_right, .. } = score.kind else { panic!() };
+        assert_eq!((accuracy, baseline, all_right), (0.75, 0.75, Some(0.5)));
+    }
+
+    #[test]
+    fn classes_and_numbers() {
+        let names = ["a", "b", "c"].map(String::from).to_vec();
+        let targets = Targets::classes(vec![0, 1, 1], names);
+        let answers = [0.8, 0.1, 0.1, 0.2, 0.3, 0.5, 0.0, 0.9, 0.1];
+        let score = Score::new(&answers, &targets, Task::Classes, 0.0);
+        assert_eq!(score.to_string(), "66.67 % of 3; always \"b\": 66.67 %");
+
+        let targets = Targets::numbers(vec![1.0, 2.0, 3.0], 1);
+        let score = Score::new(&[1.0, 2.0, 4.0], &targets, Task::Number, 0.0);
+        let Kind::Numbers { rmse, mae, r2, baseline } = score.kind else { panic!() };
+        assert!((rmse - (1.0f64 / 3.0).sqrt()).abs() < 1e-9 && (mae - 1.0 / 3.0).abs() < 1e-9);
+        assert!((r2 - 0.5).abs() < 1e-9 && (baseline - (2.0f64 / 3.0).sqrt()).abs() < 1e-9);
+    }
+}

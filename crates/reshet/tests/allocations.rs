@@ -1,0 +1,60 @@
+//! A steady training step allocates nothing, on any thread.
+
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+};
+
+use reshet::{prelude::*, *};
+
+struct Counting;
+
+static COUNT: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: hands everything on to the system's allocator.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        COUNT.fetch_add(1, Relaxed);
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+#[test]
+fn a_steady_step_allocates_nothing() {
+    let features = Features::new(Storage::U8(vec![9; 500 * 150]), &[150]).unwrap();
+    let names = ["a", "b", "c"].map(String::from).into();
+    let targets = Targets::classes((0..500).map(|i| i % 3).collect(), names);
+    let data = Dataset::new(features, targets).unwrap();
+    let network = sequential![
+        Linear(150, 80), ReLU, Dropout(0.1), Linear(80, 70), GELU, Softmax, Linear(70, 3)
+    ];
+    let setup = network.unwrap().with_loss(Loss::cross_entropy());
+    for clip in [None, Some(0.1)] {
+        let device = Device::cpu().exact_threads(2);
+        let mut training = setup.clone().on(device).unwrap().attach(&data).unwrap();
+        training.clip_grad_norm(clip);
+        let adam = Adam::new(0.01);
+        let batches: Vec<Batch> = data.loader(60).collect();
+        let mut epoch = || {
+            for batch in &batches {
+                training.step(batch, &adam).unwrap();
+                training.forward(batch).unwrap();
+                training.backward().unwrap();
+                training.update(&adam).unwrap();
+            }
+        };
+        epoch();
+        let before = COUNT.load(Relaxed);
+        epoch();
+        assert_eq!(COUNT.load(Relaxed) - before, 0, "clip {clip:?}");
+    }
+}

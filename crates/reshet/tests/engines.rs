@@ -1,0 +1,303 @@
+//! One suite of properties over every engine, against the reference.
+
+use proptest::prelude::*;
+use reshet::{
+    rng::{Purpose, Stream},
+    *,
+};
+
+/// A random job: a network, its loss, data with zeros in it, batches.
+#[derive(Clone, Debug)]
+struct Job {
+    network: Sequential,
+    loss: Loss,
+    data: Dataset,
+    optimizer: Optimizer,
+    clip: Option<f32>,
+    batch: usize,
+}
+
+fn activation() -> impl Strategy<Value = Layer> {
+    use Activation::*;
+    prop_oneof![
+        4 => Just(Layer::from(ReLU)),
+        1 => Just(LeakyReLU(0.1).into()),
+        1 => Just(LeakyReLU(-0.1).into()),
+        1 => Just(Sigmoid.into()),
+        1 => Just(Tanh.into()),
+        1 => Just(Softmax.into()),
+        1 => Just(GELU.into()),
+        1 => Just(SiLU.into()),
+        1 => Just(ELU(1.3).into()),
+        1 => Just(ELU(-0.5).into()),
+        1 => Just(Identity.into()),
+        1 => Just(Layer::Dropout(0.3)),
+    ]
+}
+
+fn width() -> impl Strategy<Value = usize> {
+    prop_oneof![6 => 1usize..=33, 2 => Just(64), 1 => Just(65), 1 => Just(127), 1 => Just(150)]
+}
+
+fn optimizer() -> impl Strategy<Value = Optimizer> {
+    prop_oneof![
+        Just(SGD::new(0.05).into()),
+        Just(SGD { momentum: 0.9, nesterov: true, weight_decay: 0.01, ..SGD::new(0.02) }.into()),
+        Just(Adam::new(0.01).into()),
+        Just(AdamW { amsgrad: true, ..AdamW::new(0.01) }.into()),
+        Just(RMSprop { momentum: 0.5, centered: true, ..RMSprop::new(0.003) }.into()),
+    ]
+}
+
+fn job() -> impl Strategy<Value = Job> {
+    let layers = prop::collection::vec((width(), prop::collection::vec(activation(), 0..3)), 1..4);
+    let clip = prop::option::of(Just(0.05f32));
+    (width(), layers, 0..5u8, 1usize..=70, 1usize..=70, optimizer(), clip, any::<u32>()).prop_map(
+        |(inputs, layers, question, rows, batch, optimizer, clip, seed)| {
+            let mut list = Vec::new();
+            let mut before = inputs;
+            let last = layers.len() - 1;
+            for (i, (mut width, then)) in layers.into_iter().enumerate() {
+                if i == last && question >= 3 {
+                    width = width.max(2);
+                }
+                list.push(Layer::Linear(before, width));
+                if i < last {
+                    list.extend(then);
+                }
+                before = width;
+            }
+            let stream = Stream::new(seed.into(), Purpose::Split, 0);
+            // About half of the inputs are zero, as in pictures.
+            let value = |i: usize| {
+                let x = 2.0 * stream.uniform(i as u64) - 1.0;
+                if stream.uniform((1 << 40) + i as u64) < 0.5 { 0.0 } else { x }
+            };
+            let inputs = (0..rows * inputs).map(value).collect();
+            let pick = |i: usize| stream.uniform((2 << 40) + i as u64);
+            let (loss, end, targets) = match question {
+                0 => (Loss::MSELoss, None, None),
+                1 => (Loss::smooth_l1(), None, None),
+                2 => (Loss::BCELoss, Some(Activation::Sigmoid), None),
+                3 => (Loss::cross_entropy(), Some(Activation::Softmax), Some(())),
+                _ => {
+                    let weight = Some((0..before).map(|c| 0.5 + c as f32 / 10.0).collect());
+                    (Loss::CrossEntropyLoss { label_smoothing: 0.1, weight }, None, Some(()))
+                }
+            };
+            list.extend(end.map(Layer::Activation));
+            let targets = match targets {
+                None => Targets::numbers((0..rows * before).map(pick).collect(), before),
+                Some(()) => Targets::classes(
+                    (0..rows).map(|i| (pick(i) * before as f32) as u32).collect(),
+                    (0..before).map(|c| c.to_string()).collect(),
+                ),
+            };
+            let network = Sequential::new(list).unwrap();
+            let features = Features::new(Storage::F32(inputs), &[network.inputs()]).unwrap();
+            let data = Dataset::new(features, targets).unwrap();
+            Job { network, loss, data, optimizer, clip, batch: batch.min(rows) }
+        },
+    )
+}
+
+/// What a job leaves behind: everything that can be seen of it.
+struct Outcome {
+    output: Vec<f32>,
+    gradients: Vec<f32>,
+    losses: Vec<f32>,
+    parameters: Vec<f32>,
+    answers: Vec<f32>,
+}
+
+impl Job {
+    fn run(&self, device: Device) -> Outcome {
+        let setup = self.network.clone().with_loss(self.loss.clone()).seeded(3);
+        let mut training = setup.on(device).unwrap().attach(&self.data).unwrap();
+        training.clip_grad_norm(self.clip);
+        let batches: Vec<_> = self.data.loader(self.batch).shuffled(1, 0).collect();
+        let first = &batches[0];
+        training.forward(first).unwrap();
+        let output = training.output(first.len());
+        training.backward().unwrap();
+        let gradients = training.gradients();
+        let losses =
+            batches.iter().take(4).map(|b| training.step(b, &self.optimizer).unwrap()).collect();
+        let model = training.model();
+        let answers = model.predict_on(&self.data, device).unwrap();
+        Outcome { output, gradients, losses, parameters: training.parameters(), answers }
+    }
+}
+
+fn close(what: &str, got: &[f32], want: &[f32], tolerance: f32) -> Result<(), TestCaseError> {
+    prop_assert_eq!(got.len(), want.len());
+    let largest = want.iter().fold(1e-3f32, |m, x| m.max(x.abs()));
+    for (g, w) in got.iter().zip(want) {
+        prop_assert!((g - w).abs() <= tolerance * largest, "{}: {} should be {}", what, g, w);
+    }
+    Ok(())
+}
+
+fn paths() -> impl Iterator<Item = Device> {
+    let available = Instructions::ALL.into_iter().filter(|i| i.available());
+    available.map(|instructions| Device::cpu().instructions(instructions))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn every_path_agrees_with_the_reference(job in job()) {
+        let want = job.run(Device::Reference);
+        for device in paths() {
+            let got = job.run(device.exact_threads(2));
+            close("output", &got.output, &want.output, 1e-5)?;
+            close("gradients", &got.gradients, &want.gradients, 1e-5)?;
+            close("losses", &got.losses, &want.losses, 2e-3)?;
+        }
+    }
+
+    #[test]
+    fn same_bits_for_any_number_of_threads(job in job()) {
+        for device in paths() {
+            let one = job.run(device.exact_threads(1));
+            for threads in [2, 3, 8] {
+                let many = job.run(device.exact_threads(threads));
+                let bits = |x: &Outcome| -> Vec<u32> {
+                    [&x.output, &x.gradients, &x.losses, &x.parameters, &x.answers]
+                        .into_iter().flatten().map(|x| x.to_bits()).collect()
+                };
+                prop_assert_eq!(bits(&one), bits(&many), "{} threads", threads);
+            }
+        }
+    }
+
+    #[test]
+    fn every_sample_once_an_epoch(rows in 1usize..500, batch in 1usize..80, seed: u64, epoch in 0usize..9) {
+        let features = Features::new(Storage::U8(vec![0; rows]), &[1]).unwrap();
+        let data = Dataset::new(features, Targets::numbers(vec![0.0; rows], 1)).unwrap();
+        let loader = data.loader(batch).shuffled(seed, epoch);
+        prop_assert_eq!(loader.len(), rows.div_ceil(batch));
+        let mut seen: Vec<u32> = loader.clone().flat_map(|b| b.to_vec()).collect();
+        let again: Vec<u32> = loader.flat_map(|b| b.to_vec()).collect();
+        prop_assert_eq!(&seen, &again);
+        seen.sort_unstable();
+        prop_assert_eq!(seen, (0..rows as u32).collect::<Vec<_>>());
+    }
+}
+
+/// Large enough that the work is really shared, and reaches over strips and blocks.
+#[test]
+fn same_bits_on_a_large_job() {
+    let network: Sequential = "200-300:relu:dropout(0.2)-100:gelu-10".parse().unwrap();
+    let stream = Stream::new(5, Purpose::Split, 1);
+    let inputs = (0..400 * 200).map(|i| stream.uniform(i) - 0.5).collect();
+    let features = Features::new(Storage::F32(inputs), &[200]).unwrap();
+    let names = (0..10).map(|c| c.to_string()).collect();
+    let data = Dataset::new(features, Targets::classes((0..400).map(|i| i % 10).collect(), names));
+    let job = Job {
+        network,
+        loss: Loss::cross_entropy(),
+        data: data.unwrap(),
+        optimizer: Adam::new(0.01).into(),
+        clip: None,
+        batch: 300,
+    };
+    for device in paths() {
+        let bits = |threads| -> Vec<u32> {
+            let outcome = job.run(device.exact_threads(threads));
+            outcome.parameters.iter().map(|x| x.to_bits()).collect()
+        };
+        let one = bits(1);
+        for threads in [2, 3, 8] {
+            assert_eq!(one, bits(threads), "{device} with {threads}");
+        }
+        let want = job.run(Device::Reference).gradients;
+        close("gradients", &job.run(device).gradients, &want, 1e-5).unwrap();
+    }
+}
+
+#[test]
+fn finite_at_extreme_logits() {
+    for (net, loss) in [
+        ("1-1:sigmoid", Loss::BCELoss),
+        ("1-1:tanh", Loss::BCELoss),
+        ("1-1", Loss::BCEWithLogitsLoss),
+        ("1-3:softmax", Loss::cross_entropy()),
+        ("1-3", Loss::cross_entropy()),
+    ] {
+        let network: Sequential = net.parse().unwrap();
+        let features = Features::new(Storage::F32(vec![1e4, -1e4]), &[1]).unwrap();
+        let targets = match &loss {
+            Loss::CrossEntropyLoss { .. } => {
+                Targets::classes(vec![0, 2], (0..3).map(|c| c.to_string()).collect())
+            }
+            _ => Targets::numbers(vec![0.0, 1.0], 1),
+        };
+        let data = Dataset::new(features, targets).unwrap();
+        for device in paths().chain([Device::Reference]) {
+            let ones = vec![1.0; network.parameters()];
+            let setup = network.clone().with_loss(loss.clone()).parameters(ones);
+            let mut training = setup.on(device).unwrap().attach(&data).unwrap();
+            training.forward(&[0, 1]).unwrap();
+            assert!(training.backward().unwrap().is_finite(), "{net} on {device}");
+            assert!(training.gradients().iter().all(|g| g.is_finite()), "{net} on {device}");
+        }
+    }
+}
+
+#[test]
+fn divergence_is_told_within_its_step() {
+    let features = Features::new(Storage::F32(vec![1.0, 2.0]), &[1]).unwrap();
+    let data = Dataset::new(features, Targets::numbers(vec![1e30, -1e30], 1)).unwrap();
+    for device in paths().chain([Device::Reference]) {
+        let network: Sequential = "1-4:relu-1".parse().unwrap();
+        let fit = Trainer::new(network).device(device).optimizer(SGD::new(1e30)).fit(&data);
+        let Err(Error::Diverged(diverged)) = fit else { panic!("{device}: {fit:?}") };
+        assert_eq!(diverged.step, 0, "{device}: {diverged}");
+        let kept = diverged.last_good.unwrap();
+        assert!(kept.parameters().iter().all(|p| p.is_finite()));
+    }
+}
+
+#[test]
+fn stages_out_of_order_and_wrong_rows_are_refused() {
+    let features = Features::new(Storage::F32(vec![1.0, 2.0]), &[1]).unwrap();
+    let data = Dataset::new(features, Targets::numbers(vec![1.0, 2.0], 1)).unwrap();
+    let network: Sequential = "1-1".parse().unwrap();
+    let mut training = network.with_loss(Loss::MSELoss).attach(&data).unwrap();
+    let says = |result: Result<()>, what: &str| {
+        let error = result.unwrap_err().to_string();
+        assert!(error.contains(what), "{error}");
+    };
+    says(training.backward().map(|_| ()), "backward without forward");
+    says(training.forward(&[]), "at least one sample");
+    says(training.forward(&[2]), "row 2: the data has 2 samples");
+    training.forward(&[0, 1, 1]).unwrap();
+    says(training.update(SGD::new(0.1)), "update without backward");
+    training.backward().unwrap();
+    says(training.update(SGD::new(-1.0)), "learning rate must be 0 or more");
+    says(training.update(Adam { betas: (1.0, 0.9), ..Adam::new(0.1) }), "below 1");
+}
+
+#[test]
+fn accumulated_gradients_add_up() {
+    let features = Features::new(Storage::F32((0..8).map(|x| x as f32).collect()), &[2]).unwrap();
+    let data = Dataset::new(features, Targets::numbers(vec![1.0, 0.0, 2.0, 1.0], 1)).unwrap();
+    for device in paths().chain([Device::Reference]) {
+        let network: Sequential = "2-3:tanh-1".parse().unwrap();
+        let setup = network.with_loss(Loss::MSELoss).on(device).unwrap();
+        let mut training = setup.attach(&data).unwrap();
+        let mut gradient = |rows: &[u32], accumulate: bool| {
+            training.forward(rows).unwrap();
+            if accumulate { training.accumulate() } else { training.backward() }.unwrap();
+            training.gradients()
+        };
+        let (a, b) = (gradient(&[0, 1], false), gradient(&[2, 3], false));
+        gradient(&[0, 1], false);
+        let sum = gradient(&[2, 3], true);
+        for ((a, b), sum) in a.iter().zip(b).zip(sum) {
+            assert!((a + b - sum).abs() < 1e-5, "{device}");
+        }
+    }
+}
