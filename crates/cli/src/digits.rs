@@ -11,7 +11,7 @@ pub fn grid(pictures: &[&[u8]], captions: &[String], width: usize) -> String {
         picture::lines(&picture::crop(pixels, width, margin), width - 2 * margin, colour())
     };
     let pictures: Vec<Vec<String>> = pictures.iter().map(shown).collect();
-    let columns = (80 / (width - 2 * margin + 3)).max(1);
+    let columns = ((80 + 3) / (width - 2 * margin + 3)).max(1);
     picture::side_by_side(&pictures, captions, columns, 3)
 }
 

@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 use reshet::{
-    Adam, AdamW, Activation, Dataset, Device, Error, Init, Layer, Loss, Optimizer, RMSprop, Result,
+    Activation, Adam, AdamW, Dataset, Device, Error, Init, Layer, Loss, Optimizer, RMSprop, Result,
     SGD, Schedule, Sequential, Targets, Task, Trainer,
 };
 use serde::Serialize;
@@ -189,7 +189,8 @@ impl Hyper {
 
     /// The loss, if the flags say one.
     pub fn chosen_loss(&self) -> Result<Option<Loss>> {
-        if self.label_smoothing.is_some() && self.loss.is_some_and(|l| l != LossName::CrossEntropy) {
+        if self.label_smoothing.is_some() && self.loss.is_some_and(|l| l != LossName::CrossEntropy)
+        {
             return Err(Error::Invalid("--label-smoothing goes with cross-entropy only".into()));
         }
         Ok(match self.loss {
@@ -229,10 +230,13 @@ impl Hyper {
         let betas = match self.betas.as_deref() {
             None => (0.9, 0.999),
             Some([a, b]) => (*a, *b),
-            Some(_) => return Err(Error::Invalid("--betas needs two numbers, as 0.9,0.999".into())),
+            Some(_) => {
+                return Err(Error::Invalid("--betas needs two numbers, as 0.9,0.999".into()));
+            }
         };
         let (eps, amsgrad) = (self.eps.unwrap_or(1e-8), self.amsgrad);
-        let weight_decay = self.weight_decay.unwrap_or(if name == Name::AdamW { 0.01 } else { 0.0 });
+        let weight_decay =
+            self.weight_decay.unwrap_or(if name == Name::AdamW { 0.01 } else { 0.0 });
         let momentum = self.momentum.unwrap_or(0.0);
         let optimizer: Optimizer = match name {
             Name::Sgd => SGD { lr, momentum, nesterov: self.nesterov, weight_decay }.into(),

@@ -77,7 +77,10 @@ fn about_data(part: &str, data: &Dataset) {
         Storage::U8(bytes) => bytes.iter().filter(|b| **b == 0).count(),
         Storage::F32(values) => values.iter().filter(|x| **x == 0.0).count(),
     };
-    say!("  {:.1} % of the values are zero", 100.0 * zeros as f64 / (data.len() * data.width()) as f64);
+    say!(
+        "  {:.1} % of the values are zero",
+        100.0 * zeros as f64 / (data.len() * data.width()) as f64
+    );
     if let Targets::Classes { labels, names } = data.targets() {
         let mut counts = vec![0usize; names.len()];
         labels.iter().for_each(|l| counts[*l as usize] += 1);

@@ -8,8 +8,8 @@ use std::{
 
 use anyhow::Result;
 use reshet::{
-    Dataset, Ended, Error, Event, Features, Loss, Model, Optimizer, Score, Storage, Targets, Trainer,
-    metrics::Kind, network::thousands, prelude::*,
+    Dataset, Ended, Error, Event, Features, Loss, Model, Optimizer, Score, Storage, Targets,
+    Trainer, metrics::Kind, network::thousands, prelude::*,
 };
 use serde::Serialize;
 
@@ -159,7 +159,9 @@ fn show_data(run: &Run, train: &Dataset, test: &Dataset) -> Result<()> {
     picture::save_grid(&run.path("digits.png"), &shown, &captions, 28, 3)?;
     say!("\nA picture is a table of numbers, 0 black to 1 white (here its middle):\n");
     say!("{}", picture::numbers(shown[0], 28));
-    say!("\nA batch on its way in: [{BATCH}, 1, 28, 28] → [{BATCH}, 784], each picture one long row.");
+    say!(
+        "\nA batch on its way in: [{BATCH}, 1, 28, 28] → [{BATCH}, 784], each picture one long row."
+    );
     Ok(())
 }
 

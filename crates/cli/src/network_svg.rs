@@ -33,7 +33,8 @@ impl Column {
     }
 
     fn centre(&self, slot: usize, height: f64) -> f64 {
-        TOP + (height - TOP - MARGIN) / 2.0 + (slot as f64 - (self.slots().len() - 1) as f64 / 2.0) * ROW
+        TOP + (height - TOP - MARGIN) / 2.0
+            + (slot as f64 - (self.slots().len() - 1) as f64 / 2.0) * ROW
     }
 }
 
@@ -58,7 +59,8 @@ pub fn draw(network: &Sequential) -> String {
                 if from.is_some() && to.is_some() {
                     let (y1, y2) = (pair[0].centre(a, height), pair[1].centre(b, height));
                     let (x1, x2) = (x(i) + RADIUS, x(i + 1) - RADIUS);
-                    let _ = writeln!(svg, "<line x1=\"{x1}\" y1=\"{y1}\" x2=\"{x2}\" y2=\"{y2}\"/>");
+                    let _ =
+                        writeln!(svg, "<line x1=\"{x1}\" y1=\"{y1}\" x2=\"{x2}\" y2=\"{y2}\"/>");
                 }
             }
         }
@@ -75,7 +77,12 @@ pub fn draw(network: &Sequential) -> String {
             let y = column.centre(slot, height);
             let _ = match node {
                 Some(_) => writeln!(svg, "<circle cx=\"{}\" cy=\"{y}\" r=\"{RADIUS}\"/>", x(i)),
-                None => writeln!(svg, "<text x=\"{}\" y=\"{}\" fill=\"#333\" stroke=\"none\" font-size=\"20\">⋮</text>", x(i), y + 7.0),
+                None => writeln!(
+                    svg,
+                    "<text x=\"{}\" y=\"{}\" fill=\"#333\" stroke=\"none\" font-size=\"20\">⋮</text>",
+                    x(i),
+                    y + 7.0
+                ),
             };
         }
         svg += "</g>\n";
@@ -90,7 +97,11 @@ pub fn draw(network: &Sequential) -> String {
         );
         for (line, name) in column.then.iter().enumerate() {
             let y = height - MARGIN / 2.0 + 16.0 * line as f64;
-            let _ = writeln!(svg, "<text x=\"{}\" y=\"{y}\" font-size=\"12\" fill=\"#222\">{name}</text>", x(i));
+            let _ = writeln!(
+                svg,
+                "<text x=\"{}\" y=\"{y}\" font-size=\"12\" fill=\"#222\">{name}</text>",
+                x(i)
+            );
         }
     }
     svg += "</svg>\n";

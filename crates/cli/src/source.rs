@@ -38,10 +38,13 @@ impl Source {
         }
         if path.is_file() {
             let what = "for a pair of IDX files add --targets LABELS";
-            return Err(Error::Data(format!("{data}: cannot tell what this file holds; {what}")).into());
+            return Err(
+                Error::Data(format!("{data}: cannot tell what this file holds; {what}")).into()
+            );
         }
         let known = did_you_mean(data, &["mnist"]);
-        let what = format!("no data is called \"{data}\", and there is no such file or folder{known}");
+        let what =
+            format!("no data is called \"{data}\", and there is no such file or folder{known}");
         Err(Error::Data(what).into())
     }
 
@@ -71,5 +74,8 @@ pub fn outputs(targets: &Targets) -> usize {
 
 /// `runs/<name>-<n>`, the first n that is free.
 pub fn free_folder(name: &str) -> PathBuf {
-    (1..).map(|n| PathBuf::from(format!("runs/{name}-{n}"))).find(|p| !p.exists()).unwrap_or_default()
+    (1..)
+        .map(|n| PathBuf::from(format!("runs/{name}-{n}")))
+        .find(|p| !p.exists())
+        .unwrap_or_default()
 }

@@ -40,7 +40,9 @@ pub fn print(text: fmt::Arguments) {
 /// Whether results go to a terminal that wants colour (<https://no-color.org>).
 pub fn colour() -> bool {
     let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    io::stdout().is_terminal() && !set("NO_COLOR") && std::env::var_os("TERM").is_none_or(|t| t != "dumb")
+    io::stdout().is_terminal()
+        && !set("NO_COLOR")
+        && std::env::var_os("TERM").is_none_or(|t| t != "dumb")
 }
 
 /// Bold on a terminal.
@@ -65,18 +67,14 @@ pub fn bar(length: u64, template: &str) -> ProgressBar {
     if QUIET.load(Relaxed) || !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style =
+        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(length).with_style(style.progress_chars("━╸─"))
 }
 
 /// Whether a bar would be seen.
 pub fn has_bar() -> bool {
     !QUIET.load(Relaxed) && io::stderr().is_terminal()
-}
-
-/// Whether progress is wanted at all.
-pub fn quiet() -> bool {
-    QUIET.load(Relaxed)
 }
 
 /// From now on Ctrl-C (and SIGTERM) asks to stop and save; a second one stops at once.

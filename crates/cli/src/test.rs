@@ -61,7 +61,8 @@ pub fn ask(model: &Model, data: Dataset, is: Option<&str>) -> Result<Dataset> {
     let meaning = model.meaning();
     match (is, meaning.task, data.targets()) {
         (Some(_), Task::Classes | Task::Number, _) => {
-            let what = format!("--is asks a yes/no question; this model's task is {}", meaning.task);
+            let what =
+                format!("--is asks a yes/no question; this model's task is {}", meaning.task);
             Err(Error::Invalid(what).into())
         }
         (Some(label), ..) => Ok(data.is(label)?),

@@ -8,8 +8,8 @@ use std::{
 
 use anyhow::Result;
 use reshet::{
-    Dataset, Ended, Error, Event, Fit, Loss, Plan, Score, formats::safetensors,
-    infer_loss, metrics::Kind,
+    Dataset, Ended, Error, Event, Fit, Loss, Plan, Score, formats::safetensors, infer_loss,
+    metrics::Kind,
 };
 use serde::Serialize;
 use serde_json::json;
@@ -89,7 +89,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let mut run = Run::create(args.out.as_deref(), &name, args.force)?;
     run.save_config(args)?;
     if !args.json {
-        say!("{}\n{device}; {}, {}", bold(&format!("{network}")), plan.loss().name(), hyper.optimizer()?);
+        say!(
+            "{}\n{device}; {}, {}",
+            bold(&format!("{network}")),
+            plan.loss().name(),
+            hyper.optimizer()?
+        );
         say!("{} training samples of shape {:?}", train.len(), train.features().shape());
     }
 
@@ -97,7 +102,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let bar = terminal::bar(0, "{wide_bar} {pos}/{len} steps  {msg}  {eta} left");
     let fit = run.train(trainer, &train, &bar, |event| {
         if let Event::Epoch { epoch, loss, validation } = event {
-            let checked = validation.as_ref().map_or(String::new(), |v| format!("   validation {v}"));
+            let checked =
+                validation.as_ref().map_or(String::new(), |v| format!("   validation {v}"));
             bar.suspend(|| note(&format!("epoch {}   loss {loss:.4}{checked}", epoch + 1)));
         }
     })?;
@@ -131,7 +137,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         }
     }
     if interrupted {
-        note(&format!("interrupted after {} steps; the model so far is in {}", fit.steps, path.display()));
+        note(&format!(
+            "interrupted after {} steps; the model so far is in {}",
+            fit.steps,
+            path.display()
+        ));
         return Ok(ExitCode::from(exit::INTERRUPTED));
     }
     Ok(ExitCode::SUCCESS)

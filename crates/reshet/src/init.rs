@@ -32,7 +32,8 @@ impl Init {
         let (inputs, outputs) = (dense.inputs as f32, dense.outputs as f32);
         let layer = 2 * dense.module as u32;
         let stream = Stream::new(seed, Purpose::Init, layer);
-        let uniform = |stream: Stream, bound: f32, i: usize| bound * (2.0 * stream.uniform(i as u64) - 1.0);
+        let uniform =
+            |stream: Stream, bound: f32, i: usize| bound * (2.0 * stream.uniform(i as u64) - 1.0);
         let bound = 1.0 / inputs.sqrt();
         for (i, w) in weights.iter_mut().enumerate() {
             *w = match self {

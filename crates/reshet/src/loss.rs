@@ -113,22 +113,32 @@ impl Head {
         let ends = |what: &str| Err(Error::invalid(format!("{}: {what}", loss.name())));
         let (scale, output) = match (&loss, output) {
             (_, Activation::Softmax) if outputs == 1 => {
-                return ends("Softmax over one output is always 1; for a yes/no question use Sigmoid");
+                return ends(
+                    "Softmax over one output is always 1; for a yes/no question use Sigmoid",
+                );
             }
             (Loss::BCELoss, Activation::Sigmoid) => (1.0, output),
             (Loss::BCELoss, Activation::Tanh) => (2.0, output),
             (Loss::BCELoss, _) => {
-                return ends("needs a network that ends in Sigmoid or Tanh; use BCEWithLogitsLoss for one that ends in Linear");
+                return ends(
+                    "needs a network that ends in Sigmoid or Tanh; use BCEWithLogitsLoss for one that ends in Linear",
+                );
             }
             (Loss::BCEWithLogitsLoss, Activation::Identity) => (1.0, output),
             (Loss::BCEWithLogitsLoss, _) => {
-                return ends("takes logits, so the network must end in Linear; use BCELoss after Sigmoid or Tanh");
+                return ends(
+                    "takes logits, so the network must end in Linear; use BCELoss after Sigmoid or Tanh",
+                );
             }
             (Loss::CrossEntropyLoss { .. }, _) if outputs == 1 => {
-                return ends("needs one output a class, at least two; for a yes/no question use Sigmoid and BCELoss");
+                return ends(
+                    "needs one output a class, at least two; for a yes/no question use Sigmoid and BCELoss",
+                );
             }
             (Loss::CrossEntropyLoss { .. }, Activation::Sigmoid | Activation::Tanh) => {
-                return ends("takes logits; end the network in Linear or Softmax, not in Sigmoid or Tanh");
+                return ends(
+                    "takes logits; end the network in Linear or Softmax, not in Sigmoid or Tanh",
+                );
             }
             (Loss::CrossEntropyLoss { .. }, Activation::Identity | Activation::Softmax) => {
                 (1.0, output)
@@ -137,18 +147,18 @@ impl Head {
         };
         match &loss {
             Loss::CrossEntropyLoss { label_smoothing: e, .. } if !(0.0..=1.0).contains(e) => {
-                return ends(&format!("label smoothing must be from 0 to 1, not {e}"));
+                ends(&format!("label smoothing must be from 0 to 1, not {e}"))
             }
             Loss::CrossEntropyLoss { weight: Some(w), .. } if w.len() != outputs => {
-                return ends(&format!("{} class weights for {outputs} classes", w.len()));
+                ends(&format!("{} class weights for {outputs} classes", w.len()))
             }
             Loss::CrossEntropyLoss { weight: Some(w), .. }
                 if !w.iter().all(|w| *w >= 0.0 && w.is_finite()) =>
             {
-                return ends("class weights must be finite and not negative");
+                ends("class weights must be finite and not negative")
             }
             Loss::SmoothL1Loss { beta } if !(*beta >= 0.0 && beta.is_finite()) => {
-                return ends(&format!("beta must be finite and not negative, not {beta}"));
+                ends(&format!("beta must be finite and not negative, not {beta}"))
             }
             _ => Ok(Self { loss, scale, output }),
         }

@@ -103,7 +103,9 @@ impl Sequential {
                             ))
                         })?;
                 }
-                Layer::Activation(Activation::LeakyReLU(x) | Activation::ELU(x)) if !x.is_finite() => {
+                Layer::Activation(Activation::LeakyReLU(x) | Activation::ELU(x))
+                    if !x.is_finite() =>
+                {
                     return Err(Error::invalid(format!("{layer}: {x} is not a finite number")));
                 }
                 Layer::Dropout(p) if !(0.0..1.0).contains(&p) => {
@@ -279,7 +281,8 @@ fn parse_layer(word: &str) -> Result<Layer, String> {
     let Some(number) = number else {
         return if word.contains('(') { Err("lacks its )".into()) } else { Ok(*layer) };
     };
-    let number: f32 = number.trim().parse().map_err(|_| format!("wants a number, as {name}(0.2)"))?;
+    let number: f32 =
+        number.trim().parse().map_err(|_| format!("wants a number, as {name}(0.2)"))?;
     Ok(match layer {
         Layer::Dropout(_) => Layer::Dropout(number),
         Layer::Activation(Activation::ELU(_)) => Activation::ELU(number).into(),
@@ -350,7 +353,8 @@ impl fmt::Display for Sequential {
                 write!(f, "-{outputs}")?;
                 continue;
             }
-            let same = |known: &Layer| std::mem::discriminant(known) == std::mem::discriminant(layer);
+            let same =
+                |known: &Layer| std::mem::discriminant(known) == std::mem::discriminant(layer);
             let name = NAMES.iter().find(|(_, known, _)| match (known, layer) {
                 (Layer::Activation(a), Layer::Activation(b)) => {
                     std::mem::discriminant(a) == std::mem::discriminant(b)
@@ -410,7 +414,10 @@ mod tests {
         let inferred = Sequential::parse("100:relu-1:sigmoid", Some(784)).unwrap();
         assert_eq!(inferred.to_string(), "784-100:relu-1:sigmoid");
         assert_eq!("3-2:LeakyReLU".to_lowercase().parse::<Sequential>().is_err(), true);
-        assert_eq!("3-2:leaky_relu-1".parse::<Sequential>().unwrap().to_string(), "3-2:leaky_relu(0.01)-1");
+        assert_eq!(
+            "3-2:leaky_relu-1".parse::<Sequential>().unwrap().to_string(),
+            "3-2:leaky_relu(0.01)-1"
+        );
     }
 
     #[test]

@@ -223,8 +223,7 @@ impl Plan {
                 ))
             }
             Targets::Numbers { values, .. }
-                if loss.is_binary()
-                    && !values.iter().all(|t| (0.0..=1.0).contains(t)) =>
+                if loss.is_binary() && !values.iter().all(|t| (0.0..=1.0).contains(t)) =>
             {
                 wrong(format!(
                     "{} needs targets from 0 (no) to 1 (yes), and the data has others; \

@@ -74,7 +74,7 @@ impl Stream {
         for i in (1..items.len()).rev() {
             let [a, b, ..] = self.block(i as u64);
             let bits = u128::from(a) << 32 | u128::from(b);
-            items.swap(i, (bits * (i as u128 + 1) >> 64) as usize);
+            items.swap(i, ((bits * (i as u128 + 1)) >> 64) as usize);
         }
     }
 }

@@ -7,11 +7,7 @@ use std::{
 
 use crate::{
     Dataset, Device, Error, Init, Loss, Model, Optimizer, Result, Schedule, Score, Sequential,
-    Targets, Training,
-    activation::Activation,
-    engine::Buffer,
-    optim::Adam,
-    schedule::Clock,
+    Targets, Training, activation::Activation, engine::Buffer, optim::Adam, schedule::Clock,
 };
 
 /// The last good snapshot is at most this old.
@@ -243,8 +239,13 @@ impl<'a> Trainer<'a> {
         }
         self.optimizer.check()?;
         let loss = self.loss.clone().unwrap_or_else(|| infer_loss(&self.network, data.targets()));
-        let mut setup =
-            self.network.clone().with_loss(loss).seeded(self.seed).init(self.init).on(self.device)?;
+        let mut setup = self
+            .network
+            .clone()
+            .with_loss(loss)
+            .seeded(self.seed)
+            .init(self.init)
+            .on(self.device)?;
         if let Some(parameters) = self.parameters.take() {
             setup = setup.parameters(parameters);
         }

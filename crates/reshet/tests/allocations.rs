@@ -35,7 +35,13 @@ fn a_steady_step_allocates_nothing() {
     let targets = Targets::classes((0..500).map(|i| i % 3).collect(), names);
     let data = Dataset::new(features, targets).unwrap();
     let network = sequential![
-        Linear(150, 80), ReLU, Dropout(0.1), Linear(80, 70), GELU, Softmax, Linear(70, 3)
+        Linear(150, 80),
+        ReLU,
+        Dropout(0.1),
+        Linear(80, 70),
+        GELU,
+        Softmax,
+        Linear(70, 3)
     ];
     let setup = network.unwrap().with_loss(Loss::cross_entropy());
     for clip in [None, Some(0.1)] {
@@ -46,10 +52,10 @@ fn a_steady_step_allocates_nothing() {
         let batches: Vec<Batch> = data.loader(60).collect();
         let mut epoch = || {
             for batch in &batches {
-                training.step(batch, &adam).unwrap();
+                training.step(batch, adam).unwrap();
                 training.forward(batch).unwrap();
                 training.backward().unwrap();
-                training.update(&adam).unwrap();
+                training.update(adam).unwrap();
             }
         };
         epoch();

@@ -122,7 +122,7 @@ impl Job {
         training.backward().unwrap();
         let gradients = training.gradients();
         let losses =
-            batches.iter().take(4).map(|b| training.step(b, &self.optimizer).unwrap()).collect();
+            batches.iter().take(4).map(|b| training.step(b, self.optimizer).unwrap()).collect();
         let model = training.model();
         let answers = model.predict_on(&self.data, device).unwrap();
         Outcome { output, gradients, losses, parameters: training.parameters(), answers }

@@ -68,9 +68,9 @@ impl Case {
         let o = &self.optimizer;
         let number = |key: &str, default: f64| o.get(key).map_or(default, |x| x.as_f64().unwrap());
         let flag = |key: &str| o.get(key).is_some_and(|x| x.as_bool().unwrap());
-        let betas = o.get("betas").map_or((0.9, 0.999), |b| {
-            (b[0].as_f64().unwrap(), b[1].as_f64().unwrap())
-        });
+        let betas = o
+            .get("betas")
+            .map_or((0.9, 0.999), |b| (b[0].as_f64().unwrap(), b[1].as_f64().unwrap()));
         let lr = number("lr", f64::NAN);
         let eps = number("eps", 1e-8);
         let amsgrad = flag("amsgrad");
@@ -146,13 +146,17 @@ fn close(what: &str, got: &[f32], want: &[f32]) {
     assert_eq!(got.len(), want.len(), "{what}");
     let largest = want.iter().fold(0f32, |m, x| m.max(x.abs()));
     for (g, w) in got.iter().zip(want) {
-        assert!((g - w).abs() <= 1e-5 * largest + 1e-12, "{what}: {g} should be {w} (of {largest})");
+        assert!(
+            (g - w).abs() <= 1e-5 * largest + 1e-12,
+            "{what}: {g} should be {w} (of {largest})"
+        );
     }
 }
 
 /// ‖a − b‖₂ ≤ 1e-4 ‖b‖₂
 fn near(what: &str, got: &[f32], want: &[f32]) {
-    let norm = |x: &mut dyn Iterator<Item = f32>| x.map(|x| f64::from(x).powi(2)).sum::<f64>().sqrt();
+    let norm =
+        |x: &mut dyn Iterator<Item = f32>| x.map(|x| f64::from(x).powi(2)).sum::<f64>().sqrt();
     let difference = norm(&mut got.iter().zip(want).map(|(g, w)| g - w));
     let size = norm(&mut want.iter().copied());
     assert!(difference <= 1e-4 * size, "{what}: ‖Δ‖/‖final‖ = {:e}", difference / size);
@@ -191,7 +195,11 @@ fn reproduce(case: &Case, device: Device) {
         }
         training.update(case.optimizer()).unwrap();
         let want = tensors.floats["losses"][i];
-        assert!((loss - want).abs() <= 1e-4 * want.abs(), "{}: {loss} {want}", at(&format!("step {i}")));
+        assert!(
+            (loss - want).abs() <= 1e-4 * want.abs(),
+            "{}: {loss} {want}",
+            at(&format!("step {i}"))
+        );
         assert_eq!(fused.step(batch, case.optimizer()).unwrap().to_bits(), loss.to_bits());
     }
     let end = training.parameters();

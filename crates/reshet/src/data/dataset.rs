@@ -255,11 +255,9 @@ impl Dataset {
                 labels: Arc::new(rows.iter().map(|r| labels[*r as usize]).collect()),
                 names: names.clone(),
             },
-            Targets::YesNo { values, width, names } => Targets::YesNo {
-                values: pick(values, *width),
-                width: *width,
-                names: names.clone(),
-            },
+            Targets::YesNo { values, width, names } => {
+                Targets::YesNo { values: pick(values, *width), width: *width, names: names.clone() }
+            }
             Targets::Numbers { values, width } => {
                 Targets::Numbers { values: pick(values, *width), width: *width }
             }
@@ -287,8 +285,12 @@ impl Dataset {
         // Every k-th of the sorted order keeps the shares of all classes at once.
         let goes = |i: usize| (i as f64 * fraction).floor() != ((i + 1) as f64 * fraction).floor();
         let part = |second: bool| -> Vec<u32> {
-            let mut rows: Vec<u32> =
-                order.iter().enumerate().filter(|(i, _)| goes(*i) == second).map(|(_, r)| *r).collect();
+            let mut rows: Vec<u32> = order
+                .iter()
+                .enumerate()
+                .filter(|(i, _)| goes(*i) == second)
+                .map(|(_, r)| *r)
+                .collect();
             rows.sort_unstable();
             rows
         };
@@ -348,10 +350,12 @@ mod tests {
         let mut seen: Vec<u32> = [&train, &test]
             .iter()
             .flat_map(|d| {
-                (0..5).map(|r| {
-                    d.features().read(r, &mut first);
-                    (first[0] * 255.0).round() as u32
-                }).collect::<Vec<_>>()
+                (0..5)
+                    .map(|r| {
+                        d.features().read(r, &mut first);
+                        (first[0] * 255.0).round() as u32
+                    })
+                    .collect::<Vec<_>>()
             })
             .collect();
         seen.sort_unstable();

@@ -108,8 +108,8 @@ impl Remote {
             ),
         ];
         let mirrors = [
-            "https://ossci-datasets.s3.amazonaws.com/mnist",
-            "https://storage.googleapis.com/cvdf-datasets/mnist",
+            "http://ossci-datasets.s3.amazonaws.com/mnist",
+            "http://storage.googleapis.com/cvdf-datasets/mnist",
         ];
         let file = |(name, sha256): (&str, &str)| RemoteFile {
             name: name.to_owned(),
@@ -175,7 +175,7 @@ impl Remote {
         let names: Vec<_> = self.files.iter().map(|file| file.name.as_str()).collect();
         message += &format!(
             "check the connection and try again, or get {} by other means and put them, \
-             unpacked, into {} (or into a folder of your own, given with --data FOLDER)",
+             unpacked, into {}",
             names.join(", "),
             folder.display()
         );

@@ -44,11 +44,8 @@ pub fn read(path: &Path) -> Result<Idx> {
         Err(_) => false,
     };
     let file = io::Cursor::new(magic).chain(file);
-    let parsed = if gzipped {
-        parse(MultiGzDecoder::new(BufReader::new(file)))
-    } else {
-        parse(file)
-    };
+    let parsed =
+        if gzipped { parse(MultiGzDecoder::new(BufReader::new(file))) } else { parse(file) };
     parsed.map_err(|what| Error::data(format!("{}: {what}", path.display())))
 }
 
@@ -66,7 +63,8 @@ fn parse(mut from: impl Read) -> Result<Idx, String> {
              not 0x00000801 (labels) or 0x00000803 (pictures)"
         ));
     }
-    let shape = (0..dimensions).map(|_| Ok(number()? as usize)).collect::<Result<Vec<_>, String>>()?;
+    let shape =
+        (0..dimensions).map(|_| Ok(number()? as usize)).collect::<Result<Vec<_>, String>>()?;
     let length = shape
         .iter()
         .try_fold(1usize, |n, d| n.checked_mul(*d))
@@ -151,7 +149,10 @@ pub fn folder(folder: &Path) -> Result<(Dataset, Dataset)> {
             })
     };
     let part = |name: &str| {
-        pair(&find(&format!("{name}-images-idx3-ubyte"))?, &find(&format!("{name}-labels-idx1-ubyte"))?)
+        pair(
+            &find(&format!("{name}-images-idx3-ubyte"))?,
+            &find(&format!("{name}-labels-idx1-ubyte"))?,
+        )
     };
     Ok((part("train")?, part("t10k")?))
 }

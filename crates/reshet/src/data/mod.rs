@@ -1,6 +1,6 @@
 //! Data: features and targets in memory, and how they are handed out.
 //!
-//! A file a format: [`idx`] (MNIST's), pictures; [`loader`] gives batches.
+//! A file a format: [`idx`] (MNIST's), pictures; a [`DataLoader`] gives batches.
 
 mod dataset;
 #[cfg(feature = "download")]

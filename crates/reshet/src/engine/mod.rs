@@ -110,7 +110,8 @@ impl Device {
                 "device cuda: this build has no GPU engine yet; use --device cpu or auto".into(),
             )),
             _ => {
-                let known = crate::network::did_you_mean(name, &["auto", "cpu", "cuda", "reference"]);
+                let known =
+                    crate::network::did_you_mean(name, &["auto", "cpu", "cuda", "reference"]);
                 Err(Error::invalid(format!("no device is called \"{name}\"{known}")))
             }
         }

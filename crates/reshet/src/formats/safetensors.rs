@@ -63,7 +63,8 @@ pub fn to_bytes(model: &Model) -> Result<Vec<u8>> {
         .into_iter()
         .map(|p| {
             let bytes = &bytes[4 * p.range.start..4 * p.range.end];
-            let view = TensorView::new(Dtype::F32, p.shape, bytes).map_err(|e| wrong(e.to_string()))?;
+            let view =
+                TensorView::new(Dtype::F32, p.shape, bytes).map_err(|e| wrong(e.to_string()))?;
             Ok((p.name, view))
         })
         .collect::<Result<Vec<_>>>()?;

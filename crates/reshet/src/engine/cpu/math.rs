@@ -60,7 +60,7 @@ unsafe fn tanh<V: Vector>(x: V) -> V {
         let far = x.positive(far, c(0.0).sub(far));
         let square = x.mul(x);
         let mut p = c(-5.704_988_7e-3);
-        for term in [2.063_908_9e-2, -5.373_971_6e-2, 1.333_144_2e-1, -3.333_328_2e-1] {
+        for term in [2.063_909e-2, -5.373_971_6e-2, 1.333_144_2e-1, -3.333_328e-1] {
             p = p.fma(square, c(term));
         }
         let near = p.mul(square).fma(x, x);

@@ -1,9 +1,9 @@
 //! The fast engine for processors: `f32`, several threads, no allocation in a step.
 //!
-//! [`phases`] says what a step does, [`product`] is the matrix product under it,
-//! [`matrix`] the memory layout, [`team`] the threads. Kernels are written once,
-//! over a small [`vector`], and compiled for each instruction set; the path is
-//! picked when the program runs.
+//! `phases` says what a step does, `product` is the matrix product under it,
+//! `matrix` the memory layout, `team` the threads. Kernels are written once, over
+//! a small `vector`, and compiled for each instruction set; the path is picked
+//! when the program runs.
 
 mod math;
 mod matrix;
@@ -274,7 +274,11 @@ impl Cpu {
             let _flush = FlushToZero::on();
             job(phases, &work, thread);
         };
-        if threads == 1 { job(0) } else { self.team.run(&job) }
+        if threads == 1 {
+            job(0)
+        } else {
+            self.team.run(&job)
+        }
         work.finite.load(Relaxed)
     }
 
@@ -391,9 +395,8 @@ impl Engine for Cpu {
             (phases.backward)(work, thread);
         });
         let gradient = Some(Accumulate::No);
-        let phase = |phases: &Phases, work: &Work, thread: usize| unsafe {
-            (phases.weights)(work, thread)
-        };
+        let phase =
+            |phases: &Phases, work: &Work, thread: usize| unsafe { (phases.weights)(work, thread) };
         if hyper.clip_norm.is_some() {
             // The norm needs the whole gradient before the first weight moves.
             self.run_batch(Weights { gradient, ..NOTHING }, phase);

@@ -184,11 +184,17 @@ unsafe fn forward<V: Vector>(work: &Work, thread: usize) {
                 };
                 if activation == Activation::Softmax {
                     copy(work, &z, &y, &rows);
-                    each_row(work, thread, &rows, |wide, row| {
-                        load_row(work, &y, row, wide);
-                        activation.forward(wide);
-                        store_row(work, &y, row, wide);
-                    }, y.columns);
+                    each_row(
+                        work,
+                        thread,
+                        &rows,
+                        |wide, row| {
+                            load_row(work, &y, row, wide);
+                            activation.forward(wide);
+                            store_row(work, &y, row, wide);
+                        },
+                        y.columns,
+                    );
                     continue;
                 }
                 for strip in 0..y.strips() {
@@ -313,9 +319,7 @@ unsafe fn gather(work: &Work, rows: Range<usize>) {
         for strip in 0..x.strips() {
             let (start, n) = (from + strip * STRIP, x.used(strip));
             // SAFETY: this thread's own row of stage 0.
-            let to = unsafe {
-                std::slice::from_raw_parts_mut(work.stage.add(x.at(strip, row)), n)
-            };
+            let to = unsafe { std::slice::from_raw_parts_mut(work.stage.add(x.at(strip, row)), n) };
             match work.features.storage() {
                 Storage::U8(bytes) => {
                     for (to, byte) in to.iter_mut().zip(&bytes[start..start + n]) {
@@ -397,9 +401,7 @@ unsafe fn linear_backward<V: Vector>(
                 last: part(weights.strips() - 1),
             };
             let (inputs, first) = (dx.used(strip), strip * STRIP);
-            product::<V>(
-                &left, first, dz_t, samples, Start::Zero, dx_t, samples, inputs, samples,
-            );
+            product::<V>(&left, first, dz_t, samples, Start::Zero, dx_t, samples, inputs, samples);
             let to = work.stage.add(dx.at(strip, rows.start));
             let width = dx.width(strip);
             transpose::<V>(dx_t, samples, inputs, rows.len(), to, width);
@@ -448,8 +450,7 @@ unsafe fn bias_gradient<V: Vector>(
     unsafe {
         for column in (0..width).step_by(V::LANES) {
             let to = db.add(column);
-            let mut sum =
-                if accumulate == Accumulate::Yes { V::load(to) } else { V::splat(0.0) };
+            let mut sum = if accumulate == Accumulate::Yes { V::load(to) } else { V::splat(0.0) };
             for row in 0..work.rows.len() {
                 sum = sum.add(V::load(work.stage.add(dz.at(strip, row) + column)));
             }
@@ -473,13 +474,19 @@ unsafe fn activation_backward<V: Vector>(
     unsafe {
         if activation == Activation::Softmax {
             let n = y.columns;
-            each_row(work, thread, rows, |wide, row| {
-                let (wide_y, wide_d) = wide.split_at_mut(n);
-                load_row(work, &y, row, wide_y);
-                load_row(work, &d, row, wide_d);
-                activation.backward(&[], wide_y, wide_d);
-                store_row(work, &d, row, wide_d);
-            }, 2 * n);
+            each_row(
+                work,
+                thread,
+                rows,
+                |wide, row| {
+                    let (wide_y, wide_d) = wide.split_at_mut(n);
+                    load_row(work, &y, row, wide_y);
+                    load_row(work, &d, row, wide_d);
+                    activation.backward(&[], wide_y, wide_d);
+                    store_row(work, &d, row, wide_d);
+                },
+                2 * n,
+            );
             return;
         }
         for strip in 0..d.strips() {
@@ -495,13 +502,19 @@ unsafe fn loss(work: &Work, thread: usize, rows: &Range<usize>) {
     let Some(last) = work.stages.last() else { return };
     // SAFETY: rows and scratch are this thread's own.
     unsafe {
-        each_row(work, thread, rows, |z, row| {
-            load_row(work, &last.y, row, z);
-            let target = work.targets.row(work.rows[row] as usize);
-            *work.losses.add(row) = work.head.row(z, target);
-            z.iter_mut().for_each(|d| *d /= work.denominator);
-            store_row(work, &last.d, row, z);
-        }, work.outputs);
+        each_row(
+            work,
+            thread,
+            rows,
+            |z, row| {
+                load_row(work, &last.y, row, z);
+                let target = work.targets.row(work.rows[row] as usize);
+                *work.losses.add(row) = work.head.row(z, target);
+                z.iter_mut().for_each(|d| *d /= work.denominator);
+                store_row(work, &last.d, row, z);
+            },
+            work.outputs,
+        );
     }
 }
 
@@ -538,9 +551,7 @@ unsafe fn each_row(
     n: usize,
 ) {
     // SAFETY: each thread has its own stretch, at least n long.
-    let wide = unsafe {
-        std::slice::from_raw_parts_mut(work.wide.add(thread * work.wide_each), n)
-    };
+    let wide = unsafe { std::slice::from_raw_parts_mut(work.wide.add(thread * work.wide_each), n) };
     rows.clone().for_each(|row| f(wide, row));
 }
 
