@@ -17,7 +17,7 @@ fn main() -> reshet::Result<()> {
         for (i, batch) in train.loader(50).shuffled(0, epoch).enumerate() {
             training.forward(&batch)?; // forward
             let loss = training.backward()?; // loss, and back
-            training.update(adam)?; // update
+            training.update(&adam)?; // update
             if i % 100 == 0 {
                 println!("epoch= {epoch} i= {i} loss={loss:.4}");
             }

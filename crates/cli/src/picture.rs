@@ -196,7 +196,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("grid.png");
         let captions = vec!["7 [1, 28, 28]".to_string(); 3];
-        save_grid(&path, &[&[9; 784]; 3], &captions, 28, 2).unwrap();
+        save_grid(&path, &[&[9; 784][..]; 3], &captions, 28, 2).unwrap();
         let file = std::io::BufReader::new(std::fs::File::open(&path).unwrap());
         let info = png::Decoder::new(file).read_info().unwrap().info().clone();
         assert_eq!((info.width, info.height), (2 * (112 + 12) + 12, 2 * (112 + 32) + 12));

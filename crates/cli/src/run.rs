@@ -71,10 +71,10 @@ impl Run {
 
     fn log_event(&mut self, event: &Event) -> Result<()> {
         match event {
-            Event::Step { epoch, step, steps, loss, lr, .. } => {
-                if step % steps.div_ceil(LOG_STEPS) == 0 {
-                    self.log(&json!({"epoch": epoch, "step": step, "loss": loss, "lr": lr}))?;
-                }
+            Event::Step { epoch, step, steps, loss, lr, .. }
+                if step % steps.div_ceil(LOG_STEPS) == 0 =>
+            {
+                self.log(&json!({"epoch": epoch, "step": step, "loss": loss, "lr": lr}))?;
             }
             Event::Epoch { epoch, loss, validation } => {
                 self.log(&json!({"epoch": epoch, "mean_loss": loss, "validation": validation}))?;

@@ -413,7 +413,8 @@ mod tests {
         }
         let inferred = Sequential::parse("100:relu-1:sigmoid", Some(784)).unwrap();
         assert_eq!(inferred.to_string(), "784-100:relu-1:sigmoid");
-        assert_eq!("3-2:LeakyReLU".to_lowercase().parse::<Sequential>().is_err(), true);
+        assert!("3-2:leakyrelu".parse::<Sequential>().is_err());
+        assert_eq!("3-2:ReLU-1".parse::<Sequential>().unwrap().to_string(), "3-2:relu-1");
         assert_eq!(
             "3-2:leaky_relu-1".parse::<Sequential>().unwrap().to_string(),
             "3-2:leaky_relu(0.01)-1"

@@ -289,6 +289,7 @@ impl fmt::Display for Optimizer {
 /// b if there is momentum, then the mean of g if centred; Adam: m, v, then the
 /// largest v if AMSGrad.
 #[derive(Clone, Copy, Debug)]
+#[allow(clippy::upper_case_acronyms, reason = "named as the optimiser")]
 pub(crate) enum Rule {
     SGD(SGD),
     RMSprop(RMSprop),

@@ -42,8 +42,10 @@ pub struct Trainer<'a> {
     device: Device,
     validation: Option<Dataset>,
     patience: Option<usize>,
-    on_event: Box<dyn FnMut(&Event) -> ControlFlow<()> + 'a>,
+    on_event: Handler<'a>,
 }
+
+type Handler<'a> = Box<dyn FnMut(&Event) -> ControlFlow<()> + 'a>;
 
 /// What happens while training.
 #[derive(Clone, Debug)]
