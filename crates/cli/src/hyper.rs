@@ -67,7 +67,7 @@ pub struct Hyper {
     #[arg(long, default_value = "constant")]
     schedule: ScheduleName,
     /// schedule step: epochs between two falls
-    #[arg(long, default_value_t = 10, value_name = "N")]
+    #[arg(long, default_value_t = 10, value_name = "N", value_parser = at_least_one)]
     step_size: usize,
     /// schedules step, plateau: factor of each fall
     #[arg(long, default_value_t = 0.1, value_name = "X")]
@@ -100,6 +100,13 @@ pub struct Hyper {
     #[arg(long, value_name = "N")]
     #[serde(skip_serializing_if = "Option::is_none")]
     threads: Option<usize>,
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(n) if n > 0 => Ok(n),
+        _ => Err("--step-size must be at least 1 epoch".into()),
+    }
 }
 
 macro_rules! names {

@@ -103,7 +103,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let testing = testing.elapsed();
     show_score(&score, digit);
     if args.as_printed {
-        explain_as_printed();
+        explain_as_printed(digit);
     }
 
     heading(6, "The first test batch: prediction and label");
@@ -216,13 +216,13 @@ fn train_as_printed(
     Ok(Trained { model: training.model(), ended: Ended::Done })
 }
 
-fn explain_as_printed() {
+fn explain_as_printed(digit: u8) {
     say!(
         "\nWhy: on the slide optim.zero_grad() stands one level too far left, after the\n\
          inner loop. PyTorch adds each gradient to what is there, so by the end of an\n\
          epoch a step follows the sum of 1200 batches' gradients, old ones and all. The\n\
-         network runs past every good place and ends where it says \"no\" to everything.\n\
-         Indented into the loop, as `reshet lecture` runs it, it reaches about 99.1 %."
+         network runs past every good place and ends up saying \"not a {digit}\" to (nearly)\n\
+         everything. With zero_grad in the loop it learns: reshet lecture --digit {digit}"
     );
 }
 

@@ -51,7 +51,7 @@ enum Command {
     /// The lecture: train a network that tells whether a digit is a 7, step by step
     Lecture(lecture::Args),
     /// Train a network on data and test it
-    #[command(alias = "fit")]
+    #[command(alias = "fit", allow_negative_numbers = true)]
     Train(Box<train::Args>),
     /// Test a model on data
     #[command(alias = "evaluate")]
