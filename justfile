@@ -1,0 +1,34 @@
+# What one does here. `just` alone lists it.
+
+default:
+    @just --list
+
+# Run the lecture
+lecture *args:
+    cargo run --release -- lecture {{args}}
+
+# Format, lints, docs: all warnings are errors
+check:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+# All tests
+test:
+    cargo test --workspace
+
+# Repeat PyTorch's runs with PyTorch (needs torch, numpy, safetensors)
+golden:
+    python3 tests/golden/make.py check
+
+# Pack the digits anew from a folder with MNIST's four files
+mnist folder:
+    cargo run --release -p reshet-mnist --example pack -- {{folder}}
+
+# The library's documentation, in a browser
+doc:
+    cargo doc --workspace --no-deps --open
+
+# What continuous integration runs
+ci:
+    bash .ci/run
