@@ -39,7 +39,14 @@ impl Activation {
     pub fn value(self, x: f64) -> f64 {
         match self {
             Identity | Softmax => x,
-            ReLU => x.max(0.0),
+            // Not `max`, which would turn NaN into 0.
+            ReLU => {
+                if x < 0.0 {
+                    0.0
+                } else {
+                    x
+                }
+            }
             LeakyReLU(slope) => x * if x > 0.0 { 1.0 } else { slope.into() },
             Sigmoid => sigmoid(x),
             Tanh => x.tanh(),
@@ -180,6 +187,15 @@ mod tests {
                 f.backward(&[x, 0.0], &row, &mut d);
                 assert!(row.iter().chain(&d).all(|v| v.is_finite()), "{f:?} at {x}");
             }
+        }
+    }
+
+    #[test]
+    fn nan_stays_nan() {
+        for f in ALL {
+            let mut row = [f64::NAN, 1.0];
+            f.forward(&mut row);
+            assert!(row[0].is_nan(), "{f:?}");
         }
     }
 

@@ -75,6 +75,13 @@ pub enum Event {
         /// On the validation part, if there is one.
         validation: Option<Score>,
     },
+    /// Training is over; asking to stop means nothing any more.
+    End {
+        /// Updates taken.
+        steps: usize,
+        /// Why it ended.
+        ended: Ended,
+    },
 }
 
 /// What came of a training.
@@ -310,6 +317,7 @@ impl<'a> Trainer<'a> {
                 break;
             }
         }
+        let _ = (self.on_event)(&Event::End { steps: fit.steps, ended });
         let model = match best {
             Some((_, parameters)) => training.model_with(parameters),
             None => training.model(),

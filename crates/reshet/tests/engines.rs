@@ -246,6 +246,24 @@ fn finite_at_extreme_logits() {
     }
 }
 
+/// z = ∞ − ∞ in f32: no activation may make a number of that.
+#[test]
+fn nan_inside_comes_out() {
+    let features = Features::new(Storage::F32(vec![1e4, 1e4]), &[2]).unwrap();
+    let data = Dataset::new(features, Targets::numbers(vec![0.0], 1)).unwrap();
+    for net in ["relu", "leaky_relu", "sigmoid", "tanh", "softmax", "gelu", "silu", "elu"] {
+        let network: Sequential = format!("2-2-2:{net}-1").parse().unwrap();
+        let infinite = [1e37; 4].into_iter().chain([0.0; 2]);
+        let minus = [1.0, -1.0, 1.0, -1.0, 0.0, 0.0];
+        let huge = infinite.chain(minus).chain([1.0, 1.0, 0.0]).collect();
+        let meaning = Meaning { task: Task::Number, names: vec![], shape: vec![2] };
+        let model = Model::new(network, Loss::MSELoss, huge, meaning).unwrap();
+        for device in paths() {
+            assert!(model.predict_on(&data, device).unwrap()[0].is_nan(), "{net} on {device}");
+        }
+    }
+}
+
 #[test]
 fn divergence_is_told_within_its_step() {
     let features = Features::new(Storage::F32(vec![1.0, 2.0]), &[1]).unwrap();

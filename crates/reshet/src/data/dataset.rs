@@ -63,12 +63,25 @@ pub enum Targets {
 
 impl Features {
     /// Checks that the numbers make whole samples of this shape.
+    ///
+    /// # Errors
+    /// They do not, or one of them is not finite: no network learns from NaN.
     pub fn new(storage: Storage, shape: &[usize]) -> Result<Self> {
         let width: usize = shape.iter().product();
         let length = storage.len();
         if width == 0 || length % width != 0 {
             return Err(Error::data(format!(
                 "{length} numbers are not whole samples of shape {shape:?}"
+            )));
+        }
+        if let Storage::F32(values) = &storage
+            && let Some(i) = values.iter().position(|x| !x.is_finite())
+        {
+            return Err(Error::data(format!(
+                "sample {}, value {} (counted from 0): {} is not finite",
+                i / width,
+                i % width,
+                values[i]
             )));
         }
         Ok(Self { storage, shape: shape.to_vec() })
@@ -171,7 +184,8 @@ impl Dataset {
     /// Joins features and targets.
     ///
     /// # Errors
-    /// Different numbers of samples, none at all, or a class number without a name.
+    /// Different numbers of samples, none at all, a class number without a name, a
+    /// target that is not finite.
     pub fn new(features: Features, targets: Targets) -> Result<Self> {
         let rows = features.rows();
         if targets.rows() != Some(rows) {
@@ -183,6 +197,15 @@ impl Dataset {
         }
         if rows > u32::MAX as usize {
             return Err(Error::data(format!("{rows} samples; at most {} fit", u32::MAX)));
+        }
+        if let Targets::YesNo { values, width, .. } | Targets::Numbers { values, width } = &targets
+            && let Some(i) = values.iter().position(|x| !x.is_finite())
+        {
+            return Err(Error::data(format!(
+                "sample {}: target {} is not finite",
+                i / width,
+                values[i]
+            )));
         }
         if let Targets::Classes { labels, names } = &targets
             && let Some(row) = labels.iter().position(|l| *l as usize >= names.len())
@@ -319,9 +342,14 @@ mod tests {
     fn wrong_shapes_are_refused() {
         assert!(Features::new(Storage::F32(vec![0.0; 7]), &[2]).is_err());
         assert!(Features::new(Storage::F32(vec![]), &[0]).is_err());
+        let nan = Features::new(Storage::F32(vec![0.0, 0.0, 0.0, f32::NAN]), &[2]).unwrap_err();
+        assert_eq!(nan.to_string(), "sample 1, value 1 (counted from 0): NaN is not finite");
         let features = || Features::new(Storage::F32(vec![0.0; 6]), &[2]).unwrap();
         let error = Dataset::new(features(), Targets::numbers(vec![0.0; 2], 1)).unwrap_err();
         assert_eq!(error.to_string(), "3 samples but 2 targets");
+        let targets = Targets::numbers(vec![0.0, f32::INFINITY, 0.0], 1);
+        let error = Dataset::new(features(), targets).unwrap_err();
+        assert_eq!(error.to_string(), "sample 1: target inf is not finite");
         let targets = Targets::classes(vec![0, 9, 1], vec!["x".into(), "y".into()]);
         let error = Dataset::new(features(), targets).unwrap_err();
         assert_eq!(error.to_string(), "sample 1: label 9 is out of range, there are 2 classes");

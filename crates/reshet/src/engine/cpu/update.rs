@@ -63,7 +63,7 @@ pub(super) unsafe fn update<V: Vector>(rule: &Rule, at: Stretch, n: usize, scale
                         let m = V::load(mean.add(i));
                         let m = g.sub(m).fma(rest, m);
                         m.store(mean.add(i));
-                        v = v.sub(m.mul(m)).max(V::splat(0.0));
+                        v = V::splat(0.0).max(v.sub(m.mul(m)));
                     }
                     let mut g = g.div(v.sqrt().add(eps));
                     if o.momentum != 0.0 {

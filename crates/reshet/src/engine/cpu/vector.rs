@@ -21,7 +21,9 @@ pub(super) trait Vector: Copy {
     unsafe fn mul(self, b: Self) -> Self;
     unsafe fn div(self, b: Self) -> Self;
     unsafe fn sqrt(self) -> Self;
+    /// The larger; `b` if either is NaN.
     unsafe fn max(self, b: Self) -> Self;
+    /// The smaller; `b` if either is NaN.
     unsafe fn min(self, b: Self) -> Self;
     /// self · b + c, rounded once where the processor can.
     unsafe fn fma(self, b: Self, c: Self) -> Self;
