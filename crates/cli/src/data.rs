@@ -39,7 +39,7 @@ struct Show {
     /// From the test part
     #[arg(long)]
     test: bool,
-    /// Write a picture instead of printing
+    /// Write a picture instead of printing; of one sample, the picture itself
     #[arg(short, long, value_name = "FILE.png")]
     output: Option<PathBuf>,
 }
@@ -64,7 +64,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 }
 
 fn show(args: &Show) -> Result<ExitCode> {
-    let source = Source::open(&args.data, None)?;
+    let source = Source::open(&args.data, None, true)?;
     let data = match (args.test, source.test) {
         (true, Some(test)) => test,
         _ => source.train,
@@ -88,8 +88,11 @@ fn show(args: &Show) -> Result<ExitCode> {
         labels[rows].iter().map(|l| format!("{} {shape:?}", names[*l as usize])).collect();
     match &args.output {
         Some(path) => {
-            picture::save_grid(path, pictures, &captions, *width, 5)?;
-            say!("{} pictures in {}", pictures.len(), path.display());
+            match pictures {
+                [one] => picture::save(path, one, *width)?,
+                _ => picture::save_grid(path, pictures, &captions, *width, 5)?,
+            }
+            say!("saved {}", path.display());
         }
         None => say!("{}", digits::grid(pictures, &captions, *width)),
     }

@@ -178,9 +178,9 @@ impl Hyper {
     /// Whether the data can be asked this kind of question.
     fn check_task(&self, data: &Dataset) -> Result<()> {
         let fits = match (self.task, data.targets()) {
-            (Some(TaskName::Binary), targets) => matches!(targets, Targets::YesNo { .. }),
+            (Some(TaskName::Binary), targets) => !matches!(targets, Targets::Classes { .. }),
             (Some(TaskName::Classes), targets) => matches!(targets, Targets::Classes { .. }),
-            (Some(TaskName::Number), targets) => !matches!(targets, Targets::Classes { .. }),
+            (Some(TaskName::Number), targets) => matches!(targets, Targets::Numbers { .. }),
             (None, _) => true,
         };
         if fits {
@@ -189,7 +189,7 @@ impl Hyper {
         let what = match data.targets() {
             Targets::Classes { .. } => "the data has classes; for a yes/no question add --is LABEL",
             Targets::YesNo { .. } => "--is asks a yes/no question, so the task is binary",
-            Targets::Numbers { .. } => "the data has numbers as targets, so the task is number",
+            Targets::Numbers { .. } => "the data has numbers as targets, not classes",
         };
         Err(Error::Invalid(format!("--task: {what}")))
     }

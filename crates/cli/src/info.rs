@@ -35,7 +35,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         say!("{}", network.summary());
         return draw(args, &network);
     }
-    let source = Source::open(&args.what, None)?;
+    let source = Source::open(&args.what, None, true)?;
     if args.draw.is_some() {
         let what = "--draw: only a model or a network can be drawn, not data";
         return Err(reshet::Error::Invalid(what.into()).into());
@@ -59,14 +59,14 @@ fn draw(args: &Args, network: &Sequential) -> Result<ExitCode> {
 fn about_model(model: &Model) {
     say!("{}\n{}", model.network(), model.network().summary());
     let meaning = model.meaning();
-    say!("task    {}", meaning.task);
+    say!("task       {}", meaning.task);
     if !meaning.names.is_empty() {
-        say!("labels  {}", meaning.names.join(", "));
+        say!("labels     {}", meaning.names.join(", "));
     }
-    say!("input   {:?}", meaning.shape);
-    say!("loss    {}", model.loss().name());
+    say!("input      {:?}", meaning.shape);
+    say!("loss       {}", model.loss().name());
     for (key, value) in &model.notes {
-        say!("{key:7} {value}");
+        say!("{key:10} {value}");
     }
 }
 

@@ -60,7 +60,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     say!("{device}");
 
     heading(2, "Data: MNIST, 70,000 handwritten digits");
-    let Source { train, test, .. } = Source::open("mnist", None)?;
+    let Source { train, test, .. } = Source::open("mnist", None, true)?;
     let test = test.ok_or_else(|| Error::Data("mnist has no test part".into()))?;
     show_data(&run, &train, &test)?;
     let loaded = start.elapsed();
@@ -139,10 +139,7 @@ fn pixels(features: &Features) -> &[u8] {
 
 /// The label of each sample: MNIST's classes are the digits.
 fn labels(data: &Dataset) -> &[u32] {
-    match data.targets() {
-        Targets::Classes { labels, .. } => labels,
-        _ => &[],
-    }
+    data.labels().unwrap_or_default()
 }
 
 fn show_data(run: &Run, train: &Dataset, test: &Dataset) -> Result<()> {
@@ -272,7 +269,7 @@ fn show_mistakes(run: &Run, answers: &[f32], test: &Dataset, digit: u8) -> Resul
         .map(|i| {
             let p = if is(*i) { 1.0 - answers[*i] } else { answers[*i] };
             let said = if is(*i) { format!("not {digit}") } else { format!("a {digit}") };
-            format!("{}: \"{said}\" {:.0} %", labels(test)[*i], 100.0 * p)
+            format!("{}: \"{said}\" {:.2} %", labels(test)[*i], 100.0 * p)
         })
         .collect();
     say!("the {} most certain of {all} wrong answers: label, answer, how sure\n", wrong.len());

@@ -128,8 +128,12 @@ pub fn save_grid(
             page.letter(x + n * LETTER, y, letter);
         }
     }
-    let png = page.png().with_context(|| format!("cannot make the picture {}", path.display()))?;
-    Ok(write_file(path, &png)?)
+    page.save(path)
+}
+
+/// Writes one picture as it is, pixel by pixel.
+pub fn save(path: &Path, pixels: &[u8], width: usize) -> Result<()> {
+    Page { width, pixels: pixels.to_vec() }.save(path)
 }
 
 struct Page {
@@ -151,6 +155,11 @@ impl Page {
                 self.square(x + column, y + row, 1, 40);
             }
         }
+    }
+
+    fn save(&self, path: &Path) -> Result<()> {
+        let what = || format!("cannot make the picture {}", path.display());
+        Ok(write_file(path, &self.png().with_context(what)?)?)
     }
 
     fn png(&self) -> Result<Vec<u8>> {

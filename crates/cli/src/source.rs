@@ -3,7 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use reshet::{Dataset, Error, Targets, data::idx, mnist, network::did_you_mean};
+use reshet::{
+    Dataset, Error, Targets,
+    data::{idx, npy},
+    mnist,
+    network::did_you_mean,
+};
 
 /// Data as a command gets it.
 pub struct Source {
@@ -15,12 +20,16 @@ pub struct Source {
 }
 
 impl Source {
-    /// Reads `data`; with `targets`, `data` and it are a pair of IDX files.
-    pub fn open(data: &str, targets: Option<&Path>) -> Result<Self> {
+    /// Reads `data`; with `targets`, `data` and it are a pair of NPY or IDX
+    /// files. `scale`: bytes of arrays stand for x / 255.
+    pub fn open(data: &str, targets: Option<&Path>, scale: bool) -> Result<Self> {
         let path = Path::new(data);
         let name = path.file_stem().map_or(data.into(), |stem| stem.to_string_lossy().into_owned());
         if let Some(targets) = targets {
-            let train = idx::pair(path, targets)?;
+            let train = match is_npy(path) {
+                true => npy::pair(path, targets, scale)?,
+                false => idx::pair(path, targets)?,
+            };
             return Ok(Self { name, train, test: None });
         }
         if path.is_dir() {
@@ -37,7 +46,7 @@ impl Source {
             return Ok(Self { name, train: train?, test: Some(test?) });
         }
         if path.is_file() {
-            let what = "for a pair of IDX files add --targets LABELS";
+            let what = "for a pair of NPY or IDX files add --targets FILE";
             return Err(
                 Error::Data(format!("{data}: cannot tell what this file holds; {what}")).into()
             );
@@ -49,11 +58,11 @@ impl Source {
     }
 
     /// Only the test part (or all there is) of data that a model is tested on.
-    pub fn open_test(data: &str, targets: Option<&Path>) -> Result<Dataset> {
+    pub fn open_test(data: &str, targets: Option<&Path>, scale: bool) -> Result<Dataset> {
         if data == "mnist" && targets.is_none() {
             return Ok(mnist::test()?);
         }
-        let source = Self::open(data, targets)?;
+        let source = Self::open(data, targets, scale)?;
         Ok(source.test.unwrap_or(source.train))
     }
 
@@ -62,6 +71,11 @@ impl Source {
         let test = self.test.map(|test| test.is(label)).transpose()?;
         Ok(Self { name: self.name, train: self.train.is(label)?, test })
     }
+}
+
+/// Whether a file is an array of NumPy's, by its name.
+pub fn is_npy(path: &Path) -> bool {
+    path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npy"))
 }
 
 /// The number of outputs that the question needs.

@@ -11,11 +11,14 @@ use crate::{exit, say, source::Source, terminal::note};
 pub struct Args {
     /// A model.safetensors that `reshet train` wrote
     model: PathBuf,
-    /// mnist, a folder of IDX files, or with --targets a file of pictures
+    /// mnist, a folder of IDX files, or with --targets a .npy or IDX file
     data: String,
-    /// Labels to a file of pictures
+    /// Targets to a .npy or IDX file; integers are class numbers
     #[arg(long, value_name = "FILE")]
     targets: Option<PathBuf>,
+    /// Arrays: take bytes as they are, not as x / 255
+    #[arg(long)]
+    no_scale: bool,
     /// The yes/no question to test, if not the model's own
     #[arg(long, value_name = "LABEL")]
     is: Option<String>,
@@ -29,7 +32,7 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Result<ExitCode> {
     let model = Model::load(&args.model)?;
-    let data = Source::open_test(&args.data, args.targets.as_deref())?;
+    let data = Source::open_test(&args.data, args.targets.as_deref(), !args.no_scale)?;
     let data = ask(&model, data, args.is.as_deref())?;
     let score = model.test(&data)?;
     if args.json {

@@ -26,11 +26,14 @@ use crate::{
 #[derive(clap::Args, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Args {
-    /// mnist, a folder of IDX files, or with --targets a file of pictures
+    /// mnist, a folder of IDX files, or with --targets a .npy or IDX file
     data: String,
-    /// Labels to a file of pictures
+    /// Targets to a .npy or IDX file; integers are class numbers
     #[arg(long, value_name = "FILE")]
     targets: Option<PathBuf>,
+    /// Arrays: take bytes as they are, not as x / 255
+    #[arg(long)]
+    no_scale: bool,
     /// Ask yes or no: is it a LABEL?
     #[arg(long, value_name = "LABEL")]
     is: Option<String>,
@@ -61,7 +64,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let start = Instant::now();
     let hyper = &args.hyper;
     let (device, _) = (hyper.device()?, hyper.optimizer()?);
-    let mut source = Source::open(&args.data, args.targets.as_deref())?;
+    let mut source = Source::open(&args.data, args.targets.as_deref(), !args.no_scale)?;
     if let Some(label) = &args.is {
         source = source.is(label)?;
     }

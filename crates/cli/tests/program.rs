@@ -256,6 +256,10 @@ fn data_is_shown_and_described() {
     assert!(place.done("completions bash").contains("reshet"));
     let net = place.done("info 20-30:relu-12:relu-4:sigmoid --draw net.svg");
     assert!(net.contains("Total: 1,054 parameters"), "{net}");
+    place.done("data show mnist --test --count 1 -o one.png");
+    place.done(SHORT);
+    let line = place.done("predict run/model.safetensors one.png --json");
+    assert!(line.contains("\"label\":\"7\""), "{line}");
     place.fails("data show mnist --count 0", 2, "there are 60000 samples");
     place.fails("data show mnist --from 59999 --count 2", 2, "there are 60000 samples");
     place.fails("data fetch minst", 2, "did you mean \"mnist\"");
@@ -369,7 +373,7 @@ fn files_of_a_data_set_are_checked() {
     place.fails("train empty --targets labels", 3, "truncated at the header");
     write("gz", vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 1, 2, 3]);
     place.fails("train gz --targets labels", 3, "gz: ");
-    place.fails("train images", 3, "add --targets LABELS");
+    place.fails("train images", 3, "add --targets FILE");
 }
 
 #[cfg(unix)]

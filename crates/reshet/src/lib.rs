@@ -56,8 +56,8 @@ pub use training::{Setup, Training};
 /// All that a program usually needs: `use reshet::prelude::*;`.
 pub mod prelude {
     pub use crate::{
-        Adam, AdamW, Dataset, Device, Event, Init, Loss, Loss::*, Model, RMSprop, SGD, Schedule,
-        Sequential, Trainer, mnist, sequential,
+        Adam, AdamW, Dataset, Device, Event, Features, Init, Loss, Loss::*, Model, RMSprop, SGD,
+        Schedule, Sequential, Storage, Targets, Trainer, mnist, sequential,
     };
 }
 

@@ -137,8 +137,7 @@ fn yes_no(answers: &[f32], values: &[f32], width: usize) -> Kind {
     let baseline: usize = (0..width).map(|q| yeses(q).max(per - yeses(q))).sum();
     let commonest = match width {
         1 if 2 * yeses(0) > n => "yes",
-        1 => "no",
-        _ => "the commonest",
+        _ => "no",
     };
     Kind::Answers {
         accuracy: right as f64 / n as f64,
@@ -172,6 +171,15 @@ impl fmt::Display for Score {
     /// `99.12 % of 10000; always "no": 89.72 %`
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match &self.kind {
+            Kind::Answers { accuracy, baseline, all_right: Some(all), .. } => write!(
+                f,
+                "{:.2} % of all answers, {:.2} % of {} samples with every answer right; \
+                 always the commonest answers: {:.2} % of all",
+                100.0 * accuracy,
+                100.0 * all,
+                self.samples,
+                100.0 * baseline
+            ),
             Kind::Answers { accuracy, baseline, commonest, .. } => write!(
                 f,
                 "{:.2} % of {}; always \"{commonest}\": {:.2} %",
@@ -211,6 +219,8 @@ mod tests {
         let values = Arc::new(vec![1.0, 0.0, 1.0, 1.0]);
         let targets = Targets::YesNo { values, width: 2, names: vec!["a".into(), "b".into()] };
         let score = Score::new(&[0.9, 0.1, 0.9, 0.1], &targets, Task::Binary, 0.1);
+        let said = score.to_string();
+        assert!(said.starts_with("75.00 % of all answers, 50.00 % of 2 samples"), "{said}");
         let Kind::Answers { accuracy, baseline, all_right, .. } = score.kind else { panic!() };
         assert_eq!((accuracy, baseline, all_right), (0.75, 0.75, Some(0.5)));
     }

@@ -198,17 +198,18 @@ impl Plan {
         let (loss, outputs) = (self.loss(), self.outputs);
         let wrong = |what: String| Err(Error::invalid(what));
         let classes = matches!(loss, Loss::CrossEntropyLoss { .. });
+        let give = |n: usize| format!("give it {n} output{}", if n == 1 { "" } else { "s" });
         match data.targets() {
             Targets::Classes { names, .. } if !classes => wrong(format!(
                 "{} needs numbers as targets, and the data has {} classes; \
-                 ask about one of them (is), or use CrossEntropyLoss",
+                 ask about one of them (is; --is LABEL), or use CrossEntropyLoss",
                 loss.name(),
                 names.len()
             )),
             Targets::Classes { names, .. } if names.len() != outputs => wrong(format!(
-                "the data has {} classes and the network {outputs} outputs; give it {} outputs",
+                "the data has {} classes and the network {outputs} outputs; {}",
                 names.len(),
-                names.len()
+                give(names.len())
             )),
             Targets::Classes { .. } => Ok(()),
             _ if classes => wrong(
@@ -218,8 +219,8 @@ impl Plan {
             ),
             Targets::YesNo { width, .. } | Targets::Numbers { width, .. } if *width != outputs => {
                 wrong(format!(
-                    "the data has {width} target values a sample and the network {outputs} outputs; \
-                     give it {width} outputs"
+                    "the data has {width} target values a sample and the network {outputs} outputs; {}",
+                    give(*width)
                 ))
             }
             Targets::Numbers { values, .. }
@@ -231,7 +232,31 @@ impl Plan {
                     loss.name()
                 ))
             }
+            Targets::Numbers { values, .. } => self.check_reach(values),
             _ => Ok(()),
+        }
+    }
+
+    /// An output that ends in Sigmoid can never be 4: such targets are refused
+    /// rather than learnt badly.
+    fn check_reach(&self, values: &[f32]) -> Result<()> {
+        let last = match self.steps.last() {
+            Some(Step::Dense(dense)) => dense.activation,
+            Some(Step::Activation(activation)) => *activation,
+            _ => Activation::Identity,
+        };
+        let (low, high) = match last {
+            Activation::Sigmoid | Activation::Softmax => (0.0, 1.0),
+            Activation::Tanh => (-1.0, 1.0),
+            Activation::ReLU => (0.0, f32::INFINITY),
+            _ => return Ok(()),
+        };
+        match values.iter().find(|v| **v < low || **v > high) {
+            Some(value) => Err(Error::invalid(format!(
+                "a network that ends in {last:?} gives {low} to {high}, and the data has the \
+                 target {value}; end it in Linear, or scale the targets"
+            ))),
+            None => Ok(()),
         }
     }
 

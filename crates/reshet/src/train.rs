@@ -112,14 +112,20 @@ pub enum Ended {
 
 /// The loss that goes with a network's output and the data's question.
 ///
-/// Sigmoid and Tanh: BCE, unless the targets are numbers. Softmax: cross
-/// entropy. Else by the data: classes, yes/no, or numbers.
+/// Sigmoid and Tanh: BCE, unless the targets are numbers other than 0 and 1.
+/// Softmax: cross entropy. Else by the data: classes, yes/no, or numbers.
 pub fn infer_loss(network: &Sequential, targets: &Targets) -> Loss {
+    let amounts = |values: &[f32]| values.iter().any(|v| *v != 0.0 && *v != 1.0);
     match (network.output_activation(), targets) {
-        (_, Targets::Numbers { .. }) => Loss::MSELoss,
+        (Activation::Sigmoid | Activation::Tanh, Targets::Numbers { values, .. })
+            if amounts(values) =>
+        {
+            Loss::MSELoss
+        }
         (Activation::Sigmoid | Activation::Tanh, _) => Loss::BCELoss,
         (Activation::Softmax, _) | (_, Targets::Classes { .. }) => Loss::cross_entropy(),
         (_, Targets::YesNo { .. }) => Loss::BCEWithLogitsLoss,
+        (_, Targets::Numbers { .. }) => Loss::MSELoss,
     }
 }
 

@@ -400,7 +400,7 @@ fn mnist_is_four_files_from_two_mirrors() {
         assert!(file.name.ends_with("-ubyte"));
         assert!(file.sha256.len() == 64 && file.sha256.bytes().all(|b| b.is_ascii_hexdigit()));
     }
-    assert!(mnist.mirrors.iter().all(|mirror| mirror.starts_with("https://")));
+    assert!(mnist.mirrors.iter().all(|mirror| mirror.starts_with("http://")));
 }
 
 #[test]

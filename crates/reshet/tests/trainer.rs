@@ -116,3 +116,21 @@ fn patience_stops_and_goes_back_to_the_best_epoch() {
     assert_eq!(losses.len(), last_best + 1 + 4);
     assert_eq!(fit.model.test(&validation).unwrap().loss, best);
 }
+
+#[test]
+fn a_target_out_of_the_outputs_reach_is_refused() {
+    let features = Features::new(Storage::F32(vec![0.0, 1.0]), &[1]).unwrap();
+    let data = Dataset::new(features, Targets::numbers(vec![0.0, 4.0], 1)).unwrap();
+    for (net, says) in [
+        ("1-1:sigmoid", Some("ends in Sigmoid gives 0 to 1, and the data has the target 4")),
+        ("1-1:tanh", Some("ends in Tanh gives -1 to 1")),
+        ("1-1:relu", None),
+        ("1-1", None),
+    ] {
+        let fit = Trainer::new(net.parse().unwrap()).epochs(1).fit(&data);
+        match says {
+            Some(says) => assert!(fit.unwrap_err().to_string().contains(says)),
+            None => assert!(fit.is_ok()),
+        }
+    }
+}

@@ -154,6 +154,11 @@ impl Targets {
         Self::Classes { labels: Arc::new(labels), names }
     }
 
+    /// Yes/no questions, one a name; 1 for yes, 0 for no, row by row.
+    pub fn yes_no(values: Vec<f32>, names: Vec<String>) -> Self {
+        Self::YesNo { values: Arc::new(values), width: names.len(), names }
+    }
+
     /// Numbers, `width` a sample.
     pub fn numbers(values: Vec<f32>, width: usize) -> Self {
         Self::Numbers { values: Arc::new(values), width }
@@ -219,6 +224,15 @@ impl Dataset {
         Ok(Self { features: Arc::new(features), targets })
     }
 
+    /// Samples without targets: to ask a model about.
+    ///
+    /// # Errors
+    /// There are none.
+    pub fn unlabelled(features: Features) -> Result<Self> {
+        let rows = features.rows();
+        Self::new(features, Targets::numbers(vec![0.0; rows], 1))
+    }
+
     /// Number of samples.
     pub fn len(&self) -> usize {
         self.features.rows()
@@ -244,6 +258,14 @@ impl Dataset {
         &self.targets
     }
 
+    /// The class number of each sample, if the targets are classes.
+    pub fn labels(&self) -> Option<&[u32]> {
+        match &self.targets {
+            Targets::Classes { labels, .. } => Some(labels),
+            _ => None,
+        }
+    }
+
     /// The yes/no question "is it a `label`?" over the same samples.
     ///
     /// # Errors
@@ -261,9 +283,8 @@ impl Dataset {
                 names.join(", ")
             )));
         };
-        let values =
-            Arc::new(labels.iter().map(|l| f32::from(u8::from(*l as usize == class))).collect());
-        let targets = Targets::YesNo { values, width: 1, names: vec![label] };
+        let values = labels.iter().map(|l| f32::from(u8::from(*l as usize == class))).collect();
+        let targets = Targets::yes_no(values, vec![label]);
         Ok(Self { features: self.features.clone(), targets })
     }
 

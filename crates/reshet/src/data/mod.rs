@@ -1,6 +1,6 @@
 //! Data: features and targets in memory, and how they are handed out.
 //!
-//! A file a format: [`idx`] (MNIST's), pictures; a [`DataLoader`] gives batches.
+//! A file a format: [`idx`] (MNIST's), [`npy`] (NumPy's), pictures; a [`DataLoader`] gives batches.
 
 mod dataset;
 #[cfg(feature = "download")]
@@ -10,6 +10,7 @@ pub mod idx;
 pub mod images;
 mod loader;
 pub mod mnist;
+pub mod npy;
 
 pub use dataset::{Dataset, Features, Storage, Targets};
 pub use loader::{Batch, DataLoader};

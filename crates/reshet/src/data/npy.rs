@@ -1,0 +1,241 @@
+//! NPY, NumPy's array file.
+//!
+//! ```text
+//! \x93NUMPY │ version │ length │ {'descr': '<f4', 'fortran_order': False, 'shape': (3, 2), } │ numbers
+//! ```
+//! Format: <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>.
+//! Read are floats and integers of 1 to 8 bytes and booleans, either byte order,
+//! either order of dimensions. Pickled objects are not, since they can run code.
+
+use std::{fs, path::Path};
+
+use super::{Dataset, Features, Storage, Targets};
+use crate::{Result, error::Error};
+
+/// An array and its shape, the last dimension running fastest.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Array {
+    /// Lengths of the dimensions.
+    pub shape: Vec<usize>,
+    /// The numbers.
+    pub numbers: Numbers,
+}
+
+/// What an array holds.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Numbers {
+    /// Unsigned bytes.
+    U8(Vec<u8>),
+    /// Any other integers, and booleans as 0 and 1.
+    Integers(Vec<i64>),
+    /// Floats; those of 8 bytes are rounded.
+    F32(Vec<f32>),
+}
+
+/// Reads an array.
+///
+/// # Errors
+/// No such file; not NPY; a type that is not read; shorter or longer than its
+/// header says.
+pub fn read(path: &Path) -> Result<Array> {
+    let bytes = fs::read(path).map_err(|e| Error::unreadable(path, e))?;
+    parse(&bytes).map_err(|what| Error::data(format!("{}: {what}", path.display())))
+}
+
+/// Reads an array from the bytes of its file.
+///
+/// # Errors
+/// As [`read`], without the path.
+pub fn parse(bytes: &[u8]) -> Result<Array, String> {
+    let rest = bytes.strip_prefix(b"\x93NUMPY").ok_or("not an NPY file")?;
+    // Version 1 has two bytes of length, the others four.
+    let (length, start) = match rest {
+        [1, _, a, b, ..] => (u16::from_le_bytes([*a, *b]).into(), 4),
+        [2 | 3, _, a, b, c, d, ..] => (u32::from_le_bytes([*a, *b, *c, *d]) as usize, 6),
+        [version, ..] if *version > 3 => return Err(format!("NPY version {version} is not known")),
+        _ => return Err("truncated in its header".into()),
+    };
+    let rest = &rest[start..];
+    let (header, data) = rest.split_at_checked(length).ok_or("truncated in its header")?;
+    let header = std::str::from_utf8(header).map_err(|_| "its header is damaged")?;
+    let (kind, fortran, shape) = parse_header(header).ok_or("its header is damaged")?;
+    let count = shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d));
+    let (little, kind) = match kind.split_at_checked(1) {
+        Some(("<" | "|", kind)) => (true, kind),
+        Some((">", kind)) => (false, kind),
+        _ => return Err(format!("numbers of type \"{kind}\" are not read")),
+    };
+    let size: usize = match kind {
+        "b1" | "u1" | "i1" => 1,
+        "u2" | "i2" => 2,
+        "f4" | "u4" | "i4" => 4,
+        "f8" | "u8" | "i8" => 8,
+        _ => {
+            let known = "floats of 4 or 8 bytes, integers and booleans";
+            return Err(format!("numbers of type \"{kind}\" are not read, only {known}"));
+        }
+    };
+    let count = count.filter(|n| n.checked_mul(size) == Some(data.len())).ok_or_else(|| {
+        format!(
+            "its header says {shape:?} numbers of {size} bytes and there are {} bytes",
+            data.len()
+        )
+    })?;
+    // Little-endian, in eight bytes, the sign carried on.
+    let wide = |i: usize| -> [u8; 8] {
+        let part = &data[i * size..(i + 1) * size];
+        let mut wide = [0; 8];
+        (0..size).for_each(|b| wide[b] = part[if little { b } else { size - 1 - b }]);
+        if kind.starts_with('i') && wide[size - 1] >= 128 {
+            wide[size..].fill(255);
+        }
+        wide
+    };
+    // The place in the file of the number that comes i-th when the last
+    // dimension runs fastest.
+    let place = |mut i: usize| {
+        if !fortran {
+            return i;
+        }
+        let mut place = 0;
+        let mut step: usize = count;
+        for d in shape.iter().rev() {
+            step /= d;
+            place += i % d * step;
+            i /= d;
+        }
+        place
+    };
+    let each = (0..count).map(|i| wide(place(i)));
+    let numbers = match kind {
+        "u1" => Numbers::U8(each.map(|w| w[0]).collect()),
+        "f4" => Numbers::F32(each.map(|w| f32::from_le_bytes([w[0], w[1], w[2], w[3]])).collect()),
+        "f8" => Numbers::F32(each.map(|w| f64::from_le_bytes(w) as f32).collect()),
+        _ => Numbers::Integers(each.map(i64::from_le_bytes).collect()),
+    };
+    Ok(Array { shape, numbers })
+}
+
+/// `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 2), }`
+fn parse_header(header: &str) -> Option<(&str, bool, Vec<usize>)> {
+    let value = |key: &str| {
+        let (_, after) = header.split_once(&format!("'{key}'"))?;
+        Some(after.trim_start().strip_prefix(':')?.trim_start())
+    };
+    let kind = value("descr")?.strip_prefix('\'')?.split('\'').next()?;
+    let order = value("fortran_order")?;
+    let fortran = order.starts_with("True");
+    if !fortran && !order.starts_with("False") {
+        return None;
+    }
+    let (shape, _) = value("shape")?.strip_prefix('(')?.split_once(')')?;
+    let numbers = shape.split(',').map(str::trim).filter(|n| !n.is_empty());
+    let shape = numbers.map(|n| n.parse().ok()).collect::<Option<Vec<usize>>>()?;
+    Some((kind, fortran, shape))
+}
+
+/// The inputs: all dimensions but the first are one sample. Bytes stand for
+/// x / 255, as in pictures, unless `scale` is off; all other numbers for themselves.
+///
+/// # Errors
+/// As [`read`]; an array without samples.
+pub fn features(path: &Path, scale: bool) -> Result<Features> {
+    let Array { shape, numbers } = read(path)?;
+    let shape = match &shape[..] {
+        [] => return Err(Error::data(format!("{}: a single number, not samples", path.display()))),
+        [_] => vec![1],
+        [_, sample @ ..] => sample.to_vec(),
+    };
+    let storage = match numbers {
+        Numbers::U8(bytes) if scale => Storage::U8(bytes),
+        Numbers::U8(bytes) => Storage::F32(bytes.into_iter().map(f32::from).collect()),
+        Numbers::Integers(numbers) => Storage::F32(numbers.iter().map(|n| *n as f32).collect()),
+        Numbers::F32(numbers) => Storage::F32(numbers),
+    };
+    Features::new(storage, &shape).map_err(|e| Error::data(format!("{}: {e}", path.display())))
+}
+
+/// The targets. Integers, one a sample, are class numbers; the classes are
+/// named by them. Everything else is numbers.
+///
+/// # Errors
+/// As [`read`]; a class number that is negative or absurd.
+pub fn targets(path: &Path) -> Result<Targets> {
+    let wrong = |what: String| Error::data(format!("{}: {what}", path.display()));
+    let Array { shape, numbers } = read(path)?;
+    let integers = match numbers {
+        Numbers::F32(values) => {
+            return Ok(Targets::numbers(values, shape.iter().skip(1).product()));
+        }
+        Numbers::Integers(integers) => integers,
+        Numbers::U8(bytes) => bytes.into_iter().map(i64::from).collect(),
+    };
+    if shape.iter().skip(1).product::<usize>() > 1 {
+        let values = integers.iter().map(|n| *n as f32).collect();
+        return Ok(Targets::numbers(values, shape.iter().skip(1).product()));
+    }
+    let most = integers.iter().copied().max().unwrap_or(0);
+    if let Some(row) = integers.iter().position(|n| !(0..1 << 16).contains(n)) {
+        let n = integers[row];
+        return Err(wrong(format!("sample {row}: {n} is no class number; they count from 0")));
+    }
+    let names = (0..=most).map(|n| n.to_string()).collect();
+    Ok(Targets::classes(integers.into_iter().map(|n| n as u32).collect(), names))
+}
+
+/// Joins an array of inputs and one of targets.
+///
+/// # Errors
+/// As [`features`] and [`targets`]; a different number of samples.
+pub fn pair(inputs: &Path, outputs: &Path, scale: bool) -> Result<Dataset> {
+    Dataset::new(features(inputs, scale)?, targets(outputs)?)
+        .map_err(|e| Error::data(format!("{}, {}: {e}", inputs.display(), outputs.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(header: &str, data: &[u8]) -> Vec<u8> {
+        let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+        bytes.extend((header.len() as u16).to_le_bytes());
+        [&bytes, header.as_bytes(), data].concat()
+    }
+
+    #[test]
+    fn types_and_orders() {
+        let header = |kind: &str, order: &str, shape: &str| {
+            format!("{{'descr': '{kind}', 'fortran_order': {order}, 'shape': {shape}, }}   \n")
+        };
+        let read =
+            |kind, order, shape, data: &[u8]| parse(&file(&header(kind, order, shape), data));
+        let array = read("<f4", "False", "(2, 1)", &[0, 0, 128, 63, 0, 0, 0, 192]).unwrap();
+        assert_eq!(array, Array { shape: vec![2, 1], numbers: Numbers::F32(vec![1.0, -2.0]) });
+        let array = read(">f8", "False", "(1,)", &[0x3f, 0xf8, 0, 0, 0, 0, 0, 0]).unwrap();
+        assert_eq!(array.numbers, Numbers::F32(vec![1.5]));
+        let array = read("<i2", "False", "(2,)", &[255, 255, 1, 1]).unwrap();
+        assert_eq!(array.numbers, Numbers::Integers(vec![-1, 257]));
+        assert_eq!(read("|b1", "False", "()", &[1]).unwrap().numbers, Numbers::Integers(vec![1]));
+        // [[0, 1, 2], [3, 4, 5]] by columns, and a cube.
+        let array = read("|u1", "True", "(2, 3)", &[0, 3, 1, 4, 2, 5]).unwrap();
+        assert_eq!(array.numbers, Numbers::U8(vec![0, 1, 2, 3, 4, 5]));
+        let array = read("|u1", "True", "(2, 2, 2)", &[0, 4, 2, 6, 1, 5, 3, 7]).unwrap();
+        assert_eq!(array.numbers, Numbers::U8(vec![0, 1, 2, 3, 4, 5, 6, 7]));
+        assert_eq!(read("|u1", "True", "(0, 3)", &[]).unwrap().numbers, Numbers::U8(vec![]));
+
+        let says = |result: Result<Array, String>, what: &str| {
+            let error = result.unwrap_err();
+            assert!(error.contains(what), "{error}");
+        };
+        says(read("<f4", "False", "(2, 1)", &[0; 7]), "there are 7 bytes");
+        says(read("<f4", "False", "(2, 1)", &[0; 9]), "there are 9 bytes");
+        says(read("|O", "False", "(1,)", &[0; 8]), "type \"O\" are not read");
+        says(read("<c8", "False", "(1,)", &[0; 8]), "type \"c8\" are not read");
+        says(read("<f4", "Maybe", "(1,)", &[0; 4]), "header is damaged");
+        says(read("<f8", "False", "(18446744073709551615, 9)", &[]), "there are 0 bytes");
+        says(parse(b"PK"), "not an NPY file");
+        says(parse(b"\x93NUMPY\x01"), "truncated");
+        says(parse(b"\x93NUMPY\x01\x00\xff\xff{"), "truncated");
+        says(parse(b"\x93NUMPY\x09\x00\x00\x00"), "version 9");
+    }
+}
