@@ -8,8 +8,8 @@ use std::{
 
 use anyhow::Result;
 use reshet::{
-    Dataset, Ended, Error, Event, Features, Loss, Model, Optimizer, Score, Storage, Targets,
-    Trainer, metrics::Kind, network::thousands, prelude::*,
+    Dataset, Ended, Error, Event, Features, Loss, Model, Optimizer, Score, Storage, Trainer,
+    metrics::Kind, network::thousands, prelude::*,
 };
 use serde::Serialize;
 

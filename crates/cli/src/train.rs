@@ -103,8 +103,13 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 
     let training = Instant::now();
     let bar = terminal::bar(0, "{wide_bar} {pos}/{len} steps  {msg}  {eta} left");
+    let mut last_note = Instant::now();
     let fit = run.train(trainer, &train, &bar, |event| {
-        if let Event::Epoch { epoch, loss, validation } = event {
+        if let Event::Epoch { epoch, loss, validation } = event
+            // Of many short epochs a line a second is enough.
+            && (*epoch < 20 || last_note.elapsed().as_secs() >= 1)
+        {
+            last_note = Instant::now();
             let checked =
                 validation.as_ref().map_or(String::new(), |v| format!("   validation {v}"));
             bar.suspend(|| note(&format!("epoch {}   loss {loss:.4}{checked}", epoch + 1)));
