@@ -5,21 +5,24 @@
 //! a small `vector`, and compiled for each instruction set; the path is picked
 //! when the program runs.
 
+mod instructions;
+mod linear;
 mod math;
 mod matrix;
 mod phases;
 mod product;
+mod rows;
 mod subnormal;
 mod team;
 mod update;
 mod vector;
 
 use std::{
-    env, fmt,
     ptr::null_mut,
-    str::FromStr,
     sync::atomic::{AtomicBool, Ordering::Relaxed},
 };
+
+pub use self::instructions::Instructions;
 
 use self::{
     matrix::Matrix,
@@ -32,76 +35,9 @@ use super::{Buffer, Device, Engine, reference::clip_scale};
 use crate::{
     Features, Plan,
     data::Dataset,
-    error::Error,
     optim::{Hyper, Rule},
     plan::Step,
 };
-
-/// A path through the kernels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Instructions {
-    /// 16 lanes.
-    Avx512,
-    /// 8 lanes, with FMA.
-    Avx2,
-    /// What every processor of the architecture has.
-    Portable,
-}
-
-impl Instructions {
-    /// All of them, the best first.
-    pub const ALL: [Self; 3] = [Self::Avx512, Self::Avx2, Self::Portable];
-
-    /// The best this processor has, or what `RESHET_INSTRUCTIONS` names, if it has that.
-    pub fn best() -> Self {
-        let wanted = env::var("RESHET_INSTRUCTIONS").ok().and_then(|name| name.parse().ok());
-        let mut known = Self::ALL.into_iter().filter(|i| i.available());
-        wanted.filter(|w: &Self| w.available()).or(known.next()).unwrap_or(Self::Portable)
-    }
-
-    /// Whether this processor has them.
-    pub fn available(self) -> bool {
-        #[cfg(target_arch = "x86_64")]
-        match self {
-            Self::Avx512 => is_x86_feature_detected!("avx512f"),
-            Self::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
-            Self::Portable => true,
-        }
-        #[cfg(not(target_arch = "x86_64"))]
-        {
-            self == Self::Portable
-        }
-    }
-
-    fn phases(self) -> &'static Phases {
-        match self {
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx512 if self.available() => &phases::AVX512,
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx2 if self.available() => &phases::AVX2,
-            _ => &phases::PORTABLE,
-        }
-    }
-}
-
-impl fmt::Display for Instructions {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(match self {
-            Self::Avx512 => "avx512",
-            Self::Avx2 => "avx2",
-            Self::Portable => "portable",
-        })
-    }
-}
-
-impl FromStr for Instructions {
-    type Err = Error;
-
-    fn from_str(name: &str) -> Result<Self, Error> {
-        let found = Self::ALL.into_iter().find(|i| i.to_string() == name);
-        found.ok_or_else(|| Error::invalid(format!("no instruction set is called \"{name}\"")))
-    }
-}
 
 /// See the [module](self).
 pub struct Cpu {

@@ -1,0 +1,172 @@
+//! A layer's three products, on the engine's matrices.
+
+use std::ops::Range;
+
+use super::{
+    matrix::{Matrix, STRIP},
+    phases::{Accumulate, BLOCK, Work},
+    product::{Left, Segment, Start, product},
+    vector::Vector,
+};
+
+/// Samples of a batch that one product sums over before it stores.
+const DEPTH: usize = 256;
+
+/// Z = X·W + b
+#[inline(always)]
+pub(super) unsafe fn forward<V: Vector>(
+    work: &Work,
+    weights: &Matrix,
+    x: &Matrix,
+    z: &Matrix,
+    rows: &Range<usize>,
+) {
+    // SAFETY: `Work` describes what is there.
+    unsafe {
+        let last = x.strips() - 1;
+        let part = |strip| Segment { row: x.width(strip), step: 1, len: x.used(strip) };
+        for strip in 0..weights.strips() {
+            let width = weights.width(strip);
+            let bias = work.flat.parameters.add(weights.at(strip, weights.rows - 1));
+            let left = Left {
+                at: work.stage.add(x.at(0, 0)),
+                strips: x.strips(),
+                next: STRIP * x.rows,
+                inner: part(0),
+                last: part(last),
+            };
+            product::<V>(
+                &left,
+                rows.start,
+                work.flat.parameters.add(weights.at(strip, 0)),
+                width,
+                Start::Row(bias),
+                work.stage.add(z.at(strip, rows.start)),
+                width,
+                rows.len(),
+                width,
+            );
+        }
+    }
+}
+
+/// dX = dZ·Wᵀ, as dXᵀ = W·dZᵀ: a number of W meets a vector of samples.
+#[inline(always)]
+pub(super) unsafe fn backward<V: Vector>(
+    work: &Work,
+    thread: usize,
+    weights: &Matrix,
+    dz: &Matrix,
+    dx: &Matrix,
+    rows: &Range<usize>,
+) {
+    // SAFETY: `Work` describes what is there; the scratch is this thread's own.
+    unsafe {
+        let scratch = work.scratch.add(thread * work.scratch_each);
+        let samples = rows.len().next_multiple_of(16);
+        // dZᵀ, (out, samples), then a strip of dXᵀ, (64, samples).
+        let (dz_t, dx_t) = (scratch.add(STRIP * BLOCK), scratch);
+        for strip in 0..dz.strips() {
+            let (from, width) = (work.stage.add(dz.at(strip, rows.start)), dz.width(strip));
+            let to = dz_t.add(strip * STRIP * samples);
+            transpose::<V>(from, width, rows.len(), dz.used(strip), to, samples);
+        }
+        let part = |strip| Segment { row: weights.width(strip), step: 1, len: weights.used(strip) };
+        for strip in 0..dx.strips() {
+            let left = Left {
+                at: work.flat.parameters.add(weights.at(0, 0)),
+                strips: weights.strips(),
+                next: STRIP * weights.rows,
+                inner: part(0),
+                last: part(weights.strips() - 1),
+            };
+            let (inputs, first) = (dx.used(strip), strip * STRIP);
+            product::<V>(&left, first, dz_t, samples, Start::Zero, dx_t, samples, inputs, samples);
+            let to = work.stage.add(dx.at(strip, rows.start));
+            let width = dx.width(strip);
+            transpose::<V>(dx_t, samples, inputs, rows.len(), to, width);
+        }
+    }
+}
+
+/// dW = Xᵀ·dZ for some inputs (rows of W) and a strip of outputs.
+#[inline(always)]
+pub(super) unsafe fn gradient<V: Vector>(
+    work: &Work,
+    x: &Matrix,
+    dz: &Matrix,
+    strip: usize,
+    inputs: Range<usize>,
+    dw: *mut f32,
+    accumulate: Accumulate,
+) {
+    // SAFETY: `Work` describes what is there.
+    unsafe {
+        let (strip_x, width) = (inputs.start / STRIP, dz.width(strip));
+        let mut start = if accumulate == Accumulate::Yes { Start::Itself } else { Start::Zero };
+        for first in (0..work.rows.len()).step_by(DEPTH) {
+            let len = DEPTH.min(work.rows.len() - first);
+            let part = Segment { row: 1, step: x.width(strip_x), len };
+            let at = work.stage.add(x.at(strip_x, first) + inputs.start % STRIP);
+            let left = Left { at, strips: 1, next: 0, inner: part, last: part };
+            let b = work.stage.add(dz.at(strip, first));
+            product::<V>(&left, 0, b, width, start, dw, width, inputs.len(), width);
+            start = Start::Itself;
+        }
+    }
+}
+
+/// db = Σ dZ over the samples, for a strip of outputs.
+#[inline(always)]
+pub(super) unsafe fn bias_gradient<V: Vector>(
+    work: &Work,
+    dz: &Matrix,
+    strip: usize,
+    db: *mut f32,
+    accumulate: Accumulate,
+) {
+    let width = dz.width(strip);
+    // SAFETY: `Work` describes what is there.
+    unsafe {
+        for column in (0..width).step_by(V::LANES) {
+            let to = db.add(column);
+            let mut sum = if accumulate == Accumulate::Yes { V::load(to) } else { V::splat(0.0) };
+            for row in 0..work.rows.len() {
+                sum = sum.add(V::load(work.stage.add(dz.at(strip, row) + column)));
+            }
+            sum.store(to);
+        }
+    }
+}
+
+/// to[j][i] = from[i][j] for `rows` × `columns`; the rows of `to` are filled up
+/// with zeros to `step_to`.
+#[inline(always)]
+unsafe fn transpose<V: Vector>(
+    from: *const f32,
+    step_from: usize,
+    rows: usize,
+    columns: usize,
+    to: *mut f32,
+    step_to: usize,
+) {
+    // SAFETY: the caller vouches for both matrices; `step_to` is a multiple of 16.
+    unsafe {
+        for j in 0..columns {
+            let (from, to) = (from.add(j), to.add(j * step_to));
+            let mut i = 0;
+            while i + V::LANES <= rows {
+                V::gather(from.add(i * step_from), step_from).store(to.add(i));
+                i += V::LANES;
+            }
+            while i < rows {
+                *to.add(i) = *from.add(i * step_from);
+                i += 1;
+            }
+            while i < step_to {
+                *to.add(i) = 0.0;
+                i += 1;
+            }
+        }
+    }
+}

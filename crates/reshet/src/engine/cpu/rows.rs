@@ -1,0 +1,161 @@
+//! What a thread does to its own block of samples, apart from the products.
+
+use std::ops::Range;
+
+use super::{
+    math,
+    matrix::{Matrix, STRIP},
+    phases::{Stage, Work},
+    vector::Vector,
+};
+use crate::{activation::Activation, data::Storage, engine::Mask};
+
+/// Copies samples from the features, as numbers, into stage 0.
+#[inline(always)]
+pub(super) unsafe fn gather(work: &Work, rows: Range<usize>) {
+    let x = &work.stages[0].y;
+    let width = x.columns;
+    for row in rows {
+        let from = work.rows[row] as usize * width;
+        for strip in 0..x.strips() {
+            let (start, n) = (from + strip * STRIP, x.used(strip));
+            // SAFETY: this thread's own row of stage 0.
+            let to = unsafe { std::slice::from_raw_parts_mut(work.stage.add(x.at(strip, row)), n) };
+            match work.features.storage() {
+                Storage::U8(bytes) => {
+                    for (to, byte) in to.iter_mut().zip(&bytes[start..start + n]) {
+                        *to = f32::from(*byte) / 255.0;
+                    }
+                }
+                Storage::F32(values) => to.copy_from_slice(&values[start..start + n]),
+            }
+        }
+    }
+}
+
+/// y = f(z) for a block of samples.
+#[inline(always)]
+pub(super) unsafe fn activation_forward<V: Vector>(
+    work: &Work,
+    thread: usize,
+    activation: Activation,
+    stage: &Stage,
+    rows: &Range<usize>,
+) {
+    let y = stage.y;
+    let z = stage.z.unwrap_or(y);
+    // SAFETY: `Work` describes what is there; rows are this thread's own.
+    unsafe {
+        if activation == Activation::Softmax {
+            return each_row(work, thread, rows, y.columns, |wide, row| {
+                load_row(work, &z, row, wide);
+                activation.forward(wide);
+                store_row(work, &y, row, wide);
+            });
+        }
+        for strip in 0..y.strips() {
+            let at = |m: &Matrix| work.stage.add(m.at(strip, rows.start));
+            let n = rows.len() * y.width(strip);
+            math::activation_forward::<V>(activation, at(&z), at(&y), n);
+        }
+    }
+}
+
+/// dz = dy · f′ for a block of samples, in place.
+#[inline(always)]
+pub(super) unsafe fn activation_backward<V: Vector>(
+    work: &Work,
+    thread: usize,
+    activation: Activation,
+    stage: &Stage,
+    rows: &Range<usize>,
+) {
+    let (y, d) = (stage.y, stage.d);
+    let z = stage.z.unwrap_or(y);
+    // SAFETY: `Work` describes what is there; rows are this thread's own.
+    unsafe {
+        if activation == Activation::Softmax {
+            let n = y.columns;
+            return each_row(work, thread, rows, 2 * n, |wide, row| {
+                let (wide_y, wide_d) = wide.split_at_mut(n);
+                load_row(work, &y, row, wide_y);
+                load_row(work, &d, row, wide_d);
+                activation.backward(&[], wide_y, wide_d);
+                store_row(work, &d, row, wide_d);
+            });
+        }
+        for strip in 0..d.strips() {
+            let at = |m: &Matrix| work.stage.add(m.at(strip, rows.start));
+            let n = rows.len() * d.width(strip);
+            math::activation_backward::<V>(activation, at(&z), at(&y), at(&d), n);
+        }
+    }
+}
+
+/// The loss of a block of samples, and its derivative by what the loss sees.
+pub(super) unsafe fn loss(work: &Work, thread: usize, rows: &Range<usize>) {
+    let Some(last) = work.stages.last() else { return };
+    // SAFETY: rows and scratch are this thread's own.
+    unsafe {
+        each_row(work, thread, rows, work.outputs, |z, row| {
+            load_row(work, &last.y, row, z);
+            let target = work.targets.row(work.rows[row] as usize);
+            *work.losses.add(row) = work.head.row(z, target);
+            z.iter_mut().for_each(|d| *d /= work.denominator);
+            store_row(work, &last.d, row, z);
+        });
+    }
+}
+
+/// Silences some numbers of a block and strengthens the others, in place.
+pub(super) unsafe fn dropout(work: &Work, at: &Matrix, rows: &Range<usize>, p: f32, module: usize) {
+    let Some((seed, step)) = work.dropout else { return };
+    let mask = Mask::new(seed, step, module, p);
+    for row in rows.clone() {
+        for column in 0..at.columns {
+            // SAFETY: this thread's own row.
+            unsafe {
+                *work.stage.add(at.index(row, column)) *= mask.at(work.rows[row], column);
+            }
+        }
+    }
+}
+
+/// Copies a block of samples from a matrix to one of the same width.
+pub(super) unsafe fn copy(work: &Work, from: &Matrix, to: &Matrix, rows: &Range<usize>) {
+    for strip in 0..from.strips() {
+        let n = rows.len() * from.width(strip);
+        let at = |m: &Matrix| m.at(strip, rows.start);
+        // SAFETY: this thread's own rows; the two are the same or apart.
+        unsafe { std::ptr::copy(work.stage.add(at(from)), work.stage.add(at(to)), n) }
+    }
+}
+
+/// Calls `f` with this thread's row of `n` wide numbers and each row's number.
+unsafe fn each_row(
+    work: &Work,
+    thread: usize,
+    rows: &Range<usize>,
+    n: usize,
+    f: impl Fn(&mut [f64], usize),
+) {
+    // SAFETY: each thread has its own stretch, at least n long.
+    let wide = unsafe { std::slice::from_raw_parts_mut(work.wide.add(thread * work.wide_each), n) };
+    rows.clone().for_each(|row| f(wide, row));
+}
+
+unsafe fn load_row(work: &Work, from: &Matrix, row: usize, wide: &mut [f64]) {
+    for (column, wide) in wide[..from.columns].iter_mut().enumerate() {
+        // SAFETY: this thread's own row.
+        *wide = unsafe { (*work.stage.add(from.index(row, column))).into() };
+    }
+}
+
+/// Also zeroes the columns that rounding added.
+unsafe fn store_row(work: &Work, to: &Matrix, row: usize, wide: &[f64]) {
+    for column in 0..to.columns.next_multiple_of(16) {
+        let value = wide.get(column).map_or(0.0, |wide| *wide as f32);
+        // SAFETY: this thread's own row.
+        unsafe { *work.stage.add(to.index(row, column)) = value }
+    }
+}
