@@ -42,7 +42,7 @@ struct Cli {
     #[command(subcommand)]
     command: Command,
     /// No progress, only results
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, display_order = 100)]
     quiet: bool,
 }
 

@@ -24,12 +24,12 @@ pub enum Error {
     Data(String),
 
     /// The system refused: no such file, no permission, disk full.
-    #[error("{what}: {source}")]
+    #[error("{what}: {cause}")]
     Io {
         /// What was being done, to which file.
         what: String,
-        /// The system's answer.
-        source: io::Error,
+        /// The system's answer. Not the error's `source`: it is in its text already.
+        cause: io::Error,
     },
 
     /// The device asked for is not there.
@@ -79,7 +79,7 @@ impl Error {
     }
 
     /// What the system refused to do with a file: `cannot write x: …`.
-    pub(crate) fn io(doing: &str, path: &Path, source: io::Error) -> Self {
-        Self::Io { what: format!("cannot {doing} {}", path.display()), source }
+    pub(crate) fn io(doing: &str, path: &Path, cause: io::Error) -> Self {
+        Self::Io { what: format!("cannot {doing} {}", path.display()), cause }
     }
 }

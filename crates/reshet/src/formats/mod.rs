@@ -12,7 +12,8 @@ use crate::{Result, error::Error};
 /// # Errors
 /// The folder is not there or cannot be written, or the disk is full.
 pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
-    let failed = |e| Error::io("write", path, e);
+    // Only the kind: the text would name the temporary file, which nobody knows.
+    let failed = |e: std::io::Error| Error::io("write", path, e.kind().into());
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
