@@ -354,6 +354,11 @@ fn files_of_a_data_set_are_checked() {
         place.json("test run/model.safetensors images --targets labels --json")["errors"],
         0
     );
+    // A test in which the last class does not occur.
+    write("few", idx(&[2, 2, 2], &pixels[..8]));
+    write("zeros", idx(&[2], &[0, 0]));
+    let few = place.json("test run/model.safetensors few --targets zeros --json");
+    assert_eq!((&few["errors"], &few["confusion"]), (&json!(1), &json!([[1, 1], [0, 0]])));
     fs::remove_dir_all(place.path("run")).unwrap();
 
     write("short", idx(&[12, 2, 2], &pixels[..40]));

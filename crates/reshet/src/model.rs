@@ -139,6 +139,7 @@ impl Model {
     /// As [`Model::test`].
     pub fn test_on(&self, data: &Dataset, device: Device) -> Result<Score> {
         let plan = self.plan()?;
+        let data = &self.with_all_classes(data);
         plan.check(data)?;
         let mut rows = self.logits(data, device)?;
         let (targets, outputs) = (data.targets(), plan.outputs);
@@ -151,6 +152,16 @@ impl Model {
         }
         plan.answer(&mut rows);
         Ok(Score::new(&rows, targets, self.task(), sum / weight))
+    }
+
+    /// Data in which the last classes happen not to occur still has them.
+    fn with_all_classes(&self, data: &Dataset) -> Dataset {
+        match data.targets() {
+            Targets::Classes { names, .. } if self.meaning.names.starts_with(names) => {
+                data.renamed(self.meaning.names.clone())
+            }
+            _ => data.clone(),
+        }
     }
 
     fn logits(&self, data: &Dataset, device: Device) -> Result<Vec<f32>> {

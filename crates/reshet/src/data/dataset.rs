@@ -288,6 +288,17 @@ impl Dataset {
         Ok(Self { features: self.features.clone(), targets })
     }
 
+    /// The same samples with other names for their classes, at least as many.
+    pub(crate) fn renamed(&self, names: Vec<String>) -> Self {
+        match &self.targets {
+            Targets::Classes { labels, .. } => {
+                let targets = Targets::Classes { labels: labels.clone(), names };
+                Self { features: self.features.clone(), targets }
+            }
+            _ => self.clone(),
+        }
+    }
+
     /// The samples of these rows, in this order, as a dataset of its own (copied).
     pub fn select(&self, rows: &[u32]) -> Self {
         let pick = |values: &[f32], width: usize| {
