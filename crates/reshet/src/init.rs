@@ -2,10 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    plan::Dense,
-    rng::{Purpose, Stream},
-};
+use crate::rng::{Purpose, Stream};
 
 /// How weights start. Biases always start uniform in ±1/√fan_in, as in
 /// PyTorch. `fan_in` and `fan_out` are a layer's numbers of inputs and outputs.
@@ -27,10 +24,11 @@ pub enum Init {
 }
 
 impl Init {
-    /// Fills a layer's weights, (out, in) row by row, and its biases.
-    pub(crate) fn fill(self, dense: &Dense, seed: u64, weights: &mut [f32], biases: &mut [f32]) {
-        let (inputs, outputs) = (dense.inputs as f32, dense.outputs as f32);
-        let layer = 2 * dense.module as u32;
+    /// Fills the weights, (out, in) row by row, and the biases of a Linear, the
+    /// `module`-th of its network.
+    pub(crate) fn fill(self, module: usize, seed: u64, weights: &mut [f32], biases: &mut [f32]) {
+        let (inputs, outputs) = ((weights.len() / biases.len()) as f32, biases.len() as f32);
+        let layer = 2 * module as u32;
         let stream = Stream::new(seed, Purpose::Init, layer);
         let uniform =
             |stream: Stream, bound: f32, i: usize| bound * (2.0 * stream.uniform(i as u64) - 1.0);

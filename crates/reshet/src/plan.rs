@@ -155,7 +155,7 @@ impl Plan {
             let end = dense.bias().end;
             let (weights, biases) =
                 parameters[dense.offset..end].split_at_mut(dense.inputs * dense.outputs);
-            init.fill(dense, seed, weights, biases);
+            init.fill(dense.module, seed, weights, biases);
         }
         parameters
     }

@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use super::{
     matrix::{Matrix, STRIP},
-    phases::{Accumulate, BLOCK, Work},
     product::{Left, Segment, Start, product},
     vector::Vector,
+    work::{Accumulate, BLOCK, Work},
 };
 
 /// Samples of a batch that one product sums over before it stores.

@@ -1,9 +1,10 @@
 //! The fast engine for processors: `f32`, several threads, no allocation in a step.
 //!
-//! `phases` says what a step does, `product` is the matrix product under it,
-//! `matrix` the memory layout, `team` the threads. Kernels are written once, over
-//! a small `vector`, and compiled for each instruction set; the path is picked
-//! when the program runs.
+//! `phases` says what a step does and `work` what the threads of the `team` share
+//! in it; `linear` and `rows` do it, with the matrix `product` under them, on
+//! matrices laid out as in `matrix`; `update` is the optimisers. Kernels are
+//! written once, over a small `vector`, and compiled for each instruction set;
+//! the path is picked when the program runs.
 
 mod instructions;
 mod linear;
@@ -16,6 +17,7 @@ mod subnormal;
 mod team;
 mod update;
 mod vector;
+mod work;
 
 use std::{
     ptr::null_mut,
@@ -26,10 +28,11 @@ pub use self::instructions::Instructions;
 
 use self::{
     matrix::Matrix,
-    phases::{Accumulate, NORM_CHUNK, Op, Phases, Stage, Work},
+    phases::Phases,
     subnormal::FlushToZero,
     team::Team,
     update::Stretch,
+    work::{Accumulate, NORM_CHUNK, Op, Stage, Work},
 };
 use super::{Buffer, Device, Engine, reference::clip_scale};
 use crate::{

@@ -5,8 +5,8 @@ use std::ops::Range;
 use super::{
     math,
     matrix::{Matrix, STRIP},
-    phases::{Stage, Work},
     vector::Vector,
+    work::{Stage, Work},
 };
 use crate::{activation::Activation, data::Storage, engine::Mask};
 
