@@ -78,9 +78,9 @@ pub struct Hyper {
     /// How often all samples are seen
     #[arg(long, default_value_t = 5, value_name = "N")]
     epochs: usize,
-    /// Samples a step
-    #[arg(long, default_value_t = 50, value_name = "N")]
-    pub batch_size: usize,
+    /// Samples a step [default: 50, or all if they are fewer]
+    #[arg(long, value_name = "N")]
+    batch_size: Option<usize>,
     /// Seed of weights, shuffles, dropout and splits
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub seed: u64,
@@ -263,10 +263,10 @@ impl Hyper {
         if self.epochs == 0 {
             return Err(Error::Invalid("--epochs 0: nothing would be learnt".into()));
         }
-        if self.batch_size == 0 || self.batch_size > data.len() {
+        let batch_size = self.batch_size.unwrap_or(data.len().min(50));
+        if batch_size == 0 || batch_size > data.len() {
             return Err(Error::Invalid(format!(
-                "--batch-size {}: choose from 1 to {}, the number of training samples",
-                self.batch_size,
+                "--batch-size {batch_size}: choose from 1 to {}, the number of training samples",
                 data.len()
             )));
         }
@@ -295,7 +295,7 @@ impl Hyper {
             .schedule(schedule)
             .init(init)
             .epochs(self.epochs)
-            .batch_size(self.batch_size)
+            .batch_size(batch_size)
             .seed(self.seed)
             .shuffle(!self.no_shuffle)
             .device(self.device()?);

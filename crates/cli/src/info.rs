@@ -23,9 +23,11 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Result<ExitCode> {
     let path = Path::new(&args.what);
-    let model_file = path.extension().is_some_and(|e| e == "safetensors") || path.is_file();
-    if model_file {
-        let model = Model::load(path)?;
+    let is_model = path.extension().is_some_and(|e| e == "safetensors")
+        || path.join("model.safetensors").is_file()
+        || path.is_file();
+    if is_model {
+        let model = crate::test::load(path)?;
         about_model(&model);
         return draw(args, model.network());
     }

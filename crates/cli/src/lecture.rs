@@ -50,6 +50,7 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Result<ExitCode> {
     let start = Instant::now();
+    terminal::stop_on_interrupt();
     let mut run = Run::create(args.out.as_deref(), "lecture", args.force)?;
     run.save_config(args)?;
     let digit = args.digit;
@@ -192,7 +193,6 @@ fn train_as_printed(
     train: &Dataset,
     device: Device,
 ) -> Result<Trained> {
-    terminal::stop_on_interrupt();
     let adam = Adam::new(LR);
     let mut training =
         network.with_loss(Loss::BCELoss).seeded(args.seed).on(device)?.attach(train)?;

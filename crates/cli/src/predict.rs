@@ -11,38 +11,41 @@ use reshet::{
     data::{images, npy},
     metrics::argmax,
 };
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 
-use crate::{digits, say, source::is_npy, terminal};
+use crate::{
+    digits, say,
+    source::is_npy,
+    terminal,
+    test::{load, unfit},
+};
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// A model.safetensors that `reshet train` wrote
+    /// A model.safetensors that `reshet train` wrote, or its run's folder
     model: PathBuf,
     /// Pictures of digits (PNG, any size, light or dark background), or arrays (.npy)
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
-    /// Arrays: take bytes as they are, not as x / 255
-    #[arg(long)]
-    no_scale: bool,
     /// Print a JSON object a line instead of text
     #[arg(long)]
     json: bool,
 }
 
 pub fn run(args: &Args) -> Result<ExitCode> {
-    let model = Model::load(&args.model)?;
+    let model = load(&args.model)?;
     // All inputs are read before the first answer: a bad one is told at once.
-    let inputs = args.inputs.iter().map(|path| read(&model, path, !args.no_scale));
+    let inputs = args.inputs.iter().map(|path| read(&model, path));
     let inputs = inputs.collect::<Result<Vec<_>>>()?;
     for (path, data) in args.inputs.iter().zip(inputs) {
-        let answers = model.predict(&data)?;
+        let answers = model.predict(&data);
+        let answers = answers.map_err(|e| unfit(e, &args.model, path.display()))?;
         for row in answers.chunks_exact(model.network().outputs()) {
             let answer = Answer::new(&model, row);
             if args.json {
                 let mut line = answer.json();
                 line.insert("input".into(), json!(path));
-                say!("{}", serde_json::Value::Object(line));
+                say!("{}", Value::Object(line));
             } else {
                 say!("{}: {}", path.display(), terminal::bold(&answer.text()));
             }
@@ -57,10 +60,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 }
 
 /// The samples of an array, or the one of a picture.
-fn read(model: &Model, path: &Path, scale: bool) -> Result<Dataset> {
+fn read(model: &Model, path: &Path) -> Result<Dataset> {
     let shape = &model.meaning().shape;
     let features = if is_npy(path) {
-        npy::features(path, scale)?
+        npy::features(path, model.meaning().bytes)?
     } else if *shape == [1, 28, 28] {
         Features::new(Storage::U8(images::digit(path)?), shape)?
     } else {
@@ -72,51 +75,62 @@ fn read(model: &Model, path: &Path, scale: bool) -> Result<Dataset> {
 }
 
 /// What the outputs of one sample mean.
-struct Answer {
-    /// Each answer with its probability, or nothing for a number.
-    probabilities: Vec<(String, f32)>,
-    values: Vec<f32>,
-    best: usize,
+enum Answer {
+    /// One of these, each with its probability.
+    One(Vec<(String, f32)>),
+    /// Each of these questions for itself, with the probability of yes.
+    Several(Vec<(String, f32)>),
+    Numbers(Vec<f32>),
 }
 
 impl Answer {
     fn new(model: &Model, row: &[f32]) -> Self {
         let meaning = model.meaning();
-        let probabilities = match (meaning.task, &meaning.names[..]) {
-            (Task::Number, _) => Vec::new(),
-            (Task::Binary, [name]) => {
-                vec![(format!("not {name}"), 1.0 - row[0]), (name.clone(), row[0])]
-            }
-            (_, names) => names.iter().cloned().zip(row.iter().copied()).collect(),
-        };
-        let of: Vec<f32> = probabilities.iter().map(|(_, p)| *p).collect();
-        Self { probabilities, values: row.to_vec(), best: argmax(&of) }
+        let named = |row: &[f32]| meaning.names.iter().cloned().zip(row.iter().copied()).collect();
+        match (meaning.task, row) {
+            (Task::Number, _) => Self::Numbers(row.to_vec()),
+            (Task::Binary, [yes]) => Self::One(named(&[1.0 - yes, *yes])),
+            (Task::Binary, _) => Self::Several(named(row)),
+            (Task::Classes, _) => Self::One(named(row)),
+        }
+    }
+
+    fn best(all: &[(String, f32)]) -> &(String, f32) {
+        let of: Vec<f32> = all.iter().map(|(_, p)| *p).collect();
+        &all[argmax(&of)]
     }
 
     fn text(&self) -> String {
-        match self.probabilities.get(self.best) {
-            Some((label, p)) => format!("{label} ({:.1} %)", 100.0 * p),
-            None => self.values.iter().map(f32::to_string).collect::<Vec<_>>().join(" "),
+        match self {
+            Self::One(all) => {
+                let (label, p) = Self::best(all);
+                format!("{label} ({:.1} %)", 100.0 * p)
+            }
+            Self::Several(all) => {
+                let answer = |(name, p): &(String, f32)| {
+                    format!("{name}: {} ({:.1} %)", if *p > 0.5 { "yes" } else { "no" }, 100.0 * p)
+                };
+                all.iter().map(answer).collect::<Vec<_>>().join(", ")
+            }
+            Self::Numbers(values) => {
+                values.iter().map(f32::to_string).collect::<Vec<_>>().join(" ")
+            }
         }
     }
 
-    fn json(&self) -> Map<String, serde_json::Value> {
-        let mut line = Map::new();
-        match self.probabilities.get(self.best) {
-            Some((label, _)) => {
-                let all: Map<_, _> =
-                    self.probabilities.iter().map(|(l, p)| (l.clone(), json!(p))).collect();
-                line.insert("label".into(), json!(label));
-                line.insert("probabilities".into(), all.into());
+    fn json(&self) -> Map<String, Value> {
+        let label = match self {
+            Self::One(all) => json!(Self::best(all).0),
+            Self::Several(all) => {
+                all.iter().filter(|(_, p)| *p > 0.5).map(|(name, _)| name.clone()).collect()
             }
-            None => {
-                let value = match self.values[..] {
-                    [value] => json!(value),
-                    _ => json!(self.values),
-                };
-                line.insert("value".into(), value);
+            Self::Numbers(values) => {
+                let value = if let [value] = values[..] { json!(value) } else { json!(values) };
+                return Map::from_iter([("value".into(), value)]);
             }
-        }
-        line
+        };
+        let (Self::One(all) | Self::Several(all)) = self else { return Map::new() };
+        let all: Map<_, _> = all.iter().map(|(name, p)| (name.clone(), json!(p))).collect();
+        Map::from_iter([("label".into(), label), ("probabilities".into(), all.into())])
     }
 }

@@ -96,7 +96,6 @@ impl Run {
         bar: &ProgressBar,
         mut each: impl FnMut(&Event),
     ) -> Result<Fit> {
-        terminal::stop_on_interrupt();
         let mut broken = None;
         let fit = trainer
             .on_event(|event| {

@@ -26,6 +26,11 @@ impl Source {
         let path = Path::new(data);
         let name = path.file_stem().map_or(data.into(), |stem| stem.to_string_lossy().into_owned());
         if let Some(targets) = targets {
+            if data == "mnist" && !path.exists() {
+                let what =
+                    "--targets: mnist has targets of its own; it goes with a .npy or IDX file";
+                return Err(Error::Invalid(what.into()).into());
+            }
             let train = match is_npy(path) {
                 true => npy::pair(path, targets, scale)?,
                 false => idx::pair(path, targets)?,

@@ -1,6 +1,9 @@
 //! `reshet test MODEL DATA`
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::Result;
 use reshet::{Dataset, Error, Model, Targets, Task, metrics::Kind};
@@ -9,16 +12,13 @@ use crate::{exit, say, source::Source, terminal::note};
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// A model.safetensors that `reshet train` wrote
+    /// A model.safetensors that `reshet train` wrote, or its run's folder
     model: PathBuf,
     /// mnist, a folder of IDX files, or with --targets a .npy or IDX file
     data: String,
-    /// Targets to a .npy or IDX file; integers are class numbers
+    /// The targets that go with a .npy or IDX file
     #[arg(long, value_name = "FILE")]
     targets: Option<PathBuf>,
-    /// Arrays: take bytes as they are, not as x / 255
-    #[arg(long)]
-    no_scale: bool,
     /// The yes/no question to test, if not the model's own
     #[arg(long, value_name = "LABEL")]
     is: Option<String>,
@@ -31,10 +31,15 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<ExitCode> {
-    let model = Model::load(&args.model)?;
-    let data = Source::open_test(&args.data, args.targets.as_deref(), !args.no_scale)?;
+    if args.fail_under.is_some_and(|x| x.is_nan() || x > 1.0) {
+        let what = "--fail-under: a fraction of at most 1, as 0.97 for 97 %";
+        return Err(Error::Invalid(what.into()).into());
+    }
+    let model = load(&args.model)?;
+    let bytes = model.meaning().bytes;
+    let data = Source::open_test(&args.data, args.targets.as_deref(), bytes)?;
     let data = ask(&model, data, args.is.as_deref())?;
-    let score = model.test(&data)?;
+    let score = model.test(&data).map_err(|e| unfit(e, &args.model, &args.data))?;
     if args.json {
         let mut json = serde_json::to_value(&score)?;
         json["samples"] = score.samples.into();
@@ -43,7 +48,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     } else {
         say!("{score}\nloss {:.4}", score.loss);
         if let Kind::Answers { confusion, .. } = &score.kind {
-            say!("{}", table(confusion, &answer_names(&model)));
+            let names = match &args.is {
+                Some(label) => vec![format!("not {label}"), label.clone()],
+                None => answer_names(&model),
+            };
+            say!("{}", table(confusion, &names));
         }
     }
     let reached = match score.kind {
@@ -51,7 +60,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         Kind::Numbers { r2, .. } => r2,
     };
     match args.fail_under {
-        Some(least) if reached < least || least.is_nan() => {
+        Some(least) if reached < least => {
             note(&format!("below --fail-under: {reached:.4} < {least}"));
             Ok(ExitCode::from(exit::BELOW))
         }
@@ -69,20 +78,35 @@ pub fn ask(model: &Model, data: Dataset, is: Option<&str>) -> Result<Dataset> {
             Err(Error::Invalid(what).into())
         }
         (Some(label), ..) => Ok(data.is(label)?),
-        (None, Task::Binary, Targets::Classes { .. }) if meaning.names.len() == 1 => {
-            Ok(data.is(&meaning.names[0])?)
+        (None, Task::Binary, Targets::Classes { .. }) if model.network().outputs() == 1 => {
+            Ok(data.is(&meaning.names[1])?)
         }
         _ => Ok(data),
     }
 }
 
 /// The names of the answers, in the confusion table's order.
-pub fn answer_names(model: &Model) -> Vec<String> {
+fn answer_names(model: &Model) -> Vec<String> {
     let meaning = model.meaning();
-    match (meaning.task, &meaning.names[..]) {
-        (Task::Binary, [name]) => vec![format!("not {name}"), name.clone()],
-        (Task::Binary, _) => vec!["no".into(), "yes".into()],
+    match meaning.task {
+        // Several questions are counted together.
+        Task::Binary if model.network().outputs() > 1 => vec!["no".into(), "yes".into()],
         _ => meaning.names.clone(),
+    }
+}
+
+/// Reads a model, or the one in a run's folder.
+pub fn load(path: &Path) -> reshet::Result<Model> {
+    if path.is_dir() { Model::load(path.join("model.safetensors")) } else { Model::load(path) }
+}
+
+/// A model and data that do not go together: bad data, not bad usage.
+pub fn unfit(error: Error, model: &Path, data: impl std::fmt::Display) -> Error {
+    match error {
+        Error::Invalid(what) => {
+            Error::Data(format!("{data} does not fit {}: {what}", model.display()))
+        }
+        other => other,
     }
 }
 

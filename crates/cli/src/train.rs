@@ -28,7 +28,8 @@ use crate::{
 pub struct Args {
     /// mnist, a folder of IDX files, or with --targets a .npy or IDX file
     data: String,
-    /// Targets to a .npy or IDX file; integers are class numbers
+    /// The targets that go with a .npy or IDX file; a column of integers is class
+    /// numbers, all else is numbers
     #[arg(long, value_name = "FILE")]
     targets: Option<PathBuf>,
     /// Arrays: take bytes as they are, not as x / 255
@@ -62,6 +63,7 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Result<ExitCode> {
     let start = Instant::now();
+    terminal::stop_on_interrupt();
     let hyper = &args.hyper;
     let (device, _) = (hyper.device()?, hyper.optimizer()?);
     let mut source = Source::open(&args.data, args.targets.as_deref(), !args.no_scale)?;
@@ -80,7 +82,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let loaded = start.elapsed();
 
     let mut trainer = hyper.trainer(&train)?;
-    if let Some(validation) = validation {
+    if let Some(validation) = &validation {
         trainer = trainer.validation(validation);
     }
     let network = hyper.network(&train)?;
@@ -170,7 +172,9 @@ fn test_part(
             Err(Error::Invalid(format!("--test-fraction {x}: {what}")).into())
         }
         (None, fraction) => {
-            let (train, test) = train.split(fraction.unwrap_or(0.2), seed)?;
+            let parts = train.split(fraction.unwrap_or(0.2), seed);
+            let what = |e| Error::Invalid(format!("{e}; --test-fraction 0 trains without a test"));
+            let (train, test) = parts.map_err(what)?;
             Ok((train, Some(test)))
         }
     }
@@ -221,6 +225,11 @@ impl Report<'_> {
             "instructions": instructions,
             "threads": threads,
             "seed": self.args.hyper.seed,
+            "ended": match self.fit.ended {
+                Ended::Done => "done",
+                Ended::Asked => "interrupted",
+                Ended::Patience => "patience",
+            },
             "model": path,
         }))
     }

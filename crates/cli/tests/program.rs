@@ -301,12 +301,13 @@ fn bad_input_gets_one_line_and_its_exit_code() {
         ("train mnist --device cuda", 1, "no GPU engine"),
         ("train mnist --device tpu", 2, "no device is called \"tpu\""),
         ("train mnist --load none.safetensors", 3, "cannot read none.safetensors"),
+        ("train mnist --targets y.npy", 2, "mnist has targets of its own"),
         ("train mnist --frobnicate", 2, "unexpected argument"),
         ("train .", 3, "there is no train-images-idx3-ubyte"),
         ("test none.safetensors mnist", 3, "cannot read none.safetensors"),
         ("info nothing", 3, "no data is called \"nothing\""),
         ("info mnist --draw net.svg", 2, "only a model or a network"),
-        ("info 4-2 --draw no/such/folder/net.svg", 1, "cannot write no/such/folder/net.svg"),
+        ("info 4-2 --draw no/such/folder/net.svg", 1, "there is no folder no/such/folder"),
     ] {
         place.fails(args, code, says);
     }
@@ -379,6 +380,41 @@ fn files_of_a_data_set_are_checked() {
     write("gz", vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 1, 2, 3]);
     place.fails("train gz --targets labels", 3, "gz: ");
     place.fails("train images", 3, "add --targets FILE");
+}
+
+/// An array of floats as NumPy saves it.
+fn npy(shape: &str, numbers: &[f32]) -> Vec<u8> {
+    let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}\n");
+    let length = (header.len() as u16).to_le_bytes();
+    let numbers: Vec<u8> = numbers.iter().flat_map(|x| x.to_le_bytes()).collect();
+    [b"\x93NUMPY\x01\x00", &length[..], header.as_bytes(), &numbers].concat()
+}
+
+#[test]
+fn arrays_ask_yes_or_no_once_or_several_times() {
+    let place = Place::new();
+    let write = |name: &str, bytes: Vec<u8>| fs::write(place.path(name), bytes).unwrap();
+    write("x.npy", npy("(4, 2)", &[0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0]));
+    write("xor.npy", npy("(4, 1)", &[0.0, 1.0, 1.0, 0.0]));
+    write("both.npy", npy("(4, 2)", &[0.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 1.0])); // or, and
+    let train = "train x.npy --hidden 8 --epochs 500 --lr 0.05 --loss bce --test-fraction 0 -q";
+    place.done(&format!("{train} --targets xor.npy --out xor"));
+    let labels = |args: &str| -> Vec<Value> {
+        let lines = place.done(args);
+        lines.lines().map(|l| serde_json::from_str::<Value>(l).unwrap()["label"].clone()).collect()
+    };
+    assert_eq!(labels("predict xor x.npy --json"), ["0", "1", "1", "0"]);
+    let report = place.json("test xor x.npy --targets xor.npy --json --fail-under 1");
+    assert_eq!((&report["task"], &report["errors"]), (&json!("binary"), &json!(0)));
+
+    place.done(&format!("{train} --targets both.npy --out both"));
+    let answers = [json!([]), json!(["0"]), json!(["0"]), json!(["0", "1"])];
+    assert_eq!(labels("predict both x.npy --json"), answers);
+    let text = place.done("predict both x.npy");
+    assert!(text.lines().nth(1).unwrap().starts_with("x.npy: 0: yes ("), "{text}");
+    place.fails("test both x.npy --targets xor.npy", 3, "x.npy does not fit both: the data has 1");
+    place.fails("predict both xor.npy", 3, "xor.npy does not fit both: the network takes 2");
+    place.fails("test xor x.npy --targets xor.npy --fail-under 99", 2, "at most 1");
 }
 
 #[cfg(unix)]

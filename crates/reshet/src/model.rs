@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, path::Path};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Dataset, Device, Loss, Plan, Result, Score, Sequential, Targets, Task, error::Error, formats,
+    Dataset, Device, Loss, Plan, Result, Score, Sequential, Storage, Targets, Task, error::Error,
+    formats,
 };
 
 /// A network, its parameters, and what its numbers mean.
@@ -25,25 +26,34 @@ pub struct Model {
 pub struct Meaning {
     /// The kind of question.
     pub task: Task,
-    /// Classes: their names, one an output. Yes/no: what yes means, one a
-    /// question. Numbers: nothing.
+    /// Classes: their names, one an output. A yes/no question: its two answers,
+    /// no first; several: what yes means, one a question. Numbers: nothing.
     pub names: Vec<String>,
     /// One sample's shape: `[1, 28, 28]` for a digit.
     pub shape: Vec<usize>,
+    /// Whether the inputs were bytes that stand for x / 255.
+    #[serde(default)]
+    pub bytes: bool,
 }
 
 impl Meaning {
     pub(crate) fn of(data: &Dataset, loss: &Loss) -> Self {
         let (task, names) = match data.targets() {
             Targets::Classes { names, .. } => (Task::Classes, names.clone()),
-            Targets::YesNo { names, .. } => (Task::Binary, names.clone()),
+            Targets::YesNo { names, .. } => match &names[..] {
+                [name] => (Task::Binary, vec![format!("not {name}"), name.clone()]),
+                _ => (Task::Binary, names.clone()),
+            },
             // Zeros and ones under BCE are answers, not amounts.
             Targets::Numbers { width, .. } if loss.is_binary() => {
-                (Task::Binary, (0..*width).map(|q| q.to_string()).collect())
+                let answers = if *width == 1 { 2 } else { *width };
+                (Task::Binary, (0..answers).map(|name| name.to_string()).collect())
             }
             Targets::Numbers { .. } => (Task::Number, Vec::new()),
         };
-        Self { task, names, shape: data.features().shape().to_vec() }
+        let features = data.features();
+        let bytes = matches!(features.storage(), Storage::U8(_));
+        Self { task, names, shape: features.shape().to_vec(), bytes }
     }
 }
 
@@ -106,7 +116,8 @@ impl Model {
     }
 
     /// What the model says to each sample: probabilities (of yes; of each
-    /// class) or numbers, one row of outputs a sample.
+    /// class) or numbers, one row of outputs a sample. Targets are not looked at;
+    /// samples without any are made by [`Dataset::unlabelled`].
     ///
     /// # Errors
     /// The data has another number of values a sample.

@@ -309,6 +309,9 @@ pub(crate) enum Rule {
     },
 }
 
+/// Stands in for ε = 0, where a weight whose gradient was always 0 would become 0/0.
+pub(crate) const TINY: f64 = f32::MIN_POSITIVE as f64;
+
 impl Rule {
     /// The new parameter, given the old one, its gradient and its state.
     pub fn apply(&self, p: f64, g: f64, state: &mut [f64]) -> f64 {
@@ -331,7 +334,7 @@ impl Rule {
                     // Rounding can take the variance below 0, where PyTorch gives NaN.
                     v = (v - *mean * *mean).max(0.0);
                 }
-                let mut g = g / (v.sqrt() + o.eps);
+                let mut g = g / (v.sqrt() + o.eps.max(TINY));
                 if o.momentum != 0.0 {
                     state[1] = o.momentum * state[1] + g;
                     g = state[1];
@@ -347,7 +350,7 @@ impl Rule {
                     state[2] = state[2].max(v);
                     v = state[2];
                 }
-                shrink * p - step * state[0] / (v.sqrt() / root + eps)
+                shrink * p - step * state[0] / (v.sqrt() / root + eps.max(TINY))
             }
         }
     }

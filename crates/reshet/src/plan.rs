@@ -265,9 +265,8 @@ impl Plan {
             return Ok(());
         }
         Err(Error::invalid(format!(
-            "the network takes {} values a sample and the data has {}; start it with {}",
+            "the network takes {} values a sample and the data has {}",
             self.inputs,
-            data.width(),
             data.width()
         )))
     }

@@ -218,8 +218,8 @@ impl<'a> Trainer<'a> {
     }
 
     /// Tests on these samples after each epoch.
-    pub fn validation(mut self, data: Dataset) -> Self {
-        self.validation = Some(data);
+    pub fn validation(mut self, data: &Dataset) -> Self {
+        self.validation = Some(data.clone());
         self
     }
 

@@ -68,7 +68,7 @@ fn a_training_tells_its_steps_its_epochs_and_its_end() {
     let fit = Trainer::new("1-1".parse().unwrap())
         .epochs(5)
         .batch_size(4)
-        .validation(data.clone())
+        .validation(&data)
         .on_event(|event| {
             told.push(match event {
                 Event::Step { .. } => 's',
@@ -100,7 +100,7 @@ fn patience_stops_and_goes_back_to_the_best_epoch() {
         .epochs(1000)
         .batch_size(5)
         .optimizer(Adam::new(0.3))
-        .validation(validation.clone())
+        .validation(&validation)
         .patience(4)
         .on_event(|event| {
             if let Event::Epoch { validation: Some(score), .. } = event {

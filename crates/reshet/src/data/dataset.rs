@@ -352,7 +352,7 @@ impl Dataset {
         let (first, second) = (part(false), part(true));
         if first.is_empty() || second.is_empty() {
             return Err(Error::invalid(format!(
-                "{} samples cannot be split at {fraction}: one part would be empty",
+                "too few samples ({}) to split off {fraction} of them: one part would be empty",
                 self.len()
             )));
         }

@@ -60,7 +60,7 @@ fn parse(mut from: impl Read) -> Result<Idx, String> {
     if kind != 0x08 || !(1..=4).contains(&dimensions) {
         return Err(format!(
             "not an IDX file of bytes: it starts with {magic:#010x}, \
-             not 0x00000801 (labels) or 0x00000803 (pictures)"
+             not 0x00000801 (labels) or 0x00000803 (pictures); arrays are read from .npy"
         ));
     }
     let shape =

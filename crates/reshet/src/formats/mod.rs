@@ -18,6 +18,10 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
+    if !folder.is_dir() {
+        let cause = std::io::Error::other(format!("there is no folder {}", folder.display()));
+        return Err(Error::io("write", path, cause));
+    }
     let mut builder = tempfile::Builder::new();
     builder.prefix(".reshet-");
     #[cfg(unix)]

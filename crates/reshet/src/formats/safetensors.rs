@@ -6,7 +6,7 @@
 //!
 //! ```json
 //! { "format": 1, "network": "784-100:relu-1:sigmoid", "loss": { "type": "BCELoss" },
-//!   "meaning": { "task": "binary", "names": ["7"], "shape": [1, 28, 28] }, "notes": {} }
+//!   "meaning": { "task": "binary", "names": ["not 7", "7"], "shape": [1, 28, 28], "bytes": true }, "notes": {} }
 //! ```
 //! Nothing in it changes from run to run: the same training gives the same bytes.
 

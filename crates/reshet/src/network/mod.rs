@@ -187,11 +187,8 @@ impl Sequential {
         }
         let total = self.parameters();
         text += &line("─");
-        text += &format!(
-            " Total: {} parameters ({:.1} kB)\n",
-            thousands(total),
-            total as f64 * 4.0 / 1000.0
-        );
+        text +=
+            &format!(" Total: {} parameters ({} bytes)\n", thousands(total), thousands(4 * total));
         text
     }
 }

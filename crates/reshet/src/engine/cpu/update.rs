@@ -1,7 +1,7 @@
 //! The optimisers on vectors: [`Rule::apply`], many parameters at once.
 
 use super::vector::Vector;
-use crate::optim::Rule;
+use crate::optim::{Rule, TINY};
 
 /// Pointers to the same stretch of each flat buffer.
 #[derive(Clone, Copy)]
@@ -52,7 +52,7 @@ pub(super) unsafe fn update<V: Vector>(rule: &Rule, at: Stretch, n: usize, scale
                 })
             }
             Rule::RMSprop(o) => {
-                let (lr, decay, eps) = (c(-o.lr), c(o.weight_decay), c(o.eps));
+                let (lr, decay, eps) = (c(-o.lr), c(o.weight_decay), c(o.eps.max(TINY)));
                 let (alpha, rest, momentum) = (c(o.alpha), c(1.0 - o.alpha), c(o.momentum));
                 let mean = if o.momentum == 0.0 { second } else { third };
                 each!(|i, p, g| {
@@ -75,7 +75,7 @@ pub(super) unsafe fn update<V: Vector>(rule: &Rule, at: Stretch, n: usize, scale
             }
             Rule::Adam { beta1, beta2, step, root, eps, decay, shrink, amsgrad } => {
                 let (rest1, beta2, rest2) = (c(1.0 - beta1), c(beta2), c(1.0 - beta2));
-                let (step, root, eps) = (c(-step), c(1.0 / root), c(eps));
+                let (step, root, eps) = (c(-step), c(1.0 / root), c(eps.max(TINY)));
                 let (decay, shrink) = (c(decay), c(shrink));
                 each!(|i, p, g| {
                     let g = p.fma(decay, g);
