@@ -2,8 +2,8 @@
 
 use clap::ValueEnum;
 use reshet::{
-    Activation, Adam, AdamW, Dataset, Device, Error, Init, Layer, Loss, Optimizer, RMSprop, Result,
-    SGD, Schedule, Sequential, Targets, Task, Trainer,
+    Adam, AdamW, Dataset, Device, Error, Init, Loss, Optimizer, RMSprop, Result, SGD, Schedule,
+    Sequential, Targets, Task, Trainer,
 };
 use serde::Serialize;
 
@@ -137,7 +137,7 @@ impl Hyper {
     }
 
     /// The network for this data.
-    pub fn network(&self, data: &Dataset) -> Result<Sequential> {
+    fn network(&self, data: &Dataset) -> Result<Sequential> {
         let inputs = data.width();
         if let Some(net) = &self.net {
             return Sequential::parse(net, Some(inputs));
@@ -145,20 +145,11 @@ impl Hyper {
         let hidden = self.hidden.as_deref().unwrap_or(&[100]);
         let activation = self.activation.as_deref().unwrap_or("relu");
         let hidden: String = hidden.iter().map(|n| format!("-{n}:{activation}")).collect();
-        let network = Sequential::parse(&format!("{inputs}{hidden}-1"), Some(inputs))?;
         // The question decides the output: the lecture's rule.
         let outputs = outputs(data.targets());
-        let ending = match (self.task_of(data), self.loss) {
-            (_, Some(LossName::BceLogits)) => None,
-            (Task::Binary, _) => Some(Activation::Sigmoid),
-            _ => None,
-        };
-        let mut layers = network.layers().to_vec();
-        if let Some(Layer::Linear(_, last)) = layers.last_mut() {
-            *last = outputs;
-        }
-        layers.extend(ending.map(Layer::Activation));
-        Sequential::new(layers)
+        let logits = self.loss == Some(LossName::BceLogits);
+        let ending = if self.task_of(data) == Task::Binary && !logits { ":sigmoid" } else { "" };
+        Sequential::parse(&format!("{inputs}{hidden}-{outputs}{ending}"), Some(inputs))
     }
 
     fn task_of(&self, data: &Dataset) -> Task {
@@ -195,7 +186,7 @@ impl Hyper {
     }
 
     /// The loss, if the flags say one.
-    pub fn chosen_loss(&self) -> Result<Option<Loss>> {
+    fn loss(&self) -> Result<Option<Loss>> {
         if self.label_smoothing.is_some() && self.loss.is_some_and(|l| l != LossName::CrossEntropy)
         {
             return Err(Error::Invalid("--label-smoothing goes with cross-entropy only".into()));
@@ -299,7 +290,7 @@ impl Hyper {
             .seed(self.seed)
             .shuffle(!self.no_shuffle)
             .device(self.device()?);
-        if let Some(loss) = self.chosen_loss()? {
+        if let Some(loss) = self.loss()? {
             trainer = trainer.loss(loss);
         }
         if let Some(norm) = self.clip_norm {

@@ -100,9 +100,9 @@ impl Run {
         let fit = trainer
             .on_event(|event| {
                 if let Event::Step { step, steps, loss, .. } = event {
-                    bar.set_length(*steps as u64);
                     // Drawing is limited to 20 times a second, but not asking for it.
                     if step % 16 == 0 || step + 1 == *steps {
+                        bar.set_length(*steps as u64);
                         bar.set_position(*step as u64 + 1);
                         bar.set_message(format!("loss {loss:.4}"));
                     }

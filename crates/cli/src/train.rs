@@ -7,10 +7,7 @@ use std::{
 };
 
 use anyhow::Result;
-use reshet::{
-    Dataset, Ended, Error, Event, Fit, Loss, Plan, Score, formats::safetensors, infer_loss,
-    metrics::Kind,
-};
+use reshet::{Dataset, Ended, Error, Event, Fit, Score, formats::safetensors, metrics::Kind};
 use serde::Serialize;
 use serde_json::json;
 
@@ -65,7 +62,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let start = Instant::now();
     terminal::stop_on_interrupt();
     let hyper = &args.hyper;
-    let (device, _) = (hyper.device()?, hyper.optimizer()?);
+    let (device, optimizer) = (hyper.device()?, hyper.optimizer()?);
     let mut source = Source::open(&args.data, args.targets.as_deref(), !args.no_scale)?;
     if let Some(label) = &args.is {
         source = source.is(label)?;
@@ -85,21 +82,15 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if let Some(validation) = &validation {
         trainer = trainer.validation(validation);
     }
-    let network = hyper.network(&train)?;
-    let plan = Plan::new(&network, hyper.loss(&network, &train)?)?;
-    plan.check(&train)?;
+    let plan = trainer.plan(&train)?;
+    let network = trainer.network().to_string();
     if let Some(path) = &args.load {
         trainer = trainer.parameters(safetensors::load_parameters(path, &plan)?);
     }
     let mut run = Run::create(args.out.as_deref(), &name, args.force)?;
     run.save_config(args)?;
     if !args.json {
-        say!(
-            "{}\n{device}; {}, {}",
-            bold(&format!("{network}")),
-            plan.loss().name(),
-            hyper.optimizer()?
-        );
+        say!("{}\n{device}; {}, {}", bold(&network), plan.loss().name(), optimizer);
         say!("{} training samples of shape {:?}", train.len(), train.features().shape());
     }
 
@@ -124,7 +115,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let tested = testing.elapsed();
     let mut model = fit.model.clone();
     model.notes.insert("data".into(), name);
-    model.notes.insert("optimizer".into(), hyper.optimizer()?.to_string());
+    model.notes.insert("optimizer".into(), optimizer.to_string());
     let path = run.save_model(&model)?;
 
     let interrupted = fit.ended == Ended::Asked;
@@ -232,12 +223,5 @@ impl Report<'_> {
             },
             "model": path,
         }))
-    }
-}
-
-impl Hyper {
-    /// The loss that will be trained with.
-    pub fn loss(&self, network: &reshet::Sequential, data: &Dataset) -> Result<Loss> {
-        Ok(self.chosen_loss()?.unwrap_or_else(|| infer_loss(network, data.targets())))
     }
 }

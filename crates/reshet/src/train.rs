@@ -6,8 +6,9 @@ use std::{
 };
 
 use crate::{
-    Dataset, Device, Error, Init, Loss, Model, Optimizer, Result, Schedule, Score, Sequential,
-    Targets, Training, activation::Activation, engine::Buffer, optim::Adam, schedule::Clock,
+    Dataset, Device, Error, Init, Loss, Model, Optimizer, Plan, Result, Schedule, Score,
+    Sequential, Targets, Training, activation::Activation, engine::Buffer, optim::Adam,
+    schedule::Clock,
 };
 
 /// The last good snapshot is at most this old.
@@ -236,12 +237,11 @@ impl<'a> Trainer<'a> {
         self
     }
 
-    /// Trains.
+    /// What would be trained on this data, all of it checked: what [`Trainer::fit`] begins with.
     ///
     /// # Errors
-    /// Network, loss, data or hyper-parameters do not fit;
-    /// [`Error::Diverged`], with the last good model.
-    pub fn fit(mut self, data: &Dataset) -> Result<Fit> {
+    /// Network, loss, data or hyper-parameters do not fit.
+    pub fn plan(&self, data: &Dataset) -> Result<Plan> {
         let invalid = |what: &str| Err(Error::Invalid(what.into()));
         if self.batch_size == 0 {
             return invalid("a batch needs at least one sample");
@@ -254,6 +254,22 @@ impl<'a> Trainer<'a> {
         }
         self.optimizer.check()?;
         let loss = self.loss.clone().unwrap_or_else(|| infer_loss(&self.network, data.targets()));
+        let plan = Plan::new(&self.network, loss)?;
+        plan.check(data)?;
+        Ok(plan)
+    }
+
+    /// The network that will be trained.
+    pub fn network(&self) -> &Sequential {
+        &self.network
+    }
+
+    /// Trains.
+    ///
+    /// # Errors
+    /// As [`Trainer::plan`]; [`Error::Diverged`], with the last good model.
+    pub fn fit(mut self, data: &Dataset) -> Result<Fit> {
+        let loss = self.plan(data)?.loss().clone();
         let mut setup = self
             .network
             .clone()

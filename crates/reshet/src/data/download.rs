@@ -18,7 +18,10 @@ use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 use ureq::{Agent, BodyReader};
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    formats::temporary,
+};
 
 /// Bytes unpacked, hashed and written at a time.
 const CHUNK: usize = 64 * 1024;
@@ -365,14 +368,8 @@ fn unfinished_prefix(file: &RemoteFile) -> String {
 }
 
 fn create_unfinished(folder: &Path, file: &RemoteFile) -> Result<NamedTempFile> {
-    let prefix = unfinished_prefix(file);
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(&prefix).suffix(UNFINISHED);
-    // A temporary file is for its owner alone; what becomes of this one is
-    // as open to others as any file the user writes.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(folder).map_err(|e| Error::io("write into", folder, e))
+    temporary(folder, &unfinished_prefix(file), UNFINISHED)
+        .map_err(|e| Error::io("write into", folder, e))
 }
 
 /// Removes what stopped processes left of this file. Whatever cannot be

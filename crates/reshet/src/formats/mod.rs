@@ -2,7 +2,12 @@
 
 pub mod safetensors;
 
-use std::{io::Write, path::Path};
+use std::{
+    io::{self, Write},
+    path::Path,
+};
+
+use tempfile::NamedTempFile;
 
 use crate::{Result, error::Error};
 
@@ -13,26 +18,29 @@ use crate::{Result, error::Error};
 /// The folder is not there or cannot be written, or the disk is full.
 pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
     // Only the kind: the text would name the temporary file, which nobody knows.
-    let failed = |e: std::io::Error| Error::io("write", path, e.kind().into());
+    let failed = |e: io::Error| Error::io("write", path, e.kind().into());
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
     if !folder.is_dir() {
-        let cause = std::io::Error::other(format!("there is no folder {}", folder.display()));
+        let cause = io::Error::other(format!("there is no folder {}", folder.display()));
         return Err(Error::io("write", path, cause));
     }
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".reshet-");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // As any file: what the user's umask leaves of it.
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    let mut file = builder.tempfile_in(folder).map_err(failed)?;
+    let mut file = temporary(folder, ".reshet-", "").map_err(failed)?;
     file.write_all(bytes).map_err(failed)?;
     file.as_file().sync_all().map_err(failed)?;
     file.persist(path).map_err(|e| failed(e.error))?;
     Ok(())
+}
+
+/// A file that disappears unless it is given its name.
+pub(crate) fn temporary(folder: &Path, prefix: &str, suffix: &str) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(prefix).suffix(suffix);
+    // A temporary file is for its owner alone; what becomes of this one is as
+    // open to others as any file the user writes.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(folder)
 }

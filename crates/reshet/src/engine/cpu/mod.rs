@@ -69,8 +69,9 @@ pub struct Cpu {
     wide: Vec<f64>,
     wide_each: usize,
 
-    /// The rows of the last forward pass.
+    /// The rows of the last forward pass, and what their losses are divided by.
     rows: Vec<u32>,
+    denominator: f64,
 }
 
 /// Below this many multiply-adds a step, a second thread costs more than it gives.
@@ -131,6 +132,7 @@ impl Cpu {
             wide: vec![0.0; wide_each * team.threads()],
             wide_each,
             rows: Vec::new(),
+            denominator: 0.0,
             team,
             ops,
             plan,
@@ -172,7 +174,6 @@ impl Cpu {
         features: Option<&Features>,
         rows: &[u32],
         weights: Weights,
-        denominator: f64,
         job: impl Fn(&Phases, &Work, usize) + Sync,
     ) -> bool {
         let mut state = [null_mut(); 3];
@@ -181,7 +182,6 @@ impl Cpu {
         }
         let flops = self.plan.parameters * rows.len();
         let threads = if flops < WORTH_A_TEAM { 1 } else { self.team.threads() };
-        let gradients = self.gradients.as_mut_ptr();
         let work = Work {
             ops: &self.ops,
             stages: &self.stages,
@@ -192,15 +192,18 @@ impl Cpu {
             rows,
             threads,
             dropout: features.is_none().then_some((self.seed, self.updates)),
-            denominator,
+            denominator: self.denominator,
             stage: self.stage.as_mut_ptr(),
             losses: self.losses.as_mut_ptr(),
             scratch: self.scratch.as_mut_ptr(),
             scratch_each: self.scratch_each,
             wide: self.wide.as_mut_ptr(),
             wide_each: self.wide_each,
-            flat: Stretch { parameters: self.parameters.as_mut_ptr(), gradients, state },
-            gradients,
+            flat: Stretch {
+                parameters: self.parameters.as_mut_ptr(),
+                gradients: self.gradients.as_mut_ptr(),
+                state,
+            },
             flat_length: self.flat_length,
             gradient: weights.gradient,
             rule: weights.rule,
@@ -223,11 +226,8 @@ impl Cpu {
 
     /// The phases over the last batch's rows.
     fn run_batch(&mut self, weights: Weights, job: impl Fn(&Phases, &Work, usize) + Sync) -> bool {
-        let (targets, head) = (self.data.targets(), &self.plan.head);
-        let weight = |row: &u32| head.weight(targets.row(*row as usize), self.plan.outputs);
-        let denominator = self.rows.iter().map(weight).sum();
         let rows = std::mem::take(&mut self.rows);
-        let finite = self.run(None, &rows, weights, denominator, job);
+        let finite = self.run(None, &rows, weights, job);
         self.rows = rows;
         finite
     }
@@ -236,15 +236,15 @@ impl Cpu {
         self.reserve(rows.len());
         self.rows.clear();
         self.rows.extend_from_slice(rows);
+        let (targets, head) = (self.data.targets(), &self.plan.head);
+        let weight = |row: &u32| head.weight(targets.row(*row as usize), self.plan.outputs);
+        self.denominator = rows.iter().map(weight).sum();
     }
 
     /// The mean of the last backward pass's losses, summed in the rows' order.
     fn loss(&self) -> f32 {
-        let (targets, head) = (self.data.targets(), &self.plan.head);
-        let weight = |row: &u32| head.weight(targets.row(*row as usize), self.plan.outputs);
-        let denominator: f64 = self.rows.iter().map(weight).sum();
         let sum: f64 = self.losses[..self.rows.len()].iter().sum();
-        (sum / denominator) as f32
+        (sum / self.denominator) as f32
     }
 
     /// The next update's rule, and room for its state.
@@ -264,20 +264,20 @@ impl Cpu {
             }
         }
     }
+}
 
-    /// Calls `f` with each parameter's place in the plan's order and in ours.
-    fn each_place(&self, mut f: impl FnMut(usize, usize)) {
-        let matrices = self.ops.iter().filter_map(|op| match op {
-            Op::Dense(weights, _) => Some(weights),
-            _ => None,
-        });
-        for (dense, matrix) in self.plan.dense().zip(matrices) {
-            for o in 0..dense.outputs {
-                for i in 0..dense.inputs {
-                    f(dense.offset + o * dense.inputs + i, matrix.index(i, o));
-                }
-                f(dense.bias().start + o, matrix.index(dense.inputs, o));
+/// Calls `f` with each parameter's place in the plan's order and in ours.
+fn each_place(plan: &Plan, ops: &[Op], mut f: impl FnMut(usize, usize)) {
+    let matrices = ops.iter().filter_map(|op| match op {
+        Op::Dense(weights, _) => Some(weights),
+        _ => None,
+    });
+    for (dense, matrix) in plan.dense().zip(matrices) {
+        for o in 0..dense.outputs {
+            for i in 0..dense.inputs {
+                f(dense.offset + o * dense.inputs + i, matrix.index(i, o));
             }
+            f(dense.bias().start + o, matrix.index(dense.inputs, o));
         }
     }
 }
@@ -351,7 +351,7 @@ impl Engine for Cpu {
         let block = rows.len().min(64 * self.team.threads()).max(1);
         self.reserve(block);
         for (rows, into) in rows.chunks(block).zip(into.chunks_mut(block * outputs)) {
-            self.run(Some(features), rows, NOTHING, 1.0, |phases, work, thread| unsafe {
+            self.run(Some(features), rows, NOTHING, |phases, work, thread| unsafe {
                 (phases.forward)(work, thread)
             });
             self.copy_output(rows.len(), into);
@@ -376,28 +376,23 @@ impl Engine for Cpu {
             },
         };
         let from = from.as_slice();
-        self.each_place(|theirs, ours| into[theirs] = from[ours]);
+        each_place(&self.plan, &self.ops, |theirs, ours| into[theirs] = from[ours]);
     }
 
     fn write(&mut self, buffer: Buffer, from: &[f32]) {
         let length = self.flat_length;
-        let mut into = match buffer {
-            Buffer::Parameters => std::mem::take(&mut self.parameters),
-            Buffer::Gradients => std::mem::take(&mut self.gradients),
+        let into = match buffer {
+            Buffer::Parameters => &mut self.parameters,
+            Buffer::Gradients => &mut self.gradients,
             Buffer::State(slot) => {
                 if self.state.len() <= slot {
                     self.state.resize_with(slot + 1, || matrix::Buffer::zeros(length));
                 }
-                std::mem::take(&mut self.state[slot])
+                &mut self.state[slot]
             }
         };
-        let numbers = into.as_mut_slice();
-        self.each_place(|theirs, ours| numbers[ours] = from[theirs]);
-        match buffer {
-            Buffer::Parameters => self.parameters = into,
-            Buffer::Gradients => self.gradients = into,
-            Buffer::State(slot) => self.state[slot] = into,
-        }
+        let into = into.as_mut_slice();
+        each_place(&self.plan, &self.ops, |theirs, ours| into[ours] = from[theirs]);
     }
 }
 

@@ -167,7 +167,7 @@ unsafe fn weights<V: Vector>(work: &Work, thread: usize) {
                     };
                     let at = start + row * width;
                     if let Some(accumulate) = work.gradient {
-                        let dw = work.gradients.add(at);
+                        let dw = work.flat.gradients.add(at);
                         if row < inputs {
                             linear::gradient::<V>(work, x, d, strip, row..until, dw, accumulate);
                         } else {
@@ -200,7 +200,7 @@ unsafe fn norms(work: &Work, thread: usize) {
         let length = NORM_CHUNK.min(work.flat_length - start);
         // SAFETY: within the gradients; this chunk is this thread's own.
         unsafe {
-            let gradients = std::slice::from_raw_parts(work.gradients.add(start), length);
+            let gradients = std::slice::from_raw_parts(work.flat.gradients.add(start), length);
             let sum = gradients.iter().map(|g| f64::from(*g) * f64::from(*g)).sum();
             *work.norms.add(chunk) = sum;
         }

@@ -7,7 +7,7 @@ use crate::optim::{Rule, TINY};
 #[derive(Clone, Copy)]
 pub(super) struct Stretch {
     pub parameters: *mut f32,
-    pub gradients: *const f32,
+    pub gradients: *mut f32,
     pub state: [*mut f32; 3],
 }
 

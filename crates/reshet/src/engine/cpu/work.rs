@@ -62,7 +62,6 @@ pub(super) struct Work<'a> {
     pub wide: *mut f64,
     pub wide_each: usize,
     pub flat: Stretch,
-    pub gradients: *mut f32,
     pub flat_length: usize,
     /// What `weights` does.
     pub gradient: Option<Accumulate>,
