@@ -93,7 +93,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     model.notes.insert("optimizer".into(), Optimizer::from(Adam::new(LR)).to_string());
     let saved = run.save_model(&model)?;
     if ended == Ended::Asked {
-        terminal::note(&format!("interrupted; the model so far is in {}", saved.display()));
+        terminal::tell(&format!("interrupted; the model so far is in {}", saved.display()));
         return Ok(ExitCode::from(exit::INTERRUPTED));
     }
 

@@ -135,7 +135,7 @@ impl Run {
             Err(e) => format!("and the last good model could not be saved: {e:#}"),
         };
         // The library's error stays inside: it decides the exit code.
-        terminal::note(&kept);
+        terminal::tell(&kept);
         error.into()
     }
 }

@@ -62,6 +62,11 @@ pub fn note(text: &str) {
     }
 }
 
+/// A line that must not be missed, to standard error even under `-q`.
+pub fn tell(text: &str) {
+    eprintln!("{text}");
+}
+
 /// A progress bar on standard error, if that is a terminal; else hidden.
 pub fn bar(length: u64, template: &str) -> ProgressBar {
     if QUIET.load(Relaxed) || !io::stderr().is_terminal() {

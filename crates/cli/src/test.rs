@@ -8,7 +8,7 @@ use std::{
 use anyhow::Result;
 use reshet::{Dataset, Error, Model, Targets, Task, metrics::Kind};
 
-use crate::{exit, say, source::Source, terminal::note};
+use crate::{exit, say, source::Source, terminal::tell};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -61,7 +61,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     };
     match args.fail_under {
         Some(least) if reached < least => {
-            note(&format!("below --fail-under: {reached:.4} < {least}"));
+            tell(&format!("below --fail-under: {reached:.4} < {least}"));
             Ok(ExitCode::from(exit::BELOW))
         }
         _ => Ok(ExitCode::SUCCESS),

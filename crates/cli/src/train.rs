@@ -138,7 +138,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         }
     }
     if interrupted {
-        note(&format!(
+        terminal::tell(&format!(
             "interrupted after {} steps; the model so far is in {}",
             fit.steps,
             path.display()

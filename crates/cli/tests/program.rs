@@ -321,7 +321,7 @@ fn bad_input_gets_one_line_and_its_exit_code() {
 #[test]
 fn a_learning_rate_that_diverges_says_so_and_keeps_the_last_good_model() {
     let place = Place::new();
-    let output = place.run("train mnist --hidden 8 --optimizer sgd --lr 1e30 --out run");
+    let output = place.run("train mnist --hidden 8 --optimizer sgd --lr 1e30 --out run -q");
     let error = text(&output.stderr);
     assert_eq!(output.status.code(), Some(4), "{error}");
     assert!(
