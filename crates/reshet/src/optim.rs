@@ -313,6 +313,15 @@ pub(crate) enum Rule {
 pub(crate) const TINY: f64 = f32::MIN_POSITIVE as f64;
 
 impl Rule {
+    /// Whether a parameter without gradient and state stays exactly as it is.
+    pub fn rests(&self) -> bool {
+        match self {
+            Rule::SGD(o) => o.weight_decay == 0.0,
+            Rule::RMSprop(o) => o.weight_decay == 0.0,
+            Rule::Adam { decay, shrink, .. } => *decay == 0.0 && *shrink == 1.0,
+        }
+    }
+
     /// The new parameter, given the old one, its gradient and its state.
     pub fn apply(&self, p: f64, g: f64, state: &mut [f64]) -> f64 {
         match *self {

@@ -302,6 +302,7 @@ impl<'a> Trainer<'a> {
             fit.start_epoch();
             for (i, batch) in loader.enumerate() {
                 let lr = clock.lr(fit.steps, steps, epoch);
+                training.prefetch(batch.following());
                 let loss = training
                     .step(&batch, self.optimizer.with_lr(lr))
                     .map_err(|e| snapshot.rescue(e, training))?;

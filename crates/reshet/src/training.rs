@@ -188,6 +188,14 @@ impl Training {
         }
     }
 
+    /// A hint: these rows come next ([`Batch::following`](crate::Batch::following)).
+    /// The engine may fetch them while it computes; nothing else changes.
+    pub fn prefetch(&mut self, rows: &[u32]) {
+        if rows.iter().all(|row| (*row as usize) < self.samples) {
+            self.engine.prefetch(rows);
+        }
+    }
+
     fn check(&self, rows: &[u32]) -> Result<()> {
         if rows.is_empty() {
             return Err(Error::invalid("a batch needs at least one sample"));

@@ -41,6 +41,14 @@ impl Deref for Batch {
     }
 }
 
+impl Batch {
+    /// The rows that come next in the loader's order: as many again, or what is left.
+    pub fn following(&self) -> &[u32] {
+        let end = self.order.len().min(self.end + self.len());
+        &self.order[self.end..end]
+    }
+}
+
 impl Dataset {
     /// Batches of `batch_size` rows in the data's order; the last may be smaller.
     ///

@@ -47,6 +47,10 @@ pub trait Engine: Send {
     /// Takes a step along the gradient. False if a parameter is no longer finite.
     fn update(&mut self, hyper: &Hyper) -> bool;
 
+    /// A hint: these rows are the next ones asked for. An engine may fetch them
+    /// while it computes.
+    fn prefetch(&mut self, _rows: &[u32]) {}
+
     /// Forward, backward and update; the same bits as the three apart. An
     /// engine may fuse them, and then need not keep the gradient.
     fn step(&mut self, rows: &[u32], hyper: &Hyper) -> (f32, bool) {

@@ -31,8 +31,13 @@ impl Instructions {
     pub fn available(self) -> bool {
         #[cfg(target_arch = "x86_64")]
         match self {
-            Self::Avx512 => is_x86_feature_detected!("avx512f"),
-            Self::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
+            Self::Avx512 => is_x86_feature_detected!("avx512f") && Self::Avx2.available(),
+            Self::Avx2 => {
+                is_x86_feature_detected!("avx2")
+                    && is_x86_feature_detected!("fma")
+                    && is_x86_feature_detected!("bmi1")
+                    && is_x86_feature_detected!("bmi2")
+            }
             Self::Portable => true,
         }
         #[cfg(not(target_arch = "x86_64"))]

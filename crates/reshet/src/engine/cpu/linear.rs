@@ -116,20 +116,19 @@ pub(super) unsafe fn gradient<V: Vector>(
     }
 }
 
-/// db = Σ dZ over the samples, for a strip of outputs.
+/// db = Σ dZ over the samples, for the columns `columns` of a strip.
 #[inline(always)]
 pub(super) unsafe fn bias_gradient<V: Vector>(
     work: &Work,
     dz: &Matrix,
-    strip: usize,
+    (strip, columns): (usize, Range<usize>),
     db: *mut f32,
     accumulate: Accumulate,
 ) {
-    let width = dz.width(strip);
     // SAFETY: `Work` describes what is there.
     unsafe {
-        for column in (0..width).step_by(V::LANES) {
-            let to = db.add(column);
+        for column in columns.clone().step_by(V::LANES) {
+            let to = db.add(column - columns.start);
             let mut sum = if accumulate == Accumulate::Yes { V::load(to) } else { V::splat(0.0) };
             for row in 0..work.rows.len() {
                 sum = sum.add(V::load(work.stage.add(dz.at(strip, row) + column)));

@@ -2,7 +2,8 @@
 //!
 //! `phases` says what a step does and `work` what the threads of the `team` share
 //! in it; `linear` and `rows` do it, with the matrix `product` under them, on
-//! matrices laid out as in `matrix`; `update` is the optimisers. Kernels are
+//! matrices laid out as in `matrix`; `sparse` is a first layer whose inputs are
+//! mostly zero; `update` is the optimisers. Kernels are
 //! written once, over a small `vector`, and compiled for each instruction set;
 //! the path is picked when the program runs.
 
@@ -13,6 +14,7 @@ mod matrix;
 mod phases;
 mod product;
 mod rows;
+mod sparse;
 mod subnormal;
 mod team;
 mod update;
@@ -29,14 +31,15 @@ pub use self::instructions::Instructions;
 use self::{
     matrix::Matrix,
     phases::Phases,
+    sparse::Sparse,
     subnormal::FlushToZero,
-    team::Team,
+    team::{Barrier, Team},
     update::Stretch,
-    work::{Accumulate, NORM_CHUNK, Op, Stage, Work},
+    work::{Accumulate, BLOCK, NORM_CHUNK, Op, Stage, Work},
 };
 use super::{Buffer, Device, Engine, reference::clip_scale};
 use crate::{
-    Features, Plan,
+    Activation, Features, Plan,
     data::Dataset,
     optim::{Hyper, Rule},
     plan::Step,
@@ -69,13 +72,23 @@ pub struct Cpu {
     wide: Vec<f64>,
     wide_each: usize,
 
+    /// Most of the data's inputs are zero, and the first layer skips them.
+    sparse: bool,
+    masks: Vec<u64>,
+    turned: Vec<u64>,
+    seen: Vec<u64>,
+
     /// The rows of the last forward pass, and what their losses are divided by.
     rows: Vec<u32>,
     denominator: f64,
+    /// The rows expected next.
+    next: Vec<u32>,
 }
 
 /// Below this many multiply-adds a step, a second thread costs more than it gives.
 const WORTH_A_TEAM: usize = 100_000;
+/// Above this share of inputs that are not zero, the dense products are faster.
+const SPARSE: f64 = 0.4;
 
 /// What `weights` is asked to do.
 #[derive(Clone, Copy)]
@@ -113,6 +126,8 @@ impl Cpu {
         // A strip of 64 × 64, and the widest layer's derivatives transposed.
         let scratch_each = 64 * (64 + widest.next_multiple_of(64));
         let wide_each = 2 * widest.next_multiple_of(8);
+        let sparse = takes_sparse(&ops, data.features(), 0..data.len());
+        let seen = vec![0; if sparse { team.threads() * sparse::blocks(plan.inputs) } else { 0 }];
         let mut engine = Self {
             data,
             seed,
@@ -131,8 +146,13 @@ impl Cpu {
             scratch_each,
             wide: vec![0.0; wide_each * team.threads()],
             wide_each,
+            sparse,
+            masks: Vec::new(),
+            turned: Vec::new(),
+            seen,
             rows: Vec::new(),
             denominator: 0.0,
+            next: Vec::new(),
             team,
             ops,
             plan,
@@ -168,13 +188,24 @@ impl Cpu {
         self.capacity = rows;
     }
 
+    /// Room for the masks of this many samples, and for turning them.
+    fn sparse(&mut self, rows: usize) -> Sparse {
+        let samples = rows.next_multiple_of(BLOCK);
+        let each = sparse::blocks(self.plan.inputs) * samples;
+        for masks in [&mut self.masks, &mut self.turned] {
+            masks.resize(masks.len().max(each * self.team.threads()), 0);
+        }
+        let (masks, turned) = (self.masks.as_mut_ptr(), self.turned.as_mut_ptr());
+        Sparse { masks, samples, turned, each, seen: self.seen.as_mut_ptr() }
+    }
+
     /// Describes the batch to the threads and runs phases on it.
     fn run(
         &mut self,
         features: Option<&Features>,
         rows: &[u32],
         weights: Weights,
-        job: impl Fn(&Phases, &Work, usize) + Sync,
+        job: impl Fn(&Phases, &Work, usize, &Barrier) + Sync,
     ) -> bool {
         let mut state = [null_mut(); 3];
         for (pointer, buffer) in state.iter_mut().zip(&mut self.state) {
@@ -182,6 +213,13 @@ impl Cpu {
         }
         let flops = self.plan.parameters * rows.len();
         let threads = if flops < WORTH_A_TEAM { 1 } else { self.team.threads() };
+        let skips_zeros = match features {
+            Some(features) => {
+                takes_sparse(&self.ops, features, rows.iter().map(|row| *row as usize))
+            }
+            None => self.sparse,
+        };
+        let sparse = skips_zeros.then(|| self.sparse(rows.len()));
         let work = Work {
             ops: &self.ops,
             stages: &self.stages,
@@ -190,7 +228,10 @@ impl Cpu {
             features: features.unwrap_or(self.data.features()),
             targets: self.data.targets(),
             rows,
+            next: if features.is_none() { &self.next } else { &[] },
             threads,
+            sparse,
+            own_columns: sparse.is_some() && features.is_none() && own_columns(&self.ops, threads),
             dropout: features.is_none().then_some((self.seed, self.updates)),
             denominator: self.denominator,
             stage: self.stage.as_mut_ptr(),
@@ -212,20 +253,31 @@ impl Cpu {
             finite: AtomicBool::new(true),
         };
         let phases = self.instructions.phases();
-        let job = |thread| {
+        let job = |thread: usize, barrier: &Barrier| {
             let _flush = FlushToZero::on();
-            job(phases, &work, thread);
+            job(phases, &work, thread, barrier);
         };
         if threads == 1 {
-            job(0)
+            job(0, &Barrier::alone())
         } else {
             self.team.run(&job)
         }
-        work.finite.load(Relaxed)
+        let finite = work.finite.load(Relaxed);
+        if threads < self.team.threads() && weights.gradient.is_some() {
+            // Who did not take part has not seen this batch.
+            let each = self.seen.len() / self.team.threads();
+            let (first, others) = self.seen.split_at_mut(each);
+            others.chunks_mut(each.max(1)).for_each(|seen| seen.copy_from_slice(first));
+        }
+        finite
     }
 
     /// The phases over the last batch's rows.
-    fn run_batch(&mut self, weights: Weights, job: impl Fn(&Phases, &Work, usize) + Sync) -> bool {
+    fn run_batch(
+        &mut self,
+        weights: Weights,
+        job: impl Fn(&Phases, &Work, usize, &Barrier) + Sync,
+    ) -> bool {
         let rows = std::mem::take(&mut self.rows);
         let finite = self.run(None, &rows, weights, job);
         self.rows = rows;
@@ -249,10 +301,9 @@ impl Cpu {
 
     /// The next update's rule, and room for its state.
     fn next_rule(&mut self, hyper: &Hyper) -> Rule {
-        self.updates += 1;
         let length = self.flat_length;
         self.state.resize_with(hyper.optimizer.slots(), || matrix::Buffer::zeros(length));
-        hyper.optimizer.rule(self.updates)
+        hyper.optimizer.rule(self.updates + 1)
     }
 
     fn copy_output(&self, rows: usize, into: &mut [f32]) {
@@ -263,6 +314,26 @@ impl Cpu {
                 *into = stage[last.y.index(row, column)];
             }
         }
+    }
+}
+
+/// Whether the first layer should skip the zeros of these samples.
+fn takes_sparse(
+    ops: &[Op],
+    features: &Features,
+    rows: impl ExactSizeIterator<Item = usize>,
+) -> bool {
+    matches!(ops.first(), Some(Op::Dense(..))) && sparse::density(features, rows) <= SPARSE
+}
+
+/// Whether each thread can have its own columns of the first layer.
+fn own_columns(ops: &[Op], threads: usize) -> bool {
+    match ops.first() {
+        // Softmax needs whole rows.
+        Some(Op::Dense(weights, activation)) if *activation != Activation::Softmax => {
+            threads > 1 && weights.columns.div_ceil(matrix::ROUND) >= 2 * threads
+        }
+        _ => false,
     }
 }
 
@@ -299,7 +370,9 @@ impl Engine for Cpu {
 
     fn forward(&mut self, rows: &[u32]) {
         self.set_rows(rows);
-        self.run_batch(NOTHING, |phases, work, thread| unsafe { (phases.forward)(work, thread) });
+        self.run_batch(NOTHING, |phases, work, thread, barrier| unsafe {
+            (phases.forward)(work, thread, barrier)
+        });
     }
 
     fn output(&self, into: &mut [f32]) {
@@ -308,9 +381,10 @@ impl Engine for Cpu {
 
     fn backward(&mut self, accumulate: bool) -> f32 {
         let gradient = Some(if accumulate { Accumulate::Yes } else { Accumulate::No });
-        self.run_batch(NOTHING, |phases, work, thread| unsafe { (phases.backward)(work, thread) });
-        self.run_batch(Weights { gradient, ..NOTHING }, |phases, work, thread| unsafe {
-            (phases.weights)(work, thread)
+        self.run_batch(Weights { gradient, ..NOTHING }, |phases, work, thread, barrier| unsafe {
+            (phases.backward)(work, thread);
+            barrier.wait();
+            (phases.weights)(work, thread);
         });
         self.loss()
     }
@@ -318,31 +392,42 @@ impl Engine for Cpu {
     fn update(&mut self, hyper: &Hyper) -> bool {
         let mut scale = 1.0;
         if let Some(most) = hyper.clip_norm {
-            self.run_batch(NOTHING, |phases, work, thread| unsafe { (phases.norms)(work, thread) });
+            self.run_batch(NOTHING, |phases, work, thread, _| unsafe {
+                (phases.norms)(work, thread)
+            });
             scale = clip_scale(self.norms.iter().sum::<f64>().sqrt(), most) as f32;
         }
         let rule = Some(self.next_rule(hyper));
-        self.run_batch(Weights { gradient: None, rule, scale }, |phases, work, thread| unsafe {
+        let weights = Weights { gradient: None, rule, scale };
+        let finite = self.run_batch(weights, |phases, work, thread, _| unsafe {
             (phases.weights)(work, thread)
-        })
+        });
+        self.updates += 1;
+        finite
+    }
+
+    fn prefetch(&mut self, rows: &[u32]) {
+        self.next.clear();
+        self.next.extend_from_slice(rows);
     }
 
     fn step(&mut self, rows: &[u32], hyper: &Hyper) -> (f32, bool) {
-        self.set_rows(rows);
-        self.run_batch(NOTHING, |phases, work, thread| unsafe {
-            (phases.forward)(work, thread);
-            (phases.backward)(work, thread);
-        });
-        let gradient = Some(Accumulate::No);
-        let phase =
-            |phases: &Phases, work: &Work, thread: usize| unsafe { (phases.weights)(work, thread) };
         if hyper.clip_norm.is_some() {
             // The norm needs the whole gradient before the first weight moves.
-            self.run_batch(Weights { gradient, ..NOTHING }, phase);
-            return (self.loss(), self.update(hyper));
+            self.forward(rows);
+            let loss = self.backward(false);
+            return (loss, self.update(hyper));
         }
-        let rule = Some(self.next_rule(hyper));
-        let finite = self.run_batch(Weights { gradient, rule, scale: 1.0 }, phase);
+        self.set_rows(rows);
+        let (gradient, rule) = (Some(Accumulate::No), Some(self.next_rule(hyper)));
+        let weights = Weights { gradient, rule, scale: 1.0 };
+        let finite = self.run_batch(weights, |phases, work, thread, barrier| unsafe {
+            (phases.forward)(work, thread, barrier);
+            (phases.backward)(work, thread);
+            barrier.wait();
+            (phases.weights)(work, thread);
+        });
+        self.updates += 1;
         (self.loss(), finite)
     }
 
@@ -351,8 +436,8 @@ impl Engine for Cpu {
         let block = rows.len().min(64 * self.team.threads()).max(1);
         self.reserve(block);
         for (rows, into) in rows.chunks(block).zip(into.chunks_mut(block * outputs)) {
-            self.run(Some(features), rows, NOTHING, |phases, work, thread| unsafe {
-                (phases.forward)(work, thread)
+            self.run(Some(features), rows, NOTHING, |phases, work, thread, barrier| unsafe {
+                (phases.forward)(work, thread, barrier)
             });
             self.copy_output(rows.len(), into);
         }
@@ -381,6 +466,10 @@ impl Engine for Cpu {
 
     fn write(&mut self, buffer: Buffer, from: &[f32]) {
         let length = self.flat_length;
+        if buffer != Buffer::Parameters {
+            // From here on any weight may have a gradient or a momentum.
+            self.seen.fill(u64::MAX);
+        }
         let into = match buffer {
             Buffer::Parameters => &mut self.parameters,
             Buffer::Gradients => &mut self.gradients,

@@ -9,21 +9,34 @@
 //! Each number has one owner and each sum one order, so the bits do not depend
 //! on how many threads there are. Samples pass through the layers in blocks of
 //! 64, so that what one layer leaves is still in the cache for the next.
+//!
+//! A first layer that skips zeros begins differently: each thread has its own
+//! columns of it, in forward as in weights, so that these weights never move
+//! from one core's cache to another's.
+//!
+//! ```text
+//! forward    every thread its own columns: input → first hidden layer
+//! ─────────── all wait ───────────
+//!            every thread its own samples: first hidden layer → logits
+//! ```
 
 use std::ops::Range;
 
 use super::{
     linear,
-    matrix::STRIP,
+    matrix::{Matrix, ROUND, STRIP},
     rows,
+    sparse::{self, Ahead, Sparse},
+    team::Barrier,
     update::{Stretch, update},
     vector::Vector,
     work::{BLOCK, NORM_CHUNK, Op, Work},
 };
+use crate::activation::Activation;
 
 /// The phases, compiled for one instruction set.
 pub(super) struct Phases {
-    pub forward: unsafe fn(&Work, usize),
+    pub forward: unsafe fn(&Work, usize, &Barrier),
     pub backward: unsafe fn(&Work, usize),
     pub weights: unsafe fn(&Work, usize),
     pub norms: unsafe fn(&Work, usize),
@@ -33,9 +46,9 @@ macro_rules! phases {
     ($name:ident, $vector:ty $(, $features:literal)?) => {
         pub(super) static $name: Phases = {
             $(#[target_feature(enable = $features)])?
-            unsafe fn forward_phase(work: &Work, thread: usize) {
+            unsafe fn forward_phase(work: &Work, thread: usize, barrier: &Barrier) {
                 // SAFETY: the instructions are enabled here; the rest is the caller's promise.
-                unsafe { forward::<$vector>(work, thread) }
+                unsafe { forward::<$vector>(work, thread, barrier) }
             }
             $(#[target_feature(enable = $features)])?
             unsafe fn backward_phase(work: &Work, thread: usize) {
@@ -57,10 +70,11 @@ macro_rules! phases {
     };
 }
 
+// What `Instructions::available` asks for.
 #[cfg(target_arch = "x86_64")]
-phases!(AVX512, super::vector::Avx512, "avx512f,avx2,fma");
+phases!(AVX512, super::vector::Avx512, "avx512f,avx2,fma,bmi1,bmi2");
 #[cfg(target_arch = "x86_64")]
-phases!(AVX2, super::vector::Avx2, "avx2,fma");
+phases!(AVX2, super::vector::Avx2, "avx2,fma,bmi1,bmi2");
 phases!(PORTABLE, super::vector::Portable);
 
 /// A thread's share of `n` items.
@@ -68,25 +82,60 @@ fn share(n: usize, thread: usize, threads: usize) -> Range<usize> {
     n * thread / threads..n * (thread + 1) / threads
 }
 
+/// A thread's own columns of the first layer: whole strips if that is nearly fair.
+fn own_columns(weights: &Matrix, thread: usize, threads: usize) -> Range<usize> {
+    let (vectors, whole) = (weights.columns.div_ceil(ROUND), STRIP / ROUND);
+    let border = |thread: usize| {
+        let fair = vectors * thread / threads;
+        let strip = (fair + whole / 2) / whole * whole;
+        let near = thread > 0 && thread < threads && strip.abs_diff(fair) <= 1;
+        ROUND * if near { strip.min(vectors) } else { fair }
+    };
+    border(thread)..border(thread + 1)
+}
+
 /// The samples of a thread, in blocks.
-fn blocks(work: &Work, thread: usize) -> impl Iterator<Item = Range<usize>> + use<> {
-    let Range { start, end } = share(work.rows.len(), thread, work.threads);
+fn blocks(samples: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    let Range { start, end } = samples;
     (start..end).step_by(BLOCK).map(move |first| first..end.min(first + BLOCK))
 }
 
-/// Takes the thread's samples from features to what the loss sees.
+/// Takes the batch from features to what the loss sees.
 #[inline(always)]
-unsafe fn forward<V: Vector>(work: &Work, thread: usize) {
+unsafe fn forward<V: Vector>(work: &Work, thread: usize, barrier: &Barrier) {
+    let samples = share(work.rows.len(), thread, work.threads);
     // SAFETY: `Work` describes what is there; samples are this thread's own.
     unsafe {
-        for block in blocks(work, thread) {
-            rows::gather(work, block.clone());
-            for (i, op) in work.ops.iter().enumerate() {
+        let mut first = 0;
+        if let Some(sparse) = &work.sparse {
+            // What a thread looks at itself it need not wait for, nor fetch from another.
+            let all = 0..work.rows.len();
+            let scanned = if work.own_columns { all.clone() } else { samples.clone() };
+            sparse::scan::<V>(work, sparse, thread, scanned);
+            if let (true, Op::Dense(weights, activation)) = (work.own_columns, work.ops[0]) {
+                let columns = own_columns(&weights, thread, work.threads);
+                sparse_forward::<V>(work, sparse, thread, &weights, activation, columns, &all);
+                barrier.wait();
+                first = 1;
+            }
+        }
+        for block in blocks(samples) {
+            if work.sparse.is_none() {
+                rows::gather(work, block.clone());
+            }
+            for (i, op) in work.ops.iter().enumerate().skip(first) {
                 let (x, stage) = (work.stages[i].y, &work.stages[i + 1]);
                 let y = stage.y;
                 let z = stage.z.unwrap_or(y);
                 let activation = match *op {
                     Op::Dense(weights, activation) => {
+                        if let (0, Some(sparse)) = (i, &work.sparse) {
+                            let columns = weights.all_columns();
+                            sparse_forward::<V>(
+                                work, sparse, thread, &weights, activation, columns, &block,
+                            );
+                            continue;
+                        }
                         linear::forward::<V>(work, &weights, &x, &z, &block);
                         activation
                     }
@@ -100,9 +149,38 @@ unsafe fn forward<V: Vector>(work: &Work, thread: usize) {
                         continue;
                     }
                 };
-                rows::activation_forward::<V>(work, thread, activation, stage, &block);
+                rows::activation_forward::<V>(
+                    work,
+                    thread,
+                    activation,
+                    stage,
+                    &block,
+                    y.all_columns(),
+                );
             }
         }
+    }
+}
+
+/// The first layer, zeros skipped.
+#[inline(always)]
+unsafe fn sparse_forward<V: Vector>(
+    work: &Work,
+    sparse: &Sparse,
+    thread: usize,
+    weights: &Matrix,
+    activation: Activation,
+    columns: Range<usize>,
+    samples: &Range<usize>,
+) {
+    let stage = &work.stages[1];
+    let z = stage.z.unwrap_or(stage.y);
+    // SAFETY: the caller's promise.
+    unsafe {
+        for part in weights.parts(columns.clone()) {
+            sparse::forward::<V>(work, sparse, thread, weights, &z, part, samples.clone());
+        }
+        rows::activation_forward::<V>(work, thread, activation, stage, samples, columns);
     }
 }
 
@@ -111,7 +189,7 @@ unsafe fn forward<V: Vector>(work: &Work, thread: usize) {
 unsafe fn backward<V: Vector>(work: &Work, thread: usize) {
     // SAFETY: `Work` describes what is there; samples are this thread's own.
     unsafe {
-        for block in blocks(work, thread) {
+        for block in blocks(share(work.rows.len(), thread, work.threads)) {
             rows::loss(work, thread, &block);
             for (i, op) in work.ops.iter().enumerate().rev() {
                 let (before, stage) = (&work.stages[i], &work.stages[i + 1]);
@@ -148,48 +226,108 @@ unsafe fn weights<V: Vector>(work: &Work, thread: usize) {
     let mut finite = true;
     // SAFETY: `Work` describes what is there; weights are this thread's own.
     unsafe {
-        let mine = share(work.flat_length, thread, work.threads);
+        if let (Some(sparse), Some(_)) = (&work.sparse, work.gradient) {
+            sparse::turn(work, sparse, thread);
+        }
+        let next = work.next.len();
+        let next = if work.own_columns { 0..next } else { share(next, thread, work.threads) };
+        let mut ahead = Ahead::new(next);
+        // All weights but those of which each thread has its own columns.
+        let mut shared = 0..work.flat_length;
         for (i, op) in work.ops.iter().enumerate() {
             let Op::Dense(weights, _) = op else { continue };
-            let (x, d) = (&work.stages[i].y, &work.stages[i + 1].d);
-            for strip in 0..weights.strips() {
-                let (start, width) = (weights.at(strip, 0), weights.width(strip));
-                // A row belongs to whom its first number belongs to.
-                let row = |at: usize| at.saturating_sub(start).div_ceil(width).min(weights.rows);
-                let (mut row, end) = (row(mine.start), row(mine.end));
-                while row < end {
-                    // A block of rows meets one strip of the input, or the bias.
-                    let inputs = weights.rows - 1;
-                    let until = if row < inputs {
-                        ((row / STRIP + 1) * STRIP).min(inputs).min(end)
-                    } else {
-                        end
-                    };
-                    let at = start + row * width;
-                    if let Some(accumulate) = work.gradient {
-                        let dw = work.flat.gradients.add(at);
-                        if row < inputs {
-                            linear::gradient::<V>(work, x, d, strip, row..until, dw, accumulate);
-                        } else {
-                            linear::bias_gradient::<V>(work, d, strip, dw, accumulate);
-                        }
-                    }
-                    if let Some(rule) = &work.rule {
-                        let stretch = Stretch {
-                            parameters: work.flat.parameters.add(at),
-                            gradients: work.flat.gradients.add(at),
-                            state: work.flat.state.map(|s| if s.is_null() { s } else { s.add(at) }),
-                        };
-                        finite &= update::<V>(rule, stretch, (until - row) * width, work.scale);
-                    }
-                    row = until;
+            if i == 0 && work.own_columns {
+                for part in weights.parts(own_columns(weights, thread, work.threads)) {
+                    finite &=
+                        strip::<V>(work, thread, &mut ahead, i, weights, part, 0..weights.rows);
                 }
+                shared.start = weights.end();
+                continue;
+            }
+            let mine = share(shared.len(), thread, work.threads);
+            let mine = shared.start + mine.start..shared.start + mine.end;
+            for part in weights.parts(weights.all_columns()) {
+                let start = weights.at(part.0, 0);
+                // A row belongs to whom its first number belongs to.
+                let row = |at: usize| at.saturating_sub(start).div_ceil(part.1.len());
+                let rows = row(mine.start).min(weights.rows)..row(mine.end).min(weights.rows);
+                finite &= strip::<V>(work, thread, &mut ahead, i, weights, part, rows);
             }
         }
     }
     if !finite {
         work.finite.store(false, std::sync::atomic::Ordering::Relaxed);
     }
+}
+
+/// [`weights`] for some rows of some columns of a strip, in blocks of 64 rows.
+#[inline(always)]
+unsafe fn strip<V: Vector>(
+    work: &Work,
+    thread: usize,
+    ahead: &mut Ahead,
+    op: usize,
+    weights: &Matrix,
+    (strip, columns): (usize, Range<usize>),
+    rows: Range<usize>,
+) -> bool {
+    let mut finite = true;
+    let (inputs, step) = (weights.rows - 1, weights.width(strip));
+    let Range { start: mut row, end } = rows;
+    // SAFETY: the caller's promise.
+    unsafe {
+        let (x, d) = (&work.stages[op].y, &work.stages[op + 1].d);
+        while row < end {
+            ahead.ask(work, 64);
+            // A block of rows meets one strip of the input, or is the bias.
+            let until =
+                if row < inputs { ((row / STRIP + 1) * STRIP).min(inputs).min(end) } else { end };
+            let at = weights.at(strip, row) + columns.start;
+            // A gradient that is used at once stays in the first-level cache.
+            let fused = work.gradient.is_some() && work.rule.is_some();
+            let dw = if fused {
+                work.scratch.add(thread * work.scratch_each)
+            } else {
+                work.flat.gradients.add(at)
+            };
+            if let Some(accumulate) = work.gradient {
+                let part = (strip, columns.clone());
+                match &work.sparse {
+                    _ if row == inputs => linear::bias_gradient::<V>(work, d, part, dw, accumulate),
+                    Some(sparse) if op == 0 => sparse::gradient::<V>(
+                        work,
+                        sparse,
+                        thread,
+                        d,
+                        part,
+                        row..until,
+                        dw,
+                        accumulate,
+                    ),
+                    _ => linear::gradient::<V>(work, x, d, strip, row..until, dw, accumulate),
+                }
+            }
+            if let Some(rule) = &work.rule {
+                let flat = Stretch { gradients: dw, ..work.flat.skip(at) };
+                let mut mask = u64::MAX >> (BLOCK - (until - row));
+                if let (0, true, Some(sparse)) = (op, row < inputs && rule.rests(), &work.sparse) {
+                    // The others have no gradient and no momentum: they would stay as they are.
+                    mask &= sparse.seen(work, thread, row / BLOCK) >> (row % BLOCK);
+                }
+                while mask != 0 {
+                    // Rows that follow each other in memory are one stretch.
+                    let first = mask.trailing_zeros() as usize;
+                    let run =
+                        if columns.len() == step { (mask >> first).trailing_ones() } else { 1 };
+                    mask &= !(u64::MAX >> (64 - run) << first);
+                    let n = if run > 1 { run as usize * step } else { columns.len() };
+                    finite &= update::<V>(rule, flat.skip(first * step), n, work.scale);
+                }
+            }
+            row = until;
+        }
+    }
+    finite
 }
 
 /// Sums the squares of the gradient, chunk by chunk.

@@ -33,7 +33,7 @@ pub(super) unsafe fn gather(work: &Work, rows: Range<usize>) {
     }
 }
 
-/// y = f(z) for a block of samples.
+/// y = f(z) for some samples, and some columns unless it is Softmax.
 #[inline(always)]
 pub(super) unsafe fn activation_forward<V: Vector>(
     work: &Work,
@@ -41,6 +41,7 @@ pub(super) unsafe fn activation_forward<V: Vector>(
     activation: Activation,
     stage: &Stage,
     rows: &Range<usize>,
+    columns: Range<usize>,
 ) {
     let y = stage.y;
     let z = stage.z.unwrap_or(y);
@@ -53,10 +54,17 @@ pub(super) unsafe fn activation_forward<V: Vector>(
                 store_row(work, &y, row, wide);
             });
         }
-        for strip in 0..y.strips() {
-            let at = |m: &Matrix| work.stage.add(m.at(strip, rows.start));
-            let n = rows.len() * y.width(strip);
-            math::activation_forward::<V>(activation, at(&z), at(&y), n);
+        for (strip, columns) in y.parts(columns) {
+            let step = y.width(strip);
+            // Rows that follow each other in memory are one stretch.
+            let whole = columns.len() == step;
+            let (count, length) =
+                if whole { (1, rows.len() * step) } else { (rows.len(), columns.len()) };
+            for i in 0..count {
+                let row = rows.start + i;
+                let at = |m: &Matrix| work.stage.add(m.at(strip, row) + columns.start);
+                math::activation_forward::<V>(activation, at(&z), at(&y), length);
+            }
         }
     }
 }

@@ -11,6 +11,20 @@ pub(super) struct Stretch {
     pub state: [*mut f32; 3],
 }
 
+impl Stretch {
+    /// From the n-th number on.
+    pub unsafe fn skip(self, n: usize) -> Self {
+        // SAFETY: the caller vouches for n numbers; unused slots are null.
+        unsafe {
+            Self {
+                parameters: self.parameters.add(n),
+                gradients: self.gradients.add(n),
+                state: self.state.map(|slot| if slot.is_null() { slot } else { slot.add(n) }),
+            }
+        }
+    }
+}
+
 /// Updates `n` parameters, a multiple of 16; their gradients are scaled first.
 /// False if a parameter is no longer finite.
 ///

@@ -46,6 +46,21 @@ pub(super) trait Vector: Copy {
         unsafe { Self::load(lanes.as_ptr()) }
     }
 
+    /// Bit i: byte i of 64 is not zero.
+    #[inline(always)]
+    unsafe fn nonzero_bytes(from: *const u8) -> u64 {
+        const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+        let mut mask = 0;
+        for i in 0..8 {
+            // SAFETY: the caller vouches for 64 bytes.
+            let x = u64::from_le(unsafe { from.cast::<u64>().add(i).read_unaligned() });
+            // The top bit of each byte that is not zero, pushed together.
+            let tops = ((x & LOW) + LOW | x) & !LOW;
+            mask |= ((tops >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * i);
+        }
+        mask
+    }
+
     /// Whether any lane is NaN.
     #[inline(always)]
     unsafe fn any_nan(self) -> bool {
@@ -54,6 +69,18 @@ pub(super) trait Vector: Copy {
         unsafe { self.store(lanes.as_mut_ptr()) };
         lanes.iter().any(|x| x.is_nan())
     }
+}
+
+/// Asks for a cache line that will soon be read; `from` need not be valid.
+#[inline(always)]
+pub(super) fn prefetch<T>(from: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch of any address is harmless; SSE is always there.
+    unsafe {
+        _mm_prefetch::<_MM_HINT_T0>(from.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = from;
 }
 
 /// AVX-512: 16 lanes.
@@ -128,6 +155,10 @@ impl Vector for Avx512 {
             let mask = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(self.0, _mm512_setzero_ps());
             Self(_mm512_mask_blend_ps(mask, b.0, a.0))
         }
+    }
+    #[inline(always)]
+    unsafe fn nonzero_bytes(from: *const u8) -> u64 {
+        unsafe { nonzero_bytes(from) }
     }
 }
 
@@ -204,6 +235,24 @@ impl Vector for Avx2 {
             let mask = _mm256_cmp_ps::<_CMP_GT_OQ>(self.0, _mm256_setzero_ps());
             Self(_mm256_blendv_ps(b.0, a.0, mask))
         }
+    }
+    #[inline(always)]
+    unsafe fn nonzero_bytes(from: *const u8) -> u64 {
+        unsafe { nonzero_bytes(from) }
+    }
+}
+
+/// [`Vector::nonzero_bytes`] with AVX2.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+#[allow(clippy::undocumented_unsafe_blocks, reason = "the trait's contract covers it")]
+unsafe fn nonzero_bytes(from: *const u8) -> u64 {
+    unsafe {
+        let low = _mm256_cmpeq_epi8(_mm256_loadu_si256(from.cast()), _mm256_setzero_si256());
+        let high = from.add(32).cast();
+        let high = _mm256_cmpeq_epi8(_mm256_loadu_si256(high), _mm256_setzero_si256());
+        let (low, high) = (_mm256_movemask_epi8(low) as u32, _mm256_movemask_epi8(high) as u32);
+        !(u64::from(high) << 32 | u64::from(low))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use super::{matrix::Matrix, update::Stretch};
+use super::{matrix::Matrix, sparse::Sparse, update::Stretch};
 use crate::{
     activation::Activation,
     data::{Features, Targets},
@@ -46,7 +46,13 @@ pub(super) struct Work<'a> {
     pub features: &'a Features,
     pub targets: &'a Targets,
     pub rows: &'a [u32],
+    /// The rows of the next batch, as far as they are known.
+    pub next: &'a [u32],
     pub threads: usize,
+    /// The first layer skips zeros.
+    pub sparse: Option<Sparse>,
+    /// Each thread keeps its own columns of the first layer, in all phases.
+    pub own_columns: bool,
     /// Keys the dropout masks; None when predicting.
     pub dropout: Option<(u64, u64)>,
     /// What the batch's losses are divided by.
