@@ -184,9 +184,7 @@ impl Head {
             (Loss::CrossEntropyLoss { label_smoothing, weight }, Target::Class(t)) => {
                 cross_entropy(z, t as usize, (*label_smoothing).into(), weight.as_deref())
             }
-            (_, Target::Values(t)) => {
-                z.iter_mut().zip(t).map(|(z, &t)| self.element(z, t.into())).sum()
-            }
+            (_, Target::Values(t)) => self.elements(z, t),
             // Data and loss were matched when they met: see `Plan::check`.
             (_, Target::Class(_)) => f64::NAN,
         }
@@ -204,29 +202,37 @@ impl Head {
         }
     }
 
-    fn element(&self, z: &mut f64, t: f64) -> f64 {
-        let error = *z - t;
-        let (loss, derivative) = match self.loss {
-            Loss::BCELoss | Loss::BCEWithLogitsLoss => {
+    /// The sum over independent outputs.
+    fn elements(&self, z: &mut [f64], t: &[f32]) -> f64 {
+        // Which loss it is, is asked once, not once an element.
+        fn each(z: &mut [f64], t: &[f32], f: impl Fn(f64, f64) -> (f64, f64)) -> f64 {
+            let mut sum = 0.0;
+            for (z, t) in z.iter_mut().zip(t) {
+                let (loss, derivative) = f(*z, f64::from(*t));
+                *z = derivative;
+                sum += loss;
+            }
+            sum
+        }
+        match self.loss {
+            Loss::BCELoss | Loss::BCEWithLogitsLoss => each(z, t, |z, t| {
                 // −t ln σ(x) − (1 − t) ln(1 − σ(x)), written so that e never overflows
-                let x = self.scale * *z;
+                let x = self.scale * z;
                 let loss = x.max(0.0) - x * t + (-x.abs()).exp().ln_1p();
                 (loss, self.scale * (sigmoid(x) - t))
-            }
-            Loss::MSELoss => (error * error, 2.0 * error),
-            Loss::L1Loss => (error.abs(), sign(error)),
-            Loss::SmoothL1Loss { beta } => {
-                let beta = f64::from(beta);
+            }),
+            Loss::MSELoss => each(z, t, |z, t| ((z - t) * (z - t), 2.0 * (z - t))),
+            Loss::L1Loss => each(z, t, |z, t| ((z - t).abs(), sign(z - t))),
+            Loss::SmoothL1Loss { beta } => each(z, t, |z, t| {
+                let (error, beta) = (z - t, f64::from(beta));
                 if error.abs() < beta {
                     (0.5 * error * error / beta, error / beta)
                 } else {
                     (error.abs() - 0.5 * beta, sign(error))
                 }
-            }
-            Loss::CrossEntropyLoss { .. } => (f64::NAN, f64::NAN),
-        };
-        *z = derivative;
-        loss
+            }),
+            Loss::CrossEntropyLoss { .. } => f64::NAN,
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::{
     matrix::{Matrix, STRIP},
-    product::{Left, Segment, Start, product},
+    product::{Fetch, Left, Segment, Start, product},
     vector::Vector,
     work::{Accumulate, BLOCK, Work},
 };
@@ -35,6 +35,14 @@ pub(super) unsafe fn forward<V: Vector>(
                 inner: part(0),
                 last: part(last),
             };
+            // Another core may have updated the next strip.
+            let next = strip + 1;
+            let mut fetch = if next < weights.strips() {
+                let numbers = weights.rows * weights.width(next);
+                Fetch::to_read(work.flat.parameters.add(weights.at(next, 0)), numbers)
+            } else {
+                Fetch::NOTHING
+            };
             product::<V>(
                 &left,
                 rows.start,
@@ -45,6 +53,7 @@ pub(super) unsafe fn forward<V: Vector>(
                 width,
                 rows.len(),
                 width,
+                &mut fetch,
             );
         }
     }
@@ -81,7 +90,8 @@ pub(super) unsafe fn backward<V: Vector>(
                 last: part(weights.strips() - 1),
             };
             let (inputs, first) = (dx.used(strip), strip * STRIP);
-            product::<V>(&left, first, dz_t, samples, Start::Zero, dx_t, samples, inputs, samples);
+            let (start, fetch) = (Start::Zero, &mut Fetch::NOTHING.clone());
+            product::<V>(&left, first, dz_t, samples, start, dx_t, samples, inputs, samples, fetch);
             let to = work.stage.add(dx.at(strip, rows.start));
             let width = dx.width(strip);
             transpose::<V>(dx_t, samples, inputs, rows.len(), to, width);
@@ -99,6 +109,7 @@ pub(super) unsafe fn gradient<V: Vector>(
     inputs: Range<usize>,
     dw: *mut f32,
     accumulate: Accumulate,
+    fetch: &mut Fetch,
 ) {
     // SAFETY: `Work` describes what is there.
     unsafe {
@@ -110,7 +121,7 @@ pub(super) unsafe fn gradient<V: Vector>(
             let at = work.stage.add(x.at(strip_x, first) + inputs.start % STRIP);
             let left = Left { at, strips: 1, next: 0, inner: part, last: part };
             let b = work.stage.add(dz.at(strip, first));
-            product::<V>(&left, 0, b, width, start, dw, width, inputs.len(), width);
+            product::<V>(&left, 0, b, width, start, dw, width, inputs.len(), width, fetch);
             start = Start::Itself;
         }
     }
@@ -149,22 +160,19 @@ unsafe fn transpose<V: Vector>(
     to: *mut f32,
     step_to: usize,
 ) {
-    // SAFETY: the caller vouches for both matrices; `step_to` is a multiple of 16.
+    // SAFETY: the caller vouches for both matrices; both steps are multiples of
+    // 16, so that there are whole squares.
     unsafe {
-        for j in 0..columns {
-            let (from, to) = (from.add(j), to.add(j * step_to));
-            let mut i = 0;
-            while i + V::LANES <= rows {
-                V::gather(from.add(i * step_from), step_from).store(to.add(i));
-                i += V::LANES;
-            }
-            while i < rows {
-                *to.add(i) = *from.add(i * step_from);
-                i += 1;
-            }
-            while i < step_to {
-                *to.add(i) = 0.0;
-                i += 1;
+        for i in (0..step_to).step_by(V::LANES) {
+            for j in (0..columns).step_by(V::LANES) {
+                let mut square = [V::splat(0.0); 16];
+                for r in 0..V::LANES.min(rows.saturating_sub(i)) {
+                    square[r] = V::load(from.add((i + r) * step_from + j));
+                }
+                V::transpose(&mut square);
+                for c in 0..V::LANES.min(columns - j) {
+                    square[c].store(to.add((j + c) * step_to + i));
+                }
             }
         }
     }

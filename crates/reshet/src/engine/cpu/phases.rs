@@ -25,11 +25,12 @@ use std::ops::Range;
 use super::{
     linear,
     matrix::{Matrix, ROUND, STRIP},
+    product::Fetch,
     rows,
     sparse::{self, Ahead, Sparse},
     team::Barrier,
     update::{Stretch, update},
-    vector::Vector,
+    vector::{Vector, fence},
     work::{BLOCK, NORM_CHUNK, Op, Work},
 };
 use crate::activation::Activation;
@@ -255,6 +256,7 @@ unsafe fn weights<V: Vector>(work: &Work, thread: usize) {
             }
         }
     }
+    fence();
     if !finite {
         work.finite.store(false, std::sync::atomic::Ordering::Relaxed);
     }
@@ -290,6 +292,14 @@ unsafe fn strip<V: Vector>(
             } else {
                 work.flat.gradients.add(at)
             };
+            let flat = Stretch { gradients: dw, ..work.flat.skip(at) };
+            let mut fetch = if fused {
+                let [first, second, third] = flat.state;
+                let places = [flat.parameters, first, second, third];
+                Fetch::to_write(places, (until - row) * step)
+            } else {
+                Fetch::NOTHING
+            };
             if let Some(accumulate) = work.gradient {
                 let part = (strip, columns.clone());
                 match &work.sparse {
@@ -304,11 +314,10 @@ unsafe fn strip<V: Vector>(
                         dw,
                         accumulate,
                     ),
-                    _ => linear::gradient::<V>(work, x, d, strip, row..until, dw, accumulate),
+                    _ => linear::gradient::<V>(work, x, d, strip, row..until, dw, accumulate, &mut fetch),
                 }
             }
             if let Some(rule) = &work.rule {
-                let flat = Stretch { gradients: dw, ..work.flat.skip(at) };
                 let mut mask = u64::MAX >> (BLOCK - (until - row));
                 if let (0, true, Some(sparse)) = (op, row < inputs && rule.rests(), &work.sparse) {
                     // The others have no gradient and no momentum: they would stay as they are.
@@ -321,7 +330,8 @@ unsafe fn strip<V: Vector>(
                         if columns.len() == step { (mask >> first).trailing_ones() } else { 1 };
                     mask &= !(u64::MAX >> (64 - run) << first);
                     let n = if run > 1 { run as usize * step } else { columns.len() };
-                    finite &= update::<V>(rule, flat.skip(first * step), n, work.scale);
+                    let stream = work.threads > 1 && !(op == 0 && work.own_columns);
+                    finite &= update::<V>(rule, flat.skip(first * step), n, work.scale, stream);
                 }
             }
             row = until;

@@ -9,7 +9,9 @@
 //! The three products of a layer are this one: Y = X·W (rows: samples),
 //! dW = Xᵀ·dZ (rows: inputs), dXᵀ = W·dZᵀ (rows: inputs).
 
-use super::vector::Vector;
+use std::ptr::null;
+
+use super::vector::{Vector, prefetch, prefetch_to_write};
 
 /// A: a matrix in strips, or transposed within one.
 #[derive(Clone, Copy)]
@@ -33,6 +35,54 @@ pub(super) struct Segment {
     pub step: usize,
     pub len: usize,
 }
+
+/// Cache lines that will be needed after a product, asked for while it computes.
+#[derive(Clone, Copy)]
+pub(super) struct Fetch {
+    at: *const f32,
+    left: usize,
+    /// What comes after.
+    then: [(*const f32, usize); 3],
+    to_write: bool,
+}
+
+impl Fetch {
+    pub const NOTHING: Self =
+        Self { at: null(), left: 0, then: [(null(), 0); 3], to_write: false };
+
+    /// `count` numbers that will be read.
+    pub fn to_read(at: *const f32, count: usize) -> Self {
+        Self { at, left: count.div_ceil(LINE), ..Self::NOTHING }
+    }
+
+    /// `count` numbers at each of some places, the null ones left out, that will be written.
+    pub fn to_write([at, then @ ..]: [*mut f32; 4], count: usize) -> Self {
+        let lines = count.div_ceil(LINE);
+        let then = then.map(|at| (at.cast_const(), if at.is_null() { 0 } else { lines }));
+        Self { at, left: lines, then, to_write: true }
+    }
+
+    /// Asks for one line more.
+    #[inline(always)]
+    fn one(&mut self) {
+        if self.left == 0 {
+            let Some(next) = self.then.iter_mut().find(|(_, lines)| *lines > 0) else { return };
+            (self.at, self.left) = std::mem::replace(next, (null(), 0));
+        }
+        if self.to_write {
+            prefetch_to_write(self.at.cast_mut());
+        } else {
+            prefetch(self.at);
+        }
+        self.at = self.at.wrapping_add(LINE);
+        self.left -= 1;
+    }
+}
+
+/// Numbers in a cache line.
+const LINE: usize = 16;
+/// A sum over at least this many products takes long enough to fetch where it goes.
+const LONG: usize = 32;
 
 /// What C starts from.
 #[derive(Clone, Copy)]
@@ -61,15 +111,16 @@ pub(super) unsafe fn product<V: Vector>(
     step_c: usize,
     rows: usize,
     width: usize,
+    fetch: &mut Fetch,
 ) {
     // SAFETY: the caller's promise; columns stay below `width`.
     unsafe {
         if V::LANES == 16 {
             match width / 16 {
-                4 => columns::<V, 6, 4>(left, first, b, step_b, start, c, step_c, rows),
-                3 => columns::<V, 8, 3>(left, first, b, step_b, start, c, step_c, rows),
-                2 => columns::<V, 12, 2>(left, first, b, step_b, start, c, step_c, rows),
-                _ => columns::<V, 12, 1>(left, first, b, step_b, start, c, step_c, rows),
+                4 => columns::<V, 6, 4>(left, first, b, step_b, start, c, step_c, rows, fetch),
+                3 => columns::<V, 8, 3>(left, first, b, step_b, start, c, step_c, rows, fetch),
+                2 => columns::<V, 12, 2>(left, first, b, step_b, start, c, step_c, rows, fetch),
+                _ => columns::<V, 12, 1>(left, first, b, step_b, start, c, step_c, rows, fetch),
             }
             return;
         }
@@ -80,7 +131,7 @@ pub(super) unsafe fn product<V: Vector>(
                 other => other,
             };
             let (b, c) = (b.add(column), c.add(column));
-            columns::<V, 6, 2>(left, first, b, step_b, start, c, step_c, rows);
+            columns::<V, 6, 2>(left, first, b, step_b, start, c, step_c, rows, fetch);
         }
     }
 }
@@ -96,20 +147,21 @@ unsafe fn columns<V: Vector, const M: usize, const N: usize>(
     c: *mut f32,
     step_c: usize,
     rows: usize,
+    fetch: &mut Fetch,
 ) {
     let mut row = 0;
     // SAFETY: rows stay below `rows`.
     unsafe {
         while row + M <= rows {
-            tile::<V, M, N>(left, first, b, step_b, start, c, step_c, row);
+            tile::<V, M, N>(left, first, b, step_b, start, c, step_c, row, fetch);
             row += M;
         }
         while row + 4 <= rows {
-            tile::<V, 4, N>(left, first, b, step_b, start, c, step_c, row);
+            tile::<V, 4, N>(left, first, b, step_b, start, c, step_c, row, fetch);
             row += 4;
         }
         while row < rows {
-            tile::<V, 1, N>(left, first, b, step_b, start, c, step_c, row);
+            tile::<V, 1, N>(left, first, b, step_b, start, c, step_c, row, fetch);
             row += 1;
         }
     }
@@ -126,6 +178,7 @@ unsafe fn tile<V: Vector, const M: usize, const N: usize>(
     c: *mut f32,
     step_c: usize,
     row: usize,
+    fetch: &mut Fetch,
 ) {
     // Plain loops, no closures: a closure would not inherit the instructions.
     // SAFETY: the caller vouches for M rows from `row` and N vectors.
@@ -149,10 +202,20 @@ unsafe fn tile<V: Vector, const M: usize, const N: usize>(
                 }
             }
         }
+        // Written last, but asked for first: another core may still have it.
+        if (left.strips - 1) * left.inner.len + left.last.len >= LONG {
+            for m in 0..M {
+                for n in (0..N * V::LANES).step_by(LINE) {
+                    prefetch_to_write(c.add(m * step_c + n));
+                }
+            }
+        }
+        let mut asks = *fetch;
         for strip in 0..left.strips {
             let part = if strip + 1 < left.strips { left.inner } else { left.last };
             let mut a = left.at.add(strip * left.next + (first + row) * part.row);
             for _ in 0..part.len {
+                asks.one();
                 let mut right = [V::splat(0.0); N];
                 for n in 0..N {
                     right[n] = V::load(b.add(n * V::LANES));
@@ -167,6 +230,7 @@ unsafe fn tile<V: Vector, const M: usize, const N: usize>(
                 b = b.add(step_b);
             }
         }
+        *fetch = asks;
         for m in 0..M {
             for n in 0..N {
                 sums[m][n].store(c.add(m * step_c + n * V::LANES));

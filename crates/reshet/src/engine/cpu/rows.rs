@@ -153,17 +153,25 @@ unsafe fn each_row(
 }
 
 unsafe fn load_row(work: &Work, from: &Matrix, row: usize, wide: &mut [f64]) {
-    for (column, wide) in wide[..from.columns].iter_mut().enumerate() {
+    for (strip, wide) in wide[..from.columns].chunks_mut(STRIP).enumerate() {
         // SAFETY: this thread's own row.
-        *wide = unsafe { (*work.stage.add(from.index(row, column))).into() };
+        let from = unsafe { work.stage.add(from.at(strip, row)) };
+        for (i, wide) in wide.iter_mut().enumerate() {
+            // SAFETY: as above.
+            *wide = unsafe { (*from.add(i)).into() };
+        }
     }
 }
 
 /// Also zeroes the columns that rounding added.
 unsafe fn store_row(work: &Work, to: &Matrix, row: usize, wide: &[f64]) {
-    for column in 0..to.columns.next_multiple_of(16) {
-        let value = wide.get(column).map_or(0.0, |wide| *wide as f32);
-        // SAFETY: this thread's own row.
-        unsafe { *work.stage.add(to.index(row, column)) = value }
+    for (strip, wide) in wide[..to.columns].chunks(STRIP).enumerate() {
+        // SAFETY: this thread's own row, as wide as the strip.
+        let to = unsafe {
+            std::slice::from_raw_parts_mut(work.stage.add(to.at(strip, row)), to.width(strip))
+        };
+        let (used, added) = to.split_at_mut(wide.len());
+        used.iter_mut().zip(wide).for_each(|(to, wide)| *to = *wide as f32);
+        added.fill(0.0);
     }
 }

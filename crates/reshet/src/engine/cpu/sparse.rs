@@ -425,27 +425,67 @@ unsafe fn gradient_part<V: Vector, S: Source, const N: usize>(
     let width = work.features.width();
     // SAFETY: the caller's promise.
     unsafe {
-        for (i, input) in inputs.enumerate() {
-            let dw = dw.add(i * step);
-            let mut mask = *masks.add(input % BLOCK);
-            let x = source.skip(input);
-            let mut sums = [V::splat(0.0); N];
+        let mut input = inputs.start;
+        while input < inputs.end {
+            let dw = dw.add((input - inputs.start) * step);
+            let masks = masks.add(input % BLOCK);
+            let (source, pair) = (source.skip(input), input + 1 < inputs.end);
+            // Neighbours are not zero in much the same samples.
+            if pair {
+                rows::<V, S, N, 2>(work, source, masks, first_sample, dz, step, width, dw, adds);
+                input += 2;
+            } else {
+                rows::<V, S, N, 1>(work, source, masks, first_sample, dz, step, width, dw, adds);
+                input += 1;
+            }
+        }
+    }
+}
+
+#[inline(always)]
+#[allow(clippy::too_many_arguments)]
+unsafe fn rows<V: Vector, S: Source, const N: usize, const R: usize>(
+    work: &Work,
+    source: S,
+    masks: *const u64,
+    first_sample: usize,
+    dz: *const f32,
+    step: usize,
+    width: usize,
+    dw: *mut f32,
+    adds: bool,
+) {
+    unsafe {
+        let mut sums = [[V::splat(0.0); N]; R];
+        let mut mask = 0;
+        for r in 0..R {
+            mask |= *masks.add(r);
             if adds {
                 for n in 0..N {
-                    sums[n] = V::load(dw.add(n * V::LANES));
+                    sums[r][n] = V::load(dw.add(r * step + n * V::LANES));
                 }
             }
-            while mask != 0 {
-                let sample = first_sample + mask.trailing_zeros() as usize;
-                mask &= mask - 1;
-                let row = *work.rows.get_unchecked(sample) as usize;
-                let x = V::splat(x.number(row * width));
-                for n in 0..N {
-                    sums[n] = x.fma(V::load(dz.add(sample * step + n * V::LANES)), sums[n]);
-                }
-            }
+        }
+        while mask != 0 {
+            let sample = first_sample + mask.trailing_zeros() as usize;
+            mask &= mask - 1;
+            let row = *work.rows.get_unchecked(sample) as usize;
+            let at = source.skip(row * width);
+            let dz = dz.add(sample * step);
+            let mut d = [V::splat(0.0); N];
             for n in 0..N {
-                sums[n].store(dw.add(n * V::LANES));
+                d[n] = V::load(dz.add(n * V::LANES));
+            }
+            for r in 0..R {
+                let x = V::splat(at.number(r));
+                for n in 0..N {
+                    sums[r][n] = x.fma(d[n], sums[r][n]);
+                }
+            }
+        }
+        for r in 0..R {
+            for n in 0..N {
+                sums[r][n].store(dw.add(r * step + n * V::LANES));
             }
         }
     }

@@ -32,7 +32,13 @@ impl Stretch {
 /// V's instructions are enabled, and `n` numbers are there at each pointer that
 /// the rule uses.
 #[inline(always)]
-pub(super) unsafe fn update<V: Vector>(rule: &Rule, at: Stretch, n: usize, scale: f32) -> bool {
+pub(super) unsafe fn update<V: Vector>(
+    rule: &Rule,
+    at: Stretch,
+    n: usize,
+    scale: f32,
+    stream: bool,
+) -> bool {
     let [first, second, third] = at.state;
     macro_rules! each {
         (|$i:ident, $p:ident, $g:ident| $new:expr) => {{
@@ -41,7 +47,11 @@ pub(super) unsafe fn update<V: Vector>(rule: &Rule, at: Stretch, n: usize, scale
                 let $p = V::load(at.parameters.add($i));
                 let $g = V::load(at.gradients.add($i)).mul(V::splat(scale));
                 let new: V = $new;
-                new.store(at.parameters.add($i));
+                if stream {
+                    new.stream(at.parameters.add($i));
+                } else {
+                    new.store(at.parameters.add($i));
+                }
                 // 0 · x is NaN unless x is finite.
                 check = new.fma(V::splat(0.0), check);
             }

@@ -16,6 +16,8 @@ pub(super) trait Vector: Copy {
     unsafe fn splat(x: f32) -> Self;
     unsafe fn load(from: *const f32) -> Self;
     unsafe fn store(self, to: *mut f32);
+    /// Stores past the caches, to an aligned place: see [`fence`].
+    unsafe fn stream(self, to: *mut f32);
     unsafe fn add(self, b: Self) -> Self;
     unsafe fn sub(self, b: Self) -> Self;
     unsafe fn mul(self, b: Self) -> Self;
@@ -34,17 +36,8 @@ pub(super) trait Vector: Copy {
     /// `a` where self > 0, else `b`; `b` for NaN.
     unsafe fn positive(self, a: Self, b: Self) -> Self;
 
-    /// `LANES` numbers that stand `stride` apart.
-    #[inline(always)]
-    unsafe fn gather(from: *const f32, stride: usize) -> Self {
-        let mut lanes = [0.0; 16];
-        for (i, lane) in lanes[..Self::LANES].iter_mut().enumerate() {
-            // SAFETY: the caller vouches for `LANES` numbers `stride` apart.
-            *lane = unsafe { *from.add(i * stride) };
-        }
-        // SAFETY: there are at least `LANES` numbers in the array.
-        unsafe { Self::load(lanes.as_ptr()) }
-    }
+    /// Transposes the square of the first `LANES` of these.
+    unsafe fn transpose(rows: &mut [Self; 16]);
 
     /// Bit i: byte i of 64 is not zero.
     #[inline(always)]
@@ -55,7 +48,7 @@ pub(super) trait Vector: Copy {
             // SAFETY: the caller vouches for 64 bytes.
             let x = u64::from_le(unsafe { from.cast::<u64>().add(i).read_unaligned() });
             // The top bit of each byte that is not zero, pushed together.
-            let tops = ((x & LOW) + LOW | x) & !LOW;
+            let tops = (((x & LOW) + LOW) | x) & !LOW;
             mask |= ((tops >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * i);
         }
         mask
@@ -83,6 +76,28 @@ pub(super) fn prefetch<T>(from: *const T) {
     let _ = from;
 }
 
+/// After this, other threads that are told so see what was streamed.
+pub(super) fn fence() {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: SSE is always there.
+    unsafe {
+        _mm_sfence();
+    }
+}
+
+/// Asks for a cache line that will soon be written, away from other cores.
+#[inline(always)]
+pub(super) fn prefetch_to_write<T>(to: *mut T) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch of any address is harmless; a processor without this
+    // one takes it for nothing.
+    unsafe {
+        std::arch::asm!("prefetchw [{}]", in(reg) to, options(nostack, preserves_flags));
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = to;
+}
+
 /// AVX-512: 16 lanes.
 #[cfg(target_arch = "x86_64")]
 #[derive(Clone, Copy)]
@@ -105,6 +120,10 @@ impl Vector for Avx512 {
     #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
         unsafe { _mm512_storeu_ps(to, self.0) }
+    }
+    #[inline(always)]
+    unsafe fn stream(self, to: *mut f32) {
+        unsafe { _mm512_stream_ps(to, self.0) }
     }
     #[inline(always)]
     unsafe fn add(self, b: Self) -> Self {
@@ -160,6 +179,39 @@ impl Vector for Avx512 {
     unsafe fn nonzero_bytes(from: *const u8) -> u64 {
         unsafe { nonzero_bytes(from) }
     }
+    #[inline(always)]
+    unsafe fn transpose(rows: &mut [Self; 16]) {
+        unsafe {
+            // In pairs, then fours of rows: r[4i + j] has columns j, j + 4, j + 8, j + 12
+            // of rows 4i .. 4i + 4, a column a quarter.
+            let mut r = *rows;
+            for i in 0..8 {
+                let (a, b) = (rows[2 * i].0, rows[2 * i + 1].0);
+                r[2 * i] = Self(_mm512_unpacklo_ps(a, b));
+                r[2 * i + 1] = Self(_mm512_unpackhi_ps(a, b));
+            }
+            let mut q = r;
+            for i in (0..16).step_by(4) {
+                for j in 0..2 {
+                    let a = _mm512_castps_pd(r[i + j].0);
+                    let b = _mm512_castps_pd(r[i + j + 2].0);
+                    q[i + 2 * j] = Self(_mm512_castpd_ps(_mm512_unpacklo_pd(a, b)));
+                    q[i + 2 * j + 1] = Self(_mm512_castpd_ps(_mm512_unpackhi_pd(a, b)));
+                }
+            }
+            for j in 0..4 {
+                let [a, b, c, d] = [q[j].0, q[j + 4].0, q[j + 8].0, q[j + 12].0];
+                let (above, below) =
+                    (_mm512_shuffle_f32x4::<0x88>(a, b), _mm512_shuffle_f32x4::<0x88>(c, d));
+                rows[j] = Self(_mm512_shuffle_f32x4::<0x88>(above, below));
+                rows[j + 8] = Self(_mm512_shuffle_f32x4::<0xdd>(above, below));
+                let (above, below) =
+                    (_mm512_shuffle_f32x4::<0xdd>(a, b), _mm512_shuffle_f32x4::<0xdd>(c, d));
+                rows[j + 4] = Self(_mm512_shuffle_f32x4::<0x88>(above, below));
+                rows[j + 12] = Self(_mm512_shuffle_f32x4::<0xdd>(above, below));
+            }
+        }
+    }
 }
 
 /// AVX2 with FMA: 8 lanes.
@@ -183,6 +235,10 @@ impl Vector for Avx2 {
     #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
         unsafe { _mm256_storeu_ps(to, self.0) }
+    }
+    #[inline(always)]
+    unsafe fn stream(self, to: *mut f32) {
+        unsafe { _mm256_stream_ps(to, self.0) }
     }
     #[inline(always)]
     unsafe fn add(self, b: Self) -> Self {
@@ -240,6 +296,31 @@ impl Vector for Avx2 {
     unsafe fn nonzero_bytes(from: *const u8) -> u64 {
         unsafe { nonzero_bytes(from) }
     }
+    #[inline(always)]
+    unsafe fn transpose(rows: &mut [Self; 16]) {
+        unsafe {
+            // As above; r[4i + j] has columns j and j + 4, a column a half.
+            let mut r = *rows;
+            for i in 0..4 {
+                let (a, b) = (rows[2 * i].0, rows[2 * i + 1].0);
+                r[2 * i] = Self(_mm256_unpacklo_ps(a, b));
+                r[2 * i + 1] = Self(_mm256_unpackhi_ps(a, b));
+            }
+            let mut q = r;
+            for i in (0..8).step_by(4) {
+                for j in 0..2 {
+                    let a = _mm256_castps_pd(r[i + j].0);
+                    let b = _mm256_castps_pd(r[i + j + 2].0);
+                    q[i + 2 * j] = Self(_mm256_castpd_ps(_mm256_unpacklo_pd(a, b)));
+                    q[i + 2 * j + 1] = Self(_mm256_castpd_ps(_mm256_unpackhi_pd(a, b)));
+                }
+            }
+            for j in 0..4 {
+                rows[j] = Self(_mm256_permute2f128_ps::<0x20>(q[j].0, q[j + 4].0));
+                rows[j + 4] = Self(_mm256_permute2f128_ps::<0x31>(q[j].0, q[j + 4].0));
+            }
+        }
+    }
 }
 
 /// [`Vector::nonzero_bytes`] with AVX2.
@@ -286,6 +367,18 @@ impl Vector for Portable {
         // SAFETY: the caller vouches for four numbers.
         unsafe { to.cast::<[f32; 4]>().write_unaligned(self.0) }
     }
+    #[inline(always)]
+    unsafe fn stream(self, to: *mut f32) {
+        // SAFETY: the caller vouches for four numbers.
+        unsafe { self.store(to) }
+    }
+    #[inline(always)]
+    unsafe fn transpose(rows: &mut [Self; 16]) {
+        let from = *rows;
+        for i in 0..4 {
+            rows[i] = Self(std::array::from_fn(|j| from[j].0[i]));
+        }
+    }
     lane_by_lane! {
         add(b) = |x: f32, b: f32| x + b;
         sub(b) = |x: f32, b: f32| x - b;
@@ -302,5 +395,40 @@ impl Vector for Portable {
         round() = |x: f32| (x + 12_582_912.0) - 12_582_912.0;
         exp2_whole() = |x: f32| f32::from_bits(((x as i32 + 127) as u32) << 23);
         positive(a, b) = |x: f32, a: f32, b: f32| if x > 0.0 { a } else { b };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn transposes<V: Vector>() {
+        let n = V::LANES;
+        let numbers: Vec<f32> = (0..n * n).map(|i| i as f32).collect();
+        let mut out = vec![0.0; n * n];
+        // SAFETY: called for what the processor has; there are n rows of n numbers.
+        unsafe {
+            let mut rows = [V::splat(0.0); 16];
+            (0..n).for_each(|i| rows[i] = V::load(numbers.as_ptr().add(i * n)));
+            V::transpose(&mut rows);
+            (0..n).for_each(|i| rows[i].store(out.as_mut_ptr().add(i * n)));
+        }
+        let want: Vec<f32> = (0..n * n).map(|i| (i % n * n + i / n) as f32).collect();
+        assert_eq!(out, want);
+    }
+
+    #[test]
+    fn squares_are_transposed() {
+        transposes::<Portable>();
+        #[cfg(target_arch = "x86_64")]
+        {
+            use super::super::Instructions;
+            if Instructions::Avx2.available() {
+                transposes::<Avx2>();
+            }
+            if Instructions::Avx512.available() {
+                transposes::<Avx512>();
+            }
+        }
     }
 }
