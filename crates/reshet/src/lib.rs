@@ -45,7 +45,7 @@ pub use error::{Diverged, Error, Result};
 pub use init::Init;
 pub use loss::Loss;
 pub use metrics::{Score, Task};
-pub use model::{Meaning, Model};
+pub use model::{Meaning, Model, Predictor};
 pub use network::{Layer, Sequential};
 pub use optim::{Adam, AdamW, Optimizer, RMSprop, SGD};
 pub use plan::Plan;

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, path::Path};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Dataset, Device, Loss, Plan, Result, Score, Sequential, Storage, Targets, Task, error::Error,
-    formats,
+    Dataset, Device, Engine, Features, Loss, Plan, Result, Score, Sequential, Storage, Targets,
+    Task, error::Error, formats,
 };
 
 /// A network, its parameters, and what its numbers mean.
@@ -54,6 +54,16 @@ impl Meaning {
         let features = data.features();
         let bytes = matches!(features.storage(), Storage::U8(_));
         Self { task, names, shape: features.shape().to_vec(), bytes }
+    }
+
+    /// Data in which the last classes happen not to occur still has them.
+    pub(crate) fn with_all_classes(&self, data: &Dataset) -> Dataset {
+        match data.targets() {
+            Targets::Classes { names, .. } if self.names.starts_with(names) => {
+                data.renamed(self.names.clone())
+            }
+            _ => data.clone(),
+        }
     }
 }
 
@@ -130,10 +140,21 @@ impl Model {
     /// # Errors
     /// As [`Model::predict`].
     pub fn predict_on(&self, data: &Dataset, device: Device) -> Result<Vec<f32>> {
-        let plan = self.plan()?;
-        let mut answers = self.logits(data, device)?;
-        plan.answer(&mut answers);
+        let mut answers = Vec::new();
+        self.predictor(device)?.predict(data.features(), &mut answers)?;
         Ok(answers)
+    }
+
+    /// Readies the model to be asked again and again.
+    ///
+    /// # Errors
+    /// None for a model that [`Model::new`] has let pass.
+    pub fn predictor(&self, device: Device) -> Result<Predictor> {
+        let plan = self.plan()?;
+        // Engines are attached to data; this one is only ever asked about other.
+        let features = Features::new(Storage::U8(vec![0; plan.inputs]), &self.meaning.shape)?;
+        let engine = device.engine(plan, Dataset::unlabelled(features)?, &self.parameters, 0);
+        Ok(Predictor { engine, rows: Vec::new() })
     }
 
     /// Asks the model about each sample and compares with the targets.
@@ -149,40 +170,7 @@ impl Model {
     /// # Errors
     /// As [`Model::test`].
     pub fn test_on(&self, data: &Dataset, device: Device) -> Result<Score> {
-        let plan = self.plan()?;
-        let data = &self.with_all_classes(data);
-        plan.check(data)?;
-        let mut rows = self.logits(data, device)?;
-        let (targets, outputs) = (data.targets(), plan.outputs);
-        let (mut sum, mut weight) = (0.0, 0.0);
-        let mut z = vec![0.0; outputs];
-        for (i, row) in rows.chunks_exact(outputs).enumerate() {
-            z.iter_mut().zip(row).for_each(|(z, x)| *z = f64::from(*x));
-            sum += plan.head.row(&mut z, targets.row(i));
-            weight += plan.head.weight(targets.row(i), outputs);
-        }
-        plan.answer(&mut rows);
-        Ok(Score::new(&rows, targets, self.task(), sum / weight))
-    }
-
-    /// Data in which the last classes happen not to occur still has them.
-    fn with_all_classes(&self, data: &Dataset) -> Dataset {
-        match data.targets() {
-            Targets::Classes { names, .. } if self.meaning.names.starts_with(names) => {
-                data.renamed(self.meaning.names.clone())
-            }
-            _ => data.clone(),
-        }
-    }
-
-    fn logits(&self, data: &Dataset, device: Device) -> Result<Vec<f32>> {
-        let plan = self.plan()?;
-        plan.check_inputs(data)?;
-        let mut into = vec![0.0; data.len() * plan.outputs];
-        let rows: Vec<u32> = (0..data.len() as u32).collect();
-        let mut engine = device.engine(plan, data.clone(), &self.parameters, 0);
-        engine.predict(data.features(), &rows, &mut into);
-        Ok(into)
+        self.predictor(device)?.test(self.task(), &self.meaning.with_all_classes(data))
     }
 
     /// Writes the model as safetensors: see [`formats::safetensors`].
@@ -200,4 +188,71 @@ impl Model {
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         formats::safetensors::load(path.as_ref())
     }
+}
+
+/// A model that is ready to be asked: its engine, with threads and memory, is
+/// kept from one question to the next.
+///
+/// ```
+/// use reshet::{Device, Features, Storage, prelude::*};
+/// # use reshet::Targets;
+/// # let x = Features::new(Storage::F32(vec![0.0, 1.0]), &[1])?;
+/// # let data = Dataset::new(x, Targets::numbers(vec![0.0, 2.0], 1))?;
+/// # let model = Trainer::new(sequential![Linear(1, 1)]?).epochs(1).fit(&data)?.model;
+/// let mut predictor = model.predictor(Device::best())?;
+/// let mut answers = Vec::new();
+/// for x in [0.5, 0.25] {
+///     let question = Features::new(Storage::F32(vec![x]), &[1])?;
+///     predictor.predict(&question, &mut answers)?;
+///     assert_eq!(answers.len(), 1);
+/// }
+/// # Ok::<(), reshet::Error>(())
+/// ```
+pub struct Predictor {
+    engine: Box<dyn Engine>,
+    rows: Vec<u32>,
+}
+
+impl Predictor {
+    /// What the model says to each sample, as [`Model::predict`]; `answers` is
+    /// cleared first.
+    ///
+    /// # Errors
+    /// The samples have another number of values than the network takes.
+    pub fn predict(&mut self, features: &Features, answers: &mut Vec<f32>) -> Result<()> {
+        self.logits(features, answers)?;
+        self.engine.plan().answer(answers);
+        Ok(())
+    }
+
+    fn logits(&mut self, features: &Features, into: &mut Vec<f32>) -> Result<()> {
+        let plan = self.engine.plan();
+        plan.check_inputs(features)?;
+        let samples = features.rows();
+        into.clear();
+        into.resize(samples * plan.outputs, 0.0);
+        self.rows.extend(self.rows.len() as u32..samples as u32);
+        self.engine.predict(features, &self.rows[..samples], into);
+        Ok(())
+    }
+
+    fn test(&mut self, task: Task, data: &Dataset) -> Result<Score> {
+        self.engine.plan().check(data)?;
+        let mut rows = Vec::new();
+        self.logits(data.features(), &mut rows)?;
+        Ok(score(self.engine.plan(), task, rows, data.targets()))
+    }
+}
+
+/// The score of what an engine said to the samples with these targets.
+pub(crate) fn score(plan: &Plan, task: Task, mut rows: Vec<f32>, targets: &Targets) -> Score {
+    let (mut sum, mut weight) = (0.0, 0.0);
+    let mut z = vec![0.0; plan.outputs];
+    for (i, row) in rows.chunks_exact(plan.outputs).enumerate() {
+        z.iter_mut().zip(row).for_each(|(z, x)| *z = f64::from(*x));
+        sum += plan.head.row(&mut z, targets.row(i));
+        weight += plan.head.weight(targets.row(i), plan.outputs);
+    }
+    plan.answer(&mut rows);
+    Score::new(&rows, targets, task, sum / weight)
 }

@@ -14,7 +14,7 @@
 use std::ops::Range;
 
 use crate::{
-    Layer, Loss, Result, Sequential,
+    Features, Layer, Loss, Result, Sequential,
     activation::Activation,
     data::{Dataset, Targets},
     error::Error,
@@ -194,7 +194,7 @@ impl Plan {
     /// # Errors
     /// Says which of the two does not fit, and what would.
     pub fn check(&self, data: &Dataset) -> Result<()> {
-        self.check_inputs(data)?;
+        self.check_inputs(data.features())?;
         let (loss, outputs) = (self.loss(), self.outputs);
         let wrong = |what: String| Err(Error::invalid(what));
         let classes = matches!(loss, Loss::CrossEntropyLoss { .. });
@@ -260,14 +260,14 @@ impl Plan {
         }
     }
 
-    pub(crate) fn check_inputs(&self, data: &Dataset) -> Result<()> {
-        if data.width() == self.inputs {
+    pub(crate) fn check_inputs(&self, features: &Features) -> Result<()> {
+        if features.width() == self.inputs {
             return Ok(());
         }
         Err(Error::invalid(format!(
             "the network takes {} values a sample and the data has {}",
             self.inputs,
-            data.width()
+            features.width()
         )))
     }
 }

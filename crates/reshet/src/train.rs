@@ -317,7 +317,7 @@ impl<'a> Trainer<'a> {
             }
             fit.epochs += 1;
             let validation = match &self.validation {
-                Some(data) => Some(training.model().test_on(data, self.device)?),
+                Some(data) => Some(training.test(data)?),
                 None => None,
             };
             let watched = validation.as_ref().map_or(fit.mean(), |score| score.loss);

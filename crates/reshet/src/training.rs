@@ -3,10 +3,10 @@
 //! For whoever writes the loop; [`Trainer`](crate::Trainer) writes it for you.
 
 use crate::{
-    Dataset, Device, Engine, Init, Loss, Model, Optimizer, Plan, Result, Sequential,
+    Dataset, Device, Engine, Init, Loss, Model, Optimizer, Plan, Result, Score, Sequential,
     engine::Buffer,
     error::{Diverged, Error},
-    model::Meaning,
+    model::{self, Meaning},
     optim::Hyper,
 };
 
@@ -262,6 +262,22 @@ impl Training {
     /// What runs.
     pub fn plan(&self) -> &Plan {
         self.engine.plan()
+    }
+
+    /// The network as it is now, tested on these samples: as `model().test(…)`,
+    /// without another engine.
+    ///
+    /// # Errors
+    /// The data has other inputs or another kind of target than the training's.
+    pub fn test(&mut self, data: &Dataset) -> Result<Score> {
+        let data = &self.meaning.with_all_classes(data);
+        self.plan().check(data)?;
+        // The engine's memory of the last batch is gone after this.
+        self.stage = Stage::Start;
+        let mut rows = vec![0.0; data.len() * self.plan().outputs];
+        let all: Vec<u32> = (0..data.len() as u32).collect();
+        self.engine.predict(data.features(), &all, &mut rows);
+        Ok(model::score(self.plan(), self.meaning.task, rows, data.targets()))
     }
 
     /// The network as it is now, apart from its engine.

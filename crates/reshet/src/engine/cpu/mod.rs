@@ -90,6 +90,9 @@ const WORTH_A_TEAM: usize = 100_000;
 /// Above this share of inputs that are not zero, the dense products are faster.
 const SPARSE: f64 = 0.4;
 
+/// Samples a thread predicts in one go.
+const PREDICTED: usize = 4 * BLOCK;
+
 /// What `weights` is asked to do.
 #[derive(Clone, Copy)]
 struct Weights {
@@ -125,7 +128,8 @@ impl Cpu {
         let widest = plan.dense().map(|d| d.inputs.max(d.outputs)).max().unwrap_or(0);
         // A strip of 64 × 64, and the widest layer's derivatives transposed.
         let scratch_each = 64 * (64 + widest.next_multiple_of(64));
-        let wide_each = 2 * widest.next_multiple_of(8);
+        // Two rows of the widest, or a block of outputs; threads apart by a cache line.
+        let wide_each = (2 * widest).max(BLOCK * plan.outputs).next_multiple_of(8);
         let sparse = takes_sparse(&ops, data.features(), 0..data.len());
         let seen = vec![0; if sparse { team.threads() * sparse::blocks(plan.inputs) } else { 0 }];
         let mut engine = Self {
@@ -433,7 +437,7 @@ impl Engine for Cpu {
 
     fn predict(&mut self, features: &Features, rows: &[u32], into: &mut [f32]) {
         let outputs = self.plan.outputs;
-        let block = rows.len().min(64 * self.team.threads()).max(1);
+        let block = rows.len().min(PREDICTED * self.team.threads()).max(1);
         self.reserve(block);
         for (rows, into) in rows.chunks(block).zip(into.chunks_mut(block * outputs)) {
             self.run(Some(features), rows, NOTHING, |phases, work, thread, barrier| unsafe {

@@ -314,7 +314,16 @@ unsafe fn strip<V: Vector>(
                         dw,
                         accumulate,
                     ),
-                    _ => linear::gradient::<V>(work, x, d, strip, row..until, dw, accumulate, &mut fetch),
+                    _ => linear::gradient::<V>(
+                        work,
+                        x,
+                        d,
+                        strip,
+                        row..until,
+                        dw,
+                        accumulate,
+                        &mut fetch,
+                    ),
                 }
             }
             if let Some(rule) = &work.rule {

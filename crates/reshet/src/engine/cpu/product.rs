@@ -47,8 +47,7 @@ pub(super) struct Fetch {
 }
 
 impl Fetch {
-    pub const NOTHING: Self =
-        Self { at: null(), left: 0, then: [(null(), 0); 3], to_write: false };
+    pub const NOTHING: Self = Self { at: null(), left: 0, then: [(null(), 0); 3], to_write: false };
 
     /// `count` numbers that will be read.
     pub fn to_read(at: *const f32, count: usize) -> Self {

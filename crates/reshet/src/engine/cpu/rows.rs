@@ -48,11 +48,13 @@ pub(super) unsafe fn activation_forward<V: Vector>(
     // SAFETY: `Work` describes what is there; rows are this thread's own.
     unsafe {
         if activation == Activation::Softmax {
-            return each_row(work, thread, rows, y.columns, |wide, row| {
+            let wide = wide(work, thread, y.columns);
+            for row in rows.clone() {
                 load_row(work, &z, row, wide);
                 activation.forward(wide);
                 store_row(work, &y, row, wide);
-            });
+            }
+            return;
         }
         for (strip, columns) in y.parts(columns) {
             let step = y.width(strip);
@@ -84,13 +86,14 @@ pub(super) unsafe fn activation_backward<V: Vector>(
     unsafe {
         if activation == Activation::Softmax {
             let n = y.columns;
-            return each_row(work, thread, rows, 2 * n, |wide, row| {
-                let (wide_y, wide_d) = wide.split_at_mut(n);
+            let (wide_y, wide_d) = wide(work, thread, 2 * n).split_at_mut(n);
+            for row in rows.clone() {
                 load_row(work, &y, row, wide_y);
                 load_row(work, &d, row, wide_d);
                 activation.backward(&[], wide_y, wide_d);
                 store_row(work, &d, row, wide_d);
-            });
+            }
+            return;
         }
         for strip in 0..d.strips() {
             let at = |m: &Matrix| work.stage.add(m.at(strip, rows.start));
@@ -102,16 +105,21 @@ pub(super) unsafe fn activation_backward<V: Vector>(
 
 /// The loss of a block of samples, and its derivative by what the loss sees.
 pub(super) unsafe fn loss(work: &Work, thread: usize, rows: &Range<usize>) {
-    let Some(last) = work.stages.last() else { return };
+    let (Some(last), n) = (work.stages.last(), work.outputs) else { return };
     // SAFETY: rows and scratch are this thread's own.
     unsafe {
-        each_row(work, thread, rows, work.outputs, |z, row| {
+        let wide = wide(work, thread, rows.len() * n);
+        for (z, row) in wide.chunks_exact_mut(n).zip(rows.clone()) {
             load_row(work, &last.y, row, z);
             let target = work.targets.row(work.rows[row] as usize);
             *work.losses.add(row) = work.head.row(z, target);
+        }
+        // Apart from the loop above: what was just stored one by one cannot be
+        // loaded in pairs without waiting, which made this half of the loss.
+        for (z, row) in wide.chunks_exact_mut(n).zip(rows.clone()) {
             z.iter_mut().for_each(|d| *d /= work.denominator);
             store_row(work, &last.d, row, z);
-        });
+        }
     }
 }
 
@@ -139,17 +147,10 @@ pub(super) unsafe fn copy(work: &Work, from: &Matrix, to: &Matrix, rows: &Range<
     }
 }
 
-/// Calls `f` with this thread's row of `n` wide numbers and each row's number.
-unsafe fn each_row(
-    work: &Work,
-    thread: usize,
-    rows: &Range<usize>,
-    n: usize,
-    f: impl Fn(&mut [f64], usize),
-) {
+/// This thread's `n` wide numbers.
+unsafe fn wide<'a>(work: &Work<'a>, thread: usize, n: usize) -> &'a mut [f64] {
     // SAFETY: each thread has its own stretch, at least n long.
-    let wide = unsafe { std::slice::from_raw_parts_mut(work.wide.add(thread * work.wide_each), n) };
-    rows.clone().for_each(|row| f(wide, row));
+    unsafe { std::slice::from_raw_parts_mut(work.wide.add(thread * work.wide_each), n) }
 }
 
 unsafe fn load_row(work: &Work, from: &Matrix, row: usize, wide: &mut [f64]) {

@@ -162,9 +162,9 @@ macro_rules! by_vectors {
     };
 }
 
-/// The share of numbers that are not zero, over at most 256 of some samples.
+/// The share of numbers that are not zero, over at most 64 of some samples.
 pub(super) fn density(features: &Features, rows: impl ExactSizeIterator<Item = usize>) -> f64 {
-    let (width, step) = (features.width(), rows.len().div_ceil(256).max(1));
+    let (width, step) = (features.width(), rows.len().div_ceil(64).max(1));
     let (mut count, mut all) = (0, 0);
     for row in rows.step_by(step) {
         for first in (0..width).step_by(BLOCK) {

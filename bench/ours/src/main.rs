@@ -1,0 +1,196 @@
+//! Our side of the bench: see `bench/README.md` for what it is asked and answers.
+
+use std::{
+    env, fs,
+    io::{self, BufRead},
+    path::Path,
+    time::Instant,
+};
+
+use reshet::{
+    Batch, Training,
+    prelude::*,
+    rng::{Purpose, Stream},
+};
+use serde_json::json;
+
+type Answer<T> = Result<T, Box<dyn std::error::Error>>;
+
+struct Job {
+    network: &'static str,
+    loss: Loss,
+    lr: f64,
+    batch: usize,
+    train: Dataset,
+    test: Option<Dataset>,
+}
+
+fn job(name: &str) -> Answer<Job> {
+    let digits = || Ok::<_, reshet::Error>((mnist::train()?, mnist::test()?));
+    let job = |network, loss, lr, batch, (train, test): (Dataset, Dataset)| Job {
+        network,
+        loss,
+        lr,
+        batch,
+        train,
+        test: Some(test),
+    };
+    let big = "784-2500:relu-2000:relu-1500:relu-1000:relu-500:relu-10";
+    Ok(match name {
+        "L" => {
+            let (train, test) = digits()?;
+            let parts = (train.is(7)?, test.is(7)?);
+            job("784-100:relu-1:sigmoid", BCELoss, 0.01, 50, parts)
+        }
+        "C" => job("784-128:relu-10", Loss::cross_entropy(), 0.001, 64, digits()?),
+        "M" => job("784-512:relu-256:relu-10", Loss::cross_entropy(), 0.001, 128, digits()?),
+        "X128" => job(big, Loss::cross_entropy(), 0.0001, 128, digits()?),
+        "X1024" => job(big, Loss::cross_entropy(), 0.0001, 1024, digits()?),
+        "T" => Job {
+            network: "30-256:relu-256:relu-256:relu-1",
+            loss: MSELoss,
+            lr: 0.001,
+            batch: 256,
+            train: table(100_000, 30, 1)?,
+            test: None,
+        },
+        "S" => Job {
+            network: "4-32:relu-16:relu-4",
+            loss: MSELoss,
+            lr: 0.001,
+            batch: 100,
+            train: table(10_000, 4, 4)?,
+            test: None,
+        },
+        _ => return Err(format!("no job {name}: L, C, M, X128, X1024, T or S").into()),
+    })
+}
+
+/// x uniform in ±1; y = sin of running sums of x, so that there is something to learn.
+fn table(rows: usize, width: usize, outputs: usize) -> Answer<Dataset> {
+    let stream = Stream::new(0, Purpose::Split, 77);
+    let x: Vec<f32> = (0..rows * width).map(|i| 2.0 * stream.uniform(i as u64) - 1.0).collect();
+    let y = x
+        .chunks_exact(width)
+        .flat_map(|x| (0..outputs).map(|o| x[o..].iter().sum::<f32>().sin()))
+        .collect();
+    Ok(Dataset::new(
+        Features::new(Storage::F32(x), &[width])?,
+        Targets::numbers(y, outputs),
+    )?)
+}
+
+/// Batches for ever, each epoch in a new order.
+struct Batches<'a> {
+    data: &'a Dataset,
+    size: usize,
+    epoch: usize,
+    loader: reshet::DataLoader,
+}
+
+impl Batches<'_> {
+    fn next(&mut self) -> Batch {
+        loop {
+            if let Some(batch) = self.loader.next() {
+                return batch;
+            }
+            self.epoch += 1;
+            self.loader = self.data.loader(self.size).drop_last().shuffled(0, self.epoch);
+        }
+    }
+}
+
+fn main() -> Answer<()> {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments[..] {
+        ["write-data", folder] => write_data(Path::new(folder)),
+        [name, threads] => serve(name, threads.parse()?),
+        _ => Err("bench-ours JOB THREADS | write-data FOLDER".into()),
+    }
+}
+
+fn serve(name: &str, threads: usize) -> Answer<()> {
+    let Job { network, loss, lr, batch, train, test } = job(name)?;
+    let network: Sequential = network.parse()?;
+    let device = Device::cpu().threads(threads);
+    let mut training: Training = network.with_loss(loss).on(device)?.attach(&train)?;
+    let adam = Adam::new(lr);
+    let loader = train.loader(batch).drop_last().shuffled(0, 0);
+    let mut batches = Batches { data: &train, size: batch, epoch: 0, loader };
+    let version = env!("CARGO_PKG_VERSION");
+    println!("{}", json!({"version": version, "device": device.to_string()}));
+    for line in io::stdin().lock().lines() {
+        let line = line?;
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let answer = match words[..] {
+            ["steps", n] => {
+                let n: usize = n.parse()?;
+                let start = Instant::now();
+                let mut last = 0.0;
+                for _ in 0..n {
+                    let batch = batches.next();
+                    training.prefetch(batch.following());
+                    last = training.step(&batch, adam)?;
+                }
+                json!({"us": 1e6 * start.elapsed().as_secs_f64() / n as f64, "loss": last})
+            }
+            ["predict", rows, n] => {
+                let (rows, n) = (rows.parse()?, n.parse::<usize>()?);
+                let test = test.as_ref().ok_or("nothing to predict on")?;
+                let part = test.select(&(0..rows).collect::<Vec<u32>>());
+                let model = training.model();
+                let mut predictor = model.predictor(device)?;
+                let mut answers = Vec::new();
+                let start = Instant::now();
+                for _ in 0..n {
+                    predictor.predict(part.features(), &mut answers)?;
+                }
+                json!({"us": 1e6 * start.elapsed().as_secs_f64() / n as f64})
+            }
+            ["end"] => {
+                let score = test.as_ref().map(|test| training.model().test_on(test, device));
+                let accuracy = score.transpose()?.and_then(|score| score.accuracy());
+                println!("{}", json!({"accuracy": accuracy, "peak_mb": peak_mb()}));
+                return Ok(());
+            }
+            _ => return Err(format!("what is \"{line}\"?").into()),
+        };
+        println!("{answer}");
+    }
+    Ok(())
+}
+
+/// The most memory this process has used, where Linux tells.
+fn peak_mb() -> Option<f64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    Some(line.split_whitespace().nth(1)?.parse::<f64>().ok()? / 1024.0)
+}
+
+/// The same numbers for everybody: raw little-endian files.
+fn write_data(folder: &Path) -> Answer<()> {
+    fs::create_dir_all(folder)?;
+    for (part, data) in [("train", mnist::train()?), ("test", mnist::test()?)] {
+        let Storage::U8(pixels) = data.features().storage() else {
+            return Err("digits are bytes".into());
+        };
+        fs::write(folder.join(format!("mnist-{part}-x.u8")), pixels)?;
+        let labels = data.labels().unwrap_or_default().iter().map(|l| *l as u8);
+        fs::write(folder.join(format!("mnist-{part}-y.u8")), labels.collect::<Vec<u8>>())?;
+    }
+    for (name, width, outputs) in [("T", 30, 1), ("S", 4, 4)] {
+        let data = job(name)?.train;
+        debug_assert_eq!(data.width(), width);
+        let bytes = |x: &[f32]| x.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>();
+        let (Storage::F32(x), Targets::Numbers { values: y, width }) =
+            (data.features().storage(), data.targets())
+        else {
+            return Err("tables are numbers".into());
+        };
+        debug_assert_eq!(*width, outputs);
+        fs::write(folder.join(format!("{name}-x.f32")), bytes(x))?;
+        fs::write(folder.join(format!("{name}-y.f32")), bytes(y))?;
+    }
+    Ok(())
+}
