@@ -29,6 +29,14 @@ mnist folder:
 doc:
     cargo doc --workspace --no-deps --open
 
+# Us and the others, in turn: see bench/README.md
+bench *args:
+    python3 bench/run.py {{args}}
+
+# The stages of a step apart, by instruction set (Criterion)
+bench-kernels *args:
+    cargo bench --manifest-path bench/kernels/Cargo.toml {{args}}
+
 # What continuous integration runs
 ci:
     bash .ci/run

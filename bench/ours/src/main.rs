@@ -1,5 +1,8 @@
 //! Our side of the bench: see `bench/README.md` for what it is asked and answers.
 
+mod floor;
+mod sweep;
+
 use std::{
     env, fs,
     io::{self, BufRead},
@@ -74,10 +77,7 @@ fn table(rows: usize, width: usize, outputs: usize) -> Answer<Dataset> {
         .chunks_exact(width)
         .flat_map(|x| (0..outputs).map(|o| x[o..].iter().sum::<f32>().sin()))
         .collect();
-    Ok(Dataset::new(
-        Features::new(Storage::F32(x), &[width])?,
-        Targets::numbers(y, outputs),
-    )?)
+    Ok(Dataset::new(Features::new(Storage::F32(x), &[width])?, Targets::numbers(y, outputs))?)
 }
 
 /// Batches for ever, each epoch in a new order.
@@ -105,8 +105,16 @@ fn main() -> Answer<()> {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         ["write-data", folder] => write_data(Path::new(folder)),
+        ["floor", threads] => {
+            let (gflops, read) = floor::measure(threads.parse()?);
+            println!("{}", json!({"gflops": gflops, "read_gb_s": read}));
+            Ok(())
+        }
+        ["sweep", threads] => sweep::print(threads.parse()?),
         [name, threads] => serve(name, threads.parse()?),
-        _ => Err("bench-ours JOB THREADS | write-data FOLDER".into()),
+        _ => {
+            Err("bench-ours JOB THREADS | floor THREADS | sweep THREADS | write-data FOLDER".into())
+        }
     }
 }
 
@@ -118,8 +126,7 @@ fn serve(name: &str, threads: usize) -> Answer<()> {
     let adam = Adam::new(lr);
     let loader = train.loader(batch).drop_last().shuffled(0, 0);
     let mut batches = Batches { data: &train, size: batch, epoch: 0, loader };
-    let version = env!("CARGO_PKG_VERSION");
-    println!("{}", json!({"version": version, "device": device.to_string()}));
+    println!("{}", json!({"version": format!("reshet, {device}")}));
     for line in io::stdin().lock().lines() {
         let line = line?;
         let words: Vec<&str> = line.split_whitespace().collect();
@@ -148,10 +155,12 @@ fn serve(name: &str, threads: usize) -> Answer<()> {
                 }
                 json!({"us": 1e6 * start.elapsed().as_secs_f64() / n as f64})
             }
+            ["accuracy"] => {
+                let score = test.as_ref().map(|test| training.test(test)).transpose()?;
+                json!({"accuracy": score.and_then(|score| score.accuracy())})
+            }
             ["end"] => {
-                let score = test.as_ref().map(|test| training.model().test_on(test, device));
-                let accuracy = score.transpose()?.and_then(|score| score.accuracy());
-                println!("{}", json!({"accuracy": accuracy, "peak_mb": peak_mb()}));
+                println!("{}", json!({"peak_mb": peak_mb()}));
                 return Ok(());
             }
             _ => return Err(format!("what is \"{line}\"?").into()),

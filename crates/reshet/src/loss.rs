@@ -218,8 +218,10 @@ impl Head {
             Loss::BCELoss | Loss::BCEWithLogitsLoss => each(z, t, |z, t| {
                 // −t ln σ(x) − (1 − t) ln(1 − σ(x)), written so that e never overflows
                 let x = self.scale * z;
-                let loss = x.max(0.0) - x * t + (-x.abs()).exp().ln_1p();
-                (loss, self.scale * (sigmoid(x) - t))
+                let e = (-x.abs()).exp();
+                let loss = x.max(0.0) - x * t + e.ln_1p();
+                let sigmoid = if x < 0.0 { e } else { 1.0 } / (1.0 + e);
+                (loss, self.scale * (sigmoid - t))
             }),
             Loss::MSELoss => each(z, t, |z, t| ((z - t) * (z - t), 2.0 * (z - t))),
             Loss::L1Loss => each(z, t, |z, t| ((z - t).abs(), sign(z - t))),

@@ -31,7 +31,11 @@ impl Instructions {
     pub fn available(self) -> bool {
         #[cfg(target_arch = "x86_64")]
         match self {
-            Self::Avx512 => is_x86_feature_detected!("avx512f") && Self::Avx2.available(),
+            Self::Avx512 => {
+                is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512bw")
+                    && Self::Avx2.available()
+            }
             Self::Avx2 => {
                 is_x86_feature_detected!("avx2")
                     && is_x86_feature_detected!("fma")

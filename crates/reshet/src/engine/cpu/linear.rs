@@ -101,6 +101,7 @@ pub(super) unsafe fn backward<V: Vector>(
 
 /// dW = Xᵀ·dZ for some inputs (rows of W) and a strip of outputs.
 #[inline(always)]
+#[allow(clippy::too_many_arguments)]
 pub(super) unsafe fn gradient<V: Vector>(
     work: &Work,
     x: &Matrix,

@@ -23,11 +23,12 @@
 use std::ops::Range;
 
 use super::{
+    ahead::Ahead,
     linear,
     matrix::{Matrix, ROUND, STRIP},
     product::Fetch,
     rows,
-    sparse::{self, Ahead, Sparse},
+    sparse::{self, Sparse},
     team::Barrier,
     update::{Stretch, update},
     vector::{Vector, fence},
@@ -73,7 +74,7 @@ macro_rules! phases {
 
 // What `Instructions::available` asks for.
 #[cfg(target_arch = "x86_64")]
-phases!(AVX512, super::vector::Avx512, "avx512f,avx2,fma,bmi1,bmi2");
+phases!(AVX512, super::vector::Avx512, "avx512f,avx512bw,avx2,fma,bmi1,bmi2");
 #[cfg(target_arch = "x86_64")]
 phases!(AVX2, super::vector::Avx2, "avx2,fma,bmi1,bmi2");
 phases!(PORTABLE, super::vector::Portable);
@@ -290,7 +291,7 @@ unsafe fn strip<V: Vector>(
             let dw = if fused {
                 work.scratch.add(thread * work.scratch_each)
             } else {
-                work.flat.gradients.add(at)
+                work.flat.gradients.wrapping_add(at)
             };
             let flat = Stretch { gradients: dw, ..work.flat.skip(at) };
             let mut fetch = if fused {

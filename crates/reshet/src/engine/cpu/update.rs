@@ -14,11 +14,12 @@ pub(super) struct Stretch {
 impl Stretch {
     /// From the n-th number on.
     pub unsafe fn skip(self, n: usize) -> Self {
-        // SAFETY: the caller vouches for n numbers; unused slots are null.
+        // SAFETY: the caller vouches for n numbers; unused slots are null, and so
+        // may gradients be that nobody reads.
         unsafe {
             Self {
                 parameters: self.parameters.add(n),
-                gradients: self.gradients.add(n),
+                gradients: self.gradients.wrapping_add(n),
                 state: self.state.map(|slot| if slot.is_null() { slot } else { slot.add(n) }),
             }
         }

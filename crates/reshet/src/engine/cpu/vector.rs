@@ -177,7 +177,10 @@ impl Vector for Avx512 {
     }
     #[inline(always)]
     unsafe fn nonzero_bytes(from: *const u8) -> u64 {
-        unsafe { nonzero_bytes(from) }
+        unsafe {
+            let bytes = _mm512_loadu_si512(from.cast());
+            _mm512_test_epi8_mask(bytes, bytes)
+        }
     }
     #[inline(always)]
     unsafe fn transpose(rows: &mut [Self; 16]) {
@@ -294,7 +297,13 @@ impl Vector for Avx2 {
     }
     #[inline(always)]
     unsafe fn nonzero_bytes(from: *const u8) -> u64 {
-        unsafe { nonzero_bytes(from) }
+        unsafe {
+            let (zero, high) = (_mm256_setzero_si256(), from.add(32).cast());
+            let low = _mm256_cmpeq_epi8(_mm256_loadu_si256(from.cast()), zero);
+            let high = _mm256_cmpeq_epi8(_mm256_loadu_si256(high), zero);
+            let (low, high) = (_mm256_movemask_epi8(low), _mm256_movemask_epi8(high));
+            !(u64::from(high as u32) << 32 | u64::from(low as u32))
+        }
     }
     #[inline(always)]
     unsafe fn transpose(rows: &mut [Self; 16]) {
@@ -320,20 +329,6 @@ impl Vector for Avx2 {
                 rows[j + 4] = Self(_mm256_permute2f128_ps::<0x31>(q[j].0, q[j + 4].0));
             }
         }
-    }
-}
-
-/// [`Vector::nonzero_bytes`] with AVX2.
-#[cfg(target_arch = "x86_64")]
-#[inline(always)]
-#[allow(clippy::undocumented_unsafe_blocks, reason = "the trait's contract covers it")]
-unsafe fn nonzero_bytes(from: *const u8) -> u64 {
-    unsafe {
-        let low = _mm256_cmpeq_epi8(_mm256_loadu_si256(from.cast()), _mm256_setzero_si256());
-        let high = from.add(32).cast();
-        let high = _mm256_cmpeq_epi8(_mm256_loadu_si256(high), _mm256_setzero_si256());
-        let (low, high) = (_mm256_movemask_epi8(low) as u32, _mm256_movemask_epi8(high) as u32);
-        !(u64::from(high) << 32 | u64::from(low))
     }
 }
 

@@ -1,0 +1,102 @@
+//! What the machine itself can do: the peak rate of multiply-adds and the
+//! bandwidth of the memory, on as many cores as the contenders get.
+
+use std::{hint::black_box, sync::Barrier, thread, time::Instant};
+
+/// (GFLOP/s, GB/s read), each over all threads, the best of ten tries.
+pub fn measure(threads: usize) -> (f64, f64) {
+    let flops = best(threads, |_| multiply_adds());
+    let numbers: Vec<f32> = vec![1.0; 64 << 20];
+    let part = numbers.len() / threads;
+    let bytes = best(threads, |thread| {
+        let numbers = &numbers[thread * part..][..part];
+        let mut sums = [0.0; 64];
+        for chunk in numbers.chunks_exact(64) {
+            sums.iter_mut().zip(chunk).for_each(|(sum, x)| *sum += x);
+        }
+        black_box(sums);
+        4 * part as u64
+    });
+    (flops / 1e9, bytes / 1e9)
+}
+
+/// Work a second, all threads together; `work` says how much it did.
+fn best(threads: usize, work: impl Fn(usize) -> u64 + Sync) -> f64 {
+    let barrier = Barrier::new(threads);
+    let mut best = 0f64;
+    for _ in 0..10 {
+        let rate = thread::scope(|scope| {
+            let (work, barrier) = (&work, &barrier);
+            let run = move |thread| {
+                barrier.wait();
+                let start = Instant::now();
+                work(thread) as f64 / start.elapsed().as_secs_f64()
+            };
+            let all: Vec<_> = (0..threads).map(|thread| scope.spawn(move || run(thread))).collect();
+            all.into_iter().filter_map(|thread| thread.join().ok()).sum()
+        });
+        best = best.max(rate);
+    }
+    best
+}
+
+/// Runs multiply-adds in twelve chains, more than their latency needs; gives the FLOP.
+fn multiply_adds() -> u64 {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if is_x86_feature_detected!("avx512f") {
+            // SAFETY: the processor has the instructions.
+            return unsafe { avx512() };
+        }
+        if is_x86_feature_detected!("fma") && is_x86_feature_detected!("avx2") {
+            // SAFETY: the processor has the instructions.
+            return unsafe { avx2() };
+        }
+    }
+    portable()
+}
+
+const TURNS: u64 = 5_000_000;
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+fn avx512() -> u64 {
+    use std::arch::x86_64::*;
+    let (a, b) = (_mm512_set1_ps(black_box(0.999)), _mm512_set1_ps(black_box(0.001)));
+    let mut sums = [a; 12];
+    for _ in 0..TURNS {
+        for sum in &mut sums {
+            *sum = _mm512_fmadd_ps(*sum, a, b);
+        }
+    }
+    black_box(sums);
+    TURNS * 12 * 16 * 2
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn avx2() -> u64 {
+    use std::arch::x86_64::*;
+    let (a, b) = (_mm256_set1_ps(black_box(0.999)), _mm256_set1_ps(black_box(0.001)));
+    let mut sums = [a; 12];
+    for _ in 0..TURNS {
+        for sum in &mut sums {
+            *sum = _mm256_fmadd_ps(*sum, a, b);
+        }
+    }
+    black_box(sums);
+    TURNS * 12 * 8 * 2
+}
+
+/// As the compiler makes it of plain arrays: NEON on Arm.
+fn portable() -> u64 {
+    let (a, b) = (black_box(0.999f32), black_box(0.001f32));
+    let mut sums = [[a; 4]; 12];
+    for _ in 0..TURNS {
+        for x in sums.as_flattened_mut() {
+            *x = if cfg!(target_arch = "aarch64") { x.mul_add(a, b) } else { *x * a + b };
+        }
+    }
+    black_box(sums);
+    TURNS * 12 * 4 * 2
+}

@@ -1,0 +1,259 @@
+#!/usr/bin/env python3
+"""Runs the contenders in turn and prints who is how much faster. `--help` says how;
+README.md beside this file says what is measured."""
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+HOME = Path(os.environ.get("RESHET_BENCH_DIR", Path.home() / ".cache" / "reshet-bench"))
+PYTHON = HOME / "py" / "bin" / "python"
+PACKAGES = ["numpy", "torch", "pillow", "jax", "scikit-learn", "onnx", "onnxruntime"]
+
+BIG = [784, 2500, 2000, 1500, 1000, 500, 10]
+# What it is, widths, batch, steps to begin with (two epochs of digits), steps a round.
+JOBS = {
+    "L": ("lecture", [784, 100, 1], 50, 2400, 1200),
+    "C": ("ten digits", [784, 128, 10], 64, 1874, 937),
+    "M": ("middling", [784, 512, 256, 10], 128, 936, 156),
+    "X128": ("large, batch 128", BIG, 128, 5, 5),
+    "X1024": ("large, batch 1024", BIG, 1024, 2, 2),
+    "T": ("table", [30, 256, 256, 256, 1], 256, 200, 200),
+    "S": ("tiny", [4, 32, 16, 4], 100, 1000, 1000),
+}
+# Rows a call, calls a round.
+PREDICTIONS = [(1, 2000), (10_000, 10)]
+PREDICTED = ["L", "M"]
+
+
+def python(script, *flags):
+    return lambda job, threads: [PYTHON, HERE / "contenders" / script, job, threads, *flags]
+
+
+def rust(project):
+    program = HOME / f"target-{project}" / "release" / f"bench-{project}"
+    return lambda job, threads: [program, job, threads]
+
+
+TRAINING = {
+    "reshet": rust("ours"),
+    "JAX": python("jax_epoch.py"),
+    "PyTorch": python("pytorch.py"),
+    "PyTorch, compiled": python("pytorch.py", "--compile"),
+    "PyTorch, the slide": python("pytorch.py", "--slide"),
+    "scikit-learn": python("sklearn_mlp.py"),
+    "Burn": rust("burn"),
+    "candle": rust("candle"),
+}
+PREDICTING = ["reshet", "JAX", "PyTorch", "Burn", "onnxruntime"]
+# Only where it says something: the slide is the lecture's; the others take minutes.
+ONLY = {"PyTorch, the slide": ["L"], "scikit-learn": ["L", "C", "M", "T", "S"]}
+# So slow that a round is a tenth.
+SLOW = {"PyTorch, the slide"}
+
+
+class Contender:
+    """A program that trains when it is told to."""
+
+    def __init__(self, name, command, job, threads):
+        self.name = name
+        environment = os.environ | {
+            "RESHET_BENCH_DATA": str(HOME / "data"),
+            "RESHET_THREADS": str(threads),
+            "RAYON_NUM_THREADS": str(threads),
+            "OMP_NUM_THREADS": str(threads),
+        }
+        # Some machines are set to an old processor's kernels for the sake of old libraries.
+        for name in ["OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"]:
+            environment.pop(name, None)
+        self.log = open(HOME / "contenders.log", "a")
+        self.process = subprocess.Popen(
+            [str(part) for part in command(job, threads)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.log,
+            text=True,
+            env=environment,
+        )
+        self.version = self.read()["version"]
+        self.times = []
+
+    def read(self):
+        line = self.process.stdout.readline()
+        if not line:
+            sys.exit(f"{self.name} ended; its last words are in {self.log.name}")
+        return json.loads(line)
+
+    def ask(self, *words):
+        print(*words, file=self.process.stdin, flush=True)
+        return self.read()
+
+    def end(self):
+        peak = self.ask("end")["peak_mb"]
+        self.process.wait()
+        return peak
+
+
+def call(*command, **more):
+    print("+", *command, file=sys.stderr)
+    subprocess.run([str(part) for part in command], check=True, **more)
+
+
+def install(names):
+    """What is missing, into a folder outside the tree."""
+    HOME.mkdir(parents=True, exist_ok=True)
+    if not PYTHON.exists():
+        call(sys.executable, "-m", "venv", HOME / "py")
+    have = subprocess.run([PYTHON, "-m", "pip", "freeze"], capture_output=True, text=True).stdout
+    have = {line.split("==")[0].lower().replace("_", "-") for line in have.splitlines()}
+    missing = [package for package in PACKAGES if package not in have]
+    if missing:
+        call(PYTHON, "-m", "pip", "install", "--quiet", *missing)
+    for project in ["ours"] + [name.lower() for name in ("Burn", "candle") if name in names]:
+        target = {"CARGO_TARGET_DIR": str(HOME / f"target-{project}")}
+        build = ["cargo", "build", "--release", "--quiet", "--locked"]
+        call(*build, cwd=HERE / project, env=os.environ | target)
+    if not (HOME / "data").exists():
+        call(HOME / "target-ours" / "release" / "bench-ours", "write-data", HOME / "data")
+
+
+def floor(threads):
+    """The peak rates of these cores, now."""
+    program = HOME / "target-ours" / "release" / "bench-ours"
+    return json.loads(subprocess.check_output([program, "floor", str(threads)]))
+
+
+def dense_flop(widths, batch):
+    """Of a step, if every multiply-add is done: forward, weights' and inputs' gradients."""
+    products = [m * k for m, k in zip(widths, widths[1:])]
+    return 2 * batch * (3 * sum(products) - products[0])
+
+
+def in_turn(contenders, rounds, *words):
+    """Ours and another, ours and the next, …; gives for each its times and its ratios."""
+    ours, *others = contenders
+    times = {one.name: [] for one in contenders}
+    ratios = {one.name: [] for one in others}
+    for _ in range(rounds):
+        for other in others or [ours]:
+            mine = ours.ask(*words)["us"]
+            times[ours.name].append(mine)
+            if other is not ours:
+                tenth = [w if w == "steps" else int(w) // 10 for w in words]
+                theirs = other.ask(*(tenth if other.name in SLOW else words))["us"]
+                times[other.name].append(theirs)
+                ratios[other.name].append(theirs / mine)
+    return times, ratios
+
+
+def middle(numbers):
+    return statistics.median(numbers) if numbers else None
+
+
+def train(job, names, threads, rounds):
+    what, widths, batch, first, each = JOBS[job]
+    names = [name for name in names if job in ONLY.get(name, [job])]
+    contenders = [Contender(name, TRAINING[name], job, threads) for name in names]
+    for one in contenders:
+        one.ask("steps", first)
+    accuracy = {one.name: one.ask("accuracy")["accuracy"] for one in contenders}
+    rate = floor(threads)
+    times, ratios = in_turn(contenders, rounds, "steps", each)
+    least = dense_flop(widths, batch) / rate["gflops"] / 1e3
+    print(f"\n**{job}**, {what}: {'-'.join(map(str, widths))}, batch {batch}, {threads} threads. "
+          f"Every multiply-add at the peak measured ({rate['gflops']:.0f} GFLOP/s): {least:.0f} µs; "
+          f"memory {rate['read_gb_s']:.0f} GB/s.\n")
+    print("| | µs a step | samples/s | × ours | range | accuracy | peak MB |")
+    print("|---|---:|---:|---:|---:|---:|---:|")
+    rows = []
+    for one in contenders:
+        us, ratio = middle(times[one.name]), ratios.get(one.name)
+        row = {
+            "job": job,
+            "name": one.name,
+            "version": one.version,
+            "us": us,
+            "ratio": middle(ratio),
+            "range": [min(ratio), max(ratio)] if ratio else None,
+            "accuracy": accuracy[one.name],
+            "peak_mb": one.end(),
+            "floor_us": least,
+        }
+        rows.append(row)
+        reached = "" if row["accuracy"] is None else f"{100 * row['accuracy']:.2f} %"
+        print(f"| {one.name} | {us:,.1f} | {1e6 * batch / us:,.0f} | "
+              + (f"{row['ratio']:.2f} | {min(ratio):.2f}–{max(ratio):.2f}" if ratio else "1 | ")
+              + f" | {reached} | {row['peak_mb']:,.0f} |", flush=True)
+    return rows
+
+
+def predict(job, names, threads, rounds):
+    _, widths, *_ = JOBS[job]
+    every = TRAINING | {"onnxruntime": python("onnx_runtime.py")}
+    names = [name for name in PREDICTING if name in names or name == "onnxruntime"]
+    contenders = [Contender(name, every[name], job, threads) for name in names]
+    rows = []
+    print(f"\n**{job}**, predicting: {'-'.join(map(str, widths))}, {threads} threads.\n")
+    print("| | rows a call | µs a call | × ours | range |")
+    print("|---|---:|---:|---:|---:|")
+    for samples, calls in PREDICTIONS:
+        times, ratios = in_turn(contenders, rounds, "predict", samples, calls)
+        for one in contenders:
+            us, ratio = middle(times[one.name]), ratios.get(one.name)
+            rows.append({"job": job, "name": one.name, "rows": samples, "us": us,
+                         "ratio": middle(ratio)})
+            print(f"| {one.name} | {samples:,} | {us:,.1f} | "
+                  + (f"{middle(ratio):.2f} | {min(ratio):.2f}–{max(ratio):.2f} |" if ratio
+                     else "1 | |"), flush=True)
+    for one in contenders:
+        one.end()
+    return rows
+
+
+def machine():
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return f"{models[0] if models else platform.processor()}, {os.cpu_count()} cores"
+
+
+def main():
+    ask = argparse.ArgumentParser(description=__doc__)
+    ask.add_argument("--jobs", default=",".join(JOBS), help="of " + ", ".join(JOBS))
+    ask.add_argument("--contenders", help="of " + "; ".join(TRAINING) + " (apart by ;)")
+    ask.add_argument("--threads", type=int, default=os.cpu_count())
+    ask.add_argument("--rounds", type=int, default=7)
+    ask.add_argument("--record", type=Path, help="also write the numbers to this JSON file")
+    asked = ask.parse_args()
+    names = list(TRAINING)
+    if asked.contenders:
+        others = [name.strip() for name in asked.contenders.split(";")]
+        unknown = [name for name in others if name not in TRAINING]
+        if unknown:
+            ask.error(f"no contender {unknown[0]}; there are {', '.join(TRAINING)}")
+        names = ["reshet"] + [name for name in others if name != "reshet"]
+    jobs = asked.jobs.split(",")
+    if not set(jobs) <= set(JOBS):
+        ask.error(f"jobs are {', '.join(JOBS)}")
+    install(names)
+    today = datetime.date.today().isoformat()
+    print(f"{today}, {machine()}. Medians of {asked.rounds} rounds in turn; "
+          "× ours: the median of pairs.")
+    rows = []
+    for job in jobs:
+        rows += train(job, names, asked.threads, asked.rounds)
+        if job in PREDICTED:
+            rows += predict(job, names, asked.threads, asked.rounds)
+    if asked.record:
+        record = {"date": today, "machine": machine(), "threads": asked.threads, "rows": rows}
+        asked.record.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    main()
