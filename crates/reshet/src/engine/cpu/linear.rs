@@ -59,7 +59,71 @@ pub(super) unsafe fn forward<V: Vector>(
     }
 }
 
-/// dX = dZ·Wᵀ, as dXᵀ = W·dZᵀ: a number of W meets a vector of samples.
+/// What one strip of inputs adds to Z, a strip wide; the first adds b too. The
+/// partial sums of a strip stand below those of the strip before.
+#[inline(always)]
+pub(super) unsafe fn partial<V: Vector>(
+    work: &Work,
+    weights: &Matrix,
+    x: &Matrix,
+    strip: usize,
+    sums: &Matrix,
+    rows: &Range<usize>,
+) {
+    // SAFETY: `Work` describes what is there.
+    unsafe {
+        let (width, w) = (weights.width(0), work.flat.parameters);
+        let part = Segment { row: x.width(strip), step: 1, len: x.used(strip) };
+        let left = Left {
+            at: work.stage.add(x.at(strip, 0)),
+            strips: 1,
+            next: 0,
+            inner: part,
+            last: part,
+        };
+        let bias = Start::Row(w.add(weights.at(0, weights.rows - 1)));
+        product::<V>(
+            &left,
+            rows.start,
+            w.add(weights.at(0, strip * STRIP)),
+            width,
+            if strip == 0 { bias } else { Start::Zero },
+            work.stage.add(sums.at(0, strip * x.rows + rows.start)),
+            width,
+            rows.len(),
+            width,
+            &mut Fetch::NOTHING.clone(),
+        );
+    }
+}
+
+/// Z = the partial sums of all strips of inputs, added in their order.
+#[inline(always)]
+pub(super) unsafe fn add_up<V: Vector>(
+    work: &Work,
+    x: &Matrix,
+    sums: &Matrix,
+    z: &Matrix,
+    rows: &Range<usize>,
+) {
+    // SAFETY: `Work` describes what is there.
+    unsafe {
+        for row in rows.clone() {
+            let to = work.stage.add(z.at(0, row));
+            for column in (0..z.width(0)).step_by(V::LANES) {
+                let from = |strip| work.stage.add(sums.at(0, strip * x.rows + row) + column);
+                let mut sum = V::load(from(0));
+                for strip in 1..x.strips() {
+                    sum = sum.add(V::load(from(strip)));
+                }
+                sum.store(to.add(column));
+            }
+        }
+    }
+}
+
+/// dX = dZ·Wᵀ for some strips of inputs, as dXᵀ = W·dZᵀ: a number of W meets a
+/// vector of samples.
 #[inline(always)]
 pub(super) unsafe fn backward<V: Vector>(
     work: &Work,
@@ -67,6 +131,7 @@ pub(super) unsafe fn backward<V: Vector>(
     weights: &Matrix,
     dz: &Matrix,
     dx: &Matrix,
+    inputs: Range<usize>,
     rows: &Range<usize>,
 ) {
     // SAFETY: `Work` describes what is there; the scratch is this thread's own.
@@ -81,7 +146,7 @@ pub(super) unsafe fn backward<V: Vector>(
             transpose::<V>(from, width, rows.len(), dz.used(strip), to, samples);
         }
         let part = |strip| Segment { row: weights.width(strip), step: 1, len: weights.used(strip) };
-        for strip in 0..dx.strips() {
+        for strip in inputs {
             let left = Left {
                 at: work.flat.parameters.add(weights.at(0, 0)),
                 strips: weights.strips(),

@@ -56,7 +56,10 @@ impl Matrix {
 
     /// The strips that some columns, bounded by multiples of 16, reach into,
     /// and which columns of each.
-    pub fn parts(&self, columns: Range<usize>) -> impl Iterator<Item = (usize, Range<usize>)> {
+    pub fn parts(
+        &self,
+        columns: Range<usize>,
+    ) -> impl Iterator<Item = (usize, Range<usize>)> + use<> {
         let (strips, end) = (columns.start / STRIP..columns.end.div_ceil(STRIP), columns.end);
         strips.map(move |strip| {
             let first = strip * STRIP;

@@ -19,6 +19,16 @@
 //! ─────────── all wait ───────────
 //!            every thread its own samples: first hidden layer → logits
 //! ```
+//! And if the second layer is the last, a thread's columns stay its own all the
+//! way: what another core has read is slow to write again (`docs/kernels.md`).
+//!
+//! ```text
+//! forward    every thread its own columns: input → hidden layer → partial sums
+//! ─────────── all wait ───────────
+//! backward   every thread its own samples: partial sums → logits → loss, dz
+//! ─────────── all wait ───────────
+//! weights    every thread its own columns: dz → dz of the hidden layer → dW, update
+//! ```
 
 use std::ops::Range;
 
@@ -39,7 +49,7 @@ use crate::activation::Activation;
 /// The phases, compiled for one instruction set.
 pub(super) struct Phases {
     pub forward: unsafe fn(&Work, usize, &Barrier),
-    pub backward: unsafe fn(&Work, usize),
+    pub backward: unsafe fn(&Work, usize, &Barrier),
     pub weights: unsafe fn(&Work, usize),
     pub norms: unsafe fn(&Work, usize),
 }
@@ -53,9 +63,9 @@ macro_rules! phases {
                 unsafe { forward::<$vector>(work, thread, barrier) }
             }
             $(#[target_feature(enable = $features)])?
-            unsafe fn backward_phase(work: &Work, thread: usize) {
+            unsafe fn backward_phase(work: &Work, thread: usize, barrier: &Barrier) {
                 // SAFETY: as above.
-                unsafe { backward::<$vector>(work, thread) }
+                unsafe { backward::<$vector>(work, thread, barrier) }
             }
             $(#[target_feature(enable = $features)])?
             unsafe fn weights_phase(work: &Work, thread: usize) {
@@ -85,7 +95,7 @@ fn share(n: usize, thread: usize, threads: usize) -> Range<usize> {
 }
 
 /// A thread's own columns of the first layer: whole strips if that is nearly fair.
-fn own_columns(weights: &Matrix, thread: usize, threads: usize) -> Range<usize> {
+pub(super) fn own_columns(weights: &Matrix, thread: usize, threads: usize) -> Range<usize> {
     let (vectors, whole) = (weights.columns.div_ceil(ROUND), STRIP / ROUND);
     let border = |thread: usize| {
         let fair = vectors * thread / threads;
@@ -116,7 +126,16 @@ unsafe fn forward<V: Vector>(work: &Work, thread: usize, barrier: &Barrier) {
             sparse::scan::<V>(work, sparse, thread, scanned);
             if let (true, Op::Dense(weights, activation)) = (work.own_columns, work.ops[0]) {
                 let columns = own_columns(&weights, thread, work.threads);
-                sparse_forward::<V>(work, sparse, thread, &weights, activation, columns, &all);
+                let layer = (&weights, activation);
+                sparse_forward::<V>(work, sparse, thread, layer, columns.clone(), &all);
+                if let (true, Some(sums), [_, Op::Dense(next, _)]) =
+                    (work.own_rest, &work.partial, work.ops)
+                {
+                    let hidden = work.stages[1].y;
+                    for (strip, _) in hidden.parts(columns) {
+                        linear::partial::<V>(work, next, &hidden, strip, sums, &all);
+                    }
+                }
                 barrier.wait();
                 first = 1;
             }
@@ -133,12 +152,18 @@ unsafe fn forward<V: Vector>(work: &Work, thread: usize, barrier: &Barrier) {
                     Op::Dense(weights, activation) => {
                         if let (0, Some(sparse)) = (i, &work.sparse) {
                             let columns = weights.all_columns();
-                            sparse_forward::<V>(
-                                work, sparse, thread, &weights, activation, columns, &block,
-                            );
+                            let layer = (&weights, activation);
+                            sparse_forward::<V>(work, sparse, thread, layer, columns, &block);
                             continue;
                         }
-                        linear::forward::<V>(work, &weights, &x, &z, &block);
+                        if let (1, Some(sums)) = (i, &work.partial) {
+                            for strip in 0..if work.own_rest { 0 } else { x.strips() } {
+                                linear::partial::<V>(work, &weights, &x, strip, sums, &block);
+                            }
+                            linear::add_up::<V>(work, &x, sums, &z, &block);
+                        } else {
+                            linear::forward::<V>(work, &weights, &x, &z, &block);
+                        }
                         activation
                     }
                     Op::Activation(activation) => {
@@ -170,8 +195,7 @@ unsafe fn sparse_forward<V: Vector>(
     work: &Work,
     sparse: &Sparse,
     thread: usize,
-    weights: &Matrix,
-    activation: Activation,
+    (weights, activation): (&Matrix, Activation),
     columns: Range<usize>,
     samples: &Range<usize>,
 ) {
@@ -186,25 +210,33 @@ unsafe fn sparse_forward<V: Vector>(
     }
 }
 
-/// Takes the thread's samples from their loss back to every layer's dz.
+/// Takes the thread's samples from their loss back to every layer's dz, and
+/// waits until all have.
 #[inline(always)]
-unsafe fn backward<V: Vector>(work: &Work, thread: usize) {
+unsafe fn backward<V: Vector>(work: &Work, thread: usize, barrier: &Barrier) {
+    // Of the first layer, each thread may have its own columns instead.
+    let first = usize::from(work.own_rest);
     // SAFETY: `Work` describes what is there; samples are this thread's own.
     unsafe {
         for block in blocks(share(work.rows.len(), thread, work.threads)) {
             rows::loss(work, thread, &block);
-            for (i, op) in work.ops.iter().enumerate().rev() {
+            for (i, op) in work.ops.iter().enumerate().skip(first).rev() {
                 let (before, stage) = (&work.stages[i], &work.stages[i + 1]);
-                let d = stage.d;
+                let (d, all) = (stage.d, stage.d.all_columns());
                 match *op {
                     Op::Dense(weights, activation) => {
-                        rows::activation_backward::<V>(work, thread, activation, stage, &block);
-                        if i > 0 {
-                            linear::backward::<V>(work, thread, &weights, &d, &before.d, &block);
+                        let (block, inputs) = (&block, 0..before.d.strips());
+                        rows::activation_backward::<V>(work, thread, activation, stage, block, all);
+                        if i > first {
+                            linear::backward::<V>(
+                                work, thread, &weights, &d, &before.d, inputs, block,
+                            );
                         }
                     }
                     Op::Activation(activation) => {
-                        rows::activation_backward::<V>(work, thread, activation, stage, &block);
+                        rows::activation_backward::<V>(
+                            work, thread, activation, stage, &block, all,
+                        );
                         if i > 0 {
                             rows::copy(work, &d, &before.d, &block);
                         }
@@ -216,6 +248,18 @@ unsafe fn backward<V: Vector>(work: &Work, thread: usize) {
                         }
                     }
                 }
+            }
+        }
+        barrier.wait();
+        if let (true, [Op::Dense(one, activation), Op::Dense(two, _)]) = (work.own_rest, work.ops) {
+            let columns = own_columns(one, thread, work.threads);
+            let inputs = columns.start / STRIP..columns.end.div_ceil(STRIP);
+            let (hidden, last) = (&work.stages[1], &work.stages[2]);
+            for block in blocks(0..work.rows.len()) {
+                let inputs = inputs.clone();
+                linear::backward::<V>(work, thread, two, &last.d, &hidden.d, inputs, &block);
+                let columns = columns.clone();
+                rows::activation_backward::<V>(work, thread, *activation, hidden, &block, columns);
             }
         }
     }
@@ -234,16 +278,28 @@ unsafe fn weights<V: Vector>(work: &Work, thread: usize) {
         let next = work.next.len();
         let next = if work.own_columns { 0..next } else { share(next, thread, work.threads) };
         let mut ahead = Ahead::new(next);
-        // All weights but those of which each thread has its own columns.
+        // All weights but those of which each thread has its own.
         let mut shared = 0..work.flat_length;
+        let mut own = 0..0;
         for (i, op) in work.ops.iter().enumerate() {
             let Op::Dense(weights, _) = op else { continue };
             if i == 0 && work.own_columns {
-                for part in weights.parts(own_columns(weights, thread, work.threads)) {
+                own = own_columns(weights, thread, work.threads);
+                for part in weights.parts(own.clone()) {
                     finite &=
                         strip::<V>(work, thread, &mut ahead, i, weights, part, 0..weights.rows);
                 }
                 shared.start = weights.end();
+                continue;
+            }
+            if i == 1 && work.own_rest {
+                let inputs = weights.rows - 1;
+                // The bias goes with the first inputs, as in the sums.
+                let bias = if own.start == 0 { inputs..weights.rows } else { 0..0 };
+                for rows in [own.start..own.end.min(inputs), bias] {
+                    let part = (0, weights.all_columns());
+                    finite &= strip::<V>(work, thread, &mut ahead, i, weights, part, rows);
+                }
                 continue;
             }
             let mine = share(shared.len(), thread, work.threads);
@@ -340,7 +396,8 @@ unsafe fn strip<V: Vector>(
                         if columns.len() == step { (mask >> first).trailing_ones() } else { 1 };
                     mask &= !(u64::MAX >> (64 - run) << first);
                     let n = if run > 1 { run as usize * step } else { columns.len() };
-                    let stream = work.threads > 1 && !(op == 0 && work.own_columns);
+                    let own = work.own_columns && (op == 0 || work.own_rest);
+                    let stream = work.threads > 1 && !own;
                     finite &= update::<V>(rule, flat.skip(first * step), n, work.scale, stream);
                 }
             }

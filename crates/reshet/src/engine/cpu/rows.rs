@@ -56,22 +56,14 @@ pub(super) unsafe fn activation_forward<V: Vector>(
             }
             return;
         }
-        for (strip, columns) in y.parts(columns) {
-            let step = y.width(strip);
-            // Rows that follow each other in memory are one stretch.
-            let whole = columns.len() == step;
-            let (count, length) =
-                if whole { (1, rows.len() * step) } else { (rows.len(), columns.len()) };
-            for i in 0..count {
-                let row = rows.start + i;
-                let at = |m: &Matrix| work.stage.add(m.at(strip, row) + columns.start);
-                math::activation_forward::<V>(activation, at(&z), at(&y), length);
-            }
+        for (strip, row, column, length) in stretches(y, rows.clone(), columns) {
+            let at = |m: &Matrix| work.stage.add(m.at(strip, row) + column);
+            math::activation_forward::<V>(activation, at(&z), at(&y), length);
         }
     }
 }
 
-/// dz = dy · f′ for a block of samples, in place.
+/// dz = dy · f′ for some samples, in place, and some columns unless it is Softmax.
 #[inline(always)]
 pub(super) unsafe fn activation_backward<V: Vector>(
     work: &Work,
@@ -79,6 +71,7 @@ pub(super) unsafe fn activation_backward<V: Vector>(
     activation: Activation,
     stage: &Stage,
     rows: &Range<usize>,
+    columns: Range<usize>,
 ) {
     let (y, d) = (stage.y, stage.d);
     let z = stage.z.unwrap_or(y);
@@ -95,12 +88,28 @@ pub(super) unsafe fn activation_backward<V: Vector>(
             }
             return;
         }
-        for strip in 0..d.strips() {
-            let at = |m: &Matrix| work.stage.add(m.at(strip, rows.start));
-            let n = rows.len() * d.width(strip);
-            math::activation_backward::<V>(activation, at(&z), at(&y), at(&d), n);
+        for (strip, row, column, length) in stretches(d, rows.clone(), columns) {
+            let at = |m: &Matrix| work.stage.add(m.at(strip, row) + column);
+            math::activation_backward::<V>(activation, at(&z), at(&y), at(&d), length);
         }
     }
+}
+
+/// Strip, row, column and length of each stretch of these rows and columns:
+/// rows that follow each other in memory are one.
+fn stretches(
+    matrix: Matrix,
+    rows: Range<usize>,
+    columns: Range<usize>,
+) -> impl Iterator<Item = (usize, usize, usize, usize)> {
+    matrix.parts(columns).flat_map(move |(strip, columns)| {
+        let step = matrix.width(strip);
+        let whole = columns.len() == step;
+        let (count, length) =
+            if whole { (1, rows.len() * step) } else { (rows.len(), columns.len()) };
+        let first = rows.start;
+        (first..first + count).map(move |row| (strip, row, columns.start, length))
+    })
 }
 
 /// The loss of a block of samples, and its derivative by what the loss sees.

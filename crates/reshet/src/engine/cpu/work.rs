@@ -53,6 +53,10 @@ pub(super) struct Work<'a> {
     pub sparse: Option<Sparse>,
     /// Each thread keeps its own columns of the first layer, in all phases.
     pub own_columns: bool,
+    /// And of the second, which is the last, the weights that those columns meet.
+    pub own_rest: bool,
+    /// Where the second layer sums by strips of its inputs, if it does.
+    pub partial: Option<Matrix>,
     /// Keys the dropout masks; None when predicting.
     pub dropout: Option<(u64, u64)>,
     /// What the batch's losses are divided by.

@@ -52,8 +52,13 @@ impl Sparse {
     /// Which inputs of a block have not been zero in some sample so far.
     pub unsafe fn seen(&self, work: &Work, thread: usize, block: usize) -> u64 {
         // SAFETY: within the masks of all threads.
-        unsafe { *self.seen.add(thread * blocks(work.features.width()) + block) }
+        unsafe { *self.seen.add(thread * seen_each(work.features.width()) + block) }
     }
+}
+
+/// Masks of `seen` a thread has: its own cache lines, whichever way they lie.
+pub(super) fn seen_each(inputs: usize) -> usize {
+    blocks(inputs).next_multiple_of(8) + 8
 }
 
 /// Blocks of 64 that `n` items make.
@@ -124,7 +129,7 @@ pub(super) unsafe fn turn(work: &Work, sparse: &Sparse, thread: usize) {
                 let to = turned.add((block * blocks(samples) + part) * BLOCK);
                 square.as_ptr().copy_to_nonoverlapping(to, BLOCK);
             }
-            *sparse.seen.add(thread * inputs + block) |= seen;
+            *sparse.seen.add(thread * seen_each(work.features.width()) + block) |= seen;
         }
     }
 }
