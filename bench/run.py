@@ -10,19 +10,20 @@ import platform
 import statistics
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 HOME = Path(os.environ.get("RESHET_BENCH_DIR", Path.home() / ".cache" / "reshet-bench"))
 PYTHON = HOME / "py" / "bin" / "python"
-PACKAGES = ["numpy", "torch", "pillow", "jax", "scikit-learn", "onnx", "onnxruntime"]
+PACKAGES = ["numpy", "torch", "torchvision", "jax", "scikit-learn", "onnx", "onnxruntime"]
 
 BIG = [784, 2500, 2000, 1500, 1000, 500, 10]
 # What it is, widths, batch, steps to begin with (two epochs of digits), steps a round.
 JOBS = {
-    "L": ("lecture", [784, 100, 1], 50, 2400, 1200),
-    "C": ("ten digits", [784, 128, 10], 64, 1874, 937),
-    "M": ("middling", [784, 512, 256, 10], 128, 936, 156),
+    "L": ("lecture", [784, 100, 1], 50, 2400, 2400),
+    "C": ("ten digits", [784, 128, 10], 64, 1874, 1874),
+    "M": ("middling", [784, 512, 256, 10], 128, 936, 234),
     "X128": ("large, batch 128", BIG, 128, 5, 5),
     "X1024": ("large, batch 1024", BIG, 1024, 2, 2),
     "T": ("table", [30, 256, 256, 256, 1], 256, 200, 200),
@@ -45,9 +46,9 @@ def rust(project):
 TRAINING = {
     "reshet": rust("ours"),
     "JAX": python("jax_epoch.py"),
-    "PyTorch": python("pytorch.py"),
-    "PyTorch, compiled": python("pytorch.py", "--compile"),
-    "PyTorch, the slide": python("pytorch.py", "--slide"),
+    "PyTorch": python("torch_mlp.py"),
+    "PyTorch, compiled": python("torch_mlp.py", "--compile"),
+    "PyTorch, the slide": python("torch_mlp.py", "--slide"),
     "scikit-learn": python("sklearn_mlp.py"),
     "Burn": rust("burn"),
     "candle": rust("candle"),
@@ -143,14 +144,21 @@ def in_turn(contenders, rounds, *words):
     ratios = {one.name: [] for one in others}
     for _ in range(rounds):
         for other in others or [ours]:
-            mine = ours.ask(*words)["us"]
+            mine = after_a_rest(ours, *words)
             times[ours.name].append(mine)
             if other is not ours:
-                tenth = [w if w == "steps" else int(w) // 10 for w in words]
-                theirs = other.ask(*(tenth if other.name in SLOW else words))["us"]
+                slow = words[0] == "steps" and other.name in SLOW
+                asked = ("steps", words[1] // 10) if slow else words
+                theirs = after_a_rest(other, *asked)
                 times[other.name].append(theirs)
                 ratios[other.name].append(theirs / mine)
     return times, ratios
+
+
+def after_a_rest(one, *words):
+    """Threads of whoever ran before may spin for a while yet."""
+    time.sleep(0.1)
+    return one.ask(*words)["us"]
 
 
 def middle(numbers):
@@ -161,9 +169,12 @@ def train(job, names, threads, rounds):
     what, widths, batch, first, each = JOBS[job]
     names = [name for name in names if job in ONLY.get(name, [job])]
     contenders = [Contender(name, TRAINING[name], job, threads) for name in names]
+    accuracy = {}
     for one in contenders:
         one.ask("steps", first)
-    accuracy = {one.name: one.ask("accuracy")["accuracy"] for one in contenders}
+        accuracy[one.name] = one.ask("accuracy")["accuracy"]
+        # Once more as it will be asked: some compile for each number of steps.
+        one.ask("steps", each // 10 if one.name in SLOW else each)
     rate = floor(threads)
     times, ratios = in_turn(contenders, rounds, "steps", each)
     least = dense_flop(widths, batch) / rate["gflops"] / 1e3

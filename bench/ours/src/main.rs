@@ -177,29 +177,42 @@ fn peak_mb() -> Option<f64> {
     Some(line.split_whitespace().nth(1)?.parse::<f64>().ok()? / 1024.0)
 }
 
-/// The same numbers for everybody: raw little-endian files.
+/// The same numbers for everybody: raw little-endian files, and the digits once
+/// more in the folder and format of their authors.
 fn write_data(folder: &Path) -> Answer<()> {
-    fs::create_dir_all(folder)?;
-    for (part, data) in [("train", mnist::train()?), ("test", mnist::test()?)] {
+    let raw = folder.join("MNIST").join("raw");
+    fs::create_dir_all(&raw)?;
+    for (part, author, data) in
+        [("train", "train", mnist::train()?), ("test", "t10k", mnist::test()?)]
+    {
         let Storage::U8(pixels) = data.features().storage() else {
             return Err("digits are bytes".into());
         };
+        let labels: Vec<u8> = data.labels().unwrap_or_default().iter().map(|l| *l as u8).collect();
         fs::write(folder.join(format!("mnist-{part}-x.u8")), pixels)?;
-        let labels = data.labels().unwrap_or_default().iter().map(|l| *l as u8);
-        fs::write(folder.join(format!("mnist-{part}-y.u8")), labels.collect::<Vec<u8>>())?;
+        fs::write(folder.join(format!("mnist-{part}-y.u8")), &labels)?;
+        let n = data.len() as u32;
+        idx(&raw.join(format!("{author}-images-idx3-ubyte")), &[n, 28, 28], pixels)?;
+        idx(&raw.join(format!("{author}-labels-idx1-ubyte")), &[n], &labels)?;
     }
-    for (name, width, outputs) in [("T", 30, 1), ("S", 4, 4)] {
+    for name in ["T", "S"] {
         let data = job(name)?.train;
-        debug_assert_eq!(data.width(), width);
-        let bytes = |x: &[f32]| x.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>();
-        let (Storage::F32(x), Targets::Numbers { values: y, width }) =
+        let (Storage::F32(x), Targets::Numbers { values: y, .. }) =
             (data.features().storage(), data.targets())
         else {
             return Err("tables are numbers".into());
         };
-        debug_assert_eq!(*width, outputs);
-        fs::write(folder.join(format!("{name}-x.f32")), bytes(x))?;
-        fs::write(folder.join(format!("{name}-y.f32")), bytes(y))?;
+        for (part, numbers) in [("x", x), ("y", &**y)] {
+            let bytes: Vec<u8> = numbers.iter().flat_map(|x| x.to_le_bytes()).collect();
+            fs::write(folder.join(format!("{name}-{part}.f32")), bytes)?;
+        }
     }
     Ok(())
+}
+
+fn idx(path: &Path, shape: &[u32], bytes: &[u8]) -> Answer<()> {
+    let mut file = vec![0, 0, 8, shape.len() as u8];
+    shape.iter().for_each(|n| file.extend(n.to_be_bytes()));
+    file.extend(bytes);
+    Ok(fs::write(path, file)?)
 }

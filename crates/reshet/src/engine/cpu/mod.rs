@@ -135,7 +135,8 @@ impl Cpu {
         // Two rows of the widest, or a block of outputs; threads apart by a cache line.
         let wide_each = (2 * widest).max(BLOCK * plan.outputs).next_multiple_of(8);
         let sparse = takes_sparse(&ops, data.features(), 0..data.len());
-        let seen = vec![0; if sparse { team.threads() * sparse::seen_each(plan.inputs) } else { 0 }];
+        let seen =
+            vec![0; if sparse { team.threads() * sparse::seen_each(plan.inputs) } else { 0 }];
         let mut engine = Self {
             data,
             seed,
@@ -218,10 +219,11 @@ impl Cpu {
         Sparse { masks, samples, turned, each, seen: self.seen.as_mut_ptr() }
     }
 
-    /// Describes the batch to the threads and runs phases on it.
+    /// Describes the batch to the threads and runs phases on it. Of features
+    /// other than the training's it must be said whether most are zero.
     fn run(
         &mut self,
-        features: Option<&Features>,
+        features: Option<(&Features, bool)>,
         rows: &[u32],
         weights: Weights,
         job: impl Fn(&Phases, &Work, usize, &Barrier) + Sync,
@@ -232,29 +234,25 @@ impl Cpu {
         }
         let flops = self.plan.parameters * rows.len();
         let threads = if flops < WORTH_A_TEAM { 1 } else { self.team.threads() };
-        let skips_zeros = match features {
-            Some(features) => {
-                takes_sparse(&self.ops, features, rows.iter().map(|row| *row as usize))
-            }
-            None => self.sparse,
-        };
+        let training = features.is_none();
+        let skips_zeros = features.map_or(self.sparse, |(_, sparse)| sparse);
         let sparse = skips_zeros.then(|| self.sparse(rows.len()));
-        let own_columns = skips_zeros && features.is_none() && own_columns(&self.ops, threads);
+        let own_columns = skips_zeros && training && own_columns(&self.ops, threads);
         let work = Work {
             ops: &self.ops,
             stages: &self.stages,
             head: &self.plan.head,
             outputs: self.plan.outputs,
-            features: features.unwrap_or(self.data.features()),
+            features: features.map_or(self.data.features(), |(features, _)| features),
             targets: self.data.targets(),
             rows,
-            next: if features.is_none() { &self.next } else { &[] },
+            next: if training { &self.next } else { &[] },
             threads,
             sparse,
             own_columns,
             own_rest: own_columns && self.partial.is_some() && whole_strips(&self.ops, threads),
             partial: self.partial,
-            dropout: features.is_none().then_some((self.seed, self.updates)),
+            dropout: training.then_some((self.seed, self.updates)),
             denominator: self.denominator,
             stage: self.stage.as_mut_ptr(),
             losses: self.losses.as_mut_ptr(),
@@ -470,8 +468,10 @@ impl Engine for Cpu {
         let outputs = self.plan.outputs;
         let block = rows.len().min(PREDICTED * self.team.threads()).max(1);
         self.reserve(block);
+        let sparse = takes_sparse(&self.ops, features, rows.iter().map(|row| *row as usize));
+        let features = Some((features, sparse));
         for (rows, into) in rows.chunks(block).zip(into.chunks_mut(block * outputs)) {
-            self.run(Some(features), rows, NOTHING, |phases, work, thread, barrier| unsafe {
+            self.run(features, rows, NOTHING, |phases, work, thread, barrier| unsafe {
                 (phases.forward)(work, thread, barrier)
             });
             self.copy_output(rows.len(), into);

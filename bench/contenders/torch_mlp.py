@@ -1,12 +1,12 @@
-"""PyTorch: eager with tensors in memory and the fused Adam; `--compile`; `--slide`,
-the lecture's own loop with its DataLoader over pictures."""
+"""PyTorch: eager with tensors in memory and the fused Adam; the same with `--compile`;
+and with `--slide` the lecture's own loop: DataLoader over pictures, Sigmoid, plain Adam."""
 
 import sys
 
 import torch
 from torch import nn
 
-from common import Job, batches, serve
+from common import DATA, Job, batches, serve
 
 name, threads, *flags = sys.argv[1:]
 torch.set_num_threads(int(threads))
@@ -16,13 +16,16 @@ job = Job(name)
 layers = []
 for i, (m, k) in enumerate(zip(job.widths, job.widths[1:])):
     layers += [nn.Linear(m, k)] + ([nn.ReLU()] if i + 2 < len(job.widths) else [])
+on_slide = "--slide" in flags
+if on_slide:
+    layers.append(nn.Sigmoid())
 net = nn.Sequential(*layers)
 loss_of = {
-    "bce": nn.BCEWithLogitsLoss(),
+    "bce": nn.BCELoss() if on_slide else nn.BCEWithLogitsLoss(),
     "cross-entropy": nn.CrossEntropyLoss(),
     "mse": nn.MSELoss(),
 }[job.loss]
-adam = torch.optim.Adam(net.parameters(), lr=job.lr, fused=True)
+adam = torch.optim.Adam(net.parameters(), lr=job.lr, fused=not on_slide)
 x, y = (torch.from_numpy(part) for part in job.train)
 
 
@@ -33,23 +36,13 @@ def in_memory():
 
 
 def slide():
-    """Pictures one by one through ToTensor, as torchvision's MNIST hands them out."""
-    from PIL import Image
+    """Pictures one by one, as torchvision hands them out."""
+    from torchvision import datasets, transforms
 
-    pictures = (255 * job.train[0]).round().astype("uint8").reshape(-1, 28, 28)
-
-    class Pictures(torch.utils.data.Dataset):
-        def __len__(self):
-            return len(pictures)
-
-        def __getitem__(self, i):
-            picture = Image.fromarray(pictures[i])
-            tensor = torch.frombuffer(bytearray(picture.tobytes()), dtype=torch.uint8)
-            return tensor.reshape(1, 28, 28).float().div(255), y[i]
-
+    pictures = datasets.MNIST(DATA, train=True, transform=transforms.ToTensor())
     while True:
-        for a, b in torch.utils.data.DataLoader(Pictures(), batch_size=job.batch, shuffle=True):
-            yield a.reshape(len(a), -1), b
+        for a, label in torch.utils.data.DataLoader(pictures, batch_size=job.batch, shuffle=True):
+            yield a.reshape(-1, 784), (label == 7).float().reshape(-1, 1)
 
 
 def loss_and_gradients(a, b):
@@ -60,7 +53,7 @@ def loss_and_gradients(a, b):
 
 if "--compile" in flags:
     loss_and_gradients = torch.compile(loss_and_gradients)
-source = slide() if "--slide" in flags else in_memory()
+source = slide() if on_slide else in_memory()
 
 
 def steps(n):
@@ -77,7 +70,8 @@ def predict(rows):
 
     def ask():
         with torch.inference_mode():
-            return net(part)
+            # Accuracy wants logits.
+            return net[:-1](part) if on_slide else net(part)
 
     return ask
 
