@@ -1,11 +1,12 @@
 //! The fast engine for processors: `f32`, several threads, no allocation in a step.
 //!
-//! `phases` says what a step does and `work` what the threads of the `team` share
-//! in it; `linear` and `rows` do it, with the matrix `product` under them, on
-//! matrices laid out as in `matrix`; `sparse` is a first layer whose inputs are
-//! mostly zero; `update` is the optimisers. Kernels are
-//! written once, over a small `vector`, and compiled for each instruction set;
-//! the path is picked when the program runs.
+//! `phases` says what a step does, `work` what the threads of the `team` share in
+//! it, `shares` which of it is whose, and `run` sets them to it; `linear` and
+//! `rows` do it, with the matrix `product` under them, on matrices laid out as in
+//! `matrix`; `sparse` is a first layer whose inputs are mostly zero, `ahead`
+//! fetches the next batch's; `update` is the optimisers. Kernels are written once,
+//! over a small `vector`, and compiled for each instruction set; the path is
+//! picked when the program runs.
 
 mod ahead;
 mod instructions;
@@ -15,6 +16,8 @@ mod matrix;
 mod phases;
 mod product;
 mod rows;
+mod run;
+mod shares;
 mod sparse;
 mod subnormal;
 mod team;
@@ -22,25 +25,17 @@ mod update;
 mod vector;
 mod work;
 
-use std::{
-    ptr::null_mut,
-    sync::atomic::{AtomicBool, Ordering::Relaxed},
-};
-
 pub use self::instructions::Instructions;
 
 use self::{
     matrix::Matrix,
-    phases::Phases,
-    sparse::Sparse,
-    subnormal::FlushToZero,
-    team::{Barrier, Team},
-    update::Stretch,
-    work::{Accumulate, BLOCK, NORM_CHUNK, Op, Stage, Work},
+    run::{NOTHING, Weights},
+    team::Team,
+    work::{Accumulate, BLOCK, NORM_CHUNK, Op, Stage},
 };
 use super::{Buffer, Device, Engine, reference::clip_scale};
 use crate::{
-    Activation, Features, Plan,
+    Features, Plan,
     data::Dataset,
     optim::{Hyper, Rule},
     plan::Step,
@@ -87,23 +82,10 @@ pub struct Cpu {
     next: Vec<u32>,
 }
 
-/// Below this many multiply-adds a step, a second thread costs more than it gives.
-const WORTH_A_TEAM: usize = 100_000;
-/// Above this share of inputs that are not zero, the dense products are faster.
-const SPARSE: f64 = 0.4;
-
 /// Strips of inputs of which the last layer is summed apart.
 const PARTIAL: usize = 8;
 /// Samples a thread predicts in one go.
 const PREDICTED: usize = 4 * BLOCK;
-
-/// What `weights` is asked to do.
-#[derive(Clone, Copy)]
-struct Weights {
-    gradient: Option<Accumulate>,
-    rule: Option<Rule>,
-    scale: f32,
-}
 
 impl Cpu {
     /// An engine with these parameters.
@@ -134,7 +116,7 @@ impl Cpu {
         let scratch_each = 64 * (64 + widest.next_multiple_of(64));
         // Two rows of the widest, or a block of outputs; threads apart by a cache line.
         let wide_each = (2 * widest).max(BLOCK * plan.outputs).next_multiple_of(8);
-        let sparse = takes_sparse(&ops, data.features(), 0..data.len());
+        let sparse = sparse::is_worth_it(&ops, data.features(), 0..data.len());
         let seen =
             vec![0; if sparse { team.threads() * sparse::seen_each(plan.inputs) } else { 0 }];
         let mut engine = Self {
@@ -208,102 +190,6 @@ impl Cpu {
         self.capacity = rows;
     }
 
-    /// Room for the masks of this many samples, and for turning them.
-    fn sparse(&mut self, rows: usize) -> Sparse {
-        let samples = rows.next_multiple_of(BLOCK);
-        let each = sparse::blocks(self.plan.inputs) * samples;
-        for masks in [&mut self.masks, &mut self.turned] {
-            masks.resize(masks.len().max(each * self.team.threads()), 0);
-        }
-        let (masks, turned) = (self.masks.as_mut_ptr(), self.turned.as_mut_ptr());
-        Sparse { masks, samples, turned, each, seen: self.seen.as_mut_ptr() }
-    }
-
-    /// Describes the batch to the threads and runs phases on it. Of features
-    /// other than the training's it must be said whether most are zero.
-    fn run(
-        &mut self,
-        features: Option<(&Features, bool)>,
-        rows: &[u32],
-        weights: Weights,
-        job: impl Fn(&Phases, &Work, usize, &Barrier) + Sync,
-    ) -> bool {
-        let mut state = [null_mut(); 3];
-        for (pointer, buffer) in state.iter_mut().zip(&mut self.state) {
-            *pointer = buffer.as_mut_ptr();
-        }
-        let flops = self.plan.parameters * rows.len();
-        let threads = if flops < WORTH_A_TEAM { 1 } else { self.team.threads() };
-        let training = features.is_none();
-        let skips_zeros = features.map_or(self.sparse, |(_, sparse)| sparse);
-        let sparse = skips_zeros.then(|| self.sparse(rows.len()));
-        let own_columns = skips_zeros && training && own_columns(&self.ops, threads);
-        let work = Work {
-            ops: &self.ops,
-            stages: &self.stages,
-            head: &self.plan.head,
-            outputs: self.plan.outputs,
-            features: features.map_or(self.data.features(), |(features, _)| features),
-            targets: self.data.targets(),
-            rows,
-            next: if training { &self.next } else { &[] },
-            threads,
-            sparse,
-            own_columns,
-            own_rest: own_columns && self.partial.is_some() && whole_strips(&self.ops, threads),
-            partial: self.partial,
-            dropout: training.then_some((self.seed, self.updates)),
-            denominator: self.denominator,
-            stage: self.stage.as_mut_ptr(),
-            losses: self.losses.as_mut_ptr(),
-            scratch: self.scratch.as_mut_ptr(),
-            scratch_each: self.scratch_each,
-            wide: self.wide.as_mut_ptr(),
-            wide_each: self.wide_each,
-            flat: Stretch {
-                parameters: self.parameters.as_mut_ptr(),
-                gradients: self.gradients.as_mut_ptr(),
-                state,
-            },
-            flat_length: self.flat_length,
-            gradient: weights.gradient,
-            rule: weights.rule,
-            scale: weights.scale,
-            norms: self.norms.as_mut_ptr(),
-            finite: AtomicBool::new(true),
-        };
-        let phases = self.instructions.phases();
-        let job = |thread: usize, barrier: &Barrier| {
-            let _flush = FlushToZero::on();
-            job(phases, &work, thread, barrier);
-        };
-        if threads == 1 {
-            job(0, &Barrier::alone())
-        } else {
-            self.team.run(&job)
-        }
-        let finite = work.finite.load(Relaxed);
-        if threads < self.team.threads() && weights.gradient.is_some() {
-            // Who did not take part has not seen this batch.
-            let each = self.seen.len() / self.team.threads();
-            let (first, others) = self.seen.split_at_mut(each);
-            others.chunks_mut(each.max(1)).for_each(|seen| seen.copy_from_slice(first));
-        }
-        finite
-    }
-
-    /// The phases over the last batch's rows.
-    fn run_batch(
-        &mut self,
-        weights: Weights,
-        job: impl Fn(&Phases, &Work, usize, &Barrier) + Sync,
-    ) -> bool {
-        let rows = std::mem::take(&mut self.rows);
-        let finite = self.run(None, &rows, weights, job);
-        self.rows = rows;
-        finite
-    }
-
     /// Room for gradients: a fused step does without.
     fn keep_gradients(&mut self) {
         if self.gradients.as_slice().is_empty() {
@@ -344,33 +230,6 @@ impl Cpu {
     }
 }
 
-/// Whether the first layer should skip the zeros of these samples.
-fn takes_sparse(
-    ops: &[Op],
-    features: &Features,
-    rows: impl ExactSizeIterator<Item = usize>,
-) -> bool {
-    matches!(ops.first(), Some(Op::Dense(..))) && sparse::density(features, rows) <= SPARSE
-}
-
-/// Whether each thread can have its own columns of the first layer.
-fn own_columns(ops: &[Op], threads: usize) -> bool {
-    match ops.first() {
-        // Softmax needs whole rows.
-        Some(Op::Dense(weights, activation)) if *activation != Activation::Softmax => {
-            threads > 1 && weights.columns.div_ceil(matrix::ROUND) >= 2 * threads
-        }
-        _ => false,
-    }
-}
-
-/// Whether each thread's own columns are whole strips.
-fn whole_strips(ops: &[Op], threads: usize) -> bool {
-    let Some(Op::Dense(weights, _)) = ops.first() else { return false };
-    let start = |thread| phases::own_columns(weights, thread, threads).start;
-    (0..threads).all(|thread| start(thread) % matrix::STRIP == 0)
-}
-
 /// Calls `f` with each parameter's place in the plan's order and in ours.
 fn each_place(plan: &Plan, ops: &[Op], mut f: impl FnMut(usize, usize)) {
     let matrices = ops.iter().filter_map(|op| match op {
@@ -386,8 +245,6 @@ fn each_place(plan: &Plan, ops: &[Op], mut f: impl FnMut(usize, usize)) {
         }
     }
 }
-
-const NOTHING: Weights = Weights { gradient: None, rule: None, scale: 1.0 };
 
 // SAFETY of the phases' calls below: `Instructions::phases` gives only phases
 // whose instructions the processor has, `run` describes buffers it owns, and
@@ -468,7 +325,7 @@ impl Engine for Cpu {
         let outputs = self.plan.outputs;
         let block = rows.len().min(PREDICTED * self.team.threads()).max(1);
         self.reserve(block);
-        let sparse = takes_sparse(&self.ops, features, rows.iter().map(|row| *row as usize));
+        let sparse = sparse::is_worth_it(&self.ops, features, rows.iter().map(|row| *row as usize));
         let features = Some((features, sparse));
         for (rows, into) in rows.chunks(block).zip(into.chunks_mut(block * outputs)) {
             self.run(features, rows, NOTHING, |phases, work, thread, barrier| unsafe {
@@ -523,96 +380,4 @@ impl Engine for Cpu {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{Adam, Loss, Sequential, Storage, Targets, init::Init};
-
-    /// Nothing is read that the step has not written: with NaN in all its
-    /// scratch memory it gives the same bits.
-    #[test]
-    fn poisoned_scratch_never_leaks() {
-        for net in ["70-90:relu-33:softmax-65:gelu-3", "5:dropout(0.5)-7:relu:tanh-3"] {
-            let network: Sequential = net.parse().unwrap();
-            let plan = Plan::new(&network, Loss::cross_entropy()).unwrap();
-            let n = network.inputs();
-            let inputs = (0..20 * n).map(|i| (i % 7) as f32 / 7.0).collect();
-            let features = Features::new(Storage::F32(inputs), &[n]).unwrap();
-            let names = ["a", "b", "c"].map(String::from).into();
-            let targets = Targets::classes((0..20).map(|i| i % 3).collect(), names);
-            let data = Dataset::new(features, targets).unwrap();
-            let parameters = plan.init(Init::Default, 0);
-            let hyper = Hyper { optimizer: Adam::new(0.01).into(), clip_norm: None };
-            for instructions in Instructions::ALL.into_iter().filter(|i| i.available()) {
-                let run = |poison: bool| {
-                    let (plan, data) = (plan.clone(), data.clone());
-                    let mut cpu = Cpu::new(plan, data, &parameters, 0, 2, instructions);
-                    for rows in [&[1, 2, 3, 4, 5][..], &[6, 7, 8], &[9; 19]] {
-                        cpu.reserve(20);
-                        if poison {
-                            cpu.stage.as_mut_slice().fill(f32::NAN);
-                            cpu.scratch.as_mut_slice().fill(f32::NAN);
-                            cpu.wide.fill(f64::NAN);
-                            cpu.losses.fill(f64::NAN);
-                        }
-                        assert!(cpu.step(rows, &hyper).1, "{net} {instructions}");
-                    }
-                    cpu.parameters.as_slice().iter().map(|x| x.to_bits()).collect::<Vec<_>>()
-                };
-                assert_eq!(run(false), run(true), "{net} {instructions}");
-            }
-        }
-    }
-
-    /// Zeros skipped or not, columns owned or shared, fused or in stages: the
-    /// same bits, but for the sign of zero.
-    #[test]
-    fn every_way_through_a_step_gives_the_same_bits() {
-        for net in ["90-140:gelu-70:relu-3", "90-128:gelu-3", "90-100:relu-3", "90-200:tanh-70"] {
-            every_way(net);
-        }
-    }
-
-    fn every_way(net: &str) {
-        let network: Sequential = net.parse().unwrap();
-        let plan = Plan::new(&network, Loss::cross_entropy()).unwrap();
-        let ink = |i: usize| if i % 90 == 7 || i * i % 11 > 1 { 0 } else { (i % 251) as u8 };
-        let features = Features::new(Storage::U8((0..200 * 90).map(ink).collect()), &[90]).unwrap();
-        let names = (0..network.outputs()).map(|c| c.to_string()).collect();
-        let targets = Targets::classes((0..200).map(|i| i % 3).collect(), names);
-        let data = Dataset::new(features, targets).unwrap();
-        let parameters = plan.init(Init::Default, 0);
-        let hyper = Hyper { optimizer: Adam::new(0.01).into(), clip_norm: None };
-        let run = |threads, sparse, stages| {
-            let (plan, data) = (plan.clone(), data.clone());
-            let instructions = Instructions::best();
-            let mut cpu = Cpu::new(plan, data, &parameters, 0, threads, instructions);
-            assert!(cpu.sparse);
-            cpu.sparse = sparse;
-            for batch in 0..4 {
-                let rows: Vec<u32> = (batch * 17..batch * 17 + 130).collect();
-                if stages {
-                    cpu.forward(&rows);
-                    cpu.backward(false);
-                    assert!(cpu.update(&hyper));
-                } else {
-                    assert!(cpu.step(&rows, &hyper).1);
-                }
-            }
-            let mut out = vec![0.0; parameters.len()];
-            cpu.read(Buffer::Parameters, &mut out);
-            out.iter().map(|x| (x + 0.0).to_bits()).collect::<Vec<_>>()
-        };
-        let want = run(1, false, true);
-        for threads in [1, 2, 4] {
-            for sparse in [false, true] {
-                for stages in [false, true] {
-                    let got = run(threads, sparse, stages);
-                    assert!(
-                        got == want,
-                        "{net}, {threads} threads, sparse {sparse}, stages {stages}"
-                    );
-                }
-            }
-        }
-    }
-}
+mod tests;

@@ -35,9 +35,10 @@ use std::ops::Range;
 use super::{
     ahead::Ahead,
     linear,
-    matrix::{Matrix, ROUND, STRIP},
+    matrix::{Matrix, STRIP},
     product::Fetch,
     rows,
+    shares::{blocks, own_columns, share},
     sparse::{self, Sparse},
     team::Barrier,
     update::{Stretch, update},
@@ -88,29 +89,6 @@ phases!(AVX512, super::vector::Avx512, "avx512f,avx512bw,avx2,fma,bmi1,bmi2");
 #[cfg(target_arch = "x86_64")]
 phases!(AVX2, super::vector::Avx2, "avx2,fma,bmi1,bmi2");
 phases!(PORTABLE, super::vector::Portable);
-
-/// A thread's share of `n` items.
-fn share(n: usize, thread: usize, threads: usize) -> Range<usize> {
-    n * thread / threads..n * (thread + 1) / threads
-}
-
-/// A thread's own columns of the first layer: whole strips if that is nearly fair.
-pub(super) fn own_columns(weights: &Matrix, thread: usize, threads: usize) -> Range<usize> {
-    let (vectors, whole) = (weights.columns.div_ceil(ROUND), STRIP / ROUND);
-    let border = |thread: usize| {
-        let fair = vectors * thread / threads;
-        let strip = (fair + whole / 2) / whole * whole;
-        let near = thread > 0 && thread < threads && strip.abs_diff(fair) <= 1;
-        ROUND * if near { strip.min(vectors) } else { fair }
-    };
-    border(thread)..border(thread + 1)
-}
-
-/// The samples of a thread, in blocks.
-fn blocks(samples: Range<usize>) -> impl Iterator<Item = Range<usize>> {
-    let Range { start, end } = samples;
-    (start..end).step_by(BLOCK).map(move |first| first..end.min(first + BLOCK))
-}
 
 /// Takes the batch from features to what the loss sees.
 #[inline(always)]

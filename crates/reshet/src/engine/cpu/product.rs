@@ -80,6 +80,8 @@ impl Fetch {
 
 /// Numbers in a cache line.
 const LINE: usize = 16;
+/// Strips of A that one pass sums over: 512 columns.
+const DEEP: usize = 8;
 /// A sum over at least this many products takes long enough to fetch where it goes.
 const LONG: usize = 32;
 
@@ -101,6 +103,41 @@ pub(super) enum Start {
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
 pub(super) unsafe fn product<V: Vector>(
+    left: &Left,
+    first: usize,
+    b: *const f32,
+    step_b: usize,
+    start: Start,
+    c: *mut f32,
+    step_c: usize,
+    rows: usize,
+    width: usize,
+    fetch: &mut Fetch,
+) {
+    // So deep that what the rows share of B stays in the second-level cache.
+    let mut start = start;
+    for first_strip in (0..left.strips).step_by(DEEP) {
+        let strips = DEEP.min(left.strips - first_strip);
+        let ends = first_strip + strips == left.strips;
+        // SAFETY: the caller's promise; columns stay below `width`.
+        unsafe {
+            let part = Left {
+                at: left.at.add(first_strip * left.next),
+                strips,
+                last: if ends { left.last } else { left.inner },
+                ..*left
+            };
+            let b = b.add(first_strip * left.inner.len * step_b);
+            rows_of::<V>(&part, first, b, step_b, start, c, step_c, rows, width, fetch);
+        }
+        start = Start::Itself;
+    }
+}
+
+/// [`product`] over a part of its depth, at most `DEEP` strips.
+#[inline(always)]
+#[allow(clippy::too_many_arguments)]
+unsafe fn rows_of<V: Vector>(
     left: &Left,
     first: usize,
     b: *const f32,

@@ -22,7 +22,7 @@ mod source;
 use self::source::{Source, with_source};
 use super::{
     vector::{Portable, Vector},
-    work::{BLOCK, Work},
+    work::{BLOCK, Op, Work},
 };
 use crate::data::{Features, Storage};
 
@@ -66,8 +66,20 @@ pub(super) fn blocks(n: usize) -> usize {
     n.div_ceil(BLOCK)
 }
 
+/// Above this share of inputs that are not zero, the dense products are faster.
+const WORTH_IT: f64 = 0.4;
+
+/// Whether the first layer should skip the zeros of these samples.
+pub(super) fn is_worth_it(
+    ops: &[Op],
+    features: &Features,
+    rows: impl ExactSizeIterator<Item = usize>,
+) -> bool {
+    matches!(ops.first(), Some(Op::Dense(..))) && density(features, rows) <= WORTH_IT
+}
+
 /// The share of numbers that are not zero, over at most 64 of some samples.
-pub(super) fn density(features: &Features, rows: impl ExactSizeIterator<Item = usize>) -> f64 {
+fn density(features: &Features, rows: impl ExactSizeIterator<Item = usize>) -> f64 {
     let (width, step) = (features.width(), rows.len().div_ceil(64).max(1));
     let (mut count, mut all) = (0, 0);
     for row in rows.step_by(step) {

@@ -1,0 +1,131 @@
+//! How the threads are told of a batch, and set to work on it.
+
+use std::{
+    ptr::null_mut,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+};
+
+use super::{
+    Cpu,
+    phases::Phases,
+    shares,
+    sparse::{self, Sparse},
+    subnormal::FlushToZero,
+    team::Barrier,
+    update::Stretch,
+    work::{Accumulate, BLOCK, Work},
+};
+use crate::{Features, optim::Rule};
+
+/// Below this many multiply-adds a step, a second thread costs more than it gives.
+const WORTH_A_TEAM: usize = 100_000;
+/// What `weights` is asked to do.
+#[derive(Clone, Copy)]
+pub(super) struct Weights {
+    pub gradient: Option<Accumulate>,
+    pub rule: Option<Rule>,
+    pub scale: f32,
+}
+
+/// No weight is touched.
+pub(super) const NOTHING: Weights = Weights { gradient: None, rule: None, scale: 1.0 };
+
+impl Cpu {
+    /// Room for the masks of this many samples, and for turning them.
+    fn sparse(&mut self, rows: usize) -> Sparse {
+        let samples = rows.next_multiple_of(BLOCK);
+        let each = sparse::blocks(self.plan.inputs) * samples;
+        for masks in [&mut self.masks, &mut self.turned] {
+            masks.resize(masks.len().max(each * self.team.threads()), 0);
+        }
+        let (masks, turned) = (self.masks.as_mut_ptr(), self.turned.as_mut_ptr());
+        Sparse { masks, samples, turned, each, seen: self.seen.as_mut_ptr() }
+    }
+
+    /// Describes the batch to the threads and runs phases on it. Of features
+    /// other than the training's it must be said whether most are zero.
+    pub(super) fn run(
+        &mut self,
+        features: Option<(&Features, bool)>,
+        rows: &[u32],
+        weights: Weights,
+        job: impl Fn(&Phases, &Work, usize, &Barrier) + Sync,
+    ) -> bool {
+        let mut state = [null_mut(); 3];
+        for (pointer, buffer) in state.iter_mut().zip(&mut self.state) {
+            *pointer = buffer.as_mut_ptr();
+        }
+        let flops = self.plan.parameters * rows.len();
+        let threads = if flops < WORTH_A_TEAM { 1 } else { self.team.threads() };
+        let training = features.is_none();
+        let skips_zeros = features.map_or(self.sparse, |(_, sparse)| sparse);
+        let sparse = skips_zeros.then(|| self.sparse(rows.len()));
+        let own_columns = skips_zeros && training && shares::can_own_columns(&self.ops, threads);
+        let work = Work {
+            ops: &self.ops,
+            stages: &self.stages,
+            head: &self.plan.head,
+            outputs: self.plan.outputs,
+            features: features.map_or(self.data.features(), |(features, _)| features),
+            targets: self.data.targets(),
+            rows,
+            next: if training { &self.next } else { &[] },
+            threads,
+            sparse,
+            own_columns,
+            own_rest: own_columns
+                && self.partial.is_some()
+                && shares::are_whole_strips(&self.ops, threads),
+            partial: self.partial,
+            dropout: training.then_some((self.seed, self.updates)),
+            denominator: self.denominator,
+            stage: self.stage.as_mut_ptr(),
+            losses: self.losses.as_mut_ptr(),
+            scratch: self.scratch.as_mut_ptr(),
+            scratch_each: self.scratch_each,
+            wide: self.wide.as_mut_ptr(),
+            wide_each: self.wide_each,
+            flat: Stretch {
+                parameters: self.parameters.as_mut_ptr(),
+                gradients: self.gradients.as_mut_ptr(),
+                state,
+            },
+            flat_length: self.flat_length,
+            gradient: weights.gradient,
+            rule: weights.rule,
+            scale: weights.scale,
+            norms: self.norms.as_mut_ptr(),
+            finite: AtomicBool::new(true),
+        };
+        let phases = self.instructions.phases();
+        let job = |thread: usize, barrier: &Barrier| {
+            let _flush = FlushToZero::on();
+            job(phases, &work, thread, barrier);
+        };
+        if threads == 1 {
+            job(0, &Barrier::alone())
+        } else {
+            self.team.run(&job)
+        }
+        let finite = work.finite.load(Relaxed);
+        if threads < self.team.threads() && weights.gradient.is_some() {
+            // Who did not take part has not seen this batch.
+            let each = self.seen.len() / self.team.threads();
+            let (first, others) = self.seen.split_at_mut(each);
+            others.chunks_mut(each.max(1)).for_each(|seen| seen.copy_from_slice(first));
+        }
+        finite
+    }
+
+    /// The phases over the last batch's rows.
+    pub(super) fn run_batch(
+        &mut self,
+        weights: Weights,
+        job: impl Fn(&Phases, &Work, usize, &Barrier) + Sync,
+    ) -> bool {
+        let rows = std::mem::take(&mut self.rows);
+        let finite = self.run(None, &rows, weights, job);
+        self.rows = rows;
+        finite
+    }
+}

@@ -1,0 +1,90 @@
+//! What the engine promises, seen from inside.
+
+use super::*;
+use crate::{Adam, Loss, Sequential, Storage, Targets, init::Init};
+
+/// Nothing is read that the step has not written: with NaN in all its
+/// scratch memory it gives the same bits.
+#[test]
+fn poisoned_scratch_never_leaks() {
+    for net in ["70-90:relu-33:softmax-65:gelu-3", "5:dropout(0.5)-7:relu:tanh-3"] {
+        let network: Sequential = net.parse().unwrap();
+        let plan = Plan::new(&network, Loss::cross_entropy()).unwrap();
+        let n = network.inputs();
+        let inputs = (0..20 * n).map(|i| (i % 7) as f32 / 7.0).collect();
+        let features = Features::new(Storage::F32(inputs), &[n]).unwrap();
+        let names = ["a", "b", "c"].map(String::from).into();
+        let targets = Targets::classes((0..20).map(|i| i % 3).collect(), names);
+        let data = Dataset::new(features, targets).unwrap();
+        let parameters = plan.init(Init::Default, 0);
+        let hyper = Hyper { optimizer: Adam::new(0.01).into(), clip_norm: None };
+        for instructions in Instructions::ALL.into_iter().filter(|i| i.available()) {
+            let run = |poison: bool| {
+                let (plan, data) = (plan.clone(), data.clone());
+                let mut cpu = Cpu::new(plan, data, &parameters, 0, 2, instructions);
+                for rows in [&[1, 2, 3, 4, 5][..], &[6, 7, 8], &[9; 19]] {
+                    cpu.reserve(20);
+                    if poison {
+                        cpu.stage.as_mut_slice().fill(f32::NAN);
+                        cpu.scratch.as_mut_slice().fill(f32::NAN);
+                        cpu.wide.fill(f64::NAN);
+                        cpu.losses.fill(f64::NAN);
+                    }
+                    assert!(cpu.step(rows, &hyper).1, "{net} {instructions}");
+                }
+                cpu.parameters.as_slice().iter().map(|x| x.to_bits()).collect::<Vec<_>>()
+            };
+            assert_eq!(run(false), run(true), "{net} {instructions}");
+        }
+    }
+}
+
+/// Zeros skipped or not, columns owned or shared, fused or in stages: the
+/// same bits, but for the sign of zero.
+#[test]
+fn every_way_through_a_step_gives_the_same_bits() {
+    for net in ["90-140:gelu-70:relu-3", "90-128:gelu-3", "90-100:relu-3", "90-200:tanh-70"] {
+        every_way(net);
+    }
+}
+
+fn every_way(net: &str) {
+    let network: Sequential = net.parse().unwrap();
+    let plan = Plan::new(&network, Loss::cross_entropy()).unwrap();
+    let ink = |i: usize| if i % 90 == 7 || i * i % 11 > 1 { 0 } else { (i % 251) as u8 };
+    let features = Features::new(Storage::U8((0..200 * 90).map(ink).collect()), &[90]).unwrap();
+    let names = (0..network.outputs()).map(|c| c.to_string()).collect();
+    let targets = Targets::classes((0..200).map(|i| i % 3).collect(), names);
+    let data = Dataset::new(features, targets).unwrap();
+    let parameters = plan.init(Init::Default, 0);
+    let hyper = Hyper { optimizer: Adam::new(0.01).into(), clip_norm: None };
+    let run = |threads, sparse, stages| {
+        let (plan, data) = (plan.clone(), data.clone());
+        let instructions = Instructions::best();
+        let mut cpu = Cpu::new(plan, data, &parameters, 0, threads, instructions);
+        assert!(cpu.sparse);
+        cpu.sparse = sparse;
+        for batch in 0..4 {
+            let rows: Vec<u32> = (batch * 17..batch * 17 + 130).collect();
+            if stages {
+                cpu.forward(&rows);
+                cpu.backward(false);
+                assert!(cpu.update(&hyper));
+            } else {
+                assert!(cpu.step(&rows, &hyper).1);
+            }
+        }
+        let mut out = vec![0.0; parameters.len()];
+        cpu.read(Buffer::Parameters, &mut out);
+        out.iter().map(|x| (x + 0.0).to_bits()).collect::<Vec<_>>()
+    };
+    let want = run(1, false, true);
+    for threads in [1, 2, 4] {
+        for sparse in [false, true] {
+            for stages in [false, true] {
+                let got = run(threads, sparse, stages);
+                assert!(got == want, "{net}, {threads} threads, sparse {sparse}, stages {stages}");
+            }
+        }
+    }
+}
