@@ -43,7 +43,7 @@ fn kernels(criterion: &mut Criterion) {
             let id = |stage| BenchmarkId::new(stage, instructions);
             group.bench_function(id("forward"), |b| b.iter(|| training.forward(&rows)));
             group.bench_function(id("backward"), |b| b.iter(|| training.backward()));
-            group.bench_function(id("update"), |b| b.iter(|| training.update(&adam)));
+            group.bench_function(id("update"), |b| b.iter(|| training.update(adam)));
             group.bench_function(id("step"), |b| b.iter(|| training.step(&rows, adam)));
         }
         group.finish();

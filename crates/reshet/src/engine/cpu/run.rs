@@ -17,8 +17,10 @@ use super::{
 };
 use crate::{Features, optim::Rule};
 
-/// Below this many multiply-adds a step, a second thread costs more than it gives.
-const WORTH_A_TEAM: usize = 100_000;
+/// Below this many multiply-adds, a second thread costs more than it gives.
+const WORTH_A_TEAM: usize = 500_000;
+/// What updating a weight takes, in multiply-adds.
+const AN_UPDATE: usize = 16;
 /// What `weights` is asked to do.
 #[derive(Clone, Copy)]
 pub(super) struct Weights {
@@ -55,9 +57,10 @@ impl Cpu {
         for (pointer, buffer) in state.iter_mut().zip(&mut self.state) {
             *pointer = buffer.as_mut_ptr();
         }
-        let flops = self.plan.parameters * rows.len();
-        let threads = if flops < WORTH_A_TEAM { 1 } else { self.team.threads() };
         let training = features.is_none();
+        let each = rows.len() + if training { AN_UPDATE } else { 0 };
+        let alone = self.plan.parameters * each < WORTH_A_TEAM;
+        let threads = if alone { 1 } else { self.team.threads() };
         let skips_zeros = features.map_or(self.sparse, |(_, sparse)| sparse);
         let sparse = skips_zeros.then(|| self.sparse(rows.len()));
         let own_columns = skips_zeros && training && shares::can_own_columns(&self.ops, threads);
