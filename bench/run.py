@@ -72,8 +72,8 @@ class Contender:
             "OMP_NUM_THREADS": str(threads),
         }
         # Some machines are set to an old processor's kernels for the sake of old libraries.
-        for name in ["OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"]:
-            environment.pop(name, None)
+        for variable in ["OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"]:
+            environment.pop(variable, None)
         self.log = open(HOME / "contenders.log", "a")
         self.process = subprocess.Popen(
             [str(part) for part in command(job, threads)],

@@ -17,8 +17,9 @@ use super::{
 };
 use crate::{Features, optim::Rule};
 
-/// Below this many multiply-adds, a second thread costs more than it gives.
-const WORTH_A_TEAM: usize = 500_000;
+/// Below this many multiply-adds, a second thread costs more than it gives: with
+/// a first layer that skips zeros, whose weights stay with their threads, and without.
+const WORTH_A_TEAM: [usize; 2] = [500_000, 1_500_000];
 /// What updating a weight takes, in multiply-adds.
 const AN_UPDATE: usize = 16;
 /// What `weights` is asked to do.
@@ -59,9 +60,9 @@ impl Cpu {
         }
         let training = features.is_none();
         let each = rows.len() + if training { AN_UPDATE } else { 0 };
-        let alone = self.plan.parameters * each < WORTH_A_TEAM;
-        let threads = if alone { 1 } else { self.team.threads() };
         let skips_zeros = features.map_or(self.sparse, |(_, sparse)| sparse);
+        let alone = self.plan.parameters * each < WORTH_A_TEAM[usize::from(!skips_zeros)];
+        let threads = if alone { 1 } else { self.team.threads() };
         let sparse = skips_zeros.then(|| self.sparse(rows.len()));
         let own_columns = skips_zeros && training && shares::can_own_columns(&self.ops, threads);
         let work = Work {

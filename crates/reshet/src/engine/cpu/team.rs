@@ -6,6 +6,7 @@
 //! the threads meet at a [`Barrier`].
 
 use std::{
+    hint,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
@@ -15,7 +16,7 @@ use std::{
 };
 
 /// Looks before a member parks: some tenths of a millisecond.
-const LOOKS: u32 = 200_000;
+const LOOKS: u32 = 20_000;
 
 /// A job as the members see it: a pointer to the leader's closure.
 type Job<'a> = &'a (dyn Fn(usize, &Barrier) + Sync);
@@ -134,16 +135,11 @@ impl Team {
     }
 }
 
-/// Between two looks at a counter. Not the usual `spin_loop` each time: in a
-/// virtual machine many `pause` instructions in a row hand the processor back
-/// to the host, which made two threads slower than one (370 µs a step instead
-/// of 165, of the lecture's network).
+/// Between two looks at a counter.
 fn look_again(looks: &mut u32) {
     *looks = looks.saturating_add(1);
-    if *looks % 8192 == 0 {
-        // The one waited for may itself be waiting for this core.
-        thread::yield_now();
-    }
+    // The one waited for may itself be waiting for this core.
+    if *looks % 1024 == 0 { thread::yield_now() } else { hint::spin_loop() }
 }
 
 fn member(shared: &Shared, number: usize) {

@@ -7,7 +7,7 @@ use crate::{Adam, Loss, Sequential, Storage, Targets, init::Init};
 /// scratch memory it gives the same bits.
 #[test]
 fn poisoned_scratch_never_leaks() {
-    for net in ["70-90:relu-33:softmax-65:gelu-3", "5:dropout(0.5)-7:relu:tanh-3"] {
+    for net in ["170-190:relu-133:softmax-65:gelu-3", "5:dropout(0.5)-7:relu:tanh-3"] {
         let network: Sequential = net.parse().unwrap();
         let plan = Plan::new(&network, Loss::cross_entropy()).unwrap();
         let n = network.inputs();
