@@ -216,7 +216,12 @@ impl Cpu {
     fn next_rule(&mut self, hyper: &Hyper) -> Rule {
         let length = self.flat_length;
         self.state.resize_with(hyper.optimizer.slots(), || matrix::Buffer::zeros(length));
-        hyper.optimizer.rule(self.updates + 1)
+        let rule = hyper.optimizer.rule(self.updates + 1);
+        if !rule.rests() {
+            // Weight decay moves every weight, and may leave it a momentum.
+            self.seen.fill(u64::MAX);
+        }
+        rule
     }
 
     fn copy_output(&self, rows: usize, into: &mut [f32]) {

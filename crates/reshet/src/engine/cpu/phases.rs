@@ -363,7 +363,7 @@ unsafe fn strip<V: Vector>(
             }
             if let Some(rule) = &work.rule {
                 let mut mask = u64::MAX >> (BLOCK - (until - row));
-                if let (0, true, Some(sparse)) = (op, row < inputs && rule.rests(), &work.sparse) {
+                if let (0, true, Some(sparse)) = (op, row < inputs, &work.sparse) {
                     // The others have no gradient and no momentum: they would stay as they are.
                     mask &= sparse.seen(work, thread, row / BLOCK) >> (row % BLOCK);
                 }

@@ -22,6 +22,7 @@ use crate::{Features, optim::Rule};
 const WORTH_A_TEAM: [usize; 2] = [500_000, 1_500_000];
 /// What updating a weight takes, in multiply-adds.
 const AN_UPDATE: usize = 16;
+
 /// What `weights` is asked to do.
 #[derive(Clone, Copy)]
 pub(super) struct Weights {

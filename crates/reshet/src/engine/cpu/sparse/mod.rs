@@ -39,7 +39,8 @@ pub(super) struct Sparse {
     pub turned: *mut u64,
     /// Masks a thread has.
     pub each: usize,
-    /// For each thread a mask a block: inputs that were not zero in some sample so far.
+    /// For each thread a mask a block: inputs that were not zero in some sample so
+    /// far, or whose weights may have moved without.
     pub seen: *mut u64,
 }
 
