@@ -39,7 +39,7 @@ mod train;
 mod training;
 
 pub use activation::Activation;
-pub use data::{Batch, DataLoader, Dataset, Features, Storage, Targets, mnist};
+pub use data::{Batch, DataLoader, Dataset, Features, Storage, Table, Targets, mnist};
 pub use engine::{Device, Engine, Instructions};
 pub use error::{Diverged, Error, Result};
 pub use init::Init;
@@ -57,7 +57,7 @@ pub use training::{Setup, Training};
 pub mod prelude {
     pub use crate::{
         Adam, AdamW, Dataset, Device, Event, Features, Init, Loss, Loss::*, Model, RMSprop, SGD,
-        Schedule, Sequential, Storage, Targets, Trainer, mnist, sequential,
+        Schedule, Sequential, Storage, Table, Targets, Trainer, mnist, sequential,
     };
 }
 

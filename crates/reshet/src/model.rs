@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Dataset, Device, Engine, Features, Loss, Plan, Result, Score, Sequential, Storage, Targets,
-    Task, error::Error, formats,
+    Task,
+    data::table::{Columns, Unit},
+    error::Error,
+    formats,
 };
 
 /// A network, its parameters, and what its numbers mean.
@@ -22,7 +25,7 @@ pub struct Model {
 }
 
 /// What a model's inputs and outputs stand for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Meaning {
     /// The kind of question.
     pub task: Task,
@@ -34,14 +37,26 @@ pub struct Meaning {
     /// Whether the inputs were bytes that stand for x / 255.
     #[serde(default)]
     pub bytes: bool,
+    /// How a table's row becomes the inputs, if they came from a table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub columns: Option<Columns>,
+    /// The units of numbers that are predicted, one an output; none: as they are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub units: Vec<Unit>,
 }
 
 impl Meaning {
+    /// Of samples of this shape, taken as they are.
+    pub fn new(task: Task, names: Vec<String>, shape: &[usize]) -> Self {
+        let shape = shape.to_vec();
+        Self { task, names, shape, bytes: false, columns: None, units: Vec::new() }
+    }
+
     pub(crate) fn of(data: &Dataset, loss: &Loss) -> Self {
         let (task, names) = match data.targets() {
             Targets::Classes { names, .. } => (Task::Classes, names.clone()),
-            Targets::YesNo { names, .. } => match &names[..] {
-                [name] => (Task::Binary, vec![format!("not {name}"), name.clone()]),
+            Targets::YesNo { names, width, .. } => match (&names[..], width) {
+                ([name], 1) => (Task::Binary, vec![format!("not {name}"), name.clone()]),
                 _ => (Task::Binary, names.clone()),
             },
             // Zeros and ones under BCE are answers, not amounts.
@@ -53,7 +68,15 @@ impl Meaning {
         };
         let features = data.features();
         let bytes = matches!(features.storage(), Storage::U8(_));
-        Self { task, names, shape: features.shape().to_vec(), bytes }
+        let (shape, columns) = (features.shape().to_vec(), features.columns().cloned());
+        Self { task, names, shape, bytes, columns, units: Vec::new() }
+    }
+
+    /// Numbers from the network's outputs.
+    fn to_units(&self, answers: &mut [f32]) {
+        for row in answers.chunks_exact_mut(self.units.len().max(1)) {
+            row.iter_mut().zip(&self.units).for_each(|(y, unit)| *y = unit.value(*y));
+        }
     }
 
     /// Data in which the last classes happen not to occur still has them.
@@ -154,7 +177,7 @@ impl Model {
         // Engines are attached to data; this one is only ever asked about other.
         let features = Features::new(Storage::U8(vec![0; plan.inputs]), &self.meaning.shape)?;
         let engine = device.engine(plan, Dataset::unlabelled(features)?, &self.parameters, 0);
-        Ok(Predictor { engine, rows: Vec::new() })
+        Ok(Predictor { engine, rows: Vec::new(), meaning: self.meaning.clone() })
     }
 
     /// Asks the model about each sample and compares with the targets.
@@ -170,7 +193,7 @@ impl Model {
     /// # Errors
     /// As [`Model::test`].
     pub fn test_on(&self, data: &Dataset, device: Device) -> Result<Score> {
-        self.predictor(device)?.test(self.task(), &self.meaning.with_all_classes(data))
+        self.predictor(device)?.test(data)
     }
 
     /// Writes the model as safetensors: see [`formats::safetensors`].
@@ -211,6 +234,7 @@ impl Model {
 pub struct Predictor {
     engine: Box<dyn Engine>,
     rows: Vec<u32>,
+    meaning: Meaning,
 }
 
 impl Predictor {
@@ -222,6 +246,7 @@ impl Predictor {
     pub fn predict(&mut self, features: &Features, answers: &mut Vec<f32>) -> Result<()> {
         self.logits(features, answers)?;
         self.engine.plan().answer(answers);
+        self.meaning.to_units(answers);
         Ok(())
     }
 
@@ -236,23 +261,28 @@ impl Predictor {
         Ok(())
     }
 
-    fn test(&mut self, task: Task, data: &Dataset) -> Result<Score> {
-        self.engine.plan().check(data)?;
+    fn test(&mut self, data: &Dataset) -> Result<Score> {
+        let data = &self.meaning.with_all_classes(data);
+        self.engine.plan().check(&data.in_units(&self.meaning.units))?;
         let mut rows = Vec::new();
         self.logits(data.features(), &mut rows)?;
-        Ok(score(self.engine.plan(), task, rows, data.targets()))
+        Ok(score(self.engine.plan(), &self.meaning, rows, data))
     }
 }
 
-/// The score of what an engine said to the samples with these targets.
-pub(crate) fn score(plan: &Plan, task: Task, mut rows: Vec<f32>, targets: &Targets) -> Score {
+/// The score of what an engine said to these samples.
+pub(crate) fn score(plan: &Plan, meaning: &Meaning, mut rows: Vec<f32>, data: &Dataset) -> Score {
+    // The loss is in the units of the training, everything else in the data's own.
+    let scaled = data.in_units(&meaning.units);
     let (mut sum, mut weight) = (0.0, 0.0);
     let mut z = vec![0.0; plan.outputs];
     for (i, row) in rows.chunks_exact(plan.outputs).enumerate() {
         z.iter_mut().zip(row).for_each(|(z, x)| *z = f64::from(*x));
-        sum += plan.head.row(&mut z, targets.row(i));
-        weight += plan.head.weight(targets.row(i), plan.outputs);
+        let target = scaled.targets().row(i);
+        sum += plan.head.row(&mut z, target);
+        weight += plan.head.weight(target, plan.outputs);
     }
     plan.answer(&mut rows);
-    Score::new(&rows, targets, task, sum / weight)
+    meaning.to_units(&mut rows);
+    Score::new(&rows, data.targets(), meaning.task, sum / weight)
 }

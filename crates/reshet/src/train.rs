@@ -7,8 +7,8 @@ use std::{
 
 use crate::{
     Dataset, Device, Error, Init, Loss, Model, Optimizer, Plan, Result, Schedule, Score,
-    Sequential, Targets, Training, activation::Activation, engine::Buffer, optim::Adam,
-    schedule::Clock,
+    Sequential, Targets, Training, activation::Activation, data::table::Unit, engine::Buffer,
+    optim::Adam, schedule::Clock,
 };
 
 /// The last good snapshot is at most this old.
@@ -43,6 +43,7 @@ pub struct Trainer<'a> {
     device: Device,
     validation: Option<Dataset>,
     patience: Option<usize>,
+    units: Option<Vec<Unit>>,
     on_event: Handler<'a>,
 }
 
@@ -148,6 +149,7 @@ impl<'a> Trainer<'a> {
             device: Device::best(),
             validation: None,
             patience: None,
+            units: None,
             on_event: Box::new(|_| ControlFlow::Continue(())),
         }
     }
@@ -231,6 +233,20 @@ impl<'a> Trainer<'a> {
         self
     }
 
+    /// The units in which numbers are learnt, one an output; none: the data's
+    /// own. If not said, numbers of a [`Table`](crate::Table) are brought to mean 0
+    /// and standard deviation 1, or into the reach of a sigmoid or tanh output.
+    pub fn units(mut self, units: Vec<Unit>) -> Self {
+        self.units = Some(units);
+        self
+    }
+
+    fn units_for(&self, data: &Dataset, loss: &Loss) -> Vec<Unit> {
+        let scale = data.features().columns().is_some() && !loss.is_binary();
+        let fitting = || Unit::fitting(data.targets(), self.network.output_activation());
+        self.units.clone().unwrap_or_else(|| if scale { fitting() } else { Vec::new() })
+    }
+
     /// Is told what happens; [`ControlFlow::Break`] ends the training there.
     pub fn on_event(mut self, f: impl FnMut(&Event) -> ControlFlow<()> + 'a) -> Self {
         self.on_event = Box::new(f);
@@ -254,8 +270,9 @@ impl<'a> Trainer<'a> {
         }
         self.optimizer.check()?;
         let loss = self.loss.clone().unwrap_or_else(|| infer_loss(&self.network, data.targets()));
+        let units = self.units_for(data, &loss);
         let plan = Plan::new(&self.network, loss)?;
-        plan.check(data)?;
+        plan.check(&data.in_units(&units))?;
         Ok(plan)
     }
 
@@ -270,10 +287,12 @@ impl<'a> Trainer<'a> {
     /// As [`Trainer::plan`]; [`Error::Diverged`], with the last good model.
     pub fn fit(mut self, data: &Dataset) -> Result<Fit> {
         let loss = self.plan(data)?.loss().clone();
+        let units = self.units_for(data, &loss);
         let mut setup = self
             .network
             .clone()
             .with_loss(loss)
+            .units(units)
             .seeded(self.seed)
             .init(self.init)
             .on(self.device)?;

@@ -4,6 +4,7 @@
 
 use crate::{
     Dataset, Device, Engine, Init, Loss, Model, Optimizer, Plan, Result, Score, Sequential,
+    data::table::Unit,
     engine::Buffer,
     error::{Diverged, Error},
     model::{self, Meaning},
@@ -19,13 +20,15 @@ pub struct Setup {
     init: Init,
     device: Device,
     parameters: Option<Vec<f32>>,
+    units: Vec<Unit>,
 }
 
 impl Sequential {
     /// Says what training makes small.
     pub fn with_loss(self, loss: Loss) -> Setup {
         let (init, device) = (Init::Default, Device::best());
-        Setup { network: self, loss, seed: 0, init, device, parameters: None }
+        let (parameters, units) = (None, Vec::new());
+        Setup { network: self, loss, seed: 0, init, device, parameters, units }
     }
 }
 
@@ -48,6 +51,12 @@ impl Setup {
         self
     }
 
+    /// Learns numbers in these units, one an output; answers come in the data's own.
+    pub fn units(mut self, units: Vec<Unit>) -> Self {
+        self.units = units;
+        self
+    }
+
     /// Chooses the device; [`Device::best`] if not said.
     ///
     /// # Errors
@@ -64,9 +73,11 @@ impl Setup {
     /// The network does not fit its loss or the data; says what would.
     pub fn attach(self, data: &Dataset) -> Result<Training> {
         let plan = Plan::new(&self.network, self.loss.clone())?;
+        let data = &data.in_units(&self.units);
         plan.check(data)?;
         let parameters = self.parameters.unwrap_or_else(|| plan.init(self.init, self.seed));
-        let (meaning, samples) = (Meaning::of(data, &self.loss), data.len());
+        let (mut meaning, samples) = (Meaning::of(data, &self.loss), data.len());
+        meaning.units = self.units;
         let start =
             Model::new(self.network.clone(), self.loss.clone(), parameters, meaning.clone())?;
         let engine = self.device.engine(plan, data.clone(), start.parameters(), self.seed);
@@ -271,13 +282,13 @@ impl Training {
     /// The data has other inputs or another kind of target than the training's.
     pub fn test(&mut self, data: &Dataset) -> Result<Score> {
         let data = &self.meaning.with_all_classes(data);
-        self.plan().check(data)?;
+        self.plan().check(&data.in_units(&self.meaning.units))?;
         // The engine's memory of the last batch is gone after this.
         self.stage = Stage::Start;
         let mut rows = vec![0.0; data.len() * self.plan().outputs];
         let all: Vec<u32> = (0..data.len() as u32).collect();
         self.engine.predict(data.features(), &all, &mut rows);
-        Ok(model::score(self.plan(), self.meaning.task, rows, data.targets()))
+        Ok(model::score(self.plan(), &self.meaning, rows, data))
     }
 
     /// The network as it is now, apart from its engine.

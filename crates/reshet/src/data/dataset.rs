@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::table::{Columns, Unit};
 use crate::{
     Result,
     error::Error,
@@ -22,6 +23,8 @@ pub struct Dataset {
 pub struct Features {
     storage: Storage,
     shape: Vec<usize>,
+    /// How they came from a table's rows, if they did.
+    columns: Option<Arc<Columns>>,
 }
 
 /// The numbers of [`Features`], row by row.
@@ -49,7 +52,8 @@ pub enum Targets {
         values: Arc<Vec<f32>>,
         /// Questions a sample.
         width: usize,
-        /// What yes means, a name a question.
+        /// What yes means, a name a question; of a single one perhaps both
+        /// answers, no first.
         names: Vec<String>,
     },
     /// `width` numbers.
@@ -84,12 +88,22 @@ impl Features {
                 values[i]
             )));
         }
-        Ok(Self { storage, shape: shape.to_vec() })
+        Ok(Self { storage, shape: shape.to_vec(), columns: None })
     }
 
     /// The numbers, row by row.
     pub fn storage(&self) -> &Storage {
         &self.storage
+    }
+
+    /// How they came from a table's rows, if they did.
+    pub fn columns(&self) -> Option<&Columns> {
+        self.columns.as_deref()
+    }
+
+    pub(crate) fn with_columns(mut self, columns: Arc<Columns>) -> Self {
+        self.columns = Some(columns);
+        self
     }
 
     /// One sample's shape, `[1, 28, 28]` for MNIST; it is fed flat.
@@ -135,7 +149,7 @@ impl Features {
             Storage::U8(bytes) => Storage::U8(pick(bytes, rows, width)),
             Storage::F32(values) => Storage::F32(pick(values, rows, width)),
         };
-        Self { storage, shape: self.shape.clone() }
+        Self { storage, shape: self.shape.clone(), columns: self.columns.clone() }
     }
 }
 
@@ -174,8 +188,60 @@ impl Targets {
         }
     }
 
+    /// The targets of these rows, in this order (copied).
+    pub(crate) fn select(&self, rows: &[u32]) -> Self {
+        let pick = |values: &[f32], width: usize| {
+            let row = |r: &u32| &values[*r as usize * width..][..width];
+            Arc::new(rows.iter().flat_map(row).copied().collect())
+        };
+        match self {
+            Self::Classes { labels, names } => Self::Classes {
+                labels: Arc::new(rows.iter().map(|r| labels[*r as usize]).collect()),
+                names: names.clone(),
+            },
+            Self::YesNo { values, width, names } => {
+                Self::YesNo { values: pick(values, *width), width: *width, names: names.clone() }
+            }
+            Self::Numbers { values, width } => {
+                Self::Numbers { values: pick(values, *width), width: *width }
+            }
+        }
+    }
+
+    /// The rows that stay and those that a random `fraction` takes away, each
+    /// in order: see [`Dataset::split`].
+    pub(crate) fn split(&self, fraction: f64, seed: u64) -> Result<(Vec<u32>, Vec<u32>)> {
+        if !(0.0..=1.0).contains(&fraction) {
+            let what = format!("a part must be a fraction from 0 to 1, not {fraction}");
+            return Err(Error::invalid(what));
+        }
+        let samples = self.rows().unwrap_or(0);
+        let mut order: Vec<u32> = (0..samples as u32).collect();
+        Stream::new(seed, Purpose::Split, 0).shuffle(&mut order);
+        if let Self::Classes { labels, .. } = self {
+            order.sort_by_key(|row| labels[*row as usize]);
+        } else if let Self::YesNo { values, width: 1, .. } = self {
+            order.sort_by_key(|row| values[*row as usize] > 0.5);
+        }
+        // Every k-th of the sorted order keeps the shares of all classes at once.
+        let goes = |i: usize| (i as f64 * fraction).floor() != ((i + 1) as f64 * fraction).floor();
+        let part = |second: bool| -> Vec<u32> {
+            let in_part = order.iter().enumerate().filter(|(i, _)| goes(*i) == second);
+            let mut rows: Vec<u32> = in_part.map(|(_, r)| *r).collect();
+            rows.sort_unstable();
+            rows
+        };
+        let (first, second) = (part(false), part(true));
+        if first.is_empty() || second.is_empty() {
+            return Err(Error::invalid(format!(
+                "too few samples ({samples}) to split off {fraction} of them: one part would be empty"
+            )));
+        }
+        Ok((first, second))
+    }
+
     /// Number of samples, if it is a whole number.
-    fn rows(&self) -> Option<usize> {
+    pub(crate) fn rows(&self) -> Option<usize> {
         match self {
             Self::Classes { labels, .. } => Some(labels.len()),
             Self::YesNo { values, width, .. } | Self::Numbers { values, width } => {
@@ -288,6 +354,18 @@ impl Dataset {
         Ok(Self { features: self.features.clone(), targets })
     }
 
+    /// The same samples with numbers to predict in other units: (y − centre) / scale.
+    pub(crate) fn in_units(&self, units: &[Unit]) -> Self {
+        let targets = match &self.targets {
+            Targets::Numbers { values, width } if units.len() == *width => {
+                let scaled = values.iter().enumerate().map(|(i, y)| units[i % width].output(*y));
+                Targets::numbers(scaled.collect(), *width)
+            }
+            other => other.clone(),
+        };
+        Self { features: self.features.clone(), targets }
+    }
+
     /// The same samples with other names for their classes, at least as many.
     pub(crate) fn renamed(&self, names: Vec<String>) -> Self {
         match &self.targets {
@@ -301,23 +379,8 @@ impl Dataset {
 
     /// The samples of these rows, in this order, as a dataset of its own (copied).
     pub fn select(&self, rows: &[u32]) -> Self {
-        let pick = |values: &[f32], width: usize| {
-            let row = |r: &u32| &values[*r as usize * width..][..width];
-            Arc::new(rows.iter().flat_map(row).copied().collect())
-        };
-        let targets = match &self.targets {
-            Targets::Classes { labels, names } => Targets::Classes {
-                labels: Arc::new(rows.iter().map(|r| labels[*r as usize]).collect()),
-                names: names.clone(),
-            },
-            Targets::YesNo { values, width, names } => {
-                Targets::YesNo { values: pick(values, *width), width: *width, names: names.clone() }
-            }
-            Targets::Numbers { values, width } => {
-                Targets::Numbers { values: pick(values, *width), width: *width }
-            }
-        };
-        Self { features: Arc::new(self.features.select(rows)), targets }
+        let features = Arc::new(self.features.select(rows));
+        Self { features, targets: self.targets.select(rows) }
     }
 
     /// Splits off a random `fraction` (the second part), keeping each class's
@@ -326,36 +389,7 @@ impl Dataset {
     /// # Errors
     /// Either part would be empty.
     pub fn split(&self, fraction: f64, seed: u64) -> Result<(Self, Self)> {
-        if !(0.0..=1.0).contains(&fraction) {
-            let what = format!("a part must be a fraction from 0 to 1, not {fraction}");
-            return Err(Error::invalid(what));
-        }
-        let mut order: Vec<u32> = (0..self.len() as u32).collect();
-        Stream::new(seed, Purpose::Split, 0).shuffle(&mut order);
-        if let Targets::Classes { labels, .. } = &self.targets {
-            order.sort_by_key(|row| labels[*row as usize]);
-        } else if let Targets::YesNo { values, width: 1, .. } = &self.targets {
-            order.sort_by_key(|row| values[*row as usize] > 0.5);
-        }
-        // Every k-th of the sorted order keeps the shares of all classes at once.
-        let goes = |i: usize| (i as f64 * fraction).floor() != ((i + 1) as f64 * fraction).floor();
-        let part = |second: bool| -> Vec<u32> {
-            let mut rows: Vec<u32> = order
-                .iter()
-                .enumerate()
-                .filter(|(i, _)| goes(*i) == second)
-                .map(|(_, r)| *r)
-                .collect();
-            rows.sort_unstable();
-            rows
-        };
-        let (first, second) = (part(false), part(true));
-        if first.is_empty() || second.is_empty() {
-            return Err(Error::invalid(format!(
-                "too few samples ({}) to split off {fraction} of them: one part would be empty",
-                self.len()
-            )));
-        }
+        let (first, second) = self.targets.split(fraction, seed)?;
         Ok((self.select(&first), self.select(&second)))
     }
 }

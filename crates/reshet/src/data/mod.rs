@@ -1,6 +1,7 @@
 //! Data: features and targets in memory, and how they are handed out.
 //!
-//! A file a format: [`idx`] (MNIST's), [`npy`] (NumPy's), pictures; a [`DataLoader`] gives batches.
+//! A file a format: [`idx`] (MNIST's), [`npy`] (NumPy's), [`table`] (CSV), pictures; a
+//! [`DataLoader`] gives batches.
 
 mod dataset;
 #[cfg(feature = "download")]
@@ -9,8 +10,11 @@ pub mod idx;
 #[cfg(feature = "images")]
 pub mod images;
 mod loader;
+pub mod memory;
 pub mod mnist;
 pub mod npy;
+pub mod table;
 
 pub use dataset::{Dataset, Features, Storage, Targets};
 pub use loader::{Batch, DataLoader};
+pub use table::Table;

@@ -1,0 +1,108 @@
+//! One cell of a table in four bytes.
+
+/// A number, a word (by its place among the column's words), or nothing.
+///
+/// Numbers are kept as the bits of an `f32`; words and nothing live in the
+/// patterns that IEEE 754 leaves to NaN, which no file can mean as a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Cell(u32);
+
+/// From here on up: a negative quiet NaN, its 22 free bits a number of ours.
+const WORD: u32 = 0xFFC0_0000;
+
+/// What stands for "not known" in files: pandas' list, and UCI's question mark.
+const MISSING: [&str; 20] = [
+    "", "NA", "N/A", "n/a", "NaN", "nan", "-nan", "-NaN", "NULL", "null", "None", "<NA>", "#N/A",
+    "#NA", "1.#IND", "1.#QNAN", "-1.#IND", "-1.#QNAN", "#N/A N/A", "?",
+];
+
+impl Cell {
+    /// An empty cell.
+    pub const MISSING: Self = Self(WORD);
+
+    /// A number; NaN is nothing.
+    pub fn from_number(x: f32) -> Self {
+        if x.is_nan() { Self::MISSING } else { Self(x.to_bits()) }
+    }
+
+    pub(crate) fn from_word(code: u32) -> Self {
+        Self(WORD + 1 + code)
+    }
+
+    /// The number, if it is one. It may be infinite.
+    pub fn number(self) -> Option<f32> {
+        (self.0 < WORD).then(|| f32::from_bits(self.0))
+    }
+
+    /// The place among the column's words, if it is one.
+    pub(crate) fn word(self) -> Option<usize> {
+        (self.0 > WORD).then(|| (self.0 - WORD - 1) as usize)
+    }
+
+    /// Whether nothing stands there.
+    pub fn is_missing(self) -> bool {
+        self == Self::MISSING
+    }
+
+    /// As it would stand in the file.
+    pub(crate) fn text(self, words: &[String]) -> String {
+        match (self.number(), self.word()) {
+            // −0 is 0.
+            (Some(x), _) => (x + 0.0).to_string(),
+            (_, Some(code)) => words.get(code).cloned().unwrap_or_else(|| "…".into()),
+            _ => String::new(),
+        }
+    }
+
+    /// A number or nothing from its text; None for a word. `comma`: 3,14 is a number.
+    pub(crate) fn parse(field: &str, comma: bool) -> Option<Self> {
+        let field = field.trim_ascii();
+        let number = match field.as_bytes() {
+            [b'0'..=b'9' | b'+' | b'-' | b'.', ..] if comma && field.contains(',') => {
+                field.replace(',', ".").parse().ok()
+            }
+            [b'0'..=b'9' | b'+' | b'-' | b'.', ..] => field.parse().ok(),
+            [b'i' | b'I', ..] => field.parse().ok(),
+            _ => None,
+        };
+        match number {
+            Some(x) => Some(Self::from_number(x)),
+            None => MISSING.contains(&field).then_some(Self::MISSING),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_words_and_nothing() {
+        let number = |text, comma| Cell::parse(text, comma).and_then(Cell::number);
+        for (text, x) in [
+            ("1", 1.0),
+            (" -2.5 ", -2.5),
+            ("+.5", 0.5),
+            ("1e3", 1000.0),
+            ("16777216", 16_777_216.0),
+            ("inf", f32::INFINITY),
+            ("-Infinity", f32::NEG_INFINITY),
+        ] {
+            assert_eq!(number(text, false), Some(x), "{text}");
+        }
+        assert_eq!(number("3,5", true), Some(3.5));
+        assert_eq!(Cell::parse("3,5", false), None);
+        for word in ["abc", "12a", "1 2", "2024-01-05", "in", "-", "--", "0x10", "1_000"] {
+            assert_eq!(Cell::parse(word, false), None, "{word}");
+        }
+        for nothing in MISSING {
+            assert_eq!(Cell::parse(nothing, false), Some(Cell::MISSING), "{nothing}");
+        }
+        let word = Cell::from_word(7);
+        assert_eq!((word.number(), word.word(), word.is_missing()), (None, Some(7), false));
+        assert_eq!(Cell::MISSING.number().or(Cell::MISSING.word().map(|_| 0.0)), None);
+        assert_eq!(Cell::from_number(f32::NAN), Cell::MISSING);
+        assert_eq!(Cell::from_number(-0.0).text(&[]), "0");
+        assert_eq!(Cell::from_number(-f32::MAX).number(), Some(-f32::MAX));
+    }
+}

@@ -1,0 +1,453 @@
+//! How a table's row becomes a network's inputs; learnt from the training part.
+//!
+//! | in the table | to the network |
+//! |---|---|
+//! | number x | (x − centre) / scale: mean and standard deviation; median and quartiles where values lie far out, and then bent softly so that none is beyond ±3 |
+//! | a missing number | the median, and 1 in an input of its own |
+//! | two values | −1 and 1; unknown 0 |
+//! | more values | an input each, 1 where it is; rare ones share one; unknown: all 0 |
+//!
+//! Left out, with a reason: columns that are constant, empty, dates, row
+//! numbers, or have nearly as many words as rows.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Cell, Head, list, statistics::Statistics};
+use crate::{Result, error::Error};
+
+/// The most values a category keeps; the rest are rare.
+const MOST_VALUES: usize = 50;
+/// A value that occurs less often is rare.
+const OFTEN: usize = 3;
+/// Words in a column of numbers up to this share are taken for missing values.
+const ODD_WORDS: f64 = 0.05;
+/// and if they are not too many different ones.
+const MOST_ODD_WORDS: usize = 100;
+/// Farther out than this many standard deviations: the mean cannot be trusted.
+const FAR_OUT: f64 = 6.0;
+
+/// What has been learnt about the columns of a table: stored in the model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Columns {
+    /// The inputs, in the training table's order.
+    pub inputs: Vec<Column>,
+    /// What is to be predicted.
+    pub targets: Vec<String>,
+    /// What is known and not used.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
+}
+
+/// One input column.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Column {
+    /// Its name in the header.
+    pub name: String,
+    /// How it is read.
+    #[serde(flatten)]
+    pub kind: Kind,
+}
+
+/// How a column's cells become inputs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Kind {
+    /// z = (x − centre) / scale; if `bend`, then z / √(1 + (z/3)²).
+    Number {
+        /// What becomes 0.
+        centre: f32,
+        /// What becomes 1.
+        scale: f32,
+        /// Whether values far out are bent inwards.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        bend: bool,
+        /// The value of cells where nothing stands.
+        fill: f32,
+        /// Whether a second input says that nothing stood there.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        indicator: bool,
+        /// Words that mean that nothing stands there.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        missing: Vec<String>,
+        /// The smallest and the largest seen.
+        range: [f32; 2],
+    },
+    /// One of two: −1, 1; anything else 0.
+    Two {
+        /// The two.
+        values: [String; 2],
+    },
+    /// One of several: an input each.
+    Category {
+        /// The values with an input of their own, the commonest first.
+        values: Vec<String>,
+        /// Whether rare values share another input.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        rare: bool,
+        /// Whether nothing standing there has an input too.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        missing: bool,
+    },
+}
+
+/// A column that is not used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// Its name in the header.
+    pub name: String,
+    /// Why.
+    pub why: String,
+}
+
+impl Kind {
+    /// Inputs it takes.
+    pub fn width(&self) -> usize {
+        match self {
+            Self::Number { indicator, .. } => 1 + usize::from(*indicator),
+            Self::Two { .. } => 1,
+            Self::Category { values, rare, missing } => {
+                values.len() + usize::from(*rare) + usize::from(*missing)
+            }
+        }
+    }
+
+    /// Learns from what stands in the column, or says why it is of no use.
+    /// `plain`: as it is, nothing scaled or left out.
+    pub(crate) fn learn(head: &Head, s: &Statistics, plain: bool) -> Result<Self, String> {
+        let known = s.numbers + s.words;
+        if known == 0 {
+            return Err("nothing stands in it".into());
+        }
+        if !plain && s.distinct() == Some(1) && s.missing + s.infinite == 0 {
+            return Err("it says the same in every row".into());
+        }
+        let odd = s.words as f64 <= ODD_WORDS * known as f64 && head.words.len() <= MOST_ODD_WORDS;
+        if s.numbers > 0 && odd {
+            return Self::number(head, s, plain);
+        }
+        Self::category(head, s)
+    }
+
+    fn number(head: &Head, s: &Statistics, plain: bool) -> Result<Self, String> {
+        if !plain && is_row_number(head, s) {
+            return Err("it numbers the rows".into());
+        }
+        let (lower, median, upper) = (s.quantile(0.25), s.quantile(0.5), s.quantile(0.75));
+        let spread = f64::from(upper - lower);
+        let far = f64::from(s.high) - s.mean > FAR_OUT * s.sd
+            || s.mean - f64::from(s.low) > FAR_OUT * s.sd;
+        let bend = !plain && far && spread > 0.0;
+        let (centre, scale) = match (plain, bend) {
+            (true, _) => (0.0, 1.0),
+            // Of a normal distribution, the quartiles' distance is 1.349 standard deviations.
+            (_, true) => (median, (spread / 1.349) as f32),
+            _ => (s.mean as f32, if s.sd > 0.0 { s.sd as f32 } else { 1.0 }),
+        };
+        let missing = head.words.clone();
+        let indicator = s.missing + s.infinite + s.words > 0;
+        let range = s.range();
+        let range = [range.start, range.end];
+        Ok(Self::Number { centre, scale, bend, fill: median, indicator, missing, range })
+    }
+
+    fn category(head: &Head, s: &Statistics) -> Result<Self, String> {
+        if head.overflow {
+            return Err(format!("more than {} different words: free text", super::MOST_WORDS));
+        }
+        let few = match (s.numbers, &s.few) {
+            (0, _) => &Vec::new(),
+            (_, Some(few)) => few,
+            (_, None) => {
+                let line = |line: Option<u64>| line.map_or("?".into(), |n| n.to_string());
+                let (word, number) = (line(head.first_word), line(head.first_number));
+                return Err(format!("words (line {word}) and numbers (line {number}) are mixed"));
+            }
+        };
+        let words = head.words.iter().cloned().zip(s.counts.iter().copied());
+        let numbers = few.iter().map(|(x, n)| (Cell::from_number(*x).text(&[]), *n));
+        let mut values: Vec<(String, usize)> = words.chain(numbers).filter(|v| v.1 > 0).collect();
+        if values.iter().filter(|(word, _)| is_date(word)).count() * 10 > values.len() * 9 {
+            return Err(
+                "dates; columns of their own for year, month or weekday could be used".into()
+            );
+        }
+        let known = s.words + s.numbers;
+        if values.len() > MOST_VALUES.min(known / 2) && values.len() * 2 > known && known >= 10 {
+            return Err(format!("{} different words in {known} rows: free text", values.len()));
+        }
+        // The commonest first; equals by name, so that it does not depend on the rows' order.
+        values.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        let all = values.len();
+        if let [(a, _), (b, _)] = &values[..] {
+            let mut values = [a.clone(), b.clone()];
+            values.sort_unstable();
+            if s.missing == 0 {
+                return Ok(Self::Two { values });
+            }
+        }
+        values.truncate(MOST_VALUES);
+        values.retain(|(_, n)| *n >= OFTEN);
+        let values: Vec<String> = values.into_iter().map(|(word, _)| word).collect();
+        let (rare, missing) = (values.len() < all, s.missing > 0);
+        Ok(Self::Category { values, rare, missing })
+    }
+
+    /// In words, for people.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Number { range: [low, high], indicator, bend, missing, .. } => {
+                let mut text = format!("number, {low} to {high}");
+                if *bend {
+                    text += ", some far out";
+                }
+                if *indicator {
+                    text += ", may be missing";
+                }
+                if !missing.is_empty() {
+                    text += &format!(" ({})", list(missing.iter().map(String::as_str)));
+                }
+                text
+            }
+            Self::Two { values: [a, b] } => format!("{a} or {b}"),
+            Self::Category { values, rare, missing } => {
+                let mut text = format!("one of {}", list(values.iter().map(String::as_str)));
+                if *rare {
+                    text += ", or rare";
+                }
+                if *missing {
+                    text += ", may be missing";
+                }
+                text
+            }
+        }
+    }
+}
+
+/// A permutation of consecutive whole numbers, or whole numbers that never
+/// repeat under a name like `id`.
+fn is_row_number(head: &Head, s: &Statistics) -> bool {
+    if !s.whole || s.numbers < s.rows || s.rows < 20 {
+        return false;
+    }
+    let mut distinct = s.sample.clone();
+    distinct.dedup();
+    if distinct.len() < s.sample.len() {
+        return false;
+    }
+    let name = head.name.to_lowercase();
+    let named = ["id", "index", "row", "key", "rownames", "unnamed: 0", "column 1"];
+    let named = named.contains(&&*name) || name.ends_with("_id") || head.name.ends_with("Id");
+    // Of a part of the rows some numbers are missing in between.
+    let dense = f64::from(s.high - s.low) + 1.0 < 2.0 * s.rows as f64;
+    named || (dense && s.rows >= 50)
+}
+
+/// 2024-01-05, 5.1.2024, 01/05/24, each perhaps with a time behind it.
+fn is_date(word: &str) -> bool {
+    let day = word.split(['T', ' ']).next().unwrap_or("");
+    ['-', '/', '.'].iter().any(|separator| {
+        let parts: Vec<&str> = day.split(*separator).collect();
+        let digits = |p: &&str| (1..=4).contains(&p.len()) && p.bytes().all(|b| b.is_ascii_digit());
+        parts.len() == 3 && parts.iter().all(digits)
+    })
+}
+
+impl Columns {
+    /// Inputs of the network.
+    pub fn width(&self) -> usize {
+        self.inputs.iter().map(|column| column.kind.width()).sum()
+    }
+
+    /// The names of the network's inputs: `age`, `age missing`, `colour = red`.
+    pub fn input_names(&self) -> Vec<String> {
+        let names = |Column { name, kind }: &Column| match kind {
+            Kind::Number { indicator, .. } => {
+                let missing = indicator.then(|| format!("{name} missing"));
+                std::iter::once(name.clone()).chain(missing).collect::<Vec<_>>()
+            }
+            Kind::Two { values: [_, b] } => vec![format!("{name} = {b}")],
+            Kind::Category { values, rare, missing } => {
+                let extra = [(*rare, "rare"), (*missing, "missing")];
+                let extra = extra.into_iter().filter(|e| e.0).map(|e| format!("{name} {}", e.1));
+                values.iter().map(|v| format!("{name} = {v}")).chain(extra).collect()
+            }
+        };
+        self.inputs.iter().flat_map(names).collect()
+    }
+
+    /// The places of the inputs in a table with these columns.
+    ///
+    /// # Errors
+    /// A column is missing, or one is there that the model does not know; lists them.
+    pub fn places(&self, source: &str, names: &[String]) -> Result<Vec<usize>> {
+        let find = |name: &str| names.iter().position(|n| n == name);
+        let missing: Vec<&str> =
+            self.inputs.iter().map(|c| &*c.name).filter(|n| find(n).is_none()).collect();
+        let knows = |name: &String| {
+            self.inputs.iter().any(|c| c.name == *name)
+                || self.left_out.iter().any(|c| c.name == *name)
+                || self.targets.contains(name)
+        };
+        let unknown: Vec<&str> = names.iter().filter(|n| !knows(n)).map(String::as_str).collect();
+        let columns = |n: usize| if n == 1 { "column" } else { "columns" };
+        let mut what = Vec::new();
+        if !missing.is_empty() {
+            what.push(format!(
+                "the model needs the {} {}",
+                columns(missing.len()),
+                list(missing.iter().copied())
+            ));
+        }
+        if !unknown.is_empty() {
+            what.push(format!(
+                "does not know the {} {}",
+                columns(unknown.len()),
+                list(unknown.iter().copied())
+            ));
+        }
+        if !what.is_empty() {
+            let what = match missing.is_empty() {
+                true => format!("the model {}", what[0]),
+                false => what.join(" and "),
+            };
+            return Err(Error::data(format!("{source}: {what}")));
+        }
+        Ok(self.inputs.iter().filter_map(|column| find(&column.name)).collect())
+    }
+}
+
+/// Turns rows of one table into inputs.
+pub struct Encoder<'a> {
+    columns: &'a Columns,
+    source: String,
+    /// Where each input column stands in a row.
+    places: Vec<usize>,
+    width: usize,
+    /// What the values of each category column become, by their text.
+    values: Vec<HashMap<&'a str, usize>>,
+    /// The same by the number of the word in its column, and what the words mean.
+    words: Vec<Vec<Slot>>,
+    /// Cells that held a value never seen in training.
+    pub unseen: usize,
+}
+
+/// What a word becomes.
+#[derive(Clone, Copy, PartialEq)]
+enum Slot {
+    Input(usize),
+    Missing,
+    Unseen,
+}
+
+impl<'a> Encoder<'a> {
+    /// For rows with these columns.
+    ///
+    /// # Errors
+    /// As [`Columns::places`].
+    pub fn new(columns: &'a Columns, source: &str, names: &[String]) -> Result<Self> {
+        let places = columns.places(source, names)?;
+        let slots = |column: &'a Column| match &column.kind {
+            Kind::Number { missing, .. } => missing.iter().map(|w| (&**w, 0)).collect(),
+            Kind::Two { values } => values.iter().enumerate().map(|(i, v)| (&**v, i)).collect(),
+            Kind::Category { values, .. } => {
+                values.iter().enumerate().map(|(i, v)| (&**v, i)).collect()
+            }
+        };
+        let values = columns.inputs.iter().map(slots).collect();
+        let (width, words) = (columns.width(), Vec::new());
+        Ok(Self { columns, source: source.into(), places, width, values, words, unseen: 0 })
+    }
+
+    /// Inputs a row becomes.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Says which words the numbers of word cells stand for, column by column.
+    pub(crate) fn set_words<'w>(&mut self, words: impl Fn(usize) -> &'w [String]) {
+        let slot = |column: usize, word: &str| match (
+            self.values[column].get(word),
+            &self.columns.inputs[column].kind,
+        ) {
+            (Some(_), Kind::Number { .. }) => Slot::Missing,
+            (Some(slot), _) => Slot::Input(*slot),
+            _ => Slot::Unseen,
+        };
+        let all = |(column, place): (usize, &usize)| {
+            words(*place).iter().map(|word| slot(column, word)).collect()
+        };
+        self.words = self.places.iter().enumerate().map(all).collect();
+    }
+
+    /// Writes one row's inputs. `words` as told by [`Encoder::set_words`].
+    ///
+    /// # Errors
+    /// A word stands where the model needs a number; `line` is for the message.
+    pub(crate) fn row<'w>(
+        &mut self,
+        cells: &[Cell],
+        line: impl Fn() -> u64,
+        words: impl Fn(usize) -> &'w [String],
+        into: &mut [f32],
+    ) -> Result<()> {
+        let mut at = 0;
+        for (column, (Column { name, kind }, place)) in
+            self.columns.inputs.iter().zip(&self.places).enumerate()
+        {
+            let cell = cells[*place];
+            let slot = cell
+                .word()
+                .map(|code| self.words[column].get(code).copied().unwrap_or(Slot::Unseen));
+            let width = kind.width();
+            let into = &mut into[at..at + width];
+            at += width;
+            match kind {
+                Kind::Number { centre, scale, bend, fill, .. } => {
+                    if slot == Some(Slot::Unseen) {
+                        let word = cell.text(words(*place));
+                        return Err(Error::data(format!(
+                            "{}:{}: column \"{name}\": \"{word}\" is not a number",
+                            self.source,
+                            line()
+                        )));
+                    }
+                    let known = cell.number().filter(|x| x.is_finite());
+                    let z = (known.unwrap_or(*fill) - centre) / scale;
+                    into[0] = if *bend { z / (1.0 + (z / 3.0) * (z / 3.0)).sqrt() } else { z };
+                    if let Some(indicator) = into.get_mut(1) {
+                        *indicator = f32::from(u8::from(known.is_none()));
+                    }
+                }
+                Kind::Two { .. } | Kind::Category { .. } => {
+                    let slot = slot.unwrap_or_else(|| match cell.is_missing() {
+                        true => Slot::Missing,
+                        false => {
+                            let found = self.values[column].get(&*cell.text(&[])).copied();
+                            found.map_or(Slot::Unseen, Slot::Input)
+                        }
+                    });
+                    self.unseen += usize::from(slot == Slot::Unseen);
+                    category(kind, slot, into);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn category(kind: &Kind, slot: Slot, into: &mut [f32]) {
+    into.fill(0.0);
+    match (kind, slot) {
+        (Kind::Two { .. }, Slot::Input(i)) => into[0] = [-1.0, 1.0][i],
+        (_, Slot::Input(i)) => into[i] = 1.0,
+        (Kind::Category { values, rare: true, .. }, Slot::Unseen) => into[values.len()] = 1.0,
+        (Kind::Category { missing: true, .. }, Slot::Missing) => {
+            if let Some(last) = into.last_mut() {
+                *last = 1.0;
+            }
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,594 @@
+//! CSV: a row a line, its cells apart by commas, semicolons, tabs or bars.
+//!
+//! Separator, header and decimal comma are guessed from the file's beginning
+//! ([`Dialect`]) and can be told ([`Options`]). Quotes as in RFC 4180. Plain or
+//! gzipped. The file is read in blocks of whole rows, and the blocks of a
+//! round are parsed side by side, so memory holds the table and a few blocks,
+//! never the text.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    fs::File,
+    io::{self, BufReader, Read as _},
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    thread,
+};
+
+use flate2::bufread::MultiGzDecoder;
+
+use super::{Cell, Chunk, Table};
+use crate::{Result, data::memory, error::Error};
+
+/// Bytes of text parsed in one go.
+const BLOCK: usize = 1 << 20;
+/// A row longer than this has a quote that is never closed.
+const LONGEST: usize = 1 << 25;
+/// What of the file is looked at to guess its dialect.
+const SAMPLE: usize = 1 << 16;
+const SEPARATORS: [u8; 4] = [b',', b';', b'\t', b'|'];
+
+/// How a file is to be read, where it is not to be guessed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// What stands between two cells.
+    pub separator: Option<u8>,
+    /// Whether the first row holds the columns' names.
+    pub header: Option<bool>,
+}
+
+/// How a file is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dialect {
+    /// What stands between two cells.
+    pub separator: u8,
+    /// Whether the first row holds the columns' names.
+    pub header: bool,
+    /// Whether 3,14 is a number.
+    pub comma: bool,
+}
+
+impl fmt::Display for Dialect {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let separator = match self.separator {
+            b',' => "commas",
+            b';' => "semicolons",
+            b'\t' => "tabs",
+            b'|' => "bars",
+            other => return write!(f, "cells apart by \"{}\"", char::from(other)),
+        };
+        let header = if self.header { "with a header" } else { "without a header" };
+        let comma = if self.comma { ", decimal commas" } else { "" };
+        write!(f, "cells apart by {separator}, {header}{comma}")
+    }
+}
+
+/// Reads a file whole; `progress` is told how many bytes of how many are read.
+///
+/// # Errors
+/// No such file; rows of different lengths; a quote that is never closed; not
+/// UTF-8; two columns of one name; more than fits into memory. Names the line.
+pub fn read(path: &Path, options: Options, progress: &mut dyn FnMut(u64, u64)) -> Result<Table> {
+    let mut rows = Reader::open(path, options)?;
+    let mut table = Table::new(rows.layout.source.clone(), rows.layout.names.clone());
+    loop {
+        let round = rows.round()?;
+        if round.is_empty() {
+            return Ok(table);
+        }
+        round.into_iter().for_each(|read| table.append(read));
+        progress(rows.position(), rows.size);
+        rows.check_memory(table.rows())?;
+    }
+}
+
+/// A block of rows, its words numbered by themselves.
+pub(crate) struct Read {
+    pub chunk: Chunk,
+    /// The words of each column, by number.
+    pub words: Vec<Vec<String>>,
+    /// The lines of each column's first word and first number.
+    pub firsts: Vec<(Option<u64>, Option<u64>)>,
+}
+
+/// Reads a file (or standard input) from top to bottom.
+pub(crate) struct Reader {
+    pub layout: Layout,
+    /// Bytes of the file; 0 if not known.
+    pub size: u64,
+    from: Counted,
+    /// Read, but not yet parsed: the beginning of a row.
+    rest: Vec<u8>,
+    line: u64,
+    ended: bool,
+}
+
+/// What is known of a file from its beginning.
+pub(crate) struct Layout {
+    /// The file's name, for messages.
+    pub source: String,
+    pub names: Vec<String>,
+    pub dialect: Dialect,
+}
+
+/// The text, and how much of the file has been read for it.
+struct Counted {
+    text: Box<dyn io::Read + Send>,
+    read: Arc<AtomicU64>,
+}
+
+struct Block {
+    first_line: u64,
+    text: Vec<u8>,
+}
+
+impl Block {
+    /// The file's line in which a row begins, behind empty ones.
+    fn line_of(&self, row: &::csv::ByteRecord) -> u64 {
+        let Some(position) = row.position() else { return self.first_line };
+        let before = &self.text[position.byte() as usize..];
+        let empty = before.iter().take_while(|b| matches!(b, b'\r' | b'\n'));
+        let skipped = empty.filter(|b| **b == b'\n').count() as u64;
+        self.first_line - 1 + position.line() + skipped
+    }
+}
+
+/// Counts what passes through.
+struct Count<R>(R, Arc<AtomicU64>);
+
+impl<R: io::Read> io::Read for Count<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let n = self.0.read(into)?;
+        self.1.fetch_add(n as u64, Relaxed);
+        Ok(n)
+    }
+}
+
+impl Reader {
+    /// Opens a file, or standard input if it is `-`.
+    pub fn open(path: &Path, options: Options) -> Result<Self> {
+        let failed = |e| Error::unreadable(path, e);
+        let (from, size): (Box<dyn io::Read + Send>, u64) = if path == Path::new("-") {
+            (Box::new(io::stdin()), 0)
+        } else {
+            let file = File::open(path).map_err(failed)?;
+            let size = file.metadata().map_err(failed)?.len();
+            (Box::new(file), size)
+        };
+        Self::new(path.display().to_string(), from, size, options)
+    }
+
+    fn new(
+        source: String,
+        from: Box<dyn io::Read + Send>,
+        size: u64,
+        options: Options,
+    ) -> Result<Self> {
+        let read = Arc::default();
+        let mut from: Box<dyn io::Read + Send> = Box::new(Count(from, Arc::clone(&read)));
+        let mut start = Vec::new();
+        let unreadable = |e: io::Error| Error::data(format!("cannot read {source}: {e}"));
+        from.by_ref().take(2).read_to_end(&mut start).map_err(unreadable)?;
+        let mut from: Box<dyn io::Read + Send> = if start == [0x1f, 0x8b] {
+            let all = io::Cursor::new(start).chain(from);
+            start = Vec::new();
+            Box::new(MultiGzDecoder::new(BufReader::with_capacity(1 << 18, all)))
+        } else {
+            from
+        };
+        from.by_ref().take(SAMPLE as u64).read_to_end(&mut start).map_err(unreadable)?;
+        if let [0xff, 0xfe, ..] | [0xfe, 0xff, ..] = start[..] {
+            let what = "its text is UTF-16; save it as UTF-8 (\"CSV UTF-8\" in Excel)";
+            return Err(Error::data(format!("{source}: {what}")));
+        }
+        if start.starts_with(b"PK\x03\x04") {
+            let what = "a spreadsheet or an archive, not CSV; save the table as CSV";
+            return Err(Error::data(format!("{source}: {what}")));
+        }
+        if start.starts_with(&[0xef, 0xbb, 0xbf]) {
+            start.drain(..3);
+        }
+        if start.contains(&0) {
+            return Err(Error::data(format!("{source}: it holds zero bytes: not a text file")));
+        }
+        let sample = first_rows(&start);
+        let dialect = guess(sample, options);
+        let mut rows = parser(sample, dialect.separator);
+        let mut first = ::csv::ByteRecord::new();
+        let found = rows.read_byte_record(&mut first);
+        if !found.map_err(|e| Error::data(format!("{source}: {e}")))? {
+            return Err(Error::data(format!("{source}: the file is empty")));
+        }
+        let mut line = 1;
+        if dialect.header {
+            let end = rows.position().byte() as usize;
+            line = rows.position().line();
+            start.drain(..end);
+        }
+        let names = names(&source, &first, dialect.header)?;
+        let from = Counted { text: from, read };
+        let layout = Layout { source, names, dialect };
+        Ok(Self { layout, size, from, rest: start, line, ended: false })
+    }
+
+    /// Bytes of the file that have been read.
+    pub fn position(&self) -> u64 {
+        self.from.read.load(Relaxed)
+    }
+
+    /// The next rows, in order; none at the end. A few blocks are parsed side by side.
+    pub fn round(&mut self) -> Result<Vec<Read>> {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let mut blocks = Vec::new();
+        while blocks.len() < 4 * cores
+            && let Some(block) = self.block()?
+        {
+            blocks.push(block);
+        }
+        let layout = &self.layout;
+        let parse = |block: Block| layout.parse(&block);
+        if blocks.len() < 2 {
+            return blocks.into_iter().map(parse).collect();
+        }
+        // Each thread takes every n-th block.
+        let mut shares: Vec<Vec<(usize, Block)>> = (0..cores).map(|_| Vec::new()).collect();
+        for (i, block) in blocks.into_iter().enumerate() {
+            shares[i % cores].push((i, block));
+        }
+        let mut read: Vec<(usize, Result<Read>)> = thread::scope(|scope| {
+            let work = |share: Vec<(usize, Block)>| {
+                scope.spawn(move || {
+                    share.into_iter().map(|(i, b)| (i, parse(b))).collect::<Vec<_>>()
+                })
+            };
+            let threads: Vec<_> = shares.into_iter().map(work).collect();
+            // A panic there is a panic here.
+            let join = |t: thread::ScopedJoinHandle<_>| {
+                t.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            };
+            threads.into_iter().flat_map(join).collect::<Vec<_>>()
+        });
+        read.sort_by_key(|(i, _)| *i);
+        read.into_iter().map(|(_, read)| read).collect()
+    }
+
+    /// The next text that ends with a row.
+    fn block(&mut self) -> Result<Option<Block>> {
+        if self.ended {
+            return Ok(None);
+        }
+        let mut text = std::mem::take(&mut self.rest);
+        text.reserve(BLOCK + SAMPLE);
+        loop {
+            let want = BLOCK.saturating_sub(text.len()).max(SAMPLE) as u64;
+            let got = self.from.text.by_ref().take(want).read_to_end(&mut text);
+            let got =
+                got.map_err(|e| Error::data(format!("cannot read {}: {e}", self.layout.source)))?;
+            if got == 0 {
+                self.ended = true;
+                break;
+            }
+            if let Some(end) = last_row_end(&text) {
+                self.rest = text.split_off(end);
+                break;
+            }
+            if text.len() > LONGEST {
+                let what = "a quote is opened and never closed, or this is no table";
+                return Err(Error::data(format!("{}:{}: {what}", self.layout.source, self.line)));
+            }
+        }
+        let first_line = self.line;
+        self.line += text.iter().filter(|b| **b == b'\n').count() as u64;
+        Ok((!text.is_empty()).then_some(Block { first_line, text }))
+    }
+
+    /// Stops before memory runs out: the table and the network's inputs made
+    /// from it stand side by side for a moment.
+    fn check_memory(&self, rows: usize) -> Result<()> {
+        if self.size == 0 {
+            return Ok(());
+        }
+        let share = (self.position() as f64 / self.size as f64).clamp(1e-3, 1.0);
+        let cells = rows as f64 * self.layout.names.len() as f64 / share;
+        let (all, here) = (4.0 * cells, 4.0 * rows as f64 * self.layout.names.len() as f64);
+        memory::check(&self.layout.source, (2.0 * all) as u64, (2.0 * all - here) as u64)
+    }
+}
+
+impl Layout {
+    fn parse(&self, block: &Block) -> Result<Read> {
+        let width = self.names.len();
+        let mut words = vec![Words::default(); width];
+        let mut firsts = vec![(None, None); width];
+        let mut chunk = Chunk::default();
+        chunk.cells.reserve(block.text.len() / 6);
+        let mut rows = parser(&block.text, self.dialect.separator);
+        let mut row = ::csv::ByteRecord::new();
+        loop {
+            let at = |line: u64| format!("{}:{line}", self.source);
+            match rows.read_byte_record(&mut row) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(e) => return Err(Error::data(format!("{}: {e}", at(block.first_line)))),
+            }
+            let line = block.line_of(&row);
+            if row.len() != width {
+                let (n, is) = (row.len(), if row.len() == 1 { "cell" } else { "cells" });
+                let what = format!("{n} {is}, and there are {width} columns");
+                return Err(Error::data(format!("{}: {what}", at(line))));
+            }
+            for (column, field) in row.iter().enumerate() {
+                let text = std::str::from_utf8(field).map_err(|_| {
+                    let name = &self.names[column];
+                    let what = "not UTF-8 text; save the file as UTF-8";
+                    Error::data(format!("{}: column \"{name}\": {what}", at(line)))
+                })?;
+                let cell = Cell::parse(text, self.dialect.comma);
+                let cell = match cell {
+                    Some(cell) => {
+                        if firsts[column].1.is_none() && !cell.is_missing() {
+                            firsts[column].1 = Some(line);
+                        }
+                        cell
+                    }
+                    None => {
+                        firsts[column].0.get_or_insert(line);
+                        words[column].cell(text.trim())
+                    }
+                };
+                chunk.cells.push(cell);
+            }
+            chunk.lines.push(line);
+        }
+        chunk.cells.shrink_to_fit();
+        let words = words.into_iter().map(|words| words.list).collect();
+        Ok(Read { chunk, words, firsts })
+    }
+}
+
+/// The words of a column in one block.
+#[derive(Clone, Default)]
+struct Words {
+    list: Vec<String>,
+    codes: HashMap<String, u32>,
+}
+
+impl Words {
+    fn cell(&mut self, word: &str) -> Cell {
+        if let Some(code) = self.codes.get(word) {
+            return Cell::from_word(*code);
+        }
+        let code = self.list.len() as u32;
+        self.list.push(word.into());
+        self.codes.insert(word.into(), code);
+        Cell::from_word(code)
+    }
+}
+
+fn parser(text: &[u8], separator: u8) -> ::csv::Reader<&[u8]> {
+    let mut builder = ::csv::ReaderBuilder::new();
+    builder.delimiter(separator).has_headers(false).flexible(true).buffer_capacity(1 << 13);
+    builder.from_reader(text)
+}
+
+/// Where the last row that is complete ends, behind its line feed.
+///
+/// A line feed between quotes ends no row. The text begins with a row.
+fn last_row_end(text: &[u8]) -> Option<usize> {
+    if !text.contains(&b'"') {
+        return text.iter().rposition(|b| *b == b'\n').map(|i| i + 1);
+    }
+    let (mut quoted, mut closed, mut start, mut end) = (false, false, true, None);
+    for (i, byte) in text.iter().enumerate() {
+        match byte {
+            b'"' if quoted => (quoted, closed) = (false, true),
+            // Twice in a row: a quote that is meant.
+            b'"' if start || closed => quoted = true,
+            _ if quoted => {}
+            b'\n' => (start, closed, end) = (true, false, Some(i + 1)),
+            // Which separator it is does not matter: a quote after another
+            // one's is as unusual.
+            byte if SEPARATORS.contains(byte) => (start, closed) = (true, false),
+            _ => (start, closed) = (false, false),
+        }
+        if *byte == b'"' {
+            start = false;
+        }
+    }
+    end
+}
+
+/// The sample without the row that was cut off.
+fn first_rows(sample: &[u8]) -> &[u8] {
+    if sample.len() < SAMPLE {
+        return sample;
+    }
+    last_row_end(sample).map_or(sample, |end| &sample[..end])
+}
+
+fn records(sample: &[u8], separator: u8) -> Vec<Vec<String>> {
+    let rows = parser(sample, separator).into_byte_records().take(200).map_while(Result::ok);
+    let text = |field: &[u8]| String::from_utf8_lossy(field).trim().to_string();
+    rows.map(|row| row.iter().map(text).collect()).collect()
+}
+
+/// The dialect that makes most sense of the file's beginning.
+fn guess(sample: &[u8], options: Options) -> Dialect {
+    // The separator that gives the same number of cells in the most rows; of
+    // equals the one that gives more cells, then the commoner one.
+    let agreeing = |separator: u8| {
+        let rows = records(sample, separator);
+        let width = rows.first().map_or(0, Vec::len);
+        let same = rows.iter().filter(|row| row.len() == width).count();
+        if width > 1 { (1000 * same / rows.len().max(1), width) } else { (0, 0) }
+    };
+    let best = || SEPARATORS.into_iter().rev().max_by_key(|s| agreeing(*s)).unwrap_or(b',');
+    let separator = options.separator.unwrap_or_else(best);
+    let rows = records(sample, separator);
+    let comma = separator != b',' && {
+        let cells = || rows.iter().skip(1).flatten();
+        let only = |comma| move |c: &&String| c.contains(',') && Cell::parse(c, comma).is_some();
+        cells().any(|c| only(true)(&c)) && !cells().any(|c| c.contains('.') && is_number(c, false))
+    };
+    let header = options.header.unwrap_or_else(|| has_header(&rows, comma));
+    Dialect { separator, header, comma }
+}
+
+fn is_number(text: &str, comma: bool) -> bool {
+    Cell::parse(text, comma).is_some_and(|cell| cell.number().is_some())
+}
+
+/// Names are words, all different, and not what stands below them.
+fn has_header(rows: &[Vec<String>], comma: bool) -> bool {
+    let Some((first, rest)) = rows.split_first() else { return false };
+    if first.iter().any(|name| is_number(name, comma)) {
+        return false;
+    }
+    let below = |column: usize| rest.iter().filter_map(move |row| row.get(column));
+    let numeric = |column: usize| below(column).any(|cell| is_number(cell, comma));
+    if rest.is_empty() || (0..first.len()).any(numeric) {
+        return true;
+    }
+    let mut names = first.clone();
+    names.sort_unstable();
+    names.dedup();
+    let again = |(column, name): (usize, &String)| below(column).any(|cell| cell == name);
+    names.len() == first.len() && !first.iter().enumerate().any(again)
+}
+
+/// The columns' names from the first row, or made up.
+fn names(source: &str, first: &::csv::ByteRecord, header: bool) -> Result<Vec<String>> {
+    let made_up = |column: usize| format!("column {}", column + 1);
+    if !header {
+        return Ok((0..first.len()).map(made_up).collect());
+    }
+    let mut names = Vec::new();
+    for (column, field) in first.iter().enumerate() {
+        let name = std::str::from_utf8(field).map_err(|_| {
+            Error::data(format!("{source}:1: not UTF-8 text; save the file as UTF-8"))
+        })?;
+        let name = match name.trim() {
+            // What pandas writes over its row numbers.
+            "" => made_up(column),
+            name => name.to_string(),
+        };
+        if names.contains(&name) {
+            let what = format!("two columns are called \"{name}\"; give each a name of its own");
+            return Err(Error::data(format!("{source}:1: {what}")));
+        }
+        names.push(name);
+    }
+    Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(text: impl Into<Vec<u8>>, options: Options) -> Result<(Table, Dialect)> {
+        let text: Vec<u8> = text.into();
+        let size = text.len() as u64;
+        let from = Box::new(io::Cursor::new(text));
+        let mut rows = Reader::new("t.csv".into(), from, size, options)?;
+        let dialect = rows.layout.dialect;
+        let mut table = Table::new("t.csv".into(), rows.layout.names.clone());
+        loop {
+            let round = rows.round()?;
+            if round.is_empty() {
+                return Ok((table, dialect));
+            }
+            round.into_iter().for_each(|read| table.append(read));
+        }
+    }
+
+    fn read(text: &str) -> (Table, Dialect) {
+        table(text, Options::default()).unwrap()
+    }
+
+    fn fails(text: impl Into<Vec<u8>>, says: &str) {
+        let error = table(text, Options::default()).unwrap_err().to_string();
+        assert!(error.contains(says), "{error}");
+    }
+
+    fn column(table: &Table, column: usize) -> Vec<String> {
+        table.cells(column).map(|cell| table.text(column, cell)).collect()
+    }
+
+    #[test]
+    fn the_dialect_is_guessed() {
+        let (t, d) = read("a,b\n1,x\n2,\"y, z\"\n");
+        assert_eq!((t.names(), d.separator, d.header), (vec!["a", "b"], b',', true));
+        assert_eq!(column(&t, 1), ["x", "y, z"]);
+        let (t, d) = read("a;b\n1,5;x\n2,25;y\n");
+        assert_eq!((d.separator, d.comma), (b';', true));
+        assert_eq!(column(&t, 0), ["1.5", "2.25"]);
+        assert_eq!(read("a\tb\r\n1\t2\r\n").1.separator, b'\t');
+        assert_eq!(read("a|b\n1|2").1.separator, b'|');
+        let (t, d) = read("1,2\n3,4\n");
+        assert_eq!((t.names(), t.rows(), d.header), (vec!["column 1", "column 2"], 2, false));
+        // All words: a header if its words never stand below it.
+        assert!(read("sex,colour\nm,red\nf,red\n").1.header);
+        assert!(!read("m,red\nf,red\nm,blue\n").1.header);
+        assert_eq!(read("\u{feff}one\n1\n2\n").0.names(), ["one"]);
+        assert_eq!(read(",b\n0,5\n1,6\n").0.names(), ["column 1", "b"]);
+        let told = Options { separator: Some(b';'), header: Some(false) };
+        assert_eq!(table("a,b;c\n1,2;3\n", told).unwrap().0.names().len(), 2);
+    }
+
+    #[test]
+    fn bad_files_are_told_with_their_line() {
+        fails("", "the file is empty");
+        fails("a,b\n1,2\n1,2,3\n", "t.csv:3: 3 cells, and there are 2 columns");
+        fails("a,b\n1,2\n\n7\n", "t.csv:4: 1 cell, and there are 2 columns");
+        fails("a,a\n1,2\n", "two columns are called \"a\"");
+        fails(b"a,b\n1,\xff\n".as_slice(), "t.csv:2: column \"b\": not UTF-8");
+        fails(b"\xff\xfea\0".as_slice(), "UTF-16");
+        fails(b"PK\x03\x04....".as_slice(), "save the table as CSV");
+        fails(b"a,b\n1,\0\n".as_slice(), "not a text file");
+        let long = format!("a,b\n1,\"{}", "x\n".repeat(LONGEST / 2 + SAMPLE));
+        fails(long, "t.csv:2: a quote is opened and never closed");
+        fails(b"\x1f\x8bnot gzip".as_slice(), "cannot read t.csv");
+    }
+
+    /// Blocks end between rows, never between quotes, and words keep their
+    /// numbers from block to block.
+    #[test]
+    fn many_blocks_are_one_table() {
+        let mut text = String::from("n,word,note\n");
+        let rows = 200_000;
+        for i in 0..rows {
+            let word = ["red", "green", "NA", "blue"][i / 3 % 4];
+            match i % 7 {
+                0 => text += &format!("{i},{word},\"two\nlines, \"\"quoted\"\"\"\n"),
+                _ => text += &format!("{i},{word},5\" disk\n"),
+            }
+        }
+        assert!(text.len() > 4 * BLOCK);
+        let (table, _) = read(&text);
+        assert_eq!(table.rows(), rows);
+        assert!(table.cells(0).enumerate().all(|(i, cell)| cell.number() == Some(i as f32)));
+        let words = column(&table, 1);
+        assert!((0..rows).all(|i| words[i] == ["red", "green", "", "blue"][i / 3 % 4]));
+        let notes = column(&table, 2);
+        assert_eq!((&*notes[7], &*notes[8]), ("two\nlines, \"quoted\"", "5\" disk"));
+        // Of each seven rows, the first takes two lines.
+        assert!(
+            [0, 1, 7, 8, 150_000].iter().all(|i| table.line(*i) == (2 + i + i.div_ceil(7)) as u64)
+        );
+        assert_eq!(table.heads[1].words, ["red", "green", "blue"]);
+    }
+
+    #[test]
+    fn gzipped_and_not_are_the_same() {
+        use std::io::Write;
+        let text = "a,b\n1,x\n2,y\n";
+        let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gz.write_all(text.as_bytes()).unwrap();
+        let (zipped, _) = table(gz.finish().unwrap(), Options::default()).unwrap();
+        assert_eq!(column(&zipped, 1), column(&read(text).0, 1));
+    }
+}

@@ -1,0 +1,205 @@
+//! Tables of numbers and words, as they come in CSV files.
+//!
+//! ```text
+//! rows.csv ──csv──▶ Table ──Prepare──▶ Dataset (train, validation, test)
+//!                                        └ Columns: how a row becomes numbers; goes into the Model
+//! ```
+//! [`Table`] holds the cells as they were read. [`Prepare`] picks the target,
+//! splits, and learns from the training part alone how a row becomes the
+//! network's inputs; what it has learnt ([`Columns`]) is stored in the model,
+//! so a raw row is all that a prediction needs.
+
+mod cell;
+mod columns;
+pub mod csv;
+mod prepare;
+mod question;
+mod statistics;
+mod suspect;
+
+use std::{collections::HashMap, path::Path};
+
+pub use cell::Cell;
+pub use columns::{Column, Columns, Encoder, Kind, LeftOut};
+pub use prepare::{Parts, Prepare};
+pub use question::{Ask, Unit};
+
+use crate::{Result, error::Error};
+
+/// Different words a column may have; with more it is no category.
+pub(crate) const MOST_WORDS: usize = 1 << 16;
+
+/// Rows of named columns in memory: four bytes a cell.
+#[derive(Clone, Debug)]
+pub struct Table {
+    /// Where it came from, for messages.
+    pub(crate) source: String,
+    pub(crate) heads: Vec<Head>,
+    pub(crate) chunks: Vec<Chunk>,
+    rows: usize,
+}
+
+/// A column's name and the words in it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Head {
+    pub name: String,
+    pub words: Vec<String>,
+    codes: HashMap<String, u32>,
+    /// There were more than [`MOST_WORDS`] different words; only these are kept.
+    pub overflow: bool,
+    /// The line of the first word, and of the first number.
+    pub first_word: Option<u64>,
+    pub first_number: Option<u64>,
+}
+
+/// Consecutive rows, row by row.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Chunk {
+    pub cells: Vec<Cell>,
+    /// The line in the file of each row.
+    pub lines: Lines,
+}
+
+/// Line numbers, most of which follow one on the other.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Lines {
+    first: u64,
+    /// Empty while each row is one line.
+    each: Vec<u64>,
+    rows: usize,
+}
+
+impl Lines {
+    pub fn push(&mut self, line: u64) {
+        if self.rows == 0 {
+            self.first = line;
+        }
+        let steady = line == self.first + self.rows as u64;
+        if !steady && self.each.is_empty() {
+            self.each = (0..self.rows as u64).map(|i| self.first + i).collect();
+        }
+        if !steady || !self.each.is_empty() {
+            self.each.push(line);
+        }
+        self.rows += 1;
+    }
+
+    pub fn at(&self, row: usize) -> u64 {
+        self.each.get(row).copied().unwrap_or(self.first + row as u64)
+    }
+
+    pub fn len(&self) -> usize {
+        self.rows
+    }
+}
+
+impl Table {
+    /// Reads a CSV file, its dialect guessed: see [`csv`].
+    ///
+    /// # Errors
+    /// As [`csv::read`].
+    pub fn read(path: impl AsRef<Path>) -> Result<Self> {
+        csv::read(path.as_ref(), csv::Options::default(), &mut |_, _| {})
+    }
+
+    pub(crate) fn new(source: String, names: Vec<String>) -> Self {
+        let heads = names.into_iter().map(|name| Head { name, ..Head::default() }).collect();
+        Self { source, heads, chunks: Vec::new(), rows: 0 }
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The columns' names, in the file's order.
+    pub fn names(&self) -> Vec<&str> {
+        self.heads.iter().map(|head| &*head.name).collect()
+    }
+
+    /// The place of a column.
+    ///
+    /// # Errors
+    /// There is none of this name; lists those there are.
+    pub fn column(&self, name: &str) -> Result<usize> {
+        let found = self.heads.iter().position(|head| head.name == name);
+        found.ok_or_else(|| {
+            let names = self.names();
+            let guess = crate::network::did_you_mean(name, &names);
+            Error::data(format!(
+                "{}: no column is called \"{name}\"{guess}; the columns are {}",
+                self.source,
+                list(names)
+            ))
+        })
+    }
+
+    /// The cells of a column, from top to bottom.
+    pub(crate) fn cells(&self, column: usize) -> impl Iterator<Item = Cell> + '_ {
+        let width = self.heads.len();
+        self.chunks.iter().flat_map(move |c| c.cells.iter().skip(column).step_by(width).copied())
+    }
+
+    /// A cell as it would stand in the file.
+    pub(crate) fn text(&self, column: usize, cell: Cell) -> String {
+        cell.text(&self.heads[column].words)
+    }
+
+    /// The line in the file of a row.
+    pub(crate) fn line(&self, mut row: usize) -> u64 {
+        for chunk in &self.chunks {
+            if row < chunk.lines.len() {
+                return chunk.lines.at(row);
+            }
+            row -= chunk.lines.len();
+        }
+        0
+    }
+
+    /// Adds rows whose words have numbers of their own.
+    pub(crate) fn append(&mut self, read: csv::Read) {
+        let csv::Read { mut chunk, words, firsts } = read;
+        let width = self.heads.len();
+        for (column, (head, words)) in self.heads.iter_mut().zip(words).enumerate() {
+            let (word, number) = firsts[column];
+            head.first_word = head.first_word.or(word);
+            head.first_number = head.first_number.or(number);
+            if words.is_empty() {
+                continue;
+            }
+            let codes: Vec<u32> = words.into_iter().map(|word| head.code(word)).collect();
+            for cell in chunk.cells.iter_mut().skip(column).step_by(width) {
+                if let Some(code) = cell.word() {
+                    *cell = Cell::from_word(codes[code]);
+                }
+            }
+        }
+        self.rows += chunk.lines.len();
+        self.chunks.push(chunk);
+    }
+}
+
+impl Head {
+    fn code(&mut self, word: String) -> u32 {
+        if let Some(code) = self.codes.get(&word) {
+            return *code;
+        }
+        if self.words.len() >= MOST_WORDS {
+            self.overflow = true;
+            return MOST_WORDS as u32;
+        }
+        let code = self.words.len() as u32;
+        self.words.push(word.clone());
+        self.codes.insert(word, code);
+        code
+    }
+}
+
+/// Names in a message: `a, b, c`, of many only the first.
+pub(crate) fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    const MOST: usize = 30;
+    let names: Vec<&str> = names.into_iter().collect();
+    let more = names.len().saturating_sub(MOST);
+    let first = names[..names.len() - more].join(", ");
+    if more > 0 { format!("{first} and {more} more") } else { first }
+}

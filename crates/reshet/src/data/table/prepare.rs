@@ -1,0 +1,321 @@
+//! From a table to what a network learns from, is watched on and tested on.
+
+use std::sync::Arc;
+
+use super::{
+    Ask, Column, Columns, Encoder, Kind, LeftOut, Table, question::Question, statistics::Statistics,
+};
+use crate::{
+    Dataset, Features, Meaning, Result, Storage, Targets, Task, data::memory, error::Error,
+};
+
+/// What is to be made of a table.
+///
+/// ```
+/// use reshet::{Table, Trainer, data::table::Prepare, sequential};
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("flowers.csv");
+/// # let rows: String = (0..60).map(|i| format!("{},{}\n", i % 10, ["a", "b"][i % 10 / 5])).collect();
+/// # std::fs::write(&path, format!("petal,species\n{rows}"))?;
+/// let table = Table::read(path)?;
+/// let parts = Prepare::new().target("species").test(0.2).of(table)?;
+/// let network = sequential![Linear(parts.train.width(), 8), ReLU, Linear(8, 1), Sigmoid]?;
+/// let fit = Trainer::new(network).epochs(50).fit(&parts.train)?;
+/// println!("{}", fit.model.test(&parts.test.unwrap())?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Prepare {
+    targets: Vec<String>,
+    ask: Ask,
+    validation: f64,
+    test: f64,
+    test_table: Option<Table>,
+    seed: u64,
+    plain: bool,
+}
+
+/// What came of it.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    /// To learn from.
+    pub train: Dataset,
+    /// To watch while learning.
+    pub validation: Option<Dataset>,
+    /// To test on.
+    pub test: Option<Dataset>,
+    /// What was decided, a line each, for people.
+    pub said: Vec<String>,
+    /// What looks wrong.
+    pub warnings: Vec<String>,
+}
+
+/// Where a row goes.
+#[derive(Clone, Copy, PartialEq)]
+enum Part {
+    None,
+    Train,
+    Validation,
+    Test,
+}
+
+impl Prepare {
+    /// The last column is the target; no validation, no test.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What is to be predicted; may be said several times.
+    pub fn target(mut self, name: impl Into<String>) -> Self {
+        self.targets.push(name.into());
+        self
+    }
+
+    /// The question, where it is not to be inferred.
+    pub fn ask(mut self, ask: Ask) -> Self {
+        self.ask = ask;
+        self
+    }
+
+    /// The part of the training rows to watch; the rest is trained on.
+    pub fn validation(mut self, fraction: f64) -> Self {
+        self.validation = fraction;
+        self
+    }
+
+    /// The part of all rows to test on.
+    pub fn test(mut self, fraction: f64) -> Self {
+        self.test = fraction;
+        self
+    }
+
+    /// A table to test on, instead of a part.
+    pub fn test_table(mut self, table: Table) -> Self {
+        self.test_table = Some(table);
+        self
+    }
+
+    /// Seeds the split.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Numbers as they are, no column left out.
+    pub fn plain(mut self, plain: bool) -> Self {
+        self.plain = plain;
+        self
+    }
+
+    /// Does it. The table's memory is freed along the way.
+    ///
+    /// # Errors
+    /// No such column; a target that poses no question; no column left to
+    /// learn from; parts that would be empty; a test table with other columns.
+    pub fn of(self, table: Table) -> Result<Parts> {
+        let mut said = Vec::new();
+        let targets = match &self.targets[..] {
+            [] => {
+                let last = table.heads.len().saturating_sub(1);
+                said.push(format!("target: {}, the last column", table.heads[last].name));
+                vec![last]
+            }
+            names => names.iter().map(|name| table.column(name)).collect::<Result<_>>()?,
+        };
+        if targets.len() >= table.heads.len() {
+            let what = "there is no column besides the target to learn from";
+            return Err(Error::data(format!("{}: {what}", table.source)));
+        }
+        let all = Statistics::gather(&table, |_| true);
+        let question = Question::infer(&table, targets, &self.ask, &all)?;
+        said.push(question.describe());
+        let (answers, rows) = question.read(&table)?;
+        if rows.len() < table.rows() {
+            let n = table.rows() - rows.len();
+            said.push(format!("{n} rows have no target and are passed over"));
+        }
+
+        let parts = self.split(&table, &answers, &rows)?;
+        let statistics = Statistics::gather(&table, |row| parts[row] == Part::Train);
+        let columns = Arc::new(self.learn(&table, &question, &statistics)?);
+        said.extend(
+            columns
+                .left_out
+                .iter()
+                .map(|LeftOut { name, why }| format!("left out: {name} ({why})")),
+        );
+        let mut warnings = super::suspect::leaks(&table, &columns, &answers, &rows);
+        warnings.extend(odd_words(&table, &columns));
+
+        let names: Vec<String> = table.heads.iter().map(|head| head.name.clone()).collect();
+        let count = |part| parts.iter().filter(|p| **p == part).count();
+        let wanted = [Part::Train, Part::Validation, Part::Test];
+        let bytes = 4 * columns.width() as u64 * parts.len() as u64;
+        memory::check(&table.source, bytes, bytes.saturating_sub(table.bytes()))?;
+        let mut inputs = wanted.map(|part| Vec::with_capacity(count(part) * columns.width()));
+        encode(table, &columns, &names, |row, values| {
+            if let Some(part) = wanted.iter().position(|part| *part == parts[row]) {
+                inputs[part].extend_from_slice(values);
+            }
+        })?;
+        let mut made = wanted.iter().zip(inputs).map(|(part, inputs)| {
+            if inputs.is_empty() {
+                return Ok(None);
+            }
+            let of = |i: &usize| parts[rows[*i] as usize] == *part;
+            let places: Vec<u32> = (0..rows.len()).filter(of).map(|i| i as u32).collect();
+            dataset(inputs, &columns, answers.select(&places)).map(Some)
+        });
+        let mut next = || made.next().unwrap_or(Ok(None));
+        let (train, validation, mut test) = (next()?, next()?, next()?);
+        if let Some(table) = self.test_table {
+            test = Some(columns.dataset(table, question.task, &question.names)?);
+        }
+        let train = train.ok_or_else(|| Error::data("there are no rows to train on"))?;
+        Ok(Parts { train, validation, test, said, warnings })
+    }
+
+    /// Where each row of the table goes.
+    fn split(&self, table: &Table, answers: &Targets, rows: &[u32]) -> Result<Vec<Part>> {
+        let mut parts = vec![Part::None; table.rows()];
+        rows.iter().for_each(|row| parts[*row as usize] = Part::Train);
+        let mut left: Vec<u32> = (0..rows.len() as u32).collect();
+        let fractions = [(self.test, Part::Test), (self.validation, Part::Validation)];
+        for (fraction, part) in fractions.into_iter().filter(|(fraction, _)| *fraction > 0.0) {
+            let (stay, go) = answers.select(&left).split(fraction, self.seed)?;
+            go.iter().for_each(|i| parts[rows[left[*i as usize] as usize] as usize] = part);
+            left = stay.iter().map(|i| left[*i as usize]).collect();
+        }
+        Ok(parts)
+    }
+
+    fn learn(&self, table: &Table, question: &Question, all: &[Statistics]) -> Result<Columns> {
+        let targets = question.places.iter().map(|p| table.heads[*p].name.clone()).collect();
+        let mut columns = Columns { targets, ..Columns::default() };
+        for (place, (head, s)) in table.heads.iter().zip(all).enumerate() {
+            if question.places.contains(&place) {
+                continue;
+            }
+            let name = head.name.clone();
+            match Kind::learn(head, s, self.plain) {
+                Ok(kind) => columns.inputs.push(Column { name, kind }),
+                Err(why) => columns.left_out.push(LeftOut { name, why }),
+            }
+        }
+        if columns.inputs.is_empty() {
+            let why = columns.left_out.iter().map(|c| format!("{}: {}", c.name, c.why));
+            let why: Vec<String> = why.collect();
+            return Err(Error::data(format!(
+                "{}: no column is left to learn from ({})",
+                table.source,
+                why.join("; ")
+            )));
+        }
+        Ok(columns)
+    }
+}
+
+impl Columns {
+    /// Another table's rows as samples of the same question, as a test wants them.
+    ///
+    /// # Errors
+    /// Columns that do not match; an answer or a word the model does not know.
+    pub fn dataset(&self, table: Table, task: Task, names: &[String]) -> Result<Dataset> {
+        let places = self.targets.iter().map(|name| table.column(name)).collect::<Result<_>>()?;
+        let question = Question { places, task, names: names.to_vec(), why: String::new() };
+        let (targets, rows) = question.read(&table)?;
+        let mut inputs = Vec::with_capacity(rows.len() * self.width());
+        let mut wanted = rows.iter().map(|row| *row as usize).peekable();
+        let columns: Vec<String> = table.heads.iter().map(|head| head.name.clone()).collect();
+        encode(table, self, &columns, |row, values| {
+            if wanted.next_if_eq(&row).is_some() {
+                inputs.extend_from_slice(values);
+            }
+        })?;
+        dataset(inputs, &Arc::new(self.clone()), targets)
+    }
+}
+
+impl Meaning {
+    /// A table's rows as samples of this model's question.
+    ///
+    /// # Errors
+    /// As [`Columns::dataset`]; a model that was not trained on a table.
+    pub fn dataset(&self, table: Table) -> Result<Dataset> {
+        let columns = self.columns.as_ref().ok_or_else(|| {
+            Error::data(format!(
+                "{}: the model was not trained on a table and knows no columns",
+                table.source
+            ))
+        })?;
+        columns.dataset(table, self.task, &self.names)
+    }
+}
+
+fn dataset(inputs: Vec<f32>, columns: &Arc<Columns>, targets: Targets) -> Result<Dataset> {
+    let features = Features::new(Storage::F32(inputs), &[columns.width()])?;
+    Dataset::new(features.with_columns(Arc::clone(columns)), targets)
+}
+
+/// Each row's inputs, chunk by chunk; a chunk's memory is freed when it is done.
+fn encode(
+    table: Table,
+    columns: &Columns,
+    names: &[String],
+    mut each: impl FnMut(usize, &[f32]),
+) -> Result<()> {
+    let mut encoder = Encoder::new(columns, &table.source, names)?;
+    let heads = &table.heads;
+    let words = |place: usize| &heads[place].words[..];
+    encoder.set_words(words);
+    let mut values = vec![0.0; encoder.width()];
+    let mut row = 0;
+    for chunk in table.chunks {
+        for (i, cells) in chunk.cells.chunks_exact(heads.len()).enumerate() {
+            encoder.row(cells, || chunk.lines.at(i), words, &mut values)?;
+            each(row, &values);
+            row += 1;
+        }
+    }
+    Ok(())
+}
+
+/// Words among numbers, which become missing values.
+fn odd_words<'a>(table: &'a Table, columns: &'a Columns) -> impl Iterator<Item = String> + 'a {
+    columns.inputs.iter().filter_map(|column| {
+        let Kind::Number { missing, .. } = &column.kind else { return None };
+        let word = missing.first()?;
+        let head = table.heads.iter().find(|head| head.name == column.name)?;
+        let (line, more) = (head.first_word.unwrap_or(0), missing.len() - 1);
+        let more = if more > 0 { format!(" and {more} more words") } else { String::new() };
+        Some(format!(
+            "{}:{line}: column \"{}\" holds numbers, but \"{word}\"{more} too: taken for missing",
+            table.source, column.name
+        ))
+    })
+}
+
+impl Question {
+    fn describe(&self) -> String {
+        let why = &self.why;
+        match (self.task, &self.names[..]) {
+            (Task::Binary, [no, yes]) if self.places.len() == 1 => {
+                format!("question: yes or no, {yes} against {no} ({why})")
+            }
+            (Task::Binary, names) => {
+                format!("question: {} times yes or no ({why})", names.len())
+            }
+            (Task::Classes, names) => {
+                let names = super::list(names.iter().map(String::as_str));
+                format!("question: which class, {names} ({why})")
+            }
+            (Task::Number, _) => format!("question: how much ({why})"),
+        }
+    }
+}
+
+impl Table {
+    fn bytes(&self) -> u64 {
+        self.chunks.iter().map(|c| size_of_val(&c.cells[..]) as u64).sum()
+    }
+}

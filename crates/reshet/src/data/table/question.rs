@@ -1,0 +1,306 @@
+//! What a table is asked: the kind of question, and each row's answer.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Cell, Head, Table, list, statistics::Statistics};
+use crate::{Activation, Result, Targets, Task, error::Error};
+
+/// Up to this many different whole numbers are taken for classes.
+const FEW_CLASSES: usize = 10;
+/// More classes than this are no classes.
+const MOST_CLASSES: usize = 1000;
+
+/// How the question is to be put, where it is not to be inferred.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ask {
+    /// The kind of question.
+    pub task: Option<Task>,
+    /// Of two values, the one that means yes.
+    pub positive: Option<String>,
+    /// Yes is this value, no is any other.
+    pub is: Option<String>,
+}
+
+/// The unit of a number that is predicted: y = centre + scale · output.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Unit {
+    /// What an output of 0 stands for.
+    pub centre: f32,
+    /// What an output of 1 adds.
+    pub scale: f32,
+}
+
+impl Unit {
+    /// The output that stands for y.
+    pub fn output(self, y: f32) -> f32 {
+        (y - self.centre) / self.scale
+    }
+
+    /// What an output stands for.
+    pub fn value(self, output: f32) -> f32 {
+        self.centre + self.scale * output
+    }
+
+    /// Units in which a network that ends in `output` can say these numbers:
+    /// mean 0 and standard deviation 1, or well inside what a sigmoid or tanh reaches.
+    pub(crate) fn fitting(targets: &Targets, output: Activation) -> Vec<Self> {
+        let Targets::Numbers { values, width } = targets else { return Vec::new() };
+        let of = |q: usize| {
+            let column = || values[q..].iter().step_by(*width).map(|y| f64::from(*y));
+            let n = column().count() as f64;
+            let mean = column().sum::<f64>() / n;
+            let sd = (column().map(|y| (y - mean).powi(2)).sum::<f64>() / n).sqrt();
+            let (low, high) = column().fold((f64::MAX, f64::MIN), |(l, h), y| (l.min(y), h.max(y)));
+            let range = |from: f64, to: f64| {
+                let scale = (high - low) / (to - from);
+                (low - from * scale, scale)
+            };
+            let (centre, scale) = match output {
+                Activation::Sigmoid | Activation::Softmax => range(0.05, 0.95),
+                Activation::Tanh => range(-0.9, 0.9),
+                Activation::ReLU => (0.0, sd),
+                _ => (mean, sd),
+            };
+            // All the same: there is nothing to scale.
+            let scale = if scale > 0.0 { scale } else { 1.0 };
+            Self { centre: centre as f32, scale: scale as f32 }
+        };
+        (0..*width).map(of).collect()
+    }
+}
+
+/// A question put to a table.
+#[derive(Clone, Debug)]
+pub(crate) struct Question {
+    /// Columns of the target.
+    pub places: Vec<usize>,
+    pub task: Task,
+    /// As in [`Meaning::names`](crate::Meaning).
+    pub names: Vec<String>,
+    /// Why it is this kind of question.
+    pub why: String,
+}
+
+impl Question {
+    /// The kind of question these target columns pose: two values yes/no, few
+    /// or words classes, else numbers.
+    pub fn infer(table: &Table, places: Vec<usize>, ask: &Ask, all: &[Statistics]) -> Result<Self> {
+        let name =
+            |place: usize| format!("{}: target \"{}\"", table.source, table.heads[place].name);
+        for place in &places {
+            let s = &all[*place];
+            if s.numbers + s.words == 0 {
+                return Err(Error::data(format!("{} is empty in every row", name(*place))));
+            }
+            if table.heads[*place].overflow {
+                let what = "has more different words than a question can have answers";
+                return Err(Error::data(format!("{} {what}", name(*place))));
+            }
+        }
+        if let [place] = places[..] {
+            let head = &table.heads[place];
+            return Self::one(head, place, ask, &all[place])
+                .map_err(|what| Error::data(format!("{} {what}", name(place))));
+        }
+        if ask.is.is_some() || ask.positive.is_some() {
+            let what = "--is and --positive go with a single target";
+            return Err(Error::invalid(what));
+        }
+        let truths = places.iter().all(|p| truths(&table.heads[*p], &all[*p]).is_some());
+        let numbers = places.iter().all(|p| all[*p].words == 0);
+        let (task, why) = match ask.task {
+            Some(Task::Classes) => {
+                let what = "several targets are numbers or yes/no questions, not classes";
+                return Err(Error::invalid(format!("--task classes: {what}")));
+            }
+            Some(task) => (task, "as asked"),
+            None if truths => (Task::Binary, "each says yes or no"),
+            None => (Task::Number, "numbers"),
+        };
+        let bad = match task {
+            Task::Number => places.iter().find(|p| all[**p].words > 0).filter(|_| !numbers),
+            _ => places.iter().find(|p| truths_of(table, **p, all).is_none()),
+        };
+        if let Some(place) = bad {
+            let what = match task {
+                Task::Number => "holds words; several targets must all be numbers or all yes/no",
+                _ => "holds more than yes/no, true/false or 1/0",
+            };
+            return Err(Error::data(format!("{} {what}", name(*place))));
+        }
+        let names = match task {
+            Task::Binary => places.iter().map(|p| table.heads[*p].name.clone()).collect(),
+            _ => Vec::new(),
+        };
+        Ok(Self { places, task, names, why: why.into() })
+    }
+
+    fn one(head: &Head, place: usize, ask: &Ask, s: &Statistics) -> Result<Self, String> {
+        let done =
+            |task, names, why: &str| Ok(Self { places: vec![place], task, names, why: why.into() });
+        let distinct = s.distinct();
+        if let Some(label) = &ask.is {
+            let (values, _) = values(head, s)?;
+            if !values.contains(label) {
+                return Err(format!("is never \"{label}\"; its values are {}", names(&values)));
+            }
+            if values.len() == 1 {
+                return Err(format!("is \"{label}\" in every row: there is nothing to learn"));
+            }
+            return done(Task::Binary, vec![format!("not {label}"), label.clone()], "as asked");
+        }
+        let whole = s.whole && s.words == 0;
+        let few = distinct.is_some_and(|n| n <= FEW_CLASSES && n * 5 <= s.numbers.max(15));
+        let (task, why) = match ask.task {
+            Some(task) => (task, "as asked"),
+            None if ask.positive.is_some() => (Task::Binary, "as asked"),
+            None if distinct == Some(2) => (Task::Binary, "it has two values"),
+            None if s.words > 0 => (Task::Classes, "it holds words"),
+            None if whole && few => (Task::Classes, "it holds few whole numbers"),
+            None => (Task::Number, "it holds numbers"),
+        };
+        if distinct == Some(1) {
+            return Err("says the same in every row: there is nothing to learn".into());
+        }
+        match task {
+            Task::Number if s.words > 0 => {
+                let line = head.first_word.unwrap_or(0);
+                let word = head.words.first().map_or("", String::as_str);
+                Err(format!("holds words (line {line}: \"{word}\"), not only numbers"))
+            }
+            Task::Number => done(task, Vec::new(), why),
+            Task::Classes => {
+                let (values, often) = values(head, s)?;
+                // Many words that hardly ever come twice are no classes.
+                if values.len() > MOST_CLASSES || (values.len() > 20 && often < 2.0) {
+                    let what = "different values: too many to be classes";
+                    return Err(format!("has {} {what}; is it the right column?", values.len()));
+                }
+                done(task, values, why)
+            }
+            Task::Binary => {
+                let (values, _) = values(head, s)?;
+                let [a, b] = &values[..] else {
+                    let what = "yes/no needs two, or --is VALUE to ask about one";
+                    return Err(format!(
+                        "has {} values ({}); {what}",
+                        values.len(),
+                        names(&values)
+                    ));
+                };
+                let yes = match &ask.positive {
+                    Some(yes) if yes == a => a,
+                    Some(yes) if yes == b => b,
+                    Some(yes) => {
+                        return Err(format!("is never \"{yes}\"; its values are {a} and {b}"));
+                    }
+                    None if truth(a) == Some(true) && truth(b) != Some(true) => a,
+                    None => b,
+                };
+                let no = if yes == a { b } else { a };
+                done(task, vec![no.clone(), yes.clone()], why)
+            }
+        }
+    }
+
+    /// The target of each row, and the rows that have one.
+    ///
+    /// # Errors
+    /// A value that is none of the question's answers; names the line.
+    pub fn read(&self, table: &Table) -> Result<(Targets, Vec<u32>)> {
+        let Self { places, task, names, .. } = self;
+        let wrong = |row: usize, place: usize, cell: Cell, what: &str| {
+            let (name, text) = (&table.heads[place].name, table.text(place, cell));
+            let line = table.line(row);
+            Error::data(format!("{}:{line}: target \"{name}\": \"{text}\" {what}", table.source))
+        };
+        let known = |cell: Cell| cell.number().is_none_or(f32::is_finite) && !cell.is_missing();
+        let columns: Vec<Vec<Cell>> = places.iter().map(|p| table.cells(*p).collect()).collect();
+        let has = |row: &u32| columns.iter().all(|cells| known(cells[*row as usize]));
+        let rows: Vec<u32> = (0..table.rows() as u32).filter(has).collect();
+        if rows.is_empty() {
+            let names = list(places.iter().map(|p| &*table.heads[*p].name));
+            return Err(Error::data(format!("{}: no row has the target {names}", table.source)));
+        }
+        let mut values = Vec::with_capacity(rows.len() * places.len());
+        for row in &rows {
+            for (place, cells) in places.iter().zip(&columns) {
+                let (row, cell) = (*row as usize, cells[*row as usize]);
+                let value = match (task, &names[..]) {
+                    (Task::Number, _) => {
+                        cell.number().ok_or_else(|| wrong(row, *place, cell, "is not a number"))?
+                    }
+                    (Task::Binary, names) if places.len() > 1 || names.len() == 1 => {
+                        let truth = truth(&table.text(*place, cell));
+                        let truth = truth.ok_or_else(|| {
+                            wrong(row, *place, cell, "is not yes/no, true/false or 1/0")
+                        })?;
+                        f32::from(u8::from(truth))
+                    }
+                    (_, names) => {
+                        let text = table.text(*place, cell);
+                        let rest = *task == Task::Binary && names[0] == format!("not {}", names[1]);
+                        let found = names.iter().position(|name| *name == text);
+                        let found = found.or(rest.then_some(0)).ok_or_else(|| {
+                            let what = format!("is none of {}", self::names(names));
+                            wrong(row, *place, cell, &what)
+                        })?;
+                        found as f32
+                    }
+                };
+                values.push(value);
+            }
+        }
+        let targets = match task {
+            Task::Number => Targets::numbers(values, places.len()),
+            Task::Classes => {
+                Targets::classes(values.iter().map(|v| *v as u32).collect(), names.clone())
+            }
+            Task::Binary if places.len() > 1 => Targets::yes_no(values, names.clone()),
+            Task::Binary => {
+                Targets::YesNo { values: values.into(), width: 1, names: names.clone() }
+            }
+        };
+        Ok((targets, rows))
+    }
+}
+
+fn names(values: &[String]) -> String {
+    list(values.iter().map(String::as_str))
+}
+
+/// What a word says, if it says yes or no.
+fn truth(word: &str) -> Option<bool> {
+    match &*word.to_lowercase() {
+        "1" | "yes" | "y" | "true" | "t" | "positive" | "pos" => Some(true),
+        "0" | "no" | "n" | "false" | "f" | "negative" | "neg" => Some(false),
+        _ => None,
+    }
+}
+
+fn truths(head: &Head, s: &Statistics) -> Option<()> {
+    let (values, _) = values(head, s).ok()?;
+    values.iter().all(|v| truth(v).is_some()).then_some(())
+}
+
+fn truths_of(table: &Table, place: usize, all: &[Statistics]) -> Option<()> {
+    truths(&table.heads[place], &all[place])
+}
+
+/// The different values, numbers in their order, else by the alphabet; and
+/// how often each occurs on average.
+fn values(head: &Head, s: &Statistics) -> Result<(Vec<String>, f64), String> {
+    let none = Vec::new();
+    let numbers = match (&s.few, s.numbers) {
+        (_, 0) => &none,
+        (Some(few), _) => few,
+        (None, _) => return Err("holds too many different numbers to be classes".into()),
+    };
+    let words = head.words.iter().zip(&s.counts).filter(|(_, n)| **n > 0).map(|(w, _)| w.clone());
+    let mut values: Vec<String> = words.collect();
+    values.sort_unstable();
+    let numbers = numbers.iter().map(|(x, _)| Cell::from_number(*x).text(&[]));
+    let values: Vec<String> = numbers.chain(values).collect();
+    let often = (s.numbers + s.words) as f64 / values.len() as f64;
+    Ok((values, often))
+}

@@ -1,0 +1,151 @@
+//! What stands in a column, gathered in one pass over the rows.
+
+use std::ops::Range;
+
+use super::{Cell, Table};
+
+/// Rows looked at for quantiles; more would say the same.
+const SAMPLE: usize = 100_000;
+/// Different numbers that are counted apart; with more it is no code.
+const FEW: usize = 32;
+
+/// What stands in one column.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Statistics {
+    pub rows: usize,
+    pub missing: usize,
+    pub infinite: usize,
+    /// Finite numbers.
+    pub numbers: usize,
+    /// Cells with a word.
+    pub words: usize,
+    pub low: f32,
+    pub high: f32,
+    pub mean: f64,
+    /// Standard deviation, as of a whole population.
+    pub sd: f64,
+    /// All numbers are whole.
+    pub whole: bool,
+    /// How often each word occurs, by its place in the column's list.
+    pub counts: Vec<usize>,
+    /// Each number and how often it occurs, if they are few.
+    pub few: Option<Vec<(f32, usize)>>,
+    /// Numbers of evenly spaced rows, in ascending order.
+    pub sample: Vec<f32>,
+}
+
+impl Statistics {
+    /// Of each column, over the rows that are wanted.
+    pub fn gather(table: &Table, wanted: impl Fn(usize) -> bool) -> Vec<Self> {
+        let step = table.rows().div_ceil(SAMPLE).max(1);
+        let mut gathering: Vec<Gathering> =
+            table.heads.iter().map(|head| Gathering::new(head.words.len())).collect();
+        let mut row = 0;
+        for chunk in &table.chunks {
+            for cells in chunk.cells.chunks_exact(table.heads.len()) {
+                if wanted(row) {
+                    let sampled = row % step == 0;
+                    gathering.iter_mut().zip(cells).for_each(|(g, c)| g.add(*c, sampled));
+                }
+                row += 1;
+            }
+        }
+        gathering.into_iter().map(Gathering::done).collect()
+    }
+
+    /// The value below which this share of the numbers lies.
+    pub fn quantile(&self, share: f64) -> f32 {
+        let last = self.sample.len().saturating_sub(1);
+        self.sample.get((share * last as f64).round() as usize).copied().unwrap_or(0.0)
+    }
+
+    /// Different values; None if they are more than are counted.
+    pub fn distinct(&self) -> Option<usize> {
+        let words = self.counts.iter().filter(|n| **n > 0).count();
+        let numbers = if self.numbers == 0 { Some(0) } else { self.few.as_ref().map(Vec::len) };
+        numbers.map(|n| n + words)
+    }
+
+    /// The range of the numbers.
+    pub fn range(&self) -> Range<f32> {
+        self.low..self.high
+    }
+}
+
+/// [`Statistics`] while they grow; sums are taken from the first number, since
+/// squares of large numbers would swallow small differences.
+struct Gathering {
+    so_far: Statistics,
+    first: f64,
+    sum: f64,
+    squares: f64,
+}
+
+impl Gathering {
+    fn new(words: usize) -> Self {
+        let so_far = Statistics {
+            low: f32::INFINITY,
+            high: f32::NEG_INFINITY,
+            whole: true,
+            // One more for the words that overflowed.
+            counts: vec![0; words + 1],
+            few: Some(Vec::new()),
+            ..Statistics::default()
+        };
+        Self { so_far, first: 0.0, sum: 0.0, squares: 0.0 }
+    }
+
+    fn add(&mut self, cell: Cell, sampled: bool) {
+        let s = &mut self.so_far;
+        s.rows += 1;
+        let Some(x) = cell.number() else {
+            match cell.word() {
+                Some(code) => {
+                    s.words += 1;
+                    let last = s.counts.len() - 1;
+                    s.counts[code.min(last)] += 1;
+                }
+                None => s.missing += 1,
+            }
+            return;
+        };
+        if !x.is_finite() {
+            s.infinite += 1;
+            return;
+        }
+        if s.numbers == 0 {
+            self.first = x.into();
+        }
+        s.numbers += 1;
+        (s.low, s.high) = (s.low.min(x), s.high.max(x));
+        s.whole &= x.fract() == 0.0;
+        let d = f64::from(x) - self.first;
+        self.sum += d;
+        self.squares += d * d;
+        if let Some(few) = &mut s.few {
+            match few.iter().position(|(value, _)| *value == x) {
+                Some(i) => few[i].1 += 1,
+                None if few.len() < FEW => few.push((x, 1)),
+                None => s.few = None,
+            }
+        }
+        if sampled {
+            s.sample.push(x);
+        }
+    }
+
+    fn done(self) -> Statistics {
+        let mut s = self.so_far;
+        if s.numbers > 0 {
+            let n = s.numbers as f64;
+            let mean = self.sum / n;
+            s.mean = self.first + mean;
+            s.sd = (self.squares / n - mean * mean).max(0.0).sqrt();
+        }
+        s.sample.sort_unstable_by(f32::total_cmp);
+        if let Some(few) = &mut s.few {
+            few.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+        }
+        s
+    }
+}
