@@ -7,10 +7,13 @@ use reshet::{
 };
 use serde::Serialize;
 
-use crate::source::outputs;
+use crate::{
+    defaults::{Defaults, Kind},
+    source::outputs,
+};
 
 /// How to train: the network, its loss, the optimiser, the course.
-#[derive(clap::Args, Serialize)]
+#[derive(Clone, clap::Args, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Hyper {
     /// Kind of question; if not said, the loss, the output or the data decides
@@ -19,21 +22,25 @@ pub struct Hyper {
     /// Network, as 784-100:relu-1:sigmoid: widths, each with its activation
     #[arg(long, value_name = "NET", conflicts_with_all = ["hidden", "activation"])]
     net: Option<String>,
-    /// Widths of the hidden layers, as 100,50
+    /// Widths of the hidden layers, as 100,50 [default: 100; pictures 512,256]
     #[arg(long, value_delimiter = ',', value_name = "WIDTHS")]
     hidden: Option<Vec<usize>>,
     /// Activation of the hidden layers [default: relu]
     #[arg(long)]
     activation: Option<String>,
+    /// Dropout after each hidden layer [default: 0; pictures 0.2]
+    #[arg(long, value_name = "P", conflicts_with = "net")]
+    dropout: Option<f32>,
     /// Loss; if not said, it follows from the output
     #[arg(long)]
     loss: Option<LossName>,
     /// Cross entropy: part of the target spread over all classes
     #[arg(long, value_name = "X")]
     label_smoothing: Option<f32>,
-    #[arg(long, default_value = "adam")]
-    optimizer: OptimizerName,
-    /// Learning rate [default: 0.001; rmsprop 0.01]
+    /// Rule of the updates [default: adam; pictures adamw]
+    #[arg(long)]
+    optimizer: Option<OptimizerName>,
+    /// Learning rate [default: 0.001; rmsprop 0.01; pictures 0.002]
     #[arg(long, value_name = "X")]
     lr: Option<f64>,
     /// sgd, rmsprop [default: 0]
@@ -63,9 +70,9 @@ pub struct Hyper {
     /// Limit of the gradient's norm
     #[arg(long, value_name = "X")]
     clip_norm: Option<f32>,
-    /// Course of the learning rate
-    #[arg(long, default_value = "constant")]
-    schedule: ScheduleName,
+    /// Course of the learning rate [default: constant; pictures one-cycle]
+    #[arg(long)]
+    schedule: Option<ScheduleName>,
     /// schedule step: epochs between two falls
     #[arg(long, default_value_t = 10, value_name = "N", value_parser = at_least_one)]
     step_size: usize,
@@ -75,10 +82,10 @@ pub struct Hyper {
     /// How weights start
     #[arg(long, default_value = "default")]
     init: InitName,
-    /// How often all samples are seen
-    #[arg(long, default_value_t = 5, value_name = "N")]
-    epochs: usize,
-    /// Samples a step [default: 50, or all if they are fewer]
+    /// How often all samples are seen [default: 5; pictures 12]
+    #[arg(long, value_name = "N")]
+    epochs: Option<usize>,
+    /// Samples a step [default: 50, or all if they are fewer; pictures 128]
     #[arg(long, value_name = "N")]
     batch_size: Option<usize>,
     /// Seed of weights, shuffles, dropout and splits
@@ -111,8 +118,9 @@ fn at_least_one(text: &str) -> Result<usize, String> {
 
 macro_rules! names {
     ($name:ident: $($variant:ident = $text:literal),*) => {
-        #[derive(Clone, Copy, PartialEq, ValueEnum, Serialize)]
-        enum $name { $( #[value(name = $text)] #[serde(rename = $text)] $variant ),* }
+        #[derive(Clone, Copy, Debug, PartialEq, ValueEnum, Serialize)]
+        #[doc = concat!("The values of a flag: ", $($text, " "),*)]
+        pub enum $name { $( #[value(name = $text)] #[serde(rename = $text)] $variant ),* }
     };
 }
 names!(TaskName: Binary = "binary", Classes = "classes", Number = "number");
@@ -125,7 +133,50 @@ names!(InitName: Default = "default", KaimingUniform = "kaiming-uniform",
        KaimingNormal = "kaiming-normal", XavierUniform = "xavier-uniform",
        XavierNormal = "xavier-normal");
 
+/// A name as it is written on the command line.
+fn text(name: &impl ValueEnum) -> String {
+    name.to_possible_value().map_or(String::new(), |value| value.get_name().into())
+}
+
 impl Hyper {
+    /// Fills in what no flag says, for `samples` training samples of this kind,
+    /// and tells which of it is not plain. With `--net` all is plain.
+    pub fn resolve(&mut self, kind: Kind, samples: usize) -> Option<String> {
+        let kind = if self.net.is_some() { Kind::Plain } else { kind };
+        let defaults = Defaults::of(kind, samples);
+        let mut chosen = Vec::new();
+        macro_rules! fill {
+            ($field:ident, $value:expr, $text:expr) => {
+                if self.$field.is_none()
+                    && let Some(value) = $value
+                {
+                    chosen.push($text(&value));
+                    self.$field = Some(value);
+                }
+            };
+        }
+        let own = self.optimizer.is_none_or(|name| name == defaults.optimizer);
+        if self.net.is_none() {
+            fill!(hidden, Some(defaults.hidden), |widths: &[usize]| {
+                format!(
+                    "hidden {}",
+                    widths.iter().map(usize::to_string).collect::<Vec<_>>().join(",")
+                )
+            });
+            fill!(dropout, Some(defaults.dropout), |p| format!("dropout {p}"));
+        }
+        fill!(optimizer, Some(defaults.optimizer), text);
+        // Another optimiser has a rate and a decay of its own.
+        fill!(lr, defaults.lr.filter(|_| own), |lr| format!("lr {lr}"));
+        fill!(weight_decay, defaults.weight_decay.filter(|_| own), |x| format!("weight decay {x}"));
+        fill!(schedule, Some(defaults.schedule), text);
+        fill!(epochs, Some(defaults.epochs), |n| format!("{n} epochs"));
+        fill!(batch_size, Some(defaults.batch_size.min(samples)), |n| format!("batches of {n}"));
+        fill!(validation, defaults.validation, |x| format!("validation {x}"));
+        fill!(patience, defaults.patience, |n| format!("patience {n}"));
+        (kind != Kind::Plain && !chosen.is_empty()).then(|| chosen.join(", "))
+    }
+
     /// The device, checked.
     pub fn device(&self) -> Result<Device> {
         let device = Device::named(&self.device)?;
@@ -142,9 +193,13 @@ impl Hyper {
         if let Some(net) = &self.net {
             return Sequential::parse(net, Some(inputs));
         }
-        let hidden = self.hidden.as_deref().unwrap_or(&[100]);
+        let hidden = self.hidden.clone().unwrap_or_else(|| Defaults::plain().hidden);
         let activation = self.activation.as_deref().unwrap_or("relu");
-        let hidden: String = hidden.iter().map(|n| format!("-{n}:{activation}")).collect();
+        let dropout = match self.dropout {
+            Some(p) if p != 0.0 => format!(":dropout({p})"),
+            _ => String::new(),
+        };
+        let hidden: String = hidden.iter().map(|n| format!("-{n}:{activation}{dropout}")).collect();
         // The question decides the output: the lecture's rule.
         let outputs = outputs(data.targets());
         let logits = self.loss == Some(LossName::BceLogits);
@@ -208,7 +263,7 @@ impl Hyper {
     /// The optimiser; a flag that does not belong to it is refused.
     pub fn optimizer(&self) -> Result<Optimizer> {
         use OptimizerName as Name;
-        let name = self.optimizer;
+        let name = self.optimizer.unwrap_or(Defaults::plain().optimizer);
         let adam = matches!(name, Name::Adam | Name::AdamW);
         for (flag, given, belongs) in [
             ("--momentum", self.momentum.is_some(), matches!(name, Name::Sgd | Name::RmsProp)),
@@ -220,7 +275,7 @@ impl Hyper {
             ("--centered", self.centered, name == Name::RmsProp),
         ] {
             if given && !belongs {
-                let name = name.to_possible_value().map_or(String::new(), |v| v.get_name().into());
+                let name = text(&name);
                 return Err(Error::Invalid(format!("{flag} does not go with --optimizer {name}")));
             }
         }
@@ -251,10 +306,12 @@ impl Hyper {
 
     /// A trainer with all of this set.
     pub fn trainer<'a>(&self, data: &Dataset) -> Result<Trainer<'a>> {
-        if self.epochs == 0 {
+        let plain = Defaults::plain();
+        let epochs = self.epochs.unwrap_or(plain.epochs);
+        if epochs == 0 {
             return Err(Error::Invalid("--epochs 0: nothing would be learnt".into()));
         }
-        let batch_size = self.batch_size.unwrap_or(data.len().min(50));
+        let batch_size = self.batch_size.unwrap_or(plain.batch_size.min(data.len()));
         if batch_size == 0 || batch_size > data.len() {
             return Err(Error::Invalid(format!(
                 "--batch-size {batch_size}: choose from 1 to {}, the number of training samples",
@@ -265,7 +322,7 @@ impl Hyper {
             return Err(Error::Invalid("--clip-norm must be above 0".into()));
         }
         self.check_task(data)?;
-        let schedule = match self.schedule {
+        let schedule = match self.schedule.unwrap_or(plain.schedule) {
             ScheduleName::Constant => Schedule::Constant,
             ScheduleName::Step => Schedule::StepLR { step_size: self.step_size, gamma: self.gamma },
             ScheduleName::Cosine => Schedule::CosineAnnealingLR { eta_min: 0.0 },
@@ -285,7 +342,7 @@ impl Hyper {
             .optimizer(self.optimizer()?)
             .schedule(schedule)
             .init(init)
-            .epochs(self.epochs)
+            .epochs(epochs)
             .batch_size(batch_size)
             .seed(self.seed)
             .shuffle(!self.no_shuffle)

@@ -1,6 +1,7 @@
 //! The program `reshet`: one file a command, and what is drawn in a terminal.
 
 mod data;
+mod defaults;
 mod digits;
 mod hyper;
 mod info;

@@ -10,8 +10,12 @@ use reshet::{
     network::did_you_mean,
 };
 
+use crate::defaults::Kind;
+
 /// Data as a command gets it.
 pub struct Source {
+    /// What is trained by default depends on it.
+    pub kind: Kind,
     /// `mnist`, or the file's or folder's name: what the run is called after.
     pub name: String,
     pub train: Dataset,
@@ -35,11 +39,11 @@ impl Source {
                 true => npy::pair(path, targets, scale)?,
                 false => idx::pair(path, targets)?,
             };
-            return Ok(Self { name, train, test: None });
+            return Ok(Self { kind: Kind::Plain, name, train, test: None });
         }
         if path.is_dir() {
             let (train, test) = idx::folder(path)?;
-            return Ok(Self { name, train, test: Some(test) });
+            return Ok(Self { kind: Kind::Pictures, name, train, test: Some(test) });
         }
         if data == "mnist" {
             // Two cores can unpack the two parts side by side.
@@ -48,7 +52,7 @@ impl Source {
                 (mnist::train(), test.join())
             });
             let test = test.map_err(|_| anyhow::anyhow!("unpacking the test digits panicked"))?;
-            return Ok(Self { name, train: train?, test: Some(test?) });
+            return Ok(Self { kind: Kind::Plain, name, train: train?, test: Some(test?) });
         }
         if path.is_file() {
             let what = "for a pair of NPY or IDX files add --targets FILE";
@@ -74,7 +78,7 @@ impl Source {
     /// The yes/no question "is it a `label`?" over all parts.
     pub fn is(self, label: &str) -> Result<Self> {
         let test = self.test.map(|test| test.is(label)).transpose()?;
-        Ok(Self { name: self.name, train: self.train.is(label)?, test })
+        Ok(Self { train: self.train.is(label)?, test, ..self })
     }
 }
 

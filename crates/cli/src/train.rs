@@ -20,7 +20,7 @@ use crate::{
     terminal::{self, bold, note},
 };
 
-#[derive(clap::Args, Serialize)]
+#[derive(Clone, clap::Args, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Args {
     /// mnist, a folder of IDX files, or with --targets a .npy or IDX file
@@ -61,14 +61,19 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<ExitCode> {
     let start = Instant::now();
     terminal::stop_on_interrupt();
-    let hyper = &args.hyper;
-    let (device, optimizer) = (hyper.device()?, hyper.optimizer()?);
+    // Wrong flags are told before anything is read.
+    let device = args.hyper.device()?;
+    args.hyper.optimizer()?;
     let mut source = Source::open(&args.data, args.targets.as_deref(), !args.no_scale)?;
     if let Some(label) = &args.is {
         source = source.is(label)?;
     }
-    let Source { name, train, test } = source;
-    let (train, test) = test_part(train, test, args.test_fraction, hyper.seed)?;
+    let Source { kind, name, train, test } = source;
+    let mut args = args.clone();
+    let (train, test) = test_part(train, test, args.test_fraction, args.hyper.seed)?;
+    let chosen = args.hyper.resolve(kind, train.len());
+    let (args, hyper) = (&args, &args.hyper);
+    let optimizer = hyper.optimizer()?;
     let (train, validation) = match hyper.validation {
         Some(fraction) => {
             let (train, validation) = train.split(fraction, hyper.seed)?;
@@ -91,6 +96,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     run.save_config(args)?;
     if !args.json {
         say!("{}\n{device}; {}, {}", bold(&network), plan.loss().name(), optimizer);
+        if let Some(chosen) = chosen {
+            say!("by default: {chosen} (a flag changes each, --net all of it)");
+        }
         say!("{} training samples of shape {:?}", train.len(), train.features().shape());
     }
 

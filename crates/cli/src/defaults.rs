@@ -1,0 +1,77 @@
+//! What is not said on the command line, by the kind of data.
+//!
+//! `mnist`, arrays and any explicit `--net` train plainly: a constant rate, no
+//! validation part, no early stopping, no regularisation. The cleverer defaults
+//! apply only where nothing was prescribed: each flag replaces its own one.
+
+use crate::hyper::{OptimizerName, ScheduleName};
+
+/// What kind of data is learnt from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `mnist`, arrays: what the user wrote is what is run.
+    Plain,
+    /// Folders of pictures or of IDX files.
+    Pictures,
+}
+
+/// How to train where no flag says it.
+#[derive(Clone, Debug)]
+pub struct Defaults {
+    /// Widths of the hidden layers.
+    pub hidden: Vec<usize>,
+    /// Dropout after each hidden layer; 0 for none.
+    pub dropout: f32,
+    pub optimizer: OptimizerName,
+    /// None: what the optimiser's own default is, as with any other optimiser.
+    pub lr: Option<f64>,
+    /// As `lr`.
+    pub weight_decay: Option<f64>,
+    pub schedule: ScheduleName,
+    pub epochs: usize,
+    pub batch_size: usize,
+    /// Part of the training samples to validate on.
+    pub validation: Option<f64>,
+    /// Epochs without a better validation loss before it stops.
+    pub patience: Option<usize>,
+}
+
+impl Defaults {
+    /// The defaults for `samples` training samples of this kind.
+    pub fn of(kind: Kind, samples: usize) -> Self {
+        match kind {
+            Kind::Plain => Self::plain(),
+            Kind::Pictures => Self::pictures(samples),
+        }
+    }
+
+    /// What design and documentation promise of `mnist`, arrays and `--net`.
+    pub fn plain() -> Self {
+        Self {
+            hidden: vec![100],
+            dropout: 0.0,
+            optimizer: OptimizerName::Adam,
+            lr: None,
+            weight_decay: None,
+            schedule: ScheduleName::Constant,
+            epochs: 5,
+            batch_size: 50,
+            validation: None,
+            patience: None,
+        }
+    }
+
+    fn pictures(_samples: usize) -> Self {
+        Self {
+            hidden: vec![512, 256],
+            dropout: 0.2,
+            optimizer: OptimizerName::AdamW,
+            lr: Some(0.002),
+            weight_decay: Some(0.01),
+            schedule: ScheduleName::OneCycle,
+            epochs: 12,
+            batch_size: 128,
+            ..Self::plain()
+        }
+    }
+}
