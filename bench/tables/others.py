@@ -18,7 +18,7 @@ RECIPE = 1
 
 
 def read_split(table, seed):
-    """Train and test, with empty fields missing, and each column's kind as the train part has it."""
+    """Train and test: an empty field is missing; a column is of the kind that train has it."""
     import pandas
 
     folder = FOLDER / table.name / str(seed)

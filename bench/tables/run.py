@@ -196,9 +196,10 @@ def arguments():
     asked.contenders = CONTENDERS
     if asked.contender:
         asked.contenders = [name.strip() for name in asked.contender.split(";")]
-    for name, all_of_them in [*((n, known) for n in names), *((n, CONTENDERS) for n in asked.contenders)]:
-        if name not in all_of_them:
-            ask.error(f"there is no {name}; there are {', '.join(all_of_them)}")
+    for wanted, there in (names, known), (asked.contenders, CONTENDERS):
+        for name in wanted:
+            if name not in there:
+                ask.error(f"there is no {name}; there are {'; '.join(there)}")
     if "ours" in asked.contenders and not asked.reshet.exists():
         ask.error(f"{asked.reshet} is not there: `cargo build --release`, or --reshet PATH")
     asked.tables = [known[name] for name in names]
