@@ -94,7 +94,7 @@ def spread(scores, task, signed=False):
     if scores is None:
         return ""
     factor, digits = (1, 3) if task == "number" else (100, 1)
-    middle = factor * statistics.mean(scores)
+    middle = round(factor * statistics.mean(scores), digits) + 0.0  # no "−0.000"
     text = f"{middle:+.{digits}f}" if signed else f"{middle:.{digits}f}"
     if len(scores) > 1:
         text += f" ± {factor * statistics.stdev(scores):.{digits}f}"
@@ -105,7 +105,7 @@ HEAD = ["table", "rows", "columns", "text", "missing", "task", *CONTENDERS, "our
 
 
 def line(cells):
-    widths = [13, 5, 7, 4, 7, 7, 13, 14, 18, 13, 13, 13, 5]
+    widths = [13, 5, 7, 4, 7, 7, 14, 14, 18, 14, 14, 14, 5]
     padded = [f"{cells[0]:{widths[0]}}"]
     padded += [f"{cell:>{width}}" for cell, width in zip(cells[1:], widths[1:])]
     return "| " + " | ".join(padded) + " |"
