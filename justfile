@@ -33,6 +33,10 @@ doc:
 bench *args:
     python3 bench/run.py {{args}}
 
+# The defaults for tables beside scikit-learn's: see bench/tables/README.md
+bench-tables *args:
+    python3 bench/tables/run.py {{args}}
+
 # The stages of a step apart, by instruction set (Criterion)
 bench-kernels *args:
     cargo bench --manifest-path bench/kernels/Cargo.toml {{args}}
