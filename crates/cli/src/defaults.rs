@@ -13,6 +13,8 @@ pub enum Kind {
     Plain,
     /// Folders of pictures or of IDX files.
     Pictures,
+    /// CSV files.
+    Table,
 }
 
 /// How to train where no flag says it.
@@ -42,6 +44,7 @@ impl Defaults {
         match kind {
             Kind::Plain => Self::plain(),
             Kind::Pictures => Self::pictures(samples),
+            Kind::Table => Self::table(samples),
         }
     }
 
@@ -71,6 +74,22 @@ impl Defaults {
             schedule: ScheduleName::OneCycle,
             epochs: 12,
             batch_size: 128,
+            ..Self::plain()
+        }
+    }
+
+    fn table(_samples: usize) -> Self {
+        Self {
+            hidden: vec![128, 64],
+            dropout: 0.1,
+            optimizer: OptimizerName::AdamW,
+            lr: Some(0.003),
+            weight_decay: Some(0.01),
+            schedule: ScheduleName::OneCycle,
+            epochs: 100,
+            batch_size: 64,
+            validation: Some(0.15),
+            patience: None,
             ..Self::plain()
         }
     }

@@ -2,8 +2,8 @@
 
 use clap::ValueEnum;
 use reshet::{
-    Adam, AdamW, Dataset, Device, Error, Init, Loss, Optimizer, RMSprop, Result, SGD, Schedule,
-    Sequential, Targets, Task, Trainer,
+    Activation, Adam, AdamW, Dataset, Device, Error, Init, Loss, Optimizer, RMSprop, Result, SGD,
+    Schedule, Sequential, Targets, Task, Trainer,
 };
 use serde::Serialize;
 
@@ -21,7 +21,7 @@ pub struct Hyper {
     task: Option<TaskName>,
     /// Network, as 784-100:relu-1:sigmoid: widths, each with its activation
     #[arg(long, value_name = "NET", conflicts_with_all = ["hidden", "activation"])]
-    net: Option<String>,
+    pub net: Option<String>,
     /// Widths of the hidden layers, as 100,50 [default: 100; pictures 512,256]
     #[arg(long, value_delimiter = ',', value_name = "WIDTHS")]
     hidden: Option<Vec<usize>>,
@@ -207,18 +207,40 @@ impl Hyper {
         Sequential::parse(&format!("{inputs}{hidden}-{outputs}{ending}"), Some(inputs))
     }
 
-    fn task_of(&self, data: &Dataset) -> Task {
-        match (self.task, self.loss, data.targets()) {
-            (Some(TaskName::Binary), ..) => Task::Binary,
-            (Some(TaskName::Classes), ..) => Task::Classes,
-            (Some(TaskName::Number), ..) => Task::Number,
-            (_, Some(LossName::Bce | LossName::BceLogits), _) => Task::Binary,
-            (_, Some(LossName::CrossEntropy), _) => Task::Classes,
-            (_, Some(_), _) => Task::Number,
-            (.., Targets::YesNo { .. }) => Task::Binary,
-            (.., Targets::Classes { .. }) => Task::Classes,
-            (.., Targets::Numbers { .. }) => Task::Number,
+    /// The question that flags ask: by the task, the loss, or an output of Softmax.
+    pub fn asked_task(&self) -> Option<Task> {
+        match (self.task, self.loss) {
+            (Some(TaskName::Binary), _) => Some(Task::Binary),
+            (Some(TaskName::Classes), _) => Some(Task::Classes),
+            (Some(TaskName::Number), _) => Some(Task::Number),
+            (_, Some(LossName::Bce | LossName::BceLogits)) => Some(Task::Binary),
+            (_, Some(LossName::CrossEntropy)) => Some(Task::Classes),
+            (_, Some(_)) => Some(Task::Number),
+            _ if self.ends()?.output_activation() == Activation::Softmax => Some(Task::Classes),
+            _ => None,
         }
+    }
+
+    /// Whether the network ends in a single linear output, so that whole
+    /// numbers are amounts and no class numbers.
+    pub fn gives_one_number(&self) -> bool {
+        let one =
+            |net: Sequential| net.outputs() == 1 && net.output_activation() == Activation::Identity;
+        self.ends().is_some_and(one)
+    }
+
+    /// The network of --net, for whatever number of inputs.
+    fn ends(&self) -> Option<Sequential> {
+        let net = self.net.as_ref()?;
+        Sequential::parse(net, None).or_else(|_| Sequential::parse(net, Some(1))).ok()
+    }
+
+    fn task_of(&self, data: &Dataset) -> Task {
+        self.asked_task().unwrap_or(match data.targets() {
+            Targets::YesNo { .. } => Task::Binary,
+            Targets::Classes { .. } => Task::Classes,
+            Targets::Numbers { .. } => Task::Number,
+        })
     }
 
     /// Whether the data can be asked this kind of question.

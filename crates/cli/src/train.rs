@@ -7,44 +7,50 @@ use std::{
 };
 
 use anyhow::Result;
-use reshet::{Dataset, Ended, Error, Event, Fit, Score, formats::safetensors, metrics::Kind};
+use reshet::{Dataset, Ended, Event, Fit, Score, formats::safetensors, metrics::Kind};
 use serde::Serialize;
 use serde_json::json;
 
 use crate::{
     exit,
     hyper::Hyper,
+    parts::Parts,
     run::Run,
-    say,
-    source::Source,
+    say, table,
     terminal::{self, bold, note},
 };
 
 #[derive(Clone, clap::Args, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Args {
-    /// mnist, a folder of IDX files, or with --targets a .npy or IDX file
+    /// mnist, a table (.csv), a folder of IDX files, or with --targets a .npy or IDX file
     data: String,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub table: table::Args,
     /// The targets that go with a .npy or IDX file; a column of integers is class
     /// numbers, all else is numbers
     #[arg(long, value_name = "FILE")]
-    targets: Option<PathBuf>,
-    /// Arrays: take bytes as they are, not as x / 255
+    pub targets: Option<PathBuf>,
+    /// Take numbers as they are: no x / 255 for bytes, no mean 0 for columns
     #[arg(long)]
-    no_scale: bool,
+    pub no_scale: bool,
     /// Ask yes or no: is it a LABEL?
     #[arg(long, value_name = "LABEL")]
-    is: Option<String>,
+    pub is: Option<String>,
     #[command(flatten)]
     #[serde(flatten)]
-    hyper: Hyper,
+    pub hyper: Hyper,
     /// Start from the parameters of this safetensors file (ours, or PyTorch's)
     #[arg(long, value_name = "MODEL")]
     load: Option<PathBuf>,
     /// Part of the samples to test on, if the data has no test part of its own;
     /// 0: no test [default: 0.2]
     #[arg(long, value_name = "X")]
-    test_fraction: Option<f64>,
+    pub test_fraction: Option<f64>,
+    /// Table: test on this file instead of a part
+    #[arg(long, value_name = "FILE")]
+    pub test: Option<PathBuf>,
     /// Folder of the run [default: runs/<data>-<n>]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -58,29 +64,22 @@ pub struct Args {
     json: bool,
 }
 
+impl Args {
+    pub fn data(&self) -> &str {
+        &self.data
+    }
+}
+
 pub fn run(args: &Args) -> Result<ExitCode> {
     let start = Instant::now();
     terminal::stop_on_interrupt();
     // Wrong flags are told before anything is read.
     let device = args.hyper.device()?;
     args.hyper.optimizer()?;
-    let mut source = Source::open(&args.data, args.targets.as_deref(), !args.no_scale)?;
-    if let Some(label) = &args.is {
-        source = source.is(label)?;
-    }
-    let Source { kind, name, train, test } = source;
     let mut args = args.clone();
-    let (train, test) = test_part(train, test, args.test_fraction, args.hyper.seed)?;
-    let chosen = args.hyper.resolve(kind, train.len());
+    let Parts { name, train, validation, test, said, warnings, chosen } = Parts::read(&mut args)?;
     let (args, hyper) = (&args, &args.hyper);
     let optimizer = hyper.optimizer()?;
-    let (train, validation) = match hyper.validation {
-        Some(fraction) => {
-            let (train, validation) = train.split(fraction, hyper.seed)?;
-            (train, Some(validation))
-        }
-        None => (train, None),
-    };
     let loaded = start.elapsed();
 
     let mut trainer = hyper.trainer(&train)?;
@@ -94,7 +93,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     }
     let mut run = Run::create(args.out.as_deref(), &name, args.force)?;
     run.save_config(args)?;
+    warnings.iter().for_each(|warning| terminal::tell(&format!("warning: {warning}")));
     if !args.json {
+        said.iter().for_each(|line| say!("{line}"));
         say!("{}\n{device}; {}, {}", bold(&network), plan.loss().name(), optimizer);
         if let Some(chosen) = chosen {
             say!("by default: {chosen} (a flag changes each, --net all of it)");
@@ -154,29 +155,6 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         return Ok(ExitCode::from(exit::INTERRUPTED));
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// The test part: the data's own, or a random fraction of it; 0 for none.
-fn test_part(
-    train: Dataset,
-    test: Option<Dataset>,
-    fraction: Option<f64>,
-    seed: u64,
-) -> Result<(Dataset, Option<Dataset>)> {
-    match (test, fraction) {
-        (_, Some(0.0)) => Ok((train, None)),
-        (Some(test), None) => Ok((train, Some(test))),
-        (Some(_), Some(x)) => {
-            let what = "the data has a test part of its own; only 0 (no test) makes sense here";
-            Err(Error::Invalid(format!("--test-fraction {x}: {what}")).into())
-        }
-        (None, fraction) => {
-            let parts = train.split(fraction.unwrap_or(0.2), seed);
-            let what = |e| Error::Invalid(format!("{e}; --test-fraction 0 trains without a test"));
-            let (train, test) = parts.map_err(what)?;
-            Ok((train, Some(test)))
-        }
-    }
 }
 
 fn describe(score: &Score, fit: &Fit) -> String {

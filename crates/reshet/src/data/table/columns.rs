@@ -114,26 +114,31 @@ impl Kind {
     }
 
     /// Learns from what stands in the column, or says why it is of no use.
-    /// `plain`: as it is, nothing scaled or left out.
-    pub(crate) fn learn(head: &Head, s: &Statistics, plain: bool) -> Result<Self, String> {
+    /// `plain`: numbers as they are; `keep`: however useless.
+    pub(crate) fn learn(
+        head: &Head,
+        s: &Statistics,
+        plain: bool,
+        keep: bool,
+    ) -> Result<Self, String> {
         let known = s.numbers + s.words;
         if known == 0 {
             return Err("nothing stands in it".into());
         }
-        if !plain && s.distinct() == Some(1) && s.missing + s.infinite == 0 {
+        if !keep && s.distinct() == Some(1) && s.missing + s.infinite == 0 {
             return Err("it says the same in every row".into());
         }
         let odd = s.words as f64 <= ODD_WORDS * known as f64 && head.words.len() <= MOST_ODD_WORDS;
         if s.numbers > 0 && odd {
-            return Self::number(head, s, plain);
+            if !keep && is_row_number(head, s) {
+                return Err("it numbers the rows".into());
+            }
+            return Ok(Self::number(head, s, plain));
         }
         Self::category(head, s)
     }
 
-    fn number(head: &Head, s: &Statistics, plain: bool) -> Result<Self, String> {
-        if !plain && is_row_number(head, s) {
-            return Err("it numbers the rows".into());
-        }
+    fn number(head: &Head, s: &Statistics, plain: bool) -> Self {
         let (lower, median, upper) = (s.quantile(0.25), s.quantile(0.5), s.quantile(0.75));
         let spread = f64::from(upper - lower);
         let far = f64::from(s.high) - s.mean > FAR_OUT * s.sd
@@ -149,7 +154,7 @@ impl Kind {
         let indicator = s.missing + s.infinite + s.words > 0;
         let range = s.range();
         let range = [range.start, range.end];
-        Ok(Self::Number { centre, scale, bend, fill: median, indicator, missing, range })
+        Self::Number { centre, scale, bend, fill: median, indicator, missing, range }
     }
 
     fn category(head: &Head, s: &Statistics) -> Result<Self, String> {

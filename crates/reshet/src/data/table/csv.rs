@@ -33,12 +33,14 @@ const SAMPLE: usize = 1 << 16;
 const SEPARATORS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
 /// How a file is to be read, where it is not to be guessed.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
     /// What stands between two cells.
     pub separator: Option<u8>,
     /// Whether the first row holds the columns' names.
     pub header: Option<bool>,
+    /// Columns that are expected: a first row with all of them is a header.
+    pub columns: Vec<String>,
 }
 
 /// How a file is written.
@@ -73,7 +75,7 @@ impl fmt::Display for Dialect {
 /// No such file; rows of different lengths; a quote that is never closed; not
 /// UTF-8; two columns of one name; more than fits into memory. Names the line.
 pub fn read(path: &Path, options: Options, progress: &mut dyn FnMut(u64, u64)) -> Result<Table> {
-    let mut rows = Reader::open(path, options)?;
+    let mut rows = Reader::open(path, &options)?;
     let mut table = Table::new(rows.layout.source.clone(), rows.layout.names.clone());
     loop {
         let round = rows.round()?;
@@ -150,7 +152,7 @@ impl<R: io::Read> io::Read for Count<R> {
 
 impl Reader {
     /// Opens a file, or standard input if it is `-`.
-    pub fn open(path: &Path, options: Options) -> Result<Self> {
+    pub fn open(path: &Path, options: &Options) -> Result<Self> {
         let failed = |e| Error::unreadable(path, e);
         let (from, size): (Box<dyn io::Read + Send>, u64) = if path == Path::new("-") {
             (Box::new(io::stdin()), 0)
@@ -166,7 +168,7 @@ impl Reader {
         source: String,
         from: Box<dyn io::Read + Send>,
         size: u64,
-        options: Options,
+        options: &Options,
     ) -> Result<Self> {
         let read = Arc::default();
         let mut from: Box<dyn io::Read + Send> = Box::new(Count(from, Arc::clone(&read)));
@@ -417,7 +419,7 @@ fn records(sample: &[u8], separator: u8) -> Vec<Vec<String>> {
 }
 
 /// The dialect that makes most sense of the file's beginning.
-fn guess(sample: &[u8], options: Options) -> Dialect {
+fn guess(sample: &[u8], options: &Options) -> Dialect {
     // The separator that gives the same number of cells in the most rows; of
     // equals the one that gives more cells, then the commoner one.
     let agreeing = |separator: u8| {
@@ -434,7 +436,10 @@ fn guess(sample: &[u8], options: Options) -> Dialect {
         let only = |comma| move |c: &&String| c.contains(',') && Cell::parse(c, comma).is_some();
         cells().any(|c| only(true)(&c)) && !cells().any(|c| c.contains('.') && is_number(c, false))
     };
-    let header = options.header.unwrap_or_else(|| has_header(&rows, comma));
+    let first = || rows.first().map_or(&[][..], Vec::as_slice);
+    let expected =
+        !options.columns.is_empty() && options.columns.iter().all(|c| first().contains(c));
+    let header = options.header.unwrap_or_else(|| expected || has_header(&rows, comma));
     Dialect { separator, header, comma }
 }
 
@@ -489,7 +494,7 @@ fn names(source: &str, first: &::csv::ByteRecord, header: bool) -> Result<Vec<St
 mod tests {
     use super::*;
 
-    fn table(text: impl Into<Vec<u8>>, options: Options) -> Result<(Table, Dialect)> {
+    fn table(text: impl Into<Vec<u8>>, options: &Options) -> Result<(Table, Dialect)> {
         let text: Vec<u8> = text.into();
         let size = text.len() as u64;
         let from = Box::new(io::Cursor::new(text));
@@ -506,11 +511,11 @@ mod tests {
     }
 
     fn read(text: &str) -> (Table, Dialect) {
-        table(text, Options::default()).unwrap()
+        table(text, &Options::default()).unwrap()
     }
 
     fn fails(text: impl Into<Vec<u8>>, says: &str) {
-        let error = table(text, Options::default()).unwrap_err().to_string();
+        let error = table(text, &Options::default()).unwrap_err().to_string();
         assert!(error.contains(says), "{error}");
     }
 
@@ -535,8 +540,8 @@ mod tests {
         assert!(!read("m,red\nf,red\nm,blue\n").1.header);
         assert_eq!(read("\u{feff}one\n1\n2\n").0.names(), ["one"]);
         assert_eq!(read(",b\n0,5\n1,6\n").0.names(), ["column 1", "b"]);
-        let told = Options { separator: Some(b';'), header: Some(false) };
-        assert_eq!(table("a,b;c\n1,2;3\n", told).unwrap().0.names().len(), 2);
+        let told = Options { separator: Some(b';'), header: Some(false), columns: vec![] };
+        assert_eq!(table("a,b;c\n1,2;3\n", &told).unwrap().0.names().len(), 2);
     }
 
     #[test]
@@ -588,7 +593,7 @@ mod tests {
         let text = "a,b\n1,x\n2,y\n";
         let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         gz.write_all(text.as_bytes()).unwrap();
-        let (zipped, _) = table(gz.finish().unwrap(), Options::default()).unwrap();
+        let (zipped, _) = table(gz.finish().unwrap(), &Options::default()).unwrap();
         assert_eq!(column(&zipped, 1), column(&read(text).0, 1));
     }
 }

@@ -33,6 +33,7 @@ pub struct Prepare {
     test_table: Option<Table>,
     seed: u64,
     plain: bool,
+    keep: bool,
 }
 
 /// What came of it.
@@ -101,9 +102,15 @@ impl Prepare {
         self
     }
 
-    /// Numbers as they are, no column left out.
+    /// Numbers as they are: not brought to mean 0 and standard deviation 1.
     pub fn plain(mut self, plain: bool) -> Self {
         self.plain = plain;
+        self
+    }
+
+    /// Leaves no column out for being constant or a row number.
+    pub fn keep_columns(mut self, keep: bool) -> Self {
+        self.keep = keep;
         self
     }
 
@@ -197,7 +204,7 @@ impl Prepare {
                 continue;
             }
             let name = head.name.clone();
-            match Kind::learn(head, s, self.plain) {
+            match Kind::learn(head, s, self.plain, self.keep) {
                 Ok(kind) => columns.inputs.push(Column { name, kind }),
                 Err(why) => columns.left_out.push(LeftOut { name, why }),
             }

@@ -19,6 +19,8 @@ pub struct Ask {
     pub positive: Option<String>,
     /// Yes is this value, no is any other.
     pub is: Option<String>,
+    /// Few whole numbers are amounts, not class numbers.
+    pub amounts: bool,
 }
 
 /// The unit of a number that is predicted: y = centre + scale · output.
@@ -156,7 +158,7 @@ impl Question {
             None if ask.positive.is_some() => (Task::Binary, "as asked"),
             None if distinct == Some(2) => (Task::Binary, "it has two values"),
             None if s.words > 0 => (Task::Classes, "it holds words"),
-            None if whole && few => (Task::Classes, "it holds few whole numbers"),
+            None if whole && few && !ask.amounts => (Task::Classes, "it holds few whole numbers"),
             None => (Task::Number, "it holds numbers"),
         };
         if distinct == Some(1) {

@@ -1,0 +1,112 @@
+//! What `train` learns from: training, validation and test part of any data.
+
+use std::path::Path;
+
+use reshet::{Dataset, Error, Result, data::table::Prepare};
+
+use crate::{defaults::Kind, source::Source, table, train::Args};
+
+/// Data, split.
+pub struct Parts {
+    /// What the run is called after.
+    pub name: String,
+    pub train: Dataset,
+    pub validation: Option<Dataset>,
+    pub test: Option<Dataset>,
+    /// What was decided about a table, a line each.
+    pub said: Vec<String>,
+    /// What looks wrong in it.
+    pub warnings: Vec<String>,
+    /// What the kind of data chose where no flag said it.
+    pub chosen: Option<String>,
+}
+
+impl Parts {
+    /// Reads and splits the data; fills in what the flags leave open.
+    pub fn read(args: &mut Args) -> anyhow::Result<Self> {
+        let path = Path::new(args.data());
+        if args.targets.is_none() && table::is_table(path) && path.exists() {
+            return Ok(Self::of_table(args)?);
+        }
+        table::refuse(&args.table, args.data())?;
+        let mut source = Source::open(args.data(), args.targets.as_deref(), !args.no_scale)?;
+        if let Some(label) = &args.is {
+            source = source.is(label)?;
+        }
+        let Source { kind, name, train, test } = source;
+        if let Some(path) = &args.test {
+            let what = "--test FILE goes with a table; other data brings its own test part";
+            return Err(Error::Invalid(format!("{what} ({})", path.display())).into());
+        }
+        let (train, test) = test_part(train, test, args.test_fraction, args.hyper.seed)?;
+        let chosen = args.hyper.resolve(kind, train.len());
+        let (train, validation) = match args.hyper.validation {
+            Some(fraction) => {
+                let (train, validation) = train.split(fraction, args.hyper.seed)?;
+                (train, Some(validation))
+            }
+            None => (train, None),
+        };
+        let (said, warnings) = Default::default();
+        Ok(Self { name, train, validation, test, said, warnings, chosen })
+    }
+
+    fn of_table(args: &mut Args) -> Result<Self> {
+        let path = Path::new(args.data()).to_path_buf();
+        let table = table::read(&path, &args.table.csv)?;
+        let hyper = &args.hyper;
+        let ask = args.table.ask(hyper.asked_task(), args.is.as_deref(), hyper.gives_one_number());
+        let mut prepare = Prepare::new()
+            .ask(ask)
+            .keep_columns(args.hyper.net.is_some())
+            .plain(args.no_scale)
+            .seed(args.hyper.seed);
+        for name in args.table.targets(&table) {
+            prepare = prepare.target(name);
+        }
+        let mut test = args.test_fraction.unwrap_or(0.2);
+        if let Some(file) = &args.test {
+            if args.test_fraction.is_some() {
+                let what = "--test and --test-fraction: either a file or a part";
+                return Err(Error::Invalid(what.into()));
+            }
+            prepare = prepare.test_table(table::read(file, &args.table.csv)?);
+            test = 0.0;
+        }
+        let samples = (table.rows() as f64 * (1.0 - test)) as usize;
+        let chosen = args.hyper.resolve(Kind::Table, samples);
+        let validation = args.hyper.validation.unwrap_or(0.0);
+        for (flag, x) in [("--validation", validation), ("--test-fraction", test)] {
+            if !(0.0..1.0).contains(&x) {
+                let what = "a part must be a fraction from 0 to 1, not";
+                return Err(Error::Invalid(format!("{flag}: {what} {x}")));
+            }
+        }
+        let parts = prepare.test(test).validation(validation).of(table)?;
+        let reshet::data::table::Parts { train, validation, test, said, warnings } = parts;
+        Ok(Self { name: table::name(&path), train, validation, test, said, warnings, chosen })
+    }
+}
+
+/// The test part: the data's own, or a random fraction of it; 0 for none.
+fn test_part(
+    train: Dataset,
+    test: Option<Dataset>,
+    fraction: Option<f64>,
+    seed: u64,
+) -> Result<(Dataset, Option<Dataset>)> {
+    match (test, fraction) {
+        (_, Some(0.0)) => Ok((train, None)),
+        (Some(test), None) => Ok((train, Some(test))),
+        (Some(_), Some(x)) => {
+            let what = "the data has a test part of its own; only 0 (no test) makes sense here";
+            Err(Error::Invalid(format!("--test-fraction {x}: {what}")))
+        }
+        (None, fraction) => {
+            let parts = train.split(fraction.unwrap_or(0.2), seed);
+            let what = |e| Error::Invalid(format!("{e}; --test-fraction 0 trains without a test"));
+            let (train, test) = parts.map_err(what)?;
+            Ok((train, Some(test)))
+        }
+    }
+}
