@@ -90,7 +90,6 @@ impl Defaults {
             batch_size: 64,
             validation: Some(0.15),
             patience: None,
-            ..Self::plain()
         }
     }
 }

@@ -324,7 +324,7 @@ impl Columns {
 }
 
 /// Turns rows of one table into inputs.
-pub struct Encoder<'a> {
+pub(crate) struct Encoder<'a> {
     columns: &'a Columns,
     source: String,
     /// Where each input column stands in a row.

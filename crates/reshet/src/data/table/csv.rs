@@ -78,7 +78,7 @@ pub fn read(path: &Path, options: Options, progress: &mut dyn FnMut(u64, u64)) -
     let mut rows = Reader::open(path, &options)?;
     let mut table = Table::new(rows.layout.source.clone(), rows.layout.names.clone());
     loop {
-        let round = rows.round()?;
+        let round = rows.round(false)?;
         if round.is_empty() {
             return Ok(table);
         }
@@ -95,6 +95,8 @@ pub(crate) struct Read {
     pub words: Vec<Vec<String>>,
     /// The lines of each column's first word and first number.
     pub firsts: Vec<(Option<u64>, Option<u64>)>,
+    /// What is wrong with rows that were passed over.
+    pub bad: Vec<String>,
 }
 
 /// Reads a file (or standard input) from top to bottom.
@@ -222,8 +224,9 @@ impl Reader {
         self.from.read.load(Relaxed)
     }
 
-    /// The next rows, in order; none at the end. A few blocks are parsed side by side.
-    pub fn round(&mut self) -> Result<Vec<Read>> {
+    /// The next rows, in order; none at the end. A few blocks are parsed side by
+    /// side. `lenient`: bad rows are passed over, not an error.
+    pub fn round(&mut self, lenient: bool) -> Result<Vec<Read>> {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let mut blocks = Vec::new();
         while blocks.len() < 4 * cores
@@ -232,7 +235,7 @@ impl Reader {
             blocks.push(block);
         }
         let layout = &self.layout;
-        let parse = |block: Block| layout.parse(&block);
+        let parse = |block: Block| layout.parse(&block, lenient);
         if blocks.len() < 2 {
             return blocks.into_iter().map(parse).collect();
         }
@@ -302,53 +305,68 @@ impl Reader {
 }
 
 impl Layout {
-    fn parse(&self, block: &Block) -> Result<Read> {
+    fn parse(&self, block: &Block, lenient: bool) -> Result<Read> {
         let width = self.names.len();
         let mut words = vec![Words::default(); width];
         let mut firsts = vec![(None, None); width];
-        let mut chunk = Chunk::default();
+        let (mut chunk, mut bad) = (Chunk::default(), Vec::new());
         chunk.cells.reserve(block.text.len() / 6);
         let mut rows = parser(&block.text, self.dialect.separator);
         let mut row = ::csv::ByteRecord::new();
-        loop {
-            let at = |line: u64| format!("{}:{line}", self.source);
-            match rows.read_byte_record(&mut row) {
-                Ok(true) => {}
-                Ok(false) => break,
-                Err(e) => return Err(Error::data(format!("{}: {e}", at(block.first_line)))),
-            }
+        while rows
+            .read_byte_record(&mut row)
+            .map_err(|e| Error::data(format!("{}: {e}", self.source)))?
+        {
             let line = block.line_of(&row);
-            if row.len() != width {
-                let (n, is) = (row.len(), if row.len() == 1 { "cell" } else { "cells" });
-                let what = format!("{n} {is}, and there are {width} columns");
-                return Err(Error::data(format!("{}: {what}", at(line))));
+            let start = chunk.cells.len();
+            let cells = &mut chunk.cells;
+            match self.row(&row, line, &mut words, &mut firsts, |cell| cells.push(cell)) {
+                Ok(()) => chunk.lines.push(line),
+                Err(what) if lenient => {
+                    chunk.cells.truncate(start);
+                    bad.push(what);
+                }
+                Err(what) => return Err(Error::data(what)),
             }
-            for (column, field) in row.iter().enumerate() {
-                let text = std::str::from_utf8(field).map_err(|_| {
-                    let name = &self.names[column];
-                    let what = "not UTF-8 text; save the file as UTF-8";
-                    Error::data(format!("{}: column \"{name}\": {what}", at(line)))
-                })?;
-                let cell = Cell::parse(text, self.dialect.comma);
-                let cell = match cell {
-                    Some(cell) => {
-                        if firsts[column].1.is_none() && !cell.is_missing() {
-                            firsts[column].1 = Some(line);
-                        }
-                        cell
-                    }
-                    None => {
-                        firsts[column].0.get_or_insert(line);
-                        words[column].cell(text.trim())
-                    }
-                };
-                chunk.cells.push(cell);
-            }
-            chunk.lines.push(line);
         }
         chunk.cells.shrink_to_fit();
         let words = words.into_iter().map(|words| words.list).collect();
-        Ok(Read { chunk, words, firsts })
+        Ok(Read { chunk, words, firsts, bad })
+    }
+
+    fn row(
+        &self,
+        row: &::csv::ByteRecord,
+        line: u64,
+        words: &mut [Words],
+        firsts: &mut [(Option<u64>, Option<u64>)],
+        mut push: impl FnMut(Cell),
+    ) -> Result<(), String> {
+        let at = || format!("{}:{line}", self.source);
+        if row.len() != self.names.len() {
+            let (n, is) = (row.len(), if row.len() == 1 { "cell" } else { "cells" });
+            return Err(format!("{}: {n} {is}, and there are {} columns", at(), self.names.len()));
+        }
+        for (column, field) in row.iter().enumerate() {
+            let text = std::str::from_utf8(field).map_err(|_| {
+                let name = &self.names[column];
+                format!("{}: column \"{name}\": not UTF-8 text; save the file as UTF-8", at())
+            })?;
+            let (word, number) = &mut firsts[column];
+            push(match Cell::parse(text, self.dialect.comma) {
+                Some(cell) => {
+                    if number.is_none() && !cell.is_missing() {
+                        *number = Some(line);
+                    }
+                    cell
+                }
+                None => {
+                    word.get_or_insert(line);
+                    words[column].cell(text.trim())
+                }
+            });
+        }
+        Ok(())
     }
 }
 
@@ -502,7 +520,7 @@ mod tests {
         let dialect = rows.layout.dialect;
         let mut table = Table::new("t.csv".into(), rows.layout.names.clone());
         loop {
-            let round = rows.round()?;
+            let round = rows.round(false)?;
             if round.is_empty() {
                 return Ok((table, dialect));
             }

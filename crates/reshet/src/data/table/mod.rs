@@ -15,14 +15,17 @@ pub mod csv;
 mod prepare;
 mod question;
 mod statistics;
+mod stream;
 mod suspect;
 
 use std::{collections::HashMap, path::Path};
 
 pub use cell::Cell;
-pub use columns::{Column, Columns, Encoder, Kind, LeftOut};
+use columns::Encoder;
+pub use columns::{Column, Columns, Kind, LeftOut};
 pub use prepare::{Parts, Prepare};
 pub use question::{Ask, Unit};
+pub use stream::{Rows, Samples};
 
 use crate::{Result, error::Error};
 
@@ -158,7 +161,7 @@ impl Table {
 
     /// Adds rows whose words have numbers of their own.
     pub(crate) fn append(&mut self, read: csv::Read) {
-        let csv::Read { mut chunk, words, firsts } = read;
+        let csv::Read { mut chunk, words, firsts, .. } = read;
         let width = self.heads.len();
         for (column, (head, words)) in self.heads.iter_mut().zip(words).enumerate() {
             let (word, number) = firsts[column];

@@ -1,0 +1,101 @@
+//! Rows for a model to predict, a few blocks at a time: memory does not grow
+//! with the file.
+
+use std::path::Path;
+
+use super::{
+    Columns, Encoder,
+    csv::{self, Reader},
+};
+use crate::{Features, Result, Storage};
+
+/// Reads rows and turns them into a model's inputs.
+///
+/// ```
+/// # use reshet::{Table, Trainer, data::table::{Prepare, Rows, csv}, sequential, Device};
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("flowers.csv");
+/// # let rows: String = (0..60).map(|i| format!("{},{}\n", i % 10, ["a", "b"][i % 10 / 5])).collect();
+/// # std::fs::write(&path, format!("petal,species\n{rows}"))?;
+/// # let parts = Prepare::new().of(Table::read(&path)?)?;
+/// # let model = Trainer::new(sequential![Linear(1, 1), Sigmoid]?).fit(&parts.train)?.model;
+/// let mut predictor = model.predictor(Device::best())?;
+/// let columns = model.meaning().columns.as_ref().unwrap();
+/// let mut rows = Rows::open(&path, columns, &csv::Options::default())?;
+/// let mut answers = Vec::new();
+/// while let Some(samples) = rows.next(false)? {
+///     predictor.predict(&samples.features, &mut answers)?;
+///     assert_eq!(answers.len(), samples.lines.len());
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Rows<'a> {
+    reader: Reader,
+    encoder: Encoder<'a>,
+    /// Read, in reverse, and not yet turned into inputs.
+    waiting: Vec<csv::Read>,
+    values: Vec<f32>,
+}
+
+/// Some rows, in the file's order.
+pub struct Samples {
+    /// What the model is asked.
+    pub features: Features,
+    /// The line of each row in the file.
+    pub lines: Vec<u64>,
+    /// What is wrong with the rows among them that were passed over.
+    pub bad: Vec<String>,
+}
+
+impl<'a> Rows<'a> {
+    /// Opens a file, or standard input if it is `-`.
+    ///
+    /// # Errors
+    /// The file cannot be read; its columns are not the model's.
+    pub fn open(path: &Path, columns: &'a Columns, options: &csv::Options) -> Result<Self> {
+        let mut options = options.clone();
+        options.columns = columns.inputs.iter().map(|column| column.name.clone()).collect();
+        let reader = Reader::open(path, &options)?;
+        let layout = &reader.layout;
+        let encoder = Encoder::new(columns, &layout.source, &layout.names)?;
+        let values = vec![0.0; encoder.width()];
+        Ok(Self { reader, encoder, waiting: Vec::new(), values })
+    }
+
+    /// The next rows; None at the end. `lenient`: bad rows are passed over.
+    ///
+    /// # Errors
+    /// A bad row, unless `lenient`: too few cells, a word where the model needs a number.
+    pub fn next(&mut self, lenient: bool) -> Result<Option<Samples>> {
+        if self.waiting.is_empty() {
+            self.waiting = self.reader.round(lenient)?;
+            self.waiting.reverse();
+        }
+        let Some(csv::Read { chunk, words, mut bad, .. }) = self.waiting.pop() else {
+            return Ok(None);
+        };
+        let words = |place: usize| &words[place][..];
+        self.encoder.set_words(words);
+        let width = self.reader.layout.names.len();
+        let mut inputs = Vec::with_capacity(chunk.lines.len() * self.values.len());
+        let mut lines = Vec::with_capacity(chunk.lines.len());
+        for (i, cells) in chunk.cells.chunks_exact(width).enumerate() {
+            let line = chunk.lines.at(i);
+            match self.encoder.row(cells, || line, words, &mut self.values) {
+                Ok(()) => {
+                    inputs.extend_from_slice(&self.values);
+                    lines.push(line);
+                }
+                Err(e) if lenient => bad.push(e.to_string()),
+                Err(e) => return Err(e),
+            }
+        }
+        let features = Features::new(Storage::F32(inputs), &[self.values.len()])?;
+        Ok(Some(Samples { features, lines, bad }))
+    }
+
+    /// Cells so far that held a value too rare in training to be known.
+    pub fn unseen(&self) -> usize {
+        self.encoder.unseen
+    }
+}
