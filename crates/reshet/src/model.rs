@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Dataset, Device, Engine, Features, Loss, Plan, Result, Score, Sequential, Storage, Targets,
-    Task, error::Error, formats,
+    Task,
+    error::Error,
+    formats,
+    metrics::{Report, check_threshold},
 };
 
 /// A network, its parameters, and what its numbers mean.
@@ -173,6 +176,30 @@ impl Model {
         self.predictor(device)?.test(self.task(), &self.meaning.with_all_classes(data))
     }
 
+    /// [`Model::test`] in full.
+    ///
+    /// # Errors
+    /// As [`Model::test`].
+    pub fn report(&self, data: &Dataset) -> Result<Report> {
+        self.full(data, 0.5)
+    }
+
+    /// [`Model::report`] where yes is what has a probability above `threshold`.
+    ///
+    /// # Errors
+    /// As [`Model::test`]; a threshold that [`check_threshold`] refuses.
+    pub fn report_at(&self, data: &Dataset, threshold: f64) -> Result<Report> {
+        check_threshold(threshold, self.task())?;
+        self.full(data, threshold)
+    }
+
+    fn full(&self, data: &Dataset, threshold: f64) -> Result<Report> {
+        let (task, data) = (self.task(), self.meaning.with_all_classes(data));
+        let (score, answers) = self.predictor(Device::best())?.examine(task, &data)?;
+        let names = &self.meaning.names;
+        Ok(Report::new(answers, data.targets(), task, names, score.loss, threshold))
+    }
+
     /// Writes the model as safetensors: see [`formats::safetensors`].
     ///
     /// # Errors
@@ -237,15 +264,22 @@ impl Predictor {
     }
 
     fn test(&mut self, task: Task, data: &Dataset) -> Result<Score> {
+        Ok(self.examine(task, data)?.0)
+    }
+
+    /// The score, and the answers it is of.
+    fn examine(&mut self, task: Task, data: &Dataset) -> Result<(Score, Vec<f32>)> {
         self.engine.plan().check(data)?;
         let mut rows = Vec::new();
         self.logits(data.features(), &mut rows)?;
-        Ok(score(self.engine.plan(), task, rows, data.targets()))
+        let score = score(self.engine.plan(), task, &mut rows, data.targets());
+        Ok((score, rows))
     }
 }
 
-/// The score of what an engine said to the samples with these targets.
-pub(crate) fn score(plan: &Plan, task: Task, mut rows: Vec<f32>, targets: &Targets) -> Score {
+/// The score of what an engine said to the samples with these targets; `rows`
+/// becomes the answers.
+pub(crate) fn score(plan: &Plan, task: Task, rows: &mut [f32], targets: &Targets) -> Score {
     let (mut sum, mut weight) = (0.0, 0.0);
     let mut z = vec![0.0; plan.outputs];
     for (i, row) in rows.chunks_exact(plan.outputs).enumerate() {
@@ -253,6 +287,6 @@ pub(crate) fn score(plan: &Plan, task: Task, mut rows: Vec<f32>, targets: &Targe
         sum += plan.head.row(&mut z, targets.row(i));
         weight += plan.head.weight(targets.row(i), plan.outputs);
     }
-    plan.answer(&mut rows);
-    Score::new(&rows, targets, task, sum / weight)
+    plan.answer(rows);
+    Score::new(rows, targets, task, sum / weight)
 }

@@ -277,7 +277,7 @@ impl Training {
         let mut rows = vec![0.0; data.len() * self.plan().outputs];
         let all: Vec<u32> = (0..data.len() as u32).collect();
         self.engine.predict(data.features(), &all, &mut rows);
-        Ok(model::score(self.plan(), self.meaning.task, rows, data.targets()))
+        Ok(model::score(self.plan(), self.meaning.task, &mut rows, data.targets()))
     }
 
     /// The network as it is now, apart from its engine.
