@@ -17,7 +17,7 @@ use crate::{
     digits, say,
     source::is_npy,
     terminal,
-    test::{load, unfit},
+    test::{check, load, unfit},
 };
 
 #[derive(clap::Args)]
@@ -27,6 +27,9 @@ pub struct Args {
     /// Pictures of digits (PNG, any size, light or dark background), or arrays (.npy)
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
+    /// Yes/no models: the probability above which the answer is yes (default 0.5)
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    threshold: Option<f64>,
     /// Print a JSON object a line instead of text
     #[arg(long)]
     json: bool,
@@ -34,6 +37,8 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Result<ExitCode> {
     let model = load(&args.model)?;
+    check(args.threshold, &model)?;
+    let threshold = args.threshold.unwrap_or(0.5);
     // All inputs are read before the first answer: a bad one is told at once.
     let inputs = args.inputs.iter().map(|path| read(&model, path));
     let inputs = inputs.collect::<Result<Vec<_>>>()?;
@@ -41,7 +46,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         let answers = model.predict(&data);
         let answers = answers.map_err(|e| unfit(e, &args.model, path.display()))?;
         for row in answers.chunks_exact(model.network().outputs()) {
-            let answer = Answer::new(&model, row);
+            let answer = Answer::new(&model, row, threshold);
             if args.json {
                 let mut line = answer.json();
                 line.insert("input".into(), json!(path));
@@ -76,39 +81,38 @@ fn read(model: &Model, path: &Path) -> Result<Dataset> {
 
 /// What the outputs of one sample mean.
 enum Answer {
-    /// One of these, each with its probability.
-    One(Vec<(String, f32)>),
-    /// Each of these questions for itself, with the probability of yes.
-    Several(Vec<(String, f32)>),
+    /// One of these, each with its probability, and its place.
+    One(Vec<(String, f32)>, usize),
+    /// Each of these questions for itself, with the probability of yes, and whether it is.
+    Several(Vec<(String, f32, bool)>),
     Numbers(Vec<f32>),
 }
 
 impl Answer {
-    fn new(model: &Model, row: &[f32]) -> Self {
+    fn new(model: &Model, row: &[f32], threshold: f64) -> Self {
         let meaning = model.meaning();
         let named = |row: &[f32]| meaning.names.iter().cloned().zip(row.iter().copied()).collect();
+        let is = |p: f32| f64::from(p) > threshold;
         match (meaning.task, row) {
             (Task::Number, _) => Self::Numbers(row.to_vec()),
-            (Task::Binary, [yes]) => Self::One(named(&[1.0 - yes, *yes])),
-            (Task::Binary, _) => Self::Several(named(row)),
-            (Task::Classes, _) => Self::One(named(row)),
+            (Task::Binary, [yes]) => Self::One(named(&[1.0 - yes, *yes]), is(*yes).into()),
+            (Task::Binary, _) => {
+                let all = meaning.names.iter().zip(row);
+                Self::Several(all.map(|(name, p)| (name.clone(), *p, is(*p))).collect())
+            }
+            (Task::Classes, _) => Self::One(named(row), argmax(row)),
         }
-    }
-
-    fn best(all: &[(String, f32)]) -> &(String, f32) {
-        let of: Vec<f32> = all.iter().map(|(_, p)| *p).collect();
-        &all[argmax(&of)]
     }
 
     fn text(&self) -> String {
         match self {
-            Self::One(all) => {
-                let (label, p) = Self::best(all);
+            Self::One(all, place) => {
+                let (label, p) = &all[*place];
                 format!("{label} ({:.1} %)", 100.0 * p)
             }
             Self::Several(all) => {
-                let answer = |(name, p): &(String, f32)| {
-                    format!("{name}: {} ({:.1} %)", if *p > 0.5 { "yes" } else { "no" }, 100.0 * p)
+                let answer = |(name, p, is): &(String, f32, bool)| {
+                    format!("{name}: {} ({:.1} %)", if *is { "yes" } else { "no" }, 100.0 * p)
                 };
                 all.iter().map(answer).collect::<Vec<_>>().join(", ")
             }
@@ -119,18 +123,20 @@ impl Answer {
     }
 
     fn json(&self) -> Map<String, Value> {
-        let label = match self {
-            Self::One(all) => json!(Self::best(all).0),
-            Self::Several(all) => {
-                all.iter().filter(|(_, p)| *p > 0.5).map(|(name, _)| name.clone()).collect()
-            }
+        let (label, all): (Value, Map<_, _>) = match self {
+            Self::One(all, place) => (
+                json!(all[*place].0),
+                all.iter().map(|(name, p)| (name.clone(), json!(p))).collect(),
+            ),
+            Self::Several(all) => (
+                all.iter().filter(|(.., is)| *is).map(|(name, ..)| name.clone()).collect(),
+                all.iter().map(|(name, p, _)| (name.clone(), json!(p))).collect(),
+            ),
             Self::Numbers(values) => {
                 let value = if let [value] = values[..] { json!(value) } else { json!(values) };
                 return Map::from_iter([("value".into(), value)]);
             }
         };
-        let (Self::One(all) | Self::Several(all)) = self else { return Map::new() };
-        let all: Map<_, _> = all.iter().map(|(name, p)| (name.clone(), json!(p))).collect();
         Map::from_iter([("label".into(), label), ("probabilities".into(), all.into())])
     }
 }

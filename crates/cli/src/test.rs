@@ -6,7 +6,11 @@ use std::{
 };
 
 use anyhow::Result;
-use reshet::{Dataset, Error, Model, Targets, Task, metrics::Kind};
+pub use reshet::metrics::table;
+use reshet::{
+    Dataset, Error, Model, Targets, Task,
+    metrics::{Kind, check_threshold},
+};
 
 use crate::{exit, say, source::Source, terminal::tell};
 
@@ -22,6 +26,9 @@ pub struct Args {
     /// The yes/no question to test, if not the model's own
     #[arg(long, value_name = "LABEL")]
     is: Option<String>,
+    /// Yes/no models: the probability above which the answer is yes (default 0.5)
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    threshold: Option<f64>,
     /// Print one JSON object instead of text
     #[arg(long)]
     json: bool,
@@ -36,26 +43,24 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         return Err(Error::Invalid(what.into()).into());
     }
     let model = load(&args.model)?;
+    check(args.threshold, &model)?;
     let bytes = model.meaning().bytes;
     let data = Source::open_test(&args.data, args.targets.as_deref(), bytes)?;
     let data = ask(&model, data, args.is.as_deref())?;
-    let score = model.test(&data).map_err(|e| unfit(e, &args.model, &args.data))?;
+    let report = match args.threshold {
+        Some(threshold) => model.report_at(&data, threshold),
+        None => model.report(&data),
+    };
+    let report = report.map_err(|e| unfit(e, &args.model, &args.data))?;
     if args.json {
-        let mut json = serde_json::to_value(&score)?;
-        json["samples"] = score.samples.into();
+        let mut json = serde_json::to_value(&report)?;
+        json["samples"] = report.score.samples.into();
         json["task"] = serde_json::to_value(model.task())?;
         say!("{json}");
     } else {
-        say!("{score}\nloss {:.4}", score.loss);
-        if let Kind::Answers { confusion, .. } = &score.kind {
-            let names = match &args.is {
-                Some(label) => vec![format!("not {label}"), label.clone()],
-                None => answer_names(&model),
-            };
-            say!("{}", table(confusion, &names));
-        }
+        say!("{report}");
     }
-    let reached = match score.kind {
+    let reached = match report.score.kind {
         Kind::Answers { accuracy, .. } => accuracy,
         Kind::Numbers { r2, .. } => r2,
     };
@@ -85,14 +90,10 @@ pub fn ask(model: &Model, data: Dataset, is: Option<&str>) -> Result<Dataset> {
     }
 }
 
-/// The names of the answers, in the confusion table's order.
-fn answer_names(model: &Model) -> Vec<String> {
-    let meaning = model.meaning();
-    match meaning.task {
-        // Several questions are counted together.
-        Task::Binary if model.network().outputs() > 1 => vec!["no".into(), "yes".into()],
-        _ => meaning.names.clone(),
-    }
+/// A threshold that the model has no use for is bad usage.
+pub fn check(threshold: Option<f64>, model: &Model) -> Result<()> {
+    let checked = threshold.map_or(Ok(()), |x| check_threshold(x, model.task()));
+    Ok(checked.map_err(|e| Error::Invalid(format!("--threshold: {e}")))?)
 }
 
 /// Reads a model, or the one in a run's folder.
@@ -108,23 +109,4 @@ pub fn unfit(error: Error, model: &Path, data: impl std::fmt::Display) -> Error 
         }
         other => other,
     }
-}
-
-/// The confusion counts: a row for what it is, a column for what was said.
-pub fn table(confusion: &[Vec<usize>], names: &[String]) -> String {
-    let said: Vec<String> = names.iter().map(|n| format!("said {n}")).collect();
-    let short = names.len() > 4;
-    let heads: &[String] = if short { names } else { &said };
-    let length = |text: &String| text.chars().count();
-    let numbers = confusion.iter().flatten().map(|n| n.to_string().len());
-    let width = heads.iter().map(length).chain(numbers).max().unwrap_or(0) + 2;
-    let first = names.iter().map(length).max().unwrap_or(0).max(2) + 2;
-    let mut text = format!("{:first$}", if short { "  is \\ said" } else { "" });
-    let first = first.max(text.chars().count());
-    heads.iter().for_each(|head| text += &format!("{head:>width$}"));
-    for (name, row) in names.iter().zip(confusion) {
-        text += &format!("\n{:first$}", format!("  {name}"));
-        row.iter().for_each(|n| text += &format!("{n:>width$}"));
-    }
-    text
 }

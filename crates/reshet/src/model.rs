@@ -10,6 +10,7 @@ use crate::{
     data::table::{Columns, Unit},
     error::Error,
     formats,
+    metrics::{Report, check_threshold},
 };
 
 /// A network, its parameters, and what its numbers mean.
@@ -196,6 +197,30 @@ impl Model {
         self.predictor(device)?.test(data)
     }
 
+    /// [`Model::test`] in full.
+    ///
+    /// # Errors
+    /// As [`Model::test`].
+    pub fn report(&self, data: &Dataset) -> Result<Report> {
+        self.full(data, 0.5)
+    }
+
+    /// [`Model::report`] where yes is what has a probability above `threshold`.
+    ///
+    /// # Errors
+    /// As [`Model::test`]; a threshold that [`check_threshold`] refuses.
+    pub fn report_at(&self, data: &Dataset, threshold: f64) -> Result<Report> {
+        check_threshold(threshold, self.task())?;
+        self.full(data, threshold)
+    }
+
+    fn full(&self, data: &Dataset, threshold: f64) -> Result<Report> {
+        let (task, data) = (self.task(), self.meaning.with_all_classes(data));
+        let (score, answers) = self.predictor(Device::best())?.examine(&data)?;
+        let names = &self.meaning.names;
+        Ok(Report::new(answers, data.targets(), task, names, score.loss, threshold))
+    }
+
     /// Writes the model as safetensors: see [`formats::safetensors`].
     ///
     /// # Errors
@@ -262,16 +287,21 @@ impl Predictor {
     }
 
     fn test(&mut self, data: &Dataset) -> Result<Score> {
-        let data = &self.meaning.with_all_classes(data);
+        Ok(self.examine(&self.meaning.with_all_classes(data))?.0)
+    }
+
+    /// The score, and the answers it is of.
+    fn examine(&mut self, data: &Dataset) -> Result<(Score, Vec<f32>)> {
         self.engine.plan().check(&data.in_units(&self.meaning.units))?;
         let mut rows = Vec::new();
         self.logits(data.features(), &mut rows)?;
-        Ok(score(self.engine.plan(), &self.meaning, rows, data))
+        let score = score(self.engine.plan(), &self.meaning, &mut rows, data);
+        Ok((score, rows))
     }
 }
 
-/// The score of what an engine said to these samples.
-pub(crate) fn score(plan: &Plan, meaning: &Meaning, mut rows: Vec<f32>, data: &Dataset) -> Score {
+/// The score of what an engine said to these samples; `rows` becomes the answers.
+pub(crate) fn score(plan: &Plan, meaning: &Meaning, rows: &mut [f32], data: &Dataset) -> Score {
     // The loss is in the units of the training, everything else in the data's own.
     let scaled = data.in_units(&meaning.units);
     let (mut sum, mut weight) = (0.0, 0.0);
@@ -282,7 +312,7 @@ pub(crate) fn score(plan: &Plan, meaning: &Meaning, mut rows: Vec<f32>, data: &D
         sum += plan.head.row(&mut z, target);
         weight += plan.head.weight(target, plan.outputs);
     }
-    plan.answer(&mut rows);
-    meaning.to_units(&mut rows);
-    Score::new(&rows, data.targets(), meaning.task, sum / weight)
+    plan.answer(rows);
+    meaning.to_units(rows);
+    Score::new(rows, data.targets(), meaning.task, sum / weight)
 }

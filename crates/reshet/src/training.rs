@@ -288,7 +288,7 @@ impl Training {
         let mut rows = vec![0.0; data.len() * self.plan().outputs];
         let all: Vec<u32> = (0..data.len() as u32).collect();
         self.engine.predict(data.features(), &all, &mut rows);
-        Ok(model::score(self.plan(), &self.meaning, rows, data))
+        Ok(model::score(self.plan(), &self.meaning, &mut rows, data))
     }
 
     /// The network as it is now, apart from its engine.

@@ -1,8 +1,22 @@
 //! How good the answers are, always beside what no network at all would score.
+//!
+//! A [`Score`] is the short result, cheap enough for each epoch; a [`Report`] is the
+//! full one. What they are made of stands by itself: [`Counts`] for answers at a
+//! threshold, [`Ranking`] for answers at any, [`wilson`] for how sure an accuracy is.
+
+mod counts;
+mod ranking;
+mod report;
+mod text;
 
 use std::fmt;
 
 use serde::Serialize;
+
+pub use counts::{Counts, Measures, wilson};
+pub use ranking::{BestThreshold, Ranking};
+pub use report::{Class, Details, Number, Question, Report, check_threshold};
+pub use text::table;
 
 use crate::data::Targets;
 
@@ -49,6 +63,10 @@ pub enum Kind {
     Answers {
         /// The share of right answers (of several yes/no questions: over all of them).
         accuracy: f64,
+        /// Its 95 % interval by [`wilson`]; of several questions there is none, as
+        /// the answers to one sample hang together.
+        #[serde(rename = "accuracy_interval", skip_serializing_if = "Option::is_none")]
+        interval: Option<[f64; 2]>,
         /// What always giving the commonest answer would score.
         baseline: f64,
         /// That answer.
@@ -78,11 +96,19 @@ pub enum Kind {
 impl Score {
     /// Compares answers (probabilities or numbers, one row a sample) with targets.
     pub fn new(answers: &[f32], targets: &Targets, task: Task, loss: f64) -> Self {
+        Self::at(answers, targets, task, loss, 0.5)
+    }
+
+    /// [`Score::new`] where yes is what has a probability above `threshold`.
+    pub fn at(answers: &[f32], targets: &Targets, task: Task, loss: f64, threshold: f64) -> Self {
         let (samples, kind) = match targets {
             Targets::Classes { labels, names } => (labels.len(), classes(answers, labels, names)),
             Targets::YesNo { values, width, .. } | Targets::Numbers { values, width } => {
-                let kind = if task == Task::Binary { yes_no } else { numbers };
-                (values.len() / width, kind(answers, values, *width))
+                let kind = match task {
+                    Task::Binary => yes_no(answers, values, *width, threshold),
+                    _ => numbers(answers, values, *width),
+                };
+                (values.len() / width, kind)
             }
         };
         Self { samples, loss, kind }
@@ -114,6 +140,7 @@ fn classes(answers: &[f32], labels: &[u32], names: &[String]) -> Kind {
     let n = labels.len() as f64;
     Kind::Answers {
         accuracy: right as f64 / n,
+        interval: Some(wilson(right, labels.len())),
         baseline: most as f64 / n,
         commonest: name.into(),
         errors: labels.len() - right,
@@ -122,17 +149,22 @@ fn classes(answers: &[f32], labels: &[u32], names: &[String]) -> Kind {
     }
 }
 
-fn yes_no(answers: &[f32], values: &[f32], width: usize) -> Kind {
-    let yes = |x: &f32| usize::from(*x > 0.5);
+/// 1 for yes, 0 for no.
+fn yes(p: f32, threshold: f64) -> usize {
+    usize::from(f64::from(p) > threshold)
+}
+
+fn yes_no(answers: &[f32], values: &[f32], width: usize, threshold: f64) -> Kind {
+    let (is, said) = (|x: &f32| yes(*x, 0.5), |x: &f32| yes(*x, threshold));
     let mut confusion = vec![vec![0; 2]; 2];
     for (answer, value) in answers.iter().zip(values) {
-        confusion[yes(value)][yes(answer)] += 1;
+        confusion[is(value)][said(answer)] += 1;
     }
     let (right, n) = (confusion[0][0] + confusion[1][1], values.len());
     let all = answers.chunks_exact(width).zip(values.chunks_exact(width));
-    let all = all.filter(|(a, v)| a.iter().zip(*v).all(|(a, v)| yes(a) == yes(v))).count();
+    let all = all.filter(|(a, v)| a.iter().zip(*v).all(|(a, v)| said(a) == is(v))).count();
     // The commonest answer to each question apart.
-    let yeses = |q: usize| values[q..].iter().step_by(width).filter(|v| yes(v) == 1).count();
+    let yeses = |q: usize| values[q..].iter().step_by(width).filter(|v| is(v) == 1).count();
     let per = n / width;
     let baseline: usize = (0..width).map(|q| yeses(q).max(per - yeses(q))).sum();
     let commonest = match width {
@@ -141,6 +173,7 @@ fn yes_no(answers: &[f32], values: &[f32], width: usize) -> Kind {
     };
     Kind::Answers {
         accuracy: right as f64 / n as f64,
+        interval: (width == 1).then(|| wilson(right, n)),
         baseline: baseline as f64 / n as f64,
         commonest: commonest.into(),
         errors: n - right,

@@ -1,0 +1,339 @@
+//! The full answer of a test: what a [`Score`] leaves out because it costs a
+//! sort, or a look at each class.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{BestThreshold, Counts, Kind, Measures, Ranking, Score, Task, wilson, yes};
+use crate::{Error, Result, data::Targets};
+
+/// The `k` of the top-k accuracies.
+const TOP: [usize; 3] = [2, 3, 5];
+
+/// The full result of a test. Its JSON has the score's fields and more; as text
+/// it is a page.
+///
+/// ```
+/// use reshet::{Targets, Task, metrics::Report};
+/// let targets = Targets::yes_no(vec![1.0, 0.0, 1.0, 0.0], vec!["spam".into()]);
+/// let names = ["ham".into(), "spam".into()];
+/// let report = Report::new(vec![0.9, 0.2, 0.4, 0.3], &targets, Task::Binary, &names, 0.3, 0.5);
+/// assert_eq!(report.score.accuracy(), Some(0.75));
+/// assert!(report.to_string().contains("precision          1.0000"));
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    /// The short result.
+    #[serde(flatten)]
+    pub score: Score,
+    /// The rest, by the kind of question.
+    #[serde(flatten)]
+    pub details: Details,
+    /// What was answered, a row a sample: probabilities or numbers.
+    #[serde(skip)]
+    pub answers: Vec<f32>,
+    /// What the answers are called, as in [`Meaning`](crate::Meaning).
+    #[serde(skip)]
+    pub names: Vec<String>,
+}
+
+/// The part of a [`Report`] that depends on the question.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Details {
+    /// Yes or no.
+    Question {
+        /// Yes is what has a higher probability.
+        threshold: f64,
+        /// Samples that are yes.
+        positives: usize,
+        /// Of the answer yes.
+        #[serde(flatten)]
+        measures: Measures,
+        /// The threshold that would have given the best F1.
+        best_threshold: Option<BestThreshold>,
+    },
+    /// Several times yes or no.
+    Questions {
+        /// Yes is what has a higher probability.
+        threshold: f64,
+        /// The 95 % interval of `all_right`. Answers to one sample hang together,
+        /// so there is none for the accuracy over all of them.
+        all_right_interval: [f64; 2],
+        /// Each by itself.
+        per_question: Vec<Question>,
+        /// The questions' mean.
+        #[serde(rename = "macro")]
+        mean: Measures,
+    },
+    /// One of several.
+    Classes {
+        /// Each against all others.
+        per_class: Vec<Class>,
+        /// The classes' mean.
+        #[serde(rename = "macro")]
+        mean: Measures,
+        /// By `k`: the share of samples whose class is among the k likeliest.
+        top_k: BTreeMap<usize, f64>,
+    },
+    /// How much.
+    Numbers {
+        /// Each by itself.
+        per_target: Vec<Number>,
+    },
+}
+
+/// One of several yes/no questions.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Question {
+    /// What yes means.
+    pub name: String,
+    /// Samples that are yes.
+    pub positives: usize,
+    /// The share of right answers.
+    pub accuracy: f64,
+    /// Its 95 % interval.
+    pub accuracy_interval: [f64; 2],
+    /// What always giving the commoner answer would score.
+    pub baseline: f64,
+    /// Of the answer yes.
+    #[serde(flatten)]
+    pub measures: Measures,
+    /// The threshold that would have given the best F1.
+    pub best_threshold: Option<BestThreshold>,
+    /// Row: what it is, column: what was said; no first.
+    pub confusion: [[usize; 2]; 2],
+}
+
+/// A class against all others.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Class {
+    /// Its name.
+    pub name: String,
+    /// Samples of it.
+    pub samples: usize,
+    /// Of the question whether a sample is of it.
+    #[serde(flatten)]
+    pub measures: Measures,
+}
+
+/// How far off the answers are for one target, in its own unit.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Number {
+    /// Its name.
+    pub name: String,
+    /// √ of the mean squared error.
+    pub rmse: f64,
+    /// The mean absolute error.
+    pub mae: f64,
+    /// `1 − mean squared error / variance`; None where all targets are equal.
+    pub r2: Option<f64>,
+    /// The RMSE of always giving the mean.
+    pub baseline: f64,
+    /// The mean of answer − target: above 0, the answers are too high.
+    pub bias: f64,
+    /// The largest absolute error.
+    pub max_error: f64,
+}
+
+/// Whether `threshold` can part yes from no in answers to this kind of question.
+///
+/// # Errors
+/// It is not from 0 to 1, or nothing is answered by yes or no.
+pub fn check_threshold(threshold: f64, task: Task) -> Result<()> {
+    if !(0.0..=1.0).contains(&threshold) {
+        let what = format!("a threshold is a probability from 0 to 1, not {threshold}");
+        return Err(Error::invalid(what));
+    }
+    if task != Task::Binary {
+        let what = format!("a threshold parts yes from no; this model's task is {task}");
+        return Err(Error::invalid(what));
+    }
+    Ok(())
+}
+
+impl Report {
+    /// Compares answers (probabilities or numbers, one row a sample) with
+    /// targets. `names` are what they are called, as in
+    /// [`Meaning::names`](crate::Meaning::names); where some lack, the targets' own or
+    /// numbers serve. `loss` is only handed on. Yes is what has a probability
+    /// above `threshold`.
+    ///
+    /// # Panics
+    /// If there is not a row of answers for each target.
+    pub fn new(
+        answers: Vec<f32>,
+        targets: &Targets,
+        task: Task,
+        names: &[String],
+        loss: f64,
+        threshold: f64,
+    ) -> Self {
+        let score = Score::at(&answers, targets, task, loss, threshold);
+        let (details, names) = match targets {
+            Targets::Classes { labels, names } => {
+                (classes(&score, &answers, labels, names), names.clone())
+            }
+            Targets::YesNo { values, width, .. } | Targets::Numbers { values, width } => {
+                let own: &[String] =
+                    if let Targets::YesNo { names, .. } = targets { names } else { &[] };
+                assert_eq!(answers.len(), values.len(), "a row of answers for each target");
+                match (task, width) {
+                    (Task::Binary, 1) => (question(&answers, values, threshold), two(names, own)),
+                    (Task::Binary, _) => {
+                        let names = several(names, own, *width);
+                        (questions(&answers, values, &names, threshold), names)
+                    }
+                    _ => {
+                        let names = several(names, own, *width);
+                        (Details::Numbers { per_target: numbers(&answers, values, &names) }, names)
+                    }
+                }
+            }
+        };
+        Self { score, details, answers, names }
+    }
+}
+
+/// The names of no and yes.
+fn two(names: &[String], own: &[String]) -> Vec<String> {
+    match (names, own) {
+        ([_, yes], [name]) if yes != name => vec![format!("not {name}"), name.clone()],
+        ([_, _], _) => names.to_vec(),
+        (_, [name]) => vec![format!("not {name}"), name.clone()],
+        _ => vec!["no".into(), "yes".into()],
+    }
+}
+
+/// A name each, counted from 0 if there are none.
+fn several(names: &[String], own: &[String], width: usize) -> Vec<String> {
+    match [own, names].into_iter().find(|names| names.len() == width) {
+        Some(names) => names.to_vec(),
+        None => (0..width).map(|i| i.to_string()).collect(),
+    }
+}
+
+/// Column `q` of answers beside what is true.
+fn column<'a>(
+    answers: &'a [f32],
+    values: &'a [f32],
+    q: usize,
+    width: usize,
+) -> impl Iterator<Item = (f32, f32)> + 'a {
+    let pick = move |all: &'a [f32]| all[q..].iter().step_by(width).copied();
+    pick(answers).zip(pick(values))
+}
+
+fn rank(pairs: impl Iterator<Item = (f32, f32)>) -> Ranking {
+    Ranking::new(pairs.map(|(answer, value)| (answer, value > 0.5)))
+}
+
+fn confusion(pairs: impl Iterator<Item = (f32, f32)>, threshold: f64) -> [[usize; 2]; 2] {
+    let mut counts = [[0; 2]; 2];
+    for (answer, value) in pairs {
+        counts[yes(value, 0.5)][yes(answer, threshold)] += 1;
+    }
+    counts
+}
+
+fn question(answers: &[f32], values: &[f32], threshold: f64) -> Details {
+    let pairs = || column(answers, values, 0, 1);
+    let ranking = rank(pairs());
+    let counts = confusion(pairs(), threshold).map(Vec::from);
+    Details::Question {
+        threshold,
+        positives: ranking.positives(),
+        measures: Measures::new(&Counts::of(&counts, 1), &ranking),
+        best_threshold: ranking.best_threshold(),
+    }
+}
+
+fn questions(answers: &[f32], values: &[f32], names: &[String], threshold: f64) -> Details {
+    let width = names.len();
+    let samples = values.len() / width;
+    let one = |(q, name): (usize, &String)| {
+        let pairs = || column(answers, values, q, width);
+        let ranking = rank(pairs());
+        let confusion = confusion(pairs(), threshold);
+        let right = confusion[0][0] + confusion[1][1];
+        let positives = ranking.positives();
+        Question {
+            name: name.clone(),
+            positives,
+            accuracy: right as f64 / samples as f64,
+            accuracy_interval: wilson(right, samples),
+            baseline: positives.max(samples - positives) as f64 / samples as f64,
+            measures: Measures::new(&Counts::of(&confusion.map(Vec::from), 1), &ranking),
+            best_threshold: ranking.best_threshold(),
+            confusion,
+        }
+    };
+    let per_question: Vec<Question> = names.iter().enumerate().map(one).collect();
+    let rows = answers.chunks_exact(width).zip(values.chunks_exact(width));
+    let same = |(a, v): (&f32, &f32)| yes(*a, threshold) == yes(*v, 0.5);
+    let all_right = rows.filter(|(a, v)| a.iter().zip(*v).all(same)).count();
+    Details::Questions {
+        threshold,
+        all_right_interval: wilson(all_right, samples),
+        mean: Measures::mean(per_question.iter().map(|q| &q.measures)),
+        per_question,
+    }
+}
+
+fn classes(score: &Score, answers: &[f32], labels: &[u32], names: &[String]) -> Details {
+    let Kind::Answers { confusion, .. } = &score.kind else { unreachable!() };
+    let width = names.len();
+    let one = |(c, name): (usize, &String)| {
+        let said = answers[c..].iter().step_by(width).copied();
+        let ranking = Ranking::new(said.zip(labels.iter().map(|l| *l as usize == c)));
+        Class {
+            name: name.clone(),
+            samples: ranking.positives(),
+            measures: Measures::new(&Counts::of(confusion, c), &ranking),
+        }
+    };
+    let per_class: Vec<Class> = names.iter().enumerate().map(one).collect();
+    Details::Classes {
+        mean: Measures::mean(per_class.iter().map(|c| &c.measures)),
+        per_class,
+        top_k: top_k(answers, labels, width),
+    }
+}
+
+/// The share of samples whose class is among the `k` likeliest, for each k below
+/// the number of classes. Of equals the first is likelier, as for
+/// [`argmax`](super::argmax): k = 1 would be the accuracy.
+fn top_k(answers: &[f32], labels: &[u32], width: usize) -> BTreeMap<usize, f64> {
+    let mut within = TOP.map(|_| 0usize);
+    for (row, label) in answers.chunks_exact(width).zip(labels) {
+        let (label, p) = (*label as usize, row[*label as usize]);
+        let ahead = row.iter().enumerate().filter(|(c, x)| **x > p || (**x == p && *c < label));
+        let place = ahead.count();
+        within.iter_mut().zip(TOP).for_each(|(n, k)| *n += usize::from(place < k));
+    }
+    let share = |(k, n)| (k, n as f64 / labels.len() as f64);
+    TOP.into_iter().zip(within).filter(|(k, _)| *k < width).map(share).collect()
+}
+
+fn numbers(answers: &[f32], values: &[f32], names: &[String]) -> Vec<Number> {
+    let width = names.len();
+    let n = (values.len() / width) as f64;
+    let one = |(q, name): (usize, &String)| {
+        let pairs = || column(answers, values, q, width).map(|(a, v)| (f64::from(a), f64::from(v)));
+        let errors = || pairs().map(|(answer, value)| answer - value);
+        let mse = errors().map(|e| e * e).sum::<f64>() / n;
+        let mean = pairs().map(|(_, value)| value).sum::<f64>() / n;
+        let variance = pairs().map(|(_, value)| (value - mean).powi(2)).sum::<f64>() / n;
+        Number {
+            name: name.clone(),
+            rmse: mse.sqrt(),
+            mae: errors().map(f64::abs).sum::<f64>() / n,
+            r2: (variance > 0.0).then(|| 1.0 - mse / variance),
+            baseline: variance.sqrt(),
+            bias: errors().sum::<f64>() / n,
+            max_error: errors().map(f64::abs).fold(0.0, f64::max),
+        }
+    };
+    names.iter().enumerate().map(one).collect()
+}
