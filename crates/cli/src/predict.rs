@@ -8,13 +8,13 @@ use std::{
 use anyhow::Result;
 use reshet::{
     Dataset, Error, Features, Model, Storage, Task,
-    data::{images, npy},
+    data::{images, npy, picture::Picture},
     metrics::argmax,
 };
 use serde_json::{Map, Value, json};
 
 use crate::{
-    digits, say,
+    digits, pictures, say,
     source::is_npy,
     terminal,
     test::{load, unfit},
@@ -24,7 +24,8 @@ use crate::{
 pub struct Args {
     /// A model.safetensors that `reshet train` wrote, or its run's folder
     model: PathBuf,
-    /// Pictures of digits (PNG, any size, light or dark background), or arrays (.npy)
+    /// Pictures (PNG, JPEG or BMP of any size; drawn digits on light or dark
+    /// paper), or arrays (.npy)
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
     /// Print a JSON object a line instead of text
@@ -50,10 +51,13 @@ pub fn run(args: &Args) -> Result<ExitCode> {
                 say!("{}: {}", path.display(), terminal::bold(&answer.text()));
             }
         }
-        if let (false, false, Storage::U8(pixels)) =
-            (args.json, is_npy(path), data.features().storage())
+        if !args.json
+            && !is_npy(path)
+            && let Some((pictures, width)) = pictures::grey(data.features())
+            && width <= terminal::COLUMNS
         {
-            say!("{}", digits::one(pixels, "as the network sees it, 28×28"));
+            let caption = format!("as the network sees it, {width}×{}", pictures[0].len() / width);
+            say!("{}", digits::grid(&[&pictures[0]], &[caption], width));
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -62,13 +66,16 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 /// The samples of an array, or the one of a picture.
 fn read(model: &Model, path: &Path) -> Result<Dataset> {
     let shape = &model.meaning().shape;
+    let form = pictures::form_of(model.meaning());
     let features = if is_npy(path) {
         npy::features(path, model.meaning().bytes)?
-    } else if *shape == [1, 28, 28] {
+    } else if form.digits {
         Features::new(Storage::U8(images::digit(path)?), shape)?
+    } else if let (Some((width, height)), Some(channels)) = (form.size, form.channels) {
+        let planes = Picture::open(path)?.planes(channels, width, height);
+        Features::new(Storage::U8(planes), shape)?
     } else {
-        let what =
-            format!("this model takes samples of shape {shape:?}, not pictures of 28×28 digits");
+        let what = format!("this model takes samples of shape {shape:?}, not pictures");
         return Err(Error::Invalid(format!("{}: {what}", path.display())).into());
     };
     Ok(Dataset::unlabelled(features)?)

@@ -14,9 +14,10 @@ use crate::{exit, say, source::Source, terminal::tell};
 pub struct Args {
     /// A model.safetensors that `reshet train` wrote, or its run's folder
     model: PathBuf,
-    /// mnist, a folder of IDX files, or with --targets a .npy or IDX file
+    /// mnist, a folder of pictures or of IDX files, a .npz, or with --targets a
+    /// .npy or IDX file
     data: String,
-    /// The targets that go with a .npy or IDX file
+    /// The targets that go with a .npy or IDX file, or an array in a .npz
     #[arg(long, value_name = "FILE")]
     targets: Option<PathBuf>,
     /// The yes/no question to test, if not the model's own
@@ -36,8 +37,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         return Err(Error::Invalid(what.into()).into());
     }
     let model = load(&args.model)?;
-    let bytes = model.meaning().bytes;
-    let data = Source::open_test(&args.data, args.targets.as_deref(), bytes)?;
+    let data = Source::open_test(&args.data, args.targets.as_deref(), model.meaning())?;
     let data = ask(&model, data, args.is.as_deref())?;
     let score = model.test(&data).map_err(|e| unfit(e, &args.model, &args.data))?;
     if args.json {

@@ -14,19 +14,21 @@ use serde_json::json;
 use crate::{
     exit,
     hyper::Hyper,
+    pictures,
     run::Run,
     say,
-    source::Source,
+    source::{Reading, Source},
     terminal::{self, bold, note},
 };
 
 #[derive(Clone, clap::Args, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Args {
-    /// mnist, a folder of IDX files, or with --targets a .npy or IDX file
+    /// mnist, a folder of pictures (DIR/class/name.png), a folder of IDX files or
+    /// one of them, a .npz, or with --targets a .npy or IDX file
     data: String,
-    /// The targets that go with a .npy or IDX file; a column of integers is class
-    /// numbers, all else is numbers
+    /// The targets that go with a .npy or IDX file, or the name of the array in a
+    /// .npz; a column of integers is class numbers, all else is numbers
     #[arg(long, value_name = "FILE")]
     targets: Option<PathBuf>,
     /// Arrays: take bytes as they are, not as x / 255
@@ -35,6 +37,9 @@ pub struct Args {
     /// Ask yes or no: is it a LABEL?
     #[arg(long, value_name = "LABEL")]
     is: Option<String>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pictures: pictures::Flags,
     #[command(flatten)]
     #[serde(flatten)]
     hyper: Hyper,
@@ -64,12 +69,18 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     // Wrong flags are told before anything is read.
     let device = args.hyper.device()?;
     args.hyper.optimizer()?;
-    let mut source = Source::open(&args.data, args.targets.as_deref(), !args.no_scale)?;
+    let form = args.pictures.form();
+    let reading = Reading { targets: args.targets.as_deref(), scale: !args.no_scale, form };
+    let mut source = Source::open(&args.data, &reading)?;
+    source.check_classes()?;
     if let Some(label) = &args.is {
         source = source.is(label)?;
     }
-    let Source { kind, name, train, test } = source;
+    let Source { kind, name, train, test, from_folder } = source;
     let mut args = args.clone();
+    if from_folder {
+        args.pictures.resolve(train.features());
+    }
     let (train, test) = test_part(train, test, args.test_fraction, args.hyper.seed)?;
     let chosen = args.hyper.resolve(kind, train.len());
     let (args, hyper) = (&args, &args.hyper);

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, path::Path};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Dataset, Device, Engine, Features, Loss, Plan, Result, Score, Sequential, Storage, Targets,
-    Task, error::Error, formats,
+    Dataset, Device, Engine, Features, Loss, Pictures, Plan, Result, Score, Sequential, Storage,
+    Targets, Task, error::Error, formats,
 };
 
 /// A network, its parameters, and what its numbers mean.
@@ -34,6 +34,14 @@ pub struct Meaning {
     /// Whether the inputs were bytes that stand for x / 255.
     #[serde(default)]
     pub bytes: bool,
+    /// How a picture is brought to this shape.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub pictures: Pictures,
+}
+
+/// Keeps what is usual out of a model's file.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl Meaning {
@@ -53,16 +61,16 @@ impl Meaning {
         };
         let features = data.features();
         let bytes = matches!(features.storage(), Storage::U8(_));
-        Self { task, names, shape: features.shape().to_vec(), bytes }
+        let pictures = features.pictures();
+        Self { task, names, shape: features.shape().to_vec(), bytes, pictures }
     }
 
-    /// Data in which the last classes happen not to occur still has them.
-    pub(crate) fn with_all_classes(&self, data: &Dataset) -> Dataset {
-        match data.targets() {
-            Targets::Classes { names, .. } if self.names.starts_with(names) => {
-                data.renamed(self.names.clone())
-            }
-            _ => data.clone(),
+    /// The data's classes found by name among the model's: data may have fewer
+    /// of them, or in another order.
+    pub(crate) fn with_all_classes(&self, data: &Dataset) -> Result<Dataset> {
+        match self.task {
+            Task::Classes => data.with_classes(&self.names),
+            _ => Ok(data.clone()),
         }
     }
 }
@@ -170,7 +178,7 @@ impl Model {
     /// # Errors
     /// As [`Model::test`].
     pub fn test_on(&self, data: &Dataset, device: Device) -> Result<Score> {
-        self.predictor(device)?.test(self.task(), &self.meaning.with_all_classes(data))
+        self.predictor(device)?.test(self.task(), &self.meaning.with_all_classes(data)?)
     }
 
     /// Writes the model as safetensors: see [`formats::safetensors`].

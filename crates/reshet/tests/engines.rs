@@ -285,7 +285,13 @@ fn nan_inside_comes_out() {
         let infinite = [1e37; 4].into_iter().chain([0.0; 2]);
         let minus = [1.0, -1.0, 1.0, -1.0, 0.0, 0.0];
         let huge = infinite.chain(minus).chain([1.0, 1.0, 0.0]).collect();
-        let meaning = Meaning { task: Task::Number, names: vec![], shape: vec![2], bytes: false };
+        let meaning = Meaning {
+            task: Task::Number,
+            names: vec![],
+            shape: vec![2],
+            bytes: false,
+            pictures: Default::default(),
+        };
         let model = Model::new(network, Loss::MSELoss, huge, meaning).unwrap();
         for device in paths() {
             assert!(model.predict_on(&data, device).unwrap()[0].is_nan(), "{net} on {device}");
