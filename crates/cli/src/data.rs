@@ -4,11 +4,11 @@ use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Result;
 use clap::Subcommand;
-use reshet::{Error, Storage, Targets, data::download, network::did_you_mean};
+use reshet::{Error, Targets, data::download, network::did_you_mean};
 
 use crate::{
-    digits, picture, say,
-    source::Source,
+    digits, picture, pictures, say,
+    source::{Reading, Source},
     terminal::{self, note},
 };
 
@@ -28,7 +28,7 @@ enum Command {
 
 #[derive(clap::Args)]
 struct Show {
-    /// mnist, or a folder of IDX files
+    /// mnist, a folder of pictures (DIR/class/name.png) or of IDX files
     data: String,
     /// How many
     #[arg(long, default_value_t = 20, value_name = "N")]
@@ -64,16 +64,16 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 }
 
 fn show(args: &Show) -> Result<ExitCode> {
-    let source = Source::open(&args.data, None, true)?;
+    let source = Source::open(&args.data, &Reading::default())?;
     let data = match (args.test, source.test) {
         (true, Some(test)) => test,
         _ => source.train,
     };
     let shape = data.features().shape();
-    let (Storage::U8(pixels), Targets::Classes { labels, names }, [1, _, width]) =
-        (data.features().storage(), data.targets(), shape)
+    let (Some((pictures, width)), Targets::Classes { labels, names }) =
+        (pictures::grey(data.features()), data.targets())
     else {
-        let what = format!("{}: only grey pictures can be shown, not {shape:?}", args.data);
+        let what = format!("{}: only pictures can be shown, not {shape:?}", args.data);
         return Err(Error::Invalid(what).into());
     };
     if args.count == 0 || args.from.saturating_add(args.count) > data.len() {
@@ -82,19 +82,24 @@ fn show(args: &Show) -> Result<ExitCode> {
         return Err(Error::Invalid(what).into());
     }
     let rows = args.from..args.from + args.count;
-    let pictures: Vec<&[u8]> = pixels.chunks_exact(data.width()).collect();
-    let pictures = &pictures[rows.clone()];
-    let captions: Vec<String> =
-        labels[rows].iter().map(|l| format!("{} {shape:?}", names[*l as usize])).collect();
+    let pictures: Vec<&[u8]> = pictures[rows.clone()].iter().map(Vec::as_slice).collect();
+    let caption = |l: &u32| {
+        let name = &names[*l as usize];
+        // A caption that is wider than its picture would push the others away.
+        let full = format!("{name} {shape:?}");
+        let short = || name.chars().take(width).collect();
+        if full.chars().count() <= width.max(20) { full } else { short() }
+    };
+    let captions: Vec<String> = labels[rows].iter().map(caption).collect();
     match &args.output {
         Some(path) => {
-            match pictures {
-                [one] => picture::save(path, one, *width)?,
-                _ => picture::save_grid(path, pictures, &captions, *width, 5)?,
+            match pictures[..] {
+                [one] => picture::save(path, one, width)?,
+                _ => picture::save_grid(path, &pictures, &captions, width, 5)?,
             }
             say!("saved {}", path.display());
         }
-        None => say!("{}", digits::grid(pictures, &captions, *width)),
+        None => say!("{}", digits::grid(&pictures, &captions, width)),
     }
     Ok(ExitCode::SUCCESS)
 }

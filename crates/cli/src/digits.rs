@@ -1,6 +1,9 @@
-//! Grey pictures of digits in a terminal of 80 columns.
+//! Grey pictures in a terminal of 80 columns.
 
-use crate::{picture, terminal::colour};
+use crate::{
+    picture,
+    terminal::{COLUMNS, colour},
+};
 
 /// Pictures beside each other, three a line, each with its caption under it.
 ///
@@ -11,11 +14,6 @@ pub fn grid(pictures: &[&[u8]], captions: &[String], width: usize) -> String {
         picture::lines(&picture::crop(pixels, width, margin), width - 2 * margin, colour())
     };
     let pictures: Vec<Vec<String>> = pictures.iter().map(shown).collect();
-    let columns = ((80 + 3) / (width - 2 * margin + 3)).max(1);
+    let columns = ((COLUMNS + 3) / (width - 2 * margin + 3)).max(1);
     picture::side_by_side(&pictures, captions, columns, 3)
-}
-
-/// One 28×28 digit with a caption.
-pub fn one(pixels: &[u8], caption: &str) -> String {
-    grid(&[pixels], &[caption.to_string()], 28)
 }

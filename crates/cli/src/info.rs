@@ -10,7 +10,10 @@ use reshet::{
     Dataset, Model, Sequential, Storage, Targets, formats::write_file, network::thousands,
 };
 
-use crate::{network_svg, say, source::Source};
+use crate::{
+    network_svg, pictures, say,
+    source::{Reading, Source},
+};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -25,7 +28,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let path = Path::new(&args.what);
     let is_model = path.extension().is_some_and(|e| e == "safetensors")
         || path.join("model.safetensors").is_file()
-        || path.is_file();
+        || (path.is_file() && !is_data(path));
     if is_model {
         let model = crate::test::load(path)?;
         about_model(&model);
@@ -37,7 +40,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         say!("{}", network.summary());
         return draw(args, &network);
     }
-    let source = Source::open(&args.what, None, true)?;
+    let source = Source::open(&args.what, &Reading::default())?;
     if args.draw.is_some() {
         let what = "--draw: only a model or a network can be drawn, not data";
         return Err(reshet::Error::Invalid(what.into()).into());
@@ -48,6 +51,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         about_data("test", test);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether a file holds data that needs nothing beside it, by its name.
+fn is_data(path: &Path) -> bool {
+    path.extension().is_some_and(|e| e == "npz") || reshet::data::idx::is_images(path)
 }
 
 fn draw(args: &Args, network: &Sequential) -> Result<ExitCode> {
@@ -66,6 +74,9 @@ fn about_model(model: &Model) {
         say!("labels     {}", meaning.names.join(", "));
     }
     say!("input      {:?}", meaning.shape);
+    if let Some(how) = pictures::preparation(meaning) {
+        say!("pictures   {how}");
+    }
     say!("loss       {}", model.loss().name());
     for (key, value) in &model.notes {
         say!("{key:10} {value}");

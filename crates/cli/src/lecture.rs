@@ -17,7 +17,7 @@ use crate::{
     digits, exit, picture,
     run::Run,
     say,
-    source::Source,
+    source::{Reading, Source},
     terminal::{self, bold, faint},
 };
 
@@ -61,7 +61,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     say!("{device}");
 
     heading(2, "Data: MNIST, 70,000 handwritten digits");
-    let Source { train, test, .. } = Source::open("mnist", None, true)?;
+    let Source { train, test, .. } = Source::open("mnist", &Reading::default())?;
     let test = test.ok_or_else(|| Error::Data("mnist has no test part".into()))?;
     show_data(&run, &train, &test)?;
     let loaded = start.elapsed();

@@ -9,7 +9,9 @@ mod lecture;
 mod network_svg;
 mod parts;
 mod picture;
+mod pictures;
 mod predict;
+mod rows;
 mod run;
 mod source;
 mod table;
@@ -59,7 +61,7 @@ enum Command {
     /// Test a model on data
     #[command(alias = "evaluate")]
     Test(test::Args),
-    /// Ask a model about pictures
+    /// Ask a model about rows of a table, pictures or arrays
     Predict(predict::Args),
     /// What is in a model, or in data
     Info(info::Args),

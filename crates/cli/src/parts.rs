@@ -4,7 +4,12 @@ use std::path::Path;
 
 use reshet::{Dataset, Error, Result, data::table::Prepare};
 
-use crate::{defaults::Kind, source::Source, table, train::Args};
+use crate::{
+    defaults::Kind,
+    source::{Reading, Source},
+    table,
+    train::Args,
+};
 
 /// Data, split.
 pub struct Parts {
@@ -29,11 +34,17 @@ impl Parts {
             return Ok(Self::of_table(args)?);
         }
         table::refuse(&args.table, args.data())?;
-        let mut source = Source::open(args.data(), args.targets.as_deref(), !args.no_scale)?;
+        let form = args.pictures.form();
+        let reading = Reading { targets: args.targets.as_deref(), scale: !args.no_scale, form };
+        let mut source = Source::open(args.data(), &reading)?;
+        source.check_classes()?;
         if let Some(label) = &args.is {
             source = source.is(label)?;
         }
-        let Source { kind, name, train, test } = source;
+        let Source { kind, name, train, test, from_folder } = source;
+        if from_folder {
+            args.pictures.resolve(train.features());
+        }
         if let Some(path) = &args.test {
             let what = "--test FILE goes with a table; other data brings its own test part";
             return Err(Error::Invalid(format!("{what} ({})", path.display())).into());

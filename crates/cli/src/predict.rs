@@ -8,14 +8,17 @@ use std::{
 use anyhow::Result;
 use reshet::{
     Dataset, Error, Features, Model, Storage, Task,
-    data::{images, npy},
+    data::{images, npy, picture::Picture},
     metrics::argmax,
 };
 use serde_json::{Map, Value, json};
 
 use crate::{
-    digits, say,
+    digits, pictures,
+    rows::{self, How},
+    say,
     source::is_npy,
+    table::{Csv, is_table},
     terminal,
     test::{check, load, unfit},
 };
@@ -24,12 +27,18 @@ use crate::{
 pub struct Args {
     /// A model.safetensors that `reshet train` wrote, or its run's folder
     model: PathBuf,
-    /// Pictures of digits (PNG, any size, light or dark background), or arrays (.npy)
+    /// Rows of a table (.csv, or - for standard input), pictures (PNG, JPEG or BMP of
+    /// any size; drawn digits on light or dark paper), or arrays (.npy)
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
     /// Yes/no models: the probability above which the answer is yes (default 0.5)
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     threshold: Option<f64>,
+    /// Table: pass over bad rows instead of stopping there
+    #[arg(long)]
+    skip_bad: bool,
+    #[command(flatten)]
+    csv: Csv,
     /// Print a JSON object a line instead of text
     #[arg(long)]
     json: bool,
@@ -39,6 +48,14 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let model = load(&args.model)?;
     check(args.threshold, &model)?;
     let threshold = args.threshold.unwrap_or(0.5);
+    if let Some(columns) = &model.meaning().columns {
+        let Args { csv, json, skip_bad, .. } = args;
+        let how = How { csv, threshold, json: *json, skip_bad: *skip_bad };
+        for path in &args.inputs {
+            rows::predict(&model, columns, path, &how)?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
     // All inputs are read before the first answer: a bad one is told at once.
     let inputs = args.inputs.iter().map(|path| read(&model, path));
     let inputs = inputs.collect::<Result<Vec<_>>>()?;
@@ -55,10 +72,13 @@ pub fn run(args: &Args) -> Result<ExitCode> {
                 say!("{}: {}", path.display(), terminal::bold(&answer.text()));
             }
         }
-        if let (false, false, Storage::U8(pixels)) =
-            (args.json, is_npy(path), data.features().storage())
+        if !args.json
+            && !is_npy(path)
+            && let Some((pictures, width)) = pictures::grey(data.features())
+            && width <= terminal::COLUMNS
         {
-            say!("{}", digits::one(pixels, "as the network sees it, 28×28"));
+            let caption = format!("as the network sees it, {width}×{}", pictures[0].len() / width);
+            say!("{}", digits::grid(&[&pictures[0]], &[caption], width));
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -67,13 +87,20 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 /// The samples of an array, or the one of a picture.
 fn read(model: &Model, path: &Path) -> Result<Dataset> {
     let shape = &model.meaning().shape;
+    let form = pictures::form_of(model.meaning());
+    if is_table(path) {
+        let what = "the model was not trained on a table and knows no columns";
+        return Err(Error::Data(format!("{}: {what}", path.display())).into());
+    }
     let features = if is_npy(path) {
         npy::features(path, model.meaning().bytes)?
-    } else if *shape == [1, 28, 28] {
+    } else if form.digits {
         Features::new(Storage::U8(images::digit(path)?), shape)?
+    } else if let (Some((width, height)), Some(channels)) = (form.size, form.channels) {
+        let planes = Picture::open(path)?.planes(channels, width, height);
+        Features::new(Storage::U8(planes), shape)?
     } else {
-        let what =
-            format!("this model takes samples of shape {shape:?}, not pictures of 28×28 digits");
+        let what = format!("this model takes samples of shape {shape:?}, not pictures");
         return Err(Error::Invalid(format!("{}: {what}", path.display())).into());
     };
     Ok(Dataset::unlabelled(features)?)

@@ -1,16 +1,27 @@
 //! `DATA` on the command line: a name or a path.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Result;
 use reshet::{
-    Dataset, Error, Targets,
-    data::{idx, npy},
+    Dataset, Error, Meaning, Targets,
+    data::{
+        folder::{self, Form},
+        idx, npy, npz,
+    },
     mnist,
     network::did_you_mean,
 };
 
-use crate::defaults::Kind;
+use crate::{
+    defaults::Kind,
+    pictures,
+    table::{self, Csv},
+    terminal::note,
+};
 
 /// Data as a command gets it.
 pub struct Source {
@@ -21,29 +32,85 @@ pub struct Source {
     pub train: Dataset,
     /// The part that is only for testing, if the data comes with one.
     pub test: Option<Dataset>,
+    /// Whether it came from class folders, whose size and colour were chosen.
+    pub from_folder: bool,
+}
+
+/// How data is read.
+#[derive(Clone, Copy)]
+pub struct Reading<'a> {
+    /// The file of the targets, or the name of the array in a `.npz`.
+    pub targets: Option<&'a Path>,
+    /// Bytes of arrays stand for x / 255.
+    pub scale: bool,
+    /// Of folders of pictures.
+    pub form: Form,
+}
+
+impl Default for Reading<'_> {
+    fn default() -> Self {
+        Self { targets: None, scale: true, form: Form::default() }
+    }
 }
 
 impl Source {
-    /// Reads `data`; with `targets`, `data` and it are a pair of NPY or IDX
-    /// files. `scale`: bytes of arrays stand for x / 255.
-    pub fn open(data: &str, targets: Option<&Path>, scale: bool) -> Result<Self> {
+    /// Reads `data`; what is worth knowing about it is noted.
+    pub fn open(data: &str, reading: &Reading) -> Result<Self> {
         let path = Path::new(data);
         let name = path.file_stem().map_or(data.into(), |stem| stem.to_string_lossy().into_owned());
-        if let Some(targets) = targets {
+        let (kind, from_folder) = (Kind::Plain, false);
+        let plain = |train, test| Ok(Self { kind, name: name.clone(), train, test, from_folder });
+        let pictures = |train, test| {
+            Ok(Self { kind: Kind::Pictures, name: name.clone(), train, test, from_folder })
+        };
+        let is_npz = has_extension(path, "npz");
+        let of_classes = path.is_dir() && !has_idx(path) && folder::looks_like_one(path);
+        if !of_classes {
+            pictures::check(&reading.form, data)?;
+        }
+        if let Some(targets) = reading.targets {
             if data == "mnist" && !path.exists() {
                 let what =
                     "--targets: mnist has targets of its own; it goes with a .npy or IDX file";
                 return Err(Error::Invalid(what.into()).into());
             }
-            let train = match is_npy(path) {
-                true => npy::pair(path, targets, scale)?,
-                false => idx::pair(path, targets)?,
-            };
-            return Ok(Self { kind: Kind::Plain, name, train, test: None });
+            if is_npz {
+                let inside = npz::Npz::open(path)?.has(&targets.to_string_lossy());
+                if !inside {
+                    let targets = npy::targets(targets)?;
+                    return plain(npz::with_targets(path, targets, reading.scale)?, None);
+                }
+            } else {
+                return plain(
+                    match is_npy(path) {
+                        true => npy::pair(path, targets, reading.scale)?,
+                        false => idx::pair(path, targets)?,
+                    },
+                    None,
+                );
+            }
+        }
+        if of_classes {
+            let found = folder::read(path, reading.form)?;
+            found.notes.iter().for_each(|text| note(text));
+            return Ok(Self { from_folder: true, ..pictures(found.train, found.test)? });
         }
         if path.is_dir() {
-            let (train, test) = idx::folder(path)?;
-            return Ok(Self { kind: Kind::Pictures, name, train, test: Some(test) });
+            let what = "no folders of pictures (DIR/class/name.png)";
+            let (train, test) = idx::folder(path).map_err(|e| match e {
+                Error::Data(text) if !has_idx(path) => Error::Data(format!("{text}, and {what}")),
+                other => other,
+            })?;
+            return pictures(train, test);
+        }
+        if is_npz && path.is_file() {
+            let targets = reading.targets.map(|name| name.to_string_lossy());
+            let parts = npz::read(path, targets.as_deref(), reading.scale)?;
+            note(&format!("{data}: {}", parts.taken));
+            return plain(parts.train, parts.test);
+        }
+        if path.is_file() && idx::is_images(path) {
+            return pictures(idx::beside(path)?, None);
         }
         if data == "mnist" {
             // Two cores can unpack the two parts side by side.
@@ -52,7 +119,12 @@ impl Source {
                 (mnist::train(), test.join())
             });
             let test = test.map_err(|_| anyhow::anyhow!("unpacking the test digits panicked"))?;
-            return Ok(Self { kind: Kind::Plain, name, train: train?, test: Some(test?) });
+            return plain(train?, Some(test?));
+        }
+        if path.is_file() && table::is_table(path) {
+            let what =
+                "a table is trained on, tested on or predicted, and looked at with `data check`";
+            return Err(Error::Invalid(format!("{data}: {what}")).into());
         }
         if path.is_file() {
             let what = "for a pair of NPY or IDX files add --targets FILE";
@@ -66,12 +138,24 @@ impl Source {
         Err(Error::Data(what).into())
     }
 
-    /// Only the test part (or all there is) of data that a model is tested on.
-    pub fn open_test(data: &str, targets: Option<&Path>, scale: bool) -> Result<Dataset> {
+    /// Only the test part (or all there is) of data that a model is tested on,
+    /// read as the model knows it.
+    pub fn open_test(
+        data: &str,
+        targets: Option<&Path>,
+        csv: &Csv,
+        meaning: &Meaning,
+    ) -> Result<Dataset> {
         if data == "mnist" && targets.is_none() {
             return Ok(mnist::test()?);
         }
-        let source = Self::open(data, targets, scale)?;
+        let path = Path::new(data);
+        if targets.is_none() && table::is_table(path) && path.is_file() {
+            return Ok(meaning.dataset(table::read(path, csv)?)?);
+        }
+        let of_classes = path.is_dir() && !has_idx(path);
+        let form = if of_classes { pictures::form_of(meaning) } else { Form::default() };
+        let source = Self::open(data, &Reading { targets, scale: meaning.bytes, form })?;
         Ok(source.test.unwrap_or(source.train))
     }
 
@@ -80,11 +164,34 @@ impl Source {
         let test = self.test.map(|test| test.is(label)).transpose()?;
         Ok(Self { train: self.train.is(label)?, test, ..self })
     }
+
+    /// Refuses a folder with a single class: there is nothing to tell apart.
+    pub fn check_classes(&self) -> Result<()> {
+        match self.train.targets() {
+            Targets::Classes { names, .. } if self.from_folder && names.len() == 1 => {
+                let what = format!(
+                    "{}: only one class, {}; a network learns to tell two or more apart: a folder each",
+                    self.name, names[0]
+                );
+                Err(Error::Data(what).into())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whether there are IDX files in a folder.
+fn has_idx(folder: &Path) -> bool {
+    fs::read_dir(folder).is_ok_and(|all| all.flatten().any(|e| idx::is_images(&e.path())))
+}
+
+fn has_extension(path: &Path, extension: &str) -> bool {
+    path.extension().is_some_and(|e| e.eq_ignore_ascii_case(extension))
 }
 
 /// Whether a file is an array of NumPy's, by its name.
 pub fn is_npy(path: &Path) -> bool {
-    path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npy"))
+    has_extension(path, "npy")
 }
 
 /// The number of outputs that the question needs.

@@ -14,6 +14,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 static QUIET: AtomicBool = AtomicBool::new(false);
 static STOP: AtomicBool = AtomicBool::new(false);
 
+/// The width of a terminal that everything should fit.
+pub const COLUMNS: usize = 80;
+
 /// `-q`: no progress.
 pub fn set_quiet(quiet: bool) {
     QUIET.store(quiet, Relaxed);

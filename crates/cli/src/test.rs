@@ -12,17 +12,20 @@ use reshet::{
     metrics::{Kind, check_threshold},
 };
 
-use crate::{exit, say, source::Source, terminal::tell};
+use crate::{exit, say, source::Source, table::Csv, terminal::tell};
 
 #[derive(clap::Args)]
 pub struct Args {
     /// A model.safetensors that `reshet train` wrote, or its run's folder
     model: PathBuf,
-    /// mnist, a folder of IDX files, or with --targets a .npy or IDX file
+    /// mnist, a folder of pictures or of IDX files, a .npz, or with --targets a
+    /// .npy or IDX file
     data: String,
-    /// The targets that go with a .npy or IDX file
+    /// The targets that go with a .npy or IDX file, or an array in a .npz
     #[arg(long, value_name = "FILE")]
     targets: Option<PathBuf>,
+    #[command(flatten)]
+    csv: Csv,
     /// The yes/no question to test, if not the model's own
     #[arg(long, value_name = "LABEL")]
     is: Option<String>,
@@ -44,8 +47,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     }
     let model = load(&args.model)?;
     check(args.threshold, &model)?;
-    let bytes = model.meaning().bytes;
-    let data = Source::open_test(&args.data, args.targets.as_deref(), bytes)?;
+    let data = Source::open_test(&args.data, args.targets.as_deref(), &args.csv, model.meaning())?;
     let data = ask(&model, data, args.is.as_deref())?;
     let report = match args.threshold {
         Some(threshold) => model.report_at(&data, threshold),

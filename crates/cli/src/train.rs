@@ -15,6 +15,7 @@ use crate::{
     exit,
     hyper::Hyper,
     parts::Parts,
+    pictures,
     run::Run,
     say, table,
     terminal::{self, bold, note},
@@ -23,13 +24,14 @@ use crate::{
 #[derive(Clone, clap::Args, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Args {
-    /// mnist, a table (.csv), a folder of IDX files, or with --targets a .npy or IDX file
+    /// mnist, a table (.csv), a folder of pictures (DIR/class/name.png), a folder of
+    /// IDX files or one of them, a .npz, or with --targets a .npy or IDX file
     data: String,
     #[command(flatten)]
     #[serde(flatten)]
     pub table: table::Args,
-    /// The targets that go with a .npy or IDX file; a column of integers is class
-    /// numbers, all else is numbers
+    /// The targets that go with a .npy or IDX file, or the name of the array in a
+    /// .npz; a column of integers is class numbers, all else is numbers
     #[arg(long, value_name = "FILE")]
     pub targets: Option<PathBuf>,
     /// Take numbers as they are: no x / 255 for bytes, no mean 0 for columns
@@ -38,6 +40,9 @@ pub struct Args {
     /// Ask yes or no: is it a LABEL?
     #[arg(long, value_name = "LABEL")]
     pub is: Option<String>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub pictures: pictures::Flags,
     #[command(flatten)]
     #[serde(flatten)]
     pub hyper: Hyper,

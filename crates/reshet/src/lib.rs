@@ -39,7 +39,7 @@ mod train;
 mod training;
 
 pub use activation::Activation;
-pub use data::{Batch, DataLoader, Dataset, Features, Storage, Table, Targets, mnist};
+pub use data::{Batch, DataLoader, Dataset, Features, Pictures, Storage, Table, Targets, mnist};
 pub use engine::{Device, Engine, Instructions};
 pub use error::{Diverged, Error, Result};
 pub use init::Init;

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, path::Path};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Dataset, Device, Engine, Features, Loss, Plan, Result, Score, Sequential, Storage, Targets,
-    Task,
+    Dataset, Device, Engine, Features, Loss, Pictures, Plan, Result, Score, Sequential, Storage,
+    Targets, Task,
     data::table::{Columns, Unit},
     error::Error,
     formats,
@@ -44,13 +44,21 @@ pub struct Meaning {
     /// The units of numbers that are predicted, one an output; none: as they are.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub units: Vec<Unit>,
+    /// How a picture is brought to this shape.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub pictures: Pictures,
+}
+
+/// Keeps what is usual out of a model's file.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl Meaning {
     /// Of samples of this shape, taken as they are.
     pub fn new(task: Task, names: Vec<String>, shape: &[usize]) -> Self {
-        let shape = shape.to_vec();
-        Self { task, names, shape, bytes: false, columns: None, units: Vec::new() }
+        let (shape, pictures) = (shape.to_vec(), Pictures::Digit);
+        Self { task, names, shape, bytes: false, columns: None, units: Vec::new(), pictures }
     }
 
     pub(crate) fn of(data: &Dataset, loss: &Loss) -> Self {
@@ -70,7 +78,8 @@ impl Meaning {
         let features = data.features();
         let bytes = matches!(features.storage(), Storage::U8(_));
         let (shape, columns) = (features.shape().to_vec(), features.columns().cloned());
-        Self { task, names, shape, bytes, columns, units: Vec::new() }
+        let pictures = features.pictures();
+        Self { task, names, shape, bytes, columns, units: Vec::new(), pictures }
     }
 
     /// Numbers from the network's outputs.
@@ -80,13 +89,12 @@ impl Meaning {
         }
     }
 
-    /// Data in which the last classes happen not to occur still has them.
-    pub(crate) fn with_all_classes(&self, data: &Dataset) -> Dataset {
-        match data.targets() {
-            Targets::Classes { names, .. } if self.names.starts_with(names) => {
-                data.renamed(self.names.clone())
-            }
-            _ => data.clone(),
+    /// The data's classes found by name among the model's: data may have fewer
+    /// of them, or in another order.
+    pub(crate) fn with_all_classes(&self, data: &Dataset) -> Result<Dataset> {
+        match self.task {
+            Task::Classes => data.with_classes(&self.names),
+            _ => Ok(data.clone()),
         }
     }
 }
@@ -215,7 +223,7 @@ impl Model {
     }
 
     fn full(&self, data: &Dataset, threshold: f64) -> Result<Report> {
-        let (task, data) = (self.task(), self.meaning.with_all_classes(data));
+        let (task, data) = (self.task(), self.meaning.with_all_classes(data)?);
         let (score, answers) = self.predictor(Device::best())?.examine(&data)?;
         let names = &self.meaning.names;
         Ok(Report::new(answers, data.targets(), task, names, score.loss, threshold))
@@ -287,7 +295,7 @@ impl Predictor {
     }
 
     fn test(&mut self, data: &Dataset) -> Result<Score> {
-        Ok(self.examine(&self.meaning.with_all_classes(data))?.0)
+        Ok(self.examine(&self.meaning.with_all_classes(data)?)?.0)
     }
 
     /// The score, and the answers it is of.

@@ -281,7 +281,7 @@ impl Training {
     /// # Errors
     /// The data has other inputs or another kind of target than the training's.
     pub fn test(&mut self, data: &Dataset) -> Result<Score> {
-        let data = &self.meaning.with_all_classes(data);
+        let data = &self.meaning.with_all_classes(data)?;
         self.plan().check(&data.in_units(&self.meaning.units))?;
         // The engine's memory of the last batch is gone after this.
         self.stage = Stage::Start;

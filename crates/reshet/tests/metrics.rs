@@ -290,8 +290,7 @@ fn many_classes_show_the_worst() {
 #[test]
 fn a_model_reports_what_it_tests_and_answers() {
     let network: Sequential = "1-1:sigmoid".parse().unwrap();
-    let meaning =
-        Meaning { task: Task::Binary, names: names(&["no", "yes"]), shape: vec![1], bytes: false };
+    let meaning = Meaning::new(Task::Binary, names(&["no", "yes"]), &[1]);
     let loss = reshet::Loss::BCELoss;
     let model = Model::new(network, loss, vec![2.0, -1.0], meaning).unwrap();
     let features = Features::new(Storage::F32(vec![0.0, 0.4, 0.6, 1.0]), &[1]).unwrap();

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::table::{Columns, Unit};
 use crate::{
     Result,
@@ -25,6 +27,19 @@ pub struct Features {
     shape: Vec<usize>,
     /// How they came from a table's rows, if they did.
     columns: Option<Arc<Columns>>,
+    pictures: Pictures,
+}
+
+/// How a picture from outside is brought to the form of the samples.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Pictures {
+    /// As MNIST's digits: white on black, of one size, in the middle.
+    #[default]
+    #[serde(rename = "digit")]
+    Digit,
+    /// Only to their size and to grey or RGB.
+    #[serde(rename = "as they are")]
+    AsTheyAre,
 }
 
 /// The numbers of [`Features`], row by row.
@@ -88,7 +103,23 @@ impl Features {
                 values[i]
             )));
         }
-        Ok(Self { storage, shape: shape.to_vec(), columns: None })
+        let (shape, pictures) = (shape.to_vec(), Pictures::Digit);
+        Ok(Self { storage, shape, columns: None, pictures })
+    }
+
+    /// The same numbers as samples of another shape.
+    pub(crate) fn with_shape(self, shape: &[usize]) -> Result<Self> {
+        Ok(Self { pictures: self.pictures, ..Self::new(self.storage, shape)? })
+    }
+
+    /// Says how a picture from outside is brought to the form of these samples.
+    pub fn with_pictures(self, pictures: Pictures) -> Self {
+        Self { pictures, ..self }
+    }
+
+    /// How a picture from outside is brought to the form of these samples.
+    pub fn pictures(&self) -> Pictures {
+        self.pictures
     }
 
     /// The numbers, row by row.
@@ -149,7 +180,8 @@ impl Features {
             Storage::U8(bytes) => Storage::U8(pick(bytes, rows, width)),
             Storage::F32(values) => Storage::F32(pick(values, rows, width)),
         };
-        Self { storage, shape: self.shape.clone(), columns: self.columns.clone() }
+        let (shape, columns) = (self.shape.clone(), self.columns.clone());
+        Self { storage, shape, columns, pictures: self.pictures }
     }
 }
 
@@ -176,6 +208,14 @@ impl Targets {
     /// Numbers, `width` a sample.
     pub fn numbers(values: Vec<f32>, width: usize) -> Self {
         Self::Numbers { values: Arc::new(values), width }
+    }
+
+    /// The names of classes or of yes/no questions.
+    pub fn names(&self) -> Option<&[String]> {
+        match self {
+            Self::Classes { names, .. } | Self::YesNo { names, .. } => Some(names),
+            Self::Numbers { .. } => None,
+        }
     }
 
     /// What one sample should give.
@@ -366,15 +406,33 @@ impl Dataset {
         Self { features: self.features.clone(), targets }
     }
 
-    /// The same samples with other names for their classes, at least as many.
-    pub(crate) fn renamed(&self, names: Vec<String>) -> Self {
-        match &self.targets {
-            Targets::Classes { labels, .. } => {
-                let targets = Targets::Classes { labels: labels.clone(), names };
-                Self { features: self.features.clone(), targets }
-            }
-            _ => self.clone(),
+    /// The same samples, their classes numbered as in `classes`: in another
+    /// order, or more of them. Data without classes stays as it is.
+    ///
+    /// # Errors
+    /// Lists the data's classes that are not among them.
+    pub fn with_classes(&self, classes: &[String]) -> Result<Self> {
+        let Targets::Classes { labels, names } = &self.targets else { return Ok(self.clone()) };
+        if names == classes {
+            return Ok(self.clone());
         }
+        let place = |name: &String| classes.iter().position(|c| c == name);
+        let places: Vec<Option<usize>> = names.iter().map(place).collect();
+        let mut used = vec![false; names.len()];
+        labels.iter().for_each(|l| used[*l as usize] = true);
+        let unknown = |i: &usize| used[*i] && places[*i].is_none();
+        let unknown: Vec<&str> =
+            (0..names.len()).filter(unknown).map(|i| names[i].as_str()).collect();
+        if !unknown.is_empty() {
+            return Err(Error::data(format!(
+                "unknown classes: {}; the known ones are {}",
+                unknown.join(", "),
+                classes.join(", ")
+            )));
+        }
+        let labels = labels.iter().filter_map(|l| places[*l as usize]).map(|c| c as u32).collect();
+        let targets = Targets::classes(labels, classes.to_vec());
+        Ok(Self { features: self.features.clone(), targets })
     }
 
     /// The samples of these rows, in this order, as a dataset of its own (copied).

@@ -1,31 +1,26 @@
-//! IDX, MNIST's file format: a big-endian header, then bytes.
+//! IDX, MNIST's file format: a big-endian header, then numbers.
 //!
 //! ```text
 //! 00 00 08 03  │ n  │ rows │ columns │ n · rows · columns bytes     pictures
 //! 00 00 08 01  │ n  │ n bytes                                       labels
 //! ```
-//! 08 says bytes; the last number of the first four counts the dimensions.
+//! 08 says bytes (09 signed; 0B, 0C integers of 2 and 4 bytes; 0D, 0E floats of 4 and 8); the
+//! last number of the first four counts the dimensions.
 //! Format: LeCun, Cortes and Burges, "The MNIST database". Plain or gzipped.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, BufReader, Read},
     path::{Path, PathBuf},
 };
 
 use flate2::bufread::MultiGzDecoder;
 
-use super::{Dataset, Features, Storage, Targets};
+use super::{
+    Dataset, Features, Pictures, Storage, Targets, mnist,
+    npy::{Array, Numbers},
+};
 use crate::{Result, error::Error};
-
-/// An array of bytes and its shape.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Idx {
-    /// Samples first.
-    pub shape: Vec<usize>,
-    /// Row by row.
-    pub bytes: Vec<u8>,
-}
 
 /// More than this in one file is taken for a broken header.
 const MOST_BYTES: usize = 1 << 34;
@@ -33,9 +28,9 @@ const MOST_BYTES: usize = 1 << 34;
 /// Reads one IDX file, gzipped or not.
 ///
 /// # Errors
-/// No such file; not IDX; numbers other than bytes; shorter or longer than its
-/// header says. Memory stays within what the file really holds.
-pub fn read(path: &Path) -> Result<Idx> {
+/// No such file; not IDX; shorter or longer than its header says. Memory stays
+/// within what the file really holds.
+pub fn read(path: &Path) -> Result<Array> {
     let file = File::open(path).map_err(|e| Error::unreadable(path, e))?;
     let mut file = BufReader::new(file);
     let mut magic = [0; 2];
@@ -49,7 +44,7 @@ pub fn read(path: &Path) -> Result<Idx> {
     parsed.map_err(|what| Error::data(format!("{}: {what}", path.display())))
 }
 
-fn parse(mut from: impl Read) -> Result<Idx, String> {
+fn parse(mut from: impl Read) -> Result<Array, String> {
     let mut number = || -> Result<u32, String> {
         let mut bytes = [0; 4];
         from.read_exact(&mut bytes).map_err(|e| broken("the header", &e))?;
@@ -57,9 +52,16 @@ fn parse(mut from: impl Read) -> Result<Idx, String> {
     };
     let magic = number()?;
     let (kind, dimensions) = (magic >> 8, magic & 0xff);
-    if kind != 0x08 || !(1..=4).contains(&dimensions) {
+    let size = match kind {
+        0x08 | 0x09 => 1,
+        0x0b => 2,
+        0x0c | 0x0d => 4,
+        0x0e => 8,
+        _ => 0,
+    };
+    if size == 0 || !(1..=4).contains(&dimensions) {
         return Err(format!(
-            "not an IDX file of bytes: it starts with {magic:#010x}, \
+            "not an IDX file: it starts with {magic:#010x}, \
              not 0x00000801 (labels) or 0x00000803 (pictures); arrays are read from .npy"
         ));
     }
@@ -67,7 +69,7 @@ fn parse(mut from: impl Read) -> Result<Idx, String> {
         (0..dimensions).map(|_| Ok(number()? as usize)).collect::<Result<Vec<_>, String>>()?;
     let length = shape
         .iter()
-        .try_fold(1usize, |n, d| n.checked_mul(*d))
+        .try_fold(size, |n: usize, d| n.checked_mul(*d))
         .filter(|n| *n <= MOST_BYTES)
         .ok_or_else(|| format!("the header asks for {shape:?} bytes: not believable"))?;
     // Grows with what is really there, whatever the header says.
@@ -83,9 +85,23 @@ fn parse(mut from: impl Read) -> Result<Idx, String> {
         ));
     }
     match from.read(&mut [0]) {
-        Ok(0) => Ok(Idx { shape, bytes }),
+        Ok(0) => Ok(Array { shape, numbers: numbers(kind, bytes) }),
         Ok(_) => Err(format!("longer than the {length} bytes its header says ({shape:?})")),
         Err(e) => Err(broken("the end", &e)),
+    }
+}
+
+fn numbers(kind: u32, bytes: Vec<u8>) -> Numbers {
+    fn each<const N: usize, T>(bytes: &[u8], of: fn([u8; N]) -> T) -> Vec<T> {
+        bytes.as_chunks::<N>().0.iter().map(|b| of(*b)).collect()
+    }
+    match kind {
+        0x09 => Numbers::Integers(each(&bytes, |b| i8::from_be_bytes(b).into())),
+        0x0b => Numbers::Integers(each(&bytes, |b| i16::from_be_bytes(b).into())),
+        0x0c => Numbers::Integers(each(&bytes, |b| i32::from_be_bytes(b).into())),
+        0x0d => Numbers::F32(each(&bytes, f32::from_be_bytes)),
+        0x0e => Numbers::F32(each(&bytes, |b| f64::from_be_bytes(b) as f32)),
+        _ => Numbers::U8(bytes),
     }
 }
 
@@ -121,38 +137,109 @@ pub fn pair(images: &Path, labels: &Path) -> Result<Dataset> {
             labels.display()
         )));
     }
-    let mut shape = pictures.shape[1..].to_vec();
-    if shape.len() == 2 {
-        shape.insert(0, 1); // one grey channel
+    let at = |path: &Path, e: Error| Error::data(format!("{}: {e}", path.display()));
+    let features = features(pictures).map_err(|e| at(images, e))?;
+    let targets = classes.into_targets().map_err(|e| at(labels, e))?;
+    Dataset::new(features, targets).map_err(|e| at(images, e))
+}
+
+fn features(pictures: Array) -> Result<Features> {
+    let grey = pictures.shape.len() == 3;
+    let features = pictures.into_features(true)?;
+    if !grey {
+        return Ok(features);
     }
-    let features = Features::new(Storage::U8(pictures.bytes), &shape)
-        .map_err(|e| Error::data(format!("{}: {e}", images.display())))?;
-    let count = classes.bytes.iter().max().map_or(0, |max| usize::from(*max) + 1);
-    let names = (0..count).map(|c| c.to_string()).collect();
-    let labels = classes.bytes.into_iter().map(u32::from).collect();
-    Dataset::new(features, Targets::classes(labels, names))
+    let shape = [&[1], features.shape()].concat(); // one grey channel
+    let features = features.with_shape(&shape)?;
+    let pictures = match features.storage() {
+        Storage::U8(bytes) if mnist::are_like_it(bytes, &shape) => Pictures::Digit,
+        _ => Pictures::AsTheyAre,
+    };
+    Ok(features.with_pictures(pictures))
 }
 
 /// A training and a test part from a folder in MNIST's naming
-/// (`train-images-idx3-ubyte` and so on, each also with `.gz`).
+/// (`train-images-idx3-ubyte`, `t10k-labels-idx1-ubyte`, each also with `.gz`; as in EMNIST
+/// something may stand before it, and `test` for `t10k`). The test part may be missing.
 ///
 /// # Errors
 /// Names the file that is missing or wrong.
-pub fn folder(folder: &Path) -> Result<(Dataset, Dataset)> {
-    let find = |name: &str| -> Result<PathBuf> {
-        [name.to_string(), format!("{name}.gz"), name.replace("-idx", ".idx")]
-            .iter()
-            .map(|name| folder.join(name))
-            .find(|path| path.is_file())
-            .ok_or_else(|| {
-                Error::data(format!("{}: there is no {name} (or {name}.gz)", folder.display()))
-            })
+pub fn folder(folder: &Path) -> Result<(Dataset, Option<Dataset>)> {
+    let unreadable = |e| Error::unreadable(folder, e);
+    let entries = fs::read_dir(folder).map_err(unreadable)?;
+    let files = entries.map(|e| e.map(|e| e.path()).map_err(unreadable));
+    let mut files = files.collect::<Result<Vec<_>>>()?;
+    files.retain(|path| path.is_file() && is_images(path));
+    files.sort();
+    let find = |part: &str| -> Result<Option<&PathBuf>> {
+        let of_part = |path: &&PathBuf| name(path).contains(part);
+        let found: Vec<_> = files.iter().filter(of_part).collect();
+        // The same file packed and unpacked is one.
+        let plain = |path: &Path| name(path).trim_end_matches(".gz").to_string();
+        if let Some(other) = found.iter().find(|path| plain(path) != plain(found[0])) {
+            return Err(Error::data(format!(
+                "{}: {} and {} could both be meant; give one of the files",
+                folder.display(),
+                name(found[0]),
+                name(other)
+            )));
+        }
+        Ok(found.first().copied())
     };
-    let part = |name: &str| {
-        pair(
-            &find(&format!("{name}-images-idx3-ubyte"))?,
-            &find(&format!("{name}-labels-idx1-ubyte"))?,
-        )
+    let Some(train) = find("train")? else {
+        return Err(Error::data(format!(
+            "{}: there is no train-images-idx3-ubyte (or train-images-idx3-ubyte.gz)",
+            folder.display()
+        )));
     };
-    Ok((part("train")?, part("t10k")?))
+    let test = match find("t10k")? {
+        Some(test) => Some(test),
+        None => find("test")?,
+    };
+    let train = beside(train)?;
+    let test = test.map(|path| beside(path)).transpose()?;
+    match (train.targets().names(), test) {
+        (Some(names), Some(test)) => {
+            let test = test.with_classes(names);
+            let test = test.map_err(|e| Error::data(format!("{}: {e}", folder.display())))?;
+            Ok((train.clone(), Some(test)))
+        }
+        (_, test) => Ok((train, test)),
+    }
+}
+
+/// Whether a file holds pictures, by its name (`…-images-idx3-ubyte`).
+pub fn is_images(path: &Path) -> bool {
+    let name = name(path);
+    name.contains("images") && ["-idx", ".idx"].iter().any(|idx| name.contains(idx))
+}
+
+/// Pictures with the labels that lie beside them under the same name
+/// (`t10k-images-idx3-ubyte.gz`: `t10k-labels-idx1-ubyte`, packed or not).
+///
+/// # Errors
+/// As [`pair`]; there are no such labels.
+pub fn beside(images: &Path) -> Result<Dataset> {
+    let labels = name(images).replace("images", "labels").replace("idx3", "idx1");
+    let plain = labels.trim_end_matches(".gz").to_string();
+    let candidates = [labels, plain.clone(), format!("{plain}.gz")];
+    let found = candidates.iter().map(|name| images.with_file_name(name)).find(|p| p.is_file());
+    let labels = found.ok_or_else(|| {
+        Error::data(format!("{}: there is no {plain} (or {plain}.gz) beside it", images.display()))
+    })?;
+    count_from_one(pair(images, &labels)?)
+}
+
+/// EMNIST's letters begin with class 1: a class 0 that never occurs is none.
+fn count_from_one(data: Dataset) -> Result<Dataset> {
+    match data.targets() {
+        Targets::Classes { labels, names } if labels.iter().min() == Some(&1) => {
+            data.with_classes(&names[1..])
+        }
+        _ => Ok(data),
+    }
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().map_or(String::new(), |name| name.to_string_lossy().into_owned())
 }

@@ -5,20 +5,16 @@
 //! A drawing has to be brought there first, or the network is asked about
 //! something it has never seen.
 
-use std::{fs::File, io::BufReader, path::Path};
+use std::path::Path;
 
-use png::{ColorType, Decoder, Limits, Transformations};
-
+use super::{
+    mnist::{CENTRE, SIDE, is_placed},
+    picture::{Picture, grey, shares},
+};
 use crate::{Result, error::Error};
 
-/// Width and height of an MNIST picture.
-const SIDE: usize = 28;
-/// The longer side of the digit inside it.
+/// The longer side of the digit inside an MNIST picture.
 const BOX: usize = 20;
-/// Where MNIST has the centre of mass, in pixels: its average over all digits.
-const CENTRE: f32 = 14.0;
-/// The most pixels decoded; a small file can claim to be enormous.
-const MOST_PIXELS: usize = 64_000_000;
 /// Fainter than this part of the strongest ink is paper.
 const PAPER: f32 = 0.15;
 /// Fainter than this is the soft edge of a stroke: it does not count for the size.
@@ -33,20 +29,18 @@ struct Grey {
     pixels: Vec<f32>,
 }
 
-/// Reads a PNG of one handwritten digit as MNIST would have it: 28×28 grey
+/// Reads a picture of one handwritten digit as MNIST would have it: 28×28 grey
 /// pixels, white ink on black.
 ///
-/// Any size, colour or grey, transparent or not, dark on light or light on dark.
+/// PNG, JPEG or BMP of any size, colour or grey, transparent or not, dark on light or light on
+/// dark.
 ///
 /// # Errors
-/// The file cannot be read, is no PNG, has more than 64 million pixels, or
-/// nothing is drawn in it.
+/// As [`Picture::open`]; nothing is drawn in it.
 pub fn digit(path: &Path) -> Result<Vec<u8>> {
-    let file = File::open(path).map_err(|e| Error::unreadable(path, e))?;
-    let picture = decode(BufReader::new(file));
-    let named = |what| Error::data(format!("{}: {what}", path.display()));
-    let picture = picture.map_err(named)?;
-    to_mnist(picture).ok_or_else(|| named(NOTHING.into()))
+    let picture = Picture::open(path)?;
+    to_mnist(ink_and_paper(&picture))
+        .ok_or_else(|| Error::data(format!("{}: {NOTHING}", path.display())))
 }
 
 /// [`digit`] for grey pixels already in memory, row by row.
@@ -64,39 +58,19 @@ pub fn digit_from_grey(pixels: &[u8], width: usize) -> Result<Vec<u8>> {
 
 const NOTHING: &str = "nothing is drawn in the picture: no ink stands out from the paper";
 
-fn decode(file: BufReader<File>) -> Result<Grey, String> {
-    let mut decoder = Decoder::new_with_limits(file, Limits { bytes: 4 * MOST_PIXELS });
-    decoder.set_transformations(Transformations::normalize_to_color8());
-    let damaged = |e: png::DecodingError| format!("not a PNG picture, or a damaged one: {e}");
-    let mut reader = decoder.read_info().map_err(damaged)?;
-    let (width, height) = (reader.info().width as usize, reader.info().height as usize);
-    let size = reader.output_buffer_size().filter(|_| width.saturating_mul(height) <= MOST_PIXELS);
-    let Some(size) = size else {
-        return Err(format!("{width}×{height} pixels are too many; make it smaller"));
-    };
-    let mut bytes = vec![0; size];
-    let frame = reader.next_frame(&mut bytes).map_err(damaged)?;
-    let (channels, has_alpha) = match frame.color_type {
-        ColorType::Grayscale => (1, false),
-        ColorType::GrayscaleAlpha => (2, true),
-        ColorType::Rgba => (4, true),
-        _ => (3, false),
-    };
-    let colours = channels - usize::from(has_alpha);
-    // Luma as in ITU-R BT.601.
-    let grey = |p: &[u8]| match colours {
-        1 => f32::from(p[0]),
-        _ => 0.299 * f32::from(p[0]) + 0.587 * f32::from(p[1]) + 0.114 * f32::from(p[2]),
-    };
+/// Grey alone: what is transparent is paper, of the colour that what is drawn stands out from.
+fn ink_and_paper(picture: &Picture) -> Grey {
+    let Picture { width, height, channels, ref pixels } = *picture;
+    let (colours, has_alpha) = (if channels < 3 { 1 } else { 3 }, channels % 2 == 0);
+    let grey = |p: &[u8]| if colours == 1 { f32::from(p[0]) } else { grey(p) };
     let alpha = |p: &[u8]| if has_alpha { f32::from(p[colours]) / 255.0 } else { 1.0 };
-    let pixels = bytes[..frame.buffer_size()].chunks_exact(channels);
-    // What is transparent is paper, of the colour that what is drawn stands out from.
+    let pixels = pixels.chunks_exact(channels);
     let (ink, weight) = pixels.clone().fold((0.0, 0.0), |(sum, n), p| {
         (sum + f64::from(grey(p) * alpha(p)), n + f64::from(alpha(p)))
     });
     let paper = if ink > 127.5 * weight { 0.0 } else { 255.0 };
     let pixels = pixels.map(|p| grey(p) * alpha(p) + paper * (1.0 - alpha(p))).collect();
-    Ok(Grey { width, height, pixels })
+    Grey { width, height, pixels }
 }
 
 /// None if there is no ink.
@@ -124,15 +98,9 @@ fn to_mnist(picture: Grey) -> Option<Vec<u8>> {
 /// A picture that is one of MNIST's stays as it is: bringing it there again
 /// would only blur it.
 fn already_mnist(picture: &Grey) -> Option<Vec<u8>> {
-    let edge =
-        |i: &usize| [0, SIDE - 1].contains(&(i % SIDE)) || [0, SIDE - 1].contains(&(i / SIDE));
-    let dark = || (0..SIDE * SIDE).filter(edge).filter(|i| picture.pixels[*i] == 0.0).count();
-    if picture.width != SIDE || picture.height != SIDE || dark() < 4 * (SIDE - 1) * 9 / 10 {
-        return None;
-    }
-    let (x, y) = picture.centre();
-    let centred = (x - CENTRE).abs() < 1.0 && (y - CENTRE).abs() < 1.0;
-    centred.then(|| picture.pixels.iter().map(|p| *p as u8).collect())
+    let fits = picture.width == SIDE && picture.height == SIDE;
+    let placed = fits && is_placed(|i| picture.pixels[i]);
+    placed.then(|| picture.pixels.iter().map(|p| *p as u8).collect())
 }
 
 impl Grey {
@@ -192,19 +160,7 @@ impl Grey {
         let step = self.width.max(self.height) as f32 / BOX as f32;
         let size = |n: usize| ((n as f32 / step).round() as usize).clamp(1, BOX);
         let (width, height) = (size(self.width), size(self.height));
-        // How much of the source's pixel `i` lies in target's pixel `t`.
-        let spread = |from: usize, to: usize| -> Vec<Vec<(usize, f32)>> {
-            let step = from as f32 / to as f32;
-            let share = |t: usize| {
-                let (a, b) = (t as f32 * step, (t + 1) as f32 * step);
-                let last = (b.ceil() as usize).min(from);
-                (a as usize..last)
-                    .map(|i| (i, (b.min(i as f32 + 1.0) - a.max(i as f32)).max(0.0) / step))
-                    .collect()
-            };
-            (0..to).map(share).collect()
-        };
-        let (columns, rows) = (spread(self.width, width), spread(self.height, height));
+        let (columns, rows) = (shares(self.width, width), shares(self.height, height));
         let mut pixels = Vec::with_capacity(width * height);
         for row in &rows {
             for column in &columns {
@@ -316,6 +272,6 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.png");
         std::fs::write(&path, b"GIF89a and so on").unwrap();
-        says(digit(&path), "not a PNG picture");
+        says(digit(&path), "not a PNG, JPEG or BMP picture");
     }
 }

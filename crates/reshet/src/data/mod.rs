@@ -1,11 +1,15 @@
 //! Data: features and targets in memory, and how they are handed out.
 //!
-//! A file a format: [`idx`] (MNIST's), [`npy`] (NumPy's), [`table`] (CSV), pictures; a
-//! [`DataLoader`] gives batches.
+//! A file a format: [`idx`] (MNIST's), [`npy`] and [`npz`] (NumPy's), [`table`] (CSV),
+//! pictures and folders of them; a [`DataLoader`] gives batches.
 
+#[cfg(feature = "images")]
+mod bmp;
 mod dataset;
 #[cfg(feature = "download")]
 pub mod download;
+#[cfg(feature = "images")]
+pub mod folder;
 pub mod idx;
 #[cfg(feature = "images")]
 pub mod images;
@@ -13,8 +17,11 @@ mod loader;
 pub mod memory;
 pub mod mnist;
 pub mod npy;
+pub mod npz;
+#[cfg(feature = "images")]
+pub mod picture;
 pub mod table;
 
-pub use dataset::{Dataset, Features, Storage, Targets};
+pub use dataset::{Dataset, Features, Pictures, Storage, Targets};
 pub use loader::{Batch, DataLoader};
 pub use table::Table;

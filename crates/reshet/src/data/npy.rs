@@ -4,7 +4,7 @@
 //! \x93NUMPY │ version │ length │ {'descr': '<f4', 'fortran_order': False, 'shape': (3, 2), } │ numbers
 //! ```
 //! Format: <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>.
-//! Read are floats and integers of 1 to 8 bytes and booleans, either byte order,
+//! Read are floats of 2 to 8 bytes, integers of 1 to 8 and booleans, either byte order,
 //! either order of dimensions. Pickled objects are not, since they can run code.
 
 use std::{fs, path::Path};
@@ -47,34 +47,15 @@ pub fn read(path: &Path) -> Result<Array> {
 /// # Errors
 /// As [`read`], without the path.
 pub fn parse(bytes: &[u8]) -> Result<Array, String> {
-    let rest = bytes.strip_prefix(b"\x93NUMPY").ok_or("not an NPY file")?;
-    // Version 1 has two bytes of length, the others four.
-    let (length, start) = match rest {
-        [1, _, a, b, ..] => (u16::from_le_bytes([*a, *b]).into(), 4),
-        [2 | 3, _, a, b, c, d, ..] => (u32::from_le_bytes([*a, *b, *c, *d]) as usize, 6),
-        [version, ..] if *version > 3 => return Err(format!("NPY version {version} is not known")),
-        _ => return Err("truncated in its header".into()),
-    };
-    let rest = &rest[start..];
-    let (header, data) = rest.split_at_checked(length).ok_or("truncated in its header")?;
-    let header = std::str::from_utf8(header).map_err(|_| "its header is damaged")?;
-    let (kind, fortran, shape) = parse_header(header).ok_or("its header is damaged")?;
-    let count = shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d));
+    let Header { kind, fortran, shape, start } = header(bytes)?;
+    let data = &bytes[start..];
     let (little, kind) = match kind.split_at_checked(1) {
         Some(("<" | "|", kind)) => (true, kind),
         Some((">", kind)) => (false, kind),
         _ => return Err(format!("numbers of type \"{kind}\" are not read")),
     };
-    let size: usize = match kind {
-        "b1" | "u1" | "i1" => 1,
-        "u2" | "i2" => 2,
-        "f4" | "u4" | "i4" => 4,
-        "f8" | "u8" | "i8" => 8,
-        _ => {
-            let known = "floats of 4 or 8 bytes, integers and booleans";
-            return Err(format!("numbers of type \"{kind}\" are not read, only {known}"));
-        }
-    };
+    let size = item_size(kind)?;
+    let count = shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d));
     let count = count.filter(|n| n.checked_mul(size) == Some(data.len())).ok_or_else(|| {
         format!(
             "its header says {shape:?} numbers of {size} bytes and there are {} bytes",
@@ -109,11 +90,73 @@ pub fn parse(bytes: &[u8]) -> Result<Array, String> {
     let each = (0..count).map(|i| wide(place(i)));
     let numbers = match kind {
         "u1" => Numbers::U8(each.map(|w| w[0]).collect()),
+        "f2" => Numbers::F32(each.map(|w| half(u16::from_le_bytes([w[0], w[1]]))).collect()),
         "f4" => Numbers::F32(each.map(|w| f32::from_le_bytes([w[0], w[1], w[2], w[3]])).collect()),
         "f8" => Numbers::F32(each.map(|w| f64::from_le_bytes(w) as f32).collect()),
         _ => Numbers::Integers(each.map(i64::from_le_bytes).collect()),
     };
     Ok(Array { shape, numbers })
+}
+
+/// What stands before the numbers.
+pub(super) struct Header<'a> {
+    /// As `<f4`.
+    pub kind: &'a str,
+    pub fortran: bool,
+    pub shape: Vec<usize>,
+    /// Where the numbers begin.
+    pub start: usize,
+}
+
+impl Header<'_> {
+    /// The length that the file should have, if it is a number at all.
+    pub fn length(&self) -> Result<Option<usize>, String> {
+        let size = item_size(self.kind.get(1..).unwrap_or_default())?;
+        let count = self.shape.iter().try_fold(size, |n, d| n.checked_mul(*d));
+        Ok(count.and_then(|n| n.checked_add(self.start)))
+    }
+}
+
+/// Reads the header at the start of these bytes.
+pub(super) fn header(bytes: &[u8]) -> Result<Header<'_>, String> {
+    let rest = bytes.strip_prefix(b"\x93NUMPY").ok_or("not an NPY file")?;
+    // Version 1 has two bytes of length, the others four.
+    let (length, start) = match rest {
+        [1, _, a, b, ..] => (u16::from_le_bytes([*a, *b]).into(), 4),
+        [2 | 3, _, a, b, c, d, ..] => (u32::from_le_bytes([*a, *b, *c, *d]) as usize, 6),
+        [version, ..] if *version > 3 => return Err(format!("NPY version {version} is not known")),
+        _ => return Err("truncated in its header".into()),
+    };
+    let text = rest[start..].get(..length).ok_or("truncated in its header")?;
+    let text = std::str::from_utf8(text).map_err(|_| "its header is damaged")?;
+    let (kind, fortran, shape) = parse_header(text).ok_or("its header is damaged")?;
+    Ok(Header { kind, fortran, shape, start: 6 + start + length })
+}
+
+/// Bytes a number, by the type without its byte order.
+fn item_size(kind: &str) -> Result<usize, String> {
+    match kind {
+        "b1" | "u1" | "i1" => Ok(1),
+        "u2" | "i2" | "f2" => Ok(2),
+        "f4" | "u4" | "i4" => Ok(4),
+        "f8" | "u8" | "i8" => Ok(8),
+        _ => {
+            let known = "floats of 2, 4 or 8 bytes, integers and booleans";
+            Err(format!("numbers of type \"{kind}\" are not read, only {known}"))
+        }
+    }
+}
+
+/// A float of two bytes: a sign, 5 bits of exponent, 10 of mantissa (IEEE 754).
+fn half(bits: u16) -> f32 {
+    let sign = if bits >> 15 == 1 { -1.0 } else { 1.0 };
+    let (exponent, mantissa) = (i32::from(bits >> 10 & 31), f32::from(bits & 1023));
+    sign * match exponent {
+        0 => mantissa * 2f32.powi(-24),
+        31 if mantissa == 0.0 => f32::INFINITY,
+        31 => f32::NAN,
+        _ => (1.0 + mantissa / 1024.0) * 2f32.powi(exponent - 15),
+    }
 }
 
 /// `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 2), }`
@@ -134,53 +177,70 @@ fn parse_header(header: &str) -> Option<(&str, bool, Vec<usize>)> {
     Some((kind, fortran, shape))
 }
 
-/// The inputs: all dimensions but the first are one sample. Bytes stand for
-/// x / 255, as in pictures, unless `scale` is off; all other numbers for themselves.
-///
-/// # Errors
-/// As [`read`]; an array without samples.
-pub fn features(path: &Path, scale: bool) -> Result<Features> {
-    let Array { shape, numbers } = read(path)?;
-    let shape = match &shape[..] {
-        [] => return Err(Error::data(format!("{}: a single number, not samples", path.display()))),
-        [_] => vec![1],
-        [_, sample @ ..] => sample.to_vec(),
-    };
-    let storage = match numbers {
-        Numbers::U8(bytes) if scale => Storage::U8(bytes),
-        Numbers::U8(bytes) => Storage::F32(bytes.into_iter().map(f32::from).collect()),
-        Numbers::Integers(numbers) => Storage::F32(numbers.iter().map(|n| *n as f32).collect()),
-        Numbers::F32(numbers) => Storage::F32(numbers),
-    };
-    Features::new(storage, &shape).map_err(|e| Error::data(format!("{}: {e}", path.display())))
+impl Array {
+    /// The inputs: all dimensions but the first are one sample. Bytes stand for
+    /// x / 255, as in pictures, unless `scale` is off; all other numbers for themselves.
+    ///
+    /// # Errors
+    /// An array without samples; a number that is not finite.
+    pub fn into_features(self, scale: bool) -> Result<Features> {
+        let shape = match &self.shape[..] {
+            [] => return Err(Error::data("a single number, not samples")),
+            [_] => vec![1],
+            [_, sample @ ..] => sample.to_vec(),
+        };
+        let storage = match self.numbers {
+            Numbers::U8(bytes) if scale => Storage::U8(bytes),
+            Numbers::U8(bytes) => Storage::F32(bytes.into_iter().map(f32::from).collect()),
+            Numbers::Integers(numbers) => Storage::F32(numbers.iter().map(|n| *n as f32).collect()),
+            Numbers::F32(numbers) => Storage::F32(numbers),
+        };
+        Features::new(storage, &shape)
+    }
+
+    /// The targets. Integers, one a sample, are class numbers; the classes are
+    /// named by them. Everything else is numbers.
+    ///
+    /// # Errors
+    /// A class number that is negative or absurd.
+    pub fn into_targets(self) -> Result<Targets> {
+        let width = self.shape.iter().skip(1).product();
+        let integers = match self.numbers {
+            Numbers::F32(values) => return Ok(Targets::numbers(values, width)),
+            Numbers::Integers(integers) => integers,
+            Numbers::U8(bytes) => bytes.into_iter().map(i64::from).collect(),
+        };
+        if width > 1 {
+            let values = integers.iter().map(|n| *n as f32).collect();
+            return Ok(Targets::numbers(values, width));
+        }
+        let most = integers.iter().copied().max().unwrap_or(0);
+        if let Some(row) = integers.iter().position(|n| !(0..1 << 16).contains(n)) {
+            let n = integers[row];
+            let what = format!("sample {row}: {n} is no class number; they count from 0");
+            return Err(Error::data(what));
+        }
+        let names = (0..=most).map(|n| n.to_string()).collect();
+        Ok(Targets::classes(integers.into_iter().map(|n| n as u32).collect(), names))
+    }
 }
 
-/// The targets. Integers, one a sample, are class numbers; the classes are
-/// named by them. Everything else is numbers.
+/// The inputs from a file: see [`Array::into_features`].
 ///
 /// # Errors
-/// As [`read`]; a class number that is negative or absurd.
+/// As [`read`] and [`Array::into_features`].
+pub fn features(path: &Path, scale: bool) -> Result<Features> {
+    let features = read(path)?.into_features(scale);
+    features.map_err(|e| Error::data(format!("{}: {e}", path.display())))
+}
+
+/// The targets from a file: see [`Array::into_targets`].
+///
+/// # Errors
+/// As [`read`] and [`Array::into_targets`].
 pub fn targets(path: &Path) -> Result<Targets> {
-    let wrong = |what: String| Error::data(format!("{}: {what}", path.display()));
-    let Array { shape, numbers } = read(path)?;
-    let integers = match numbers {
-        Numbers::F32(values) => {
-            return Ok(Targets::numbers(values, shape.iter().skip(1).product()));
-        }
-        Numbers::Integers(integers) => integers,
-        Numbers::U8(bytes) => bytes.into_iter().map(i64::from).collect(),
-    };
-    if shape.iter().skip(1).product::<usize>() > 1 {
-        let values = integers.iter().map(|n| *n as f32).collect();
-        return Ok(Targets::numbers(values, shape.iter().skip(1).product()));
-    }
-    let most = integers.iter().copied().max().unwrap_or(0);
-    if let Some(row) = integers.iter().position(|n| !(0..1 << 16).contains(n)) {
-        let n = integers[row];
-        return Err(wrong(format!("sample {row}: {n} is no class number; they count from 0")));
-    }
-    let names = (0..=most).map(|n| n.to_string()).collect();
-    Ok(Targets::classes(integers.into_iter().map(|n| n as u32).collect(), names))
+    let targets = read(path)?.into_targets();
+    targets.map_err(|e| Error::data(format!("{}: {e}", path.display())))
 }
 
 /// Joins an array of inputs and one of targets.
@@ -213,6 +273,8 @@ mod tests {
         assert_eq!(array, Array { shape: vec![2, 1], numbers: Numbers::F32(vec![1.0, -2.0]) });
         let array = read(">f8", "False", "(1,)", &[0x3f, 0xf8, 0, 0, 0, 0, 0, 0]).unwrap();
         assert_eq!(array.numbers, Numbers::F32(vec![1.5]));
+        let array = read("<f2", "False", "(4,)", &[0, 0x3e, 1, 0, 0xff, 0xfb, 0, 0x80]).unwrap();
+        assert_eq!(array.numbers, Numbers::F32(vec![1.5, 2f32.powi(-24), -65504.0, 0.0]));
         let array = read("<i2", "False", "(2,)", &[255, 255, 1, 1]).unwrap();
         assert_eq!(array.numbers, Numbers::Integers(vec![-1, 257]));
         assert_eq!(read("|b1", "False", "()", &[1]).unwrap().numbers, Numbers::Integers(vec![1]));

@@ -1,0 +1,185 @@
+//! `reshet predict MODEL rows.csv`: answers to a table's rows, as a stream.
+
+use std::{
+    io::{self, BufWriter, ErrorKind, Write},
+    path::Path,
+};
+
+use anyhow::Result;
+use reshet::{
+    Device, Model, Task,
+    data::table::{Columns, Rows},
+    metrics::argmax,
+};
+
+use crate::{
+    table::Csv,
+    terminal::{note, tell},
+};
+
+/// Warnings about bad rows that are printed; more are only counted.
+const MOST_WARNINGS: usize = 10;
+
+/// How rows are answered.
+pub struct How<'a> {
+    pub csv: &'a Csv,
+    pub threshold: f64,
+    /// JSON lines instead of CSV.
+    pub json: bool,
+    /// Pass over bad rows instead of stopping there.
+    pub skip_bad: bool,
+}
+
+/// Answers all rows of a file (standard input: `-`), in their order.
+pub fn predict(model: &Model, columns: &Columns, path: &Path, how: &How) -> Result<()> {
+    let mut rows = Rows::open(path, columns, &how.csv.options())?;
+    let mut predictor = model.predictor(Device::best())?;
+    let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    let writer = Writer::new(model, columns, how);
+    let done = (|| -> Result<usize> {
+        if !how.json {
+            writeln!(out, "{}", writer.head)?;
+        }
+        let (mut answers, mut bad) = (Vec::new(), 0);
+        // What was answered before a bad row is on its way out before the error.
+        while let Some(samples) = rows.next(how.skip_bad).inspect_err(|_| drop(out.flush()))? {
+            for what in &samples.bad {
+                if bad < MOST_WARNINGS {
+                    tell(&format!("passed over: {what}"));
+                }
+                bad += 1;
+            }
+            predictor.predict(&samples.features, &mut answers)?;
+            let all = answers.chunks_exact(model.network().outputs());
+            for (answer, line) in all.zip(&samples.lines) {
+                writer.row(&mut out, answer, *line)?;
+            }
+        }
+        out.flush()?;
+        Ok(bad)
+    })();
+    match done {
+        Ok(bad) => {
+            if bad > 0 {
+                tell(&format!("{bad} bad rows were passed over"));
+            }
+            if rows.unseen() > 0 {
+                let n = rows.unseen();
+                note(&format!("{n} cells held a value that is rare or was never seen in training"));
+            }
+            Ok(())
+        }
+        // A reader that has gone away (`… | head`) ends the program quietly.
+        Err(e)
+            if e.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == ErrorKind::BrokenPipe) =>
+        {
+            std::process::exit(0)
+        }
+        Err(e) => Err(e),
+    }
+}
+
+/// Writes answers; all that is the same in each row is made once.
+struct Writer {
+    head: String,
+    task: Task,
+    /// Several yes/no questions.
+    several: bool,
+    /// The names, as they stand in the output.
+    names: Vec<String>,
+    threshold: f64,
+    json: bool,
+}
+
+impl Writer {
+    fn new(model: &Model, columns: &Columns, how: &How) -> Self {
+        let meaning = model.meaning();
+        let cells = |names: &[String]| names.iter().map(|n| cell(n)).collect::<Vec<_>>();
+        let quoted = |name: &String| serde_json::Value::from(&**name).to_string();
+        let names = match how.json {
+            true => meaning.names.iter().map(quoted).collect(),
+            false => cells(&meaning.names),
+        };
+        let head = match meaning.task {
+            Task::Number => cells(&columns.targets).join(","),
+            _ => format!("label,{}", cells(&meaning.names).join(",")),
+        };
+        let several = meaning.task == Task::Binary && model.network().outputs() > 1;
+        let (task, threshold, json) = (meaning.task, how.threshold, how.json);
+        Self { head, task, several, names, threshold, json }
+    }
+
+    fn row(&self, out: &mut impl Write, answer: &[f32], line: u64) -> io::Result<()> {
+        let both;
+        let (label, all) = match (self.task, answer) {
+            (Task::Number, values) => return self.numbers(out, values, line),
+            (Task::Binary, [yes]) => {
+                both = [1.0 - yes, *yes];
+                (usize::from(f64::from(*yes) > self.threshold), &both[..])
+            }
+            (_, all) => (argmax(all), all),
+        };
+        if self.several {
+            return self.several(out, all, line);
+        }
+        if !self.json {
+            write!(out, "{}", self.names[label])?;
+            all.iter().try_for_each(|p| write!(out, ",{p}"))?;
+            return writeln!(out);
+        }
+        write!(out, "{{\"label\":{},", self.names[label])?;
+        self.probabilities(out, all)?;
+        writeln!(out, ",\"line\":{line}}}")
+    }
+
+    fn several(&self, out: &mut impl Write, all: &[f32], line: u64) -> io::Result<()> {
+        let yes = self.names.iter().zip(all).filter(|(_, p)| f64::from(**p) > self.threshold);
+        let yes: Vec<&str> = yes.map(|(name, _)| &**name).collect();
+        if !self.json {
+            write!(out, "{}", cell(&yes.join(";")))?;
+            all.iter().try_for_each(|p| write!(out, ",{p}"))?;
+            return writeln!(out);
+        }
+        write!(out, "{{\"label\":[{}],", yes.join(","))?;
+        self.probabilities(out, all)?;
+        writeln!(out, ",\"line\":{line}}}")
+    }
+
+    fn probabilities(&self, out: &mut impl Write, all: &[f32]) -> io::Result<()> {
+        write!(out, "\"probabilities\":{{")?;
+        for (i, (name, p)) in self.names.iter().zip(all).enumerate() {
+            let comma = if i > 0 { "," } else { "" };
+            write!(out, "{comma}{name}:{p}")?;
+        }
+        write!(out, "}}")
+    }
+
+    fn numbers(&self, out: &mut impl Write, values: &[f32], line: u64) -> io::Result<()> {
+        let list = |out: &mut dyn Write| {
+            values.iter().enumerate().try_for_each(|(i, y)| {
+                let comma = if i > 0 { "," } else { "" };
+                write!(out, "{comma}{y}")
+            })
+        };
+        match (self.json, values) {
+            (false, _) => {
+                list(out)?;
+                writeln!(out)
+            }
+            (true, [value]) => writeln!(out, "{{\"value\":{value},\"line\":{line}}}"),
+            (true, _) => {
+                write!(out, "{{\"value\":[")?;
+                list(out)?;
+                writeln!(out, "],\"line\":{line}}}")
+            }
+        }
+    }
+}
+
+/// A cell of CSV: between quotes if it needs to be.
+fn cell(text: &str) -> String {
+    match text.contains([',', '"', '\n', '\r', ';']) {
+        true => format!("\"{}\"", text.replace('"', "\"\"")),
+        false => text.into(),
+    }
+}

@@ -1,0 +1,302 @@
+//! Folders of pictures: `DIR/class/name.png`, a folder a class.
+//!
+//! ```text
+//! DIR/cat/1.jpg            DIR/train/cat/1.jpg
+//! DIR/cat/2.jpg     or     DIR/train/dog/1.png
+//! DIR/dog/1.png            DIR/test/cat/2.jpg
+//! ```
+//! The classes are named by their folders and sorted by name. All pictures are brought to one
+//! size and to grey or RGB ([`Picture::planes`]) and kept as bytes. What is hidden or no picture
+//! by its name is passed over and counted.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    thread,
+};
+
+use super::{
+    Dataset, Features, Pictures, Storage, Targets, images,
+    picture::{Picture, Prepared},
+};
+use crate::{Result, error::Error};
+
+/// Pictures of one size that are at most this large keep it.
+const MOST_SIDE: usize = 64;
+/// The size of all others.
+const SIDE: usize = 32;
+/// More bytes than this are not believed to be meant.
+const MOST_BYTES: usize = 1 << 34;
+/// Folders inside folders, at most: a link can lead back up.
+const DEEPEST: usize = 8;
+
+/// How pictures are brought to one form; what is not said, the pictures decide.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Form {
+    /// Width and height. Not said: the pictures' own if they are alike and at
+    /// most 64 pixels a side, else 32×32.
+    pub size: Option<(usize, usize)>,
+    /// 1 grey, 3 RGB. Not said: RGB if at least one in twenty has colour.
+    pub channels: Option<usize>,
+    /// Drawn digits, brought to MNIST's form ([`images::digit`]); size and
+    /// channels are its own then.
+    pub digits: bool,
+}
+
+/// What was found in a folder.
+#[derive(Clone, Debug)]
+pub struct Folder {
+    /// The pictures to learn from, or all there are.
+    pub train: Dataset,
+    /// Those of `DIR/test`, if there are any.
+    pub test: Option<Dataset>,
+    /// What the user should know: sizes, what was passed over, poor classes.
+    pub notes: Vec<String>,
+}
+
+/// The pictures of one part, class by class.
+#[derive(Default)]
+struct Part {
+    classes: BTreeMap<String, Vec<PathBuf>>,
+    skipped: usize,
+}
+
+/// Whether there are pictures in a folder, or in folders in it.
+pub fn looks_like_one(folder: &Path) -> bool {
+    let (train, _) = parts(folder);
+    let direct = || entries(&train).is_ok_and(|all| all.iter().any(|path| is_picture(path)));
+    scan(&train).is_ok_and(|part| part.classes.values().any(|files| !files.is_empty())) || direct()
+}
+
+/// Reads a folder of pictures, on all cores.
+///
+/// # Errors
+/// No class folders, or no pictures in them; pictures that cannot be read: the
+/// first is named, the others are counted; more than 16 GiB of pixels.
+pub fn read(folder: &Path, form: Form) -> Result<Folder> {
+    let mut notes = Vec::new();
+    let (train, test) = parts(folder);
+    let train = scan(&train)?.checked(&train, &mut notes)?;
+    let test = match test {
+        Some(path) => Some(scan(&path)?.checked(&path, &mut notes)?),
+        None => None,
+    };
+    let files = |part: &Part| part.classes.values().flatten().cloned().collect::<Vec<_>>();
+    let mut all = files(&train);
+    let boundary = all.len();
+    all.extend(test.as_ref().map(files).unwrap_or_default());
+
+    let (width, height) = match form.size {
+        _ if form.digits => (28, 28),
+        Some(size) => size,
+        None => common_size(&all, &mut notes)?,
+    };
+    let most = 3 * width.saturating_mul(height).saturating_mul(all.len());
+    if width == 0 || height == 0 || most > MOST_BYTES {
+        let n = all.len();
+        let what = format!("{n} pictures of {width}×{height} are {} GiB", most >> 30);
+        return Err(Error::data(format!("{what}; choose a size from 1×1 to what fits 16 GiB")));
+    }
+    let pictures = on_all_cores(&all, |path| match form.digits {
+        true => Ok(Prepared::grey(images::digit(path)?, width, height)),
+        false => Ok(Picture::open(path)?.prepared(width, height)),
+    })?;
+    let channels = match form.channels {
+        Some(channels) => channels,
+        None => common_channels(&pictures, &mut notes),
+    };
+    let mut planes = pictures.into_iter().flat_map(|p| p.planes(channels));
+    let mut dataset = |part: &Part, pictures: usize| -> Result<Dataset> {
+        let bytes = planes.by_ref().take(pictures * channels * width * height).collect();
+        let features = Features::new(Storage::U8(bytes), &[channels, height, width])?;
+        let labels = part.classes.values().enumerate();
+        let labels = labels.flat_map(|(class, files)| vec![class as u32; files.len()]).collect();
+        let names = part.classes.keys().cloned().collect();
+        let kind = if form.digits { Pictures::Digit } else { Pictures::AsTheyAre };
+        Dataset::new(features.with_pictures(kind), Targets::classes(labels, names))
+    };
+    let first = dataset(&train, boundary)?;
+    let test = match &test {
+        Some(part) => {
+            let test = dataset(part, all.len() - boundary)?;
+            Some(first.targets().names().map_or(Ok(test.clone()), |names| {
+                test.with_classes(names).map_err(|e| Error::data(format!("test part: {e}")))
+            })?)
+        }
+        None => None,
+    };
+    Ok(Folder { train: first, test, notes })
+}
+
+/// The folders of the training and the test part: the folder itself, or
+/// `train` and `test` in it.
+fn parts(folder: &Path) -> (PathBuf, Option<PathBuf>) {
+    // A class may be called "train": then there are pictures in its folder.
+    let of_classes = |path: &PathBuf| {
+        scan(path).is_ok_and(|part| !part.classes.is_empty())
+            && !entries(path).is_ok_and(|all| all.iter().any(|p| p.is_file() && is_picture(p)))
+    };
+    let find = |names: &[&str]| names.iter().map(|n| folder.join(n)).find(of_classes);
+    match find(&["train", "training"]) {
+        Some(train) => (train, find(&["test", "testing", "val", "valid", "validation"])),
+        None => (folder.to_path_buf(), None),
+    }
+}
+
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let unreadable = |e| Error::unreadable(folder, e);
+    let entries = fs::read_dir(folder).map_err(unreadable)?;
+    let entries = entries.map(|e| e.map(|e| e.path()).map_err(unreadable));
+    let mut entries = entries.collect::<Result<Vec<_>>>()?;
+    entries.sort();
+    Ok(entries)
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().map_or(String::new(), |name| name.to_string_lossy().into_owned())
+}
+
+fn is_picture(path: &Path) -> bool {
+    let known = ["png", "jpg", "jpeg", "bmp"];
+    !name(path).starts_with('.')
+        && path.extension().is_some_and(|e| known.iter().any(|k| e.eq_ignore_ascii_case(k)))
+}
+
+fn scan(folder: &Path) -> Result<Part> {
+    let mut part = Part::default();
+    for path in entries(folder)? {
+        if !path.is_dir() || name(&path).starts_with('.') {
+            part.skipped += 1;
+            continue;
+        }
+        let mut files = Vec::new();
+        collect(&path, 0, &mut files, &mut part.skipped)?;
+        part.classes.insert(name(&path), files);
+    }
+    Ok(part)
+}
+
+fn collect(
+    folder: &Path,
+    depth: usize,
+    into: &mut Vec<PathBuf>,
+    skipped: &mut usize,
+) -> Result<()> {
+    for path in entries(folder)? {
+        if path.is_dir() && !name(&path).starts_with('.') && depth < DEEPEST {
+            collect(&path, depth + 1, into, skipped)?;
+        } else if path.is_file() && is_picture(&path) {
+            into.push(path);
+        } else {
+            *skipped += 1;
+        }
+    }
+    Ok(())
+}
+
+impl Part {
+    /// Leaves out what is empty and says what is poor.
+    fn checked(mut self, folder: &Path, notes: &mut Vec<String>) -> Result<Self> {
+        let at = folder.display();
+        if self.skipped > 0 {
+            let n = self.skipped;
+            let what = if n == 1 { "file is" } else { "files are" };
+            notes.push(format!("{at}: {n} {what} not a picture in a class folder: passed over"));
+        }
+        let listed = |wanted: &dyn Fn(usize) -> bool| -> Vec<String> {
+            let all = self.classes.iter().filter(|(_, files)| wanted(files.len()));
+            all.map(|(name, _)| name.clone()).collect()
+        };
+        let (empty, few) = (listed(&|n| n == 0), listed(&|n| n == 1 || n == 2));
+        if !empty.is_empty() {
+            let list = empty.join(", ");
+            notes.push(format!("{at}: no pictures in {list}: left out of the classes"));
+        }
+        if !few.is_empty() {
+            let list = few.join(", ");
+            notes.push(format!("{at}: fewer than 3 pictures in {list}: too few to learn from"));
+        }
+        self.classes.retain(|_, files| !files.is_empty());
+        if self.classes.is_empty() {
+            return Err(Error::data(format!(
+                "{at}: no class folders with pictures in them; put each class's PNG, JPEG or BMP \
+                 pictures into a folder with the class's name"
+            )));
+        }
+        Ok(self)
+    }
+}
+
+/// What is asked of each file, in their order; the first error is told with the number of all.
+fn on_all_cores<T: Send>(
+    files: &[PathBuf],
+    ask: impl Fn(&Path) -> Result<T> + Sync,
+) -> Result<Vec<T>> {
+    let next = AtomicUsize::new(0);
+    let (done, failed) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
+    let cores = thread::available_parallelism().map_or(1, usize::from).min(files.len());
+    thread::scope(|scope| {
+        for _ in 0..cores {
+            scope.spawn(|| {
+                let (mut mine, mut wrong) = (Vec::new(), Vec::new());
+                loop {
+                    let i = next.fetch_add(1, Relaxed);
+                    match files.get(i).map(|path| ask(path)) {
+                        None => break,
+                        Some(Ok(answer)) => mine.push((i, answer)),
+                        Some(Err(error)) => wrong.push((i, error)),
+                    }
+                }
+                // A lock is only poisoned by a panic, which the scope passes on.
+                done.lock().unwrap_or_else(|e| e.into_inner()).extend(mine);
+                failed.lock().unwrap_or_else(|e| e.into_inner()).extend(wrong);
+            });
+        }
+    });
+    let mut failed = failed.into_inner().unwrap_or_else(|e| e.into_inner());
+    failed.sort_by_key(|(i, _)| *i);
+    let n = failed.len();
+    if let Some((_, first)) = failed.into_iter().next() {
+        let others = if n > 1 { format!(" (and {} others)", n - 1) } else { String::new() };
+        return Err(Error::data(format!("{first}{others}; remove it or save it anew")));
+    }
+    let mut done = done.into_inner().unwrap_or_else(|e| e.into_inner());
+    done.sort_by_key(|(i, _)| *i);
+    Ok(done.into_iter().map(|(_, answer)| answer).collect())
+}
+
+/// The size that all pictures are brought to.
+fn common_size(files: &[PathBuf], notes: &mut Vec<String>) -> Result<(usize, usize)> {
+    let sizes = on_all_cores(files, Picture::size)?;
+    let mut counts = BTreeMap::new();
+    sizes.iter().for_each(|size| *counts.entry(*size).or_insert(0) += 1);
+    let Some(((width, height), n)) = counts.iter().max_by_key(|(_, n)| **n) else {
+        return Ok((SIDE, SIDE));
+    };
+    if *n == files.len() && *width.max(height) <= MOST_SIDE {
+        return Ok((*width, *height));
+    }
+    let what = match counts.len() {
+        1 => format!("pictures of {width}×{height}"),
+        n => format!("pictures of {n} sizes, most often {width}×{height}"),
+    };
+    notes.push(format!("{what}: all are brought to {SIDE}×{SIDE} (--size 64x64 keeps more)"));
+    Ok((SIDE, SIDE))
+}
+
+fn common_channels(pictures: &[Prepared], notes: &mut Vec<String>) -> usize {
+    let coloured = pictures.iter().filter(|p| p.coloured).count();
+    if coloured * 20 >= pictures.len() {
+        return 3;
+    }
+    if coloured > 0 {
+        let n = pictures.len();
+        notes.push(format!("only {coloured} of {n} pictures have colour: all are taken as grey (--channels rgb keeps it)"));
+    }
+    1
+}

@@ -1,0 +1,315 @@
+//! NPZ, NumPy's file of several arrays: a zip of [`npy`](super::npy) files, stored or deflated.
+//!
+//! ```text
+//! PK\3\4 │ sizes, name │ x.npy  PK\3\4 │ … │ y.npy  PK\1\2 │ directory  PK\5\6 │ where it is
+//! ```
+//! Only what the directory lists is read, and only the arrays that are asked for are unpacked: to
+//! the size that both the directory and the array's own header declare, not a byte more. Zip64
+//! (more than 4 GiB) is read, encryption is not.
+//! Format: <https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT>.
+
+use std::{fs, io::Read, path::Path};
+
+use flate2::{Crc, read::DeflateDecoder};
+
+use super::{
+    Dataset, Targets,
+    npy::{self, Array},
+};
+use crate::{Result, error::Error};
+
+/// More than this in one array is not believed to be meant.
+const MOST_BYTES: usize = 1 << 34;
+/// Deflate packs at most this tightly.
+const MOST_RATIO: usize = 1032;
+
+/// The names under which inputs are looked for, the first first.
+const INPUTS: [&str; 8] = ["x", "inputs", "input", "data", "images", "image", "features", "arr_0"];
+/// The names under which targets are looked for.
+const TARGETS: [&str; 6] = ["y", "targets", "target", "labels", "label", "arr_1"];
+
+/// An opened file of arrays.
+pub struct Npz {
+    bytes: Vec<u8>,
+    entries: Vec<Entry>,
+}
+
+struct Entry {
+    /// Without `.npy`.
+    name: String,
+    deflated: bool,
+    crc: u32,
+    packed: usize,
+    size: usize,
+    /// Of its local header.
+    at: usize,
+}
+
+/// The data of a file of arrays.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    /// What to learn from.
+    pub train: Dataset,
+    /// `x_test` and `y_test`, if they are there.
+    pub test: Option<Dataset>,
+    /// Which arrays were taken for what.
+    pub taken: String,
+}
+
+impl Npz {
+    /// Reads a file's directory.
+    ///
+    /// # Errors
+    /// No such file; no zip, a damaged or truncated one; an encrypted or oddly
+    /// packed array.
+    pub fn open(path: &Path) -> Result<Self> {
+        let bytes = fs::read(path).map_err(|e| Error::unreadable(path, e))?;
+        let entries =
+            directory(&bytes).map_err(|what| Error::data(format!("{}: {what}", path.display())))?;
+        Ok(Self { bytes, entries })
+    }
+
+    /// Whether there is an array of this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.entries.iter().any(|e| e.name == name)
+    }
+
+    /// Unpacks an array.
+    ///
+    /// # Errors
+    /// There is none of this name; it is damaged, not of the size that it
+    /// declares, or of a type that is not read.
+    pub fn array(&self, name: &str) -> Result<Array, String> {
+        let entry = self.entries.iter().find(|e| e.name == name);
+        let entry = entry.ok_or_else(|| format!("no array is called \"{name}\""))?;
+        let wrong = |what: String| format!("array {name}: {what}");
+        self.unpacked(entry).and_then(|bytes| npy::parse(&bytes)).map_err(wrong)
+    }
+
+    /// All arrays with types and shapes: `x |u1 [60000, 28, 28], y |u1 [60000]`.
+    pub fn list(&self) -> String {
+        let one = |entry: &Entry| {
+            let head = self.packed(entry).and_then(|packed| {
+                let mut head = Vec::new();
+                let read = match entry.deflated {
+                    true => DeflateDecoder::new(packed).take(1 << 16).read_to_end(&mut head),
+                    false => packed.take(1 << 16).read_to_end(&mut head),
+                };
+                read.map_err(|e| e.to_string())?;
+                let header = npy::header(&head)?;
+                Ok(format!("{} {:?}", header.kind, header.shape))
+            });
+            format!("{} {}", entry.name, head.unwrap_or_else(|what| format!("({what})")))
+        };
+        match &self.entries[..] {
+            [] => "nothing".into(),
+            all => all.iter().map(one).collect::<Vec<_>>().join(", "),
+        }
+    }
+
+    fn packed(&self, entry: &Entry) -> Result<&[u8], String> {
+        let local = self.bytes.get(entry.at..).filter(|b| b.starts_with(b"PK\x03\x04"));
+        let local = local.ok_or("damaged: it is not where the directory says")?;
+        // The lengths of name and extra field may differ from the directory's.
+        let start = 30 + number(local, 26, 2)? + number(local, 28, 2)?;
+        let packed = start.checked_add(entry.packed).and_then(|end| local.get(start..end));
+        packed.ok_or_else(|| "truncated".into())
+    }
+
+    fn unpacked(&self, entry: &Entry) -> Result<Vec<u8>, String> {
+        let packed = self.packed(entry)?;
+        let size = entry.size;
+        let believable = match entry.deflated {
+            true => size <= MOST_BYTES && size / MOST_RATIO <= packed.len(),
+            false => size == packed.len(),
+        };
+        let lies = |what: &str| format!("its {size} bytes are {what}");
+        if !believable {
+            return Err(lies(&format!("not believable for {} packed ones", packed.len())));
+        }
+        let mut unpacked = Vec::new();
+        let mut from: Box<dyn Read> = match entry.deflated {
+            true => Box::new(DeflateDecoder::new(packed)),
+            false => Box::new(packed),
+        };
+        let damaged = |e: std::io::Error| format!("damaged: {e}");
+        // The array's own header first: nothing is unpacked that it does not declare.
+        from.by_ref().take(1 << 12).read_to_end(&mut unpacked).map_err(damaged)?;
+        let mut most = 1 << 12;
+        let declared = loop {
+            match npy::header(&unpacked) {
+                Ok(header) => break header.length()?,
+                Err(what) if most >= 1 << 20 || unpacked.len() < most => return Err(what),
+                Err(_) => {
+                    from.by_ref().take(most as u64).read_to_end(&mut unpacked).map_err(damaged)?;
+                    most *= 2;
+                }
+            }
+        };
+        if declared != Some(size) {
+            let what = declared.map_or("absurdly many".into(), |n| n.to_string());
+            return Err(format!("it declares {what} bytes, and the file's directory {size}"));
+        }
+        let left = size.saturating_sub(unpacked.len());
+        unpacked.try_reserve_exact(left).map_err(|_| lies("more than there is memory"))?;
+        from.take(left as u64 + 1).read_to_end(&mut unpacked).map_err(damaged)?;
+        if unpacked.len() != size {
+            let more = if unpacked.len() > size { "longer" } else { "shorter" };
+            return Err(format!("{more} than the {size} bytes that it declares"));
+        }
+        let mut crc = Crc::new();
+        crc.update(&unpacked);
+        if crc.sum() != entry.crc {
+            return Err("damaged: its checksum is another".into());
+        }
+        Ok(unpacked)
+    }
+}
+
+/// `size` bytes, little-endian.
+fn number(bytes: &[u8], at: usize, size: usize) -> Result<usize, String> {
+    let part = at.checked_add(size).and_then(|end| bytes.get(at..end)).ok_or("truncated")?;
+    let number = part.iter().rev().fold(0u64, |n, byte| n << 8 | u64::from(*byte));
+    usize::try_from(number).map_err(|_| "a number too large for this machine".into())
+}
+
+fn directory(bytes: &[u8]) -> Result<Vec<Entry>, String> {
+    if !bytes.starts_with(b"PK") {
+        return Err("not an NPZ file (a zip of arrays)".into());
+    }
+    // The end's record comes last; a comment of up to 64 KiB may follow it.
+    let from = bytes.len().saturating_sub(22 + (1 << 16));
+    let end = bytes[from..].windows(4).rposition(|w| w == b"PK\x05\x06");
+    let end = from + end.ok_or("truncated: the end of the zip is missing")?;
+    let (mut count, mut at) = (number(bytes, end + 10, 2)?, number(bytes, end + 16, 4)?);
+    if count == 0xffff || at == 0xffff_ffff {
+        let locator = end.checked_sub(20).filter(|l| bytes[*l..].starts_with(b"PK\x06\x07"));
+        let record = number(bytes, locator.ok_or("its zip64 record is missing")? + 8, 8)?;
+        (count, at) = (number(bytes, record + 32, 8)?, number(bytes, record + 48, 8)?);
+    }
+    let mut entries = Vec::new();
+    for _ in 0..count {
+        if !bytes.get(at..).is_some_and(|b| b.starts_with(b"PK\x01\x02")) {
+            return Err("damaged: its directory breaks off".into());
+        }
+        let field = |offset, size| number(bytes, at + offset, size);
+        let (flags, method) = (field(8, 2)?, field(10, 2)?);
+        let (name, extra, comment) = (field(28, 2)?, field(30, 2)?, field(32, 2)?);
+        let text = bytes.get(at + 46..at + 46 + name).ok_or("truncated")?;
+        let text = String::from_utf8_lossy(text).into_owned();
+        let mut sizes = [field(24, 4)?, field(20, 4)?, field(42, 4)?];
+        let extra_at = at + 46 + name;
+        wide_sizes(bytes.get(extra_at..extra_at + extra).ok_or("truncated")?, &mut sizes)?;
+        let [size, packed, local] = sizes;
+        if flags & 1 == 1 || ![0, 8].contains(&method) {
+            return Err(format!("{text} is encrypted or packed by a method that is not read"));
+        }
+        if let Some(name) = text.strip_suffix(".npy") {
+            let (name, deflated, crc) = (name.into(), method == 8, field(16, 4)? as u32);
+            entries.push(Entry { name, deflated, crc, packed, size, at: local });
+        }
+        at = extra_at + extra + comment;
+    }
+    Ok(entries)
+}
+
+/// Zip64: the extra field 1 holds, in this order, what did not fit four bytes.
+fn wide_sizes(mut extra: &[u8], sizes: &mut [usize; 3]) -> Result<(), String> {
+    while extra.len() >= 4 {
+        let (kind, length) = (number(extra, 0, 2)?, number(extra, 2, 2)?);
+        let field = extra.get(4..4 + length).ok_or("damaged: its directory breaks off")?;
+        if kind == 1 {
+            let mut at = 0;
+            for size in sizes.iter_mut().filter(|size| **size == 0xffff_ffff) {
+                *size = number(field, at, 8)?;
+                at += 8;
+            }
+        }
+        extra = &extra[4 + length..];
+    }
+    Ok(())
+}
+
+/// The inputs and targets of a file, found by their names: `x`, `inputs`, `data`, `images`,
+/// `features` and `y`, `targets`, `labels`, each also with `train` and `test` before or after it.
+/// `targets` names the array of targets, if it is called otherwise.
+///
+/// # Errors
+/// As [`Npz::array`]; no arrays of such names: lists those that are there; arrays
+/// that do not go together.
+pub fn read(path: &Path, targets: Option<&str>, scale: bool) -> Result<Parts> {
+    let npz = Npz::open(path)?;
+    let wrong = |what: String| Error::data(format!("{}: {what}", path.display()));
+    let find = |known: &[&str], part: &str| {
+        let find = |base: &&str| npz.entries.iter().find(|e| is_called(&e.name, base, part));
+        known.iter().find_map(find).map(|e| e.name.clone())
+    };
+    let train = |known| find(known, "train").or_else(|| find(known, ""));
+    let x = train(&INPUTS);
+    let y = targets.map(String::from).or_else(|| train(&TARGETS));
+    let (Some(x), Some(y)) = (x, y) else {
+        return Err(wrong(format!(
+            "cannot tell its inputs and targets by their names; call them x and y (or x_train, \
+             y_train, x_test, y_test), or name the targets by --targets; it holds {}",
+            npz.list()
+        )));
+    };
+    let join = |x: &str, y: &str| -> Result<Dataset> {
+        let named = |name: &str, e: Error| wrong(format!("array {name}: {e}"));
+        let features = npz.array(x).map_err(wrong)?.into_features(scale);
+        let targets = npz.array(y).map_err(wrong)?.into_targets();
+        Dataset::new(features.map_err(|e| named(x, e))?, targets.map_err(|e| named(y, e))?)
+            .map_err(|e| wrong(format!("arrays {x} and {y}: {e}")))
+    };
+    let train = join(&x, &y)?;
+    let mut taken = format!("inputs {x}, targets {y}");
+    let test = match (find(&INPUTS, "test"), find(&TARGETS, "test")) {
+        (Some(x), Some(y)) => {
+            taken += &format!("; test {x}, {y}");
+            let test = join(&x, &y)?;
+            if test.features().shape() != train.features().shape() {
+                let (a, b) = (train.features().shape(), test.features().shape());
+                return Err(wrong(format!("samples of shape {a:?} to train on, {b:?} to test")));
+            }
+            let names = train.targets().names();
+            Some(
+                names
+                    .map_or(Ok(test.clone()), |n| test.with_classes(n))
+                    .map_err(|e| wrong(format!("array {y}: {e}")))?,
+            )
+        }
+        _ => None,
+    };
+    Ok(Parts { train, test, taken })
+}
+
+/// The inputs of a file whose targets are elsewhere.
+///
+/// # Errors
+/// As [`read`].
+pub fn with_targets(path: &Path, targets: Targets, scale: bool) -> Result<Dataset> {
+    let npz = Npz::open(path)?;
+    let wrong = |what: String| Error::data(format!("{}: {what}", path.display()));
+    let find = |part: &str| {
+        let find = |base: &&str| npz.entries.iter().find(|e| is_called(&e.name, base, part));
+        INPUTS.iter().find_map(find)
+    };
+    let only = if npz.entries.len() == 1 { npz.entries.first() } else { None };
+    let x = find("train").or_else(|| find("")).or(only).ok_or_else(|| {
+        wrong(format!("cannot tell its inputs by their name; call them x; it holds {}", npz.list()))
+    })?;
+    let features = npz.array(&x.name).map_err(wrong)?.into_features(scale);
+    Dataset::new(features.map_err(|e| wrong(format!("array {}: {e}", x.name)))?, targets)
+        .map_err(|e| wrong(e.to_string()))
+}
+
+/// Whether an array has this name, with the part's before or after it: `x_train`,
+/// `train_images`, `X`.
+fn is_called(name: &str, base: &str, part: &str) -> bool {
+    let name = name.to_lowercase();
+    match part {
+        "" => name == base,
+        _ => [format!("{base}_{part}"), format!("{part}_{base}"), format!("{base}{part}")]
+            .contains(&name),
+    }
+}
