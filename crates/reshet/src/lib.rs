@@ -50,7 +50,7 @@ pub use network::{Layer, Sequential};
 pub use optim::{Adam, AdamW, Optimizer, RMSprop, SGD};
 pub use plan::Plan;
 pub use schedule::Schedule;
-pub use train::{Ended, Event, Fit, Trainer, infer_loss};
+pub use train::{Checkpoint, Ended, Event, Fit, Trainer, infer_loss};
 pub use training::{Setup, Training};
 
 /// All that a program usually needs: `use reshet::prelude::*;`.

@@ -82,6 +82,16 @@ impl Clock {
         }
     }
 
+    /// What changes from epoch to epoch, floats as their bits.
+    pub fn state(&self) -> [u64; 3] {
+        [self.lr.to_bits(), self.best.to_bits(), self.bad as u64]
+    }
+
+    /// Puts it back where [`Clock::state`] saw it.
+    pub fn restore(&mut self, [lr, best, bad]: [u64; 3]) {
+        (self.lr, self.best, self.bad) = (f64::from_bits(lr), f64::from_bits(best), bad as usize);
+    }
+
     /// Tells the schedule an epoch's loss.
     pub fn epoch_ended(&mut self, loss: f64) {
         let Schedule::ReduceLROnPlateau { factor, patience } = self.schedule else { return };

@@ -270,6 +270,11 @@ impl Training {
         &mut *self.engine
     }
 
+    /// The network.
+    pub fn network(&self) -> &Sequential {
+        &self.network
+    }
+
     /// What runs.
     pub fn plan(&self) -> &Plan {
         self.engine.plan()

@@ -134,3 +134,105 @@ fn a_target_out_of_the_outputs_reach_is_refused() {
         }
     }
 }
+
+/// Stopped anywhere and gone on with, a training ends in the same bits.
+#[test]
+fn a_resumed_training_is_as_if_never_stopped() {
+    let n = 90;
+    let values = (0..n * 3).map(|i| ((i * 37 % 101) as f32 / 50.0) - 1.0).collect();
+    let features = Features::new(Storage::F32(values), &[3]).unwrap();
+    let targets = Targets::numbers((0..n).map(|i| (i % 7) as f32).collect(), 1);
+    let (data, validation) = Dataset::new(features, targets).unwrap().split(0.3, 0).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("checkpoint.safetensors");
+    let optimizers: [Optimizer; 4] = [
+        Adam::new(0.02).into(),
+        SGD { momentum: 0.9, ..SGD::new(0.01) }.into(),
+        RMSprop::new(0.01).into(),
+        AdamW { amsgrad: true, ..AdamW::new(0.02) }.into(),
+    ];
+    let plateau = Schedule::ReduceLROnPlateau { factor: 0.5, patience: 1 };
+    for (optimizer, schedule) in optimizers.into_iter().zip([
+        Schedule::OneCycleLR,
+        plateau,
+        Schedule::CosineAnnealingLR { eta_min: 0.0 },
+        plateau,
+    ]) {
+        let trainer = || {
+            Trainer::new("3-8:relu:dropout(0.2)-1".parse().unwrap())
+                .optimizer(optimizer)
+                .schedule(schedule)
+                .epochs(12)
+                .batch_size(10)
+                .seed(5)
+                .validation(&validation)
+                .patience(4)
+        };
+        let whole = trainer().fit(&data).unwrap();
+        for stop in [1, 6, 7, 8, 20, whole.steps - 1, whole.steps] {
+            let mut last = None;
+            let part = trainer()
+                .on_event(|event| match event {
+                    Event::Step { step, .. } if step + 1 == stop => ControlFlow::Break(()),
+                    _ => ControlFlow::Continue(()),
+                })
+                .on_checkpoint(None, |checkpoint| last = Some(checkpoint))
+                .fit(&data)
+                .unwrap();
+            assert_eq!((part.steps, part.ended), (stop, Ended::Asked));
+            last.unwrap().save(&path).unwrap();
+            let checkpoint = Checkpoint::load(&path).unwrap();
+            assert_eq!(checkpoint.steps(), stop);
+            let resumed = trainer().resume(checkpoint).fit(&data).unwrap();
+            assert_eq!(resumed.model, whole.model, "{optimizer} at {stop}");
+            assert_eq!(resumed.final_loss, whole.final_loss);
+            assert_eq!((resumed.epochs, resumed.steps), (whole.epochs, whole.steps));
+            assert_eq!(resumed.ended, whole.ended);
+        }
+    }
+}
+
+#[test]
+fn checkpoints_come_when_asked_and_fit_only_their_training() {
+    let features = Features::new(Storage::F32((0..20).map(|i| i as f32).collect()), &[1]).unwrap();
+    let targets = Targets::numbers(vec![0.5; 20], 1);
+    let data = Dataset::new(features.clone(), targets).unwrap();
+    let trainer = |network: &str| {
+        Trainer::new(network.parse().unwrap())
+            .optimizer(SGD { momentum: 0.5, ..SGD::new(1e-4) })
+            .epochs(3)
+            .batch_size(5)
+    };
+    let mut steps = Vec::new();
+    let mut last = None;
+    trainer("1-1")
+        .on_checkpoint(Some(5), |checkpoint| {
+            steps.push(checkpoint.steps());
+            last = Some(checkpoint);
+        })
+        .fit(&data)
+        .unwrap();
+    assert_eq!(steps, [5, 10, 12]);
+    let last = last.unwrap();
+    assert_eq!((last.epochs(), last.steps()), (3, 12));
+    let says = |result: Result<Fit>, what: &str| {
+        let error = result.unwrap_err().to_string();
+        assert!(error.contains(what), "{error}");
+    };
+    says(trainer("1-2:relu-1").resume(last.clone()).fit(&data), "is of the network 1-1, not of");
+    says(
+        trainer("1-1").optimizer(Adam::new(1.0)).resume(last.clone()).fit(&data),
+        "another optimizer",
+    );
+    let other = Dataset::new(features, Targets::numbers(vec![0.6; 20], 1)).unwrap();
+    says(trainer("1-1").resume(last.clone()).fit(&other), "is not what it was");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("checkpoint.safetensors");
+    last.save(&path).unwrap();
+    let bytes = std::fs::read(&path).unwrap();
+    for length in [0, 7, 8, 100, bytes.len() / 2, bytes.len() - 1] {
+        std::fs::write(&path, &bytes[..length]).unwrap();
+        let error = Checkpoint::load(&path).unwrap_err().to_string();
+        assert!(error.contains("not a checkpoint, or a damaged one"), "{length}: {error}");
+    }
+}

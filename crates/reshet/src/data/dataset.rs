@@ -291,6 +291,15 @@ impl Targets {
     }
 }
 
+struct Fingerprint(u64);
+
+impl Fingerprint {
+    /// One round of multiply and rotate, as in Fx and its kin.
+    fn add(&mut self, word: u64) {
+        self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
+    }
+}
+
 impl Dataset {
     /// Joins features and targets.
     ///
@@ -370,6 +379,27 @@ impl Dataset {
             Targets::Classes { labels, .. } => Some(labels),
             _ => None,
         }
+    }
+
+    /// A number that other samples, or the same in another order, hardly ever share.
+    /// It protects from mistakes, not from malice.
+    pub fn fingerprint(&self) -> u64 {
+        let mut hash = Fingerprint(self.width() as u64);
+        match self.features.storage() {
+            Storage::U8(bytes) => {
+                let (words, rest) = bytes.as_chunks::<8>();
+                words.iter().for_each(|word| hash.add(u64::from_le_bytes(*word)));
+                rest.iter().for_each(|byte| hash.add(u64::from(*byte)));
+            }
+            Storage::F32(values) => values.iter().for_each(|x| hash.add(x.to_bits().into())),
+        }
+        match &self.targets {
+            Targets::Classes { labels, .. } => labels.iter().for_each(|l| hash.add((*l).into())),
+            Targets::YesNo { values, .. } | Targets::Numbers { values, .. } => {
+                values.iter().for_each(|x| hash.add(x.to_bits().into()));
+            }
+        }
+        hash.0
     }
 
     /// The yes/no question "is it a `label`?" over the same samples.

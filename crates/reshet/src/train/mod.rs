@@ -1,19 +1,16 @@
-//! The training loop, written once.
+//! Trains a network on a dataset: what is asked here, the loop in `course`.
 
-use std::{
-    ops::ControlFlow,
-    time::{Duration, Instant},
-};
+mod checkpoint;
+mod course;
+
+use std::ops::ControlFlow;
 
 use crate::{
     Dataset, Device, Error, Init, Loss, Model, Optimizer, Plan, Result, Schedule, Score,
-    Sequential, Targets, Training, activation::Activation, data::table::Unit, engine::Buffer,
-    optim::Adam, schedule::Clock,
+    Sequential, Targets, activation::Activation, data::table::Unit, optim::Adam,
 };
 
-/// The last good snapshot is at most this old.
-const SNAPSHOT_STEPS: usize = 1000;
-const SNAPSHOT_TIME: Duration = Duration::from_secs(10);
+pub use checkpoint::Checkpoint;
 
 /// Trains a network on a dataset: epochs, batches, schedule, validation.
 ///
@@ -45,6 +42,9 @@ pub struct Trainer<'a> {
     patience: Option<usize>,
     units: Option<Vec<Unit>>,
     on_event: Handler<'a>,
+    checkpoint_every: Option<usize>,
+    on_checkpoint: Option<Box<dyn FnMut(Checkpoint) + 'a>>,
+    resume: Option<Checkpoint>,
 }
 
 type Handler<'a> = Box<dyn FnMut(&Event) -> ControlFlow<()> + 'a>;
@@ -151,6 +151,9 @@ impl<'a> Trainer<'a> {
             patience: None,
             units: None,
             on_event: Box::new(|_| ControlFlow::Continue(())),
+            checkpoint_every: None,
+            on_checkpoint: None,
+            resume: None,
         }
     }
 
@@ -253,6 +256,22 @@ impl<'a> Trainer<'a> {
         self
     }
 
+    /// Is given a [`Checkpoint`] every so many steps; None: when an epoch ends,
+    /// if the last one is more than ten seconds old. And one when the training ends,
+    /// however it does.
+    pub fn on_checkpoint(mut self, every: Option<usize>, f: impl FnMut(Checkpoint) + 'a) -> Self {
+        self.checkpoint_every = every;
+        self.on_checkpoint = Some(Box::new(f));
+        self
+    }
+
+    /// Goes on from a checkpoint of the same training, to the same bits as if it
+    /// had never stopped.
+    pub fn resume(mut self, checkpoint: Checkpoint) -> Self {
+        self.resume = Some(checkpoint);
+        self
+    }
+
     /// What would be trained on this data, all of it checked: what [`Trainer::fit`] begins with.
     ///
     /// # Errors
@@ -279,150 +298,5 @@ impl<'a> Trainer<'a> {
     /// The network that will be trained.
     pub fn network(&self) -> &Sequential {
         &self.network
-    }
-
-    /// Trains.
-    ///
-    /// # Errors
-    /// As [`Trainer::plan`]; [`Error::Diverged`], with the last good model.
-    pub fn fit(mut self, data: &Dataset) -> Result<Fit> {
-        let loss = self.plan(data)?.loss().clone();
-        let units = self.units_for(data, &loss);
-        let mut setup = self
-            .network
-            .clone()
-            .with_loss(loss)
-            .units(units)
-            .seeded(self.seed)
-            .init(self.init)
-            .on(self.device)?;
-        if let Some(parameters) = self.parameters.take() {
-            setup = setup.parameters(parameters);
-        }
-        let mut training = setup.attach(data)?;
-        training.clip_grad_norm(self.clip);
-        self.run(&mut training, data)
-    }
-
-    fn run(&mut self, training: &mut Training, data: &Dataset) -> Result<Fit> {
-        let batch_size = self.batch_size.min(data.len());
-        let steps = self.epochs * data.len().div_ceil(batch_size);
-        let mut clock = Clock::new(self.schedule, self.optimizer.lr());
-        let mut snapshot = Snapshot::of(training, 0);
-        let mut best: Option<(f64, Vec<f32>)> = None;
-        let mut fit = Progress::default();
-        let mut since_best = 0;
-        let mut ended = Ended::Done;
-        'epochs: for epoch in 0..self.epochs {
-            let mut loader = data.loader(batch_size);
-            if self.shuffle {
-                loader = loader.shuffled(self.seed, epoch);
-            }
-            fit.start_epoch();
-            for (i, batch) in loader.enumerate() {
-                let lr = clock.lr(fit.steps, steps, epoch);
-                training.prefetch(batch.following());
-                let loss = training
-                    .step(&batch, self.optimizer.with_lr(lr))
-                    .map_err(|e| snapshot.rescue(e, training))?;
-                let step = fit.steps;
-                fit.add(loss);
-                snapshot.renew(training, fit.steps);
-                let event = Event::Step { epoch, i, step, steps, loss, lr };
-                if (self.on_event)(&event).is_break() {
-                    ended = Ended::Asked;
-                    break 'epochs;
-                }
-            }
-            fit.epochs += 1;
-            let validation = match &self.validation {
-                Some(data) => Some(training.test(data)?),
-                None => None,
-            };
-            let watched = validation.as_ref().map_or(fit.mean(), |score| score.loss);
-            clock.epoch_ended(watched);
-            let event = Event::Epoch { epoch, loss: fit.mean(), validation };
-            let asked = (self.on_event)(&event).is_break();
-            if let Some(patience) = self.patience {
-                since_best += 1;
-                if best.as_ref().is_none_or(|(loss, _)| watched < *loss) {
-                    best = Some((watched, training.parameters()));
-                    since_best = 0;
-                }
-                if since_best >= patience {
-                    ended = Ended::Patience;
-                    break;
-                }
-            }
-            if asked {
-                ended = Ended::Asked;
-                break;
-            }
-        }
-        let _ = (self.on_event)(&Event::End { steps: fit.steps, ended });
-        let model = match best {
-            Some((_, parameters)) => training.model_with(parameters),
-            None => training.model(),
-        };
-        Ok(Fit { model, epochs: fit.epochs, steps: fit.steps, final_loss: fit.mean(), ended })
-    }
-}
-
-#[derive(Default)]
-struct Progress {
-    epochs: usize,
-    steps: usize,
-    sum: f64,
-    count: usize,
-}
-
-impl Progress {
-    fn start_epoch(&mut self) {
-        (self.sum, self.count) = (0.0, 0);
-    }
-
-    fn add(&mut self, loss: f32) {
-        self.sum += f64::from(loss);
-        self.count += 1;
-        self.steps += 1;
-    }
-
-    fn mean(&self) -> f64 {
-        self.sum / self.count.max(1) as f64
-    }
-}
-
-/// The last parameters that were all finite.
-struct Snapshot {
-    parameters: Vec<f32>,
-    step: usize,
-    taken: Instant,
-}
-
-impl Snapshot {
-    fn of(training: &Training, step: usize) -> Self {
-        Self { parameters: training.parameters(), step, taken: Instant::now() }
-    }
-
-    fn renew(&mut self, training: &mut Training, step: usize) {
-        // Looking at the clock costs more than counting.
-        let due = step - self.step >= SNAPSHOT_STEPS
-            || (step % 64 == 0 && self.taken.elapsed() >= SNAPSHOT_TIME);
-        if due {
-            training.engine().read(Buffer::Parameters, &mut self.parameters);
-            (self.step, self.taken) = (step, Instant::now());
-        }
-    }
-
-    /// Adds the snapshot to a divergence.
-    fn rescue(&self, error: Error, training: &Training) -> Error {
-        match error {
-            Error::Diverged(mut diverged) => {
-                diverged.last_good = Some(training.model_with(self.parameters.clone()));
-                diverged.last_good_step = self.step as u64;
-                Error::Diverged(diverged)
-            }
-            other => other,
-        }
     }
 }

@@ -1,0 +1,231 @@
+//! Where a training stands: all that is needed to go on as if it had never stopped.
+//!
+//! A safetensors file: `parameters`, the optimiser's `state.0`, `state.1`, … and,
+//! with early stopping, `best`, each flat in the order of the model's tensors. The
+//! rest is JSON in its metadata under `reshet-checkpoint`. Shuffles and dropout
+//! need no state: they are functions of seed, epoch and step.
+
+use std::{collections::HashMap, fs, path::Path};
+
+use safetensors::{
+    SafeTensors,
+    tensor::{Dtype, TensorView, serialize},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Optimizer, Result, Training, engine::Buffer, error::Error, formats::write_file, schedule::Clock,
+};
+
+const FORMAT: u32 = 1;
+const KEY: &str = "reshet-checkpoint";
+
+/// A training between two steps: see the [module](self).
+#[derive(Clone, Debug)]
+pub struct Checkpoint {
+    about: About,
+    parameters: Vec<f32>,
+    state: Vec<Vec<f32>>,
+    best: Option<Vec<f32>>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct About {
+    format: u32,
+    network: String,
+    /// Of the training data, so that one does not go on with another.
+    data: u64,
+    updates: u64,
+    standing: Position,
+}
+
+/// The numbers of [`Standing`]; floats as their bits, since JSON has no infinity.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Position {
+    epoch: usize,
+    batches: usize,
+    steps: usize,
+    sum: u64,
+    last_mean: u64,
+    since_best: usize,
+    best: Option<u64>,
+    clock: [u64; 3],
+}
+
+/// Where a training stands, apart from the engine.
+#[derive(Clone, Debug)]
+pub(super) struct Standing {
+    /// Whole epochs done.
+    pub epoch: usize,
+    /// Batches done of the epoch after them.
+    pub batches: usize,
+    /// Updates taken.
+    pub steps: usize,
+    /// Of the losses of those batches.
+    sum: f64,
+    /// Of the last whole epoch.
+    last_mean: f64,
+    pub clock: Clock,
+    /// The best epoch's watched loss and parameters.
+    pub best: Option<(f64, Vec<f32>)>,
+    pub since_best: usize,
+}
+
+impl Standing {
+    pub fn new(clock: Clock) -> Self {
+        let (epoch, batches, steps, since_best) = Default::default();
+        Self { epoch, batches, steps, sum: 0.0, last_mean: 0.0, clock, best: None, since_best }
+    }
+
+    pub fn add(&mut self, loss: f32) {
+        self.sum += f64::from(loss);
+        self.batches += 1;
+        self.steps += 1;
+    }
+
+    /// The mean loss of the epoch so far.
+    pub fn mean(&self) -> f64 {
+        self.sum / self.batches.max(1) as f64
+    }
+
+    pub fn epoch_ended(&mut self) {
+        self.last_mean = self.mean();
+        (self.epoch, self.batches, self.sum) = (self.epoch + 1, 0, 0.0);
+    }
+
+    /// The mean loss of the last epoch, or of what there is of the one begun.
+    pub fn last_mean(&self) -> f64 {
+        if self.batches > 0 { self.mean() } else { self.last_mean }
+    }
+}
+
+impl Checkpoint {
+    pub(super) fn of(training: &mut Training, data: u64, slots: usize, at: &Standing) -> Self {
+        let parameters = training.parameters();
+        let network = training.network().to_string();
+        let engine = training.engine();
+        let slot = |slot| {
+            let mut state = vec![0.0; parameters.len()];
+            engine.read(Buffer::State(slot), &mut state);
+            state
+        };
+        let state = (0..slots).map(slot).collect();
+        let standing = Position {
+            epoch: at.epoch,
+            batches: at.batches,
+            steps: at.steps,
+            sum: at.sum.to_bits(),
+            last_mean: at.last_mean.to_bits(),
+            since_best: at.since_best,
+            best: at.best.as_ref().map(|(loss, _)| loss.to_bits()),
+            clock: at.clock.state(),
+        };
+        let updates = engine.updates();
+        let about = About { format: FORMAT, network, data, updates, standing };
+        Self { about, parameters, state, best: at.best.as_ref().map(|(_, best)| best.clone()) }
+    }
+
+    /// Puts the training where it was.
+    pub(super) fn restore(
+        self,
+        training: &mut Training,
+        data: u64,
+        optimizer: &Optimizer,
+        mut clock: Clock,
+    ) -> Result<Standing> {
+        let About { network, data: known, updates, standing, .. } = self.about;
+        let now = training.network().to_string();
+        if network != now {
+            let what = format!("the checkpoint is of the network {network}, not of {now}");
+            return Err(Error::data(what));
+        }
+        if self.state.len() != optimizer.slots() {
+            let what = "the checkpoint is of a training with another optimizer";
+            return Err(Error::data(what));
+        }
+        if known != data {
+            let what = "the training data is not what it was when the checkpoint was made";
+            return Err(Error::data(what));
+        }
+        let engine = training.engine();
+        engine.write(Buffer::Parameters, &self.parameters);
+        for (slot, state) in self.state.iter().enumerate() {
+            engine.write(Buffer::State(slot), state);
+        }
+        engine.set_updates(updates);
+        clock.restore(standing.clock);
+        let Position { epoch, batches, steps, since_best, .. } = standing;
+        let best = standing.best.map(f64::from_bits).zip(self.best);
+        let (sum, last_mean) = (f64::from_bits(standing.sum), f64::from_bits(standing.last_mean));
+        Ok(Standing { epoch, batches, steps, sum, last_mean, clock, best, since_best })
+    }
+
+    /// Updates taken so far.
+    pub fn steps(&self) -> usize {
+        self.about.standing.steps
+    }
+
+    /// Whole epochs so far.
+    pub fn epochs(&self) -> usize {
+        self.about.standing.epoch
+    }
+
+    /// Writes it, whole or not at all.
+    ///
+    /// # Errors
+    /// The file cannot be written; what was there before is then unharmed.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        let bytes = |x: &[f32]| x.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>();
+        let mut all = vec![("parameters".to_string(), bytes(&self.parameters))];
+        all.extend(self.state.iter().enumerate().map(|(i, s)| (format!("state.{i}"), bytes(s))));
+        all.extend(self.best.iter().map(|best| ("best".to_string(), bytes(best))));
+        let wrong = |e: String| Error::invalid(format!("checkpoint: {e}"));
+        let views = all.iter().map(|(name, bytes)| {
+            let view = TensorView::new(Dtype::F32, vec![bytes.len() / 4], bytes);
+            view.map(|view| (name.clone(), view)).map_err(|e| wrong(e.to_string()))
+        });
+        let views = views.collect::<Result<Vec<_>>>()?;
+        let json = serde_json::to_string(&self.about).map_err(|e| wrong(e.to_string()))?;
+        let metadata = HashMap::from([(KEY.to_string(), json)]);
+        let bytes = serialize(views, Some(metadata)).map_err(|e| wrong(e.to_string()))?;
+        write_file(path.as_ref(), &bytes)
+    }
+
+    /// Reads what [`Checkpoint::save`] wrote.
+    ///
+    /// # Errors
+    /// Not a checkpoint, or a damaged one: says what and where.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let bytes = fs::read(path).map_err(|e| Error::unreadable(path, e))?;
+        Self::parse(&bytes).map_err(|what| Error::data(format!("{}: {what}", path.display())))
+    }
+
+    fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let damaged =
+            |e: safetensors::SafeTensorError| format!("not a checkpoint, or a damaged one: {e}");
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
+        let json = header.metadata().as_ref().and_then(|m| m.get(KEY));
+        let json = json.ok_or("safetensors, but not a checkpoint")?;
+        let about: About =
+            serde_json::from_str(json).map_err(|e| format!("its metadata is damaged: {e}"))?;
+        if about.format != FORMAT {
+            return Err(format!("checkpoint format {}; this program reads {FORMAT}", about.format));
+        }
+        let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
+        let read = |name: &str| -> Option<Vec<f32>> {
+            let tensor = file.tensor(name).ok().filter(|t| t.dtype() == Dtype::F32)?;
+            Some(tensor.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect())
+        };
+        let parameters = read("parameters").ok_or("it has no parameters")?;
+        let state: Vec<_> = (0..).map_while(|i| read(&format!("state.{i}"))).collect();
+        let best = read("best");
+        let all = state.iter().chain(&best);
+        if all.clone().any(|s| s.len() != parameters.len())
+            || about.standing.best.is_some() != best.is_some()
+        {
+            return Err("its parts do not fit together".into());
+        }
+        Ok(Self { about, parameters, state, best })
+    }
+}
