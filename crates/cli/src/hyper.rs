@@ -95,7 +95,7 @@ pub struct Hyper {
     #[arg(long)]
     no_shuffle: bool,
     /// Stop when the validation loss has not fallen for N epochs
-    #[arg(long, value_name = "N", requires = "validation")]
+    #[arg(long, value_name = "N")]
     patience: Option<usize>,
     /// Part of the training samples to validate on after each epoch
     #[arg(long, value_name = "FRACTION")]

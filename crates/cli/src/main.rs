@@ -1,5 +1,6 @@
 //! The program `reshet`: one file a command, and what is drawn in a terminal.
 
+mod config;
 mod data;
 mod defaults;
 mod digits;
@@ -21,7 +22,7 @@ mod train;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use reshet::Error;
 
 /// Exit codes, as the help documents them.
@@ -75,7 +76,13 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::from(code(&error.into()));
+        }
+    };
     terminal::set_quiet(cli.quiet);
     let done = match cli.command {
         Command::Lecture(args) => lecture::run(&args),
@@ -93,6 +100,17 @@ fn main() -> ExitCode {
         eprintln!("error: {error:#}");
         ExitCode::from(code(&error))
     })
+}
+
+/// The command line, with what --config or --resume stand for put in.
+fn parse() -> reshet::Result<Cli> {
+    let mut command = Cli::command();
+    let matches = command.get_matches_mut();
+    let matches = match config::expanded(&command, &matches)? {
+        Some(line) => Cli::command().get_matches_from(line),
+        None => matches,
+    };
+    Ok(Cli::from_arg_matches(&matches).unwrap_or_else(|e| e.exit()))
 }
 
 /// The exit code an error stands for.

@@ -5,11 +5,13 @@ use std::{
     io::{BufWriter, Write},
     ops::ControlFlow,
     path::{Path, PathBuf},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    thread::{self, JoinHandle},
 };
 
 use anyhow::{Context, Result};
 use indicatif::ProgressBar;
-use reshet::{Diverged, Error, Event, Fit, Model, Trainer, formats::write_file};
+use reshet::{Checkpoint, Diverged, Error, Event, Fit, Model, Trainer, formats::write_file};
 use serde::Serialize;
 use serde_json::json;
 
@@ -18,10 +20,14 @@ use crate::{source, terminal};
 /// Steps of which the log keeps a line, at most; longer runs keep every k-th.
 const LOG_STEPS: usize = 5000;
 
+const LOG: &str = "log.jsonl";
+const CHECKPOINT: &str = "checkpoint.safetensors";
+
 /// The folder of a run.
 pub struct Run {
     folder: PathBuf,
     log: Option<BufWriter<File>>,
+    checkpoints: Option<Checkpoints>,
 }
 
 impl Run {
@@ -37,7 +43,32 @@ impl Run {
         }
         fs::create_dir_all(&folder)
             .with_context(|| format!("cannot make the run folder {}", folder.display()))?;
-        Ok(Self { folder, log: None })
+        Ok(Self { folder, log: None, checkpoints: None })
+    }
+
+    /// The folder of an interrupted run, and where it stood. Its log is cut back to there.
+    pub fn reopen(folder: &Path) -> Result<(Self, Checkpoint)> {
+        let mut run = Self { folder: folder.to_path_buf(), log: None, checkpoints: None };
+        let path = run.path(CHECKPOINT);
+        if !path.is_file() {
+            let what = "no checkpoint.safetensors in it: the run was stopped before the first one";
+            return Err(Error::Data(format!("{}: {what}", folder.display())).into());
+        }
+        let checkpoint = Checkpoint::load(path)?;
+        let path = run.path(LOG);
+        let before = fs::read_to_string(&path).unwrap_or_default();
+        let kept = before.lines().filter(|line| is_before(line, &checkpoint));
+        let kept: String = kept.map(|line| format!("{line}\n")).collect();
+        write_file(&path, kept.as_bytes())?;
+        let file = File::options().append(true).open(&path);
+        let file = file.with_context(|| format!("cannot write {}", path.display()))?;
+        run.log = Some(BufWriter::new(file));
+        Ok((run, checkpoint))
+    }
+
+    /// The folder itself.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// A file in the folder.
@@ -60,7 +91,7 @@ impl Run {
 
     /// Adds a line to `log.jsonl`.
     fn log(&mut self, line: &serde_json::Value) -> Result<()> {
-        let path = self.path("log.jsonl");
+        let path = self.path(LOG);
         let what = || format!("cannot write {}", path.display());
         let log = match &mut self.log {
             Some(log) => log,
@@ -69,18 +100,29 @@ impl Run {
         writeln!(log, "{line}").with_context(what)
     }
 
+    fn flush_log(&mut self) -> Result<()> {
+        self.log.as_mut().map_or(Ok(()), Write::flush).context("cannot write log.jsonl")
+    }
+
+    fn checkpoint_follows(&self, step: usize) -> bool {
+        let every = self.checkpoints.as_ref().and_then(|c| c.every);
+        every.is_some_and(|every| (step + 1) % every == 0)
+    }
+
     fn log_event(&mut self, event: &Event) -> Result<()> {
         match event {
-            Event::Step { epoch, step, steps, loss, lr, .. }
-                if step % steps.div_ceil(LOG_STEPS) == 0 =>
-            {
-                self.log(&json!({"epoch": epoch, "step": step, "loss": loss, "lr": lr}))?;
+            Event::Step { epoch, step, steps, loss, lr, .. } => {
+                if step % steps.div_ceil(LOG_STEPS) == 0 {
+                    self.log(&json!({"epoch": epoch, "step": step, "loss": loss, "lr": lr}))?;
+                }
+                // What a checkpoint says was done is in the log, however the run ends.
+                if self.checkpoint_follows(*step) {
+                    self.flush_log()?;
+                }
             }
             Event::Epoch { epoch, loss, validation } => {
                 self.log(&json!({"epoch": epoch, "mean_loss": loss, "validation": validation}))?;
-                if let Some(log) = &mut self.log {
-                    log.flush().context("cannot write log.jsonl")?;
-                }
+                self.flush_log()?;
             }
             _ => {}
         }
@@ -97,6 +139,13 @@ impl Run {
         mut each: impl FnMut(&Event),
     ) -> Result<Fit> {
         let mut broken = None;
+        let trainer = match &self.checkpoints {
+            Some(checkpoints) => {
+                let offers = Arc::clone(&checkpoints.offers);
+                trainer.on_checkpoint(checkpoints.every, move |checkpoint| offers.put(checkpoint))
+            }
+            None => trainer,
+        };
         let fit = trainer
             .on_event(|event| {
                 if let Event::Step { step, steps, loss, .. } = event {
@@ -119,10 +168,24 @@ impl Run {
         if let Some(error) = broken {
             // A log that breaks off says nothing; better none.
             self.log = None;
-            let _ = fs::remove_file(self.path("log.jsonl"));
+            let _ = fs::remove_file(self.path(LOG));
             return Err(error);
         }
-        fit.map_err(|error| self.rescue(error))
+        fit.map_err(|error| {
+            // The divergence is what is to be told, not what came of a checkpoint.
+            let _ = self.finish_checkpoints();
+            self.rescue(error)
+        })
+    }
+
+    /// From now on checkpoints are written while training: see [`Trainer::on_checkpoint`].
+    pub fn keep_checkpoints(&mut self, every: Option<usize>) {
+        self.checkpoints = Some(Checkpoints::to(self.path(CHECKPOINT), every));
+    }
+
+    /// Waits for the last checkpoint to be written.
+    pub fn finish_checkpoints(&mut self) -> Result<()> {
+        self.checkpoints.take().map_or(Ok(()), Checkpoints::finish)
     }
 
     fn rescue(&self, error: Error) -> anyhow::Error {
@@ -137,5 +200,76 @@ impl Run {
         // The library's error stays inside: it decides the exit code.
         terminal::tell(&kept);
         error.into()
+    }
+}
+
+/// Whether a line of the log was written before the checkpoint was made.
+fn is_before(line: &str, checkpoint: &Checkpoint) -> bool {
+    let Ok(line) = serde_json::from_str::<serde_json::Value>(line) else { return false };
+    let number = |key: &str| line[key].as_u64().map(|n| n as usize);
+    match (number("step"), number("epoch")) {
+        (Some(step), _) => step < checkpoint.steps(),
+        (None, epoch) => epoch.is_some_and(|epoch| epoch < checkpoint.epochs()),
+    }
+}
+
+/// Writes checkpoints on a thread of its own; of those that come while it
+/// writes, only the newest is written after.
+struct Checkpoints {
+    every: Option<usize>,
+    offers: Arc<Offers>,
+    thread: JoinHandle<reshet::Result<()>>,
+}
+
+#[derive(Default)]
+struct Offers {
+    newest: Mutex<(Option<Checkpoint>, bool)>,
+    changed: Condvar,
+}
+
+impl Offers {
+    fn put(&self, checkpoint: Checkpoint) {
+        self.lock().0 = Some(checkpoint);
+        self.changed.notify_one();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, (Option<Checkpoint>, bool)> {
+        // Nothing that holds it can panic half-way.
+        self.newest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The newest one; None when there will be no more.
+    fn take(&self) -> Option<Checkpoint> {
+        let mut newest = self.lock();
+        loop {
+            match &mut *newest {
+                (offer @ Some(_), _) => return offer.take(),
+                (None, true) => return None,
+                _ => newest = self.changed.wait(newest).unwrap_or_else(PoisonError::into_inner),
+            }
+        }
+    }
+}
+
+impl Checkpoints {
+    fn to(path: PathBuf, every: Option<usize>) -> Self {
+        let offers = Arc::<Offers>::default();
+        let theirs = Arc::clone(&offers);
+        let write = move || {
+            while let Some(checkpoint) = theirs.take() {
+                checkpoint.save(&path)?;
+            }
+            Ok(())
+        };
+        Self { every, offers, thread: thread::spawn(write) }
+    }
+
+    fn finish(self) -> Result<()> {
+        self.offers.lock().1 = true;
+        self.offers.changed.notify_one();
+        match self.thread.join() {
+            Ok(written) => Ok(written?),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
     }
 }

@@ -14,7 +14,7 @@ use crate::terminal::{self, note};
 /// What is asked of a table, and how its file is written.
 #[derive(Clone, Default, clap::Args, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Args {
+pub struct Question {
     /// Table: the column to predict, or several as a,b [default: the last]
     #[arg(long, value_name = "COLUMN")]
     pub target: Option<String>,
@@ -95,7 +95,7 @@ pub fn read(path: &Path, csv: &Csv) -> Result<Table> {
     table
 }
 
-impl Args {
+impl Question {
     /// Whether a flag was given that only tables have.
     pub fn given(&self) -> Option<&'static str> {
         let Self { target, positive, csv: Csv { separator, header } } = self;
@@ -126,7 +126,7 @@ impl Args {
 }
 
 /// For data that is no table: none of its flags makes sense.
-pub fn refuse(args: &Args, data: &str) -> Result<()> {
+pub fn refuse(args: &Question, data: &str) -> Result<()> {
     match args.given() {
         Some(flag) => {
             Err(Error::Invalid(format!("{flag} goes with a table (CSV), not with {data}")))

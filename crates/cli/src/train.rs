@@ -26,10 +26,11 @@ use crate::{
 pub struct Args {
     /// mnist, a table (.csv), a folder of pictures (DIR/class/name.png), a folder of
     /// IDX files or one of them, a .npz, or with --targets a .npy or IDX file
-    data: String,
+    #[arg(required_unless_present_any = ["config", "resume"])]
+    data: Option<String>,
     #[command(flatten)]
     #[serde(flatten)]
-    pub table: table::Args,
+    pub table: table::Question,
     /// The targets that go with a .npy or IDX file, or the name of the array in a
     /// .npz; a column of integers is class numbers, all else is numbers
     #[arg(long, value_name = "FILE")]
@@ -56,6 +57,17 @@ pub struct Args {
     /// Table: test on this file instead of a part
     #[arg(long, value_name = "FILE")]
     pub test: Option<PathBuf>,
+    /// Take the flags from this file, a run's config.toml; flags beside it win
+    #[arg(long, value_name = "FILE.toml", conflicts_with = "resume")]
+    #[serde(skip)]
+    config: Option<PathBuf>,
+    /// Go on with an interrupted run, to the same bits as if it had not been
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["out", "load"])]
+    #[serde(skip)]
+    resume: Option<PathBuf>,
+    /// Write a checkpoint every N steps [default: at an epoch's end, every 10 s]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    checkpoint_every: Option<u64>,
     /// Folder of the run [default: runs/<data>-<n>]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -71,7 +83,7 @@ pub struct Args {
 
 impl Args {
     pub fn data(&self) -> &str {
-        &self.data
+        self.data.as_deref().unwrap_or_default()
     }
 }
 
@@ -93,10 +105,18 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     }
     let plan = trainer.plan(&train)?;
     let network = trainer.network().to_string();
-    if let Some(path) = &args.load {
+    if let (Some(path), None) = (&args.load, &args.resume) {
         trainer = trainer.parameters(safetensors::load_parameters(path, &plan)?);
     }
-    let mut run = Run::create(args.out.as_deref(), &name, args.force)?;
+    let mut run = match &args.resume {
+        Some(folder) => {
+            let (run, checkpoint) = Run::reopen(folder)?;
+            note(&format!("going on from step {}", checkpoint.steps()));
+            trainer = trainer.resume(checkpoint);
+            run
+        }
+        None => Run::create(args.out.as_deref(), &name, args.force)?,
+    };
     run.save_config(args)?;
     warnings.iter().for_each(|warning| terminal::tell(&format!("warning: {warning}")));
     if !args.json {
@@ -111,6 +131,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let training = Instant::now();
     let bar = terminal::bar(0, "{wide_bar} {pos}/{len} steps  {msg}  {eta} left");
     let mut last_note = Instant::now();
+    run.keep_checkpoints(args.checkpoint_every.map(|n| n as usize));
     let fit = run.train(trainer, &train, &bar, |event| {
         if let Event::Epoch { epoch, loss, validation } = event
             // Of many short epochs a line a second is enough.
@@ -131,6 +152,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     model.notes.insert("data".into(), name);
     model.notes.insert("optimizer".into(), optimizer.to_string());
     let path = run.save_model(&model)?;
+    run.finish_checkpoints()?;
 
     let interrupted = fit.ended == Ended::Asked;
     if args.json {
@@ -153,9 +175,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     }
     if interrupted {
         terminal::tell(&format!(
-            "interrupted after {} steps; the model so far is in {}",
+            "interrupted after {} steps; the model so far is in {}; go on: reshet train --resume {}",
             fit.steps,
-            path.display()
+            path.display(),
+            run.folder().display()
         ));
         return Ok(ExitCode::from(exit::INTERRUPTED));
     }

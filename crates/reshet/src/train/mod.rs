@@ -282,7 +282,7 @@ impl<'a> Trainer<'a> {
             return invalid("a batch needs at least one sample");
         }
         if self.patience.is_some() && self.validation.is_none() {
-            return invalid("patience needs a validation part to watch");
+            return invalid("patience needs a validation part to watch: --validation FRACTION");
         }
         if matches!(self.schedule, Schedule::StepLR { step_size: 0, .. }) {
             return invalid("StepLR: step_size must be at least 1 epoch");
