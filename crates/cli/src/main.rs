@@ -1,5 +1,7 @@
 //! The program `reshet`: one file a command, and what is drawn in a terminal.
 
+#[allow(dead_code)] // until all of its users are there
+mod chart;
 mod data;
 mod digits;
 mod hyper;
