@@ -33,6 +33,24 @@ const LEGEND_LINE: f64 = 20.0;
 /// About the width of a letter of a legend or an axis.
 const LETTER: f64 = canvas::SMALL * 0.6;
 
+/// Writes `<stem>.svg` and `<stem>.png` of whatever `draw` puts on a canvas of
+/// this size; `about` is its title and a sentence about it.
+pub fn save(
+    folder: &Path,
+    stem: &str,
+    (width, height): Point,
+    about: (&str, &str),
+    draw: &dyn Fn(&mut dyn Canvas),
+) -> Result<()> {
+    let mut svg = svg::Svg::new(width, height, about.0, about.1);
+    draw(&mut svg);
+    let mut png = png::Png::new(width, height);
+    draw(&mut png);
+    let png = png.finish().with_context(|| format!("cannot draw {stem}.png"))?;
+    write_file(&folder.join(format!("{stem}.svg")), svg.finish().as_bytes())?;
+    Ok(write_file(&folder.join(format!("{stem}.png")), &png)?)
+}
+
 /// How a series is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Look {
