@@ -7,6 +7,7 @@ pub type Point = (f64, f64);
 
 /// A colour by its purpose; what it is depends on a light or dark page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::enum_variant_names)] // Ink is the ink of text
 pub enum Ink {
     /// The background.
     Paper,
