@@ -9,7 +9,7 @@ mod info;
 mod lecture;
 mod network_svg;
 mod picture;
-mod pictures;
+mod plots;
 mod predict;
 mod run;
 mod source;

@@ -61,7 +61,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     };
     let report = report.map_err(|e| unfit(e, &args.model, &args.data))?;
     let pictures = match &args.pictures {
-        Some(folder) => pictures::save(folder, &report, data.targets())?,
+        Some(folder) => plots::save(folder, &report, data.targets())?,
         None => Vec::new(),
     };
     if args.json {
