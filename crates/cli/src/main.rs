@@ -1,5 +1,7 @@
 //! The program `reshet`: one file a command, and what is drawn in a terminal.
 
+#[allow(dead_code)] // until all of its users are there
+mod chart;
 mod config;
 mod data;
 mod defaults;
@@ -11,6 +13,7 @@ mod network_svg;
 mod parts;
 mod picture;
 mod pictures;
+mod plots;
 mod predict;
 mod rows;
 mod run;

@@ -12,7 +12,12 @@ use reshet::{
     metrics::{Kind, check_threshold},
 };
 
-use crate::{exit, say, source::Source, table::Csv, terminal::tell};
+use crate::{
+    exit, plots, say,
+    source::Source,
+    table::Csv,
+    terminal::{note, tell},
+};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -32,6 +37,10 @@ pub struct Args {
     /// Yes/no models: the probability above which the answer is yes (default 0.5)
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     threshold: Option<f64>,
+    /// Draw, as SVG and PNG: yes/no: ROC, precision against recall; classes: the
+    /// confusion table; numbers: predicted against true, residuals
+    #[arg(long, value_name = "DIR")]
+    pictures: Option<PathBuf>,
     /// Print one JSON object instead of text
     #[arg(long)]
     json: bool,
@@ -54,13 +63,23 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         None => model.report(&data),
     };
     let report = report.map_err(|e| unfit(e, &args.model, &args.data))?;
+    let pictures = match &args.pictures {
+        Some(folder) => plots::save(folder, &report, data.targets())?,
+        None => Vec::new(),
+    };
     if args.json {
         let mut json = serde_json::to_value(&report)?;
         json["samples"] = report.score.samples.into();
         json["task"] = serde_json::to_value(model.task())?;
+        if args.pictures.is_some() {
+            json["pictures"] = serde_json::to_value(&pictures)?;
+        }
         say!("{json}");
     } else {
         say!("{report}");
+    }
+    for path in &pictures {
+        note(&format!("drawn: {0}.svg, {0}.png", path.display()));
     }
     let reached = match report.score.kind {
         Kind::Answers { accuracy, .. } => accuracy,

@@ -247,3 +247,35 @@ fn numbers_in_full() {
         "{text}"
     );
 }
+
+#[test]
+fn pictures_show_what_the_report_says() {
+    let place = question();
+    let svg = |name: &str| {
+        let png = fs::read(place.path(&format!("{name}.png"))).unwrap();
+        assert!(png.starts_with(b"\x89PNG"), "{name}");
+        fs::read_to_string(place.path(&format!("{name}.svg"))).unwrap()
+    };
+    let report = place.json("test model x.npy --targets y.npy --pictures a/b --json");
+    assert_eq!(report["pictures"], json!(["a/b/roc", "a/b/precision-recall"]));
+    let roc = svg("a/b/roc");
+    assert!(roc.contains("AUROC 0.8889") && roc.contains("threshold 0.5"), "{roc}");
+    let curve = svg("a/b/precision-recall");
+    assert!(curve.contains("average precision 0.9167"), "{curve}");
+    // Nothing to draw: all are yes.
+    place.write("yes.npy", &[&[1.0f32][..]; 6]);
+    let (code, _, error) = place.run("test model x.npy --targets yes.npy --pictures c");
+    assert!(code == Some(0) && error.contains("all samples are alike"), "{error}");
+    fs::write(place.path("file"), "").unwrap();
+    let (code, out, error) = place.run("test model x.npy --targets y.npy --pictures file");
+    assert!(code == Some(1) && out.is_empty(), "{out}");
+    assert!(error.contains("--pictures: cannot make the folder file"), "{error}");
+
+    let place = Place::new(Task::Number, "2-2", 2, Loss::MSELoss, &[]);
+    place.write("x.npy", &[&[1.0, 10.0], &[2.0, 30.0]]);
+    place.done("test model x.npy --targets x.npy --pictures p");
+    for name in ["predicted-0", "predicted-1", "residuals-0", "residuals-1"] {
+        assert!(place.path("p").join(format!("{name}.svg")).is_file(), "{name}");
+        assert!(place.path("p").join(format!("{name}.png")).is_file(), "{name}");
+    }
+}

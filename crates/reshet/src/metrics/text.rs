@@ -68,7 +68,7 @@ impl Report {
         ];
         if let Some(BestThreshold { threshold, f1 }) = best_threshold {
             let what = format!("would give the best F1 here, {f1:.4}");
-            lines.push(line("best threshold", format!("{threshold:.4}"), what));
+            lines.push(line("best threshold", short(*threshold), what));
         }
         measures(&lines)
     }
@@ -174,7 +174,7 @@ fn questions(all: &[Question], mean: &Measures) -> String {
     let mut rows = vec![head(&["question", "yes", "accuracy", "baseline"], &["best threshold"])];
     for q in shown {
         let first = [q.name.clone(), q.positives.to_string(), percent(q.accuracy)];
-        let best = maybe(q.best_threshold.map(|best| best.threshold));
+        let best = q.best_threshold.map_or("–".into(), |best| short(best.threshold));
         rows.push([&first[..], &[percent(q.baseline)], &five(&q.measures), &[best]].concat());
     }
     let first = ["macro average", "", "", ""].map(String::from);
