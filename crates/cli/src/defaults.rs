@@ -22,6 +22,8 @@ pub enum Kind {
 pub struct Defaults {
     /// Widths of the hidden layers.
     pub hidden: Vec<usize>,
+    /// Of the hidden layers.
+    pub activation: &'static str,
     /// Dropout after each hidden layer; 0 for none.
     pub dropout: f32,
     pub optimizer: OptimizerName,
@@ -52,6 +54,7 @@ impl Defaults {
     pub fn plain() -> Self {
         Self {
             hidden: vec![100],
+            activation: "relu",
             dropout: 0.0,
             optimizer: OptimizerName::Adam,
             lr: None,
@@ -64,15 +67,16 @@ impl Defaults {
         }
     }
 
-    fn pictures(_samples: usize) -> Self {
+    fn pictures(samples: usize) -> Self {
         Self {
             hidden: vec![512, 256],
+            activation: "gelu",
             dropout: 0.2,
             optimizer: OptimizerName::AdamW,
             lr: Some(0.002),
             weight_decay: Some(0.01),
             schedule: ScheduleName::OneCycle,
-            epochs: 12,
+            epochs: 16,
             batch_size: 128,
             ..Self::plain()
         }

@@ -25,7 +25,7 @@ pub struct Hyper {
     /// Widths of the hidden layers, as 100,50 [default: 100; pictures 512,256]
     #[arg(long, value_delimiter = ',', value_name = "WIDTHS")]
     hidden: Option<Vec<usize>>,
-    /// Activation of the hidden layers [default: relu]
+    /// Activation of the hidden layers [default: relu; pictures gelu]
     #[arg(long)]
     activation: Option<String>,
     /// Dropout after each hidden layer [default: 0; pictures 0.2]
@@ -82,7 +82,7 @@ pub struct Hyper {
     /// How weights start
     #[arg(long, default_value = "default")]
     init: InitName,
-    /// How often all samples are seen [default: 5; pictures 12]
+    /// How often all samples are seen [default: 5; pictures 16]
     #[arg(long, value_name = "N")]
     epochs: Option<usize>,
     /// Samples a step [default: 50, or all if they are fewer; pictures 128]
@@ -163,6 +163,7 @@ impl Hyper {
                     widths.iter().map(usize::to_string).collect::<Vec<_>>().join(",")
                 )
             });
+            fill!(activation, Some(defaults.activation.to_string()), String::clone);
             fill!(dropout, Some(defaults.dropout), |p| format!("dropout {p}"));
         }
         fill!(optimizer, Some(defaults.optimizer), text);
@@ -194,7 +195,7 @@ impl Hyper {
             return Sequential::parse(net, Some(inputs));
         }
         let hidden = self.hidden.clone().unwrap_or_else(|| Defaults::plain().hidden);
-        let activation = self.activation.as_deref().unwrap_or("relu");
+        let activation = self.activation.as_deref().unwrap_or(Defaults::plain().activation);
         let dropout = match self.dropout {
             Some(p) if p != 0.0 => format!(":dropout({p})"),
             _ => String::new(),

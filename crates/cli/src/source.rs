@@ -97,7 +97,7 @@ impl Source {
         }
         if path.is_dir() {
             let what = "no folders of pictures (DIR/class/name.png)";
-            let (train, test) = idx::folder(path).map_err(|e| match e {
+            let (train, test) = idx::parts(path).map_err(|e| match e {
                 Error::Data(text) if !has_idx(path) => Error::Data(format!("{text}, and {what}")),
                 other => other,
             })?;

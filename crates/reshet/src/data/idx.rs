@@ -158,13 +158,26 @@ fn features(pictures: Array) -> Result<Features> {
     Ok(features.with_pictures(pictures))
 }
 
-/// A training and a test part from a folder in MNIST's naming
+/// A training and a test part from a folder in MNIST's naming: see [`parts`].
+///
+/// # Errors
+/// As [`parts`]; there is no test part.
+pub fn folder(folder: &Path) -> Result<(Dataset, Dataset)> {
+    let (train, test) = parts(folder)?;
+    let missing = || {
+        let what = "there is no t10k-images-idx3-ubyte (or t10k-images-idx3-ubyte.gz)";
+        Error::data(format!("{}: {what}", folder.display()))
+    };
+    Ok((train, test.ok_or_else(missing)?))
+}
+
+/// A training and, if it is there, a test part from a folder in MNIST's naming
 /// (`train-images-idx3-ubyte`, `t10k-labels-idx1-ubyte`, each also with `.gz`; as in EMNIST
-/// something may stand before it, and `test` for `t10k`). The test part may be missing.
+/// something may stand before it, and `test` for `t10k`).
 ///
 /// # Errors
 /// Names the file that is missing or wrong.
-pub fn folder(folder: &Path) -> Result<(Dataset, Option<Dataset>)> {
+pub fn parts(folder: &Path) -> Result<(Dataset, Option<Dataset>)> {
     let unreadable = |e| Error::unreadable(folder, e);
     let entries = fs::read_dir(folder).map_err(unreadable)?;
     let files = entries.map(|e| e.map(|e| e.path()).map_err(unreadable));

@@ -13,6 +13,8 @@ pub mod folder;
 pub mod idx;
 #[cfg(feature = "images")]
 pub mod images;
+#[cfg(feature = "images")]
+mod jpeg;
 mod loader;
 pub mod memory;
 pub mod mnist;

@@ -313,3 +313,96 @@ fn is_called(name: &str, base: &str, part: &str) -> bool {
             .contains(&name),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::{Compression, write::DeflateEncoder};
+
+    use super::*;
+
+    fn npy(shape: &str, data: &[u8]) -> Vec<u8> {
+        let header = format!("{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}\n");
+        let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+        bytes.extend((header.len() as u16).to_le_bytes());
+        [&bytes, header.as_bytes(), data].concat()
+    }
+
+    /// A zip of one deflated array that declares `size` bytes.
+    fn zip(content: &[u8], size: u64) -> Vec<u8> {
+        let mut deflate = DeflateEncoder::new(Vec::new(), Compression::best());
+        deflate.write_all(content).unwrap();
+        let packed = deflate.finish().unwrap();
+        let mut crc = Crc::new();
+        crc.update(content);
+        let name = b"x.npy";
+        let fields = |bytes: &mut Vec<u8>| {
+            bytes.extend([20, 0, 0, 0, 8, 0, 0, 0, 0, 0]);
+            bytes.extend(crc.sum().to_le_bytes());
+            bytes.extend((packed.len() as u32).to_le_bytes());
+            bytes.extend((size.min(0xffff_ffff) as u32).to_le_bytes());
+            bytes.extend([5, 0]);
+        };
+        let mut bytes = b"PK\x03\x04".to_vec();
+        fields(&mut bytes);
+        bytes.extend([0, 0]);
+        bytes.extend(name);
+        bytes.extend(&packed);
+        let directory = bytes.len() as u32;
+        bytes.extend(b"PK\x01\x02\x14\x00");
+        fields(&mut bytes);
+        let wide = size > 0xffff_ffff;
+        bytes.extend([if wide { 12 } else { 0 }, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        bytes.extend(0u32.to_le_bytes());
+        bytes.extend(name);
+        if wide {
+            bytes.extend([1, 0, 8, 0]);
+            bytes.extend(size.to_le_bytes());
+        }
+        let length = bytes.len() as u32 - directory;
+        bytes.extend(b"PK\x05\x06\0\0\0\0\x01\0\x01\0");
+        bytes.extend(length.to_le_bytes());
+        bytes.extend(directory.to_le_bytes());
+        bytes.extend([0, 0]);
+        bytes
+    }
+
+    fn read(bytes: Vec<u8>) -> Result<Array, String> {
+        let entries = directory(&bytes)?;
+        Npz { bytes, entries }.array("x")
+    }
+
+    fn says(bytes: Vec<u8>, what: &str) {
+        let error = read(bytes).unwrap_err();
+        assert!(error.contains(what), "{error}");
+    }
+
+    #[test]
+    fn what_is_declared_is_what_is_unpacked() {
+        let content = npy("(5000,)", &[7; 5000]);
+        let whole = zip(&content, content.len() as u64);
+        assert_eq!(read(whole.clone()).unwrap().shape, [5000]);
+        // Zeros without end behind a header of few, of many, and of absurdly many.
+        let bomb = npy("(9,)", &vec![0; 10_000_000]);
+        says(zip(&bomb, bomb.len() as u64), "it declares");
+        let honest = npy("(9,)", &[0; 9]).len() as u64;
+        says(zip(&bomb, honest), "longer than the");
+        says(zip(&npy("(9000000000,)", &[0; 9]), 9_000_000_061), "not believable");
+        says(zip(&npy("(90000000000,)", &[0; 90_000_000]), 90_000_000_062), "not believable");
+        says(zip(&npy("(18446744073709551615, 9)", &[]), 90), "absurdly many");
+        says(zip(&content[..4000], content.len() as u64), "shorter than");
+        says(zip(b"not an array", 12), "not an NPY file");
+        let mut damaged = whole.clone();
+        *damaged.last_chunk_mut::<60>().unwrap().first_mut().unwrap() ^= 1;
+        assert!(read(damaged).is_err());
+        for end in 0..whole.len() {
+            assert!(read(whole[..end].to_vec()).is_err(), "cut at {end}");
+        }
+        for at in 0..whole.len() {
+            let mut other = whole.clone();
+            other[at] ^= 0x81;
+            let _ = read(other); // no panic
+        }
+    }
+}

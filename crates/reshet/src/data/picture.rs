@@ -1,7 +1,8 @@
 //! Pictures from files: PNG, JPEG, BMP; brought to one size and one kind of colour.
 //!
 //! The decoders are [`png`], [`zune_jpeg`] and `bmp.rs` beside this file; which one is decided by
-//! a file's first bytes, not by its name. Deeper colours are cut to 8 bits.
+//! a file's first bytes, not by its name. Deeper colours are cut to 8 bits; colour profiles are not
+//! looked at.
 
 use std::{
     fs::{self, File},
@@ -10,12 +11,8 @@ use std::{
 };
 
 use png::{ColorType, Decoder, Limits, Transformations};
-use zune_jpeg::{
-    JpegDecoder,
-    zune_core::{bytestream::ZCursor, colorspace::ColorSpace, options::DecoderOptions},
-};
 
-use super::bmp;
+use super::{bmp, jpeg};
 use crate::{Result, error::Error};
 
 /// The most pixels decoded; a small file can claim to be enormous.
@@ -71,7 +68,7 @@ impl Picture {
     pub fn decode(bytes: &[u8]) -> Result<Self, String> {
         match Format::of(bytes)? {
             Format::Png => decode_png(bytes),
-            Format::Jpeg => decode_jpeg(bytes),
+            Format::Jpeg => jpeg::decode(bytes),
             Format::Bmp => bmp::decode(bytes),
         }
     }
@@ -100,7 +97,7 @@ impl Picture {
             Format::Png => Err("a truncated PNG picture".into()),
             Format::Bmp => bmp::size(&head),
             // Anything can come before the size: thumbnails, colour profiles.
-            Format::Jpeg => jpeg_size(&read(1 << 20)?),
+            Format::Jpeg => jpeg::size(&read(1 << 20)?),
         };
         let (width, height) = found.map_err(named)?;
         check_size(width, height).map_err(named)
@@ -261,60 +258,5 @@ fn decode_png(bytes: &[u8]) -> Result<Picture, String> {
         ColorType::Rgba => 4,
         _ => 3,
     };
-    Ok(Picture { width, height, channels, pixels })
-}
-
-fn jpeg_headers(bytes: &[u8]) -> Result<(JpegDecoder<ZCursor<&[u8]>>, usize, usize), String> {
-    // Strict: else what is missing is made up in grey.
-    let options = DecoderOptions::default()
-        .set_strict_mode(true)
-        .set_max_width(usize::from(u16::MAX))
-        .set_max_height(usize::from(u16::MAX));
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
-    decoder.decode_headers().map_err(damaged_jpeg)?;
-    let (width, height) = decoder.dimensions().ok_or("a JPEG picture without a size")?;
-    let (width, height) = check_size(width, height)?;
-    Ok((decoder, width, height))
-}
-
-fn damaged_jpeg(error: impl std::fmt::Debug) -> String {
-    format!("a damaged or truncated JPEG picture: {error:?}")
-}
-
-/// The size from the first start-of-frame marker.
-fn jpeg_size(bytes: &[u8]) -> Result<(usize, usize), String> {
-    let mut at = 2;
-    while let Some([0xff, kind, a, b, ..]) = bytes.get(at..) {
-        match kind {
-            0xff => at += 1,
-            // C4, C8 and CC are tables.
-            0xc0..=0xcf if ![0xc4, 0xc8, 0xcc].contains(kind) => {
-                let Some([_, h1, h0, w1, w0]) = bytes.get(at + 4..at + 9) else { break };
-                let number = |high: &u8, low: &u8| usize::from(*high) << 8 | usize::from(*low);
-                return Ok((number(w1, w0), number(h1, h0)));
-            }
-            _ => at += 2 + (usize::from(*a) << 8 | usize::from(*b)),
-        }
-    }
-    Err("a damaged or truncated JPEG picture: it does not say its size".into())
-}
-
-fn decode_jpeg(bytes: &[u8]) -> Result<Picture, String> {
-    // The decoder takes a missing end for the end. Inside a scan neither marker can occur.
-    let last = |marker: u8| bytes.windows(2).rposition(|w| w == [0xff, marker]);
-    if last(0xd9) <= last(0xda) {
-        return Err("a truncated JPEG picture: its end is missing".into());
-    }
-    let (mut decoder, width, height) = jpeg_headers(bytes)?;
-    let (channels, space) = match decoder.input_colorspace() {
-        Some(ColorSpace::Luma) => (1, ColorSpace::Luma),
-        _ => (3, ColorSpace::RGB),
-    };
-    let options = decoder.options().jpeg_set_out_colorspace(space);
-    decoder.set_options(options);
-    let pixels = decoder.decode().map_err(damaged_jpeg)?;
-    if pixels.len() != width * height * channels {
-        return Err("a JPEG picture in colours that are not read; save it as RGB".into());
-    }
     Ok(Picture { width, height, channels, pixels })
 }

@@ -1,0 +1,76 @@
+//! A folder in which the program runs as a program.
+
+use std::{
+    fs,
+    path::PathBuf,
+    process::{Command, Output},
+};
+
+use assert_cmd::cargo::CommandCargoExt;
+use serde_json::Value;
+use tempfile::TempDir;
+
+pub struct Place(TempDir);
+
+impl Place {
+    pub fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// Writes a file, and the folders above it.
+    pub fn write(&self, name: &str, bytes: &[u8]) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+
+    pub fn run(&self, args: &str) -> Output {
+        let mut command = Command::cargo_bin("reshet").unwrap();
+        command.args(args.split_whitespace()).current_dir(self.0.path());
+        command.output().unwrap()
+    }
+
+    /// Runs, wants success, gives standard output and error.
+    pub fn done(&self, args: &str) -> (String, String) {
+        let output = self.run(args);
+        let (out, error) = (text(&output.stdout), text(&output.stderr));
+        assert!(output.status.success(), "{args}: {error}");
+        (out, error)
+    }
+
+    pub fn json(&self, args: &str) -> Value {
+        serde_json::from_str(&self.done(args).0).unwrap()
+    }
+
+    /// Runs, wants this exit code, an error that says so, and nothing written.
+    pub fn fails(&self, args: &str, code: i32, says: &str) {
+        let before = self.files();
+        let output = self.run(args);
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{args}: {error}");
+        assert!(error.contains(says), "{args}: {error}");
+        assert!(!error.contains("panicked"), "{args}: {error}");
+        assert_eq!(before, self.files(), "{args}");
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        let mut all = vec![self.0.path().to_path_buf()];
+        let mut at = 0;
+        while at < all.len() {
+            if let Ok(entries) = fs::read_dir(&all[at]) {
+                all.extend(entries.map(|e| e.unwrap().path()));
+            }
+            at += 1;
+        }
+        all.sort();
+        all
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
