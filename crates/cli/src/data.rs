@@ -1,14 +1,19 @@
-//! `reshet data show` and `reshet data fetch`
+//! `reshet data show`, `reshet data check` and `reshet data fetch`
 
 use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Result;
 use clap::Subcommand;
-use reshet::{Error, Targets, data::download, network::did_you_mean};
+use reshet::{
+    Error, Targets,
+    data::{download, table::Prepare},
+    network::did_you_mean,
+};
 
 use crate::{
     digits, picture, pictures, say,
     source::{Reading, Source},
+    table,
     terminal::{self, note},
 };
 
@@ -22,6 +27,8 @@ pub struct Args {
 enum Command {
     /// Show samples with their labels, in the terminal and as a picture
     Show(Show),
+    /// Look a table through: what is in it, what would be done with it, what looks wrong
+    Check(Check),
     /// Fetch a data set from the web (MNIST is also inside the program)
     Fetch(Fetch),
 }
@@ -45,6 +52,17 @@ struct Show {
 }
 
 #[derive(clap::Args)]
+struct Check {
+    /// A table (.csv)
+    file: PathBuf,
+    #[command(flatten)]
+    table: table::Question,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(clap::Args)]
 struct Fetch {
     /// mnist
     name: String,
@@ -59,6 +77,7 @@ struct Fetch {
 pub fn run(args: &Args) -> Result<ExitCode> {
     match &args.command {
         Command::Show(args) => show(args),
+        Command::Check(args) => check(args),
         Command::Fetch(args) => fetch(args),
     }
 }
@@ -100,6 +119,25 @@ fn show(args: &Show) -> Result<ExitCode> {
             say!("saved {}", path.display());
         }
         None => say!("{}", digits::grid(&pictures, &captions, width)),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn check(args: &Check) -> Result<ExitCode> {
+    let Check { file, table: question, json } = args;
+    if !table::is_table(file) {
+        let what = format!("{}: only tables (.csv, .tsv) are looked through", file.display());
+        return Err(Error::Invalid(what).into());
+    }
+    let table = table::read(file, &question.csv)?;
+    let mut prepare = Prepare::new().ask(question.ask(None, None, false));
+    for name in question.targets(&table) {
+        prepare = prepare.target(name);
+    }
+    let check = prepare.check(&table)?;
+    match json {
+        true => say!("{}", serde_json::to_string(&check)?),
+        false => say!("{check}"),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -67,7 +67,7 @@ impl Defaults {
         }
     }
 
-    fn pictures(samples: usize) -> Self {
+    fn pictures(_samples: usize) -> Self {
         Self {
             hidden: vec![512, 256],
             activation: "gelu",
@@ -85,6 +85,7 @@ impl Defaults {
     fn table(_samples: usize) -> Self {
         Self {
             hidden: vec![128, 64],
+            activation: "relu",
             dropout: 0.1,
             optimizer: OptimizerName::AdamW,
             lr: Some(0.003),

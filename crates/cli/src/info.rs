@@ -7,7 +7,10 @@ use std::{
 
 use anyhow::Result;
 use reshet::{
-    Dataset, Model, Sequential, Storage, Targets, formats::write_file, network::thousands,
+    Dataset, Model, Sequential, Storage, Targets,
+    data::table::{Column, LeftOut},
+    formats::write_file,
+    network::thousands,
 };
 
 use crate::{
@@ -78,6 +81,18 @@ fn about_model(model: &Model) {
         say!("pictures   {how}");
     }
     say!("loss       {}", model.loss().name());
+    if let Some(columns) = &meaning.columns {
+        let widest = columns.inputs.iter().map(|c| c.name.chars().count()).max().unwrap_or(0);
+        let widest = widest.clamp(4, 30);
+        say!("target     {}", columns.targets.join(", "));
+        say!("columns    {}", columns.inputs.len());
+        for Column { name, kind } in &columns.inputs {
+            say!("  {name:widest$}  {}", kind.describe());
+        }
+        for LeftOut { name, why } in &columns.left_out {
+            say!("  {name:widest$}  left out: {why}");
+        }
+    }
     for (key, value) in &model.notes {
         say!("{key:10} {value}");
     }

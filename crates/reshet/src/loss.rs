@@ -14,7 +14,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Result,
+    Dataset, Result, Targets,
     activation::{Activation, sigmoid, softmax},
     error::Error,
 };
@@ -65,6 +65,12 @@ pub enum Target<'a> {
     Class(u32),
     /// One number an output.
     Values(&'a [f32]),
+}
+
+/// What a batch's sum of losses is divided by. Samples that all weigh nothing have
+/// no loss, rather than 0/0.
+pub(crate) fn denominator(weights: impl Iterator<Item = f64>) -> f64 {
+    weights.sum::<f64>().max(f64::MIN_POSITIVE)
 }
 
 impl Loss {
@@ -174,6 +180,15 @@ impl Head {
             (Loss::CrossEntropyLoss { .. }, _) => 1.0,
             _ => outputs as f64,
         }
+    }
+
+    /// What a sample adds to the mean's denominator, its own weight counted in.
+    pub fn weight_of(&self, data: &Dataset, row: usize) -> f64 {
+        let outputs = match data.targets() {
+            Targets::Classes { .. } => 1,
+            Targets::YesNo { width, .. } | Targets::Numbers { width, .. } => *width,
+        };
+        data.weight(row) * self.weight(data.targets().row(row), outputs)
     }
 
     /// The loss of one row, summed over its outputs and not yet divided by the

@@ -316,11 +316,10 @@ pub(crate) fn score(plan: &Plan, meaning: &Meaning, rows: &mut [f32], data: &Dat
     let mut z = vec![0.0; plan.outputs];
     for (i, row) in rows.chunks_exact(plan.outputs).enumerate() {
         z.iter_mut().zip(row).for_each(|(z, x)| *z = f64::from(*x));
-        let target = scaled.targets().row(i);
-        sum += plan.head.row(&mut z, target);
-        weight += plan.head.weight(target, plan.outputs);
+        sum += data.weight(i) * plan.head.row(&mut z, scaled.targets().row(i));
+        weight += plan.head.weight_of(&scaled, i);
     }
     plan.answer(rows);
     meaning.to_units(rows);
-    Score::new(rows, data.targets(), meaning.task, sum / weight)
+    Score::new(rows, data.targets(), meaning.task, sum / weight.max(f64::MIN_POSITIVE))
 }

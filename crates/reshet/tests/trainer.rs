@@ -236,3 +236,60 @@ fn checkpoints_come_when_asked_and_fit_only_their_training() {
         assert!(error.contains("not a checkpoint, or a damaged one"), "{length}: {error}");
     }
 }
+
+/// A sample that weighs 2 counts as if it were there twice, one that weighs 0 as
+/// if it were not; for every loss, on both engines.
+#[test]
+fn weights_count_like_copies() {
+    let weights = [1.0, 2.0, 0.0, 3.0, 1.0, 2.0];
+    let copies: Vec<u32> = vec![0, 1, 1, 3, 3, 3, 4, 5, 5];
+    let values = (0..12).map(|i| (i * 7 % 5) as f32 - 2.0).collect();
+    let features = Features::new(Storage::F32(values), &[2]).unwrap();
+    let names = ["a", "b", "c"].map(String::from).to_vec();
+    let yes = vec![1.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0];
+    let smooth = Loss::CrossEntropyLoss { label_smoothing: 0.1, weight: Some(vec![0.5, 1.0, 2.0]) };
+    for (targets, loss, ends) in [
+        (Targets::classes(vec![0, 1, 2, 1, 0, 2], names.clone()), Loss::cross_entropy(), "3"),
+        (Targets::classes(vec![0, 1, 2, 1, 0, 2], names), smooth, "3"),
+        (Targets::yes_no(yes, vec!["p".into(), "q".into()]), Loss::BCELoss, "2:sigmoid"),
+        (Targets::numbers(vec![1.0, -1.0, 0.5, 2.0, 0.0, 3.0], 1), Loss::MSELoss, "1"),
+    ] {
+        let data = Dataset::new(features.clone(), targets).unwrap();
+        let weighted = data.clone().weighted(weights.to_vec()).unwrap();
+        for device in [Device::Reference, Device::cpu()] {
+            let gradient = |data: &Dataset, rows: &[u32]| {
+                let network: Sequential = format!("2-4:tanh-{ends}").parse().unwrap();
+                let setup = network.with_loss(loss.clone()).seeded(3).on(device).unwrap();
+                let mut training = setup.attach(data).unwrap();
+                training.forward(rows).unwrap();
+                let loss = training.backward().unwrap();
+                [vec![loss], training.gradients()].concat()
+            };
+            let one = gradient(&weighted, &[0, 1, 2, 3, 4, 5]);
+            let many = gradient(&data, &copies);
+            for (a, b) in one.iter().zip(&many) {
+                assert!((a - b).abs() < 1e-6, "{device:?} {loss:?}: {a} {b}");
+            }
+            assert!(gradient(&weighted, &[2]).iter().all(|x| *x == 0.0));
+        }
+    }
+}
+
+#[test]
+fn balanced_classes_weigh_the_same() {
+    let features = Features::new(Storage::F32(vec![0.0; 6]), &[1]).unwrap();
+    let names = ["a", "b", "c"].map(String::from).to_vec();
+    let data = Dataset::new(features, Targets::classes(vec![0, 0, 0, 0, 1, 1], names)).unwrap();
+    let balanced = data.clone().balanced().unwrap();
+    assert_eq!(balanced.weights().unwrap(), [0.75, 0.75, 0.75, 0.75, 1.5, 1.5]);
+    let again = data.is("b").unwrap().balanced().unwrap();
+    assert_eq!(again.weights(), balanced.weights());
+    assert_eq!(balanced.select(&[5, 0]).weights().unwrap(), [1.5, 0.75]);
+    for (weights, says) in [
+        (vec![1.0; 5], "6 samples but 5 weights"),
+        (vec![1.0, 1.0, -1.0, 1.0, 1.0, 1.0], "sample 2: weight -1; it must be 0 or more"),
+        (vec![0.0; 6], "all weights are 0"),
+    ] {
+        assert!(data.clone().weighted(weights).unwrap_err().to_string().contains(says), "{says}");
+    }
+}

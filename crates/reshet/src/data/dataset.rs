@@ -18,6 +18,8 @@ use crate::{
 pub struct Dataset {
     features: Arc<Features>,
     targets: Targets,
+    /// How much each sample counts in the loss; None: all the same.
+    weights: Option<Arc<Vec<f32>>>,
 }
 
 /// The inputs: one row a sample.
@@ -336,7 +338,7 @@ impl Dataset {
                 names.len()
             )));
         }
-        Ok(Self { features: Arc::new(features), targets })
+        Ok(Self { features: Arc::new(features), targets, weights: None })
     }
 
     /// Samples without targets: to ask a model about.
@@ -373,6 +375,68 @@ impl Dataset {
         &self.targets
     }
 
+    /// The same samples with other targets.
+    fn with_targets(&self, targets: Targets) -> Self {
+        Self { features: self.features.clone(), targets, weights: self.weights.clone() }
+    }
+
+    /// The same samples, each counting this much: the loss becomes Σ wᵢ lossᵢ / Σ wᵢ over the
+    /// batch. Accuracies and errors of a test count all samples alike.
+    ///
+    /// # Errors
+    /// Not one weight a sample; one that is negative or not finite; all zero.
+    pub fn weighted(mut self, weights: Vec<f32>) -> Result<Self> {
+        let n = self.len();
+        if weights.len() != n {
+            return Err(Error::data(format!("{n} samples but {} weights", weights.len())));
+        }
+        if let Some(i) = weights.iter().position(|w| !(w.is_finite() && *w >= 0.0)) {
+            let w = weights[i];
+            return Err(Error::data(format!("sample {i}: weight {w}; it must be 0 or more")));
+        }
+        if weights.iter().all(|w| *w == 0.0) {
+            return Err(Error::data("all weights are 0: nothing would be learnt"));
+        }
+        self.weights = Some(Arc::new(weights));
+        Ok(self)
+    }
+
+    /// The same samples, weighted so that each class (or yes and no) counts as much as
+    /// another: n / (classes · samples of the class), times the weight that was there.
+    ///
+    /// # Errors
+    /// The targets are numbers, or several questions.
+    pub fn balanced(self) -> Result<Self> {
+        let classes: Vec<usize> = match &self.targets {
+            Targets::Classes { labels, .. } => labels.iter().map(|l| *l as usize).collect(),
+            Targets::YesNo { values, width: 1, .. } => {
+                values.iter().map(|v| usize::from(*v > 0.5)).collect()
+            }
+            _ => {
+                return Err(Error::invalid(
+                    "only classes, or a single yes and no, can be balanced",
+                ));
+            }
+        };
+        let mut counts = vec![0.0; classes.iter().max().map_or(0, |most| most + 1)];
+        classes.iter().for_each(|c| counts[*c] += 1.0);
+        let present = counts.iter().filter(|n| **n > 0.0).count() as f64;
+        let n = classes.len() as f64;
+        let weight = |(i, c): (usize, &usize)| (self.weight(i) * n / (present * counts[*c])) as f32;
+        let weights = classes.iter().enumerate().map(weight).collect();
+        self.weighted(weights)
+    }
+
+    /// How much each sample counts in the loss; None: all the same.
+    pub fn weights(&self) -> Option<&[f32]> {
+        self.weights.as_deref().map(Vec::as_slice)
+    }
+
+    /// How much a sample counts in the loss.
+    pub(crate) fn weight(&self, row: usize) -> f64 {
+        self.weights.as_ref().map_or(1.0, |weights| weights[row].into())
+    }
+
     /// The class number of each sample, if the targets are classes.
     pub fn labels(&self) -> Option<&[u32]> {
         match &self.targets {
@@ -399,6 +463,7 @@ impl Dataset {
                 values.iter().for_each(|x| hash.add(x.to_bits().into()));
             }
         }
+        self.weights().into_iter().flatten().for_each(|w| hash.add(w.to_bits().into()));
         hash.0
     }
 
@@ -421,7 +486,7 @@ impl Dataset {
         };
         let values = labels.iter().map(|l| f32::from(u8::from(*l as usize == class))).collect();
         let targets = Targets::yes_no(values, vec![label]);
-        Ok(Self { features: self.features.clone(), targets })
+        Ok(self.with_targets(targets))
     }
 
     /// The same samples with numbers to predict in other units: (y − centre) / scale.
@@ -433,7 +498,7 @@ impl Dataset {
             }
             other => other.clone(),
         };
-        Self { features: self.features.clone(), targets }
+        self.with_targets(targets)
     }
 
     /// The same samples, their classes numbered as in `classes`: in another
@@ -462,13 +527,19 @@ impl Dataset {
         }
         let labels = labels.iter().filter_map(|l| places[*l as usize]).map(|c| c as u32).collect();
         let targets = Targets::classes(labels, classes.to_vec());
-        Ok(Self { features: self.features.clone(), targets })
+        Ok(self.with_targets(targets))
     }
 
     /// The samples of these rows, in this order, as a dataset of its own (copied).
     pub fn select(&self, rows: &[u32]) -> Self {
-        let features = Arc::new(self.features.select(rows));
-        Self { features, targets: self.targets.select(rows) }
+        let pick = |weights: &Arc<Vec<f32>>| {
+            Arc::new(rows.iter().map(|row| weights[*row as usize]).collect())
+        };
+        Self {
+            features: Arc::new(self.features.select(rows)),
+            targets: self.targets.select(rows),
+            weights: self.weights.as_ref().map(pick),
+        }
     }
 
     /// Splits off a random `fraction` (the second part), keeping each class's

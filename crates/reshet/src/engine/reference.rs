@@ -9,6 +9,7 @@ use crate::{
     Features, Plan,
     activation::Activation,
     data::Dataset,
+    loss::denominator,
     optim::Hyper,
     plan::{Dense, Step},
 };
@@ -82,12 +83,17 @@ impl Reference {
 
     /// The mean loss and its derivative by what the head sees.
     fn loss(&self) -> (f64, Vec<f64>) {
-        let (head, targets, outputs) = (&self.plan.head, self.data.targets(), self.plan.outputs);
-        let target = |row: &u32| targets.row(*row as usize);
+        let (head, data, outputs) = (&self.plan.head, &self.data, self.plan.outputs);
         let mut d = self.trace.last().map_or(Vec::new(), |last| last.y.clone());
-        let denominator: f64 = self.rows.iter().map(|r| head.weight(target(r), outputs)).sum();
+        let denominator = denominator(self.rows.iter().map(|r| head.weight_of(data, *r as usize)));
         let rows = d.chunks_exact_mut(outputs).zip(&self.rows);
-        let sum: f64 = rows.map(|(z, r)| head.row(z, target(r))).sum();
+        let weighted = |(z, r): (&mut [f64], &u32)| {
+            let loss = head.row(z, data.targets().row(*r as usize));
+            let weight = data.weight(*r as usize);
+            z.iter_mut().for_each(|d| *d *= weight);
+            loss * weight
+        };
+        let sum: f64 = rows.map(weighted).sum();
         d.iter_mut().for_each(|d| *d /= denominator);
         (sum / denominator, d)
     }

@@ -77,10 +77,17 @@ impl fmt::Display for Dialect {
 pub fn read(path: &Path, options: Options, progress: &mut dyn FnMut(u64, u64)) -> Result<Table> {
     let mut rows = Reader::open(path, &options)?;
     let mut table = Table::new(rows.layout.source.clone(), rows.layout.names.clone());
+    table.dialect = Some(rows.layout.dialect);
     loop {
         let round = rows.round(false)?;
         if round.is_empty() {
-            return Ok(table);
+            return match table.rows() {
+                0 => Err(Error::data(format!(
+                    "{}: there are no rows under the header",
+                    table.source
+                ))),
+                _ => Ok(table),
+            };
         }
         round.into_iter().for_each(|read| table.append(read));
         progress(rows.position(), rows.size);

@@ -10,6 +10,7 @@
 //! so a raw row is all that a prediction needs.
 
 mod cell;
+mod check;
 mod columns;
 pub mod csv;
 mod prepare;
@@ -21,6 +22,7 @@ mod suspect;
 use std::{collections::HashMap, path::Path};
 
 pub use cell::Cell;
+pub use check::{Check, Checked};
 use columns::Encoder;
 pub use columns::{Column, Columns, Kind, LeftOut};
 pub use prepare::{Parts, Prepare};
@@ -37,6 +39,8 @@ pub(crate) const MOST_WORDS: usize = 1 << 16;
 pub struct Table {
     /// Where it came from, for messages.
     pub(crate) source: String,
+    /// How its file was written.
+    pub(crate) dialect: Option<csv::Dialect>,
     pub(crate) heads: Vec<Head>,
     pub(crate) chunks: Vec<Chunk>,
     rows: usize,
@@ -107,7 +111,7 @@ impl Table {
 
     pub(crate) fn new(source: String, names: Vec<String>) -> Self {
         let heads = names.into_iter().map(|name| Head { name, ..Head::default() }).collect();
-        Self { source, heads, chunks: Vec::new(), rows: 0 }
+        Self { source, dialect: None, heads, chunks: Vec::new(), rows: 0 }
     }
 
     /// Number of rows.

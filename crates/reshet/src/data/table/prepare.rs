@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Ask, Column, Columns, Encoder, Kind, LeftOut, Table, question::Question, statistics::Statistics,
+    Ask, Column, Columns, Encoder, Kind, LeftOut, Table, question::Question,
+    statistics::Statistics, suspect,
 };
 use crate::{
     Dataset, Features, Meaning, Result, Storage, Targets, Task, data::memory, error::Error,
@@ -120,22 +121,7 @@ impl Prepare {
     /// No such column; a target that poses no question; no column left to
     /// learn from; parts that would be empty; a test table with other columns.
     pub fn of(self, table: Table) -> Result<Parts> {
-        let mut said = Vec::new();
-        let targets = match &self.targets[..] {
-            [] => {
-                let last = table.heads.len().saturating_sub(1);
-                said.push(format!("target: {}, the last column", table.heads[last].name));
-                vec![last]
-            }
-            names => names.iter().map(|name| table.column(name)).collect::<Result<_>>()?,
-        };
-        if targets.len() >= table.heads.len() {
-            let what = "there is no column besides the target to learn from";
-            return Err(Error::data(format!("{}: {what}", table.source)));
-        }
-        let all = Statistics::gather(&table, |_| true);
-        let question = Question::infer(&table, targets, &self.ask, &all)?;
-        said.push(question.describe());
+        let (question, mut said) = self.question(&table, &Statistics::gather(&table, |_| true))?;
         let (answers, rows) = question.read(&table)?;
         if rows.len() < table.rows() {
             let n = table.rows() - rows.len();
@@ -151,8 +137,9 @@ impl Prepare {
                 .iter()
                 .map(|LeftOut { name, why }| format!("left out: {name} ({why})")),
         );
-        let mut warnings = super::suspect::leaks(&table, &columns, &answers, &rows);
-        warnings.extend(odd_words(&table, &columns));
+        let mut warnings = suspect::leaks(&table, &columns, &answers, &rows);
+        warnings.extend(suspect::odd_words(&table, &columns));
+        warnings.extend(suspect::small_classes(&answers));
 
         let names: Vec<String> = table.heads.iter().map(|head| head.name.clone()).collect();
         let count = |part| parts.iter().filter(|p| **p == part).count();
@@ -182,6 +169,30 @@ impl Prepare {
         Ok(Parts { train, validation, test, said, warnings })
     }
 
+    /// The question, and what to say about it.
+    pub(super) fn question(
+        &self,
+        table: &Table,
+        all: &[Statistics],
+    ) -> Result<(Question, Vec<String>)> {
+        let mut said = Vec::new();
+        let targets = match &self.targets[..] {
+            [] => {
+                let last = table.heads.len().saturating_sub(1);
+                said.push(format!("target: {}, the last column", table.heads[last].name));
+                vec![last]
+            }
+            names => names.iter().map(|name| table.column(name)).collect::<Result<_>>()?,
+        };
+        if targets.len() >= table.heads.len() {
+            let what = "there is no column besides the target to learn from";
+            return Err(Error::data(format!("{}: {what}", table.source)));
+        }
+        let question = Question::infer(table, targets, &self.ask, all)?;
+        said.push(question.describe());
+        Ok((question, said))
+    }
+
     /// Where each row of the table goes.
     fn split(&self, table: &Table, answers: &Targets, rows: &[u32]) -> Result<Vec<Part>> {
         let mut parts = vec![Part::None; table.rows()];
@@ -196,7 +207,12 @@ impl Prepare {
         Ok(parts)
     }
 
-    fn learn(&self, table: &Table, question: &Question, all: &[Statistics]) -> Result<Columns> {
+    pub(super) fn learn(
+        &self,
+        table: &Table,
+        question: &Question,
+        all: &[Statistics],
+    ) -> Result<Columns> {
         let targets = question.places.iter().map(|p| table.heads[*p].name.clone()).collect();
         let mut columns = Columns { targets, ..Columns::default() };
         for (place, (head, s)) in table.heads.iter().zip(all).enumerate() {
@@ -285,21 +301,6 @@ fn encode(
         }
     }
     Ok(())
-}
-
-/// Words among numbers, which become missing values.
-fn odd_words<'a>(table: &'a Table, columns: &'a Columns) -> impl Iterator<Item = String> + 'a {
-    columns.inputs.iter().filter_map(|column| {
-        let Kind::Number { missing, .. } = &column.kind else { return None };
-        let word = missing.first()?;
-        let head = table.heads.iter().find(|head| head.name == column.name)?;
-        let (line, more) = (head.first_word.unwrap_or(0), missing.len() - 1);
-        let more = if more > 0 { format!(" and {more} more words") } else { String::new() };
-        Some(format!(
-            "{}:{line}: column \"{}\" holds numbers, but \"{word}\"{more} too: taken for missing",
-            table.source, column.name
-        ))
-    })
 }
 
 impl Question {

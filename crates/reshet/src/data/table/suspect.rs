@@ -1,6 +1,8 @@
 //! What looks wrong in a table, where it is cheap to see.
 
-use super::{Cell, Column, Columns, Table};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use super::{Cell, Column, Columns, Kind, Table, list, statistics::Statistics};
 use crate::Targets;
 
 /// Rows looked at.
@@ -39,6 +41,103 @@ pub(crate) fn leaks(
         })
     };
     columns.inputs.iter().filter_map(leaks).collect()
+}
+
+/// Words among numbers, which become missing values.
+pub(crate) fn odd_words<'a>(
+    table: &'a Table,
+    columns: &'a Columns,
+) -> impl Iterator<Item = String> + 'a {
+    columns.inputs.iter().filter_map(|column| {
+        let Kind::Number { missing, .. } = &column.kind else { return None };
+        let word = missing.first()?;
+        let head = table.heads.iter().find(|head| head.name == column.name)?;
+        let (line, more) = (head.first_word.unwrap_or(0), missing.len() - 1);
+        let more = if more > 0 { format!(" and {more} more words") } else { String::new() };
+        Some(format!(
+            "{}:{line}: column \"{}\" holds numbers, but \"{word}\"{more} too: taken for missing",
+            table.source, column.name
+        ))
+    })
+}
+
+/// Classes of which there are too few samples to learn from and to test on.
+pub(crate) fn small_classes(targets: &Targets) -> Option<String> {
+    let Targets::Classes { labels, names } = targets else { return None };
+    let mut counts = vec![0; names.len()];
+    labels.iter().for_each(|l| counts[*l as usize] += 1);
+    let small = names.iter().zip(counts).filter(|(_, n)| *n < 3);
+    let small: Vec<String> = small.map(|(name, n)| format!("{name} ({n})")).collect();
+    let names = list(small.iter().map(String::as_str));
+    (!small.is_empty()).then(|| format!("classes with fewer than 3 rows: {names}"))
+}
+
+/// Rows that say the same, and rows that are the same up to a different answer.
+pub(crate) fn twins(table: &Table, targets: &[usize]) -> Vec<String> {
+    let width = table.heads.len();
+    let all = table.chunks.iter().flat_map(|chunk| chunk.cells.chunks_exact(width));
+    let hash = |cells: &[Cell], of_targets: bool| {
+        let mut hasher = DefaultHasher::new();
+        let wanted = |(i, _): &(usize, &Cell)| targets.contains(i) == of_targets;
+        cells.iter().enumerate().filter(wanted).for_each(|(_, cell)| cell.hash(&mut hasher));
+        hasher.finish()
+    };
+    // Two hashes of 64 bits: equal ones are equal rows, for all that is practical.
+    let mut rows: Vec<(u64, u64, u32)> =
+        all.zip(0..).map(|(cells, row)| (hash(cells, false), hash(cells, true), row)).collect();
+    rows.sort_unstable();
+    let (mut same, mut contradict) = (Twins::default(), Twins::default());
+    for pair in rows.windows(2) {
+        let [(inputs, target, row), (other_inputs, other_target, other)] = [pair[0], pair[1]];
+        if inputs == other_inputs {
+            let twins = if target == other_target { &mut same } else { &mut contradict };
+            twins.count += 1;
+            let pair = (row.min(other), row.max(other));
+            twins.first = Some(twins.first.map_or(pair, |first| first.min(pair)));
+        }
+    }
+    let tell = |twins: Twins, what: &str| {
+        let (a, b) = twins.first?;
+        let (a, b) = (table.line(a as usize), table.line(b as usize));
+        Some(format!("{} {what}, the first in lines {a} and {b}", twins.count))
+    };
+    [
+        tell(same, "rows are there twice"),
+        tell(contradict, "rows contradict another with the same inputs and a different target"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+#[derive(Default)]
+struct Twins {
+    count: usize,
+    first: Option<(u32, u32)>,
+}
+
+/// Numbers that are infinite, and numbers that single precision cannot tell apart.
+pub(crate) fn odd_numbers(table: &Table, all: &[Statistics]) -> Vec<String> {
+    let mut odd = Vec::new();
+    for (place, (head, s)) in table.heads.iter().zip(all).enumerate() {
+        let name = &head.name;
+        if s.infinite > 0 {
+            let infinite = |cell: Cell| cell.number().is_some_and(f32::is_infinite);
+            let line = table.cells(place).position(infinite).map_or(0, |row| table.line(row));
+            let n = s.infinite;
+            odd.push(format!(
+                "column \"{name}\": {n} infinite numbers, the first in line {line}: taken for missing"
+            ));
+        }
+        if s.sd > 0.0 && s.mean.abs() > 1e5 * s.sd {
+            odd.push(format!(
+                "column \"{name}\": its numbers differ only far behind the point ({} to {}); \
+                 subtract what they share",
+                s.low, s.high
+            ));
+        }
+    }
+    odd
 }
 
 /// Pearson's correlation; None for too few or constant numbers.

@@ -37,6 +37,7 @@ use super::{Buffer, Device, Engine, reference::clip_scale};
 use crate::{
     Features, Plan,
     data::Dataset,
+    loss::denominator,
     optim::{Hyper, Rule},
     plan::Step,
 };
@@ -201,9 +202,8 @@ impl Cpu {
         self.reserve(rows.len());
         self.rows.clear();
         self.rows.extend_from_slice(rows);
-        let (targets, head) = (self.data.targets(), &self.plan.head);
-        let weight = |row: &u32| head.weight(targets.row(*row as usize), self.plan.outputs);
-        self.denominator = rows.iter().map(weight).sum();
+        let weight = |row: &u32| self.plan.head.weight_of(&self.data, *row as usize);
+        self.denominator = denominator(rows.iter().map(weight));
     }
 
     /// The mean of the last backward pass's losses, summed in the rows' order.

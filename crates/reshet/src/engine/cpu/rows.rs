@@ -120,8 +120,14 @@ pub(super) unsafe fn loss(work: &Work, thread: usize, rows: &Range<usize>) {
         let wide = wide(work, thread, rows.len() * n);
         for (z, row) in wide.chunks_exact_mut(n).zip(rows.clone()) {
             load_row(work, &last.y, row, z);
-            let target = work.targets.row(work.rows[row] as usize);
-            *work.losses.add(row) = work.head.row(z, target);
+            let sample = work.rows[row] as usize;
+            let mut loss = work.head.row(z, work.targets.row(sample));
+            if let Some(weights) = work.weights {
+                let weight = f64::from(weights[sample]);
+                loss *= weight;
+                z.iter_mut().for_each(|d| *d *= weight);
+            }
+            *work.losses.add(row) = loss;
         }
         // Apart from the loop above: what was just stored one by one cannot be
         // loaded in pairs without waiting, which made this half of the loss.

@@ -73,6 +73,7 @@ impl Cpu {
             outputs: self.plan.outputs,
             features: features.map_or(self.data.features(), |(features, _)| features),
             targets: self.data.targets(),
+            weights: self.data.weights(),
             rows,
             next: if training { &self.next } else { &[] },
             threads,

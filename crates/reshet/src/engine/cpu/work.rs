@@ -45,6 +45,8 @@ pub(super) struct Work<'a> {
     pub outputs: usize,
     pub features: &'a Features,
     pub targets: &'a Targets,
+    /// How much each sample counts.
+    pub weights: Option<&'a [f32]>,
     pub rows: &'a [u32],
     /// The rows of the next batch, as far as they are known.
     pub next: &'a [u32],

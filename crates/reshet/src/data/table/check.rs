@@ -1,0 +1,121 @@
+//! What is in a table, what would be done with it, and what looks wrong.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::{Prepare, Table, statistics::Statistics, suspect};
+use crate::{Result, network::thousands};
+
+/// A table, looked through: see [`Prepare::check`].
+#[derive(Clone, Debug, Serialize)]
+pub struct Check {
+    /// The file.
+    pub source: String,
+    /// How it is written.
+    pub dialect: String,
+    /// Number of rows.
+    pub rows: usize,
+    /// The columns, in the file's order.
+    pub columns: Vec<Checked>,
+    /// Inputs that a network would have.
+    pub inputs: usize,
+    /// What was decided: target and question.
+    pub said: Vec<String>,
+    /// What looks wrong.
+    pub suspicious: Vec<String>,
+}
+
+/// One column, looked through.
+#[derive(Clone, Debug, Serialize)]
+pub struct Checked {
+    /// Its name.
+    pub name: String,
+    /// What stands in it.
+    pub holds: String,
+    /// Cells in which nothing stands.
+    pub missing: usize,
+    /// Inputs it becomes; 0 if it is the target or left out.
+    pub inputs: usize,
+    /// Why it is left out, or that it is the target.
+    pub note: String,
+}
+
+impl Prepare {
+    /// Looks a table through, as [`Prepare::of`] would see it, and changes nothing.
+    ///
+    /// # Errors
+    /// No such column; a target that poses no question.
+    pub fn check(&self, table: &Table) -> Result<Check> {
+        let all = Statistics::gather(table, |_| true);
+        let (question, said) = self.question(table, &all)?;
+        let (answers, rows) = question.read(table)?;
+        let columns = self.learn(table, &question, &all)?;
+        let mut suspicious: Vec<String> = suspect::small_classes(&answers).into_iter().collect();
+        if rows.len() < table.rows() {
+            suspicious.push(format!("{} rows have no target", table.rows() - rows.len()));
+        }
+        suspicious.extend(suspect::twins(table, &question.places));
+        suspicious.extend(suspect::odd_numbers(table, &all));
+        suspicious.extend(suspect::odd_words(table, &columns));
+        suspicious.extend(suspect::leaks(table, &columns, &answers, &rows));
+        let looked = table.heads.iter().zip(&all).map(|(head, s)| {
+            let input = columns.inputs.iter().find(|c| c.name == head.name);
+            let left_out = columns.left_out.iter().find(|c| c.name == head.name);
+            let note = match (input, left_out) {
+                (Some(_), _) => String::new(),
+                (_, Some(left)) => format!("left out: {}", left.why),
+                _ => "the target".into(),
+            };
+            let holds = input.map_or_else(|| rough(s), |column| column.kind.describe());
+            let inputs = input.map_or(0, |column| column.kind.width());
+            Checked { name: head.name.clone(), holds, missing: s.missing, inputs, note }
+        });
+        Ok(Check {
+            source: table.source.clone(),
+            dialect: table.dialect.map_or(String::new(), |d| d.to_string()),
+            rows: table.rows(),
+            columns: looked.collect(),
+            inputs: columns.width(),
+            said,
+            suspicious,
+        })
+    }
+}
+
+/// What stands in a column that is no input.
+fn rough(s: &Statistics) -> String {
+    let words = s.counts.iter().filter(|n| **n > 0).count();
+    match (s.numbers, words) {
+        (0, 0) => "nothing".into(),
+        (0, n) => format!("{n} different words"),
+        (_, 0) => format!("number, {} to {}", s.low, s.high),
+        (_, n) => format!("number, {} to {}, and {n} different words", s.low, s.high),
+    }
+}
+
+impl fmt::Display for Check {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let Self { source, dialect, rows, columns, inputs, said, suspicious } = self;
+        writeln!(f, "{source}: {} rows, {} columns; {dialect}", thousands(*rows), columns.len())?;
+        said.iter().try_for_each(|line| writeln!(f, "{line}"))?;
+        let name = columns.iter().map(|c| c.name.chars().count()).max().unwrap_or(0).clamp(6, 30);
+        writeln!(f, "\n  {:name$}  missing  inputs  holds", "column")?;
+        for Checked { name: column, holds, missing, inputs, note } in columns {
+            let cut: String = match holds.chars().count() {
+                0..=70 => holds.clone(),
+                _ => holds.chars().take(69).chain(['…']).collect(),
+            };
+            let note = if note.is_empty() { String::new() } else { format!("  ({note})") };
+            writeln!(f, "  {column:name$}  {:>7}  {inputs:>6}  {cut}{note}", thousands(*missing))?;
+        }
+        write!(f, "\n{inputs} inputs")?;
+        match &suspicious[..] {
+            [] => write!(f, "; nothing looks wrong"),
+            all => {
+                write!(f, "\n\nlook at this:")?;
+                all.iter().try_for_each(|line| write!(f, "\n  {line}"))
+            }
+        }
+    }
+}
