@@ -4,11 +4,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Result;
 use clap::Subcommand;
-use reshet::{
-    Error, Targets,
-    data::{download, table::Prepare},
-    network::did_you_mean,
-};
+use reshet::{Error, Targets, data::download, network::did_you_mean};
 
 use crate::{
     digits, picture, pictures, say,
@@ -130,11 +126,7 @@ fn check(args: &Check) -> Result<ExitCode> {
         return Err(Error::Invalid(what).into());
     }
     let table = table::read(file, &question.csv)?;
-    let mut prepare = Prepare::new().ask(question.ask(None, None, false));
-    for name in question.targets(&table) {
-        prepare = prepare.target(name);
-    }
-    let check = prepare.check(&table)?;
+    let check = question.prepare(&table, question.ask(None, None, false)).check(&table)?;
     match json {
         true => say!("{}", serde_json::to_string(&check)?),
         false => say!("{check}"),

@@ -91,6 +91,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let Trained { mut model, ended } = trained;
     model.notes.insert("data".into(), "mnist".into());
     model.notes.insert("optimizer".into(), Optimizer::from(Adam::new(LR)).to_string());
+    model.notes.insert("rows".into(), train.len().to_string());
     let saved = run.save_model(&model)?;
     if ended == Ended::Asked {
         terminal::tell(&format!("interrupted; the model so far is in {}", saved.display()));
@@ -102,6 +103,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let score = model.test_on(&asked, device)?;
     let answers = model.predict_on(&asked, device)?;
     let testing = testing.elapsed();
+    model.notes.insert("test".into(), score.to_string());
+    run.save_model(&model)?;
     show_score(&score, digit);
     if args.as_printed {
         explain_as_printed(digit);

@@ -6,6 +6,7 @@ mod config;
 mod data;
 mod defaults;
 mod digits;
+mod folds;
 mod hyper;
 mod info;
 mod lecture;

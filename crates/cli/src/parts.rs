@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use reshet::{Dataset, Error, Result, data::table::Prepare};
+use reshet::{Dataset, Error, Result};
 
 use crate::{
     defaults::Kind,
@@ -28,10 +28,22 @@ pub struct Parts {
 
 impl Parts {
     /// Reads and splits the data; fills in what the flags leave open.
-    pub fn read(args: &mut Args) -> anyhow::Result<Self> {
+    /// `fold`: to test on fold k of so many instead.
+    pub fn read(args: &mut Args, fold: Option<(usize, usize)>) -> anyhow::Result<Self> {
+        let mut parts = Self::split(args, fold)?;
+        if args.balance {
+            parts.train = parts.train.balanced().map_err(|e| match e {
+                Error::Invalid(what) => Error::Invalid(format!("--balance: {what}")),
+                other => other,
+            })?;
+        }
+        Ok(parts)
+    }
+
+    fn split(args: &mut Args, fold: Option<(usize, usize)>) -> anyhow::Result<Self> {
         let path = Path::new(args.data());
         if args.targets.is_none() && table::is_table(path) && path.exists() {
-            return Ok(Self::of_table(args)?);
+            return Ok(Self::of_table(args, fold)?);
         }
         table::refuse(&args.table, args.data())?;
         let form = args.pictures.form();
@@ -49,7 +61,14 @@ impl Parts {
             let what = "--test FILE goes with a table; other data brings its own test part";
             return Err(Error::Invalid(format!("{what} ({})", path.display())).into());
         }
-        let (train, test) = test_part(train, test, args.test_fraction, args.hyper.seed)?;
+        let (train, test) = match (fold, args.folds) {
+            (Some((k, folds)), _) => {
+                let (train, test) = train.fold(k, folds, args.hyper.seed)?;
+                (train, Some(test))
+            }
+            (None, Some(_)) => (train, test),
+            _ => test_part(train, test, args.test_fraction, args.hyper.seed)?,
+        };
         let chosen = args.hyper.resolve(kind, train.len());
         let (train, validation) = match args.hyper.validation {
             Some(fraction) => {
@@ -62,20 +81,24 @@ impl Parts {
         Ok(Self { name, train, validation, test, said, warnings, chosen })
     }
 
-    fn of_table(args: &mut Args) -> Result<Self> {
+    fn of_table(args: &mut Args, fold: Option<(usize, usize)>) -> Result<Self> {
         let path = Path::new(args.data()).to_path_buf();
         let table = table::read(&path, &args.table.csv)?;
         let hyper = &args.hyper;
         let ask = args.table.ask(hyper.asked_task(), args.is.as_deref(), hyper.gives_one_number());
-        let mut prepare = Prepare::new()
-            .ask(ask)
+        let mut prepare = args
+            .table
+            .prepare(&table, ask)
             .keep_columns(args.hyper.net.is_some())
             .plain(args.no_scale)
             .seed(args.hyper.seed);
-        for name in args.table.targets(&table) {
-            prepare = prepare.target(name);
-        }
         let mut test = args.test_fraction.unwrap_or(0.2);
+        if args.folds.is_some() {
+            test = 0.0;
+        }
+        if let Some((k, folds)) = fold {
+            prepare = prepare.fold(k, folds);
+        }
         if let Some(file) = &args.test {
             if args.test_fraction.is_some() {
                 let what = "--test and --test-fraction: either a file or a part";

@@ -161,7 +161,7 @@ impl Run {
                     broken = Some(e);
                     return ControlFlow::Break(());
                 }
-                if terminal::stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                terminal::carry_on()
             })
             .fit(data);
         bar.finish_and_clear();

@@ -5,7 +5,7 @@ use std::{io::IsTerminal, path::Path};
 use clap::{ValueEnum, builder::ValueParser};
 use reshet::{
     Error, Result, Table, Task,
-    data::table::{Ask, csv},
+    data::table::{Ask, Prepare, csv},
 };
 use serde::Serialize;
 
@@ -21,6 +21,9 @@ pub struct Question {
     /// Table: which of two values means yes
     #[arg(long, value_name = "LABEL", conflicts_with = "is")]
     pub positive: Option<String>,
+    /// Table: the column that says how much each row counts
+    #[arg(long, value_name = "COLUMN")]
+    pub weight: Option<String>,
     #[command(flatten)]
     #[serde(flatten)]
     pub csv: Csv,
@@ -98,10 +101,11 @@ pub fn read(path: &Path, csv: &Csv) -> Result<Table> {
 impl Question {
     /// Whether a flag was given that only tables have.
     pub fn given(&self) -> Option<&'static str> {
-        let Self { target, positive, csv: Csv { separator, header } } = self;
+        let Self { target, positive, weight, csv: Csv { separator, header } } = self;
         [
             ("--target", target.is_some()),
             ("--positive", positive.is_some()),
+            ("--weight", weight.is_some()),
             ("--separator", separator.is_some()),
             ("--header", header.is_some()),
         ]
@@ -110,12 +114,19 @@ impl Question {
     }
 
     /// The target columns: one of this very name, or several apart by commas.
-    pub fn targets(&self, table: &Table) -> Vec<String> {
+    fn targets(&self, table: &Table) -> Vec<String> {
         match &self.target {
             None => Vec::new(),
             Some(name) if table.names().contains(&&**name) => vec![name.clone()],
             Some(names) => names.split(',').map(|name| name.trim().to_string()).collect(),
         }
+    }
+
+    /// What the flags say of the target and the weights.
+    pub fn prepare(&self, table: &Table, ask: Ask) -> Prepare {
+        let prepare = Prepare::new().ask(ask);
+        let prepare = self.targets(table).into_iter().fold(prepare, Prepare::target);
+        self.weight.iter().fold(prepare, Prepare::weight)
     }
 
     /// The question, as the flags put it.

@@ -100,6 +100,12 @@ pub fn stop_on_interrupt() {
     });
 }
 
+/// What an event handler says: go on, unless Ctrl-C was pressed.
+pub fn carry_on() -> std::ops::ControlFlow<()> {
+    use std::ops::ControlFlow::{Break, Continue};
+    if stopped() { Break(()) } else { Continue(()) }
+}
+
 /// Whether Ctrl-C was pressed.
 pub fn stopped() -> bool {
     STOP.load(Relaxed)

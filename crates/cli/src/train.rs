@@ -7,12 +7,16 @@ use std::{
 };
 
 use anyhow::Result;
-use reshet::{Dataset, Ended, Event, Fit, Score, formats::safetensors, metrics::Kind};
+use reshet::{
+    Dataset, Ended, Event, Fit, Score, data::download::sha256_of, formats::safetensors,
+    metrics::Kind,
+};
 use serde::Serialize;
 use serde_json::json;
 
 use crate::{
     exit,
+    folds::Folds,
     hyper::Hyper,
     parts::Parts,
     pictures,
@@ -57,6 +61,12 @@ pub struct Args {
     /// Table: test on this file instead of a part
     #[arg(long, value_name = "FILE")]
     pub test: Option<PathBuf>,
+    /// Weight samples so that each class counts as much as another
+    #[arg(long)]
+    pub balance: bool,
+    /// First train K times, each time testing on another K-th of the samples; then on all
+    #[arg(long, value_name = "K", conflicts_with_all = ["test", "test_fraction", "resume"])]
+    pub folds: Option<usize>,
     /// Take the flags from this file, a run's config.toml; flags beside it win
     #[arg(long, value_name = "FILE.toml", conflicts_with = "resume")]
     #[serde(skip)]
@@ -94,7 +104,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let device = args.hyper.device()?;
     args.hyper.optimizer()?;
     let mut args = args.clone();
-    let Parts { name, train, validation, test, said, warnings, chosen } = Parts::read(&mut args)?;
+    let folds = args.folds.map(|folds| Folds::train(&args, folds)).transpose()?;
+    let Parts { name, train, validation, test, said, warnings, chosen } =
+        Parts::read(&mut args, None)?;
     let (args, hyper) = (&args, &args.hyper);
     let optimizer = hyper.optimizer()?;
     let loaded = start.elapsed();
@@ -151,6 +163,13 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let mut model = fit.model.clone();
     model.notes.insert("data".into(), name);
     model.notes.insert("optimizer".into(), optimizer.to_string());
+    model.notes.insert("rows".into(), train.len().to_string());
+    if let Ok(hash) = sha256_of(Path::new(args.data())) {
+        model.notes.insert("sha256".into(), hash);
+    }
+    if let Some(score) = &score {
+        model.notes.insert("test".into(), score.to_string());
+    }
     let path = run.save_model(&model)?;
     run.finish_checkpoints()?;
 
@@ -162,9 +181,13 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             "test": tested.as_secs_f64(),
             "total": start.elapsed().as_secs_f64(),
         });
-        let report = Report { args, train: &train, test: test.as_ref(), fit: &fit, score: &score };
+        let (test, folds) = (test.as_ref(), folds.as_ref());
+        let report = Report { args, train: &train, test, fit: &fit, score: &score, folds };
         say!("{}", report.json(&device, &seconds, &path)?);
     } else {
+        if let Some(folds) = &folds {
+            say!("{folds}");
+        }
         if let Some(score) = &score {
             say!("{}", describe(score, &fit));
         }
@@ -201,6 +224,7 @@ struct Report<'a> {
     test: Option<&'a Dataset>,
     fit: &'a Fit,
     score: &'a Option<Score>,
+    folds: Option<&'a Folds>,
 }
 
 impl Report<'_> {
@@ -215,7 +239,7 @@ impl Report<'_> {
             reshet::Device::Cpu { threads, instructions } => (instructions.to_string(), *threads),
             reshet::Device::Reference => ("reference".into(), 1),
         };
-        Ok(json!({
+        let mut report = json!({
             "task": self.fit.model.task(),
             "train_samples": self.train.len(),
             "test_samples": self.test.map_or(0, Dataset::len),
@@ -236,6 +260,10 @@ impl Report<'_> {
                 Ended::Patience => "patience",
             },
             "model": path,
-        }))
+        });
+        if let Some(folds) = self.folds {
+            report["folds"] = folds.json();
+        }
+        Ok(report)
     }
 }

@@ -258,28 +258,45 @@ impl Targets {
             return Err(Error::invalid(what));
         }
         let samples = self.rows().unwrap_or(0);
-        let mut order: Vec<u32> = (0..samples as u32).collect();
-        Stream::new(seed, Purpose::Split, 0).shuffle(&mut order);
-        if let Self::Classes { labels, .. } = self {
-            order.sort_by_key(|row| labels[*row as usize]);
-        } else if let Self::YesNo { values, width: 1, .. } = self {
-            order.sort_by_key(|row| values[*row as usize] > 0.5);
-        }
         // Every k-th of the sorted order keeps the shares of all classes at once.
         let goes = |i: usize| (i as f64 * fraction).floor() != ((i + 1) as f64 * fraction).floor();
-        let part = |second: bool| -> Vec<u32> {
-            let in_part = order.iter().enumerate().filter(|(i, _)| goes(*i) == second);
-            let mut rows: Vec<u32> = in_part.map(|(_, r)| *r).collect();
-            rows.sort_unstable();
-            rows
-        };
-        let (first, second) = (part(false), part(true));
+        let (first, second) = self.part(seed, goes);
         if first.is_empty() || second.is_empty() {
             return Err(Error::invalid(format!(
                 "too few samples ({samples}) to split off {fraction} of them: one part would be empty"
             )));
         }
         Ok((first, second))
+    }
+
+    /// The rows that stay and those of fold `k` (from 0) of `folds`: see [`Dataset::fold`].
+    pub(crate) fn fold(&self, k: usize, folds: usize, seed: u64) -> Result<(Vec<u32>, Vec<u32>)> {
+        let samples = self.rows().unwrap_or(0);
+        if folds < 2 || folds > samples || k >= folds {
+            return Err(Error::invalid(format!(
+                "fold {k} of {folds}: choose from 2 folds to as many as there are samples, {samples}"
+            )));
+        }
+        Ok(self.part(seed, |i| i % folds == k))
+    }
+
+    /// All rows, shuffled and then sorted by class, parted by their place in that
+    /// order; each part in the data's order.
+    fn part(&self, seed: u64, goes: impl Fn(usize) -> bool) -> (Vec<u32>, Vec<u32>) {
+        let mut order: Vec<u32> = (0..self.rows().unwrap_or(0) as u32).collect();
+        Stream::new(seed, Purpose::Split, 0).shuffle(&mut order);
+        if let Self::Classes { labels, .. } = self {
+            order.sort_by_key(|row| labels[*row as usize]);
+        } else if let Self::YesNo { values, width: 1, .. } = self {
+            order.sort_by_key(|row| values[*row as usize] > 0.5);
+        }
+        let part = |second: bool| -> Vec<u32> {
+            let in_part = order.iter().enumerate().filter(|(i, _)| goes(*i) == second);
+            let mut rows: Vec<u32> = in_part.map(|(_, r)| *r).collect();
+            rows.sort_unstable();
+            rows
+        };
+        (part(false), part(true))
     }
 
     /// Number of samples, if it is a whole number.
@@ -549,6 +566,16 @@ impl Dataset {
     /// Either part would be empty.
     pub fn split(&self, fraction: f64, seed: u64) -> Result<(Self, Self)> {
         let (first, second) = self.targets.split(fraction, seed)?;
+        Ok((self.select(&first), self.select(&second)))
+    }
+
+    /// All but fold `k` (from 0) of `folds`, and that fold: each sample is in one
+    /// fold, and each fold has its share of every class.
+    ///
+    /// # Errors
+    /// Fewer than two folds, or more than there are samples.
+    pub fn fold(&self, k: usize, folds: usize, seed: u64) -> Result<(Self, Self)> {
+        let (first, second) = self.targets.fold(k, folds, seed)?;
         Ok((self.select(&first), self.select(&second)))
     }
 }

@@ -389,7 +389,11 @@ fn remove_abandoned(folder: &Path, file: &RemoteFile) {
     }
 }
 
-fn sha256_of(path: &Path) -> io::Result<String> {
+/// The SHA-256 of a file's bytes, in hexadecimal.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn sha256_of(path: &Path) -> io::Result<String> {
     let mut file = File::open(path)?;
     let mut hash = Sha256::new();
     let mut chunk = vec![0; CHUNK];

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::{Prepare, Table, statistics::Statistics, suspect};
-use crate::{Result, network::thousands};
+use crate::{Result, Task, network::thousands};
 
 /// A table, looked through: see [`Prepare::check`].
 #[derive(Clone, Debug, Serialize)]
@@ -55,7 +55,7 @@ impl Prepare {
         if rows.len() < table.rows() {
             suspicious.push(format!("{} rows have no target", table.rows() - rows.len()));
         }
-        suspicious.extend(suspect::twins(table, &question.places));
+        suspicious.extend(suspect::twins(table, &question.places, question.task == Task::Number));
         suspicious.extend(suspect::odd_numbers(table, &all));
         suspicious.extend(suspect::odd_words(table, &columns));
         suspicious.extend(suspect::leaks(table, &columns, &answers, &rows));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Ask, Column, Columns, Encoder, Kind, LeftOut, Table, question::Question,
+    Ask, Cell, Column, Columns, Encoder, Kind, LeftOut, Table, question::Question,
     statistics::Statistics, suspect,
 };
 use crate::{
@@ -32,6 +32,8 @@ pub struct Prepare {
     validation: f64,
     test: f64,
     test_table: Option<Table>,
+    weight: Option<String>,
+    fold: Option<(usize, usize)>,
     seed: u64,
     plain: bool,
     keep: bool,
@@ -91,9 +93,21 @@ impl Prepare {
         self
     }
 
+    /// Tests on fold `k` (from 0) of `folds` instead: see [`Dataset::fold`].
+    pub fn fold(mut self, k: usize, folds: usize) -> Self {
+        self.fold = Some((k, folds));
+        self
+    }
+
     /// A table to test on, instead of a part.
     pub fn test_table(mut self, table: Table) -> Self {
         self.test_table = Some(table);
+        self
+    }
+
+    /// The column that says how much each row counts in the loss.
+    pub fn weight(mut self, name: impl Into<String>) -> Self {
+        self.weight = Some(name.into());
         self
     }
 
@@ -128,6 +142,7 @@ impl Prepare {
             said.push(format!("{n} rows have no target and are passed over"));
         }
 
+        let weights = self.weights(&table, &rows)?;
         let parts = self.split(&table, &answers, &rows)?;
         let statistics = Statistics::gather(&table, |row| parts[row] == Part::Train);
         let columns = Arc::new(self.learn(&table, &question, &statistics)?);
@@ -158,7 +173,11 @@ impl Prepare {
             }
             let of = |i: &usize| parts[rows[*i] as usize] == *part;
             let places: Vec<u32> = (0..rows.len()).filter(of).map(|i| i as u32).collect();
-            dataset(inputs, &columns, answers.select(&places)).map(Some)
+            let made = dataset(inputs, &columns, answers.select(&places))?;
+            Ok(Some(match &weights {
+                Some(all) => made.weighted(places.iter().map(|i| all[*i as usize]).collect())?,
+                None => made,
+            }))
         });
         let mut next = || made.next().unwrap_or(Ok(None));
         let (train, validation, mut test) = (next()?, next()?, next()?);
@@ -193,11 +212,33 @@ impl Prepare {
         Ok((question, said))
     }
 
+    /// What each of these rows counts, if a column says it.
+    fn weights(&self, table: &Table, rows: &[u32]) -> Result<Option<Vec<f32>>> {
+        let Some(name) = &self.weight else { return Ok(None) };
+        let place = table.column(name)?;
+        let cells: Vec<Cell> = table.cells(place).collect();
+        let weight = |row: &u32| {
+            let cell = cells[*row as usize];
+            cell.number().filter(|w| w.is_finite() && *w >= 0.0).ok_or_else(|| {
+                let (line, text) = (table.line(*row as usize), table.text(place, cell));
+                let what =
+                    format!("column \"{name}\": \"{text}\" is no weight; it must be 0 or more");
+                Error::data(format!("{}:{line}: {what}", table.source))
+            })
+        };
+        rows.iter().map(weight).collect::<Result<_>>().map(Some)
+    }
+
     /// Where each row of the table goes.
     fn split(&self, table: &Table, answers: &Targets, rows: &[u32]) -> Result<Vec<Part>> {
         let mut parts = vec![Part::None; table.rows()];
         rows.iter().for_each(|row| parts[*row as usize] = Part::Train);
         let mut left: Vec<u32> = (0..rows.len() as u32).collect();
+        if let Some((k, folds)) = self.fold {
+            let (stay, go) = answers.fold(k, folds, self.seed)?;
+            go.iter().for_each(|i| parts[rows[*i as usize] as usize] = Part::Test);
+            left = stay;
+        }
         let fractions = [(self.test, Part::Test), (self.validation, Part::Validation)];
         for (fraction, part) in fractions.into_iter().filter(|(fraction, _)| *fraction > 0.0) {
             let (stay, go) = answers.select(&left).split(fraction, self.seed)?;
@@ -220,6 +261,11 @@ impl Prepare {
                 continue;
             }
             let name = head.name.clone();
+            if self.weight.as_ref() == Some(&name) {
+                let why = "how much each row counts".into();
+                columns.left_out.push(LeftOut { name, why });
+                continue;
+            }
             match Kind::learn(head, s, self.plain, self.keep) {
                 Ok(kind) => columns.inputs.push(Column { name, kind }),
                 Err(why) => columns.left_out.push(LeftOut { name, why }),

@@ -43,15 +43,21 @@ pub(crate) fn leaks(
     columns.inputs.iter().filter_map(leaks).collect()
 }
 
-/// Words among numbers, which become missing values.
+/// Words among numbers, which become missing values, or numbers among words.
 pub(crate) fn odd_words<'a>(
     table: &'a Table,
     columns: &'a Columns,
 ) -> impl Iterator<Item = String> + 'a {
     columns.inputs.iter().filter_map(|column| {
-        let Kind::Number { missing, .. } = &column.kind else { return None };
-        let word = missing.first()?;
         let head = table.heads.iter().find(|head| head.name == column.name)?;
+        let Kind::Number { missing, .. } = &column.kind else {
+            let (word, number) = (head.first_word?, head.first_number?);
+            return Some(format!(
+                "column \"{}\" mixes words (line {word}) and numbers (line {number}): all taken for words",
+                column.name
+            ));
+        };
+        let word = missing.first()?;
         let (line, more) = (head.first_word.unwrap_or(0), missing.len() - 1);
         let more = if more > 0 { format!(" and {more} more words") } else { String::new() };
         Some(format!(
@@ -72,8 +78,9 @@ pub(crate) fn small_classes(targets: &Targets) -> Option<String> {
     (!small.is_empty()).then(|| format!("classes with fewer than 3 rows: {names}"))
 }
 
-/// Rows that say the same, and rows that are the same up to a different answer.
-pub(crate) fn twins(table: &Table, targets: &[usize]) -> Vec<String> {
+/// Rows that say the same, and rows that are the same up to a different answer;
+/// of amounts the latter is nothing to wonder at.
+pub(crate) fn twins(table: &Table, targets: &[usize], amounts: bool) -> Vec<String> {
     let width = table.heads.len();
     let all = table.chunks.iter().flat_map(|chunk| chunk.cells.chunks_exact(width));
     let hash = |cells: &[Cell], of_targets: bool| {
@@ -99,15 +106,12 @@ pub(crate) fn twins(table: &Table, targets: &[usize]) -> Vec<String> {
     let tell = |twins: Twins, what: &str| {
         let (a, b) = twins.first?;
         let (a, b) = (table.line(a as usize), table.line(b as usize));
-        Some(format!("{} {what}, the first in lines {a} and {b}", twins.count))
+        let (n, s) = (twins.count, if twins.count == 1 { "" } else { "s" });
+        Some(format!("{n} row{s} {what}, the first in lines {a} and {b}"))
     };
-    [
-        tell(same, "rows are there twice"),
-        tell(contradict, "rows contradict another with the same inputs and a different target"),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    let contradicts = "with the inputs of another and a different target";
+    let contradict = if amounts { None } else { tell(contradict, contradicts) };
+    [tell(same, "there twice"), contradict].into_iter().flatten().collect()
 }
 
 #[derive(Default)]
@@ -126,7 +130,7 @@ pub(crate) fn odd_numbers(table: &Table, all: &[Statistics]) -> Vec<String> {
             let line = table.cells(place).position(infinite).map_or(0, |row| table.line(row));
             let n = s.infinite;
             odd.push(format!(
-                "column \"{name}\": {n} infinite numbers, the first in line {line}: taken for missing"
+                "column \"{name}\": {n} infinite, the first in line {line}: taken for missing"
             ));
         }
         if s.sd > 0.0 && s.mean.abs() > 1e5 * s.sd {

@@ -1,0 +1,89 @@
+//! `--folds K`: how good the training is, from K trainings that each leave a part out.
+
+use std::fmt;
+
+use anyhow::Result;
+use reshet::{Error, Score, metrics::Kind};
+use serde_json::{Value, json};
+
+use crate::{
+    exit,
+    parts::Parts,
+    terminal::{self, note},
+    train::Args,
+};
+
+/// The scores of all folds.
+pub struct Folds(Vec<Score>);
+
+impl Folds {
+    /// Trains and tests once a fold.
+    pub fn train(args: &Args, folds: usize) -> Result<Self> {
+        let mut scores = Vec::new();
+        for k in 0..folds {
+            let mut args = args.clone();
+            let parts = Parts::read(&mut args, Some((k, folds)));
+            let Parts { train, validation, test, .. } = parts.map_err(|e| flagged(e, folds))?;
+            let mut trainer = args.hyper.trainer(&train)?.on_event(|_| terminal::carry_on());
+            if let Some(validation) = &validation {
+                trainer = trainer.validation(validation);
+            }
+            let model = trainer.fit(&train)?.model;
+            if terminal::stopped() {
+                terminal::tell("interrupted between the folds; nothing is saved");
+                std::process::exit(exit::INTERRUPTED.into());
+            }
+            let score = test.map(|test| model.test_on(&test, args.hyper.device()?)).transpose()?;
+            let score = score.ok_or_else(|| anyhow::anyhow!("fold {k} has no samples"))?;
+            note(&format!("fold {} of {folds}: {score}", k + 1));
+            scores.push(score);
+        }
+        Ok(Self(scores))
+    }
+
+    /// The mean and the standard deviation of what counts, and of the baseline.
+    fn summary(&self) -> (&'static str, f64, f64, f64) {
+        let measure = |score: &Score| match &score.kind {
+            Kind::Answers { accuracy, baseline, .. } => ("accuracy", *accuracy, *baseline),
+            Kind::Numbers { r2, .. } => ("r2", *r2, 0.0),
+        };
+        let all: Vec<_> = self.0.iter().map(measure).collect();
+        let n = all.len() as f64;
+        let mean = all.iter().map(|m| m.1).sum::<f64>() / n;
+        let squares = all.iter().map(|m| (m.1 - mean).powi(2)).sum::<f64>();
+        let baseline = all.iter().map(|m| m.2).sum::<f64>() / n;
+        (all[0].0, mean, (squares / (n - 1.0)).sqrt(), baseline)
+    }
+
+    /// `{"accuracy": mean, "sd": …, "baseline": …, "scores": […]}`
+    pub fn json(&self) -> Value {
+        let (name, mean, sd, baseline) = self.summary();
+        json!({ name: mean, "sd": sd, "baseline": baseline, "scores": self.0 })
+    }
+}
+
+impl fmt::Display for Folds {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let (n, (name, mean, sd, baseline)) = (self.0.len(), self.summary());
+        match name {
+            "accuracy" => write!(
+                f,
+                "{n} folds: {:.2} % ± {:.2}; always the commonest: {:.2} %",
+                100.0 * mean,
+                100.0 * sd,
+                100.0 * baseline
+            ),
+            _ => write!(f, "{n} folds: R² {mean:.3} ± {sd:.3}"),
+        }
+    }
+}
+
+/// A number of folds that makes no sense is bad usage, and names its flag.
+fn flagged(error: anyhow::Error, folds: usize) -> anyhow::Error {
+    match error.downcast_ref::<Error>() {
+        Some(Error::Invalid(what)) if what.starts_with("fold ") => {
+            Error::Invalid(format!("--folds {folds}: {what}")).into()
+        }
+        _ => error,
+    }
+}
