@@ -6,6 +6,7 @@ mod config;
 mod data;
 mod defaults;
 mod digits;
+mod explain;
 mod folds;
 mod hyper;
 mod info;
@@ -68,6 +69,8 @@ enum Command {
     Test(test::Args),
     /// Ask a model about rows of a table, pictures or arrays
     Predict(predict::Args),
+    /// What a model looks at: the columns it needs, the pixels that move it
+    Explain(explain::Args),
     /// What is in a model, or in data
     Info(info::Args),
     /// Look at data, or fetch it
@@ -93,6 +96,7 @@ fn main() -> ExitCode {
         Command::Train(args) => train::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Predict(args) => predict::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Info(args) => info::run(&args),
         Command::Data(args) => data::run(&args),
         Command::Completions { shell } => {

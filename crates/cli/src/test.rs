@@ -7,10 +7,7 @@ use std::{
 
 use anyhow::Result;
 pub use reshet::metrics::table;
-use reshet::{
-    Dataset, Error, Model, Targets, Task,
-    metrics::{Kind, check_threshold},
-};
+use reshet::{Dataset, Error, Model, Targets, Task, metrics::check_threshold};
 
 use crate::{
     exit, plots, say,
@@ -81,10 +78,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     for path in &pictures {
         note(&format!("drawn: {0}.svg, {0}.png", path.display()));
     }
-    let reached = match report.score.kind {
-        Kind::Answers { accuracy, .. } => accuracy,
-        Kind::Numbers { r2, .. } => r2,
-    };
+    let reached = report.score.measure();
     match args.fail_under {
         Some(least) if reached < least => {
             tell(&format!("below --fail-under: {reached:.4} < {least}"));

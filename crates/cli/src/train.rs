@@ -105,11 +105,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     args.hyper.optimizer()?;
     let mut args = args.clone();
     let folds = args.folds.map(|folds| Folds::train(&args, folds)).transpose()?;
+    let folded = start.elapsed();
     let Parts { name, train, validation, test, said, warnings, chosen } =
         Parts::read(&mut args, None)?;
     let (args, hyper) = (&args, &args.hyper);
     let optimizer = hyper.optimizer()?;
-    let loaded = start.elapsed();
+    let loaded = start.elapsed() - folded;
 
     let mut trainer = hyper.trainer(&train)?;
     if let Some(validation) = &validation {

@@ -25,6 +25,7 @@ pub mod activation;
 pub mod data;
 pub mod engine;
 mod error;
+pub mod explain;
 pub mod formats;
 mod init;
 pub mod loss;

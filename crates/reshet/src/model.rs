@@ -294,7 +294,11 @@ impl Predictor {
         Ok(())
     }
 
-    fn test(&mut self, data: &Dataset) -> Result<Score> {
+    /// Asks about each sample and compares with the targets.
+    ///
+    /// # Errors
+    /// As [`Model::test`].
+    pub fn test(&mut self, data: &Dataset) -> Result<Score> {
         Ok(self.examine(&self.meaning.with_all_classes(data)?)?.0)
     }
 

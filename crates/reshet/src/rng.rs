@@ -20,6 +20,8 @@ pub enum Purpose {
     Dropout = 3,
     /// Which samples go to which part of a split.
     Split = 4,
+    /// Which sample's value another gets, to see what an input is worth.
+    Permutation = 5,
 }
 
 /// The random numbers of one seed, purpose and index.

@@ -392,6 +392,11 @@ impl Dataset {
         &self.targets
     }
 
+    /// The same targets with other features, as many.
+    pub(crate) fn with_features(&self, features: Features) -> Self {
+        Self { features: Arc::new(features), ..self.clone() }
+    }
+
     /// The same samples with other targets.
     fn with_targets(&self, targets: Targets) -> Self {
         Self { features: self.features.clone(), targets, weights: self.weights.clone() }

@@ -114,6 +114,14 @@ impl Score {
         Self { samples, loss, kind }
     }
 
+    /// What one number says how good it is: the accuracy, or R².
+    pub fn measure(&self) -> f64 {
+        match self.kind {
+            Kind::Answers { accuracy, .. } => accuracy,
+            Kind::Numbers { r2, .. } => r2,
+        }
+    }
+
     /// The share of right answers; None for numbers.
     pub fn accuracy(&self) -> Option<f64> {
         match self.kind {

@@ -133,11 +133,7 @@ impl Table {
         found.ok_or_else(|| {
             let names = self.names();
             let guess = crate::network::did_you_mean(name, &names);
-            Error::data(format!(
-                "{}: no column is called \"{name}\"{guess}; the columns are {}",
-                self.source,
-                list(names)
-            ))
+            Error::data(format!("{}: no column is called \"{name}\"{guess}", self.source))
         })
     }
 

@@ -1,0 +1,253 @@
+//! What a model looks at.
+//!
+//! [`importance`] asks which inputs the answers need; it works for any data and
+//! is slow where inputs are many. [`saliency`] asks which inputs move an answer,
+//! by the derivative; it is made for pictures.
+
+use crate::{
+    Activation, Dataset, Device, Features, Layer, Model, Result, Storage,
+    error::Error,
+    metrics::argmax,
+    rng::{Purpose, Stream},
+};
+
+/// Samples looked at, at most; more would say the same.
+const MOST_SAMPLES: usize = 10_000;
+
+/// How much worse a model answers without an input.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct Importance {
+    /// The column, or the input's number.
+    pub name: String,
+    /// How far accuracy (of numbers: R²) falls when the input is shuffled, on
+    /// average over the repeats. Near 0, or below: it is not needed.
+    pub fall: f64,
+    /// Standard deviation over the repeats.
+    pub sd: f64,
+}
+
+/// Permutation importance (Breiman 2001): each input in turn is shuffled among
+/// the samples, which keeps its values and breaks its link with the answer. The
+/// inputs that a table's column became are shuffled together. Most important
+/// first; and the score that the falls are from.
+///
+/// Inputs that say the same share their importance: each alone seems of little.
+///
+/// # Errors
+/// As [`Model::test`]; no repeats.
+pub fn importance(
+    model: &Model,
+    data: &Dataset,
+    repeats: usize,
+    seed: u64,
+) -> Result<(f64, Vec<Importance>)> {
+    if repeats == 0 {
+        return Err(Error::invalid("importance needs at least one repeat"));
+    }
+    let data = sampled(data, MOST_SAMPLES);
+    let mut predictor = model.predictor(Device::best())?;
+    let measure = |data: &Dataset, predictor: &mut crate::Predictor| -> Result<f64> {
+        Ok(predictor.test(data)?.measure())
+    };
+    let whole = measure(&data, &mut predictor)?;
+    let (rows, width) = (data.len(), data.width());
+    let mut values = vec![0.0; rows * width];
+    for (row, into) in values.chunks_exact_mut(width).enumerate() {
+        data.features().read(row, into);
+    }
+    let mut all = Vec::new();
+    let mut start = 0;
+    for (number, (name, inputs)) in groups(model, width).into_iter().enumerate() {
+        let range = start..start + inputs;
+        start += inputs;
+        let mut falls = Vec::new();
+        for repeat in 0..repeats {
+            let mut order: Vec<usize> = (0..rows).collect();
+            let index = (number * repeats + repeat) as u32;
+            Stream::new(seed, Purpose::Permutation, index).shuffle(&mut order);
+            let mut shuffled = values.clone();
+            for (row, from) in order.into_iter().enumerate() {
+                let from = from * width;
+                shuffled[row * width..][range.clone()]
+                    .copy_from_slice(&values[from + range.start..from + range.end]);
+            }
+            let features = Features::new(Storage::F32(shuffled), data.features().shape())?;
+            falls.push(whole - measure(&data.with_features(features), &mut predictor)?);
+        }
+        let n = falls.len() as f64;
+        let fall = falls.iter().sum::<f64>() / n;
+        let sd = (falls.iter().map(|f| (f - fall).powi(2)).sum::<f64>() / n).sqrt();
+        all.push(Importance { name, fall, sd });
+    }
+    all.sort_by(|a, b| b.fall.total_cmp(&a.fall));
+    Ok((whole, all))
+}
+
+/// The inputs that belong together, with their name.
+fn groups(model: &Model, width: usize) -> Vec<(String, usize)> {
+    match &model.meaning().columns {
+        Some(columns) => columns.inputs.iter().map(|c| (c.name.clone(), c.kind.width())).collect(),
+        None => (0..width).map(|i| (format!("input {i}"), 1)).collect(),
+    }
+}
+
+/// Evenly spaced samples.
+fn sampled(data: &Dataset, most: usize) -> Dataset {
+    if data.len() <= most {
+        return data.clone();
+    }
+    let rows: Vec<u32> = (0..most).map(|i| (i * data.len() / most) as u32).collect();
+    data.select(&rows)
+}
+
+/// |∂z/∂x| · sd(x) for each input x, the mean over (at most 500 of) the samples; z is
+/// the logit of the answer that the model gives (Simonyan, Vedaldi, Zisserman 2013).
+/// The standard deviation is there because an input that never changes moves nothing.
+///
+/// # Errors
+/// The data has other inputs than the model.
+pub fn saliency(model: &Model, data: &Dataset) -> Result<Vec<f32>> {
+    model.plan()?.check_inputs(data.features())?;
+    let data = sampled(data, 500);
+    let mut x = vec![0.0; data.width()];
+    let n = data.len() as f64;
+    let mut sums = vec![[0.0; 3]; data.width()];
+    for row in 0..data.len() {
+        data.features().read(row, &mut x);
+        for ((sums, g), x) in sums.iter_mut().zip(input_gradient(model, &x)).zip(&x) {
+            let x = f64::from(*x);
+            *sums = [sums[0] + g.abs() / n, sums[1] + x / n, sums[2] + x * x / n];
+        }
+    }
+    let moved =
+        |[gradient, mean, square]: [f64; 3]| gradient * (square - mean * mean).max(0.0).sqrt();
+    Ok(sums.into_iter().map(|sums| moved(sums) as f32).collect())
+}
+
+/// ∂z/∂x at one sample: what each input does to the logit of the model's answer.
+pub fn input_gradient(model: &Model, x: &[f32]) -> Vec<f64> {
+    let mut parameters = model.parameters();
+    let mut take = |n: usize| {
+        let (first, rest) = parameters.split_at(n);
+        parameters = rest;
+        first
+    };
+    // The output's own activation is left off: z is what it starts from.
+    let layers = match model.network().layers() {
+        [before @ .., Layer::Activation(Activation::Sigmoid | Activation::Softmax)] => before,
+        [before @ .., Layer::Activation(Activation::Tanh)] => before,
+        all => all,
+    };
+    let mut values: Vec<f64> = x.iter().map(|x| f64::from(*x)).collect();
+    // What each step needs on the way back.
+    let mut steps = Vec::new();
+    for layer in layers {
+        match *layer {
+            Layer::Linear(inputs, outputs) => {
+                let (w, b) = (take(inputs * outputs), take(outputs));
+                let z = |o: usize| {
+                    let row = &w[o * inputs..(o + 1) * inputs];
+                    let sum: f64 = row.iter().zip(&values).map(|(w, x)| f64::from(*w) * x).sum();
+                    sum + f64::from(b[o])
+                };
+                values = (0..outputs).map(z).collect();
+                steps.push(Step::Linear(w, inputs));
+            }
+            Layer::Activation(activation) => {
+                let before = values.clone();
+                activation.forward(&mut values);
+                steps.push(Step::Activation(activation, before, values.clone()));
+            }
+            // Only while training.
+            Layer::Dropout(_) => {}
+        }
+    }
+    let logits: Vec<f32> = values.iter().map(|z| *z as f32).collect();
+    let mut d = vec![0.0; values.len()];
+    d[argmax(&logits)] = 1.0;
+    for step in steps.iter().rev() {
+        match step {
+            Step::Linear(w, inputs) => {
+                let column = |j: usize| {
+                    d.iter().enumerate().map(|(o, d)| d * f64::from(w[o * inputs + j])).sum()
+                };
+                d = (0..*inputs).map(column).collect();
+            }
+            Step::Activation(activation, x, y) => activation.backward(x, y, &mut d),
+        }
+    }
+    d
+}
+
+enum Step<'a> {
+    Linear(&'a [f32], usize),
+    Activation(Activation, Vec<f64>, Vec<f64>),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Loss, Targets, Trainer};
+
+    /// Against central differences of the logit.
+    #[test]
+    fn the_gradient_is_the_difference_quotient() {
+        for net in
+            ["3-5:tanh-4:gelu-2", "3-4:silu-1:sigmoid", "3-6:elu-3:softmax", "3-2:tanh-1:tanh"]
+        {
+            let (loss, bare) = match net {
+                _ if net.ends_with("softmax") => (Loss::cross_entropy(), "3-6:elu-3"),
+                _ if net.ends_with("sigmoid") => (Loss::BCELoss, "3-4:silu-1"),
+                _ if net.ends_with("1:tanh") => (Loss::BCELoss, "3-2:tanh-1"),
+                _ => (Loss::MSELoss, net),
+            };
+            let network: crate::Sequential = net.parse().unwrap();
+            let plan = crate::Plan::new(&network, loss.clone()).unwrap();
+            let parameters = plan.init(crate::Init::Default, 1);
+            let meaning = crate::Meaning::new(crate::Task::Number, vec![], &[3]);
+            let model = Model::new(network, loss, parameters.clone(), meaning.clone()).unwrap();
+            let bare =
+                Model::new(bare.parse().unwrap(), Loss::MSELoss, parameters, meaning).unwrap();
+            let logits = |x: &[f32]| {
+                let features = Features::new(Storage::F32(x.to_vec()), &[3]).unwrap();
+                let data = Dataset::unlabelled(features).unwrap();
+                bare.predict_on(&data, Device::Reference).unwrap()
+            };
+            let x = [0.3, -0.7, 1.1];
+            let best = argmax(&logits(&x));
+            for (j, gradient) in input_gradient(&model, &x).into_iter().enumerate() {
+                let at = |h: f32| {
+                    let mut x = x;
+                    x[j] += h;
+                    f64::from(logits(&x)[best])
+                };
+                let quotient = (at(0.01) - at(-0.01)) / 0.02;
+                assert!((gradient - quotient).abs() < 1e-3, "{net} {j}: {gradient} {quotient}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_decides_is_important_and_the_rest_is_not() {
+        let n = 400;
+        let values: Vec<f32> = (0..n * 3)
+            .map(|i| ((i as u32).wrapping_mul(2_654_435_761) >> 16) as f32 / 32768.0 - 1.0)
+            .collect();
+        let target = values.chunks_exact(3).map(|x| 3.0 * x[1] + 0.3 * x[2]).collect();
+        let features = Features::new(Storage::F32(values), &[3]).unwrap();
+        let data = Dataset::new(features, Targets::numbers(target, 1)).unwrap();
+        let network = "3-1".parse().unwrap();
+        let fit = Trainer::new(network).epochs(200).optimizer(crate::Adam::new(0.02)).fit(&data);
+        let model = fit.unwrap().model;
+        let (whole, all) = importance(&model, &data, 3, 0).unwrap();
+        assert!(whole > 0.99, "{whole}");
+        let names: Vec<&str> = all.iter().map(|i| &*i.name).collect();
+        assert_eq!(names, ["input 1", "input 2", "input 0"]);
+        assert!(all[0].fall > 1.0 && all[2].fall.abs() < 0.01, "{all:?}");
+        assert_eq!(importance(&model, &data, 3, 0).unwrap().1, all);
+        assert!(importance(&model, &data, 0, 0).is_err());
+        let saliency = saliency(&model, &data).unwrap();
+        // Of numbers spread evenly from −1 to 1 the standard deviation is 1/√3.
+        assert!((saliency[1] - 3.0f32.sqrt()).abs() < 0.05 && saliency[0] < 0.05, "{saliency:?}");
+    }
+}
