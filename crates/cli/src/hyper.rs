@@ -82,10 +82,10 @@ pub struct Hyper {
     /// How weights start
     #[arg(long, default_value = "default")]
     init: InitName,
-    /// How often all samples are seen [default: 5; pictures 16]
+    /// How often all samples are seen [default: 5; pictures 16 to 50]
     #[arg(long, value_name = "N")]
     epochs: Option<usize>,
-    /// Samples a step [default: 50, or all if they are fewer; pictures 128]
+    /// Samples a step [default: 50, or all if they are fewer; pictures 128, few 32]
     #[arg(long, value_name = "N")]
     batch_size: Option<usize>,
     /// Seed of weights, shuffles, dropout and splits

@@ -70,7 +70,9 @@ fn a_folder_trains_tests_and_predicts() {
     assert!(out.contains("by default: gelu, ") && out.contains("one-cycle"), "{out}");
     assert!(out.contains("64 training samples of shape [1, 12, 12]"), "{out}");
     let config = fs::read_to_string(place.path("run/config.toml")).unwrap();
-    for line in ["size = \"12x12\"", "channels = \"grey\"", "schedule = \"one-cycle\"", "    32,"] {
+    for line in
+        ["size = \"12x12\"", "channels = \"grey\"", "schedule = \"one-cycle\"", "hidden = [32]"]
+    {
         assert!(config.lines().any(|l| l == line), "{line}\n{config}");
     }
     let model = Model::load(place.path("run/model.safetensors")).unwrap();
@@ -160,7 +162,7 @@ fn bad_folders_say_what_to_do_and_leave_nothing() {
     for (name, bytes, says) in [
         ("short.png", &whole[..whole.len() / 2], "a damaged or truncated PNG picture"),
         ("short.jpg", &jpeg[..jpeg.len() - 40], "a truncated JPEG picture"),
-        ("head.jpeg", &jpeg[..30], "truncated JPEG picture"),
+        ("head.jpeg", &jpeg[..30], "a damaged or truncated JPEG picture"),
         ("text.png", b"no picture", "not a PNG, JPEG or BMP picture"),
         ("empty.png", b"", "the file is empty"),
         ("short.bmp", &bmp(&[1; 16], 4)[..60], "a truncated BMP picture"),

@@ -54,9 +54,9 @@ fn pictures_of_all_kinds() {
     let colour = |i| rgb(i).to_vec();
     for (name, off) in [
         ("rgb.png", 0),
-        ("palette.png", 30),
+        ("palette.png", 45),
         ("rgb.bmp", 0),
-        ("palette.bmp", 30),
+        ("palette.bmp", 45),
         ("rgb.jpg", 6),
         ("progressive.jpg", 20),
         ("cmyk.jpg", 20),
