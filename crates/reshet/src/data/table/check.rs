@@ -47,8 +47,8 @@ impl Prepare {
     /// # Errors
     /// No such column; a target that poses no question.
     pub fn check(&self, table: &Table) -> Result<Check> {
-        let all = Statistics::gather(table, |_| true);
-        let (question, said) = self.question(table, &all)?;
+        let all = Statistics::gather(table, |_| true, |_| true);
+        let (question, said) = self.question(table, &self.places(table)?, &all)?;
         let (answers, rows) = question.read(table)?;
         let columns = self.learn(table, &question, &all)?;
         let mut suspicious: Vec<String> = suspect::small_classes(&answers).into_iter().collect();

@@ -242,30 +242,8 @@ impl Reader {
             blocks.push(block);
         }
         let layout = &self.layout;
-        let parse = |block: Block| layout.parse(&block, lenient);
-        if blocks.len() < 2 {
-            return blocks.into_iter().map(parse).collect();
-        }
-        // Each thread takes every n-th block.
-        let mut shares: Vec<Vec<(usize, Block)>> = (0..cores).map(|_| Vec::new()).collect();
-        for (i, block) in blocks.into_iter().enumerate() {
-            shares[i % cores].push((i, block));
-        }
-        let mut read: Vec<(usize, Result<Read>)> = thread::scope(|scope| {
-            let work = |share: Vec<(usize, Block)>| {
-                scope.spawn(move || {
-                    share.into_iter().map(|(i, b)| (i, parse(b))).collect::<Vec<_>>()
-                })
-            };
-            let threads: Vec<_> = shares.into_iter().map(work).collect();
-            // A panic there is a panic here.
-            let join = |t: thread::ScopedJoinHandle<_>| {
-                t.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            };
-            threads.into_iter().flat_map(join).collect::<Vec<_>>()
-        });
-        read.sort_by_key(|(i, _)| *i);
-        read.into_iter().map(|(_, read)| read).collect()
+        let read = super::side_by_side(blocks.len(), |i| layout.parse(&blocks[i], lenient));
+        read.into_iter().collect()
     }
 
     /// The next text that ends with a row.
@@ -294,7 +272,7 @@ impl Reader {
             }
         }
         let first_line = self.line;
-        self.line += text.iter().filter(|b| **b == b'\n').count() as u64;
+        self.line += lines_in(&text);
         Ok((!text.is_empty()).then_some(Block { first_line, text }))
     }
 
@@ -354,11 +332,15 @@ impl Layout {
             let (n, is) = (row.len(), if row.len() == 1 { "cell" } else { "cells" });
             return Err(format!("{}: {n} {is}, and there are {} columns", at(), self.names.len()));
         }
-        for (column, field) in row.iter().enumerate() {
-            let text = std::str::from_utf8(field).map_err(|_| {
-                let name = &self.names[column];
-                format!("{}: column \"{name}\": not UTF-8 text; save the file as UTF-8", at())
-            })?;
+        // All cells of the row at once: most are ASCII.
+        let text = std::str::from_utf8(row.as_slice()).map_err(|_| {
+            let broken = |field: &[u8]| std::str::from_utf8(field).is_err();
+            let column = row.iter().position(broken).unwrap_or(0);
+            let name = &self.names[column];
+            format!("{}: column \"{name}\": not UTF-8 text; save the file as UTF-8", at())
+        })?;
+        for column in 0..row.len() {
+            let text = row.range(column).and_then(|range| text.get(range)).unwrap_or_default();
             let (word, number) = &mut firsts[column];
             push(match Cell::parse(text, self.dialect.comma) {
                 Some(cell) => {
@@ -400,6 +382,12 @@ fn parser(text: &[u8], separator: u8) -> ::csv::Reader<&[u8]> {
     let mut builder = ::csv::ReaderBuilder::new();
     builder.delimiter(separator).has_headers(false).flexible(true).buffer_capacity(1 << 13);
     builder.from_reader(text)
+}
+
+/// Line feeds, counted in bytes that cannot overflow, which is what vectorises.
+fn lines_in(text: &[u8]) -> u64 {
+    let count = |part: &[u8]| part.iter().map(|b| u8::from(*b == b'\n')).sum::<u8>();
+    text.chunks(255).map(|part| u64::from(count(part))).sum()
 }
 
 /// Where the last row that is complete ends, behind its line feed.

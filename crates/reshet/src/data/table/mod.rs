@@ -19,7 +19,12 @@ mod statistics;
 mod stream;
 mod suspect;
 
-use std::{collections::HashMap, path::Path};
+use std::{
+    collections::HashMap,
+    path::Path,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    thread,
+};
 
 pub use cell::Cell;
 pub use check::{Check, Checked};
@@ -33,6 +38,9 @@ use crate::{Result, error::Error};
 
 /// Different words a column may have; with more it is no category.
 pub(crate) const MOST_WORDS: usize = 1 << 16;
+
+/// Cells that are kept in one piece: 32 MiB.
+const PIECE: usize = 1 << 23;
 
 /// Rows of named columns in memory: four bytes a cell.
 #[derive(Clone, Debug)]
@@ -77,6 +85,17 @@ pub(crate) struct Lines {
 }
 
 impl Lines {
+    /// Adds the lines of rows that follow.
+    fn append(&mut self, other: &Self) {
+        let steady = self.each.is_empty() && other.each.is_empty();
+        if steady && (self.rows == 0 || other.first == self.first + self.rows as u64) {
+            self.first = if self.rows == 0 { other.first } else { self.first };
+            self.rows += other.rows;
+            return;
+        }
+        (0..other.rows).for_each(|row| self.push(other.at(row)));
+    }
+
     pub fn push(&mut self, line: u64) {
         if self.rows == 0 {
             self.first = line;
@@ -143,6 +162,19 @@ impl Table {
         self.chunks.iter().flat_map(move |c| c.cells.iter().skip(column).step_by(width).copied())
     }
 
+    /// The cells of a column in these rows, which are in ascending order.
+    pub(crate) fn pick(&self, column: usize, rows: impl IntoIterator<Item = usize>) -> Vec<Cell> {
+        let width = self.heads.len();
+        let (mut chunks, mut start) = (self.chunks.iter().peekable(), 0);
+        let cell = |row: usize| {
+            while let Some(chunk) = chunks.next_if(|chunk| row >= start + chunk.lines.len()) {
+                start += chunk.lines.len();
+            }
+            chunks.peek().map_or(Cell::MISSING, |c| c.cells[(row - start) * width + column])
+        };
+        rows.into_iter().map(cell).collect()
+    }
+
     /// A cell as it would stand in the file.
     pub(crate) fn text(&self, column: usize, cell: Cell) -> String {
         cell.text(&self.heads[column].words)
@@ -178,7 +210,19 @@ impl Table {
             }
         }
         self.rows += chunk.lines.len();
-        self.chunks.push(chunk);
+        // Memory of large pieces goes back to the system as soon as each is done with.
+        match self.chunks.last_mut() {
+            Some(last) if last.cells.len() + chunk.cells.len() <= PIECE => {
+                last.cells.extend_from_slice(&chunk.cells);
+                last.lines.append(&chunk.lines);
+            }
+            Some(_) => {
+                let mut cells = Vec::with_capacity(PIECE.max(chunk.cells.len()));
+                cells.extend_from_slice(&chunk.cells);
+                self.chunks.push(Chunk { cells, lines: chunk.lines });
+            }
+            None => self.chunks.push(chunk),
+        }
     }
 }
 
@@ -196,6 +240,29 @@ impl Head {
         self.codes.insert(word, code);
         code
     }
+}
+
+/// `f(0) … f(n − 1)`, on all cores, in order.
+fn side_by_side<T: Send>(n: usize, f: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    let cores = thread::available_parallelism().map_or(1, usize::from).min(n);
+    if cores < 2 {
+        return (0..n).map(f).collect();
+    }
+    let next = AtomicUsize::new(0);
+    let mut all: Vec<(usize, T)> = thread::scope(|scope| {
+        let work = || {
+            let take = || Some(next.fetch_add(1, Relaxed)).filter(|i| *i < n);
+            std::iter::from_fn(|| take().map(|i| (i, f(i)))).collect::<Vec<_>>()
+        };
+        let threads: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
+        // A panic there is a panic here.
+        let join = |t: thread::ScopedJoinHandle<_>| {
+            t.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        threads.into_iter().flat_map(join).collect()
+    });
+    all.sort_by_key(|(i, _)| *i);
+    all.into_iter().map(|(_, t)| t).collect()
 }
 
 /// Names in a message: `a, b, c`, of many only the first.

@@ -135,7 +135,9 @@ impl Prepare {
     /// No such column; a target that poses no question; no column left to
     /// learn from; parts that would be empty; a test table with other columns.
     pub fn of(self, table: Table) -> Result<Parts> {
-        let (question, mut said) = self.question(&table, &Statistics::gather(&table, |_| true))?;
+        let targets = self.places(&table)?;
+        let all = Statistics::gather(&table, |column| targets.contains(&column), |_| true);
+        let (question, mut said) = self.question(&table, &targets, &all)?;
         let (answers, rows) = question.read(&table)?;
         if rows.len() < table.rows() {
             let n = table.rows() - rows.len();
@@ -144,7 +146,7 @@ impl Prepare {
 
         let weights = self.weights(&table, &rows)?;
         let parts = self.split(&table, &answers, &rows)?;
-        let statistics = Statistics::gather(&table, |row| parts[row] == Part::Train);
+        let statistics = Statistics::gather(&table, |_| true, |row| parts[row] == Part::Train);
         let columns = Arc::new(self.learn(&table, &question, &statistics)?);
         said.extend(
             columns
@@ -188,26 +190,31 @@ impl Prepare {
         Ok(Parts { train, validation, test, said, warnings })
     }
 
-    /// The question, and what to say about it.
-    pub(super) fn question(
-        &self,
-        table: &Table,
-        all: &[Statistics],
-    ) -> Result<(Question, Vec<String>)> {
-        let mut said = Vec::new();
-        let targets = match &self.targets[..] {
-            [] => {
-                let last = table.heads.len().saturating_sub(1);
-                said.push(format!("target: {}, the last column", table.heads[last].name));
-                vec![last]
-            }
+    /// The places of the targets.
+    pub(super) fn places(&self, table: &Table) -> Result<Vec<usize>> {
+        let targets: Vec<usize> = match &self.targets[..] {
+            [] => vec![table.heads.len().saturating_sub(1)],
             names => names.iter().map(|name| table.column(name)).collect::<Result<_>>()?,
         };
         if targets.len() >= table.heads.len() {
             let what = "there is no column besides the target to learn from";
             return Err(Error::data(format!("{}: {what}", table.source)));
         }
-        let question = Question::infer(table, targets, &self.ask, all)?;
+        Ok(targets)
+    }
+
+    /// The question, and what to say about it.
+    pub(super) fn question(
+        &self,
+        table: &Table,
+        targets: &[usize],
+        all: &[Statistics],
+    ) -> Result<(Question, Vec<String>)> {
+        let mut said = Vec::new();
+        if let ([], [last]) = (&self.targets[..], targets) {
+            said.push(format!("target: {}, the last column", table.heads[*last].name));
+        }
+        let question = Question::infer(table, targets.to_vec(), &self.ask, all)?;
         said.push(question.describe());
         Ok((question, said))
     }

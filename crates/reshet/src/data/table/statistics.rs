@@ -35,22 +35,39 @@ pub(crate) struct Statistics {
 }
 
 impl Statistics {
-    /// Of each column, over the rows that are wanted.
-    pub fn gather(table: &Table, wanted: impl Fn(usize) -> bool) -> Vec<Self> {
+    /// Of each column that is wanted, over the rows that are; of the others, nothing. Pieces of the table are gathered
+    /// side by side and joined in their order, so that sums have one order.
+    pub fn gather(
+        table: &Table,
+        columns: impl Fn(usize) -> bool + Sync,
+        wanted: impl Fn(usize) -> bool + Sync,
+    ) -> Vec<Self> {
         let step = table.rows().div_ceil(SAMPLE).max(1);
-        let mut gathering: Vec<Gathering> =
-            table.heads.iter().map(|head| Gathering::new(head.words.len())).collect();
+        let mut starts = Vec::new();
         let mut row = 0;
         for chunk in &table.chunks {
-            for cells in chunk.cells.chunks_exact(table.heads.len()) {
-                if wanted(row) {
-                    let sampled = row % step == 0;
-                    gathering.iter_mut().zip(cells).for_each(|(g, c)| g.add(*c, sampled));
-                }
-                row += 1;
+            starts.push(row);
+            row += chunk.lines.len();
+        }
+        let places: Vec<usize> = (0..table.heads.len()).filter(|c| columns(*c)).collect();
+        let piece = |i: usize| {
+            let mut gathering: Vec<Gathering> =
+                table.heads.iter().map(|head| Gathering::new(head.words.len())).collect();
+            let rows = table.chunks[i].cells.chunks_exact(table.heads.len());
+            for (row, cells) in (starts[i]..).zip(rows).filter(|(row, _)| wanted(*row)) {
+                let sampled = row % step == 0;
+                places.iter().for_each(|c| gathering[*c].add(cells[*c], sampled));
+            }
+            gathering
+        };
+        let mut whole: Option<Vec<Gathering>> = None;
+        for piece in super::side_by_side(table.chunks.len(), piece) {
+            match &mut whole {
+                Some(whole) => whole.iter_mut().zip(piece).for_each(|(w, p)| w.join(p)),
+                None => whole = Some(piece),
             }
         }
-        gathering.into_iter().map(Gathering::done).collect()
+        whole.into_iter().flatten().map(Gathering::done).collect()
     }
 
     /// The value below which this share of the numbers lies.
@@ -118,7 +135,7 @@ impl Gathering {
         }
         s.numbers += 1;
         (s.low, s.high) = (s.low.min(x), s.high.max(x));
-        s.whole &= x.fract() == 0.0;
+        s.whole = s.whole && x.fract() == 0.0;
         let d = f64::from(x) - self.first;
         self.sum += d;
         self.squares += d * d;
@@ -132,6 +149,36 @@ impl Gathering {
         if sampled {
             s.sample.push(x);
         }
+    }
+
+    /// Adds what was gathered from rows further down.
+    fn join(&mut self, other: Self) {
+        let (s, o) = (&mut self.so_far, other.so_far);
+        if s.numbers == 0 {
+            self.first = other.first;
+        }
+        // Σ(x − a) and Σ(x − a)² from Σ(x − b) and Σ(x − b)²
+        let (n, d) = (o.numbers as f64, other.first - self.first);
+        self.sum += other.sum + n * d;
+        self.squares += other.squares + 2.0 * d * other.sum + n * d * d;
+        s.rows += o.rows;
+        s.missing += o.missing;
+        s.infinite += o.infinite;
+        s.numbers += o.numbers;
+        s.words += o.words;
+        (s.low, s.high) = (s.low.min(o.low), s.high.max(o.high));
+        s.whole &= o.whole;
+        s.counts.iter_mut().zip(o.counts).for_each(|(n, more)| *n += more);
+        s.few = s.few.take().zip(o.few).and_then(|(mut few, more)| {
+            for (x, n) in more {
+                match few.iter_mut().find(|(value, _)| *value == x) {
+                    Some((_, count)) => *count += n,
+                    None => few.push((x, n)),
+                }
+            }
+            (few.len() <= FEW).then_some(few)
+        });
+        s.sample.extend(o.sample);
     }
 
     fn done(self) -> Statistics {

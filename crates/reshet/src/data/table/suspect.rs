@@ -20,8 +20,8 @@ pub(crate) fn leaks(
     let picked: Vec<usize> = (0..rows.len()).step_by(step).collect();
     let leaks = |Column { name, .. }: &Column| {
         let place = table.heads.iter().position(|head| head.name == *name)?;
-        let cells: Vec<Cell> = table.cells(place).collect();
-        let pairs = picked.iter().map(|i| (cells[rows[*i] as usize], *i));
+        let cells = table.pick(place, picked.iter().map(|i| rows[*i] as usize));
+        let pairs = cells.into_iter().zip(picked.iter().copied());
         let leaks = match targets {
             Targets::Numbers { values, width: 1 } => {
                 correlation(pairs.filter_map(|(cell, i)| Some((cell.number()?, values[i]))))
