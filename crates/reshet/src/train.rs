@@ -6,8 +6,8 @@ use std::{
 };
 
 use crate::{
-    Dataset, Device, Error, Init, Loss, Model, Optimizer, Plan, Result, Schedule, Score,
-    Sequential, Targets, Training, activation::Activation, engine::Buffer, optim::Adam,
+    DataLoader, Dataset, Device, Error, Init, Loss, Model, Optimizer, Plan, Result, Schedule,
+    Score, Sequential, Targets, Training, activation::Activation, engine::Buffer, optim::Adam,
     schedule::Clock,
 };
 
@@ -31,10 +31,10 @@ const SNAPSHOT_TIME: Duration = Duration::from_secs(10);
 pub struct Trainer<'a> {
     network: Sequential,
     loss: Option<Loss>,
-    optimizer: Optimizer,
+    pub(crate) optimizer: Optimizer,
     schedule: Schedule,
     epochs: usize,
-    batch_size: usize,
+    pub(crate) batch_size: usize,
     seed: u64,
     shuffle: bool,
     init: Init,
@@ -269,6 +269,12 @@ impl<'a> Trainer<'a> {
     /// # Errors
     /// As [`Trainer::plan`]; [`Error::Diverged`], with the last good model.
     pub fn fit(mut self, data: &Dataset) -> Result<Fit> {
+        let mut training = self.training(data)?;
+        self.run(&mut training, data)
+    }
+
+    /// The network on its device, attached to the data, all of it checked.
+    pub(crate) fn training(&mut self, data: &Dataset) -> Result<Training> {
         let loss = self.plan(data)?.loss().clone();
         let mut setup = self
             .network
@@ -282,7 +288,17 @@ impl<'a> Trainer<'a> {
         }
         let mut training = setup.attach(data)?;
         training.clip_grad_norm(self.clip);
-        self.run(&mut training, data)
+        Ok(training)
+    }
+
+    /// The batches of an epoch.
+    pub(crate) fn loader(&self, data: &Dataset, epoch: usize) -> DataLoader {
+        let loader = data.loader(self.batch_size.min(data.len()));
+        if self.shuffle { loader.shuffled(self.seed, epoch) } else { loader }
+    }
+
+    pub(crate) fn tell(&mut self, event: &Event) -> ControlFlow<()> {
+        (self.on_event)(event)
     }
 
     fn run(&mut self, training: &mut Training, data: &Dataset) -> Result<Fit> {
@@ -295,12 +311,8 @@ impl<'a> Trainer<'a> {
         let mut since_best = 0;
         let mut ended = Ended::Done;
         'epochs: for epoch in 0..self.epochs {
-            let mut loader = data.loader(batch_size);
-            if self.shuffle {
-                loader = loader.shuffled(self.seed, epoch);
-            }
             fit.start_epoch();
-            for (i, batch) in loader.enumerate() {
+            for (i, batch) in self.loader(data, epoch).enumerate() {
                 let lr = clock.lr(fit.steps, steps, epoch);
                 training.prefetch(batch.following());
                 let loss = training
