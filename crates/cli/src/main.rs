@@ -2,8 +2,10 @@
 
 #[allow(dead_code)] // until all of its users are there
 mod chart;
+mod course;
 mod data;
 mod digits;
+mod find_lr;
 mod hyper;
 mod info;
 mod lecture;
@@ -11,6 +13,7 @@ mod network_svg;
 mod picture;
 mod predict;
 mod run;
+mod runs;
 mod source;
 mod terminal;
 mod test;
@@ -62,6 +65,8 @@ enum Command {
     Predict(predict::Args),
     /// What is in a model, or in data
     Info(info::Args),
+    /// The runs of a folder in a table, best first, or two of them side by side
+    Runs(runs::Args),
     /// Look at data, or fetch it
     Data(data::Args),
     /// Print a completion script for your shell
@@ -80,6 +85,7 @@ fn main() -> ExitCode {
         Command::Test(args) => test::run(&args),
         Command::Predict(args) => predict::run(&args),
         Command::Info(args) => info::run(&args),
+        Command::Runs(args) => runs::run(&args),
         Command::Data(args) => data::run(&args),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "reshet", &mut std::io::stdout());

@@ -1,4 +1,5 @@
-//! A run's folder: `config.toml`, `model.safetensors`, `log.jsonl`.
+//! A run's folder: `config.toml`, `model.safetensors`, `log.jsonl`, and of
+//! `reshet train` also `report.json` and the picture of the loss.
 
 use std::{
     fs::{self, File},
@@ -13,7 +14,7 @@ use reshet::{Diverged, Error, Event, Fit, Model, Trainer, formats::write_file};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::{source, terminal};
+use crate::{chart::Chart, course::Course, source, terminal};
 
 /// Steps of which the log keeps a line, at most; longer runs keep every k-th.
 const LOG_STEPS: usize = 5000;
@@ -22,6 +23,7 @@ const LOG_STEPS: usize = 5000;
 pub struct Run {
     folder: PathBuf,
     log: Option<BufWriter<File>>,
+    course: Course,
 }
 
 impl Run {
@@ -37,7 +39,11 @@ impl Run {
         }
         fs::create_dir_all(&folder)
             .with_context(|| format!("cannot make the run folder {}", folder.display()))?;
-        Ok(Self { folder, log: None })
+        // What an earlier run came to is not this one's.
+        for file in ["report.json", "loss.svg", "loss.png"] {
+            let _ = fs::remove_file(folder.join(file));
+        }
+        Ok(Self { folder, log: None, course: Course::default() })
     }
 
     /// A file in the folder.
@@ -58,6 +64,23 @@ impl Run {
         Ok(path)
     }
 
+    /// Writes `report.json`: what `--json` prints.
+    pub fn save_report(&self, report: &serde_json::Value) -> Result<()> {
+        let text = format!("{report:#}\n");
+        Ok(write_file(&self.path("report.json"), text.as_bytes())?)
+    }
+
+    /// Draws the loss into `loss.svg` and `loss.png`; nothing if there are not
+    /// even two steps.
+    pub fn save_course(&self) -> Result<Option<Chart>> {
+        let name = self.folder.file_name().unwrap_or(self.folder.as_os_str()).to_string_lossy();
+        let chart = self.course.chart(&format!("Loss of {name}"));
+        if let Some(chart) = &chart {
+            chart.save(&self.folder, "loss")?;
+        }
+        Ok(chart)
+    }
+
     /// Adds a line to `log.jsonl`.
     fn log(&mut self, line: &serde_json::Value) -> Result<()> {
         let path = self.path("log.jsonl");
@@ -70,6 +93,14 @@ impl Run {
     }
 
     fn log_event(&mut self, event: &Event) -> Result<()> {
+        // The log keeps some steps only; the picture is of all.
+        match event {
+            Event::Step { step, loss, .. } => self.course.step(*step, f64::from(*loss)),
+            Event::Epoch { epoch, loss, validation } => {
+                self.course.epoch(*epoch, *loss, validation.as_ref().map(|score| score.loss));
+            }
+            _ => {}
+        }
         match event {
             Event::Step { epoch, step, steps, loss, lr, .. }
                 if step % steps.div_ceil(LOG_STEPS) == 0 =>
@@ -125,8 +156,11 @@ impl Run {
         fit.map_err(|error| self.rescue(error))
     }
 
-    fn rescue(&self, error: Error) -> anyhow::Error {
+    fn rescue(&mut self, error: Error) -> anyhow::Error {
         let Error::Diverged(diverged) = &error else { return error.into() };
+        let line = json!({"ended": "diverged", "step": diverged.step, "what": diverged.what});
+        // The divergence is the news; that it is not drawn as well is none.
+        let _ = self.log(&line).and_then(|()| self.save_course());
         let Diverged { last_good: Some(model), last_good_step, .. } = &**diverged else {
             return error.into();
         };

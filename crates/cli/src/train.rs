@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::{
-    exit,
+    exit, find_lr,
     hyper::Hyper,
     run::Run,
     say,
@@ -45,6 +45,10 @@ pub struct Args {
     /// 0: no test [default: 0.2]
     #[arg(long, value_name = "X")]
     test_fraction: Option<f64>,
+    /// Instead of training, try all learning rates once and suggest one
+    #[arg(long, conflicts_with = "lr")]
+    #[serde(skip)]
+    find_lr: bool,
     /// Folder of the run [default: runs/<data>-<n>]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -87,6 +91,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if let Some(path) = &args.load {
         trainer = trainer.parameters(safetensors::load_parameters(path, &plan)?);
     }
+    if args.find_lr {
+        let run = Run::create(args.out.as_deref(), &format!("{name}-find-lr"), args.force)?;
+        return find_lr::run(&run, trainer, &train, args.json);
+    }
     let mut run = Run::create(args.out.as_deref(), &name, args.force)?;
     run.save_config(args)?;
     if !args.json {
@@ -119,16 +127,22 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let path = run.save_model(&model)?;
 
     let interrupted = fit.ended == Ended::Asked;
+    let course = run.save_course()?;
+    let seconds = json!({
+        "load": loaded.as_secs_f64(),
+        "train": trained.as_secs_f64(),
+        "test": tested.as_secs_f64(),
+        "total": start.elapsed().as_secs_f64(),
+    });
+    let report = Report { args, train: &train, test: test.as_ref(), fit: &fit, score: &score };
+    let report = report.json(&device, &seconds, &path)?;
+    run.save_report(&report)?;
     if args.json {
-        let seconds = json!({
-            "load": loaded.as_secs_f64(),
-            "train": trained.as_secs_f64(),
-            "test": tested.as_secs_f64(),
-            "total": start.elapsed().as_secs_f64(),
-        });
-        let report = Report { args, train: &train, test: test.as_ref(), fit: &fit, score: &score };
-        say!("{}", report.json(&device, &seconds, &path)?);
+        say!("{report}");
     } else {
+        if let (Some(chart), Some(columns)) = (course, terminal::columns()) {
+            say!("{}", chart.text(columns, terminal::colour()));
+        }
         if let Some(score) = &score {
             say!("{}", describe(score, &fit));
         }
@@ -205,6 +219,7 @@ impl Report<'_> {
             "task": self.fit.model.task(),
             "train_samples": self.train.len(),
             "test_samples": self.test.map_or(0, Dataset::len),
+            "network": self.fit.model.network().to_string(),
             "features": self.train.width(),
             "parameters": self.fit.model.network().parameters(),
             "epochs": self.fit.epochs,
