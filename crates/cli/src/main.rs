@@ -1,6 +1,6 @@
 //! The program `reshet`: one file a command, and what is drawn in a terminal.
 
-#[allow(dead_code)] // until all of its users are there
+#[allow(dead_code)] // until the pictures of scores are there
 mod chart;
 mod course;
 mod data;

@@ -27,7 +27,7 @@ pub fn show(a: &Record, b: &Record, as_json: bool) -> Result<()> {
         let problem = r.problem.as_ref().map_or(String::new(), |p| format!(": {p}"));
         Some(format!("{}{problem}", r.status.word()))
     };
-    let head = vec![(String::new(), Some(a.name.clone()), Some(b.name.clone()))];
+    let head = [(String::new(), Some(a.name.clone()), Some(b.name.clone()))];
     let mut results = vec![("ended".into(), status(a), status(b))];
     results.extend(results_of(a, b));
     let all: Vec<&Line> = head.iter().chain(&settings).chain(&results).collect();
