@@ -1,12 +1,13 @@
 //! The program `reshet`: one file a command, and what is drawn in a terminal.
 
-#[allow(dead_code)] // until all of its users are there
 mod chart;
 mod config;
+mod course;
 mod data;
 mod defaults;
 mod digits;
 mod explain;
+mod find_lr;
 mod folds;
 mod hyper;
 mod info;
@@ -19,6 +20,7 @@ mod plots;
 mod predict;
 mod rows;
 mod run;
+mod runs;
 mod source;
 mod table;
 mod terminal;
@@ -73,6 +75,8 @@ enum Command {
     Explain(explain::Args),
     /// What is in a model, or in data
     Info(info::Args),
+    /// The runs of a folder in a table, best first, or two of them side by side
+    Runs(runs::Args),
     /// Look at data, or fetch it
     Data(data::Args),
     /// Print a completion script for your shell
@@ -98,6 +102,7 @@ fn main() -> ExitCode {
         Command::Predict(args) => predict::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Info(args) => info::run(&args),
+        Command::Runs(args) => runs::run(&args),
         Command::Data(args) => data::run(&args),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "reshet", &mut std::io::stdout());

@@ -259,7 +259,7 @@ fn confusion(folder: &Path, report: &Report) -> Result<()> {
                 canvas.block((x, y), (side, side), hue, part);
                 let text = count.to_string();
                 if legible && text.len() as f64 * letter < side {
-                    let ink = if part > 0.6 { Ink::Paper } else { Ink::Ink };
+                    let ink = if part > 0.6 { Ink::Paper } else { Ink::Letters };
                     let at = (x + side / 2.0, y + side / 2.0 + 4.0);
                     canvas.text(at, &text, Text { ink, ..Text::small(Anchor::Middle) });
                 }

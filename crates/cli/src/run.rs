@@ -1,4 +1,5 @@
-//! A run's folder: `config.toml`, `model.safetensors`, `log.jsonl`.
+//! A run's folder: `config.toml`, `model.safetensors`, `log.jsonl`, and of
+//! `reshet train` also `report.json` and the picture of the loss.
 
 use std::{
     fs::{self, File},
@@ -15,7 +16,7 @@ use reshet::{Checkpoint, Diverged, Error, Event, Fit, Model, Trainer, formats::w
 use serde::Serialize;
 use serde_json::json;
 
-use crate::{source, terminal};
+use crate::{chart::Chart, course::Course, source, terminal};
 
 /// Steps of which the log keeps a line, at most; longer runs keep every k-th.
 const LOG_STEPS: usize = 5000;
@@ -28,6 +29,7 @@ pub struct Run {
     folder: PathBuf,
     log: Option<BufWriter<File>>,
     checkpoints: Option<Checkpoints>,
+    course: Course,
 }
 
 impl Run {
@@ -43,27 +45,31 @@ impl Run {
         }
         fs::create_dir_all(&folder)
             .with_context(|| format!("cannot make the run folder {}", folder.display()))?;
-        Ok(Self { folder, log: None, checkpoints: None })
+        // What an earlier run came to is not this one's.
+        for file in ["report.json", "loss.svg", "loss.png", CHECKPOINT] {
+            let _ = fs::remove_file(folder.join(file));
+        }
+        Ok(Self { folder, log: None, checkpoints: None, course: Course::default() })
     }
 
     /// The folder of an interrupted run, and where it stood. Its log is cut back to there.
     pub fn reopen(folder: &Path) -> Result<(Self, Checkpoint)> {
-        let mut run = Self { folder: folder.to_path_buf(), log: None, checkpoints: None };
-        let path = run.path(CHECKPOINT);
+        let path = folder.join(CHECKPOINT);
         if !path.is_file() {
             let what = "no checkpoint.safetensors in it: the run was stopped before the first one";
             return Err(Error::Data(format!("{}: {what}", folder.display())).into());
         }
         let checkpoint = Checkpoint::load(path)?;
-        let path = run.path(LOG);
+        let path = folder.join(LOG);
         let before = fs::read_to_string(&path).unwrap_or_default();
         let kept = before.lines().filter(|line| is_before(line, &checkpoint));
         let kept: String = kept.map(|line| format!("{line}\n")).collect();
         write_file(&path, kept.as_bytes())?;
+        let course = Course::read(&path)?;
         let file = File::options().append(true).open(&path);
         let file = file.with_context(|| format!("cannot write {}", path.display()))?;
-        run.log = Some(BufWriter::new(file));
-        Ok((run, checkpoint))
+        let log = Some(BufWriter::new(file));
+        Ok((Self { folder: folder.to_path_buf(), log, checkpoints: None, course }, checkpoint))
     }
 
     /// The folder itself.
@@ -89,6 +95,23 @@ impl Run {
         Ok(path)
     }
 
+    /// Writes `report.json`: what `--json` prints.
+    pub fn save_report(&self, report: &serde_json::Value) -> Result<()> {
+        let text = format!("{report:#}\n");
+        Ok(write_file(&self.path("report.json"), text.as_bytes())?)
+    }
+
+    /// Draws the loss into `loss.svg` and `loss.png`; nothing if there are not
+    /// even two steps.
+    pub fn save_course(&self) -> Result<Option<Chart>> {
+        let name = self.folder.file_name().unwrap_or(self.folder.as_os_str()).to_string_lossy();
+        let chart = self.course.chart(&format!("Loss of {name}"));
+        if let Some(chart) = &chart {
+            chart.save(&self.folder, "loss")?;
+        }
+        Ok(chart)
+    }
+
     /// Adds a line to `log.jsonl`.
     fn log(&mut self, line: &serde_json::Value) -> Result<()> {
         let path = self.path(LOG);
@@ -110,6 +133,14 @@ impl Run {
     }
 
     fn log_event(&mut self, event: &Event) -> Result<()> {
+        // The log keeps some steps only; the picture is of all.
+        match event {
+            Event::Step { step, loss, .. } => self.course.step(*step, f64::from(*loss)),
+            Event::Epoch { epoch, loss, validation } => {
+                self.course.epoch(*epoch, *loss, validation.as_ref().map(|score| score.loss));
+            }
+            _ => {}
+        }
         match event {
             Event::Step { epoch, step, steps, loss, lr, .. } => {
                 if step % steps.div_ceil(LOG_STEPS) == 0 {
@@ -188,8 +219,11 @@ impl Run {
         self.checkpoints.take().map_or(Ok(()), Checkpoints::finish)
     }
 
-    fn rescue(&self, error: Error) -> anyhow::Error {
+    fn rescue(&mut self, error: Error) -> anyhow::Error {
         let Error::Diverged(diverged) = &error else { return error.into() };
+        let line = json!({"ended": "diverged", "step": diverged.step, "what": diverged.what});
+        // The divergence is the news; that it is not drawn as well is none.
+        let _ = self.log(&line).and_then(|()| self.save_course());
         let Diverged { last_good: Some(model), last_good_step, .. } = &**diverged else {
             return error.into();
         };

@@ -22,6 +22,11 @@ pub fn set_quiet(quiet: bool) {
     QUIET.store(quiet, Relaxed);
 }
 
+/// Whether only results were asked for.
+pub fn quiet() -> bool {
+    QUIET.load(Relaxed)
+}
+
 /// Prints a line of results. A reader that has gone away (`reshet … | head`)
 /// ends the program quietly instead of by a panic.
 #[macro_export]
@@ -46,6 +51,13 @@ pub fn colour() -> bool {
     io::stdout().is_terminal()
         && !set("NO_COLOR")
         && std::env::var_os("TERM").is_none_or(|t| t != "dumb")
+}
+
+/// How wide the terminal is that results go to; None if they go elsewhere or
+/// if only results were asked for.
+pub fn columns() -> Option<usize> {
+    let seen = io::stdout().is_terminal() && !quiet();
+    seen.then(|| terminal_size::terminal_size().map_or(80, |(width, _)| width.0.into()))
 }
 
 /// Bold on a terminal.

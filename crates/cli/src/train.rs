@@ -15,7 +15,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::{
-    exit,
+    exit, find_lr,
     folds::Folds,
     hyper::Hyper,
     parts::Parts,
@@ -67,6 +67,10 @@ pub struct Args {
     /// First train K times, each time testing on another K-th of the samples; then on all
     #[arg(long, value_name = "K", conflicts_with_all = ["test", "test_fraction", "resume"])]
     pub folds: Option<usize>,
+    /// Instead of training, try all learning rates once and suggest one
+    #[arg(long, conflicts_with_all = ["lr", "resume", "folds"])]
+    #[serde(skip)]
+    find_lr: bool,
     /// Take the flags from this file, a run's config.toml; flags beside it win
     #[arg(long, value_name = "FILE.toml", conflicts_with = "resume")]
     #[serde(skip)]
@@ -120,6 +124,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let network = trainer.network().to_string();
     if let (Some(path), None) = (&args.load, &args.resume) {
         trainer = trainer.parameters(safetensors::load_parameters(path, &plan)?);
+    }
+    if args.find_lr {
+        let run = Run::create(args.out.as_deref(), &format!("{name}-find-lr"), args.force)?;
+        return find_lr::run(&run, trainer, &train, args.json);
     }
     let mut run = match &args.resume {
         Some(folder) => {
@@ -175,18 +183,24 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     run.finish_checkpoints()?;
 
     let interrupted = fit.ended == Ended::Asked;
+    let course = run.save_course()?;
+    let seconds = json!({
+        "load": loaded.as_secs_f64(),
+        "train": trained.as_secs_f64(),
+        "test": tested.as_secs_f64(),
+        "total": start.elapsed().as_secs_f64(),
+    });
+    let (test, folds) = (test.as_ref(), folds.as_ref());
+    let report = Report { args, train: &train, test, fit: &fit, score: &score, folds };
+    let report = report.json(&device, &seconds, &path)?;
+    run.save_report(&report)?;
     if args.json {
-        let seconds = json!({
-            "load": loaded.as_secs_f64(),
-            "train": trained.as_secs_f64(),
-            "test": tested.as_secs_f64(),
-            "total": start.elapsed().as_secs_f64(),
-        });
-        let (test, folds) = (test.as_ref(), folds.as_ref());
-        let report = Report { args, train: &train, test, fit: &fit, score: &score, folds };
-        say!("{}", report.json(&device, &seconds, &path)?);
+        say!("{report}");
     } else {
-        if let Some(folds) = &folds {
+        if let (Some(chart), Some(columns)) = (course, terminal::columns()) {
+            say!("{}", chart.text(columns, terminal::colour()));
+        }
+        if let Some(folds) = folds {
             say!("{folds}");
         }
         if let Some(score) = &score {
@@ -244,6 +258,7 @@ impl Report<'_> {
             "task": self.fit.model.task(),
             "train_samples": self.train.len(),
             "test_samples": self.test.map_or(0, Dataset::len),
+            "network": self.fit.model.network().to_string(),
             "features": self.train.width(),
             "parameters": self.fit.model.network().parameters(),
             "epochs": self.fit.epochs,

@@ -7,12 +7,11 @@ pub type Point = (f64, f64);
 
 /// A colour by its purpose; what it is depends on a light or dark page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(clippy::enum_variant_names)] // Ink is the ink of text
 pub enum Ink {
     /// The background.
     Paper,
     /// Text.
-    Ink,
+    Letters,
     /// Axes and what is only for comparison.
     Faint,
     /// Lines behind all else.
@@ -38,7 +37,7 @@ impl Ink {
     pub fn light(self) -> Colour {
         match self {
             Self::Paper => 0xffffff,
-            Self::Ink => 0x222222,
+            Self::Letters => 0x222222,
             Self::Faint => 0x8a8a8a,
             Self::Grid => 0xe6e6e6,
             Self::Series(n) => LIGHT[n % SERIES],
@@ -49,7 +48,7 @@ impl Ink {
     pub fn dark(self) -> Colour {
         match self {
             Self::Paper => 0x16181d,
-            Self::Ink => 0xe6e6e6,
+            Self::Letters => 0xe6e6e6,
             Self::Faint => 0x8f949c,
             Self::Grid => 0x30343b,
             Self::Series(n) => DARK[n % SERIES],
@@ -86,12 +85,12 @@ pub struct Text {
 impl Text {
     /// A heading, centred.
     pub fn title() -> Self {
-        Self { anchor: Anchor::Middle, ink: Ink::Ink, title: true, turned: false }
+        Self { anchor: Anchor::Middle, ink: Ink::Letters, title: true, turned: false }
     }
 
     /// What stands at ticks and in legends.
     pub fn small(anchor: Anchor) -> Self {
-        Self { anchor, ink: Ink::Ink, title: false, turned: false }
+        Self { anchor, ink: Ink::Letters, title: false, turned: false }
     }
 
     /// The name of the upright axis, centred.

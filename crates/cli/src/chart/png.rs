@@ -224,8 +224,8 @@ mod tests {
         assert_eq!(pixel(&png, 20, 13), [255; 3]);
         assert_eq!(pixel(&png, 0, 10), [255; 3]);
         let before = png.pixels.clone();
-        png.line(&[(-50.0, -9.0), (-20.0, -9.0)], Ink::Ink, 2.0, 1.0, true);
-        png.dot((40.0, 40.0), 3.0, Ink::Ink, 1.0);
+        png.line(&[(-50.0, -9.0), (-20.0, -9.0)], Ink::Letters, 2.0, 1.0, true);
+        png.dot((40.0, 40.0), 3.0, Ink::Letters, 1.0);
         png.text((-300.0, 5.0), "far away", Text::title());
         assert_eq!(png.pixels, before);
     }

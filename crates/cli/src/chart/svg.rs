@@ -23,7 +23,7 @@ impl Svg {
         );
         let series = (0..canvas::SERIES).map(Ink::Series);
         let inks: Vec<Ink> =
-            [Ink::Paper, Ink::Ink, Ink::Faint, Ink::Grid].into_iter().chain(series).collect();
+            [Ink::Paper, Ink::Letters, Ink::Faint, Ink::Grid].into_iter().chain(series).collect();
         let rules = |colour: fn(Ink) -> u32| {
             inks.iter().fold(String::new(), |rules, ink| {
                 let (class, colour) = (class(*ink), colour(*ink));
@@ -110,7 +110,7 @@ impl Canvas for Svg {
 fn class(ink: Ink) -> String {
     match ink {
         Ink::Paper => "paper".into(),
-        Ink::Ink => "ink".into(),
+        Ink::Letters => "ink".into(),
         Ink::Faint => "faint".into(),
         Ink::Grid => "grid".into(),
         Ink::Series(n) => format!("{}", n % canvas::SERIES),

@@ -21,21 +21,7 @@ impl Trainer<'_> {
     /// As [`Trainer::plan`]; [`Error::Diverged`], with the last good model; a
     /// checkpoint of another training.
     pub fn fit(mut self, data: &Dataset) -> Result<Fit> {
-        let loss = self.plan(data)?.loss().clone();
-        let units = self.units_for(data, &loss);
-        let mut setup = self
-            .network
-            .clone()
-            .with_loss(loss)
-            .units(units)
-            .seeded(self.seed)
-            .init(self.init)
-            .on(self.device)?;
-        if let Some(parameters) = self.parameters.take() {
-            setup = setup.parameters(parameters);
-        }
-        let mut training = setup.attach(data)?;
-        training.clip_grad_norm(self.clip);
+        let mut training = self.training(data)?;
         self.run(&mut training, data)
     }
 
@@ -53,12 +39,8 @@ impl Trainer<'_> {
         let mut ended = Ended::Done;
         'epochs: while at.epoch < self.epochs && !self.out_of_patience(&at) {
             let epoch = at.epoch;
-            let mut loader = data.loader(batch_size);
-            if self.shuffle {
-                loader = loader.shuffled(self.seed, epoch);
-            }
             let done = at.batches;
-            for (i, batch) in loader.enumerate().skip(done) {
+            for (i, batch) in self.loader(data, epoch).enumerate().skip(done) {
                 let lr = at.clock.lr(at.steps, steps, epoch);
                 training.prefetch(batch.following());
                 let loss = training
@@ -68,7 +50,7 @@ impl Trainer<'_> {
                 at.add(loss);
                 snapshot.renew(training, at.steps);
                 let event = Event::Step { epoch, i, step, steps, loss, lr };
-                if (self.on_event)(&event).is_break() {
+                if self.tell(&event).is_break() {
                     ended = Ended::Asked;
                     break 'epochs;
                 }
@@ -90,7 +72,7 @@ impl Trainer<'_> {
             }
             at.epoch_ended();
             let event = Event::Epoch { epoch, loss: mean, validation };
-            if (self.on_event)(&event).is_break() {
+            if self.tell(&event).is_break() {
                 ended = Ended::Asked;
                 break;
             }
@@ -103,7 +85,7 @@ impl Trainer<'_> {
             ended = Ended::Patience;
         }
         self.checkpoint(training, &known, &at);
-        let _ = (self.on_event)(&Event::End { steps: at.steps, ended });
+        let _ = self.tell(&Event::End { steps: at.steps, ended });
         let (epochs, steps, final_loss) = (at.epoch, at.steps, at.last_mean());
         let model = match at.best {
             Some((_, parameters)) => training.model_with(parameters),

@@ -6,8 +6,8 @@ mod course;
 use std::ops::ControlFlow;
 
 use crate::{
-    Dataset, Device, Error, Init, Loss, Model, Optimizer, Plan, Result, Schedule, Score,
-    Sequential, Targets, activation::Activation, data::table::Unit, optim::Adam,
+    DataLoader, Dataset, Device, Error, Init, Loss, Model, Optimizer, Plan, Result, Schedule,
+    Score, Sequential, Targets, Training, activation::Activation, data::table::Unit, optim::Adam,
 };
 
 pub use checkpoint::Checkpoint;
@@ -28,10 +28,10 @@ pub use checkpoint::Checkpoint;
 pub struct Trainer<'a> {
     network: Sequential,
     loss: Option<Loss>,
-    optimizer: Optimizer,
+    pub(crate) optimizer: Optimizer,
     schedule: Schedule,
     epochs: usize,
-    batch_size: usize,
+    pub(crate) batch_size: usize,
     seed: u64,
     shuffle: bool,
     init: Init,
@@ -298,5 +298,35 @@ impl<'a> Trainer<'a> {
     /// The network that will be trained.
     pub fn network(&self) -> &Sequential {
         &self.network
+    }
+
+    /// The network on its device, attached to the data, all of it checked.
+    pub(crate) fn training(&mut self, data: &Dataset) -> Result<Training> {
+        let loss = self.plan(data)?.loss().clone();
+        let units = self.units_for(data, &loss);
+        let mut setup = self
+            .network
+            .clone()
+            .with_loss(loss)
+            .units(units)
+            .seeded(self.seed)
+            .init(self.init)
+            .on(self.device)?;
+        if let Some(parameters) = self.parameters.take() {
+            setup = setup.parameters(parameters);
+        }
+        let mut training = setup.attach(data)?;
+        training.clip_grad_norm(self.clip);
+        Ok(training)
+    }
+
+    /// The batches of an epoch.
+    pub(crate) fn loader(&self, data: &Dataset, epoch: usize) -> DataLoader {
+        let loader = data.loader(self.batch_size.min(data.len()));
+        if self.shuffle { loader.shuffled(self.seed, epoch) } else { loader }
+    }
+
+    pub(crate) fn tell(&mut self, event: &Event) -> ControlFlow<()> {
+        (self.on_event)(event)
     }
 }
