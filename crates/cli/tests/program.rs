@@ -232,7 +232,11 @@ fn predict_reads_pictures_of_any_kind() {
     fs::write(place.path("broken.png"), b"\x89PNG\r\n\x1a\n and no more").unwrap();
     let model = "predict run/model.safetensors";
     place.fails(&format!("{model} as-is.png blank.png"), 3, "blank.png: nothing is drawn");
-    place.fails(&format!("{model} broken.png"), 3, "broken.png: not a PNG, JPEG or BMP picture");
+    place.fails(
+        &format!("{model} broken.png"),
+        3,
+        "broken.png: a damaged or truncated PNG picture",
+    );
     place.fails(&format!("{model} none.png"), 3, "cannot read none.png");
 }
 

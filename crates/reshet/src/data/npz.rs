@@ -1,4 +1,4 @@
-//! NPZ, NumPy's file of several arrays: a zip of [`npy`](super::npy) files, stored or deflated.
+//! NPZ, NumPy's file of several arrays: a zip of [`npy`] files, stored or deflated.
 //!
 //! ```text
 //! PK\3\4 │ sizes, name │ x.npy  PK\3\4 │ … │ y.npy  PK\1\2 │ directory  PK\5\6 │ where it is
