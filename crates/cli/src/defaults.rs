@@ -75,7 +75,7 @@ impl Defaults {
         Self {
             hidden: vec![512, 256],
             activation: "gelu",
-            dropout: 0.2,
+            dropout: 0.1,
             optimizer: OptimizerName::AdamW,
             lr: Some(0.002),
             weight_decay: Some(0.01),

@@ -28,7 +28,7 @@ pub struct Hyper {
     /// Activation of the hidden layers [default: relu; pictures gelu]
     #[arg(long)]
     activation: Option<String>,
-    /// Dropout after each hidden layer [default: 0; pictures 0.2]
+    /// Dropout after each hidden layer [default: 0; pictures 0.1]
     #[arg(long, value_name = "P", conflicts_with = "net")]
     dropout: Option<f32>,
     /// Loss; if not said, it follows from the output

@@ -199,7 +199,7 @@ fn size_and_colour_follow_the_pictures() {
     fs::write(wide, bytes).unwrap();
     let (other, notes) = shape(Form::default());
     assert_eq!(other, [3, 32, 32]);
-    assert!(notes.contains("pictures of 2 sizes, most often 12×10"), "{notes}");
+    assert!(notes.contains("pictures of 2 sizes: all are brought to 32×32"), "{notes}");
     // The order and the pixels are the same for any number of cores: the files' own.
     let found = folder::read(place.path(), Form::default()).unwrap();
     let Storage::U8(bytes) = found.train.features().storage() else { panic!() };

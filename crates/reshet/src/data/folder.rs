@@ -283,7 +283,7 @@ fn common_size(files: &[PathBuf], notes: &mut Vec<String>) -> Result<(usize, usi
     }
     let what = match counts.len() {
         1 => format!("pictures of {width}×{height}"),
-        n => format!("pictures of {n} sizes, most often {width}×{height}"),
+        n => format!("pictures of {n} sizes"),
     };
     notes.push(format!("{what}: all are brought to {SIDE}×{SIDE} (--size 64x64 keeps more)"));
     Ok((SIDE, SIDE))
