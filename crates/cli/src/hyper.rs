@@ -87,7 +87,7 @@ pub struct Hyper {
     epochs: Option<usize>,
     /// Samples a step [default: 50, or all if they are fewer; pictures 128, few 32]
     #[arg(long, value_name = "N")]
-    batch_size: Option<usize>,
+    pub batch_size: Option<usize>,
     /// Seed of weights, shuffles, dropout and splits
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub seed: u64,

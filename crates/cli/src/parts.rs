@@ -30,7 +30,12 @@ impl Parts {
     /// Reads and splits the data; fills in what the flags leave open.
     /// `fold`: to test on fold k of so many instead.
     pub fn read(args: &mut Args, fold: Option<(usize, usize)>) -> anyhow::Result<Self> {
+        let own_batch_size = args.hyper.batch_size.is_some();
         let mut parts = Self::split(args, fold)?;
+        if !own_batch_size {
+            // How many samples are left to train on is known only now.
+            args.hyper.batch_size = args.hyper.batch_size.map(|n| n.min(parts.train.len()));
+        }
         if args.balance {
             parts.train = parts.train.balanced().map_err(|e| match e {
                 Error::Invalid(what) => Error::Invalid(format!("--balance: {what}")),

@@ -19,7 +19,7 @@ pub struct Question {
     #[arg(long, value_name = "COLUMN")]
     pub target: Option<String>,
     /// Table: which of two values means yes
-    #[arg(long, value_name = "LABEL", conflicts_with = "is")]
+    #[arg(long, value_name = "LABEL")]
     pub positive: Option<String>,
     /// Table: the column that says how much each row counts
     #[arg(long, value_name = "COLUMN")]

@@ -43,7 +43,7 @@ pub struct Args {
     #[arg(long)]
     pub no_scale: bool,
     /// Ask yes or no: is it a LABEL?
-    #[arg(long, value_name = "LABEL")]
+    #[arg(long, value_name = "LABEL", conflicts_with = "positive")]
     pub is: Option<String>,
     #[command(flatten)]
     #[serde(flatten)]

@@ -1,0 +1,394 @@
+//! Tables through the program: questions, columns, bad input, predictions.
+
+use std::{
+    fs,
+    path::PathBuf,
+    process::{Command, Output},
+};
+
+use assert_cmd::cargo::CommandCargoExt;
+use serde_json::Value;
+use tempfile::TempDir;
+
+struct Place(TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn with(files: &[(&str, &str)]) -> Self {
+        let place = Self::new();
+        files.iter().for_each(|(name, text)| place.write(name, text));
+        place
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).unwrap();
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn run(&self, args: &str) -> Output {
+        let mut command = Command::cargo_bin("reshet").unwrap();
+        command.args(args.split_whitespace()).current_dir(self.0.path()).output().unwrap()
+    }
+
+    /// Runs, wants success, gives standard output and error.
+    fn both(&self, args: &str) -> (String, String) {
+        let output = self.run(args);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{args}: {error}");
+        (String::from_utf8(output.stdout).unwrap(), error)
+    }
+
+    fn done(&self, args: &str) -> String {
+        self.both(args).0
+    }
+
+    fn json(&self, args: &str) -> Value {
+        serde_json::from_str(&self.done(args)).unwrap()
+    }
+
+    /// Runs, wants this exit code, one line that says so, and nothing written.
+    fn fails(&self, args: &str, code: i32, says: &str) {
+        let before = self.files();
+        let output = self.run(args);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{args}: {error}");
+        assert!(error.contains(says), "{args}: {error}");
+        assert!(error.starts_with("error: "), "{args}: {error}");
+        assert!(!error.contains("panicked"), "{args}: {error}");
+        assert_eq!(before, self.files(), "{args}");
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.0.path()).unwrap();
+        let mut all: Vec<PathBuf> = entries.map(|e| e.unwrap().path()).collect();
+        all.sort();
+        all
+    }
+}
+
+/// A number that looks random and is the same each time, from 0 to 1.
+fn noise(i: usize, column: usize) -> f64 {
+    f64::from(((i * 31 + column) as u32).wrapping_mul(2_654_435_761) >> 8) / f64::from(1 << 24)
+}
+
+/// Flats: what they cost follows from size, city and lift, with noise.
+fn flats(rows: usize) -> String {
+    let mut text = "nr,size,city,lift,floor,built,price,dear\n".to_string();
+    for i in 0..rows {
+        let size = 30.0 + 90.0 * noise(i, 0);
+        let city = ["Haifa", "Acre", "Lod"][(3.0 * noise(i, 1)) as usize];
+        let lift = ["no", "yes"][usize::from(noise(i, 2) > 0.4)];
+        let floor = (6.0 * noise(i, 3)) as usize;
+        let price = 10.0 * size
+            + if city == "Haifa" { 300.0 } else { 0.0 }
+            + if lift == "yes" { 100.0 } else { 0.0 }
+            + 40.0 * noise(i, 4);
+        let dear = if price > 1100.0 { "dear" } else { "cheap" };
+        let size = if i % 17 == 3 { String::new() } else { format!("{size:.1}") };
+        text +=
+            &format!("{i},{size},{city},{lift},{floor},2001-02-0{},{price:.0},{dear}\n", 1 + i % 9);
+    }
+    text
+}
+
+#[test]
+fn a_number_is_learnt_and_predicted_in_its_own_unit() {
+    let place = Place::with(&[("flats.csv", &flats(400))]);
+    let (out, _) = place.both("train flats.csv --target price --out run");
+    for part in [
+        "question: how much (it holds numbers)",
+        "left out: nr (it numbers the rows)",
+        "left out: built (dates",
+    ] {
+        assert!(out.contains(part), "{part}\n{out}");
+    }
+    let report: Value =
+        serde_json::from_str(&fs::read_to_string(place.path("run/report.json")).unwrap()).unwrap();
+    assert_eq!(report["task"], "number");
+    assert_eq!(report["test_samples"], 80);
+    assert!(report["test"]["r2"].as_f64().unwrap() > 0.8, "{report}");
+    assert!(report["test"]["baseline"].as_f64().unwrap() > 200.0, "in the price's unit: {report}");
+
+    // Rows in another order of columns, without the target and what was left out.
+    place.write("new.csv", "lift,floor,city,size,dear\nyes,2,Haifa,100,dear\nno,1,Lod,40,cheap\n");
+    let out = place.done("predict run new.csv");
+    let prices: Vec<f64> = out.lines().skip(1).map(|line| line.parse().unwrap()).collect();
+    assert!(out.starts_with("price\n") && prices.len() == 2, "{out}");
+    assert!((prices[0] - 1420.0).abs() < 150.0 && (prices[1] - 420.0).abs() < 150.0, "{prices:?}");
+    let lines = place.done("predict run new.csv --json");
+    let line: Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
+    assert_eq!(line["line"], 2);
+    assert!((line["value"].as_f64().unwrap() - prices[0]).abs() < 1e-3);
+
+    let info = place.done("info run");
+    for part in ["  city   one of ", "  size   number, 3", "may be missing", "sha256", "test  "] {
+        assert!(info.contains(part), "{part}\n{info}");
+    }
+    let test = place.json("test run flats.csv --json");
+    assert!(test["r2"].as_f64().unwrap() > 0.9 && test["samples"] == 400, "{test}");
+    let explained = place.json("explain run flats.csv --json");
+    let first = &explained["importance"][0];
+    assert!(first["name"] == "size" || first["name"] == "dear", "{explained}");
+    place.fails("explain run flats.csv --pictures p", 2, "does not look at pictures");
+}
+
+#[test]
+fn the_question_is_inferred_and_said() {
+    let mut text = "x,two,few,words,amount\n".to_string();
+    for i in 0..120 {
+        let x = noise(i, 0);
+        let few = (4.0 * x) as usize;
+        text +=
+            &format!("{x},{},{few},{},{}\n", u8::from(x > 0.5), ["a", "b", "c"][few % 3], x * 7.5);
+    }
+    let place = Place::with(&[("t.csv", &text)]);
+    let quick = "--epochs 2 --force --out run";
+    for (flags, task, says) in [
+        ("--target two", "binary", "yes or no, 1 against 0 (it has two values)"),
+        ("--target two --positive 0", "binary", "yes or no, 0 against 1 (as asked)"),
+        ("--target few", "classes", "which class, 0, 1, 2, 3 (it holds few whole numbers)"),
+        ("--target few --task number", "number", "how much (as asked)"),
+        ("--target few --loss mse", "number", "how much (as asked)"),
+        ("--target few --net 4:relu-1", "number", "how much"),
+        ("--target few --is 2", "binary", "yes or no, 2 against not 2 (as asked)"),
+        ("--target words", "classes", "which class, a, b, c (it holds words)"),
+        ("", "number", "target: amount, the last column"),
+        ("--target x,amount", "number", "how much (numbers)"),
+        ("--target two --task classes", "classes", "which class, 0, 1 (as asked)"),
+    ] {
+        let out = place.done(&format!("train t.csv {flags} {quick}"));
+        assert!(out.contains(says), "{flags}: {out}");
+        let report = fs::read_to_string(place.path("run/report.json")).unwrap();
+        let report: Value = serde_json::from_str(&report).unwrap();
+        assert_eq!(report["task"], task, "{flags}");
+    }
+    let predicted = place.done("predict run t.csv --json");
+    assert!(predicted.contains("\"probabilities\":{\"0\":"), "{predicted}");
+    place.done(&format!("train t.csv --target x,amount {quick} --net 3:relu-2"));
+    let predicted = place.done("predict run t.csv");
+    assert!(predicted.starts_with("x,amount\n"), "{predicted}");
+
+    place.fails(
+        "train t.csv --target two --positive 7",
+        3,
+        "is never \"7\"; its values are 0 and 1",
+    );
+    place.fails("train t.csv --target few --task binary", 3, "has 4 values (0, 1, 2, 3)");
+    place.fails("train t.csv --target words --task number", 3, "holds words (line 2: \"");
+    place.fails("train t.csv --target few --is 9", 3, "is never \"9\"; its values are 0, 1, 2, 3");
+    place.fails(
+        "train t.csv --target amout",
+        3,
+        "no column is called \"amout\"; did you mean \"amount\"",
+    );
+    place.fails("train t.csv --target amount --task classes", 3, "too many different numbers");
+    place.fails("train t.csv --target two,words", 3, "holds words");
+    place.fails("train t.csv --positive 1 --is 1", 2, "cannot be used with");
+    place.fails("train mnist --target two", 2, "--target goes with a table (CSV), not with mnist");
+}
+
+#[test]
+fn several_questions_weights_folds_and_balance() {
+    let mut text = "x,y,w,p,q,rare\n".to_string();
+    for i in 0..300 {
+        let (x, y) = (noise(i, 0), noise(i, 1));
+        let yes = |b: bool| if b { "yes" } else { "no" };
+        let rare = yes(x > 0.8 && noise(i, 3) > 0.6);
+        text += &format!("{x},{y},{},{},{},{rare}\n", 1 + i % 2, yes(x > 0.5), yes(x + y > 1.0));
+    }
+    let place = Place::with(&[("t.csv", &text)]);
+    let report = place.json("train t.csv --target p,q --weight w --epochs 40 --json --out several");
+    assert!(report["test"]["all_right"].as_f64().unwrap() > 0.8, "{report}");
+    let out = place.done("predict several t.csv --json");
+    assert!(out.lines().any(|l| l.starts_with("{\"label\":[\"p\",\"q\"],")), "{out}");
+    // The weights' column is known, and not needed.
+    place.write("rows.csv", "x,y,rare\n0.9,0.9,no\n");
+    let out = place.done("predict several rows.csv");
+    assert!(out.starts_with("label,p,q\n\"p;q\","), "{out}");
+
+    let recall = |flags: &str| {
+        place.done(&format!(
+            "train t.csv --target rare --hidden 4 --epochs 30 --out r --force {flags}"
+        ));
+        let test = place.json("test r t.csv --json");
+        test["recall"].as_f64().unwrap_or(0.0)
+    };
+    let (plain, balanced) = (recall(""), recall("--balance"));
+    assert!(balanced > 0.8 && balanced > plain, "{plain} {balanced}");
+    let report = place.json("train t.csv --target p --folds 3 --epochs 30 --json --out folds");
+    assert_eq!(report["folds"]["scores"].as_array().unwrap().len(), 3);
+    assert!(report["folds"]["accuracy"].as_f64().unwrap() > 0.85, "{report}");
+    assert!(report["test"].is_null() && report["test_samples"] == 0);
+
+    place.fails("train t.csv --weight p", 3, "t.csv:2: column \"p\": \"");
+    place.fails("train t.csv --target x --balance", 2, "--balance: only classes");
+    place.fails("train t.csv --target p --folds 1", 2, "--folds 1: ");
+    place.fails("train t.csv --target p --folds 2 --test-fraction 0.2", 2, "cannot be used with");
+}
+
+#[test]
+fn a_test_file_is_matched_by_name() {
+    let place = Place::with(&[("train.csv", &flats(300)), ("test.csv", &flats(60))]);
+    let report = place.json("train train.csv --test test.csv --target dear --json --out run");
+    assert_eq!((&report["train_samples"], &report["test_samples"]), (&255.into(), &60.into()));
+    let missing = flats(20).replace("size", "Size");
+    place.write("other.csv", &missing);
+    let says = "the model needs the column size and does not know the column Size";
+    place.fails("train train.csv --test other.csv --target dear --out no", 3, says);
+    place.fails("test run other.csv", 3, says);
+    place.fails("predict run other.csv", 3, says);
+    place.write("other.csv", &flats(20).replace("cheap", "fair"));
+    place.fails("test run other.csv", 3, "target \"dear\": \"fair\" is none of cheap, dear");
+    place.fails(
+        "train train.csv --test test.csv --test-fraction 0.3",
+        2,
+        "either a file or a part",
+    );
+    place.fails("train train.csv --test none.csv", 3, "cannot read none.csv");
+    place.fails("test run none.csv", 3, "none.csv");
+    place.write("x.csv", "a,b\n1,2\n");
+    place.done("train mnist --hidden 2 --epochs 1 --batch-size 5000 --out digits -q");
+    place.fails("test digits x.csv", 3, "was not trained on a table");
+    place.fails("predict digits x.csv", 3, "was not trained on a table");
+}
+
+#[test]
+fn bad_tables_are_told_and_nothing_is_written() {
+    let place = Place::new();
+    for (text, says) in [
+        ("", "t.csv: the file is empty"),
+        ("a,b\n", "t.csv: there are no rows under the header"),
+        ("a,b\n1,2\n3\n", "t.csv:3: 1 cell, and there are 2 columns"),
+        ("a,a\n1,2\n", "t.csv:1: two columns are called \"a\""),
+        ("a,b\n1,2\n1,\"2\n", "t.csv"),
+        ("a\n1\n2\n", "there is no column besides the target"),
+        ("a,b\n1,\n2,NA\n", "target \"b\" is empty in every row"),
+        ("a,b\n1,x\n2,x\n", "target \"b\" says the same in every row"),
+        (
+            &format!("a,b\n{}", "1,x\n1,y\n".repeat(20)),
+            "no column is left to learn from (a: it says the same",
+        ),
+        ("a,b\n1,x\n2,y\n", "too few samples"),
+    ] {
+        place.write("t.csv", text);
+        place.fails("train t.csv", if says.starts_with("too few") { 2 } else { 3 }, says);
+    }
+    fs::write(place.path("t.csv"), b"a,b\n1,\xe9\n").unwrap();
+    place.fails("train t.csv", 3, "t.csv:2: column \"b\": not UTF-8 text");
+    place.fails("data check t.csv", 3, "t.csv:2: column \"b\": not UTF-8 text");
+    fs::write(place.path("t.csv"), b"PK\x03\x04rest").unwrap();
+    place.fails("train t.csv", 3, "save the table as CSV");
+    place.fails("train none.csv", 3, "no such file");
+    place.write("t.csv", &flats(50));
+    place.fails("train t.csv --separator ;;", 2, "one character");
+    place.fails("train t.csv --validation 1.5", 2, "--validation");
+    place.fails("train t.csv --header maybe", 2, "maybe");
+    place.fails("data check run.safetensors", 2, "only tables");
+    let mut command = Command::cargo_bin("reshet").unwrap();
+    let command = command.args(["train", "t.csv"]).current_dir(place.0.path());
+    let output = command.env("RESHET_MEMORY", "1000").output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{error}");
+    assert!(error.contains("of memory and 1.0 kB are free"), "{error}");
+}
+
+#[test]
+fn a_check_tells_what_is_suspicious() {
+    let mut text = "id,size,grade,same,code,leak,y\n".to_string();
+    for i in 0..60 {
+        let y = ["up", "down"][i % 2];
+        let size = match i {
+            5 => "oops".into(),
+            9 => "inf".into(),
+            _ => format!("{}", noise(i, 0)),
+        };
+        let leak = ["1", "2"][i % 2];
+        text +=
+            &format!("{i},{size},{},k,{},{leak},{y}\n", ["A", "B", ""][i % 3], ["7", "x"][i / 30]);
+    }
+    let twin = text.lines().nth(1).unwrap().to_string();
+    text += &format!("{twin}\n{}\n", twin.replace("up", "down").replace(",1,", ",2,"));
+    text += "99,0.5,A,k,7,1,\n";
+    let place = Place::with(&[("t.csv", &text)]);
+    let (out, _) = place.both("data check t.csv");
+    for part in [
+        "t.csv: 63 rows, 7 columns; cells apart by commas, with a header",
+        "target: y, the last column",
+        "yes or no, up against down",
+        "left out: it says the same in every row",
+        "1 rows have no target",
+        "1 row there twice, the first in lines 2 and 62",
+        "column \"size\": 1 infinite, the first in line 11: taken for missing",
+        "t.csv:7: column \"size\" holds numbers, but \"oops\" too: taken for missing",
+        "column \"code\" mixes words (line 32) and numbers (line 2): all taken for words",
+        "column \"leak\" gives the target away",
+    ] {
+        assert!(out.contains(part), "{part}\n{out}");
+    }
+    let json = place.json("data check t.csv --target grade --json");
+    assert_eq!(json["columns"].as_array().unwrap().len(), 7);
+    let (_, error) = place.both("train t.csv --epochs 1 --out run");
+    assert!(error.contains("warning: column \"leak\" gives the target away"), "{error}");
+}
+
+#[test]
+fn rows_stream_in_and_bad_ones_are_named() {
+    let place = Place::with(&[("t.csv", &flats(300))]);
+    place.done("train t.csv --target dear --epochs 5 --out run");
+    let mut text = "size,city,lift,floor,price\n".to_string();
+    for i in 0..30_000 {
+        text += &match i {
+            10 => "big,Haifa,no,1,900\n".into(),
+            20 => "50,Haifa\n".into(),
+            _ => format!("{},{},yes,{},{}\n", i % 100, ["Lod", "Eilat"][i % 2], i % 5, i % 2000),
+        };
+    }
+    place.write("rows.csv", &text);
+    let out = place.run("predict run rows.csv");
+    let error = String::from_utf8(out.stderr).unwrap();
+    assert_eq!(out.status.code(), Some(3));
+    assert!(error.contains("rows.csv:22: 2 cells, and there are 5 columns"), "{error}");
+    let (out, error) = place.both("predict run rows.csv --skip-bad --json");
+    assert!(error.contains("passed over: rows.csv:12: column \"size\": \"big\" is not a number"));
+    assert!(error.contains("2 bad rows were passed over"), "{error}");
+    // Cities that training has not seen.
+    assert!(error.contains("cells held a value that is rare or was never seen"), "{error}");
+    let lines: Vec<Value> = out.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert_eq!(lines.len(), 29_998);
+    assert!(lines.windows(2).all(|w| w[0]["line"].as_u64() < w[1]["line"].as_u64()));
+    for line in &lines {
+        let sum: f64 =
+            line["probabilities"].as_object().unwrap().values().map(|p| p.as_f64().unwrap()).sum();
+        assert!((sum - 1.0).abs() < 1e-5, "{line}");
+    }
+    // From standard input, to a reader that goes away, in other dialects.
+    let stdin = |text: String, args: &str| {
+        use std::{io::Write, process::Stdio};
+        let mut command = Command::cargo_bin("reshet").unwrap();
+        command.args(args.split(' ')).current_dir(place.0.path());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap()
+    };
+    let commas = stdin("size,city,lift,floor,price\n55.5,Lod,no,2,700\n".into(), "predict run -");
+    let semicolons =
+        stdin("price;size;lift;city;floor\n700;55,5;no;Lod;2\n".into(), "predict run -");
+    assert_eq!(commas.lines().count(), 2);
+    assert_eq!(commas, semicolons);
+    // The threshold decides, the probability stays.
+    let low = stdin(
+        "size,city,lift,floor,price\n55.5,Lod,no,2,700\n".into(),
+        "predict run - --threshold 0",
+    );
+    let probabilities =
+        |out: &str| out.lines().nth(1).unwrap().split_once(',').unwrap().1.to_string();
+    assert_eq!(probabilities(&low), probabilities(&commas));
+    assert!(low.contains("\ndear,") && commas.contains("\ncheap,"), "{low}{commas}");
+}
