@@ -41,6 +41,7 @@ mod train;
 mod training;
 
 pub use activation::Activation;
+pub use data::table::Prepare;
 pub use data::{Batch, DataLoader, Dataset, Features, Pictures, Storage, Table, Targets, mnist};
 pub use engine::{Device, Engine, Instructions};
 pub use error::{Diverged, Error, Result};
@@ -59,8 +60,8 @@ pub use training::{Setup, Training};
 /// All that a program usually needs: `use reshet::prelude::*;`.
 pub mod prelude {
     pub use crate::{
-        Adam, AdamW, Dataset, Device, Event, Features, Init, Loss, Loss::*, Model, RMSprop, SGD,
-        Schedule, Sequential, Storage, Table, Targets, Trainer, mnist, sequential,
+        Adam, AdamW, Dataset, Device, Event, Features, Init, Loss, Loss::*, Model, Prepare,
+        RMSprop, SGD, Schedule, Sequential, Storage, Table, Targets, Trainer, mnist, sequential,
     };
 }
 
