@@ -324,6 +324,7 @@ impl Columns {
 }
 
 /// Turns rows of one table into inputs.
+#[derive(Clone)]
 pub(crate) struct Encoder<'a> {
     columns: &'a Columns,
     source: String,

@@ -1,9 +1,9 @@
 //! From a table to what a network learns from, is watched on and tested on.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{
-    Ask, Cell, Column, Columns, Encoder, Kind, LeftOut, Table, question::Question,
+    Ask, Cell, Column, Columns, Encoder, Kind, LeftOut, Table, question::Question, side_by_side,
     statistics::Statistics, suspect,
 };
 use crate::{
@@ -158,17 +158,11 @@ impl Prepare {
         warnings.extend(suspect::odd_words(&table, &columns));
         warnings.extend(suspect::small_classes(&answers));
 
-        let names: Vec<String> = table.heads.iter().map(|head| head.name.clone()).collect();
-        let count = |part| parts.iter().filter(|p| **p == part).count();
         let wanted = [Part::Train, Part::Validation, Part::Test];
         let bytes = 4 * columns.width() as u64 * parts.len() as u64;
         memory::check(&table.source, bytes, bytes.saturating_sub(table.bytes()))?;
-        let mut inputs = wanted.map(|part| Vec::with_capacity(count(part) * columns.width()));
-        encode(table, &columns, &names, |row, values| {
-            if let Some(part) = wanted.iter().position(|part| *part == parts[row]) {
-                inputs[part].extend_from_slice(values);
-            }
-        })?;
+        let part = |row: usize| wanted.iter().position(|p| *p == parts[row]);
+        let inputs: [_; 3] = encode(table, &columns, part)?;
         let mut made = wanted.iter().zip(inputs).map(|(part, inputs)| {
             if inputs.is_empty() {
                 return Ok(None);
@@ -300,14 +294,9 @@ impl Columns {
         let places = self.targets.iter().map(|name| table.column(name)).collect::<Result<_>>()?;
         let question = Question { places, task, names: names.to_vec(), why: String::new() };
         let (targets, rows) = question.read(&table)?;
-        let mut inputs = Vec::with_capacity(rows.len() * self.width());
-        let mut wanted = rows.iter().map(|row| *row as usize).peekable();
-        let columns: Vec<String> = table.heads.iter().map(|head| head.name.clone()).collect();
-        encode(table, self, &columns, |row, values| {
-            if wanted.next_if_eq(&row).is_some() {
-                inputs.extend_from_slice(values);
-            }
-        })?;
+        let mut wanted = vec![false; table.rows()];
+        rows.iter().for_each(|row| wanted[*row as usize] = true);
+        let [inputs] = encode(table, self, |row| wanted[row].then_some(0))?;
         dataset(inputs, &Arc::new(self.clone()), targets)
     }
 }
@@ -333,27 +322,67 @@ fn dataset(inputs: Vec<f32>, columns: &Arc<Columns>, targets: Targets) -> Result
     Dataset::new(features.with_columns(Arc::clone(columns)), targets)
 }
 
-/// Each row's inputs, chunk by chunk; a chunk's memory is freed when it is done.
-fn encode(
+/// The inputs of each part's rows; `part` says where a row goes, if anywhere.
+/// The table's pieces are encoded side by side, and the memory of each is freed
+/// when it is done.
+fn encode<const PARTS: usize>(
     table: Table,
     columns: &Columns,
-    names: &[String],
-    mut each: impl FnMut(usize, &[f32]),
-) -> Result<()> {
-    let mut encoder = Encoder::new(columns, &table.source, names)?;
-    let heads = &table.heads;
+    part: impl Fn(usize) -> Option<usize> + Sync,
+) -> Result<[Vec<f32>; PARTS]> {
+    let Table { source, heads, chunks, .. } = table;
+    let names: Vec<String> = heads.iter().map(|head| head.name.clone()).collect();
     let words = |place: usize| &heads[place].words[..];
+    let mut encoder = Encoder::new(columns, &source, &names)?;
     encoder.set_words(words);
-    let mut values = vec![0.0; encoder.width()];
-    let mut row = 0;
-    for chunk in table.chunks {
+    let width = encoder.width();
+
+    // How many numbers of each part come from each piece.
+    let mut start = 0;
+    let lengths: Vec<[usize; PARTS]> = chunks
+        .iter()
+        .map(|chunk| {
+            let rows = start..start + chunk.lines.len();
+            start = rows.end;
+            let mut lengths = [0; PARTS];
+            rows.filter_map(&part).for_each(|p| lengths[p] += width);
+            lengths
+        })
+        .collect();
+    let mut inputs: [Vec<f32>; PARTS] =
+        std::array::from_fn(|p| vec![0.0; lengths.iter().map(|l| l[p]).sum()]);
+    let mut rest = inputs.each_mut().map(Vec::as_mut_slice);
+    let mut start = 0;
+    let jobs: Vec<_> = chunks
+        .into_iter()
+        .zip(lengths)
+        .map(|(chunk, lengths)| {
+            let into: [&mut [f32]; PARTS] = std::array::from_fn(|p| {
+                let (first, after) = std::mem::take(&mut rest[p]).split_at_mut(lengths[p]);
+                rest[p] = after;
+                first
+            });
+            let first_row = start;
+            start += chunk.lines.len();
+            Mutex::new(Some((chunk, first_row, into)))
+        })
+        .collect();
+    let piece = |i: usize| -> Result<()> {
+        // Each is taken once.
+        let job = jobs[i].lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some((chunk, first_row, mut into)) = job else { return Ok(()) };
+        let mut encoder = encoder.clone();
         for (i, cells) in chunk.cells.chunks_exact(heads.len()).enumerate() {
-            encoder.row(cells, || chunk.lines.at(i), words, &mut values)?;
-            each(row, &values);
-            row += 1;
+            let Some(p) = part(first_row + i) else { continue };
+            let (row, after) = std::mem::take(&mut into[p]).split_at_mut(width);
+            into[p] = after;
+            encoder.row(cells, || chunk.lines.at(i), words, row)?;
         }
-    }
-    Ok(())
+        Ok(())
+    };
+    side_by_side(jobs.len(), piece).into_iter().collect::<Result<()>>()?;
+    drop(jobs);
+    Ok(inputs)
 }
 
 impl Question {
