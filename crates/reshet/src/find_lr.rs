@@ -11,7 +11,7 @@
 //! still goes down, and the training that follows has to go on doing so. The
 //! other common choice, the steepest place of the curve, was measured to be far
 //! too small wherever the output's bias alone makes the first fall: see
-//! docs/decisions/0008-the-suggested-rate.md.
+//! docs/decisions/0009-the-suggested-rate.md.
 //!
 //! What this is not: a search. It looks at one run of a few hundred steps, so
 //! it says nothing of the rate that is best in the end, or of any schedule.
