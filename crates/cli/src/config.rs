@@ -42,7 +42,9 @@ pub fn expanded(command: &Command, matches: &ArgMatches) -> Result<Option<Vec<Os
     for (key, value) in read(&file, train)? {
         let arg = find(train, &key);
         let beaten = arg.is_some_and(|arg| typed.iter().any(|other| clash(train, arg, other)));
-        if !beaten && !(resumed.is_some() && key == "out") {
+        // The run's own folder is the one that goes on.
+        let own_folder = resumed.is_some() && key == "out";
+        if !beaten && !own_folder {
             line.extend(flag(&key, &value));
         }
     }

@@ -65,7 +65,7 @@ fn a_folder_trains_tests_and_predicts() {
     striped(&place, "stripes", 12);
     place.write("stripes/notes.txt", b"mine");
     place.write("stripes/down/Thumbs.db", b"");
-    let (out, notes) = place.done("train stripes --hidden 32 --out run");
+    let (out, notes) = place.both("train stripes --hidden 32 --out run");
     assert!(notes.contains("stripes: 2 files are not a picture in a class folder"), "{notes}");
     assert!(out.contains("by default: gelu, ") && out.contains("one-cycle"), "{out}");
     assert!(out.contains("64 training samples of shape [1, 12, 12]"), "{out}");
@@ -78,7 +78,7 @@ fn a_folder_trains_tests_and_predicts() {
     let model = Model::load(place.path("run/model.safetensors")).unwrap();
     assert_eq!(model.meaning().pictures, Pictures::AsTheyAre);
     assert_eq!(model.meaning().names, ["across", "down"]);
-    assert!(place.done("info run").0.contains("pictures   brought to 12×12, grey"));
+    assert!(place.both("info run").0.contains("pictures   brought to 12×12, grey"));
 
     // Another folder: larger pictures, and one class only.
     for i in 0..10 {
@@ -106,13 +106,13 @@ fn a_folder_trains_tests_and_predicts() {
     );
     let line = place.json("predict run stripes/down/3.bmp --json");
     assert_eq!(line["label"], "down");
-    let (shown, _) = place.done("predict run stripes/down/2.png");
+    let (shown, _) = place.both("predict run stripes/down/2.png");
     assert!(shown.contains("as the network sees it, 12×12"), "{shown}");
     place.write("photo.jpg", &fixture("pictures/rgb.jpg"));
     assert!(place.json("predict run photo.jpg --json")["label"].is_string());
-    let (shown, _) = place.done("data show stripes --count 2");
+    let (shown, _) = place.both("data show stripes --count 2");
     assert!(shown.contains("across [1, 12, 12]"), "{shown}");
-    place.done("data show stripes --count 6 -o grid.png");
+    place.both("data show stripes --count 6 -o grid.png");
 }
 
 #[test]
@@ -134,11 +134,11 @@ fn colour_sizes_and_what_is_asked_for() {
     assert_eq!(report["features"], 24);
     assert_eq!(Model::load(place.path("b/model.safetensors")).unwrap().meaning().shape, [1, 6, 4]);
     // The resolved settings are the same asked for again; --net makes it all plain.
-    let net = place.done("train data --net 8:relu-2 --out c").0;
+    let net = place.both("train data --net 8:relu-2 --out c").0;
     assert!(!net.contains("by default") && net.contains("Adam(lr=0.001"), "{net}");
     let config = fs::read_to_string(place.path("c/config.toml")).unwrap();
     assert!(config.contains("schedule = \"constant\"") && !config.contains("hidden"), "{config}");
-    let (shown, _) = place.done("data show data --count 1");
+    let (shown, _) = place.both("data show data --count 1");
     assert!(shown.contains("blue [3, 10, 10]"), "{shown}");
 
     place.fails("train data --size 0x4", 2, "width and height in pixels, as 32x32");
@@ -221,7 +221,7 @@ fn npz_from_the_command_line() {
     assert!(fs::read_to_string(place.path("a/config.toml")).unwrap().contains("constant"));
     let report = place.json("train stored.npz --targets y --epochs 1 --json --out b");
     assert_eq!((&report["task"], &report["features"]), (&json!("classes"), &json!(4)));
-    assert!(place.done("info stored.npz").0.contains("40 samples of shape [4]"));
+    assert!(place.both("info stored.npz").0.contains("40 samples of shape [4]"));
     place.fails("train others.npz", 3, "it holds first <f2 [40, 4], second <f8 [40, 4]");
     place.fails("train stored.npz --targets z.npy", 3, "cannot read z.npy");
     let whole = fixture("arrays/stored.npz");

@@ -1,78 +1,12 @@
 //! The program, run as a program.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::{Command, Output},
-};
+mod place;
 
-use assert_cmd::cargo::CommandCargoExt;
+use std::{fs, path::Path};
+
+use place::{Place, text};
 use reshet::{Model, Storage, mnist};
 use serde_json::{Value, json};
-use tempfile::TempDir;
-
-/// A folder of one's own, in which the program runs.
-struct Place(TempDir);
-
-impl Place {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn command(&self, args: &str) -> Command {
-        let mut command = Command::cargo_bin("reshet").unwrap();
-        command.args(args.split_whitespace()).current_dir(self.0.path());
-        command
-    }
-
-    fn run(&self, args: &str) -> Output {
-        self.command(args).output().unwrap()
-    }
-
-    /// Runs, wants success, gives standard output.
-    fn done(&self, args: &str) -> String {
-        let output = self.run(args);
-        assert!(output.status.success(), "{args}: {}", text(&output.stderr));
-        text(&output.stdout)
-    }
-
-    fn json(&self, args: &str) -> Value {
-        serde_json::from_str(&self.done(args)).unwrap()
-    }
-
-    /// Runs, wants this exit code, one line that says so, and nothing written.
-    fn fails(&self, args: &str, code: i32, says: &str) {
-        let before = self.files();
-        let output = self.run(args);
-        let error = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(code), "{args}: {error}");
-        assert!(error.contains(says), "{args}: {error}");
-        assert!(error.starts_with("error: "), "{args}: {error}");
-        assert!(!error.contains("panicked"), "{args}: {error}");
-        assert_eq!(before, self.files(), "{args}");
-    }
-
-    fn files(&self) -> Vec<PathBuf> {
-        let mut all = vec![self.0.path().to_path_buf()];
-        let mut at = 0;
-        while at < all.len() {
-            if let Ok(entries) = fs::read_dir(&all[at]) {
-                all.extend(entries.map(|e| e.unwrap().path()));
-            }
-            at += 1;
-        }
-        all.sort();
-        all
-    }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
 
 /// A short training whose model the other commands can use.
 const SHORT: &str =
@@ -432,7 +366,10 @@ fn ctrl_c_saves_and_says_where() {
         assert!(started.elapsed().as_secs() < 60, "never started");
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
-    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let killed = std::process::Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .unwrap();
     assert!(killed.success());
     let output = child.wait_with_output().unwrap();
     let error = text(&output.stderr);

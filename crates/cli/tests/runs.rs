@@ -1,70 +1,29 @@
 //! What training leaves to look at, `reshet runs`, and `--find-lr`: the program,
 //! run as a program.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::{Command, Output},
-};
+mod place;
 
-use assert_cmd::cargo::CommandCargoExt;
+use std::{fs, path::Path};
+
+use place::Place;
 use serde_json::Value;
-use tempfile::TempDir;
 
-struct Place(TempDir);
-
-impl Place {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn run(&self, args: &str) -> Output {
-        let mut command = Command::cargo_bin("reshet").unwrap();
-        command.args(args.split_whitespace()).current_dir(self.0.path()).output().unwrap()
-    }
-
-    fn done(&self, args: &str) -> String {
-        let output = self.run(args);
-        assert!(output.status.success(), "{args}: {}", text(&output.stderr));
-        text(&output.stdout)
-    }
-
-    fn json(&self, args: &str) -> Value {
-        serde_json::from_str(&self.done(args)).unwrap()
-    }
-
-    fn fails(&self, args: &str, code: i32, says: &str) {
-        let output = self.run(args);
-        let error = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(code), "{args}: {error}");
-        assert!(error.contains(says) && error.starts_with("error: "), "{args}: {error}");
-    }
-
-    fn names(&self, folder: &str) -> Vec<String> {
-        let entries = fs::read_dir(self.path(folder)).unwrap();
-        let mut names: Vec<_> =
-            entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
-        names
-    }
-
-    /// A run with this report, as another version or a broken disk may leave it.
-    fn fake(&self, name: &str, config: &str, report: &str) {
-        let folder = self.path(&format!("runs/{name}"));
-        fs::create_dir_all(&folder).unwrap();
-        fs::write(folder.join("config.toml"), config).unwrap();
-        if !report.is_empty() {
-            fs::write(folder.join("report.json"), report).unwrap();
-        }
-    }
+fn names(place: &Place, folder: &str) -> Vec<String> {
+    let entries = fs::read_dir(place.path(folder)).unwrap();
+    let mut names: Vec<_> =
+        entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
 }
 
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
+/// A run with this report, as another version or a broken disk may leave it.
+fn fake(place: &Place, name: &str, config: &str, report: &str) {
+    let folder = place.path(&format!("runs/{name}"));
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("config.toml"), config).unwrap();
+    if !report.is_empty() {
+        fs::write(folder.join("report.json"), report).unwrap();
+    }
 }
 
 /// A PNG that can be read, and how many of its pixels are not white.
@@ -127,15 +86,14 @@ fn a_run_leaves_its_loss_curves_and_its_report() {
 #[test]
 fn an_interrupted_run_has_its_curves_and_is_listed_as_such() {
     let place = Place::new();
-    let mut command = Command::cargo_bin("reshet").unwrap();
-    command.args("train mnist --hidden 8 --epochs 100000 --out runs/long -q".split(' '));
-    let mut child = command.current_dir(place.0.path()).spawn().unwrap();
+    let call = "train mnist --hidden 8 --epochs 100000 --out runs/long -q";
+    let mut child = place.command(call).spawn().unwrap();
     let log = place.path("runs/long/log.jsonl");
     while !fs::read_to_string(&log).is_ok_and(|log| log.contains("mean_loss")) {
         assert!(child.try_wait().unwrap().is_none());
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
-    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));
     is_svg(&place.path("runs/long/loss.svg"));
     assert!(inked(&place.path("runs/long/loss.png")) > 5_000);
@@ -148,24 +106,27 @@ fn runs_are_listed_best_first_by_what_they_learnt() {
     place.done(&format!("{SHORT} --lr 0.0001 --epochs 1 -q"));
     place.done(&format!("{SHORT} --lr 0.01 --epochs 2 -q"));
     place.done("train mnist --hidden 8 --epochs 1 --batch-size 500 -q");
-    place.fake(
+    fake(
+        &place,
         "number-9",
         "data = \"t.csv\"\n",
         r#"{"task":"number","test":{"r2":0.5,"rmse":2.0,"baseline":3.0}}"#,
     );
-    place.fake(
+    fake(
+        &place,
         "number-10",
         "data = \"t.csv\"\n",
         r#"{"task":"number","test":{"r2":0.75,"rmse":1.5,"baseline":3.0},"seconds":{"total":1}}"#,
     );
-    place.fake(
+    fake(
+        &place,
         "number-11",
         "data = \"t.csv\"\n",
         r#"{"task":"number","test":null,"final_loss":null}"#,
     );
-    place.fake("torn", "data = \"mnist\"\n", "{\"epochs\": 3,");
-    place.fake("wrong", "data = ", r#"{"epochs": "three"}"#);
-    place.fake("killed", "data = \"mnist\"\nis = \"7\"\n", "");
+    fake(&place, "torn", "data = \"mnist\"\n", "{\"epochs\": 3,");
+    fake(&place, "wrong", "data = ", r#"{"epochs": "three"}"#);
+    fake(&place, "killed", "data = \"mnist\"\nis = \"7\"\n", "");
     fs::create_dir(place.path("runs/nothing")).unwrap();
     fs::write(place.path("runs/notes.txt"), "mine").unwrap();
     // A model with a log but no report: what an older version left.
@@ -241,7 +202,7 @@ fn the_rate_that_is_found_trains_well() {
     for optimizer in ["adam", "sgd"] {
         let train = format!("{SHORT} --optimizer {optimizer}");
         let found = place.json(&format!("{train} --find-lr --json --out {optimizer}"));
-        assert_eq!(place.names(optimizer), ["find-lr.png", "find-lr.svg"]);
+        assert_eq!(names(&place, optimizer), ["find-lr.png", "find-lr.svg"]);
         let svg = is_svg(&place.path(&format!("{optimizer}/find-lr.svg")));
         assert!(svg.contains(">learning rate</text>") && svg.contains("suggested: "), "{svg}");
         assert!(inked(&place.path(&format!("{optimizer}/find-lr.png"))) > 5_000);
@@ -257,7 +218,7 @@ fn the_rate_that_is_found_trains_well() {
     }
     let out = place.done(&format!("{SHORT} --find-lr"));
     assert!(out.contains("suggested: --lr 0.") && out.contains('◆'), "{out}");
-    assert_eq!(place.names("runs"), ["mnist-find-lr-1"]);
+    assert_eq!(names(&place, "runs"), ["mnist-find-lr-1"]);
     assert!(!place.done(&format!("{SHORT} --find-lr -q")).contains('◆'));
     place.fails("runs", 3, "there are no runs in this folder");
     place.fails(&format!("{SHORT} --find-lr --lr 0.1"), 2, "cannot be used with");

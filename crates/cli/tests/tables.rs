@@ -1,75 +1,16 @@
 //! Tables through the program: questions, columns, bad input, predictions.
 
-use std::{
-    fs,
-    path::PathBuf,
-    process::{Command, Output},
-};
+mod place;
 
-use assert_cmd::cargo::CommandCargoExt;
+use std::fs;
+
+use place::Place;
 use serde_json::Value;
-use tempfile::TempDir;
 
-struct Place(TempDir);
-
-impl Place {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn with(files: &[(&str, &str)]) -> Self {
-        let place = Self::new();
-        files.iter().for_each(|(name, text)| place.write(name, text));
-        place
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        fs::write(self.path(name), text).unwrap();
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn run(&self, args: &str) -> Output {
-        let mut command = Command::cargo_bin("reshet").unwrap();
-        command.args(args.split_whitespace()).current_dir(self.0.path()).output().unwrap()
-    }
-
-    /// Runs, wants success, gives standard output and error.
-    fn both(&self, args: &str) -> (String, String) {
-        let output = self.run(args);
-        let error = String::from_utf8(output.stderr).unwrap();
-        assert!(output.status.success(), "{args}: {error}");
-        (String::from_utf8(output.stdout).unwrap(), error)
-    }
-
-    fn done(&self, args: &str) -> String {
-        self.both(args).0
-    }
-
-    fn json(&self, args: &str) -> Value {
-        serde_json::from_str(&self.done(args)).unwrap()
-    }
-
-    /// Runs, wants this exit code, one line that says so, and nothing written.
-    fn fails(&self, args: &str, code: i32, says: &str) {
-        let before = self.files();
-        let output = self.run(args);
-        let error = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(code), "{args}: {error}");
-        assert!(error.contains(says), "{args}: {error}");
-        assert!(error.starts_with("error: "), "{args}: {error}");
-        assert!(!error.contains("panicked"), "{args}: {error}");
-        assert_eq!(before, self.files(), "{args}");
-    }
-
-    fn files(&self) -> Vec<PathBuf> {
-        let entries = fs::read_dir(self.0.path()).unwrap();
-        let mut all: Vec<PathBuf> = entries.map(|e| e.unwrap().path()).collect();
-        all.sort();
-        all
-    }
+fn with(files: &[(&str, &str)]) -> Place {
+    let place = Place::new();
+    files.iter().for_each(|(name, text)| place.write(name, text));
+    place
 }
 
 /// A number that looks random and is the same each time, from 0 to 1.
@@ -99,7 +40,7 @@ fn flats(rows: usize) -> String {
 
 #[test]
 fn a_number_is_learnt_and_predicted_in_its_own_unit() {
-    let place = Place::with(&[("flats.csv", &flats(400))]);
+    let place = with(&[("flats.csv", &flats(400))]);
     let (out, _) = place.both("train flats.csv --target price --out run");
     for part in [
         "question: how much (it holds numbers)",
@@ -147,7 +88,7 @@ fn the_question_is_inferred_and_said() {
         text +=
             &format!("{x},{},{few},{},{}\n", u8::from(x > 0.5), ["a", "b", "c"][few % 3], x * 7.5);
     }
-    let place = Place::with(&[("t.csv", &text)]);
+    let place = with(&[("t.csv", &text)]);
     let quick = "--epochs 2 --force --out run";
     for (flags, task, says) in [
         ("--target two", "binary", "yes or no, 1 against 0 (it has two values)"),
@@ -202,7 +143,7 @@ fn several_questions_weights_folds_and_balance() {
         let rare = yes(x > 0.8 && noise(i, 3) > 0.6);
         text += &format!("{x},{y},{},{},{},{rare}\n", 1 + i % 2, yes(x > 0.5), yes(x + y > 1.0));
     }
-    let place = Place::with(&[("t.csv", &text)]);
+    let place = with(&[("t.csv", &text)]);
     let report = place.json("train t.csv --target p,q --weight w --epochs 40 --json --out several");
     assert!(report["test"]["all_right"].as_f64().unwrap() > 0.8, "{report}");
     let out = place.done("predict several t.csv --json");
@@ -234,16 +175,16 @@ fn several_questions_weights_folds_and_balance() {
 
 #[test]
 fn a_test_file_is_matched_by_name() {
-    let place = Place::with(&[("train.csv", &flats(300)), ("test.csv", &flats(60))]);
+    let place = with(&[("train.csv", &flats(300)), ("test.csv", &flats(60))]);
     let report = place.json("train train.csv --test test.csv --target dear --json --out run");
     assert_eq!((&report["train_samples"], &report["test_samples"]), (&255.into(), &60.into()));
     let missing = flats(20).replace("size", "Size");
-    place.write("other.csv", &missing);
+    place.write("other.csv", missing);
     let says = "the model needs the column size and does not know the column Size";
     place.fails("train train.csv --test other.csv --target dear --out no", 3, says);
     place.fails("test run other.csv", 3, says);
     place.fails("predict run other.csv", 3, says);
-    place.write("other.csv", &flats(20).replace("cheap", "fair"));
+    place.write("other.csv", flats(20).replace("cheap", "fair"));
     place.fails("test run other.csv", 3, "target \"dear\": \"fair\" is none of cheap, dear");
     place.fails(
         "train train.csv --test test.csv --test-fraction 0.3",
@@ -279,20 +220,18 @@ fn bad_tables_are_told_and_nothing_is_written() {
         place.write("t.csv", text);
         place.fails("train t.csv", if says.starts_with("too few") { 2 } else { 3 }, says);
     }
-    fs::write(place.path("t.csv"), b"a,b\n1,\xe9\n").unwrap();
+    place.write("t.csv", b"a,b\n1,\xe9\n");
     place.fails("train t.csv", 3, "t.csv:2: column \"b\": not UTF-8 text");
     place.fails("data check t.csv", 3, "t.csv:2: column \"b\": not UTF-8 text");
-    fs::write(place.path("t.csv"), b"PK\x03\x04rest").unwrap();
+    place.write("t.csv", b"PK\x03\x04rest");
     place.fails("train t.csv", 3, "save the table as CSV");
     place.fails("train none.csv", 3, "no such file");
-    place.write("t.csv", &flats(50));
+    place.write("t.csv", flats(50));
     place.fails("train t.csv --separator ;;", 2, "one character");
     place.fails("train t.csv --validation 1.5", 2, "--validation");
     place.fails("train t.csv --header maybe", 2, "maybe");
     place.fails("data check run.safetensors", 2, "only tables");
-    let mut command = Command::cargo_bin("reshet").unwrap();
-    let command = command.args(["train", "t.csv"]).current_dir(place.0.path());
-    let output = command.env("RESHET_MEMORY", "1000").output().unwrap();
+    let output = place.command("train t.csv").env("RESHET_MEMORY", "1000").output().unwrap();
     let error = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(3), "{error}");
     assert!(error.contains("of memory and 1.0 kB are free"), "{error}");
@@ -315,7 +254,7 @@ fn a_check_tells_what_is_suspicious() {
     let twin = text.lines().nth(1).unwrap().to_string();
     text += &format!("{twin}\n{}\n", twin.replace("up", "down").replace(",1,", ",2,"));
     text += "99,0.5,A,k,7,1,\n";
-    let place = Place::with(&[("t.csv", &text)]);
+    let place = with(&[("t.csv", &text)]);
     let (out, _) = place.both("data check t.csv");
     for part in [
         "t.csv: 63 rows, 7 columns; cells apart by commas, with a header",
@@ -339,7 +278,7 @@ fn a_check_tells_what_is_suspicious() {
 
 #[test]
 fn rows_stream_in_and_bad_ones_are_named() {
-    let place = Place::with(&[("t.csv", &flats(300))]);
+    let place = with(&[("t.csv", &flats(300))]);
     place.done("train t.csv --target dear --epochs 5 --out run");
     let mut text = "size,city,lift,floor,price\n".to_string();
     for i in 0..30_000 {
@@ -349,7 +288,7 @@ fn rows_stream_in_and_bad_ones_are_named() {
             _ => format!("{},{},yes,{},{}\n", i % 100, ["Lod", "Eilat"][i % 2], i % 5, i % 2000),
         };
     }
-    place.write("rows.csv", &text);
+    place.write("rows.csv", text);
     let out = place.run("predict run rows.csv");
     let error = String::from_utf8(out.stderr).unwrap();
     assert_eq!(out.status.code(), Some(3));
@@ -370,8 +309,7 @@ fn rows_stream_in_and_bad_ones_are_named() {
     // From standard input, to a reader that goes away, in other dialects.
     let stdin = |text: String, args: &str| {
         use std::{io::Write, process::Stdio};
-        let mut command = Command::cargo_bin("reshet").unwrap();
-        command.args(args.split(' ')).current_dir(place.0.path());
+        let mut command = place.command(args);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();

@@ -1,4 +1,6 @@
-//! A folder in which the program runs as a program.
+//! A folder of one's own, in which the program runs as a program.
+
+#![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::{
     fs,
@@ -22,42 +24,60 @@ impl Place {
     }
 
     /// Writes a file, and the folders above it.
-    pub fn write(&self, name: &str, bytes: &[u8]) {
+    pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
         let path = self.path(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, bytes).unwrap();
     }
 
-    pub fn run(&self, args: &str) -> Output {
+    pub fn read(&self, name: &str) -> Vec<u8> {
+        fs::read(self.path(name)).unwrap()
+    }
+
+    pub fn command(&self, args: &str) -> Command {
         let mut command = Command::cargo_bin("reshet").unwrap();
         command.args(args.split_whitespace()).current_dir(self.0.path());
-        command.output().unwrap()
+        command
+    }
+
+    pub fn run(&self, args: &str) -> Output {
+        self.command(args).output().unwrap()
     }
 
     /// Runs, wants success, gives standard output and error.
-    pub fn done(&self, args: &str) -> (String, String) {
+    #[track_caller]
+    pub fn both(&self, args: &str) -> (String, String) {
         let output = self.run(args);
         let (out, error) = (text(&output.stdout), text(&output.stderr));
         assert!(output.status.success(), "{args}: {error}");
         (out, error)
     }
 
+    /// Runs, wants success, gives standard output.
+    #[track_caller]
+    pub fn done(&self, args: &str) -> String {
+        self.both(args).0
+    }
+
+    #[track_caller]
     pub fn json(&self, args: &str) -> Value {
-        serde_json::from_str(&self.done(args).0).unwrap()
+        serde_json::from_str(&self.done(args)).unwrap()
     }
 
     /// Runs, wants this exit code, an error that says so, and nothing written.
+    #[track_caller]
     pub fn fails(&self, args: &str, code: i32, says: &str) {
         let before = self.files();
         let output = self.run(args);
         let error = text(&output.stderr);
         assert_eq!(output.status.code(), Some(code), "{args}: {error}");
         assert!(error.contains(says), "{args}: {error}");
+        assert!(error.lines().any(|line| line.starts_with("error: ")), "{args}: {error}");
         assert!(!error.contains("panicked"), "{args}: {error}");
         assert_eq!(before, self.files(), "{args}");
     }
 
-    fn files(&self) -> Vec<PathBuf> {
+    pub fn files(&self) -> Vec<PathBuf> {
         let mut all = vec![self.0.path().to_path_buf()];
         let mut at = 0;
         while at < all.len() {
@@ -71,6 +91,6 @@ impl Place {
     }
 }
 
-fn text(bytes: &[u8]) -> String {
+pub fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }

@@ -1,9 +1,4 @@
-//! Where a training stands: all that is needed to go on as if it had never stopped.
-//!
-//! A safetensors file: `parameters`, the optimiser's `state.0`, `state.1`, … and,
-//! with early stopping, `best`, each flat in the order of the model's tensors. The
-//! rest is JSON in its metadata under `reshet-checkpoint`. Shuffles and dropout
-//! need no state: they are functions of seed, epoch and step.
+//! Where a training stands: see [`Checkpoint`].
 
 use std::{collections::HashMap, fs, path::Path};
 
@@ -20,7 +15,12 @@ use crate::{
 const FORMAT: u32 = 1;
 const KEY: &str = "reshet-checkpoint";
 
-/// A training between two steps: see the [module](self).
+/// A training between two steps: all that is needed to go on as if it had never stopped.
+///
+/// Its file is safetensors: `parameters`, the optimiser's `state.0`, `state.1`, … and,
+/// with early stopping, `best`, each flat in the order of the model's tensors. The
+/// rest is JSON in its metadata under `reshet-checkpoint`. Shuffles and dropout
+/// need no state: they are functions of seed, epoch and step.
 #[derive(Clone, Debug)]
 pub struct Checkpoint {
     about: About,
