@@ -293,8 +293,7 @@ impl Layout {
     fn parse(&self, block: &Block, lenient: bool) -> Result<Read> {
         let width = self.names.len();
         let mut words = vec![Words::default(); width];
-        let mut firsts = vec![(None, None); width];
-        let (mut chunk, mut bad) = (Chunk::default(), Vec::new());
+        let Read { mut chunk, mut firsts, mut bad, .. } = Read::empty(width);
         chunk.cells.reserve(block.text.len() / 6);
         let mut rows = parser(&block.text, self.dialect.separator);
         let mut row = ::csv::ByteRecord::new();
@@ -315,8 +314,7 @@ impl Layout {
             }
         }
         chunk.cells.shrink_to_fit();
-        let words = words.into_iter().map(|words| words.list).collect();
-        Ok(Read { chunk, words, firsts, bad })
+        Ok(Read { chunk, words: Vec::new(), firsts, bad }.with_words(words))
     }
 
     fn row(
@@ -359,15 +357,28 @@ impl Layout {
     }
 }
 
+impl Read {
+    /// No rows of so many columns.
+    pub fn empty(width: usize) -> Self {
+        let (words, firsts) = (vec![Vec::new(); width], vec![(None, None); width]);
+        Self { chunk: Chunk::default(), words, firsts, bad: Vec::new() }
+    }
+
+    /// With the words that its cells mean.
+    pub fn with_words(self, words: Vec<Words>) -> Self {
+        Self { words: words.into_iter().map(|words| words.list).collect(), ..self }
+    }
+}
+
 /// The words of a column in one block.
 #[derive(Clone, Default)]
-struct Words {
+pub(crate) struct Words {
     list: Vec<String>,
     codes: HashMap<String, u32>,
 }
 
 impl Words {
-    fn cell(&mut self, word: &str) -> Cell {
+    pub fn cell(&mut self, word: &str) -> Cell {
         if let Some(code) = self.codes.get(word) {
             return Cell::from_word(*code);
         }

@@ -13,6 +13,8 @@ mod cell;
 mod check;
 mod columns;
 pub mod csv;
+#[cfg(feature = "parquet")]
+pub mod parquet;
 mod prepare;
 mod question;
 mod statistics;
@@ -120,12 +122,35 @@ impl Lines {
 }
 
 impl Table {
-    /// Reads a CSV file, its dialect guessed: see [`csv`].
+    /// Reads a CSV file, its dialect guessed (see [`csv`]), or a Parquet file if its
+    /// name ends so and the feature is on.
     ///
     /// # Errors
     /// As [`csv::read`].
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
-        csv::read(path.as_ref(), csv::Options::default(), &mut |_, _| {})
+        Self::read_with(path.as_ref(), csv::Options::default(), &mut |_, _| {})
+    }
+
+    /// [`Table::read`], the dialect told; `progress` is told how much of how much is read.
+    ///
+    /// # Errors
+    /// As [`csv::read`].
+    pub fn read_with(
+        path: &Path,
+        options: csv::Options,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Self> {
+        if !path.extension().is_some_and(|e| e.eq_ignore_ascii_case("parquet")) {
+            return csv::read(path, options, progress);
+        }
+        #[cfg(feature = "parquet")]
+        return parquet::read(path, progress);
+        #[cfg(not(feature = "parquet"))]
+        return Err(Error::data(format!(
+            "{}: this program was built without Parquet; build it with --features parquet, \
+             or save the table as CSV",
+            path.display()
+        )));
     }
 
     pub(crate) fn new(source: String, names: Vec<String>) -> Self {
