@@ -1,4 +1,4 @@
-//! Your own table, from the file to a prediction.
+//! Your own table, from the file to a prediction; to be run in the project's folder.
 //!
 //! `examples/penguins.csv`: Gorman, Williams and Fraser (2014), as the R package
 //! `palmerpenguins` has it, CC0. It has words, numbers and missing values.
@@ -6,7 +6,7 @@
 use reshet::{data::table::Rows, prelude::*};
 
 fn main() -> reshet::Result<()> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/penguins.csv");
+    let path = "examples/penguins.csv";
 
     // How a row becomes numbers is learnt from the training part alone, and goes into the model.
     let table = Table::read(path)?;

@@ -84,9 +84,9 @@ pub struct Hyper {
     #[arg(long, default_value = "default")]
     init: InitName,
     /// How often all samples are seen [default: 5; pictures 16 to 50; tables 20 to 200,
-    /// so that it is about 2,000 steps]
+    /// so that it is about 2,000 steps; of millions fewer]
     #[arg(long, value_name = "N")]
-    epochs: Option<usize>,
+    pub epochs: Option<usize>,
     /// Samples a step [default: 50, or all if they are fewer; pictures 128, few 32; tables 32
     /// to 1024]
     #[arg(long, value_name = "N")]

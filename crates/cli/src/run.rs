@@ -12,7 +12,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use indicatif::ProgressBar;
-use reshet::{Checkpoint, Diverged, Error, Event, Fit, Model, Trainer, formats::write_file};
+use reshet::{Checkpoint, Diverged, Error, Event, Fit, Model, Score, Trainer, formats::write_file};
 use serde::Serialize;
 use serde_json::json;
 
@@ -169,7 +169,7 @@ impl Run {
         bar: &ProgressBar,
         mut each: impl FnMut(&Event),
     ) -> Result<Fit> {
-        let mut broken = None;
+        let (mut broken, mut validated) = (None, String::new());
         let trainer = match &self.checkpoints {
             Some(checkpoints) => {
                 let offers = Arc::clone(&checkpoints.offers);
@@ -179,13 +179,19 @@ impl Run {
         };
         let fit = trainer
             .on_event(|event| {
-                if let Event::Step { step, steps, loss, .. } = event {
+                match event {
                     // Drawing is limited to 20 times a second, but not asking for it.
-                    if step % 16 == 0 || step + 1 == *steps {
+                    Event::Step { step, steps, loss, .. }
+                        if step % 16 == 0 || step + 1 == *steps =>
+                    {
                         bar.set_length(*steps as u64);
                         bar.set_position(*step as u64 + 1);
-                        bar.set_message(format!("loss {loss:.4}"));
+                        bar.set_message(format!("loss {loss:.4}{validated}"));
                     }
+                    Event::Epoch { validation: Some(score), .. } => {
+                        validated = format!("  validation {}", short(score));
+                    }
+                    _ => {}
                 }
                 each(event);
                 if let Err(e) = self.log_event(event) {
@@ -234,6 +240,14 @@ impl Run {
         // The library's error stays inside: it decides the exit code.
         terminal::tell(&kept);
         error.into()
+    }
+}
+
+/// A score in a few letters: `97.3 %`, `R² 0.842`.
+fn short(score: &Score) -> String {
+    match score.accuracy() {
+        Some(accuracy) => format!("{:.1} %", 100.0 * accuracy),
+        None => format!("R² {:.3}", score.measure()),
     }
 }
 

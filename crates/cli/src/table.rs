@@ -69,11 +69,12 @@ impl Csv {
     }
 }
 
-/// Whether a path is a table, by its name: `.csv`, `.tsv`, `.txt`, `.tab`, perhaps with `.gz`.
+/// Whether a path is a table, by its name: `.csv`, `.tsv`, `.txt`, `.tab`, `.data`, perhaps
+/// with `.gz`; `.parquet`.
 pub fn is_table(path: &Path) -> bool {
     let name = path.file_name().map_or(String::new(), |n| n.to_string_lossy().to_lowercase());
     let name = name.strip_suffix(".gz").unwrap_or(&name);
-    [".csv", ".tsv", ".tab", ".txt", ".data"].iter().any(|end| name.ends_with(end))
+    [".csv", ".tsv", ".tab", ".txt", ".data", ".parquet"].iter().any(|end| name.ends_with(end))
 }
 
 /// The name of a table: its file's, without its endings.
@@ -86,7 +87,7 @@ pub fn name(path: &Path) -> String {
 pub fn read(path: &Path, csv: &Csv) -> Result<Table> {
     let bar = terminal::bar(0, "reading {wide_bar} {bytes}/{total_bytes}  {eta} left");
     let mut told = std::time::Instant::now();
-    let table = csv::read(path, csv.options(), &mut |read, of| {
+    let table = Table::read_with(path, csv.options(), &mut |read, of| {
         bar.set_length(of);
         bar.set_position(read);
         if !std::io::stderr().is_terminal() && told.elapsed().as_secs() >= 2 {

@@ -153,10 +153,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let bar = terminal::bar(0, "{wide_bar} {pos}/{len} steps  {msg}  {eta} left");
     let mut last_note = Instant::now();
     run.keep_checkpoints(args.checkpoint_every.map(|n| n as usize));
+    let epochs = hyper.epochs.unwrap_or(0);
     let fit = run.train(trainer, &train, &bar, |event| {
         if let Event::Epoch { epoch, loss, validation } = event
             // Of many short epochs a line a second is enough.
-            && (*epoch < 20 || last_note.elapsed().as_secs() >= 1)
+            && (*epoch < 3 || last_note.elapsed().as_secs() >= 1 || *epoch + 1 == epochs)
         {
             last_note = Instant::now();
             let checked =

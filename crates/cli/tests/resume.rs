@@ -21,7 +21,7 @@ fn table() -> String {
 }
 
 const LONG: &str = "train t.csv --hidden 64,32 --dropout 0.1 --epochs 150 --batch-size 32 \
-                    --patience 150 -q";
+                    --validation 0.15 --patience 150 -q";
 
 #[test]
 fn a_killed_run_ends_as_if_it_had_never_been_stopped() {

@@ -10,10 +10,8 @@ use crate::{Result, Task, network::thousands};
 /// A table, looked through: see [`Prepare::check`].
 #[derive(Clone, Debug, Serialize)]
 pub struct Check {
-    /// The file.
-    pub source: String,
-    /// How it is written.
-    pub dialect: String,
+    /// The file, its size, how it is written.
+    pub about: String,
     /// Number of rows.
     pub rows: usize,
     /// The columns, in the file's order.
@@ -72,8 +70,7 @@ impl Prepare {
             Checked { name: head.name.clone(), holds, missing: s.missing, inputs, note }
         });
         Ok(Check {
-            source: table.source.clone(),
-            dialect: table.dialect.map_or(String::new(), |d| d.to_string()),
+            about: table.about(),
             rows: table.rows(),
             columns: looked.collect(),
             inputs: columns.width(),
@@ -96,8 +93,8 @@ fn rough(s: &Statistics) -> String {
 
 impl fmt::Display for Check {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let Self { source, dialect, rows, columns, inputs, said, suspicious } = self;
-        writeln!(f, "{source}: {} rows, {} columns; {dialect}", thousands(*rows), columns.len())?;
+        let Self { about, columns, inputs, said, suspicious, .. } = self;
+        writeln!(f, "{about}")?;
         said.iter().try_for_each(|line| writeln!(f, "{line}"))?;
         let name = columns.iter().map(|c| c.name.chars().count()).max().unwrap_or(0).clamp(6, 30);
         writeln!(f, "\n  {:name$}  missing  inputs  holds", "column")?;

@@ -13,7 +13,7 @@ use std::{
     io::{self, BufReader, Read as _},
     path::Path,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     thread,
@@ -111,7 +111,14 @@ pub(crate) struct Reader {
     pub layout: Layout,
     /// Bytes of the file; 0 if not known.
     pub size: u64,
-    from: Counted,
+    /// Bytes of the file that have been read.
+    read: Arc<AtomicU64>,
+    blocks: Blocks,
+}
+
+/// The text, a block of whole rows after the other.
+struct Blocks {
+    text: Box<dyn io::Read + Send>,
     /// Read, but not yet parsed: the beginning of a row.
     rest: Vec<u8>,
     line: u64,
@@ -126,15 +133,40 @@ pub(crate) struct Layout {
     pub dialect: Dialect,
 }
 
-/// The text, and how much of the file has been read for it.
-struct Counted {
-    text: Box<dyn io::Read + Send>,
-    read: Arc<AtomicU64>,
-}
-
 struct Block {
     first_line: u64,
     text: Vec<u8>,
+}
+
+impl Blocks {
+    /// The next text that ends with a row.
+    fn next(&mut self, source: &str) -> Result<Option<Block>> {
+        if self.ended {
+            return Ok(None);
+        }
+        let mut text = std::mem::take(&mut self.rest);
+        text.reserve(BLOCK + SAMPLE);
+        loop {
+            let want = BLOCK.saturating_sub(text.len()).max(SAMPLE) as u64;
+            let got = self.text.by_ref().take(want).read_to_end(&mut text);
+            let got = got.map_err(|e| Error::data(format!("cannot read {}: {e}", source)))?;
+            if got == 0 {
+                self.ended = true;
+                break;
+            }
+            if let Some(end) = last_row_end(&text) {
+                self.rest = text.split_off(end);
+                break;
+            }
+            if text.len() > LONGEST {
+                let what = "a quote is opened and never closed, or this is no table";
+                return Err(Error::data(format!("{}:{}: {what}", source, self.line)));
+            }
+        }
+        let first_line = self.line;
+        self.line += lines_in(&text);
+        Ok((!text.is_empty()).then_some(Block { first_line, text }))
+    }
 }
 
 impl Block {
@@ -221,59 +253,35 @@ impl Reader {
             start.drain(..end);
         }
         let names = names(&source, &first, dialect.header)?;
-        let from = Counted { text: from, read };
         let layout = Layout { source, names, dialect };
-        Ok(Self { layout, size, from, rest: start, line, ended: false })
+        let blocks = Blocks { text: from, rest: start, line, ended: false };
+        Ok(Self { layout, size, read, blocks })
     }
 
     /// Bytes of the file that have been read.
     pub fn position(&self) -> u64 {
-        self.from.read.load(Relaxed)
+        self.read.load(Relaxed)
     }
 
     /// The next rows, in order; none at the end. A few blocks are parsed side by
-    /// side. `lenient`: bad rows are passed over, not an error.
+    /// side: each thread reads one and parses it while others read theirs.
+    /// `lenient`: bad rows are passed over, not an error.
     pub fn round(&mut self, lenient: bool) -> Result<Vec<Read>> {
+        let Self { layout, blocks, .. } = self;
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        let mut blocks = Vec::new();
-        while blocks.len() < 4 * cores
-            && let Some(block) = self.block()?
-        {
-            blocks.push(block);
-        }
-        let layout = &self.layout;
-        let read = super::side_by_side(blocks.len(), |i| layout.parse(&blocks[i], lenient));
-        read.into_iter().collect()
-    }
-
-    /// The next text that ends with a row.
-    fn block(&mut self) -> Result<Option<Block>> {
-        if self.ended {
-            return Ok(None);
-        }
-        let mut text = std::mem::take(&mut self.rest);
-        text.reserve(BLOCK + SAMPLE);
-        loop {
-            let want = BLOCK.saturating_sub(text.len()).max(SAMPLE) as u64;
-            let got = self.from.text.by_ref().take(want).read_to_end(&mut text);
-            let got =
-                got.map_err(|e| Error::data(format!("cannot read {}: {e}", self.layout.source)))?;
-            if got == 0 {
-                self.ended = true;
-                break;
-            }
-            if let Some(end) = last_row_end(&text) {
-                self.rest = text.split_off(end);
-                break;
-            }
-            if text.len() > LONGEST {
-                let what = "a quote is opened and never closed, or this is no table";
-                return Err(Error::data(format!("{}:{}: {what}", self.layout.source, self.line)));
-            }
-        }
-        let first_line = self.line;
-        self.line += lines_in(&text);
-        Ok((!text.is_empty()).then_some(Block { first_line, text }))
+        let next = Mutex::new((0, blocks));
+        let read = super::side_by_side(4 * cores, |_| {
+            let (number, block) = {
+                let mut next = next.lock().unwrap_or_else(PoisonError::into_inner);
+                next.0 += 1;
+                (next.0, next.1.next(&layout.source))
+            };
+            (number, block.transpose().map(|block| layout.parse(&block?, lenient)))
+        });
+        // The order is that of the reading, not of the threads.
+        let mut read: Vec<(usize, Option<Result<Read>>)> = read;
+        read.sort_by_key(|(number, _)| *number);
+        read.into_iter().filter_map(|(_, read)| read).collect()
     }
 
     /// Stops before memory runs out: the table and the network's inputs made
@@ -293,8 +301,7 @@ impl Layout {
     fn parse(&self, block: &Block, lenient: bool) -> Result<Read> {
         let width = self.names.len();
         let mut words = vec![Words::default(); width];
-        let mut firsts = vec![(None, None); width];
-        let (mut chunk, mut bad) = (Chunk::default(), Vec::new());
+        let Read { mut chunk, mut firsts, mut bad, .. } = Read::empty(width);
         chunk.cells.reserve(block.text.len() / 6);
         let mut rows = parser(&block.text, self.dialect.separator);
         let mut row = ::csv::ByteRecord::new();
@@ -315,8 +322,7 @@ impl Layout {
             }
         }
         chunk.cells.shrink_to_fit();
-        let words = words.into_iter().map(|words| words.list).collect();
-        Ok(Read { chunk, words, firsts, bad })
+        Ok(Read { chunk, words: Vec::new(), firsts, bad }.with_words(words))
     }
 
     fn row(
@@ -359,15 +365,28 @@ impl Layout {
     }
 }
 
+impl Read {
+    /// No rows of so many columns.
+    pub fn empty(width: usize) -> Self {
+        let (words, firsts) = (vec![Vec::new(); width], vec![(None, None); width]);
+        Self { chunk: Chunk::default(), words, firsts, bad: Vec::new() }
+    }
+
+    /// With the words that its cells mean.
+    pub fn with_words(self, words: Vec<Words>) -> Self {
+        Self { words: words.into_iter().map(|words| words.list).collect(), ..self }
+    }
+}
+
 /// The words of a column in one block.
 #[derive(Clone, Default)]
-struct Words {
+pub(crate) struct Words {
     list: Vec<String>,
     codes: HashMap<String, u32>,
 }
 
 impl Words {
-    fn cell(&mut self, word: &str) -> Cell {
+    pub fn cell(&mut self, word: &str) -> Cell {
         if let Some(code) = self.codes.get(word) {
             return Cell::from_word(*code);
         }

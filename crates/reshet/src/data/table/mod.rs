@@ -13,6 +13,8 @@ mod cell;
 mod check;
 mod columns;
 pub mod csv;
+#[cfg(feature = "parquet")]
+pub mod parquet;
 mod prepare;
 mod question;
 mod statistics;
@@ -34,7 +36,7 @@ pub use prepare::{Parts, Prepare};
 pub use question::{Ask, Unit};
 pub use stream::{Rows, Samples};
 
-use crate::{Result, error::Error};
+use crate::{Result, error::Error, network::thousands};
 
 /// Different words a column may have; with more it is no category.
 pub(crate) const MOST_WORDS: usize = 1 << 16;
@@ -120,12 +122,35 @@ impl Lines {
 }
 
 impl Table {
-    /// Reads a CSV file, its dialect guessed: see [`csv`].
+    /// Reads a CSV file, its dialect guessed (see [`csv`]), or a Parquet file if its
+    /// name ends so and the feature is on.
     ///
     /// # Errors
     /// As [`csv::read`].
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
-        csv::read(path.as_ref(), csv::Options::default(), &mut |_, _| {})
+        Self::read_with(path.as_ref(), csv::Options::default(), &mut |_, _| {})
+    }
+
+    /// [`Table::read`], the dialect told; `progress` is told how much of how much is read.
+    ///
+    /// # Errors
+    /// As [`csv::read`].
+    pub fn read_with(
+        path: &Path,
+        options: csv::Options,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Self> {
+        if !path.extension().is_some_and(|e| e.eq_ignore_ascii_case("parquet")) {
+            return csv::read(path, options, progress);
+        }
+        #[cfg(feature = "parquet")]
+        return parquet::read(path, progress);
+        #[cfg(not(feature = "parquet"))]
+        return Err(Error::data(format!(
+            "{}: this program was built without Parquet; build it with --features parquet, \
+             or save the table as CSV",
+            path.display()
+        )));
     }
 
     pub(crate) fn new(source: String, names: Vec<String>) -> Self {
@@ -141,6 +166,13 @@ impl Table {
     /// The columns' names, in the file's order.
     pub fn names(&self) -> Vec<&str> {
         self.heads.iter().map(|head| &*head.name).collect()
+    }
+
+    /// What it is and how its file is written: `x.csv: 150 rows, 5 columns; cells apart by commas, …`
+    pub(crate) fn about(&self) -> String {
+        let (rows, columns) = (thousands(self.rows), self.heads.len());
+        let dialect = self.dialect.map_or(String::new(), |dialect| format!("; {dialect}"));
+        format!("{}: {rows} rows, {columns} columns{dialect}", self.source)
     }
 
     /// The place of a column.

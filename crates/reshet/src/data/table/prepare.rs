@@ -137,7 +137,9 @@ impl Prepare {
     pub fn of(self, table: Table) -> Result<Parts> {
         let targets = self.places(&table)?;
         let all = Statistics::gather(&table, |column| targets.contains(&column), |_| true);
-        let (question, mut said) = self.question(&table, &targets, &all)?;
+        let mut said = vec![table.about()];
+        let (question, asked) = self.question(&table, &targets, &all)?;
+        said.extend(asked);
         let (answers, rows) = question.read(&table)?;
         if rows.len() < table.rows() {
             let n = table.rows() - rows.len();

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::{
-    Columns, Encoder,
+    Columns, Encoder, Table,
     csv::{self, Reader},
 };
 use crate::{Features, Result, Storage};
@@ -30,7 +30,10 @@ use crate::{Features, Result, Storage};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Rows<'a> {
-    reader: Reader,
+    /// None for a table that is in memory already.
+    reader: Option<Reader>,
+    /// Columns in the file.
+    width: usize,
     encoder: Encoder<'a>,
     /// Read, in reverse, and not yet turned into inputs.
     waiting: Vec<csv::Read>,
@@ -53,13 +56,27 @@ impl<'a> Rows<'a> {
     /// # Errors
     /// The file cannot be read; its columns are not the model's.
     pub fn open(path: &Path, columns: &'a Columns, options: &csv::Options) -> Result<Self> {
+        if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("parquet")) {
+            return Self::of(Table::read(path)?, columns);
+        }
         let mut options = options.clone();
         options.columns = columns.inputs.iter().map(|column| column.name.clone()).collect();
         let reader = Reader::open(path, &options)?;
         let layout = &reader.layout;
         let encoder = Encoder::new(columns, &layout.source, &layout.names)?;
-        let values = vec![0.0; encoder.width()];
-        Ok(Self { reader, encoder, waiting: Vec::new(), values })
+        let (width, values) = (layout.names.len(), vec![0.0; encoder.width()]);
+        Ok(Self { reader: Some(reader), width, encoder, waiting: Vec::new(), values })
+    }
+
+    /// The rows of a table in memory.
+    fn of(table: Table, columns: &'a Columns) -> Result<Self> {
+        let names: Vec<String> = table.heads.iter().map(|head| head.name.clone()).collect();
+        let encoder = Encoder::new(columns, &table.source, &names)?;
+        let (width, values) = (names.len(), vec![0.0; encoder.width()]);
+        let words: Vec<Vec<String>> = table.heads.into_iter().map(|head| head.words).collect();
+        let read = |chunk| csv::Read { chunk, words: words.clone(), ..csv::Read::empty(width) };
+        let waiting = table.chunks.into_iter().rev().map(read).collect();
+        Ok(Self { reader: None, width, encoder, waiting, values })
     }
 
     /// The next rows; None at the end. `lenient`: bad rows are passed over.
@@ -67,8 +84,8 @@ impl<'a> Rows<'a> {
     /// # Errors
     /// A bad row, unless `lenient`: too few cells, a word where the model needs a number.
     pub fn next(&mut self, lenient: bool) -> Result<Option<Samples>> {
-        if self.waiting.is_empty() {
-            self.waiting = self.reader.round(lenient)?;
+        if let (true, Some(reader)) = (self.waiting.is_empty(), &mut self.reader) {
+            self.waiting = reader.round(lenient)?;
             self.waiting.reverse();
         }
         let Some(csv::Read { chunk, words, mut bad, .. }) = self.waiting.pop() else {
@@ -76,10 +93,9 @@ impl<'a> Rows<'a> {
         };
         let words = |place: usize| &words[place][..];
         self.encoder.set_words(words);
-        let width = self.reader.layout.names.len();
         let mut inputs = Vec::with_capacity(chunk.lines.len() * self.values.len());
         let mut lines = Vec::with_capacity(chunk.lines.len());
-        for (i, cells) in chunk.cells.chunks_exact(width).enumerate() {
+        for (i, cells) in chunk.cells.chunks_exact(self.width).enumerate() {
             let line = chunk.lines.at(i);
             match self.encoder.row(cells, || line, words, &mut self.values) {
                 Ok(()) => {

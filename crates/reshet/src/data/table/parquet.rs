@@ -1,0 +1,106 @@
+//! Parquet, with the feature `parquet`: columns of numbers, words, booleans and
+//! dates; what is nested in lists or groups is refused.
+//!
+//! Text is read as CSV's is, so that a model asks the same of both. The reader is
+//! the Apache project's: <https://parquet.apache.org>.
+
+use std::{fs::File, path::Path};
+
+use ::parquet::{
+    file::reader::{FileReader, SerializedFileReader},
+    record::Field,
+};
+
+use super::{
+    Cell, Table,
+    csv::{Read, Words},
+};
+use crate::{Result, data::memory, error::Error};
+
+/// Rows turned into cells in one go.
+const ROWS: usize = 10_000;
+
+/// Reads a file whole; `progress` is told how many rows of how many are read.
+///
+/// # Errors
+/// No such file; not Parquet, or damaged; a nested column; more than fits into memory.
+pub fn read(path: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<Table> {
+    let source = path.display().to_string();
+    let wrong = |what: String| Error::data(format!("{source}: {what}"));
+    let damaged = |e: ::parquet::errors::ParquetError| {
+        Error::data(format!("{source}: not a Parquet file, or a damaged one: {e}"))
+    };
+    let file = File::open(path).map_err(|e| Error::unreadable(path, e))?;
+    let reader = SerializedFileReader::new(file).map_err(damaged)?;
+    let about = reader.metadata().file_metadata();
+    let fields = about.schema().get_fields();
+    if let Some(nested) = fields.iter().find(|field| !field.is_primitive()) {
+        return Err(wrong(format!(
+            "column \"{}\" holds lists or groups; flatten it",
+            nested.name()
+        )));
+    }
+    let names: Vec<String> = fields.iter().map(|field| field.name().to_string()).collect();
+    let (width, rows) = (names.len(), about.num_rows().max(0) as u64);
+    if rows == 0 {
+        return Err(wrong("there are no rows in it".into()));
+    }
+    // The table, and the inputs made from it.
+    let bytes = rows.saturating_mul(8 * width as u64);
+    memory::check(&source, bytes, bytes)?;
+    let mut table = Table::new(source.clone(), names);
+    let mut read = Read::empty(width);
+    let mut words = vec![Words::default(); width];
+    for (row, fields) in reader.get_row_iter(None).map_err(damaged)?.enumerate() {
+        let fields = fields.map_err(damaged)?;
+        let line = row as u64 + 1;
+        for (column, (name, field)) in fields.get_column_iter().enumerate() {
+            let cell = match text_or_number(field) {
+                Some(Ok(number)) => Cell::from_number(number),
+                Some(Err(text)) => {
+                    Cell::parse(&text, false).unwrap_or_else(|| words[column].cell(text.trim()))
+                }
+                None => return Err(wrong(format!("row {line}: column \"{name}\": {field}"))),
+            };
+            let (word, number) = &mut read.firsts[column];
+            if cell.word().is_some() {
+                word.get_or_insert(line);
+            } else if !cell.is_missing() {
+                number.get_or_insert(line);
+            }
+            read.chunk.cells.push(cell);
+        }
+        read.chunk.lines.push(line);
+        if read.chunk.lines.len() == ROWS || line == rows {
+            let full = std::mem::replace(&mut read, Read::empty(width));
+            let words = std::mem::replace(&mut words, vec![Words::default(); width]);
+            table.append(full.with_words(words));
+            progress(line, rows);
+        }
+    }
+    Ok(table)
+}
+
+/// What a field says: a number, or a text to be read as a cell of CSV is; None if nested.
+fn text_or_number(field: &Field) -> Option<Result<f32, String>> {
+    Some(match field {
+        Field::Null => Ok(f32::NAN),
+        Field::Bool(yes) => Err(yes.to_string()),
+        Field::Byte(x) => Ok(f32::from(*x)),
+        Field::Short(x) => Ok(f32::from(*x)),
+        Field::Int(x) => Ok(*x as f32),
+        Field::Long(x) => Ok(*x as f32),
+        Field::UByte(x) => Ok(f32::from(*x)),
+        Field::UShort(x) => Ok(f32::from(*x)),
+        Field::UInt(x) => Ok(*x as f32),
+        Field::ULong(x) => Ok(*x as f32),
+        Field::Float16(x) => Ok(x.to_f32()),
+        Field::Float(x) => Ok(*x),
+        Field::Double(x) => Ok(*x as f32),
+        Field::Str(text) => Err(text.clone()),
+        Field::Bytes(bytes) => Err(String::from_utf8_lossy(bytes.data()).into_owned()),
+        // Dates, times, decimals: as they print.
+        Field::Group(_) | Field::ListInternal(_) | Field::MapInternal(_) => return None,
+        other => Err(other.to_string()),
+    })
+}
