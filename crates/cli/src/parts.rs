@@ -76,11 +76,11 @@ impl Parts {
         };
         let chosen = args.hyper.resolve(kind, train.len());
         let (train, validation) = match args.hyper.validation {
-            Some(fraction) => {
+            Some(fraction) if fraction != 0.0 => {
                 let (train, validation) = train.split(fraction, args.hyper.seed)?;
                 (train, Some(validation))
             }
-            None => (train, None),
+            _ => (train, None),
         };
         let (said, warnings) = Default::default();
         Ok(Self { name, train, validation, test, said, warnings, chosen })
