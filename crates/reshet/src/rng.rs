@@ -57,7 +57,7 @@ impl Stream {
 
     /// Uniform in [0, 1), a multiple of 2⁻²⁴, so exact in `f32`.
     pub fn uniform(&self, element: u64) -> f32 {
-        (self.bits(element) >> 8) as f32 / (1 << 24) as f32
+        uniform(self.bits(element))
     }
 
     /// A standard normal number for `element` (Box and Muller 1958).
@@ -79,6 +79,11 @@ impl Stream {
             items.swap(i, ((bits * (i as u128 + 1)) >> 64) as usize);
         }
     }
+}
+
+/// [`Stream::uniform`] of bits in hand.
+pub(crate) fn uniform(bits: u32) -> f32 {
+    (bits >> 8) as f32 / (1 << 24) as f32
 }
 
 fn philox(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {

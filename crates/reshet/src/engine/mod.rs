@@ -10,7 +10,7 @@ pub mod reference;
 
 use std::{env, fmt, thread};
 
-use crate::{Features, Plan, Result, data::Dataset, error::Error, optim::Hyper};
+use crate::{Features, Plan, Result, data::Dataset, error::Error, optim::Hyper, rng::uniform};
 
 pub use cpu::Instructions;
 
@@ -205,9 +205,14 @@ impl Mask {
         Self { stream: Stream::new(seed, Purpose::Dropout, step as u32), p }
     }
 
-    /// For one number of a sample's row of this width.
+    /// For one number of a sample's row.
     pub fn at(self, row: u32, column: usize) -> f32 {
-        let element = u64::from(row) << 32 | column as u64;
-        if self.stream.uniform(element) < self.p { 0.0 } else { 1.0 / (1.0 - self.p) }
+        self.four(row, column / 4)[column % 4]
+    }
+
+    /// For the columns 4 · `quad` ..: random bits come by four.
+    pub fn four(self, row: u32, quad: usize) -> [f32; 4] {
+        let bits = self.stream.block(u64::from(row) << 30 | quad as u64);
+        bits.map(|b| if uniform(b) < self.p { 0.0 } else { 1.0 / (1.0 - self.p) })
     }
 }

@@ -142,11 +142,15 @@ pub(super) unsafe fn loss(work: &Work, thread: usize, rows: &Range<usize>) {
 pub(super) unsafe fn dropout(work: &Work, at: &Matrix, rows: &Range<usize>, p: f32, module: usize) {
     let Some((seed, step)) = work.dropout else { return };
     let mask = Mask::new(seed, step, module, p);
+    // Four columns lie side by side: strips are whole multiples of that.
+    const { assert!(STRIP % 4 == 0) };
     for row in rows.clone() {
-        for column in 0..at.columns {
-            // SAFETY: this thread's own row.
-            unsafe {
-                *work.stage.add(at.index(row, column)) *= mask.at(work.rows[row], column);
+        for start in (0..at.columns).step_by(4) {
+            let place = at.index(row, start);
+            let four = mask.four(work.rows[row], start / 4);
+            for (i, scale) in four.iter().enumerate().take(at.columns - start) {
+                // SAFETY: this thread's own row.
+                unsafe { *work.stage.add(place + i) *= scale }
             }
         }
     }
