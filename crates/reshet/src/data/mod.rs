@@ -8,6 +8,7 @@ mod bmp;
 mod dataset;
 #[cfg(feature = "download")]
 pub mod download;
+mod features;
 #[cfg(feature = "images")]
 pub mod folder;
 pub mod idx;
@@ -23,7 +24,10 @@ pub mod npz;
 #[cfg(feature = "images")]
 pub mod picture;
 pub mod table;
+mod targets;
 
-pub use dataset::{Dataset, Features, Pictures, Storage, Targets};
+pub use dataset::Dataset;
+pub use features::{Features, Pictures, Storage};
 pub use loader::{Batch, DataLoader};
 pub use table::Table;
+pub use targets::Targets;

@@ -13,6 +13,8 @@ mod cell;
 mod check;
 mod columns;
 pub mod csv;
+mod dialect;
+mod encoder;
 #[cfg(feature = "parquet")]
 pub mod parquet;
 mod prepare;
@@ -30,8 +32,8 @@ use std::{
 
 pub use cell::Cell;
 pub use check::{Check, Checked};
-use columns::Encoder;
 pub use columns::{Column, Columns, Kind, LeftOut};
+use encoder::Encoder;
 pub use prepare::{Parts, Prepare};
 pub use question::{Ask, Unit};
 pub use stream::{Rows, Samples};

@@ -1,9 +1,9 @@
 //! From a table to what a network learns from, is watched on and tested on.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use super::{
-    Ask, Cell, Column, Columns, Encoder, Kind, LeftOut, Table, question::Question, side_by_side,
+    Ask, Cell, Column, Columns, Kind, LeftOut, Table, encoder::encode, question::Question,
     statistics::Statistics, suspect,
 };
 use crate::{
@@ -322,88 +322,6 @@ impl Meaning {
 fn dataset(inputs: Vec<f32>, columns: &Arc<Columns>, targets: Targets) -> Result<Dataset> {
     let features = Features::new(Storage::F32(inputs), &[columns.width()])?;
     Dataset::new(features.with_columns(Arc::clone(columns)), targets)
-}
-
-/// The inputs of each part's rows; `part` says where a row goes, if anywhere.
-/// The table's pieces are encoded side by side, and the memory of each is freed
-/// when it is done.
-fn encode<const PARTS: usize>(
-    table: Table,
-    columns: &Columns,
-    part: impl Fn(usize) -> Option<usize> + Sync,
-) -> Result<[Vec<f32>; PARTS]> {
-    let Table { source, heads, chunks, .. } = table;
-    let names: Vec<String> = heads.iter().map(|head| head.name.clone()).collect();
-    let words = |place: usize| &heads[place].words[..];
-    let mut encoder = Encoder::new(columns, &source, &names)?;
-    encoder.set_words(words);
-    let width = encoder.width();
-
-    // How many numbers of each part come from each piece.
-    let mut start = 0;
-    let lengths: Vec<[usize; PARTS]> = chunks
-        .iter()
-        .map(|chunk| {
-            let rows = start..start + chunk.lines.len();
-            start = rows.end;
-            let mut lengths = [0; PARTS];
-            rows.filter_map(&part).for_each(|p| lengths[p] += width);
-            lengths
-        })
-        .collect();
-    let mut inputs: [Vec<f32>; PARTS] =
-        std::array::from_fn(|p| vec![0.0; lengths.iter().map(|l| l[p]).sum()]);
-    let mut rest = inputs.each_mut().map(Vec::as_mut_slice);
-    let mut start = 0;
-    let jobs: Vec<_> = chunks
-        .into_iter()
-        .zip(lengths)
-        .map(|(chunk, lengths)| {
-            let into: [&mut [f32]; PARTS] = std::array::from_fn(|p| {
-                let (first, after) = std::mem::take(&mut rest[p]).split_at_mut(lengths[p]);
-                rest[p] = after;
-                first
-            });
-            let first_row = start;
-            start += chunk.lines.len();
-            Mutex::new(Some((chunk, first_row, into)))
-        })
-        .collect();
-    let piece = |i: usize| -> Result<()> {
-        // Each is taken once.
-        let job = jobs[i].lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some((chunk, first_row, mut into)) = job else { return Ok(()) };
-        let mut encoder = encoder.clone();
-        for (i, cells) in chunk.cells.chunks_exact(heads.len()).enumerate() {
-            let Some(p) = part(first_row + i) else { continue };
-            let (row, after) = std::mem::take(&mut into[p]).split_at_mut(width);
-            into[p] = after;
-            encoder.row(cells, || chunk.lines.at(i), words, row)?;
-        }
-        Ok(())
-    };
-    side_by_side(jobs.len(), piece).into_iter().collect::<Result<()>>()?;
-    drop(jobs);
-    Ok(inputs)
-}
-
-impl Question {
-    fn describe(&self) -> String {
-        let why = &self.why;
-        match (self.task, &self.names[..]) {
-            (Task::Binary, [no, yes]) if self.places.len() == 1 => {
-                format!("question: yes or no, {yes} against {no} ({why})")
-            }
-            (Task::Binary, names) => {
-                format!("question: {} times yes or no ({why})", names.len())
-            }
-            (Task::Classes, names) => {
-                let names = super::list(names.iter().map(String::as_str));
-                format!("question: which class, {names} ({why})")
-            }
-            (Task::Number, _) => format!("question: how much ({why})"),
-        }
-    }
 }
 
 impl Table {

@@ -137,6 +137,24 @@ impl Question {
         Ok(Self { places, task, names, why: why.into() })
     }
 
+    /// What is said of it.
+    pub fn describe(&self) -> String {
+        let why = &self.why;
+        match (self.task, &self.names[..]) {
+            (Task::Binary, [no, yes]) if self.places.len() == 1 => {
+                format!("question: yes or no, {yes} against {no} ({why})")
+            }
+            (Task::Binary, names) => {
+                format!("question: {} times yes or no ({why})", names.len())
+            }
+            (Task::Classes, names) => {
+                let names = list(names.iter().map(String::as_str));
+                format!("question: which class, {names} ({why})")
+            }
+            (Task::Number, _) => format!("question: how much ({why})"),
+        }
+    }
+
     fn one(head: &Head, place: usize, ask: &Ask, s: &Statistics) -> Result<Self, String> {
         let done =
             |task, names, why: &str| Ok(Self { places: vec![place], task, names, why: why.into() });

@@ -1,0 +1,153 @@
+//! The inputs of samples: a table of numbers in memory.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::table::Columns;
+use crate::{Result, error::Error};
+
+/// The inputs: one row a sample.
+#[derive(Clone, Debug)]
+pub struct Features {
+    storage: Storage,
+    shape: Vec<usize>,
+    /// How they came from a table's rows, if they did.
+    columns: Option<Arc<Columns>>,
+    pictures: Pictures,
+}
+
+/// How a picture from outside is brought to the form of the samples.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Pictures {
+    /// As MNIST's digits: white on black, of one size, in the middle.
+    #[default]
+    #[serde(rename = "digit")]
+    Digit,
+    /// Only to their size and to grey or RGB.
+    #[serde(rename = "as they are")]
+    AsTheyAre,
+}
+
+/// The numbers of [`Features`], row by row.
+#[derive(Clone, Debug)]
+pub enum Storage {
+    /// Bytes that stand for x / 255, as in pictures: a quarter of the memory.
+    U8(Vec<u8>),
+    /// Numbers as they are.
+    F32(Vec<f32>),
+}
+
+impl Features {
+    /// Checks that the numbers make whole samples of this shape.
+    ///
+    /// # Errors
+    /// They do not, or one of them is not finite: no network learns from NaN.
+    pub fn new(storage: Storage, shape: &[usize]) -> Result<Self> {
+        let width: usize = shape.iter().product();
+        let length = storage.len();
+        if width == 0 || length % width != 0 {
+            return Err(Error::data(format!(
+                "{length} numbers are not whole samples of shape {shape:?}"
+            )));
+        }
+        if let Storage::F32(values) = &storage
+            && let Some(i) = values.iter().position(|x| !x.is_finite())
+        {
+            return Err(Error::data(format!(
+                "sample {}, value {} (counted from 0): {} is not finite",
+                i / width,
+                i % width,
+                values[i]
+            )));
+        }
+        let (shape, pictures) = (shape.to_vec(), Pictures::Digit);
+        Ok(Self { storage, shape, columns: None, pictures })
+    }
+
+    /// The same numbers as samples of another shape.
+    pub(crate) fn with_shape(self, shape: &[usize]) -> Result<Self> {
+        Ok(Self { pictures: self.pictures, ..Self::new(self.storage, shape)? })
+    }
+
+    /// Says how a picture from outside is brought to the form of these samples.
+    pub fn with_pictures(self, pictures: Pictures) -> Self {
+        Self { pictures, ..self }
+    }
+
+    /// How a picture from outside is brought to the form of these samples.
+    pub fn pictures(&self) -> Pictures {
+        self.pictures
+    }
+
+    /// The numbers, row by row.
+    pub fn storage(&self) -> &Storage {
+        &self.storage
+    }
+
+    /// How they came from a table's rows, if they did.
+    pub fn columns(&self) -> Option<&Columns> {
+        self.columns.as_deref()
+    }
+
+    pub(crate) fn with_columns(mut self, columns: Arc<Columns>) -> Self {
+        self.columns = Some(columns);
+        self
+    }
+
+    /// One sample's shape, `[1, 28, 28]` for MNIST; it is fed flat.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// Values a sample has.
+    pub fn width(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Number of samples.
+    pub fn rows(&self) -> usize {
+        self.storage.len() / self.width()
+    }
+
+    /// Writes one sample as the network gets it.
+    ///
+    /// # Panics
+    /// If there is no such row, or `into` is shorter than a sample.
+    pub fn read(&self, row: usize, into: &mut [f32]) {
+        let width = self.width();
+        let range = row * width..(row + 1) * width;
+        match &self.storage {
+            Storage::U8(bytes) => {
+                for (x, byte) in into.iter_mut().zip(&bytes[range]) {
+                    // Divided, not multiplied by 1/255: PyTorch's ToTensor to the bit.
+                    *x = f32::from(*byte) / 255.0;
+                }
+            }
+            Storage::F32(values) => into[..width].copy_from_slice(&values[range]),
+        }
+    }
+
+    pub(super) fn select(&self, rows: &[u32]) -> Self {
+        let width = self.width();
+        fn pick<T: Copy>(values: &[T], rows: &[u32], width: usize) -> Vec<T> {
+            let row = |r: &u32| &values[*r as usize * width..][..width];
+            rows.iter().flat_map(row).copied().collect()
+        }
+        let storage = match &self.storage {
+            Storage::U8(bytes) => Storage::U8(pick(bytes, rows, width)),
+            Storage::F32(values) => Storage::F32(pick(values, rows, width)),
+        };
+        let (shape, columns) = (self.shape.clone(), self.columns.clone());
+        Self { storage, shape, columns, pictures: self.pictures }
+    }
+}
+
+impl Storage {
+    fn len(&self) -> usize {
+        match self {
+            Self::U8(bytes) => bytes.len(),
+            Self::F32(values) => values.len(),
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! A table's rows as a network's inputs, as [`Columns`] says.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
+
+use super::{Cell, Column, Columns, Kind, Table, side_by_side};
+use crate::{Result, error::Error};
+
+/// Turns rows of one table into inputs.
+#[derive(Clone)]
+pub(crate) struct Encoder<'a> {
+    columns: &'a Columns,
+    source: String,
+    /// Where each input column stands in a row.
+    places: Vec<usize>,
+    width: usize,
+    /// What the values of each category column become, by their text.
+    values: Vec<HashMap<&'a str, usize>>,
+    /// The same by the number of the word in its column, and what the words mean.
+    words: Vec<Vec<Slot>>,
+    /// Cells that held a value never seen in training.
+    pub unseen: usize,
+}
+
+/// What a word becomes.
+#[derive(Clone, Copy, PartialEq)]
+enum Slot {
+    Input(usize),
+    Missing,
+    Unseen,
+}
+
+impl<'a> Encoder<'a> {
+    /// For rows with these columns.
+    ///
+    /// # Errors
+    /// As [`Columns::places`].
+    pub fn new(columns: &'a Columns, source: &str, names: &[String]) -> Result<Self> {
+        let places = columns.places(source, names)?;
+        let slots = |column: &'a Column| match &column.kind {
+            Kind::Number { missing, .. } => missing.iter().map(|w| (&**w, 0)).collect(),
+            Kind::Two { values } => values.iter().enumerate().map(|(i, v)| (&**v, i)).collect(),
+            Kind::Category { values, .. } => {
+                values.iter().enumerate().map(|(i, v)| (&**v, i)).collect()
+            }
+        };
+        let values = columns.inputs.iter().map(slots).collect();
+        let (width, words) = (columns.width(), Vec::new());
+        Ok(Self { columns, source: source.into(), places, width, values, words, unseen: 0 })
+    }
+
+    /// Inputs a row becomes.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Says which words the numbers of word cells stand for, column by column.
+    pub(crate) fn set_words<'w>(&mut self, words: impl Fn(usize) -> &'w [String]) {
+        let slot = |column: usize, word: &str| match (
+            self.values[column].get(word),
+            &self.columns.inputs[column].kind,
+        ) {
+            (Some(_), Kind::Number { .. }) => Slot::Missing,
+            (Some(slot), _) => Slot::Input(*slot),
+            _ => Slot::Unseen,
+        };
+        let all = |(column, place): (usize, &usize)| {
+            words(*place).iter().map(|word| slot(column, word)).collect()
+        };
+        self.words = self.places.iter().enumerate().map(all).collect();
+    }
+
+    /// Writes one row's inputs. `words` as told by [`Encoder::set_words`].
+    ///
+    /// # Errors
+    /// A word stands where the model needs a number; `line` is for the message.
+    pub(crate) fn row<'w>(
+        &mut self,
+        cells: &[Cell],
+        line: impl Fn() -> u64,
+        words: impl Fn(usize) -> &'w [String],
+        into: &mut [f32],
+    ) -> Result<()> {
+        let mut at = 0;
+        for (column, (Column { name, kind }, place)) in
+            self.columns.inputs.iter().zip(&self.places).enumerate()
+        {
+            let cell = cells[*place];
+            let slot = cell
+                .word()
+                .map(|code| self.words[column].get(code).copied().unwrap_or(Slot::Unseen));
+            let width = kind.width();
+            let into = &mut into[at..at + width];
+            at += width;
+            match kind {
+                Kind::Number { centre, scale, bend, fill, .. } => {
+                    if slot == Some(Slot::Unseen) {
+                        let word = cell.text(words(*place));
+                        return Err(Error::data(format!(
+                            "{}:{}: column \"{name}\": \"{word}\" is not a number",
+                            self.source,
+                            line()
+                        )));
+                    }
+                    let known = cell.number().filter(|x| x.is_finite());
+                    let z = (known.unwrap_or(*fill) - centre) / scale;
+                    into[0] = if *bend { z / (1.0 + (z / 3.0) * (z / 3.0)).sqrt() } else { z };
+                    if let Some(indicator) = into.get_mut(1) {
+                        *indicator = f32::from(u8::from(known.is_none()));
+                    }
+                }
+                Kind::Two { .. } | Kind::Category { .. } => {
+                    let slot = slot.unwrap_or_else(|| match cell.is_missing() {
+                        true => Slot::Missing,
+                        false => {
+                            let found = self.values[column].get(&*cell.text(&[])).copied();
+                            found.map_or(Slot::Unseen, Slot::Input)
+                        }
+                    });
+                    self.unseen += usize::from(slot == Slot::Unseen);
+                    category(kind, slot, into);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn category(kind: &Kind, slot: Slot, into: &mut [f32]) {
+    into.fill(0.0);
+    match (kind, slot) {
+        (Kind::Two { .. }, Slot::Input(i)) => into[0] = [-1.0, 1.0][i],
+        (_, Slot::Input(i)) => into[i] = 1.0,
+        (Kind::Category { values, rare: true, .. }, Slot::Unseen) => into[values.len()] = 1.0,
+        (Kind::Category { missing: true, .. }, Slot::Missing) => {
+            if let Some(last) = into.last_mut() {
+                *last = 1.0;
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The inputs of each part's rows; `part` says where a row goes, if anywhere.
+/// The table's pieces are encoded side by side, and the memory of each is freed
+/// when it is done.
+pub(super) fn encode<const PARTS: usize>(
+    table: Table,
+    columns: &Columns,
+    part: impl Fn(usize) -> Option<usize> + Sync,
+) -> Result<[Vec<f32>; PARTS]> {
+    let Table { source, heads, chunks, .. } = table;
+    let names: Vec<String> = heads.iter().map(|head| head.name.clone()).collect();
+    let words = |place: usize| &heads[place].words[..];
+    let mut encoder = Encoder::new(columns, &source, &names)?;
+    encoder.set_words(words);
+    let width = encoder.width();
+
+    // How many numbers of each part come from each piece.
+    let mut start = 0;
+    let lengths: Vec<[usize; PARTS]> = chunks
+        .iter()
+        .map(|chunk| {
+            let rows = start..start + chunk.lines.len();
+            start = rows.end;
+            let mut lengths = [0; PARTS];
+            rows.filter_map(&part).for_each(|p| lengths[p] += width);
+            lengths
+        })
+        .collect();
+    let mut inputs: [Vec<f32>; PARTS] =
+        std::array::from_fn(|p| vec![0.0; lengths.iter().map(|l| l[p]).sum()]);
+    let mut rest = inputs.each_mut().map(Vec::as_mut_slice);
+    let mut start = 0;
+    let jobs: Vec<_> = chunks
+        .into_iter()
+        .zip(lengths)
+        .map(|(chunk, lengths)| {
+            let into: [&mut [f32]; PARTS] = std::array::from_fn(|p| {
+                let (first, after) = std::mem::take(&mut rest[p]).split_at_mut(lengths[p]);
+                rest[p] = after;
+                first
+            });
+            let first_row = start;
+            start += chunk.lines.len();
+            Mutex::new(Some((chunk, first_row, into)))
+        })
+        .collect();
+    let piece = |i: usize| -> Result<()> {
+        // Each is taken once.
+        let job = jobs[i].lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some((chunk, first_row, mut into)) = job else { return Ok(()) };
+        let mut encoder = encoder.clone();
+        for (i, cells) in chunk.cells.chunks_exact(heads.len()).enumerate() {
+            let Some(p) = part(first_row + i) else { continue };
+            let (row, after) = std::mem::take(&mut into[p]).split_at_mut(width);
+            into[p] = after;
+            encoder.row(cells, || chunk.lines.at(i), words, row)?;
+        }
+        Ok(())
+    };
+    side_by_side(jobs.len(), piece).into_iter().collect::<Result<()>>()?;
+    drop(jobs);
+    Ok(inputs)
+}

@@ -1,0 +1,153 @@
+//! What samples should give, and how they are parted.
+
+use std::sync::Arc;
+
+use crate::{
+    Result,
+    error::Error,
+    loss::Target,
+    rng::{Purpose, Stream},
+};
+
+/// What each sample should give.
+#[derive(Clone, Debug)]
+pub enum Targets {
+    /// One of several classes.
+    Classes {
+        /// A class number a sample.
+        labels: Arc<Vec<u32>>,
+        /// The classes' names.
+        names: Vec<String>,
+    },
+    /// `width` yes/no questions.
+    YesNo {
+        /// 1 for yes, 0 for no; row by row.
+        values: Arc<Vec<f32>>,
+        /// Questions a sample.
+        width: usize,
+        /// What yes means, a name a question; of a single one perhaps both
+        /// answers, no first.
+        names: Vec<String>,
+    },
+    /// `width` numbers.
+    Numbers {
+        /// Row by row.
+        values: Arc<Vec<f32>>,
+        /// Numbers a sample.
+        width: usize,
+    },
+}
+
+impl Targets {
+    /// Class numbers with the classes' names.
+    pub fn classes(labels: Vec<u32>, names: Vec<String>) -> Self {
+        Self::Classes { labels: Arc::new(labels), names }
+    }
+
+    /// Yes/no questions, one a name; 1 for yes, 0 for no, row by row.
+    pub fn yes_no(values: Vec<f32>, names: Vec<String>) -> Self {
+        Self::YesNo { values: Arc::new(values), width: names.len(), names }
+    }
+
+    /// Numbers, `width` a sample.
+    pub fn numbers(values: Vec<f32>, width: usize) -> Self {
+        Self::Numbers { values: Arc::new(values), width }
+    }
+
+    /// The names of classes or of yes/no questions.
+    pub fn names(&self) -> Option<&[String]> {
+        match self {
+            Self::Classes { names, .. } | Self::YesNo { names, .. } => Some(names),
+            Self::Numbers { .. } => None,
+        }
+    }
+
+    /// What one sample should give.
+    pub fn row(&self, row: usize) -> Target<'_> {
+        match self {
+            Self::Classes { labels, .. } => Target::Class(labels[row]),
+            Self::YesNo { values, width, .. } | Self::Numbers { values, width } => {
+                Target::Values(&values[row * width..(row + 1) * width])
+            }
+        }
+    }
+
+    /// The targets of these rows, in this order (copied).
+    pub(crate) fn select(&self, rows: &[u32]) -> Self {
+        let pick = |values: &[f32], width: usize| {
+            let row = |r: &u32| &values[*r as usize * width..][..width];
+            Arc::new(rows.iter().flat_map(row).copied().collect())
+        };
+        match self {
+            Self::Classes { labels, names } => Self::Classes {
+                labels: Arc::new(rows.iter().map(|r| labels[*r as usize]).collect()),
+                names: names.clone(),
+            },
+            Self::YesNo { values, width, names } => {
+                Self::YesNo { values: pick(values, *width), width: *width, names: names.clone() }
+            }
+            Self::Numbers { values, width } => {
+                Self::Numbers { values: pick(values, *width), width: *width }
+            }
+        }
+    }
+
+    /// The rows that stay and those that a random `fraction` takes away, each
+    /// in order: see [`Dataset::split`].
+    pub(crate) fn split(&self, fraction: f64, seed: u64) -> Result<(Vec<u32>, Vec<u32>)> {
+        if !(0.0..=1.0).contains(&fraction) {
+            let what = format!("a part must be a fraction from 0 to 1, not {fraction}");
+            return Err(Error::invalid(what));
+        }
+        let samples = self.rows().unwrap_or(0);
+        // Every k-th of the sorted order keeps the shares of all classes at once.
+        let goes = |i: usize| (i as f64 * fraction).floor() != ((i + 1) as f64 * fraction).floor();
+        let (first, second) = self.part(seed, goes);
+        if first.is_empty() || second.is_empty() {
+            return Err(Error::invalid(format!(
+                "too few samples ({samples}) to split off {fraction} of them: one part would be empty"
+            )));
+        }
+        Ok((first, second))
+    }
+
+    /// The rows that stay and those of fold `k` (from 0) of `folds`: see [`Dataset::fold`].
+    pub(crate) fn fold(&self, k: usize, folds: usize, seed: u64) -> Result<(Vec<u32>, Vec<u32>)> {
+        let samples = self.rows().unwrap_or(0);
+        if folds < 2 || folds > samples || k >= folds {
+            return Err(Error::invalid(format!(
+                "fold {k} of {folds}: choose from 2 folds to as many as there are samples, {samples}"
+            )));
+        }
+        Ok(self.part(seed, |i| i % folds == k))
+    }
+
+    /// All rows, shuffled and then sorted by class, parted by their place in that
+    /// order; each part in the data's order.
+    fn part(&self, seed: u64, goes: impl Fn(usize) -> bool) -> (Vec<u32>, Vec<u32>) {
+        let mut order: Vec<u32> = (0..self.rows().unwrap_or(0) as u32).collect();
+        Stream::new(seed, Purpose::Split, 0).shuffle(&mut order);
+        if let Self::Classes { labels, .. } = self {
+            order.sort_by_key(|row| labels[*row as usize]);
+        } else if let Self::YesNo { values, width: 1, .. } = self {
+            order.sort_by_key(|row| values[*row as usize] > 0.5);
+        }
+        let part = |second: bool| -> Vec<u32> {
+            let in_part = order.iter().enumerate().filter(|(i, _)| goes(*i) == second);
+            let mut rows: Vec<u32> = in_part.map(|(_, r)| *r).collect();
+            rows.sort_unstable();
+            rows
+        };
+        (part(false), part(true))
+    }
+
+    /// Number of samples, if it is a whole number.
+    pub(crate) fn rows(&self) -> Option<usize> {
+        match self {
+            Self::Classes { labels, .. } => Some(labels.len()),
+            Self::YesNo { values, width, .. } | Self::Numbers { values, width } => {
+                (*width > 0 && values.len() % width == 0).then(|| values.len() / width)
+            }
+        }
+    }
+}
