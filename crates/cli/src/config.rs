@@ -10,6 +10,10 @@ use clap::{Arg, ArgAction, ArgMatches, Command, parser::ValueSource};
 use reshet::{Error, Result, network::did_you_mean};
 use toml::{Table, Value};
 
+/// What may change when a run goes on.
+const WHEN_RESUMED: [&str; 8] =
+    ["resume", "epochs", "device", "threads", "checkpoint_every", "json", "quiet", "config"];
+
 /// Flags that belong to a call, not to a training.
 const OF_THE_CALL: [&str; 6] = ["config", "resume", "force", "json", "help", "quiet"];
 
@@ -33,6 +37,12 @@ pub fn expanded(command: &Command, matches: &ArgMatches) -> Result<Option<Vec<Os
                 && given.value_source(id) == Some(ValueSource::CommandLine)
         })
         .collect();
+    let fixed = |arg: &&&Arg| !WHEN_RESUMED.contains(&arg.get_id().as_str());
+    if let (Some(_), Some(arg)) = (resumed, typed.iter().find(fixed)) {
+        let flag = arg.get_long().map_or("DATA".into(), |long| format!("--{long}"));
+        let what = "a run goes on with its own settings; only --epochs, --device, --threads";
+        return Err(Error::Invalid(format!("{flag}: {what} and --checkpoint-every may change")));
+    }
     let mut line: Vec<OsString> = vec!["reshet".into()];
     if matches.get_flag("quiet") || given.try_get_one::<bool>("quiet").ok().flatten() == Some(&true)
     {

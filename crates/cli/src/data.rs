@@ -7,7 +7,9 @@ use clap::Subcommand;
 use reshet::{Error, Targets, data::download, network::did_you_mean};
 
 use crate::{
-    digits, picture, pictures, say,
+    digits,
+    hyper::TaskName,
+    picture, pictures, say,
     source::{Reading, Source},
     table,
     terminal::{self, note},
@@ -53,6 +55,12 @@ struct Check {
     file: PathBuf,
     #[command(flatten)]
     table: table::Question,
+    /// As for `reshet train`: the kind of question
+    #[arg(long)]
+    task: Option<TaskName>,
+    /// As for `reshet train`: is it a LABEL?
+    #[arg(long, value_name = "LABEL", conflicts_with = "positive")]
+    is: Option<String>,
     /// Print one JSON object instead of text
     #[arg(long)]
     json: bool,
@@ -120,13 +128,15 @@ fn show(args: &Show) -> Result<ExitCode> {
 }
 
 fn check(args: &Check) -> Result<ExitCode> {
-    let Check { file, table: question, json } = args;
+    let Check { file, table: question, task, is, json } = args;
     if !table::is_table(file) {
         let what = format!("{}: only tables (.csv, .tsv) are looked through", file.display());
         return Err(Error::Invalid(what).into());
     }
     let table = table::read(file, &question.csv)?;
-    let check = question.prepare(&table, question.ask(None, None, false)).check(&table)?;
+    let check = question
+        .prepare(&table, question.ask(task.map(TaskName::task), is.as_deref(), false))
+        .check(&table)?;
     match json {
         true => say!("{}", serde_json::to_string(&check)?),
         false => say!("{check}"),

@@ -141,6 +141,16 @@ fn text(name: &impl ValueEnum) -> String {
     name.to_possible_value().map_or(String::new(), |value| value.get_name().into())
 }
 
+impl TaskName {
+    pub fn task(self) -> Task {
+        match self {
+            Self::Binary => Task::Binary,
+            Self::Classes => Task::Classes,
+            Self::Number => Task::Number,
+        }
+    }
+}
+
 impl Hyper {
     /// Fills in what no flag says, for `samples` training samples of this kind,
     /// and tells which of it is not plain. With `--net` all is plain.
@@ -214,9 +224,7 @@ impl Hyper {
     /// The question that flags ask: by the task, the loss, or an output of Softmax.
     pub fn asked_task(&self) -> Option<Task> {
         match (self.task, self.loss) {
-            (Some(TaskName::Binary), _) => Some(Task::Binary),
-            (Some(TaskName::Classes), _) => Some(Task::Classes),
-            (Some(TaskName::Number), _) => Some(Task::Number),
+            (Some(task), _) => Some(task.task()),
             (_, Some(LossName::Bce | LossName::BceLogits)) => Some(Task::Binary),
             (_, Some(LossName::CrossEntropy)) => Some(Task::Classes),
             (_, Some(_)) => Some(Task::Number),
@@ -343,6 +351,10 @@ impl Hyper {
                 "--batch-size {batch_size}: choose from 1 to {}, the number of training samples",
                 data.len()
             )));
+        }
+        if self.patience == Some(0) {
+            let what = "--patience 0: at least one epoch without a better one is to be forgiven";
+            return Err(Error::Invalid(what.into()));
         }
         if self.clip_norm.is_some_and(|x| !(x > 0.0 && x.is_finite())) {
             return Err(Error::Invalid("--clip-norm must be above 0".into()));

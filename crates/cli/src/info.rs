@@ -16,6 +16,7 @@ use reshet::{
 use crate::{
     network_svg, pictures, say,
     source::{Reading, Source},
+    table,
 };
 
 #[derive(clap::Args)]
@@ -29,6 +30,10 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Result<ExitCode> {
     let path = Path::new(&args.what);
+    if table::is_table(path) && path.is_file() {
+        let what = "a table: `reshet data check` looks it through";
+        return Err(reshet::Error::Invalid(format!("{}: {what}", args.what)).into());
+    }
     let is_model = path.extension().is_some_and(|e| e == "safetensors")
         || path.join("model.safetensors").is_file()
         || (path.is_file() && !is_data(path));

@@ -90,7 +90,7 @@ fn main() -> ExitCode {
     let cli = match parse() {
         Ok(cli) => cli,
         Err(error) => {
-            eprintln!("error: {error}");
+            terminal::tell(&format!("error: {error}"));
             return ExitCode::from(code(&error.into()));
         }
     };
@@ -110,7 +110,7 @@ fn main() -> ExitCode {
         }
     };
     done.unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
+        terminal::tell(&format!("error: {error:#}"));
         ExitCode::from(code(&error))
     })
 }

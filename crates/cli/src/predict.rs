@@ -50,8 +50,14 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let threshold = args.threshold.unwrap_or(0.5);
     if let Some(columns) = &model.meaning().columns {
         let Args { csv, json, skip_bad, .. } = args;
-        let how = How { csv, threshold, json: *json, skip_bad: *skip_bad };
-        for path in &args.inputs {
+        let missing = |path: &&PathBuf| **path != Path::new("-") && !path.is_file();
+        if let Some(path) = args.inputs.iter().find(missing) {
+            return Err(Error::Data(format!("cannot read {}: no such file", path.display())).into());
+        }
+        for (i, path) in args.inputs.iter().enumerate() {
+            let name = (args.inputs.len() > 1).then(|| path.display().to_string());
+            let (json, skip_bad, first) = (*json, *skip_bad, i == 0);
+            let how = How { csv, threshold, json, skip_bad, first, name };
             rows::predict(&model, columns, path, &how)?;
         }
         return Ok(ExitCode::SUCCESS);

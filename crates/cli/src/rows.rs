@@ -7,15 +7,12 @@ use std::{
 
 use anyhow::Result;
 use reshet::{
-    Device, Model, Task,
+    Device, Error, Model, Task,
     data::table::{Columns, Rows},
     metrics::argmax,
 };
 
-use crate::{
-    table::Csv,
-    terminal::{note, tell},
-};
+use crate::{table::Csv, terminal::tell};
 
 /// Warnings about bad rows that are printed; more are only counted.
 const MOST_WARNINGS: usize = 10;
@@ -26,8 +23,12 @@ pub struct How<'a> {
     pub threshold: f64,
     /// JSON lines instead of CSV.
     pub json: bool,
-    /// Pass over bad rows instead of stopping there.
+    /// Pass over bad rows instead of stopping there; CSV then tells the line of each.
     pub skip_bad: bool,
+    /// Whether it is the first file of the call.
+    pub first: bool,
+    /// The file's name, to be told with each row if there are several.
+    pub name: Option<String>,
 }
 
 /// Answers all rows of a file (standard input: `-`), in their order.
@@ -37,22 +38,28 @@ pub fn predict(model: &Model, columns: &Columns, path: &Path, how: &How) -> Resu
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
     let writer = Writer::new(model, columns, how);
     let done = (|| -> Result<usize> {
-        if !how.json {
+        if !how.json && how.first {
             writeln!(out, "{}", writer.head)?;
         }
         let (mut answers, mut bad) = (Vec::new(), 0);
-        // What was answered before a bad row is on its way out before the error.
-        while let Some(samples) = rows.next(how.skip_bad).inspect_err(|_| drop(out.flush()))? {
-            for what in &samples.bad {
+        while let Some(samples) = rows.next(true)? {
+            // The rows above the first bad one are answered, whatever follows.
+            let stop = samples.bad.first().filter(|_| !how.skip_bad);
+            let end = stop.map_or(u64::MAX, |(line, _)| *line);
+            for (_, what) in samples.bad.iter().filter(|_| how.skip_bad) {
                 if bad < MOST_WARNINGS {
                     tell(&format!("passed over: {what}"));
                 }
                 bad += 1;
             }
             predictor.predict(&samples.features, &mut answers)?;
-            let all = answers.chunks_exact(model.network().outputs());
-            for (answer, line) in all.zip(&samples.lines) {
+            let all = answers.chunks_exact(model.network().outputs()).zip(&samples.lines);
+            for (answer, line) in all.take_while(|(_, line)| **line < end) {
                 writer.row(&mut out, answer, *line)?;
+            }
+            if let Some((_, what)) = stop {
+                out.flush()?;
+                return Err(Error::Data(what.clone()).into());
             }
         }
         out.flush()?;
@@ -60,12 +67,22 @@ pub fn predict(model: &Model, columns: &Columns, path: &Path, how: &How) -> Resu
     })();
     match done {
         Ok(bad) => {
-            if bad > 0 {
-                tell(&format!("{bad} bad rows were passed over"));
-            }
-            if rows.unseen() > 0 {
-                let n = rows.unseen();
-                note(&format!("{n} cells held a value that is rare or was never seen in training"));
+            for (n, one, many) in [
+                (bad, "bad row was passed over", "bad rows were passed over"),
+                (
+                    rows.unseen(),
+                    "cell held a value that is rare or was never seen in training",
+                    "cells held a value that is rare or was never seen in training",
+                ),
+                (
+                    rows.outside(),
+                    "number lies far outside what training saw",
+                    "numbers lie far outside what training saw",
+                ),
+            ] {
+                if n > 0 {
+                    tell(&format!("{n} {}", if n == 1 { one } else { many }));
+                }
             }
             Ok(())
         }
@@ -89,6 +106,10 @@ struct Writer {
     names: Vec<String>,
     threshold: f64,
     json: bool,
+    /// What stands before each row: the file, if there are several.
+    before: String,
+    /// Whether CSV tells the line.
+    lines: bool,
 }
 
 impl Writer {
@@ -106,10 +127,27 @@ impl Writer {
         };
         let several = meaning.task == Task::Binary && model.network().outputs() > 1;
         let (task, threshold, json) = (meaning.task, how.threshold, how.json);
-        Self { head, task, several, names, threshold, json }
+        let (lines, file) = (how.skip_bad, how.name.is_some());
+        let head = match (lines, file) {
+            (false, false) => head,
+            (true, false) => format!("line,{head}"),
+            (false, true) => format!("input,{head}"),
+            (true, true) => format!("input,line,{head}"),
+        };
+        let before = match &how.name {
+            Some(name) if json => format!("\"input\":{},", quoted(name)),
+            Some(name) => format!("{},", cell(name)),
+            None => String::new(),
+        };
+        Self { head, task, several, names, threshold, json, before, lines }
     }
 
     fn row(&self, out: &mut impl Write, answer: &[f32], line: u64) -> io::Result<()> {
+        let start = if self.json { "{" } else { "" };
+        write!(out, "{start}{}", self.before)?;
+        if !self.json && self.lines {
+            write!(out, "{line},")?;
+        }
         let both;
         let (label, all) = match (self.task, answer) {
             (Task::Number, values) => return self.numbers(out, values, line),
@@ -127,7 +165,7 @@ impl Writer {
             all.iter().try_for_each(|p| write!(out, ",{p}"))?;
             return writeln!(out);
         }
-        write!(out, "{{\"label\":{},", self.names[label])?;
+        write!(out, "\"label\":{},", self.names[label])?;
         self.probabilities(out, all)?;
         writeln!(out, ",\"line\":{line}}}")
     }
@@ -140,7 +178,7 @@ impl Writer {
             all.iter().try_for_each(|p| write!(out, ",{p}"))?;
             return writeln!(out);
         }
-        write!(out, "{{\"label\":[{}],", yes.join(","))?;
+        write!(out, "\"label\":[{}],", yes.join(","))?;
         self.probabilities(out, all)?;
         writeln!(out, ",\"line\":{line}}}")
     }
@@ -166,9 +204,9 @@ impl Writer {
                 list(out)?;
                 writeln!(out)
             }
-            (true, [value]) => writeln!(out, "{{\"value\":{value},\"line\":{line}}}"),
+            (true, [value]) => writeln!(out, "\"value\":{value},\"line\":{line}}}"),
             (true, _) => {
-                write!(out, "{{\"value\":[")?;
+                write!(out, "\"value\":[")?;
                 list(out)?;
                 writeln!(out, "],\"line\":{line}}}")
             }

@@ -73,13 +73,14 @@ pub fn faint(text: &str) -> String {
 /// A line about what is going on, to standard error.
 pub fn note(text: &str) {
     if !QUIET.load(Relaxed) {
-        eprintln!("{text}");
+        tell(text);
     }
 }
 
 /// A line that must not be missed, to standard error even under `-q`.
 pub fn tell(text: &str) {
-    eprintln!("{text}");
+    // A reader that has gone away must not end a training.
+    let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
 /// A progress bar on standard error, if that is a terminal; else hidden.

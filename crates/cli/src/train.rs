@@ -65,7 +65,7 @@ pub struct Args {
     #[arg(long)]
     pub balance: bool,
     /// First train K times, each time testing on another K-th of the samples; then on all
-    #[arg(long, value_name = "K", conflicts_with_all = ["test", "test_fraction", "resume"])]
+    #[arg(long, value_name = "K", value_parser = at_least_two, conflicts_with_all = ["test", "test_fraction", "resume"])]
     pub folds: Option<usize>,
     /// Instead of training, try all learning rates once and suggest one
     #[arg(long, conflicts_with_all = ["lr", "resume", "folds"])]
@@ -93,6 +93,13 @@ pub struct Args {
     #[arg(long)]
     #[serde(skip)]
     json: bool,
+}
+
+fn at_least_two(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(n) if n > 1 => Ok(n),
+        _ => Err("at least 2 folds".into()),
+    }
 }
 
 impl Args {
@@ -129,18 +136,22 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         let run = Run::create(args.out.as_deref(), &format!("{name}-find-lr"), args.force)?;
         return find_lr::run(&run, trainer, &train, args.json);
     }
+    let mut resumed_at = 0;
     let mut run = match &args.resume {
         Some(folder) => {
             let (run, checkpoint) = Run::reopen(folder)?;
-            note(&format!("going on from step {}", checkpoint.steps()));
+            resumed_at = checkpoint.steps();
+            note(&format!("going on from step {resumed_at}"));
             trainer = trainer.resume(checkpoint);
             run
         }
         None => Run::create(args.out.as_deref(), &name, args.force)?,
     };
-    run.save_config(args)?;
+    if args.resume.is_none() {
+        run.save_config(args)?;
+    }
     warnings.iter().for_each(|warning| terminal::tell(&format!("warning: {warning}")));
-    if !args.json {
+    if !args.json && !terminal::quiet() {
         said.iter().for_each(|line| say!("{line}"));
         say!("{}\n{device}; {}, {}", bold(&network), plan.loss().name(), optimizer);
         if let Some(chosen) = chosen {
@@ -182,6 +193,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     }
     let path = run.save_model(&model)?;
     run.finish_checkpoints()?;
+    if args.resume.is_some() {
+        // Only now is it sure that the run could go on with these.
+        run.save_config(args)?;
+    }
 
     let interrupted = fit.ended == Ended::Asked;
     let course = run.save_course()?;
@@ -207,7 +222,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         if let Some(score) = &score {
             say!("{}", describe(score, &fit));
         }
-        say!("{:.2} s for {} steps; saved {}", trained.as_secs_f64(), fit.steps, path.display());
+        let steps = fit.steps - resumed_at.min(fit.steps);
+        say!("{:.2} s for {steps} steps; saved {}", trained.as_secs_f64(), path.display());
         if fit.ended == Ended::Patience {
             say!("stopped early after {} epochs: the best one is kept", fit.epochs);
         }

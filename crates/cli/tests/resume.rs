@@ -112,6 +112,14 @@ fn a_config_says_what_flags_say() {
     }
     place.fails("train --config no.toml", 3, "cannot read no.toml");
     place.fails("train --resume no", 3, "cannot read no/config.toml");
+    // A run goes on with its own settings, and a refusal leaves them as they are.
+    let before = place.read("b/config.toml");
+    place.fails("train --resume b --hidden 3", 2, "--hidden: a run goes on with its own settings");
+    place.fails("train t.csv --resume b", 2, "DATA: a run goes on with its own settings");
+    assert_eq!(place.read("b/config.toml"), before);
+    place.done("train --resume b --epochs 5 -q");
+    let config = fs::read_to_string(place.path("b/config.toml")).unwrap();
+    assert!(config.contains("epochs = 5\n"), "{config}");
     fs::remove_file(place.path("a/checkpoint.safetensors")).unwrap();
     place.fails("train --resume a", 3, "a: no checkpoint.safetensors in it");
     // Data that has changed since is not gone on with.

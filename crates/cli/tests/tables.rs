@@ -118,6 +118,8 @@ fn the_question_is_inferred_and_said() {
     place.done(&format!("train t.csv --target x,amount {quick} --net 3:relu-2"));
     let predicted = place.done("predict run t.csv");
     assert!(predicted.starts_with("x,amount\n"), "{predicted}");
+    let test = place.json("test run t.csv --json");
+    assert_eq!(test["per_target"][1]["name"], "amount", "{test}");
 
     place.fails(
         "train t.csv --target two --positive 7",
@@ -132,7 +134,10 @@ fn the_question_is_inferred_and_said() {
         3,
         "no column is called \"amout\"; did you mean \"amount\"",
     );
-    place.fails("train t.csv --target amount --task classes", 3, "too many different numbers");
+    let many: String = (0..3000).map(|i| format!("{},{i}\n", i as f32 * 0.37)).collect();
+    place.write("many.csv", format!("y,x\n{many}"));
+    place.fails("train many.csv --target y --task classes", 3, "too many different numbers");
+    place.fails("train t.csv --target two --patience 0 --validation 0.2", 2, "--patience 0");
     place.fails("train t.csv --target two,words", 3, "holds words");
     place.fails("train t.csv --positive 1 --is 1", 2, "cannot be used with");
     place.fails("train mnist --target two", 2, "--target goes with a table (CSV), not with mnist");
@@ -173,7 +178,8 @@ fn several_questions_weights_folds_and_balance() {
 
     place.fails("train t.csv --weight p", 3, "t.csv:2: column \"p\": \"");
     place.fails("train t.csv --target x --balance", 2, "--balance: only classes");
-    place.fails("train t.csv --target p --folds 1", 2, "--folds 1: ");
+    place.fails("train t.csv --target p --folds 1", 2, "at least 2 folds");
+    place.fails("train t.csv --target p --folds 301", 2, "--folds 301: ");
     place.fails("train t.csv --target p --folds 2 --test-fraction 0.2", 2, "cannot be used with");
 }
 
@@ -211,7 +217,8 @@ fn bad_tables_are_told_and_nothing_is_written() {
         ("a,b\n", "t.csv: there are no rows under the header"),
         ("a,b\n1,2\n3\n", "t.csv:3: 1 cell, and there are 2 columns"),
         ("a,a\n1,2\n", "t.csv:1: two columns are called \"a\""),
-        ("a,b\n1,2\n1,\"2\n", "t.csv"),
+        ("a,b\n1,2\n1,\"2\n3,4\n", "t.csv:3: a quote is opened in this row and never closed"),
+        ("a,b\n1,2\n\"1\n3,4\n\"\n", "t.csv:3: 1 cell, and there are 2 columns; is there a quote"),
         ("a\n1\n2\n", "there is no column besides the target"),
         ("a,b\n1,\n2,NA\n", "target \"b\" is empty in every row"),
         ("a,b\n1,x\n2,x\n", "target \"b\" says the same in every row"),
@@ -267,7 +274,7 @@ fn a_check_tells_what_is_suspicious() {
         "left out: it says the same in every row",
         "1 rows have no target",
         "1 row there twice, the first in lines 2 and 62",
-        "column \"size\": 1 infinite, the first in line 11: taken for missing",
+        "column \"size\": 1 infinite or too large, the first in line 11: taken for missing",
         "t.csv:7: column \"size\" holds numbers, but \"oops\" too: taken for missing",
         "column \"code\" mixes words (line 32) and numbers (line 2): all taken for words",
         "column \"leak\" gives the target away",
@@ -276,6 +283,13 @@ fn a_check_tells_what_is_suspicious() {
     }
     let json = place.json("data check t.csv --target grade --json");
     assert_eq!(json["columns"].as_array().unwrap().len(), 7);
+    let dressed: String = (0..30).map(|i| format!("{i}.5%,{}\n", i % 2)).collect();
+    place.write("d.csv", format!("p,y\n{dressed}"));
+    let out = place.done("data check d.csv");
+    assert!(out.contains("column \"p\": \"0.5%\" is a word"), "{out}");
+    let out = place.done("data check t.csv --is up");
+    assert!(out.contains("up against not up"), "{out}");
+    place.fails("info t.csv", 2, "`reshet data check` looks it through");
     let (_, error) = place.both("train t.csv --epochs 1 --out run");
     assert!(error.contains("warning: column \"leak\" gives the target away"), "{error}");
 }
@@ -296,7 +310,15 @@ fn rows_stream_in_and_bad_ones_are_named() {
     let out = place.run("predict run rows.csv");
     let error = String::from_utf8(out.stderr).unwrap();
     assert_eq!(out.status.code(), Some(3));
-    assert!(error.contains("rows.csv:22: 2 cells, and there are 5 columns"), "{error}");
+    assert!(error.contains("rows.csv:12: column \"size\": \"big\" is not a number"), "{error}");
+    // The rows above it are answered; CSV tells the lines where some may be missing.
+    assert_eq!(String::from_utf8(out.stdout).unwrap().lines().count(), 1 + 10);
+    let lines = place.done("predict run rows.csv --skip-bad");
+    assert!(
+        lines.starts_with("line,label,cheap,dear\n2,") && lines.contains("\n13,"),
+        "{lines:.80}"
+    );
+    assert!(!lines.contains("\n12,") && !lines.contains("\n22,"));
     let (out, error) = place.both("predict run rows.csv --skip-bad --json");
     assert!(error.contains("passed over: rows.csv:12: column \"size\": \"big\" is not a number"));
     assert!(error.contains("2 bad rows were passed over"), "{error}");
@@ -310,6 +332,16 @@ fn rows_stream_in_and_bad_ones_are_named() {
             line["probabilities"].as_object().unwrap().values().map(|p| p.as_f64().unwrap()).sum();
         assert!((sum - 1.0).abs() < 1e-5, "{line}");
     }
+    place.write("far.csv", "size,city,lift,floor,price\n1e9,Lod,no,2,700\n");
+    let (two, error) = place.both("predict run far.csv far.csv");
+    assert!(
+        two.starts_with("input,label,cheap,dear\nfar.csv,") && two.lines().count() == 3,
+        "{two}"
+    );
+    assert!(error.contains("1 number lies far outside what training saw"), "{error}");
+    let two = place.done("predict run far.csv far.csv --json");
+    assert!(two.lines().all(|line| line.starts_with("{\"input\":\"far.csv\",\"label\":")), "{two}");
+    place.fails("predict run far.csv none.csv", 3, "cannot read none.csv: no such file");
     // From standard input, to a reader that goes away, in other dialects.
     let stdin = |text: String, args: &str| {
         use std::{io::Write, process::Stdio};

@@ -225,7 +225,10 @@ impl Model {
     fn full(&self, data: &Dataset, threshold: f64) -> Result<Report> {
         let (task, data) = (self.task(), self.meaning.with_all_classes(data)?);
         let (score, answers) = self.predictor(Device::best())?.examine(&data)?;
-        let names = &self.meaning.names;
+        let names = match (&self.meaning.columns, task) {
+            (Some(columns), Task::Number) => &columns.targets,
+            _ => &self.meaning.names,
+        };
         Ok(Report::new(answers, data.targets(), task, names, score.loss, threshold))
     }
 

@@ -62,6 +62,14 @@ impl Targets {
         }
     }
 
+    /// The two answers of a single yes/no question, no first, if both have names.
+    pub(crate) fn two(&self) -> Option<&[String; 2]> {
+        match self {
+            Self::YesNo { width: 1, names, .. } => names.as_slice().try_into().ok(),
+            _ => None,
+        }
+    }
+
     /// What one sample should give.
     pub fn row(&self, row: usize) -> Target<'_> {
         match self {

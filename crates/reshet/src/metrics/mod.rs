@@ -105,7 +105,7 @@ impl Score {
             Targets::Classes { labels, names } => (labels.len(), classes(answers, labels, names)),
             Targets::YesNo { values, width, .. } | Targets::Numbers { values, width } => {
                 let kind = match task {
-                    Task::Binary => yes_no(answers, values, *width, threshold),
+                    Task::Binary => yes_no(answers, values, *width, threshold, targets.two()),
                     _ => numbers(answers, values, *width),
                 };
                 (values.len() / width, kind)
@@ -162,7 +162,14 @@ fn yes(p: f32, threshold: f64) -> usize {
     usize::from(f64::from(p) > threshold)
 }
 
-fn yes_no(answers: &[f32], values: &[f32], width: usize, threshold: f64) -> Kind {
+/// `names`: of no and yes, where they have names of their own.
+fn yes_no(
+    answers: &[f32],
+    values: &[f32],
+    width: usize,
+    threshold: f64,
+    names: Option<&[String; 2]>,
+) -> Kind {
     let (is, said) = (|x: &f32| yes(*x, 0.5), |x: &f32| yes(*x, threshold));
     let mut confusion = vec![vec![0; 2]; 2];
     for (answer, value) in answers.iter().zip(values) {
@@ -175,10 +182,8 @@ fn yes_no(answers: &[f32], values: &[f32], width: usize, threshold: f64) -> Kind
     let yeses = |q: usize| values[q..].iter().step_by(width).filter(|v| is(v) == 1).count();
     let per = n / width;
     let baseline: usize = (0..width).map(|q| yeses(q).max(per - yeses(q))).sum();
-    let commonest = match width {
-        1 if 2 * yeses(0) > n => "yes",
-        _ => "no",
-    };
+    let commonest = usize::from(width == 1 && 2 * yeses(0) > n);
+    let commonest = names.map_or(["no", "yes"][commonest], |names| &names[commonest]);
     Kind::Answers {
         accuracy: right as f64 / n as f64,
         interval: (width == 1).then(|| wilson(right, n)),

@@ -4,7 +4,11 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{Prepare, Table, statistics::Statistics, suspect};
+use super::{
+    Prepare, Table,
+    statistics::{FEW, FEW_ANSWERS, Statistics},
+    suspect,
+};
 use crate::{Result, Task, network::thousands};
 
 /// A table, looked through: see [`Prepare::check`].
@@ -45,16 +49,23 @@ impl Prepare {
     /// # Errors
     /// No such column; a target that poses no question.
     pub fn check(&self, table: &Table) -> Result<Check> {
-        let all = Statistics::gather(table, |_| true, |_| true);
-        let (question, said) = self.question(table, &self.places(table)?, &all)?;
+        let targets = self.places(table)?;
+        let asked = |column: usize| targets.contains(&column);
+        let answers = Statistics::gather(table, FEW_ANSWERS, asked, |_| true);
+        let (question, said) = self.question(table, &targets, &answers)?;
+        let all = Statistics::gather(table, FEW, |_| true, |_| true);
         let (answers, rows) = question.read(table)?;
-        let columns = self.learn(table, &question, &all)?;
+        let columns = self.learn(table, &question, &all);
         let mut suspicious: Vec<String> = suspect::small_classes(&answers).into_iter().collect();
         if rows.len() < table.rows() {
             suspicious.push(format!("{} rows have no target", table.rows() - rows.len()));
         }
+        if columns.inputs.is_empty() {
+            suspicious.push("no column is left to learn from".into());
+        }
         suspicious.extend(suspect::twins(table, &question.places, question.task == Task::Number));
         suspicious.extend(suspect::odd_numbers(table, &all));
+        suspicious.extend(suspect::dressed_numbers(table));
         suspicious.extend(suspect::odd_words(table, &columns));
         suspicious.extend(suspect::leaks(table, &columns, &answers, &rows));
         let looked = table.heads.iter().zip(&all).map(|(head, s)| {

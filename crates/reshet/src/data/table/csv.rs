@@ -67,8 +67,8 @@ pub(crate) struct Read {
     pub words: Vec<Vec<String>>,
     /// The lines of each column's first word and first number.
     pub firsts: Vec<(Option<u64>, Option<u64>)>,
-    /// What is wrong with rows that were passed over.
-    pub bad: Vec<String>,
+    /// The lines of rows that were passed over, and what is wrong with each.
+    pub bad: Vec<(u64, String)>,
 }
 
 /// Reads a file (or standard input) from top to bottom.
@@ -115,17 +115,20 @@ impl Blocks {
             let want = BLOCK.saturating_sub(text.len()).max(SAMPLE) as u64;
             let got = self.text.by_ref().take(want).read_to_end(&mut text);
             let got = got.map_err(|e| Error::data(format!("cannot read {}: {e}", source)))?;
-            if got == 0 {
+            let (end, quoted) = last_row_end(&text);
+            self.ended = got == 0;
+            if (self.ended && quoted) || text.len() > LONGEST {
+                let line = self.line + lines_in(&text[..end.unwrap_or(0)]);
+                let what = "a quote is opened in this row and never closed, or this is no table";
                 self.ended = true;
+                return Err(Error::data(format!("{source}:{line}: {what}")));
+            }
+            if self.ended {
                 break;
             }
-            if let Some(end) = last_row_end(&text) {
+            if let Some(end) = end {
                 self.rest = text.split_off(end);
                 break;
-            }
-            if text.len() > LONGEST {
-                let what = "a quote is opened and never closed, or this is no table";
-                return Err(Error::data(format!("{}:{}: {what}", source, self.line)));
             }
         }
         let first_line = self.line;
@@ -181,6 +184,9 @@ impl Reader {
         let mut start = Vec::new();
         let unreadable = |e: io::Error| Error::data(format!("cannot read {source}: {e}"));
         from.by_ref().take(2).read_to_end(&mut start).map_err(unreadable)?;
+        if source.to_lowercase().ends_with(".gz") && start != [0x1f, 0x8b] {
+            return Err(Error::data(format!("{source}: its name says gzip, and it is not")));
+        }
         let mut from: Box<dyn io::Read + Send> = if start == [0x1f, 0x8b] {
             let all = io::Cursor::new(start).chain(from);
             start = Vec::new();
@@ -281,7 +287,7 @@ impl Layout {
                 Ok(()) => chunk.lines.push(line),
                 Err(what) if lenient => {
                     chunk.cells.truncate(start);
-                    bad.push(what);
+                    bad.push((line, what));
                 }
                 Err(what) => return Err(Error::data(what)),
             }
@@ -301,7 +307,11 @@ impl Layout {
         let at = || format!("{}:{line}", self.source);
         if row.len() != self.names.len() {
             let (n, is) = (row.len(), if row.len() == 1 { "cell" } else { "cells" });
-            return Err(format!("{}: {n} {is}, and there are {} columns", at(), self.names.len()));
+            let columns = self.names.len();
+            // A quote that is never closed swallows lines.
+            let swallowed = row.iter().any(|field| field.contains(&b'\n'));
+            let hint = if swallowed { "; is there a quote that is never closed?" } else { "" };
+            return Err(format!("{}: {n} {is}, and there are {columns} columns{hint}", at()));
         }
         // All cells of the row at once: most are ASCII.
         let text = std::str::from_utf8(row.as_slice()).map_err(|_| {
@@ -374,12 +384,13 @@ fn lines_in(text: &[u8]) -> u64 {
     text.chunks(255).map(|part| u64::from(count(part))).sum()
 }
 
-/// Where the last row that is complete ends, behind its line feed.
+/// Where the last row that is complete ends, behind its line feed, and whether a
+/// quote is open behind it.
 ///
 /// A line feed between quotes ends no row. The text begins with a row.
-pub(super) fn last_row_end(text: &[u8]) -> Option<usize> {
+pub(super) fn last_row_end(text: &[u8]) -> (Option<usize>, bool) {
     if !text.contains(&b'"') {
-        return text.iter().rposition(|b| *b == b'\n').map(|i| i + 1);
+        return (text.iter().rposition(|b| *b == b'\n').map(|i| i + 1), false);
     }
     let (mut quoted, mut closed, mut start, mut end) = (false, false, true, None);
     for (i, byte) in text.iter().enumerate() {
@@ -398,7 +409,7 @@ pub(super) fn last_row_end(text: &[u8]) -> Option<usize> {
             start = false;
         }
     }
-    end
+    (end, quoted)
 }
 
 #[cfg(test)]
@@ -466,7 +477,7 @@ mod tests {
         fails(b"PK\x03\x04....".as_slice(), "save the table as CSV");
         fails(b"a,b\n1,\0\n".as_slice(), "not a text file");
         let long = format!("a,b\n1,\"{}", "x\n".repeat(LONGEST / 2 + SAMPLE));
-        fails(long, "t.csv:2: a quote is opened and never closed");
+        fails(long, "t.csv:2: a quote is opened in this row and never closed");
         fails(b"\x1f\x8bnot gzip".as_slice(), "cannot read t.csv");
     }
 

@@ -53,7 +53,7 @@ pub(super) fn first_rows(sample: &[u8]) -> &[u8] {
     if sample.len() < SAMPLE {
         return sample;
     }
-    last_row_end(sample).map_or(sample, |end| &sample[..end])
+    last_row_end(sample).0.map_or(sample, |end| &sample[..end])
 }
 
 fn records(sample: &[u8], separator: u8) -> Vec<Vec<String>> {

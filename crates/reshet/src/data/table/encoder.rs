@@ -22,6 +22,8 @@ pub(crate) struct Encoder<'a> {
     words: Vec<Vec<Slot>>,
     /// Cells that held a value never seen in training.
     pub unseen: usize,
+    /// Numbers far outside the training's range.
+    pub outside: usize,
 }
 
 /// What a word becomes.
@@ -48,7 +50,16 @@ impl<'a> Encoder<'a> {
         };
         let values = columns.inputs.iter().map(slots).collect();
         let (width, words) = (columns.width(), Vec::new());
-        Ok(Self { columns, source: source.into(), places, width, values, words, unseen: 0 })
+        Ok(Self {
+            columns,
+            source: source.into(),
+            places,
+            width,
+            values,
+            words,
+            unseen: 0,
+            outside: 0,
+        })
     }
 
     /// Inputs a row becomes.
@@ -95,7 +106,7 @@ impl<'a> Encoder<'a> {
             let into = &mut into[at..at + width];
             at += width;
             match kind {
-                Kind::Number { centre, scale, bend, fill, .. } => {
+                Kind::Number { centre, scale, bend, fill, range: [low, high], .. } => {
                     if slot == Some(Slot::Unseen) {
                         let word = cell.text(words(*place));
                         return Err(Error::data(format!(
@@ -105,6 +116,9 @@ impl<'a> Encoder<'a> {
                         )));
                     }
                     let known = cell.number().filter(|x| x.is_finite());
+                    let room = high - low;
+                    let near = |x: f32| x >= low - room && x <= high + room;
+                    self.outside += usize::from(known.is_some_and(|x| !near(x)));
                     let z = (known.unwrap_or(*fill) - centre) / scale;
                     into[0] = if *bend { z / (1.0 + (z / 3.0) * (z / 3.0)).sqrt() } else { z };
                     if let Some(indicator) = into.get_mut(1) {

@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use super::{
-    Ask, Cell, Column, Columns, Kind, LeftOut, Table, encoder::encode, question::Question,
-    statistics::Statistics, suspect,
+    Ask, Cell, Column, Columns, Kind, LeftOut, Table,
+    encoder::encode,
+    question::Question,
+    statistics::{FEW, FEW_ANSWERS, Statistics},
+    suspect,
 };
 use crate::{
     Dataset, Features, Meaning, Result, Storage, Targets, Task, data::memory, error::Error,
@@ -136,7 +139,8 @@ impl Prepare {
     /// learn from; parts that would be empty; a test table with other columns.
     pub fn of(self, table: Table) -> Result<Parts> {
         let targets = self.places(&table)?;
-        let all = Statistics::gather(&table, |column| targets.contains(&column), |_| true);
+        let all =
+            Statistics::gather(&table, FEW_ANSWERS, |column| targets.contains(&column), |_| true);
         let mut said = vec![table.about()];
         let (question, asked) = self.question(&table, &targets, &all)?;
         said.extend(asked);
@@ -148,8 +152,9 @@ impl Prepare {
 
         let weights = self.weights(&table, &rows)?;
         let parts = self.split(&table, &answers, &rows)?;
-        let statistics = Statistics::gather(&table, |_| true, |row| parts[row] == Part::Train);
-        let columns = Arc::new(self.learn(&table, &question, &statistics)?);
+        let statistics = Statistics::gather(&table, FEW, |_| true, |row| parts[row] == Part::Train);
+        let columns = Arc::new(self.learn(&table, &question, &statistics));
+        columns.check_inputs(&table.source)?;
         said.extend(
             columns
                 .left_out
@@ -251,12 +256,7 @@ impl Prepare {
         Ok(parts)
     }
 
-    pub(super) fn learn(
-        &self,
-        table: &Table,
-        question: &Question,
-        all: &[Statistics],
-    ) -> Result<Columns> {
+    pub(super) fn learn(&self, table: &Table, question: &Question, all: &[Statistics]) -> Columns {
         let targets = question.places.iter().map(|p| table.heads[*p].name.clone()).collect();
         let mut columns = Columns { targets, ..Columns::default() };
         for (place, (head, s)) in table.heads.iter().zip(all).enumerate() {
@@ -274,20 +274,21 @@ impl Prepare {
                 Err(why) => columns.left_out.push(LeftOut { name, why }),
             }
         }
-        if columns.inputs.is_empty() {
-            let why = columns.left_out.iter().map(|c| format!("{}: {}", c.name, c.why));
-            let why: Vec<String> = why.collect();
-            return Err(Error::data(format!(
-                "{}: no column is left to learn from ({})",
-                table.source,
-                why.join("; ")
-            )));
-        }
-        Ok(columns)
+        columns
     }
 }
 
 impl Columns {
+    /// Whether there is anything to learn from.
+    pub(super) fn check_inputs(&self, source: &str) -> Result<()> {
+        if !self.inputs.is_empty() {
+            return Ok(());
+        }
+        let why = self.left_out.iter().map(|c| format!("{}: {}", c.name, c.why));
+        let why = why.collect::<Vec<_>>().join("; ");
+        Err(Error::data(format!("{source}: no column is left to learn from ({why})")))
+    }
+
     /// Another table's rows as samples of the same question, as a test wants them.
     ///
     /// # Errors

@@ -6,8 +6,10 @@ use super::{Cell, Table};
 
 /// Rows looked at for quantiles; more would say the same.
 const SAMPLE: usize = 100_000;
-/// Different numbers that are counted apart; with more it is no code.
-const FEW: usize = 32;
+/// Different numbers of an input that are counted apart; with more it is no code.
+pub(crate) const FEW: usize = 32;
+/// The same of a target, whose numbers may be classes.
+pub(crate) const FEW_ANSWERS: usize = 1000;
 
 /// What stands in one column.
 #[derive(Clone, Debug, Default)]
@@ -39,6 +41,7 @@ impl Statistics {
     /// side by side and joined in their order, so that sums have one order.
     pub fn gather(
         table: &Table,
+        few: usize,
         columns: impl Fn(usize) -> bool + Sync,
         wanted: impl Fn(usize) -> bool + Sync,
     ) -> Vec<Self> {
@@ -52,7 +55,7 @@ impl Statistics {
         let places: Vec<usize> = (0..table.heads.len()).filter(|c| columns(*c)).collect();
         let piece = |i: usize| {
             let mut gathering: Vec<Gathering> =
-                table.heads.iter().map(|head| Gathering::new(head.words.len())).collect();
+                table.heads.iter().map(|head| Gathering::new(head.words.len(), few)).collect();
             let rows = table.chunks[i].cells.chunks_exact(table.heads.len());
             for (row, cells) in (starts[i]..).zip(rows).filter(|(row, _)| wanted(*row)) {
                 let sampled = row % step == 0;
@@ -93,13 +96,15 @@ impl Statistics {
 /// squares of large numbers would swallow small differences.
 struct Gathering {
     so_far: Statistics,
+    /// Different numbers that are counted apart.
+    most: usize,
     first: f64,
     sum: f64,
     squares: f64,
 }
 
 impl Gathering {
-    fn new(words: usize) -> Self {
+    fn new(words: usize, most: usize) -> Self {
         let so_far = Statistics {
             low: f32::INFINITY,
             high: f32::NEG_INFINITY,
@@ -109,7 +114,7 @@ impl Gathering {
             few: Some(Vec::new()),
             ..Statistics::default()
         };
-        Self { so_far, first: 0.0, sum: 0.0, squares: 0.0 }
+        Self { so_far, most, first: 0.0, sum: 0.0, squares: 0.0 }
     }
 
     fn add(&mut self, cell: Cell, sampled: bool) {
@@ -142,7 +147,7 @@ impl Gathering {
         if let Some(few) = &mut s.few {
             match few.iter().position(|(value, _)| *value == x) {
                 Some(i) => few[i].1 += 1,
-                None if few.len() < FEW => few.push((x, 1)),
+                None if few.len() < self.most => few.push((x, 1)),
                 None => s.few = None,
             }
         }
@@ -176,7 +181,7 @@ impl Gathering {
                     None => few.push((x, n)),
                 }
             }
-            (few.len() <= FEW).then_some(few)
+            (few.len() <= self.most).then_some(few)
         });
         s.sample.extend(o.sample);
     }

@@ -46,8 +46,8 @@ pub struct Samples {
     pub features: Features,
     /// The line of each row in the file.
     pub lines: Vec<u64>,
-    /// What is wrong with the rows among them that were passed over.
-    pub bad: Vec<String>,
+    /// The lines of rows that were passed over, in order, and what is wrong with each.
+    pub bad: Vec<(u64, String)>,
 }
 
 impl<'a> Rows<'a> {
@@ -102,10 +102,11 @@ impl<'a> Rows<'a> {
                     inputs.extend_from_slice(&self.values);
                     lines.push(line);
                 }
-                Err(e) if lenient => bad.push(e.to_string()),
+                Err(e) if lenient => bad.push((line, e.to_string())),
                 Err(e) => return Err(e),
             }
         }
+        bad.sort_unstable();
         let features = Features::new(Storage::F32(inputs), &[self.values.len()])?;
         Ok(Some(Samples { features, lines, bad }))
     }
@@ -113,5 +114,10 @@ impl<'a> Rows<'a> {
     /// Cells so far that held a value too rare in training to be known.
     pub fn unseen(&self) -> usize {
         self.encoder.unseen
+    }
+
+    /// Numbers so far that lay farther outside the range of the training than that is wide.
+    pub fn outside(&self) -> usize {
+        self.encoder.outside
     }
 }

@@ -130,7 +130,7 @@ pub(crate) fn odd_numbers(table: &Table, all: &[Statistics]) -> Vec<String> {
             let line = table.cells(place).position(infinite).map_or(0, |row| table.line(row));
             let n = s.infinite;
             odd.push(format!(
-                "column \"{name}\": {n} infinite, the first in line {line}: taken for missing"
+                "column \"{name}\": {n} infinite or too large, the first in line {line}: taken for missing"
             ));
         }
         if s.sd > 0.0 && s.mean.abs() > 1e5 * s.sd {
@@ -142,6 +142,24 @@ pub(crate) fn odd_numbers(table: &Table, all: &[Statistics]) -> Vec<String> {
         }
     }
     odd
+}
+
+/// Columns of words that would be numbers without %, currency signs or thousands marks.
+pub(crate) fn dressed_numbers(table: &Table) -> impl Iterator<Item = String> + '_ {
+    table.heads.iter().filter_map(|head| {
+        let bare = |word: &&String| {
+            let bare: String = word.chars().filter(|c| !"%$€£₪,' ".contains(*c)).collect();
+            Cell::parse(&bare, false).is_some_and(|cell| cell.number().is_some())
+        };
+        let dressed = head.words.iter().filter(bare).count();
+        (dressed > 0 && dressed * 10 >= head.words.len() * 9).then(|| {
+            format!(
+                "column \"{}\": \"{}\" is a word, since it is not written as a number; \
+                 take out signs and thousands marks",
+                head.name, head.words[0]
+            )
+        })
+    })
 }
 
 /// Pearson's correlation; None for too few or constant numbers.
