@@ -242,10 +242,17 @@ fn bad_tables_are_told_and_nothing_is_written() {
     place.fails("train t.csv --validation 1.5", 2, "--validation");
     place.fails("train t.csv --header maybe", 2, "maybe");
     place.fails("data check run.safetensors", 2, "only tables");
-    let output = place.command("train t.csv").env("RESHET_MEMORY", "1000").output().unwrap();
-    let error = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(3), "{error}");
-    assert!(error.contains("of memory and 1.0 kB are free"), "{error}");
+    // What does not fit into memory is told before it is tried.
+    let header = "{'descr': '<f4', 'fortran_order': False, 'shape': (600, 1), }\n";
+    let header =
+        [b"\x93NUMPY\x01\x00", &(header.len() as u16).to_le_bytes()[..], header.as_bytes()];
+    place.write("x.npy", [&header.concat()[..], &[0; 2400]].concat());
+    for call in ["train t.csv", "train x.npy --targets x.npy"] {
+        let output = place.command(call).env("RESHET_MEMORY", "1000").output().unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(3), "{error}");
+        assert!(error.contains("of memory and 1.0 kB are free"), "{error}");
+    }
 }
 
 #[test]

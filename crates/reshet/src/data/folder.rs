@@ -21,7 +21,7 @@ use std::{
 };
 
 use super::{
-    Dataset, Features, Pictures, Storage, Targets, images,
+    Dataset, Features, Pictures, Storage, Targets, images, memory,
     picture::{Picture, Prepared},
 };
 use crate::{Result, error::Error};
@@ -102,6 +102,7 @@ pub fn read(folder: &Path, form: Form) -> Result<Folder> {
         let what = format!("{n} pictures of {width}×{height} are {} GiB", most >> 30);
         return Err(Error::data(format!("{what}; choose a size from 1×1 to what fits 16 GiB")));
     }
+    memory::check(&folder.display().to_string(), most as u64, most as u64)?;
     let pictures = on_all_cores(&all, |path| match form.digits {
         true => Ok(Prepared::grey(images::digit(path)?, width, height)),
         false => Ok(Picture::open(path)?.prepared(width, height)),

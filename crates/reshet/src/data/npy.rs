@@ -9,7 +9,7 @@
 
 use std::{fs, path::Path};
 
-use super::{Dataset, Features, Storage, Targets};
+use super::{Dataset, Features, Storage, Targets, memory};
 use crate::{Result, error::Error};
 
 /// An array and its shape, the last dimension running fastest.
@@ -38,6 +38,9 @@ pub enum Numbers {
 /// No such file; not NPY; a type that is not read; shorter or longer than its
 /// header says.
 pub fn read(path: &Path) -> Result<Array> {
+    // The file, and the numbers made from it.
+    let size = 2 * fs::metadata(path).map_or(0, |about| about.len());
+    memory::check(&path.display().to_string(), size, size)?;
     let bytes = fs::read(path).map_err(|e| Error::unreadable(path, e))?;
     parse(&bytes).map_err(|what| Error::data(format!("{}: {what}", path.display())))
 }

@@ -13,7 +13,7 @@ use std::{fs, io::Read, path::Path};
 use flate2::{Crc, read::DeflateDecoder};
 
 use super::{
-    Dataset, Targets,
+    Dataset, Targets, memory,
     npy::{self, Array},
 };
 use crate::{Result, error::Error};
@@ -150,6 +150,8 @@ impl Npz {
             let what = declared.map_or("absurdly many".into(), |n| n.to_string());
             return Err(format!("it declares {what} bytes, and the file's directory {size}"));
         }
+        // The bytes, and the numbers made from them.
+        memory::check("it", 2 * size as u64, 2 * size as u64).map_err(|e| e.to_string())?;
         let left = size.saturating_sub(unpacked.len());
         unpacked.try_reserve_exact(left).map_err(|_| lies("more than there is memory"))?;
         from.take(left as u64 + 1).read_to_end(&mut unpacked).map_err(damaged)?;
