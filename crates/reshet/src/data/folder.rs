@@ -13,16 +13,12 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    sync::{
-        Mutex,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
-    thread,
 };
 
 use super::{
     Dataset, Features, Pictures, Storage, Targets, images, memory,
     picture::{Picture, Prepared},
+    side_by_side,
 };
 use crate::{Result, error::Error};
 
@@ -238,37 +234,13 @@ fn on_all_cores<T: Send>(
     files: &[PathBuf],
     ask: impl Fn(&Path) -> Result<T> + Sync,
 ) -> Result<Vec<T>> {
-    let next = AtomicUsize::new(0);
-    let (done, failed) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
-    let cores = thread::available_parallelism().map_or(1, usize::from).min(files.len());
-    thread::scope(|scope| {
-        for _ in 0..cores {
-            scope.spawn(|| {
-                let (mut mine, mut wrong) = (Vec::new(), Vec::new());
-                loop {
-                    let i = next.fetch_add(1, Relaxed);
-                    match files.get(i).map(|path| ask(path)) {
-                        None => break,
-                        Some(Ok(answer)) => mine.push((i, answer)),
-                        Some(Err(error)) => wrong.push((i, error)),
-                    }
-                }
-                // A lock is only poisoned by a panic, which the scope passes on.
-                done.lock().unwrap_or_else(|e| e.into_inner()).extend(mine);
-                failed.lock().unwrap_or_else(|e| e.into_inner()).extend(wrong);
-            });
-        }
-    });
-    let mut failed = failed.into_inner().unwrap_or_else(|e| e.into_inner());
-    failed.sort_by_key(|(i, _)| *i);
-    let n = failed.len();
-    if let Some((_, first)) = failed.into_iter().next() {
+    let asked = side_by_side(files.len(), |i| ask(&files[i]));
+    let n = asked.iter().filter(|answer| answer.is_err()).count();
+    let told = |first: Error| {
         let others = if n > 1 { format!(" (and {} others)", n - 1) } else { String::new() };
-        return Err(Error::data(format!("{first}{others}; remove it or save it anew")));
-    }
-    let mut done = done.into_inner().unwrap_or_else(|e| e.into_inner());
-    done.sort_by_key(|(i, _)| *i);
-    Ok(done.into_iter().map(|(_, answer)| answer).collect())
+        Error::data(format!("{first}{others}; remove it or save it anew"))
+    };
+    asked.into_iter().collect::<Result<_>>().map_err(told)
 }
 
 /// The size that all pictures are brought to.

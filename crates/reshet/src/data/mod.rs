@@ -5,6 +5,7 @@
 
 #[cfg(feature = "images")]
 mod bmp;
+mod cores;
 mod dataset;
 #[cfg(feature = "download")]
 pub mod download;
@@ -26,6 +27,7 @@ pub mod picture;
 pub mod table;
 mod targets;
 
+pub(crate) use cores::side_by_side;
 pub use dataset::Dataset;
 pub use features::{Features, Pictures, Storage};
 pub use loader::{Batch, DataLoader};

@@ -112,7 +112,8 @@ impl Blocks {
         let mut text = std::mem::take(&mut self.rest);
         text.reserve(BLOCK + SAMPLE);
         loop {
-            let want = BLOCK.saturating_sub(text.len()).max(SAMPLE) as u64;
+            // A row that goes on and on is looked through anew each time: not for each little bit.
+            let want = BLOCK.saturating_sub(text.len()).max(text.len()) as u64;
             let got = self.text.by_ref().take(want).read_to_end(&mut text);
             let got = got.map_err(|e| Error::data(format!("cannot read {}: {e}", source)))?;
             let (end, quoted) = last_row_end(&text);
@@ -241,7 +242,7 @@ impl Reader {
         let Self { layout, blocks, .. } = self;
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let next = Mutex::new((0, blocks));
-        let read = super::side_by_side(4 * cores, |_| {
+        let mut read = super::side_by_side(4 * cores, |_| {
             let (number, block) = {
                 let mut next = next.lock().unwrap_or_else(PoisonError::into_inner);
                 next.0 += 1;
@@ -250,7 +251,6 @@ impl Reader {
             (number, block.transpose().map(|block| layout.parse(&block?, lenient)))
         });
         // The order is that of the reading, not of the threads.
-        let mut read: Vec<(usize, Option<Result<Read>>)> = read;
         read.sort_by_key(|(number, _)| *number);
         read.into_iter().filter_map(|(_, read)| read).collect()
     }

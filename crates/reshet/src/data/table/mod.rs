@@ -23,12 +23,7 @@ mod statistics;
 mod stream;
 mod suspect;
 
-use std::{
-    collections::HashMap,
-    path::Path,
-    sync::atomic::{AtomicUsize, Ordering::Relaxed},
-    thread,
-};
+use std::{collections::HashMap, path::Path};
 
 pub use cell::Cell;
 pub use check::{Check, Checked};
@@ -38,7 +33,7 @@ pub use prepare::{Parts, Prepare};
 pub use question::{Ask, Unit};
 pub use stream::{Rows, Samples};
 
-use crate::{Result, error::Error, network::thousands};
+use crate::{Result, data::side_by_side, error::Error, network::thousands};
 
 /// Different words a column may have; with more it is no category.
 pub(crate) const MOST_WORDS: usize = 1 << 16;
@@ -274,29 +269,6 @@ impl Head {
         self.codes.insert(word, code);
         code
     }
-}
-
-/// `f(0) … f(n − 1)`, on all cores, in order.
-fn side_by_side<T: Send>(n: usize, f: impl Fn(usize) -> T + Sync) -> Vec<T> {
-    let cores = thread::available_parallelism().map_or(1, usize::from).min(n);
-    if cores < 2 {
-        return (0..n).map(f).collect();
-    }
-    let next = AtomicUsize::new(0);
-    let mut all: Vec<(usize, T)> = thread::scope(|scope| {
-        let work = || {
-            let take = || Some(next.fetch_add(1, Relaxed)).filter(|i| *i < n);
-            std::iter::from_fn(|| take().map(|i| (i, f(i)))).collect::<Vec<_>>()
-        };
-        let threads: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
-        // A panic there is a panic here.
-        let join = |t: thread::ScopedJoinHandle<_>| {
-            t.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        };
-        threads.into_iter().flat_map(join).collect()
-    });
-    all.sort_by_key(|(i, _)| *i);
-    all.into_iter().map(|(_, t)| t).collect()
 }
 
 /// Names in a message: `a, b, c`, of many only the first.

@@ -1,0 +1,29 @@
+//! Independent work on all cores.
+
+use std::{
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    thread,
+};
+
+/// `f(0) … f(n − 1)`, on all cores, in order.
+pub(crate) fn side_by_side<T: Send>(n: usize, f: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    let cores = thread::available_parallelism().map_or(1, usize::from).min(n);
+    if cores < 2 {
+        return (0..n).map(f).collect();
+    }
+    let next = AtomicUsize::new(0);
+    let mut all: Vec<(usize, T)> = thread::scope(|scope| {
+        let work = || {
+            let take = || Some(next.fetch_add(1, Relaxed)).filter(|i| *i < n);
+            std::iter::from_fn(|| take().map(|i| (i, f(i)))).collect::<Vec<_>>()
+        };
+        let threads: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
+        // A panic there is a panic here.
+        let join = |t: thread::ScopedJoinHandle<_>| {
+            t.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        threads.into_iter().flat_map(join).collect()
+    });
+    all.sort_by_key(|(i, _)| *i);
+    all.into_iter().map(|(_, t)| t).collect()
+}
