@@ -47,10 +47,9 @@ export class Chart {
     this.el = h(
       "figure",
       { class: "chart" },
-      h("figcaption", {}, h("h3", {}, options.title), this.readout, scale),
+      h("figcaption", {}, h("h3", {}, options.title), this.readout, scale, this.details),
       this.host,
       this.summary,
-      this.details,
     );
     new ResizeObserver(() => this.resize()).observe(this.host);
     onScheme(() => this.rebuild());
@@ -118,7 +117,7 @@ export class Chart {
       },
       axes: [
         { ...axis, size: 30, values: (_, ticks) => ticks.map((v) => int(v)) },
-        { ...axis, size: 58, values: (_, ticks) => ticks.map((v) => (v === null ? "" : this.options.format(v))) },
+        { ...axis, size: 66, values: (_, ticks) => ticks.map((v) => (v === null ? "" : this.options.format(v))) },
       ],
       series: [
         {},

@@ -6,6 +6,7 @@ export interface Colours {
   ink: string;
   quiet: string;
   line: string;
+  wire: string;
   card: string;
   plus: Rgb;
   minus: Rgb;
@@ -35,6 +36,7 @@ export function colours(): Colours {
     ink: get("--ink"),
     quiet: get("--quiet"),
     line: get("--line"),
+    wire: get("--wire"),
     card: get("--card"),
     plus: rgb(get("--plus")),
     minus: rgb(get("--minus")),

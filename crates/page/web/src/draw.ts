@@ -47,9 +47,9 @@ export function draw(): HTMLElement {
 
   const sheet = pad(() => {
     asked.sample = null;
-    const drawing = sheet?.drawing() ?? null;
+    const drawing = sheet.drawing();
     asked.body = drawing === null ? null : { drawing };
-    poke?.();
+    poke();
   });
   const stamps = h("div", { class: "stamps" });
 

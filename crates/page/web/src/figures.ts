@@ -36,7 +36,7 @@ function perceptron(): SVGElement {
   return svg(460, 190,
     ...inputs.flatMap((v, i) => {
       const y = 40 + i * 55;
-      return [wire(68, y, 232, 95, weights[i]!.startsWith("+") ? "wire plus" : "wire minus"), node(50, y, "input", 18), text(50, y + 5, String(v)), text(140, 34 + i * 47, `× ${weights[i]}`, "small")];
+      return [wire(68, y, 232, 95, weights[i]!.startsWith("+") ? "wire plus" : "wire minus"), node(50, y, "input", 18), text(50, y + 5, String(v)), text(150, [52, 88, 150][i]!, `× ${weights[i]}`, "small")];
     }),
     node(250, 95, "hidden", 30), text(250, 103, "Σ", "sigma"),
     wire(280, 95, 340, 95), s("path", { d: "M340 70h50v50h-50z", class: "box" }), s("path", { d: "M345 115c20 0 20-40 40-40", class: "curve" }),

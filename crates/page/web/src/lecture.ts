@@ -43,8 +43,8 @@ export function lecture(): HTMLElement {
     const step = steps[at]!;
     fill(page,
       h("h2", {}, h("span", { class: "n", "aria-hidden": "true" }, String(at + 1)), step.title),
+      h("div", { class: "lecture-words" }, ...step.text.map((line) => paragraph(line))),
       figure(step.figure),
-      ...step.text.map((line) => paragraph(line)),
       h("div", { class: "try" }, h("h3", {}, t("tryIt")),
         ...step.tries.map((text, i) => h("a", { class: "button try-button", href: step.links[i] }, h("span", { class: "play", "aria-hidden": "true" }), text))));
     list.querySelectorAll("a").forEach((a, i) => set(a, { "aria-current": i === at ? "step" : null }));

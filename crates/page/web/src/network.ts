@@ -70,7 +70,7 @@ function drawColumns(
     amounts.forEach((row, a) =>
       row.forEach((flow, b) => {
         const strength = known ? Math.abs(flow) / strongest : 0;
-        c.strokeStyle = known ? css(flow < 0 ? look.minus : look.plus, 0.1 + 0.9 * strength) : look.line;
+        c.strokeStyle = known ? css(flow < 0 ? look.minus : look.plus, 0.1 + 0.9 * strength) : look.wire;
         c.lineWidth = 0.5 + 3.5 * strength;
         c.setLineDash(known && flow < 0 ? [5, 4] : []);
         const ends = to.drawn.length;

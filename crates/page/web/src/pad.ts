@@ -1,6 +1,6 @@
 // The sheet one draws on: with mouse, finger or pen; with arrow keys and space; or by stamping an example.
 
-import { announce, h, set } from "./dom";
+import { announce, h } from "./dom";
 import { t } from "./i18n";
 
 const SIZE = 280;
@@ -30,10 +30,13 @@ export function pad(changed: () => void): Pad {
   let stroke: number | null = null;
   let before: { x: number; y: number } | null = null;
 
-  const clear = () => {
+  const wipe = () => {
     context.fillStyle = "#fff";
     context.fillRect(0, 0, SIZE, SIZE);
     empty = true;
+  };
+  const clear = () => {
+    wipe();
     changed();
   };
   const line = (from: { x: number; y: number }, to: { x: number; y: number }) => {
@@ -117,10 +120,9 @@ export function pad(changed: () => void): Pad {
     cursor.hidden = true;
   });
   const hint = h("p", { class: "quiet", id: "pad-keys" }, t("padKeys"));
-  const wipe = h("button", { type: "button", onclick: () => clear() }, t("clear"));
-  const el = h("div", { class: "pad-box" }, h("div", { class: "pad-frame", dir: "ltr" }, canvas, cursor), h("div", { class: "pad-tools" }, wipe), hint);
-  set(el, { "data-size": SIZE });
-  clear();
+  const clearButton = h("button", { type: "button", onclick: () => clear() }, t("clear"));
+  const el = h("div", { class: "pad-box" }, h("div", { class: "pad-frame", dir: "ltr" }, canvas, cursor), h("div", { class: "pad-tools" }, clearButton), hint);
+  wipe();
 
   return {
     el,
@@ -141,8 +143,7 @@ export function pad(changed: () => void): Pad {
       }
       small.getContext("2d")!.putImageData(image, 0, 0);
       context.imageSmoothingEnabled = true;
-      context.fillStyle = "#fff";
-      context.fillRect(0, 0, SIZE, SIZE);
+      wipe();
       context.drawImage(small, 0, 0, SIZE, SIZE);
       empty = false;
       changed();

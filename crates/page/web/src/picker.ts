@@ -14,7 +14,7 @@ export function runPicker(): HTMLElement {
     el.hidden = runs.length === 0;
     const texts = runs.map((run) => {
       const result = run.test === null ? "" : run.task === "number" ? ` · R² ${num(run.test.measure, 3)}` : ` · ${percent(run.test.measure)}`;
-      return `#${run.id} ${run.name}${run.state === "running" ? "" : result}`;
+      return `\u2066#${run.id} ${run.name}${run.state === "running" ? "" : result}\u2069`;
     });
     if (texts.join("|") !== shown) {
       shown = texts.join("|");

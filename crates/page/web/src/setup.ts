@@ -30,7 +30,7 @@ function dataCards(): HTMLElement {
       file.value = "";
     },
   });
-  const said = h("ul", { class: "said" });
+  const said = h("ul", { class: "warnings" });
   const buttons = () => [...cards.querySelectorAll<HTMLElement>("[role=radio]")];
   roving(cards, buttons, (b) => b.click());
   let built = "";
@@ -51,7 +51,7 @@ function dataCards(): HTMLElement {
   on("data", show);
   onDraft(show);
   const pick = h("button", { type: "button", class: "drop", onclick: () => file.click() },
-    h("span", { "aria-hidden": "true" }, "＋"), t("ownTable"));
+    h("span", { "aria-hidden": "true" }, "+"), t("ownTable"));
   return h("div", {}, cards, pick, file, said);
 }
 
@@ -168,7 +168,7 @@ export function paceChoice(choose: (pace: number | null) => void, chosen: number
   ], chosen, choose);
 }
 
-function launch(started: () => void): HTMLElement {
+function launch(started: () => void): HTMLElement[] {
   const pace = paceChoice((value) => (draft.pace = value), draft.pace);
   onDraft(() => pace.set(draft.pace));
   const button = h("button", {
@@ -194,18 +194,19 @@ function launch(started: () => void): HTMLElement {
       say(steps, t("stepsN", { steps: draft.plan.steps, each: draft.plan.steps_per_epoch, epochs: draft.plan.spec.epochs }));
     }
   });
-  return h("div", { class: "launch" }, trouble, pace.el, button, steps,
-    h("details", { class: "command" }, h("summary", {}, t("sameCommand")), h("div", { class: "command-line" }, command, copy)));
+  const same = h("details", { class: "command" }, h("summary", {}, t("sameCommand")), h("div", { class: "command-line" }, command, copy));
+  return [steps, same, h("div", { class: "launch" }, trouble, pace.el, button)];
 }
 
 /** The whole column; `started` is called when a run has begun. */
 export function setup(started: () => void): HTMLElement {
   const part = (n: number, title: string, ...children: HTMLElement[]) =>
     h("section", { class: "part" }, h("h2", {}, h("span", { class: "n", "aria-hidden": "true" }, String(n)), title), ...children);
+  const [steps, command, start] = launch(started) as [HTMLElement, HTMLElement, HTMLElement];
   return h("div", { class: "setup paper" },
     part(1, t("chooseData"), dataCards()),
     part(2, t("theQuestion"), question()),
     part(3, t("theNetwork"), blocks()),
-    part(4, t("howToLearn"), learning()),
-    launch(started));
+    part(4, t("howToLearn"), learning(), steps, command),
+    start);
 }

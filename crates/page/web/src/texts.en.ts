@@ -28,6 +28,8 @@ export const texts = {
   setup: "What is to be learnt", fold: "Fold away", unfold: "Show what is to be learnt", yourNetwork: "Your network",
   pressStart: "Change the blocks and the drawing follows. Press Start and it learns.",
 
+  learnsFrom: "Samples", yes: "yes", no: "no",
+
   steer: "Steering", pause: "Pause", pauseLong: "Let it stand", resume: "Go on", resumeLong: "Let it run on", stage: "Stage",
   stageLong: "The next third of a step: forward, loss and backward, update", stepOne: "Step", stepLong: "One whole step", stop: "Stop", stopLong: "End this run and keep it",
   stateRunning: "training", statePaused: "paused", stateDone: "done", stateStopped: "stopped", stateDiverged: "diverged", stateLoaded: "from a file",

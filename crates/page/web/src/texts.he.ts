@@ -29,6 +29,8 @@ export const texts: Record<keyof typeof en, string> = {
   setup: "מה לומדים", fold: "לקפל", unfold: "להציג מה לומדים", yourNetwork: "הרשת שלכם",
   pressStart: "שנו את הלבנים, והציור ישתנה איתן. לחצו על \"להתחיל\" והיא לומדת.",
 
+  learnsFrom: "דוגמאות", yes: "כן", no: "לא",
+
   steer: "שליטה", pause: "השהיה", pauseLong: "לעצור לרגע", resume: "המשך", resumeLong: "להמשיך לרוץ", stage: "שלב",
   stageLong: "השליש הבא של הצעד: קדימה, הפסד ולאחור, עדכון", stepOne: "צעד", stepLong: "צעד שלם אחד", stop: "סיום", stopLong: "לסיים את הריצה ולשמור אותה",
   stateRunning: "לומדת", statePaused: "מושהית", stateDone: "הסתיימה", stateStopped: "נעצרה", stateDiverged: "התבדרה", stateLoaded: "מקובץ",

@@ -73,6 +73,7 @@ export function timeStrip(): HTMLElement {
     const text = state.moment === null ? (alive(run) ? t("momentNow") : t("momentEnd")) : t("momentStep", { n: state.moment, of: run.steps });
     set(slider, { "aria-valuetext": text });
     say(said, text);
+    el.classList.toggle("at-now", state.moment === null);
     say(now, alive(run) ? t("toNow") : t("toEnd"));
     set(now, { disabled: state.moment === null });
     say(play, playing ? "❚❚" : "▶");

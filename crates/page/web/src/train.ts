@@ -6,6 +6,7 @@ import { h, set } from "./dom";
 import { t } from "./i18n";
 import { liveDrawing, planDrawing } from "./network";
 import { runList } from "./runs";
+import { samples } from "./samples";
 import { setup } from "./setup";
 import { stages } from "./stages";
 import { on, selected } from "./state";
@@ -14,12 +15,12 @@ import { weights } from "./weights";
 /** Builds the view. */
 export function train(): HTMLElement {
   const steps = stages();
-  const both = curves();
-  const empty = h("div", { class: "empty-stage" }, planDrawing());
+  const both = curves(148);
+  const empty = h("div", { class: "empty-stage" }, planDrawing(), samples());
   const live = h("div", { class: "live-stage" },
     controls(steps.show), score(), steps.el,
-    h("div", { class: "paper" }, both.el),
-    h("div", { class: "pair" }, h("div", { class: "paper" }, weights()), h("div", { class: "paper" }, liveDrawing())),
+    h("div", { class: "pair" }, h("div", { class: "paper stacked" }, both.el), h("div", { class: "paper" }, weights())),
+    h("div", { class: "paper" }, liveDrawing()),
     runList(both.show));
   const started = () => {
     const name = live.querySelector<HTMLElement>(".run-name")!;
