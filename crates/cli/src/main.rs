@@ -21,6 +21,7 @@ mod predict;
 mod rows;
 mod run;
 mod runs;
+mod serve;
 mod source;
 mod table;
 mod terminal;
@@ -79,6 +80,8 @@ enum Command {
     Runs(runs::Args),
     /// Look at data, or fetch it
     Data(data::Args),
+    /// The local page: see a network learn, draw for it, look at its mistakes
+    Serve(serve::Args),
     /// Print a completion script for your shell
     Completions {
         /// bash, zsh, fish, elvish or powershell
@@ -104,6 +107,7 @@ fn main() -> ExitCode {
         Command::Info(args) => info::run(&args),
         Command::Runs(args) => runs::run(&args),
         Command::Data(args) => data::run(&args),
+        Command::Serve(args) => serve::run(&args),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "reshet", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)
@@ -124,6 +128,18 @@ fn parse() -> reshet::Result<Cli> {
         None => matches,
     };
     Ok(Cli::from_arg_matches(&matches).unwrap_or_else(|e| e.exit()))
+}
+
+/// The command line that `reshet train --config FILE` stands for.
+fn train_line(line: Vec<String>) -> reshet::Result<Vec<String>> {
+    let command = Cli::command();
+    let wrong = |e: clap::Error| Error::Invalid(e.to_string());
+    let matches = command.clone().try_get_matches_from(&line).map_err(wrong)?;
+    let mut command = command;
+    command.build();
+    let expanded = config::expanded(&command, &matches)?;
+    let text = |word: std::ffi::OsString| word.to_string_lossy().into_owned();
+    Ok(expanded.map_or(line, |words| words.into_iter().map(text).collect()))
 }
 
 /// The exit code an error stands for.

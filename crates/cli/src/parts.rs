@@ -12,7 +12,10 @@ use crate::{
 };
 
 /// Data, split.
+#[derive(Clone)]
 pub struct Parts {
+    /// What is trained by default depends on it.
+    pub kind: Kind,
     /// What the run is called after.
     pub name: String,
     pub train: Dataset,
@@ -83,7 +86,7 @@ impl Parts {
             _ => (train, None),
         };
         let (said, warnings) = Default::default();
-        Ok(Self { name, train, validation, test, said, warnings, chosen })
+        Ok(Self { kind, name, train, validation, test, said, warnings, chosen })
     }
 
     fn of_table(args: &mut Args, fold: Option<(usize, usize)>) -> Result<Self> {
@@ -123,7 +126,8 @@ impl Parts {
         }
         let parts = prepare.test(test).validation(validation).of(table)?;
         let reshet::data::table::Parts { train, validation, test, said, warnings } = parts;
-        Ok(Self { name: table::name(&path), train, validation, test, said, warnings, chosen })
+        let (kind, name) = (Kind::Table, table::name(&path));
+        Ok(Self { kind, name, train, validation, test, said, warnings, chosen })
     }
 }
 

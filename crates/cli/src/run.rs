@@ -132,7 +132,8 @@ impl Run {
         every.is_some_and(|every| (step + 1) % every == 0)
     }
 
-    fn log_event(&mut self, event: &Event) -> Result<()> {
+    /// A line of the log, if the event is one, and a point of the picture.
+    pub fn log_event(&mut self, event: &Event) -> Result<()> {
         // The log keeps some steps only; the picture is of all.
         match event {
             Event::Step { step, loss, .. } => self.course.step(*step, f64::from(*loss)),

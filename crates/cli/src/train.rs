@@ -117,7 +117,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let mut args = args.clone();
     let folds = args.folds.map(|folds| Folds::train(&args, folds)).transpose()?;
     let folded = start.elapsed();
-    let Parts { name, train, validation, test, said, warnings, chosen } =
+    let Parts { name, train, validation, test, said, warnings, chosen, .. } =
         Parts::read(&mut args, None)?;
     let (args, hyper) = (&args, &args.hyper);
     let optimizer = hyper.optimizer()?;
@@ -250,18 +250,19 @@ fn describe(score: &Score, fit: &Fit) -> String {
     text
 }
 
-struct Report<'a> {
-    args: &'a Args,
-    train: &'a Dataset,
-    test: Option<&'a Dataset>,
-    fit: &'a Fit,
-    score: &'a Option<Score>,
-    folds: Option<&'a Folds>,
+/// What a run came to.
+pub struct Report<'a> {
+    pub args: &'a Args,
+    pub train: &'a Dataset,
+    pub test: Option<&'a Dataset>,
+    pub fit: &'a Fit,
+    pub score: &'a Option<Score>,
+    pub folds: Option<&'a Folds>,
 }
 
 impl Report<'_> {
     /// The contract: see the design of the command line.
-    fn json(
+    pub fn json(
         &self,
         device: &reshet::Device,
         seconds: &serde_json::Value,

@@ -157,6 +157,16 @@ impl Model {
         Plan::new(&self.network, self.loss.clone())
     }
 
+    /// One sample's answer from what the last layer gives, in the data's own units.
+    pub(crate) fn answers(&self, mut logits: Vec<f32>) -> Vec<f32> {
+        // A model's network and loss were checked when it was made.
+        if let Ok(plan) = self.plan() {
+            plan.answer(&mut logits);
+        }
+        self.meaning.to_units(&mut logits);
+        logits
+    }
+
     /// What the model says to each sample: probabilities (of yes; of each
     /// class) or numbers, one row of outputs a sample. Targets are not looked at;
     /// samples without any are made by [`Dataset::unlabelled`].

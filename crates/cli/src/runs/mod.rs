@@ -19,7 +19,8 @@ use crate::{
     say,
     terminal::{bold, faint},
 };
-use record::{Record, SCORES, Status, is_run};
+pub use record::is_run;
+use record::{Record, SCORES, Status};
 
 /// Widest network in the table.
 const NETWORK: usize = 34;
