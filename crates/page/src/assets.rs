@@ -12,8 +12,10 @@ use crate::{guard::cookie, refusal::Refusal};
 const INDEX: &str = include_str!("../dist/index.html");
 
 /// By their names: what they are, and their bytes.
-const FILES: [(&str, &str, &[u8]); 3] = [
+const FILES: [(&str, &str, &[u8]); 5] = [
     ("app.js", "text/javascript; charset=utf-8", include_bytes!("../dist/app.js")),
+    ("en.js", "text/javascript; charset=utf-8", include_bytes!("../dist/en.js")),
+    ("he.js", "text/javascript; charset=utf-8", include_bytes!("../dist/he.js")),
     ("app.css", "text/css; charset=utf-8", include_bytes!("../dist/app.css")),
     ("icon.svg", "image/svg+xml", include_bytes!("../dist/icon.svg")),
 ];
