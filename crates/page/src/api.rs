@@ -250,16 +250,15 @@ fn encoded(name: &str) -> String {
 async fn plan(State(lab): Shared, Json(spec): Json<Spec>) -> Answer {
     beside(move || {
         let lesson = lab.lesson(spec)?;
-        let plan = lesson.trainer().plan(&lesson.train)?;
-        let model = lesson.untrained()?;
-        let output = match (model.task(), lesson.network.output_activation()) {
+        let (plan, meaning) = lesson.plan()?;
+        let output = match (meaning.task, lesson.network.output_activation()) {
             (reshet::Task::Classes, _) => "softmax".into(),
             (_, activation) => activation.to_string(),
         };
         Ok(axum::Json(json!({
             "network": lesson.network.to_string(),
-            "task": model.task(),
-            "names": model.meaning().names,
+            "task": meaning.task,
+            "names": meaning.names,
             "inputs": plan.inputs,
             "outputs": plan.outputs,
             "output_activation": output,
@@ -269,8 +268,8 @@ async fn plan(State(lab): Shared, Json(spec): Json<Spec>) -> Answer {
             "test_samples": lesson.test.as_ref().map_or(0, |test| test.len()),
             "steps_per_epoch": lesson.steps_per_epoch(),
             "steps": lesson.steps(),
-            "baseline": lesson.baseline(&model),
-            "shape": model.meaning().shape,
+            "baseline": lesson.baseline(plan.outputs, &meaning),
+            "shape": meaning.shape,
             "spec": lesson.spec,
             "command": lesson.command,
             "said": lesson.said,

@@ -61,7 +61,8 @@ impl Meaning {
         Self { task, names, shape, bytes: false, columns: None, units: Vec::new(), pictures }
     }
 
-    pub(crate) fn of(data: &Dataset, loss: &Loss) -> Self {
+    /// What this data's samples and targets mean to a network with this loss.
+    pub fn of(data: &Dataset, loss: &Loss) -> Self {
         let (task, names) = match data.targets() {
             Targets::Classes { names, .. } => (Task::Classes, names.clone()),
             Targets::YesNo { names, width, .. } => match (&names[..], width) {
