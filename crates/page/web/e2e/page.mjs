@@ -69,7 +69,11 @@ export async function untilRun(page, ...states) {
 
 /** Starts the lecture's network at full speed and waits for its end. */
 export async function trainLecture(page) {
+  const shown = () => page.$eval(".controls", (c) => c.dataset.run ?? "");
+  await page.waitForSelector(".start:not([disabled])");
+  const before = await shown();
   await page.evaluate(() => (location.hash = "#train?start=full"));
+  await page.waitForFunction((id) => document.querySelector(".controls").dataset.run !== id, {}, before);
   await untilRun(page, "done");
 }
 

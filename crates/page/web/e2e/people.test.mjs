@@ -53,7 +53,7 @@ describe("people", { skip }, () => {
       assert.ok(wide <= most, `${view}: ${wide}`);
     }
     await page.click(".language");
-    await page.waitForSelector("html[lang=en][dir=ltr] .start");
+    await page.waitForSelector("html[lang=en][dir=ltr] .tabs");
     assert.deepEqual(trouble, []);
     await close();
   });

@@ -229,9 +229,10 @@ export const api = {
     return { step: Number(response.headers.get("X-Step")), values: new Float32Array(await response.arrayBuffer()) };
   },
 
-  async pictures(data: string, part: "train" | "test", rows: number[]): Promise<Pictures> {
-    const path = `/api/data/${encodeURIComponent(data)}/pictures` + query({ part, rows: rows.join(",") });
-    const response = await ask("GET", path);
+  /** Pictures of a data's samples, or of a run's, which may be split otherwise. */
+  async pictures(of: { data: string } | { run: string }, part: "train" | "test", rows: number[]): Promise<Pictures> {
+    const path = "data" in of ? `/api/data/${encodeURIComponent(of.data)}` : run(of.run);
+    const response = await ask("GET", path + "/pictures" + query({ part, rows: rows.join(",") }));
     const shape = (response.headers.get("X-Shape") ?? "").split(",").map(Number);
     const labels = (response.headers.get("X-Labels") ?? "").split(",").map(decodeURIComponent);
     const [count = 0, channels = 1, height = 28, width = 28] = shape;

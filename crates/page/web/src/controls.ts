@@ -55,6 +55,7 @@ export function controls(report: (r: StageReport) => void): HTMLElement {
     const run = selected();
     el.hidden = run === null;
     if (run === null) return;
+    el.dataset.run = run.id;
     fill(name, h("bdi", {}, run.name), " ", h("small", {}, ltr(run.network, "code")));
     say(chip, t(STATES[run.state]));
     chip.className = `chip-state ${run.state}`;

@@ -115,7 +115,7 @@ export function draw(): HTMLElement {
     if (!data || stamped === data.id || data.shape.join() !== "1,28,28") return;
     stamped = data.id;
     const rows = Array.from({ length: Math.min(100, data.test_samples) }, (_, i) => i);
-    const got = await api.pictures(data.id, "test", rows).catch(() => null);
+    const got = await api.pictures({ data: data.id }, "test", rows).catch(() => null);
     if (got === null) return void (stamped = "");
     const size = got.width * got.height;
     const names = data.names ?? [];

@@ -103,7 +103,7 @@ function hand(): SVGElement {
 /** Real digits from the server. */
 function digits(): HTMLElement {
   const host = h("div", { class: "digit-row" });
-  void api.pictures("mnist", "test", Array.from({ length: 14 }, (_, i) => i)).then((got) => {
+  void api.pictures({ data: "mnist" }, "test", Array.from({ length: 14 }, (_, i) => i)).then((got) => {
     const size = got.width * got.height;
     host.append(...got.labels.map((label, i) => {
       const canvas = board(got.width, got.height, label);

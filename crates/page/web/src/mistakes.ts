@@ -100,7 +100,7 @@ export function mistakes(): HTMLElement {
     else fill(grid, ...cards.map((c) => c.el));
     if (items.length === 0 && !further) fill(grid, h("li", { class: "quiet" }, t("none")));
     if (!run.pictures || run.data === null || items.length === 0) return;
-    const got = await api.pictures(run.data, which, items.map((i) => i.row)).catch(() => null);
+    const got = await api.pictures({ run: run.id }, which, items.map((i) => i.row)).catch(() => null);
     if (got === null) return;
     const size = got.channels * got.width * got.height;
     cards.forEach(({ canvas }, i) => {

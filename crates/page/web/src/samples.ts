@@ -25,7 +25,7 @@ export function samples(): HTMLElement {
   };
   const pictures = async (data: Data) => {
     const rows = Array.from({ length: Math.min(MOST, data.test_samples) }, (_, i) => i);
-    const got = await api.pictures(data.id, "test", rows).catch(() => null);
+    const got = await api.pictures({ data: data.id }, "test", rows).catch(() => null);
     if (got === null || shown !== data.id) return;
     const size = got.channels * got.width * got.height;
     const figures = got.labels.map((label, i) => {

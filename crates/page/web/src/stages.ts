@@ -80,7 +80,7 @@ async function forward(body: HTMLElement, report: Of<"forward">): Promise<void> 
     h("table", {}, h("thead", {}, h("tr", {}, ...head.map((x) => h("th", { scope: "col" }, x)))), h("tbody", {}, ...rows.map((r) => r.tr))));
   announce(t("forward"), true);
   if (!run.pictures || run.data === null) return;
-  const got = await api.pictures(run.data, "train", report.rows).catch(() => null);
+  const got = await api.pictures({ run: run.id }, "train", report.rows).catch(() => null);
   if (got === null) return;
   const size = got.channels * got.height * got.width;
   rows.forEach(({ picture }, i) => {

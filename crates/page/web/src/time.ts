@@ -25,8 +25,9 @@ async function fetchSteps(run: Run | null): Promise<void> {
 /** The slider with its buttons. */
 export function timeStrip(): HTMLElement {
   const slider = h("input", { type: "range", min: 0, max: 0, step: 1, dir: "ltr", "aria-label": t("moment"), oninput: () => {
+    const at = slider.valueAsNumber;
     stop();
-    go(slider.valueAsNumber);
+    go(at);
   } });
   const play = h("button", { type: "button", class: "round", onclick: () => (playing ? stop() : begin()) });
   const now = h("button", { type: "button", class: "small", onclick: () => {

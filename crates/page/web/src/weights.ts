@@ -12,7 +12,7 @@ const GAP = 2;
 
 /** The gallery; it follows the run and the moment. */
 export function weights(): HTMLElement {
-  const canvas = h("canvas", { class: "weights pixels", tabindex: 0, role: "application", "aria-roledescription": t("gallery") });
+  const canvas = h("canvas", { class: "weights pixels", tabindex: 0, role: "application", "aria-roledescription": t("gallery"), "aria-label": t("firstWeights") });
   const names = h("ol", { class: "input-names", "aria-hidden": "true" });
   const large = board(28, 28, "");
   const about = h("p", { class: "about", "aria-live": "polite" });
