@@ -39,6 +39,8 @@ pub mod rng;
 pub mod schedule;
 mod train;
 mod training;
+#[cfg(feature = "tune")]
+pub mod tune;
 
 pub use activation::Activation;
 pub use data::table::Prepare;
