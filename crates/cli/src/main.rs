@@ -27,6 +27,7 @@ mod table;
 mod terminal;
 mod test;
 mod train;
+mod tune;
 
 use std::process::ExitCode;
 
@@ -67,6 +68,8 @@ enum Command {
     /// Train a network on data and test it
     #[command(alias = "fit", allow_negative_numbers = true)]
     Train(Box<train::Args>),
+    /// Try many networks and keep the best: a race against the clock
+    Tune(Box<tune::Args>),
     /// Test a model on data
     #[command(alias = "evaluate")]
     Test(test::Args),
@@ -101,6 +104,7 @@ fn main() -> ExitCode {
     let done = match cli.command {
         Command::Lecture(args) => lecture::run(&args),
         Command::Train(args) => train::run(&args),
+        Command::Tune(args) => tune::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Predict(args) => predict::run(&args),
         Command::Explain(args) => explain::run(&args),

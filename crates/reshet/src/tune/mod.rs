@@ -4,8 +4,8 @@
 //! are trained for a ninth of the epochs, the best third of them for a third, the best
 //! third of those for all (successive halving; Jamieson and Talwalkar 2016). Each time
 //! from the start, with the learning rate's whole course: so every score is that of a
-//! network one could have trained just so. From the third generation on the candidates
-//! are drawn where good ones were (the tree-structured Parzen estimator; Bergstra,
+//! network one could have trained just so. From the fourth generation on two of
+//! three candidates are drawn where good ones were (the tree-structured Parzen estimator; Bergstra,
 //! Bardenet, Bengio, Kégl 2011, by the crate [`tpe`]).
 //!
 //! A generation is drawn knowing all but the one before it, which may still be at

@@ -260,8 +260,8 @@ impl Outcome {
     }
 
     /// How much of the differences among the shortest trainings goes with each of what
-    /// was varied: η², the variance between fourths of a range (or between choices) as a
-    /// part of all. The most first.
+    /// was varied: the variance between fourths of a range (or between choices) as a part
+    /// of all, less what chance alone would give (adjusted η²). The most first.
     pub fn importance(&self, space: &Space) -> Vec<(&'static str, f64)> {
         let first: Vec<&Record> = self.trials.iter().filter_map(|t| t.records.first()).collect();
         // By rank, so that a few that went wrong do not drown the rest.
@@ -283,7 +283,8 @@ impl Outcome {
     }
 }
 
-/// Of pairs (place, rank): the part of the ranks' variance between groups of places.
+/// Of pairs (place, rank): the part of the ranks' variance between groups of places,
+/// adjusted for their number.
 fn eta_squared(mut pairs: Vec<(f64, f64)>) -> f64 {
     pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
     let mut places: Vec<f64> = pairs.iter().map(|(place, _)| *place).collect();
@@ -298,7 +299,11 @@ fn eta_squared(mut pairs: Vec<(f64, f64)>) -> f64 {
     let all: f64 = pairs.iter().map(|(_, rank)| (rank - whole).powi(2)).sum();
     let between = |group: &&[(f64, f64)]| group.len() as f64 * (mean(group) - whole).powi(2);
     let between: f64 = groups.iter().map(between).sum();
-    if all > 0.0 { between / all } else { 0.0 }
+    let (n, k) = (pairs.len() as f64, groups.len() as f64);
+    if all <= 0.0 || n <= k {
+        return 0.0;
+    }
+    (1.0 - (1.0 - between / all) * (n - 1.0) / (n - k)).max(0.0)
 }
 
 /// A training to be done.
