@@ -413,7 +413,7 @@ mod tests {
         let rows = Reader::new("t.csv".into(), from, size, options)?;
         let dialect = rows.layout.dialect;
         let mut table = Table::new("t.csv".into(), rows.layout.names.clone());
-        rows.each(|read, ..| {
+        rows.each(|read, _, _, _| {
             table.append(read);
             Ok(())
         })?;
