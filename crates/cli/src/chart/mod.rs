@@ -222,7 +222,7 @@ impl Chart {
     fn draw(&self, canvas: &mut dyn Canvas) {
         let (xs, ys) = (self.scale(Side::X), self.scale(Side::Y));
         let legend = self.legend();
-        let (many_x, many_y) = if self.square { (6, 6) } else { (8, 7) };
+        let (many_x, many_y) = if self.square { (9, 9) } else { (8, 7) };
         let ticks_y = ys.ticks(many_y);
         let widest = ticks_y.iter().map(|t| t.label.chars().count()).max().unwrap_or(0);
         let left = 40.0 + widest as f64 * LETTER;
