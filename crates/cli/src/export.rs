@@ -9,7 +9,8 @@ use anyhow::Result;
 use clap::ValueEnum;
 use reshet::{
     Error,
-    formats::{pytorch, write_file},
+    formats::onnx::Port,
+    formats::{onnx, pytorch, write_file},
 };
 
 use crate::{say, test::load};
@@ -29,6 +30,8 @@ pub struct Args {
 /// What can be written.
 #[derive(Clone, Copy, ValueEnum)]
 enum Format {
+    /// FILE.onnx: from raw values to labels, for any runtime
+    Onnx,
     /// FILE.pt: a state_dict
     Pytorch,
 }
@@ -37,6 +40,7 @@ impl Format {
     /// From a file's ending.
     fn of(path: &Path) -> Option<Self> {
         match path.extension()?.to_str()? {
+            "onnx" => Some(Self::Onnx),
             "pt" | "pth" => Some(Self::Pytorch),
             _ => None,
         }
@@ -56,6 +60,18 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let format = args.to.or_else(|| Format::of(&args.output)).ok_or_else(unclear)?;
     let model = load(&args.model)?;
     let written = match format {
+        Format::Onnx => {
+            let exported = onnx::export(&model)?;
+            write_file(&args.output, &exported.bytes)?;
+            let (ir, opset) = (onnx::IR_VERSION, onnx::OPSET);
+            say!("ONNX, IR version {ir}, opset {opset}");
+            for (what, ports) in [("in ", &exported.inputs), ("out", &exported.outputs)] {
+                for Port { name, kind, shape } in ports {
+                    say!("{what}  {name}  {kind} {shape}");
+                }
+            }
+            vec![args.output.clone()]
+        }
         Format::Pytorch => {
             write_file(&args.output, &pytorch::state_dict(&model)?)?;
             vec![args.output.clone()]

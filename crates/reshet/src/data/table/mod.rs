@@ -26,6 +26,7 @@ mod suspect;
 use std::{collections::HashMap, path::Path};
 
 pub use cell::Cell;
+pub(crate) use cell::MISSING;
 pub use check::{Check, Checked};
 pub use columns::{Column, Columns, Kind, LeftOut};
 use encoder::Encoder;
