@@ -169,7 +169,7 @@ def sklearn_files():
         "yesno": (MLPClassifier((5,), max_iter=300), (score > 0).astype(int)),
         "words": (MLPClassifier((5, 4), activation="tanh", max_iter=300), words),
         "classes": (MLPClassifier((5,), activation="logistic", max_iter=300), np.digitize(score, [-1, 1])),
-        "number": (MLPRegressor((6,), max_iter=300), score * 100),
+        "number": (MLPRegressor(hidden_layer_sizes=(6,), max_iter=300), score * 100),
         "several": (MLPClassifier((6,), max_iter=300), np.stack([score > 0, score > 1], 1).astype(int)),
     }
     for name, (model, y) in kinds.items():
@@ -181,7 +181,7 @@ def sklearn_files():
         if name == "yesno":
             answer = answer[:, 1]
         note(path.name, how, x[:6], answer, names=[str(c) for c in getattr(model, "classes_", [])])
-    plain = MLPRegressor((4,), max_iter=300).fit(x, score)
+    plain = MLPRegressor(hidden_layer_sizes=(4,), max_iter=300).fit(x, score)
     path = HERE / "sklearn_plain.onnx"
     path.write_bytes(skl2onnx.to_onnx(plain, x[:1]).SerializeToString())
     note(path.name, how, x[:6], plain.predict(x[:6]))
@@ -211,9 +211,10 @@ def keras_files():
     for name, (stack, x) in nets.items():
         model = keras.Sequential(stack)
         for layer in model.layers:
-            if isinstance(layer, layers.BatchNormalization):
-                layer.set_weights([np.random.default_rng(i).uniform(0.5, 2, w.shape)
-                                   for i, w in enumerate(layer.get_weights())])
+            # Neither biases of 0 nor running statistics of 0 and 1.
+            low = 0.5 if isinstance(layer, layers.BatchNormalization) else -0.5
+            layer.set_weights([np.random.default_rng(i).uniform(low, low + 1.5, w.shape)
+                               if w.ndim == 1 else w for i, w in enumerate(layer.get_weights())])
         shaped = x.reshape((len(x), *model.input_shape[1:]))
         y = model.predict(shaped, verbose=0)
         path = HERE / f"keras_export_{name}.onnx"

@@ -32,7 +32,7 @@ pub struct Args {
 enum Format {
     /// FILE.onnx: from raw values to labels, for any runtime
     Onnx,
-    /// FILE.pt: a state_dict
+    /// FILE.py, a script around an nn.Sequential, and FILE.pt, its state_dict
     Pytorch,
 }
 
@@ -41,7 +41,7 @@ impl Format {
     fn of(path: &Path) -> Option<Self> {
         match path.extension()?.to_str()? {
             "onnx" => Some(Self::Onnx),
-            "pt" | "pth" => Some(Self::Pytorch),
+            "py" | "pt" => Some(Self::Pytorch),
             _ => None,
         }
     }
@@ -73,8 +73,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             vec![args.output.clone()]
         }
         Format::Pytorch => {
-            write_file(&args.output, &pytorch::state_dict(&model)?)?;
-            vec![args.output.clone()]
+            let (script, weights) = (pytorch::script(&model)?, pytorch::state_dict(&model)?);
+            let both = ["py", "pt"].map(|end| args.output.with_extension(end));
+            write_file(&both[0], script.as_bytes())?;
+            write_file(&both[1], &weights)?;
+            both.to_vec()
         }
     };
     written.iter().for_each(|path| say!("written: {}", path.display()));

@@ -181,7 +181,10 @@ pub(super) fn read_foreign(mut file: File, network: Option<&str>, path: &Path) -
         return Err(too_long(length));
     }
     file.by_ref().take(length).read_to_end(&mut header).map_err(io)?;
-    let (_, metadata) = SafeTensors::read_metadata(&header).map_err(not_safetensors)?;
+    let json = header.get(8..).filter(|json| json.len() as u64 == length);
+    let json = json.ok_or_else(|| Error::data("truncated: its header breaks off"))?;
+    let metadata: safetensors::tensor::Metadata = serde_json::from_slice(json)
+        .map_err(|e| Error::data(format!("not a safetensors file, or a damaged one: {e}")))?;
     if metadata.metadata().as_ref().is_some_and(|m| m.contains_key(METADATA_KEY)) {
         drop(header);
         return Ok(Found::Ours(load_parts(path)?));

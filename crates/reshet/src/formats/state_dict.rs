@@ -275,7 +275,7 @@ fn modules(entries: Vec<Entry>, other: Vec<String>) -> Result<Vec<Module>> {
         let weight = module.weight.as_ref();
         if !norm && weight.is_some_and(|w| w.shape.len() == 1) {
             strange.push(format!("{}.weight, a list of {:?}", module.name, weight.map_or(0, Entry::count)));
-        } else if !norm && weight.is_none() {
+        } else if !norm && weight.is_none() && module.bias.is_some() && strange.is_empty() {
             strange.push(format!("{} without a weight", module.name));
         }
     }

@@ -3,7 +3,9 @@
 
 mod pickle;
 mod read;
+mod script;
 mod write;
 
 pub(super) use read::read;
+pub use script::script;
 pub use write::state_dict;
