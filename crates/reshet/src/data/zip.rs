@@ -40,6 +40,8 @@ pub(crate) fn directory(length: usize, mut read: impl Source) -> Result<Vec<Entr
     let tail = read(from, length - from)?;
     let end = tail.windows(4).rposition(|w| w == b"PK\x05\x06");
     let end = end.ok_or("truncated: the end of the zip is missing")?;
+    // The last field, a comment's length, says no more than that the record is whole.
+    number(&tail, end + 20, 2)?;
     let (mut count, mut at) = (number(&tail, end + 10, 2)?, number(&tail, end + 16, 4)?);
     if count == 0xffff || at == 0xffff_ffff {
         let locator = end.checked_sub(20).filter(|l| tail[*l..].starts_with(b"PK\x06\x07"));

@@ -7,9 +7,7 @@
 use std::{fs::File, io::Read, path::Path};
 
 use super::{chain::Chain, onnx, pytorch, safetensors};
-use crate::{
-    Activation, Loss, Meaning, Model, Pictures, Result, Sequential, Task, error::Error,
-};
+use crate::{Activation, Loss, Meaning, Model, Pictures, Result, Sequential, Task, error::Error};
 
 /// What is known of a file beyond what it says itself.
 ///
@@ -194,12 +192,16 @@ impl Import {
         if let Some(names) = &self.names {
             if names.len() != needed {
                 let got = names.len();
-                return Err(Error::invalid(format!("--classes: {needed} names are needed, not {got}")));
+                return Err(Error::invalid(format!(
+                    "--classes: {needed} names are needed, not {got}"
+                )));
             }
             return Ok(names.clone());
         }
         Ok(file.filter(|names| names.len() == needed).unwrap_or_else(|| {
-            said.push(format!("the {needed} classes are called by their numbers (--classes A,B,…)"));
+            said.push(format!(
+                "the {needed} classes are called by their numbers (--classes A,B,…)"
+            ));
             (0..needed).map(|n| n.to_string()).collect()
         }))
     }

@@ -32,8 +32,13 @@ use crate::{Loss, Model, Plan, Result, Sequential, error::Error, model::Meaning}
 
 /// The newest format this program reads and the one it writes.
 const FORMAT: u32 = 1;
-/// A header this long is no network's: its JSON takes many times its bytes in memory.
-const MOST_HEADER: u64 = 10 << 20;
+/// A longer header is no network's.
+const MOST_HEADER: u64 = 32 << 20;
+/// Nor is one with more texts and commas; JSON of many small things takes many times its
+/// bytes in memory.
+const MOST_PARTS: usize = 1 << 21;
+/// Quotes that are not inside of a text: some twelve a tensor.
+const MOST_QUOTES: usize = 200_000;
 
 /// All about a model but its parameters.
 #[derive(Serialize, Deserialize)]
@@ -177,16 +182,21 @@ pub(super) fn read_foreign(mut file: File, network: Option<&str>, path: &Path) -
     let mut header = Vec::new();
     file.by_ref().take(8).read_to_end(&mut header).map_err(io)?;
     let length = header.first_chunk().map_or(0, |b| u64::from_le_bytes(*b));
+    if length > size {
+        return Err(Error::data("truncated: its header breaks off"));
+    }
     if length > MOST_HEADER {
-        return Err(too_long(length));
+        let what = format!("a header of {length} bytes, where {MOST_HEADER} are the most");
+        return Err(Error::data(format!("not a network: {what}")));
     }
     file.by_ref().take(length).read_to_end(&mut header).map_err(io)?;
+    check_header(&header)?;
     let json = header.get(8..).filter(|json| json.len() as u64 == length);
     let json = json.ok_or_else(|| Error::data("truncated: its header breaks off"))?;
     let metadata: safetensors::tensor::Metadata = serde_json::from_slice(json)
         .map_err(|e| Error::data(format!("not a safetensors file, or a damaged one: {e}")))?;
     if metadata.metadata().as_ref().is_some_and(|m| m.contains_key(METADATA_KEY)) {
-        drop(header);
+        drop((header, metadata));
         return Ok(Found::Ours(load_parts(path)?));
     }
     let data = 8 + length;
@@ -233,18 +243,24 @@ fn by_number(name: &str) -> Vec<(String, u64)> {
     parts
 }
 
-fn too_long(length: u64) -> Error {
-    Error::data(format!(
-        "not a network: a header of {length} bytes, where {MOST_HEADER} are the most"
-    ))
-}
-
-fn check_header(bytes: &[u8]) -> Result<()> {
+/// Refuses a header that would take more memory than a network's ever does. `bytes`: the
+/// file's, or only the first up to the header's end.
+pub(crate) fn check_header(bytes: &[u8]) -> Result<()> {
     let length = bytes.first_chunk().map_or(0, |b| u64::from_le_bytes(*b));
-    if length > MOST_HEADER && length < bytes.len() as u64 {
-        return Err(too_long(length));
-    }
-    Ok(())
+    let most = |n: u64, what: &str, most: u64| {
+        let text = format!("not a network: {n} {what} in its header, where {most} are the most");
+        if n > most { Err(Error::data(text)) } else { Ok(()) }
+    };
+    let Some(json) = bytes.get(8..).and_then(|rest| rest.get(..usize::try_from(length).ok()?))
+    else {
+        // It breaks off, which is told when it is read.
+        return Ok(());
+    };
+    most(length, "bytes", MOST_HEADER)?;
+    let parts = json.iter().filter(|b| matches!(b, b'"' | b',')).count();
+    most(parts as u64, "texts and commas", MOST_PARTS as u64)?;
+    let quotes = json.windows(2).filter(|w| w[0] != b'\\' && w[1] == b'"').count();
+    most(quotes as u64, "quotes", MOST_QUOTES as u64)
 }
 
 fn not_safetensors(e: safetensors::SafeTensorError) -> Error {
@@ -266,7 +282,9 @@ fn tensors(bytes: &[u8], plan: &Plan) -> Result<Vec<f32>> {
     // What is written there, not what the metadata claims, says how much memory it takes.
     if plan.parameters > bytes.len() / 4 {
         let (needs, size) = (plan.parameters, bytes.len());
-        return Err(Error::data(format!("the network needs {needs} numbers; the file has {size} bytes")));
+        return Err(Error::data(format!(
+            "the network needs {needs} numbers; the file has {size} bytes"
+        )));
     }
     let mut parameters = vec![0.0; plan.parameters];
     for p in named {

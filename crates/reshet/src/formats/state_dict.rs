@@ -212,8 +212,7 @@ pub(super) fn network(
         return Err(asking(&widths, &layers, path));
     };
     let given = Sequential::parse(text, widths.first().copied())?;
-    let linears: Vec<usize> =
-        given.linears().map(|l| l.0).chain([given.outputs()]).collect();
+    let linears: Vec<usize> = given.linears().map(|l| l.0).chain([given.outputs()]).collect();
     if linears != widths {
         return Err(Error::invalid(format!(
             "--net {text} has the widths {}, and the file {}",
@@ -274,7 +273,11 @@ fn modules(entries: Vec<Entry>, other: Vec<String>) -> Result<Vec<Module>> {
         let norm = module.mean.is_some() && module.var.is_some();
         let weight = module.weight.as_ref();
         if !norm && weight.is_some_and(|w| w.shape.len() == 1) {
-            strange.push(format!("{}.weight, a list of {:?}", module.name, weight.map_or(0, Entry::count)));
+            strange.push(format!(
+                "{}.weight, a list of {:?}",
+                module.name,
+                weight.map_or(0, Entry::count)
+            ));
         } else if !norm && weight.is_none() && module.bias.is_some() && strange.is_empty() {
             strange.push(format!("{} without a weight", module.name));
         }
@@ -440,4 +443,3 @@ fn push_activations<'n>(
         }
     }
 }
-

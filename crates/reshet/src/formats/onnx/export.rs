@@ -105,7 +105,9 @@ fn port(value: &super::proto::ValueInfo) -> Port {
         _ => "float32",
     };
     let dims = tensor.and_then(|t| t.shape.as_ref()).map(|s| &s.dim[..]).unwrap_or_default();
-    let dim = |d: &super::proto::Dim| d.value.map_or_else(|| d.name.clone().unwrap_or_default(), |n| n.to_string());
+    let dim = |d: &super::proto::Dim| {
+        d.value.map_or_else(|| d.name.clone().unwrap_or_default(), |n| n.to_string())
+    };
     let shape: Vec<String> = dims.iter().map(dim).collect();
     Port { name: value.name.clone(), kind, shape: format!("[{}]", shape.join(", ")) }
 }
@@ -123,7 +125,8 @@ fn plain(to: &mut Builder, model: &Model) -> String {
 /// What becomes of a table's columns.
 fn table(to: &mut Builder, columns: &Columns) -> String {
     let is_number = |kind: &Kind| matches!(kind, Kind::Number { .. });
-    let numbers: Vec<&Kind> = columns.inputs.iter().map(|c| &c.kind).filter(|k| is_number(k)).collect();
+    let numbers: Vec<&Kind> =
+        columns.inputs.iter().map(|c| &c.kind).filter(|k| is_number(k)).collect();
     let mut raw = Vec::new();
     if numbers.len() == columns.inputs.len() {
         raw.push(to.input("input", kind::FLOAT, numbers.len()));
@@ -145,7 +148,8 @@ fn table(to: &mut Builder, columns: &Columns) -> String {
                 .collect(),
             false => vec![&raw[0]],
         };
-        let x = if all.len() > 1 { to.node_with("Concat", all, &[("axis", 1)]) } else { all[0].into() };
+        let x =
+            if all.len() > 1 { to.node_with("Concat", all, &[("axis", 1)]) } else { all[0].into() };
         let (z, missing) = scaled(to, &x, &numbers);
         blocks.push(z);
         if columns.inputs.iter().any(|c| is_number(&c.kind) && c.kind.width() == 2) {

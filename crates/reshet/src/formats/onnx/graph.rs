@@ -4,7 +4,9 @@ use std::collections::HashSet;
 
 use prost::bytes::Bytes;
 
-use super::proto::{Attribute, Dim, Graph, Node, Shape, Tensor, TensorType, Type, ValueInfo, holds, kind};
+use super::proto::{
+    Attribute, Dim, Graph, Node, Shape, Tensor, TensorType, Type, ValueInfo, holds, kind,
+};
 
 /// The batch's size, which stays open.
 const BATCH: &str = "N";

@@ -199,8 +199,7 @@ const SHAPE: Content = Message(&[(1, DIM)]);
 const TENSOR_TYPE: Content = Message(&[(2, SHAPE)]);
 const TYPE: Content = Message(&[(1, TENSOR_TYPE)]);
 const VALUE_INFO: Content = Message(&[(2, TYPE)]);
-const GRAPH: Content =
-    Message(&[(1, NODE), (5, TENSOR), (11, VALUE_INFO), (12, VALUE_INFO)]);
+const GRAPH: Content = Message(&[(1, NODE), (5, TENSOR), (11, VALUE_INFO), (12, VALUE_INFO)]);
 const MODEL: Content = Message(&[(7, GRAPH), (8, ENTRY), (14, ENTRY)]);
 
 /// Looks through a file without unpacking it.
@@ -213,17 +212,12 @@ pub fn check(bytes: &[u8]) -> Result<(), String> {
 }
 
 /// `end`: where `bytes` end in the file.
-fn visit(
-    mut bytes: &[u8],
-    content: Content,
-    end: usize,
-    left: &mut usize,
-) -> Result<(), String> {
+fn visit(mut bytes: &[u8], content: Content, end: usize, left: &mut usize) -> Result<(), String> {
     let Message(fields) = content else {
         *left = left.saturating_sub(bytes.len());
         return Ok(());
     };
-        while !bytes.is_empty() {
+    while !bytes.is_empty() {
         let at = end - bytes.len();
         let broken = |what: &str| format!("{what} at byte {at}");
         *left = left.checked_sub(1).ok_or_else(|| {

@@ -70,7 +70,8 @@ fn input(graph: &proto::Graph) -> Result<(&str, Option<Vec<usize>>)> {
     }
     let dims = tensor.and_then(|t| t.shape.as_ref()).map(|shape| &shape.dim[..]);
     let shape = dims.and_then(|dims| {
-        let sizes = dims.get(1..)?.iter().map(|d| usize::try_from(d.value?).ok().filter(|n| *n > 0));
+        let sizes =
+            dims.get(1..)?.iter().map(|d| usize::try_from(d.value?).ok().filter(|n| *n > 0));
         sizes.collect::<Option<Vec<_>>>().filter(|sizes| !sizes.is_empty())
     });
     Ok((&input.name, shape))
@@ -126,11 +127,16 @@ fn steps<'a>(
             Op::Affine(affine) => steps.push(Step::Affine(affine.clone())),
             Op::Activation(activation) => steps.push(Step::Activation(*activation)),
             Op::LogSoftmax if x == end => {
-                said.push("the file gives logarithms of probabilities; the model gives probabilities".into());
+                said.push(
+                    "the file gives logarithms of probabilities; the model gives probabilities"
+                        .into(),
+                );
                 steps.push(Step::Activation(Activation::Softmax));
             }
             Op::NoAndYes if x == end => *yes_no = true,
-            Op::LogSoftmax | Op::NoAndYes => return not_here("it stands in the middle of the network"),
+            Op::LogSoftmax | Op::NoAndYes => {
+                return not_here("it stands in the middle of the network");
+            }
             Op::Erf { .. } => return not_here("it is not part of a GELU"),
             Op::Linear { weight, by_output, alpha, bias } => {
                 let (by_output, alpha) = (*by_output, *alpha);

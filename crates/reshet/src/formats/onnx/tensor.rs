@@ -55,7 +55,8 @@ impl Const {
                  (PyTorch: external_data=False; else onnx.save_model with save_as_external_data=False)"
             ));
         }
-        let dims: Option<Vec<usize>> = tensor.dims.iter().map(|d| usize::try_from(*d).ok()).collect();
+        let dims: Option<Vec<usize>> =
+            tensor.dims.iter().map(|d| usize::try_from(*d).ok()).collect();
         let dims = dims.ok_or("it has a negative size")?;
         let count = dims.iter().try_fold(1usize, |n, d| n.checked_mul(*d));
         let count = count.filter(|n| *n < usize::MAX / 16).ok_or("it is absurdly large")?;
@@ -83,7 +84,9 @@ impl Const {
                 let b = &bytes[i * float.size()..][..float.size()];
                 match (float, b) {
                     (Float::F32, &[a, b, c, d]) => f32::from_le_bytes([a, b, c, d]).into(),
-                    (Float::F16, &[a, b]) => super::super::number::half(u16::from_le_bytes([a, b])).into(),
+                    (Float::F16, &[a, b]) => {
+                        super::super::number::half(u16::from_le_bytes([a, b])).into()
+                    }
                     (Float::BF16, &[a, b]) => f32::from_le_bytes([0, 0, a, b]).into(),
                     (Float::F64, b) => b.try_into().map_or(f64::NAN, f64::from_le_bytes),
                     _ => f64::NAN,

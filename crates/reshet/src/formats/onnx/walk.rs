@@ -39,11 +39,18 @@ pub struct Link {
 pub enum Op {
     Input,
     /// y = x W + b
-    Linear { weight: Rc<Const>, by_output: bool, alpha: f64, bias: Option<(Rc<Const>, f64)> },
+    Linear {
+        weight: Rc<Const>,
+        by_output: bool,
+        alpha: f64,
+        bias: Option<(Rc<Const>, f64)>,
+    },
     Affine(Affine),
     Activation(Activation),
     /// Half of a GELU: erf(x), or 1 − erf(x).
-    Erf { complement: bool },
+    Erf {
+        complement: bool,
+    },
     LogSoftmax,
     /// 1 − p and p, side by side.
     NoAndYes,
@@ -75,7 +82,8 @@ impl Walk {
         }
         walk.values.insert(input.into(), Value::Net(0));
         for (i, node) in graph.node.iter().enumerate() {
-            let name = if node.name.is_empty() { String::new() } else { format!(" \"{}\"", node.name) };
+            let name =
+                if node.name.is_empty() { String::new() } else { format!(" \"{}\"", node.name) };
             let at: Rc<str> =
                 format!("node {} of {}, {}{name}", i + 1, graph.node.len(), node.op_type).into();
             let value = walk.node(node, &at).map_err(|e| format!("{at}: {e}"))?;
@@ -103,7 +111,9 @@ impl Walk {
             return Ok(Value::Unknown(why.clone()));
         }
         let net = inputs.iter().any(|v| matches!(v, Value::Net(_)));
-        if !net && let Some(Value::Label(link)) = inputs.iter().find(|v| matches!(v, Value::Label(_))) {
+        if !net
+            && let Some(Value::Label(link)) = inputs.iter().find(|v| matches!(v, Value::Label(_)))
+        {
             self.note_names(node, &inputs);
             return Ok(Value::Label(*link));
         }
@@ -142,13 +152,17 @@ impl Walk {
                 _ => Err("GELU approximated by tanh is not the exact one".into()),
             },
             ("Swish", _) if float(node, "alpha").is_none_or(|a| a == 1.0) => activation(self, SiLU),
-            ("LogSoftmax", [Value::Net(x)]) if in_rows(axis) => Ok(self.push(*x, Op::LogSoftmax, at)),
+            ("LogSoftmax", [Value::Net(x)]) if in_rows(axis) => {
+                Ok(self.push(*x, Op::LogSoftmax, at))
+            }
             ("Exp", [Value::Net(x)]) if matches!(self.links[*x].op, Op::LogSoftmax) => {
                 Ok(self.push(self.links[*x].before, Op::Activation(Softmax), at))
             }
             ("Erf", [Value::Net(x)]) => Ok(self.push(*x, Op::Erf { complement: false }, at)),
             ("Erfc", [Value::Net(x)]) => Ok(self.push(*x, Op::Erf { complement: true }, at)),
-            ("Neg", [Value::Net(x)]) => Ok(self.push(*x, Op::Affine(Affine::scalar(-1.0, 0.0)), at)),
+            ("Neg", [Value::Net(x)]) => {
+                Ok(self.push(*x, Op::Affine(Affine::scalar(-1.0, 0.0)), at))
+            }
             ("Identity" | "Dropout", [Value::Net(x), ..]) => Ok(Value::Net(*x)),
             ("Cast", [Value::Net(x)]) => match int(node, "to") {
                 Some(1 | 10 | 11 | 16) => Ok(Value::Net(*x)),
@@ -162,13 +176,17 @@ impl Walk {
                 self.names = names.or(self.names.take());
                 Ok(Value::Net(*x))
             }
-            ("Gemm", [Value::Net(x), Value::Const(w), rest @ ..]) => self.gemm(node, *x, w, rest, at),
+            ("Gemm", [Value::Net(x), Value::Const(w), rest @ ..]) => {
+                self.gemm(node, *x, w, rest, at)
+            }
             ("MatMul", [Value::Net(x), Value::Const(w)]) => {
                 let op = Op::Linear { weight: w.clone(), by_output: false, alpha: 1.0, bias: None };
                 self.linear(*x, op, at)
             }
             ("Add" | "Sub" | "Mul" | "Div", [a, b]) => self.arithmetic(&node.op_type, a, b, at),
-            ("BatchNormalization", [Value::Net(x), rest @ ..]) => self.normalize(node, *x, rest, at),
+            ("BatchNormalization", [Value::Net(x), rest @ ..]) => {
+                self.normalize(node, *x, rest, at)
+            }
             ("Scaler", [Value::Net(x)]) => {
                 let list = |name| {
                     let floats = &attribute(node, name)?.floats;
@@ -197,8 +215,11 @@ impl Walk {
                     _ => Err("two branches side by side".into()),
                 }
             }
-            ("ArgMax" | "TopK" | "Greater" | "GreaterOrEqual" | "Less" | "LessOrEqual" | "Round"
-            | "Binarizer" | "Sign", _) => match inputs.iter().find(|v| matches!(v, Value::Net(_))) {
+            (
+                "ArgMax" | "TopK" | "Greater" | "GreaterOrEqual" | "Less" | "LessOrEqual" | "Round"
+                | "Binarizer" | "Sign",
+                _,
+            ) => match inputs.iter().find(|v| matches!(v, Value::Net(_))) {
                 Some(Value::Net(x)) => Ok(Value::Label(*x)),
                 _ => Err(NOT_SO.into()),
             },
@@ -235,7 +256,11 @@ impl Walk {
             _ => return Err(NOT_SO.into()),
         };
         let by_output = int(node, "transB").unwrap_or(0) != 0;
-        self.linear(x, Op::Linear { weight: w.clone(), by_output, alpha: number("alpha"), bias }, at)
+        self.linear(
+            x,
+            Op::Linear { weight: w.clone(), by_output, alpha: number("alpha"), bias },
+            at,
+        )
     }
 
     fn linear(&mut self, x: usize, op: Op, at: &Rc<str>) -> Step {
@@ -243,7 +268,9 @@ impl Walk {
         let [inputs, outputs] = match weight.dims[..] {
             [o, i] if *by_output => [i, o],
             [i, o] => [i, o],
-            _ => return Err(format!("its weights have the shape {:?}, not two sizes", weight.dims)),
+            _ => {
+                return Err(format!("its weights have the shape {:?}, not two sizes", weight.dims));
+            }
         };
         if !weight.is_floats() || bias.as_ref().is_some_and(|(b, _)| !b.is_floats()) {
             return Err("its weights are not floats".into());
@@ -373,7 +400,8 @@ impl Walk {
 
     /// y = (x − mean) / √(var + ε) · scale + b
     fn normalize(&mut self, node: &Node, x: usize, rest: &[Value], at: &Rc<str>) -> Step {
-        let [Value::Const(scale), Value::Const(b), Value::Const(mean), Value::Const(var)] = rest else {
+        let [Value::Const(scale), Value::Const(b), Value::Const(mean), Value::Const(var)] = rest
+        else {
             return Err(NOT_SO.into());
         };
         if int(node, "training_mode").unwrap_or(0) != 0 {
@@ -429,10 +457,8 @@ fn rounded(s: f64) -> f64 {
 
 /// A node that takes constants only.
 fn constant(node: &Node, inputs: &[Value]) -> Step {
-    let constants: Option<Vec<&Rc<Const>>> = inputs
-        .iter()
-        .map(|v| if let Value::Const(c) = v { Some(c) } else { None })
-        .collect();
+    let constants: Option<Vec<&Rc<Const>>> =
+        inputs.iter().map(|v| if let Value::Const(c) = v { Some(c) } else { None }).collect();
     let constants = constants.ok_or(NOT_SO)?;
     let done = |c: Option<Const>| match c {
         Some(c) => Ok(Value::Const(c.into())),
@@ -450,16 +476,16 @@ fn constant(node: &Node, inputs: &[Value]) -> Step {
         ("Cast", [c]) if c.is_floats() && matches!(int(node, "to"), Some(1 | 11)) => {
             Ok(Value::Const((*c).clone()))
         }
-        ("Transpose", [c]) => {
-            done(c.transposed(attribute(node, "perm").map(|a| a.ints.clone())))
-        }
+        ("Transpose", [c]) => done(c.transposed(attribute(node, "perm").map(|a| a.ints.clone()))),
         ("Reshape", [c, shape]) => {
             let dims = shape.whole().and_then(|shape| {
                 shape.iter().map(|d| usize::try_from(*d).ok()).collect::<Option<Vec<_>>>()
             });
             done(dims.and_then(|dims| c.reshaped(dims)))
         }
-        ("Unsqueeze" | "Squeeze", [c, ..]) if c.len() == c.dims.iter().copied().max().unwrap_or(1) => {
+        ("Unsqueeze" | "Squeeze", [c, ..])
+            if c.len() == c.dims.iter().copied().max().unwrap_or(1) =>
+        {
             done(c.reshaped(vec![c.len()]))
         }
         _ => Err("constants that are computed in the graph are not followed".into()),
@@ -484,5 +510,6 @@ fn text(node: &Node, name: &str) -> Option<String> {
 
 fn words(node: &Node, name: &str) -> Option<Vec<String>> {
     let words = &attribute(node, name)?.strings;
-    (!words.is_empty()).then(|| words.iter().map(|w| String::from_utf8_lossy(w).into_owned()).collect())
+    (!words.is_empty())
+        .then(|| words.iter().map(|w| String::from_utf8_lossy(w).into_owned()).collect())
 }

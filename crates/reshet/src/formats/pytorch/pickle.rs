@@ -102,7 +102,8 @@ struct Machine<R> {
 pub fn read(from: impl Read) -> Result<Pickle, String> {
     let (items, stack, marks, memo) = Default::default();
     let mut machine = Machine { from, at: 0, items, stack, marks, memo };
-    let top = machine.run().map_err(|what| format!("{what} (byte {} of the pickle)", machine.at))?;
+    let top =
+        machine.run().map_err(|what| format!("{what} (byte {} of the pickle)", machine.at))?;
     Ok(Pickle { items: machine.items, top })
 }
 
@@ -204,7 +205,8 @@ impl<R: Read> Machine<R> {
             0x94 => self.keep(self.memo.len() as u32)?,
             b'h' | b'j' => {
                 let place = self.size(if code == b'h' { 1 } else { 4 })?;
-                let value = self.memo.get(&(place as u32)).ok_or("it recalls what it never kept")?;
+                let value =
+                    self.memo.get(&(place as u32)).ok_or("it recalls what it never kept")?;
                 self.stack.push(*value);
             }
             // Classes and calls: none is made.
@@ -326,7 +328,11 @@ impl<R: Read> Machine<R> {
     }
 
     fn above_marks(&self, length: usize) -> Result<(), String> {
-        if self.marks.last().is_some_and(|mark| length < *mark) { Err(EMPTY.into()) } else { Ok(()) }
+        if self.marks.last().is_some_and(|mark| length < *mark) {
+            Err(EMPTY.into())
+        } else {
+            Ok(())
+        }
     }
 
     fn pop(&mut self) -> Result<Value, String> {
@@ -427,7 +433,8 @@ impl<R: Read> Machine<R> {
             _ => return Err(NOT.into()),
         };
         let sizes = |value: Value| {
-            let size = |v: &Value| if let Value::Int(n) = v { usize::try_from(*n).ok() } else { None };
+            let size =
+                |v: &Value| if let Value::Int(n) = v { usize::try_from(*n).ok() } else { None };
             let list = self.list(value)?;
             let sizes = (list.len() <= MOST_DIMS).then(|| list.iter().map(size).collect());
             sizes.flatten().ok_or(NOT.to_string())

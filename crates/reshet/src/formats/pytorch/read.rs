@@ -143,9 +143,9 @@ fn legacy(file: &mut File, size: u64) -> Result<(Pickle, Storages), String> {
     }
     let system = pickle::read(&mut from)?;
     if let Some(Item::Dict(entries)) = system.item(system.top)
-        && entries.iter().any(|(k, v)| {
-            system.text(*k) == Some("little_endian") && *v == Value::Int(0)
-        })
+        && entries
+            .iter()
+            .any(|(k, v)| system.text(*k) == Some("little_endian") && *v == Value::Int(0))
     {
         return Err("its numbers are big-endian; only little is read".into());
     }

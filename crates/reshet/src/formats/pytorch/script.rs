@@ -113,25 +113,32 @@ fn table(text: &mut String, columns: &Columns) {
     let truth = |t: bool| if t { "True" } else { "False" };
     *text += "# Name, kind, and what the training table said about it.\nCOLUMNS = [\n";
     for column in &columns.inputs {
-        let (name, about) = (json(&column.name), match &column.kind {
-            Kind::Number { centre, scale, bend, fill, indicator, missing, .. } => format!(
-                "\"number\", dict(centre={centre:?}, scale={scale:?}, bend={}, fill={fill:?}, \
+        let (name, about) = (
+            json(&column.name),
+            match &column.kind {
+                Kind::Number { centre, scale, bend, fill, indicator, missing, .. } => format!(
+                    "\"number\", dict(centre={centre:?}, scale={scale:?}, bend={}, fill={fill:?}, \
                  indicator={}, missing={})",
-                truth(*bend),
-                truth(*indicator),
-                json(missing)
-            ),
-            Kind::Two { values } => format!("\"two\", dict(values={})", json(values)),
-            Kind::Category { values, rare, missing } => format!(
-                "\"category\", dict(values={}, rare={}, missing={})",
-                json(values),
-                truth(*rare),
-                truth(*missing)
-            ),
-        });
+                    truth(*bend),
+                    truth(*indicator),
+                    json(missing)
+                ),
+                Kind::Two { values } => format!("\"two\", dict(values={})", json(values)),
+                Kind::Category { values, rare, missing } => format!(
+                    "\"category\", dict(values={}, rare={}, missing={})",
+                    json(values),
+                    truth(*rare),
+                    truth(*missing)
+                ),
+            },
+        );
         let _ = writeln!(text, "    ({name}, {about}),");
     }
-    let _ = write!(text, "]\n# What stands for a missing value, besides None and NaN.\nMISSING = {}\n", json(&MISSING));
+    let _ = write!(
+        text,
+        "]\n# What stands for a missing value, besides None and NaN.\nMISSING = {}\n",
+        json(&MISSING)
+    );
     *text += r#"
 
 def is_missing(cell):
