@@ -31,6 +31,7 @@ use std::{
 };
 
 pub use cell::Cell;
+pub(crate) use cell::MISSING;
 pub use check::{Check, Checked};
 pub use columns::{Column, Columns, Kind, LeftOut};
 use encoder::Encoder;
