@@ -1,6 +1,7 @@
 //! Model files: a file a format.
 
 pub mod safetensors;
+pub mod source;
 
 use std::{
     io::{self, Write},

@@ -11,7 +11,7 @@ pub struct Cell(u32);
 const WORD: u32 = 0xFFC0_0000;
 
 /// What stands for "not known" in files: pandas' list, and UCI's question mark.
-const MISSING: [&str; 20] = [
+pub(crate) const MISSING: [&str; 20] = [
     "", "NA", "N/A", "n/a", "NaN", "nan", "-nan", "-NaN", "NULL", "null", "None", "<NA>", "#N/A",
     "#NA", "1.#IND", "1.#QNAN", "-1.#IND", "-1.#QNAN", "#N/A N/A", "?",
 ];

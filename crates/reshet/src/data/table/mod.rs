@@ -26,9 +26,10 @@ mod suspect;
 use std::{collections::HashMap, path::Path};
 
 pub use cell::Cell;
+pub(crate) use cell::MISSING;
 pub use check::{Check, Checked};
 pub use columns::{Column, Columns, Kind, LeftOut};
-use encoder::Encoder;
+pub(crate) use encoder::Encoder;
 pub use prepare::{Parts, Prepare};
 pub use question::{Ask, Unit};
 pub use stream::{Rows, Samples};
