@@ -7,9 +7,11 @@ mod data;
 mod defaults;
 mod digits;
 mod explain;
+mod export;
 mod find_lr;
 mod folds;
 mod hyper;
+mod import;
 mod info;
 mod lecture;
 mod network_svg;
@@ -75,6 +77,10 @@ enum Command {
     Explain(explain::Args),
     /// What is in a model, or in data
     Info(info::Args),
+    /// Make a model of another program's network
+    Import(import::Args),
+    /// Write a model for another program
+    Export(export::Args),
     /// The runs of a folder in a table, best first, or two of them side by side
     Runs(runs::Args),
     /// Look at data, or fetch it
@@ -102,6 +108,8 @@ fn main() -> ExitCode {
         Command::Predict(args) => predict::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Info(args) => info::run(&args),
+        Command::Import(args) => import::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Runs(args) => runs::run(&args),
         Command::Data(args) => data::run(&args),
         Command::Completions { shell } => {

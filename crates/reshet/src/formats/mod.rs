@@ -1,5 +1,7 @@
-//! Model files: a file a format.
+//! Model files: a file or folder a format.
 
+pub mod probe;
+pub mod pytorch;
 pub mod safetensors;
 pub mod source;
 

@@ -142,6 +142,23 @@ impl<'a> Encoder<'a> {
     }
 }
 
+impl Columns {
+    /// Rows whose cells are exactly these columns, in their order, as inputs.
+    pub(crate) fn encode(&self, cells: &[Cell], words: &[Vec<String>]) -> Result<Vec<f32>> {
+        let names: Vec<String> = self.inputs.iter().map(|column| column.name.clone()).collect();
+        let words = |place: usize| &words[place][..];
+        let mut encoder = Encoder::new(self, "a row", &names)?;
+        encoder.set_words(words);
+        let (width, rows) = (encoder.width(), cells.len() / names.len().max(1));
+        let mut inputs = vec![0.0; width * rows];
+        for (row, cells) in cells.chunks_exact(names.len().max(1)).enumerate() {
+            let into = &mut inputs[row * width..][..width];
+            encoder.row(cells, || row as u64 + 1, words, into)?;
+        }
+        Ok(inputs)
+    }
+}
+
 fn category(kind: &Kind, slot: Slot, into: &mut [f32]) {
     into.fill(0.0);
     match (kind, slot) {
