@@ -22,8 +22,6 @@ pub enum Purpose {
     Split = 4,
     /// Which sample's value another gets, to see what an input is worth.
     Permutation = 5,
-    /// Rows on which exported source code checks itself.
-    Vectors = 6,
 }
 
 /// The random numbers of one seed, purpose and index.

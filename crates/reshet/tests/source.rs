@@ -15,7 +15,7 @@ use std::{
 use models::{Odd, Sheet, odd_models, sheets};
 use reshet::{
     Model,
-    formats::source::{Program, c, rounded},
+    formats::source::{Program, c, rounded, rust},
 };
 
 /// What a compiler is called and the flags under which nothing may be said.
@@ -169,6 +169,109 @@ fn c_takes_raw_rows() {
             let got = answers(&folder.join("main"), &[]);
             compare(&format!("{} {:?}, rows of a table", compiler.0, compiler.1), &got, &want);
         }
+    }
+}
+
+const RUST_DRIVER: &str = r#"
+#[path = "odd.rs"]
+mod odd;
+use std::io::{Read, Write};
+fn main() {
+    let (mut bytes, mut out) = (Vec::new(), Vec::new());
+    std::io::stdin().read_to_end(&mut bytes).unwrap();
+    let samples: Vec<TYPE> = bytes.chunks(std::mem::size_of::<TYPE>()).map(READ).collect();
+    for sample in samples.chunks(odd::INPUTS) {
+        let mut input = [Default::default(); odd::INPUTS];
+        input.copy_from_slice(sample);
+        for y in odd::PREDICT(&input).iter() {
+            out.extend_from_slice(&y.to_le_bytes());
+        }
+    }
+    std::io::stdout().write_all(&out).unwrap();
+}
+"#;
+
+/// Compiles Rust under no warning at all.
+#[track_caller]
+fn compile_rust(program: &str, folder: &Path, source: &str, flags: &[&str]) {
+    let path = folder.join("main.rs");
+    fs::write(&path, source).unwrap();
+    let mut command = Command::new(program);
+    command.args(["-D", "warnings", "-C", "opt-level=2"]).args(flags).arg(&path);
+    silent(command.arg("-o").arg(folder.join("main")));
+}
+
+/// The module checks itself, and is fit for a crate without `std`.
+#[track_caller]
+fn check_rust(folder: &Path) {
+    compile_rust("rustc", folder, "#[path = \"odd.rs\"]\npub mod odd;\n", &["--test"]);
+    let own = Command::new(folder.join("main")).output().unwrap();
+    assert!(own.status.success(), "{}", String::from_utf8_lossy(&own.stdout));
+    let bare = "#![no_std]\n#[path = \"odd.rs\"]\npub mod odd;\n";
+    let flags = ["--crate-type", "lib", "--emit", "metadata", "--edition", "2024"];
+    compile_rust("rustc", folder, bare, &flags);
+    if is_there("clippy-driver") {
+        compile_rust("clippy-driver", folder, bare, &[&flags[..], &["-D", "clippy::all"]].concat());
+    }
+}
+
+#[test]
+fn rust_answers_as_the_library() {
+    if !is_there("rustc") {
+        return;
+    }
+    for Odd { model, bytes, data } in odd_models() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let source = rust::write(&Program::new(&model).unwrap()).unwrap();
+        fs::write(folder.join("odd.rs"), source).unwrap();
+        check_rust(folder);
+        let main = match model.meaning().bytes {
+            true => RUST_DRIVER
+                .replace("TYPE", "u8")
+                .replace("PREDICT", "predict_bytes")
+                .replace("READ", "|b| b[0]"),
+            false => RUST_DRIVER
+                .replace("TYPE", "f32")
+                .replace("PREDICT", "predict")
+                .replace("READ", "|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])"),
+        };
+        compile_rust("rustc", folder, &main, &[]);
+        let got = answers(&folder.join("main"), &bytes);
+        compare(&format!("rustc, {}", model.network()), &got, &model.predict(&data).unwrap());
+    }
+}
+
+#[test]
+fn rust_takes_raw_rows() {
+    if !is_there("rustc") {
+        return;
+    }
+    for Sheet { model, rows, want, fields } in sheets() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let source = rust::write(&Program::new(&model).unwrap()).unwrap();
+        fs::write(folder.join("odd.rs"), source).unwrap();
+        check_rust(folder);
+        let mut main = String::from(
+            "use std::io::Write;\n#[path = \"odd.rs\"]\nmod odd;\nstatic ROWS: &[odd::Row] = &[\n",
+        );
+        for row in &rows {
+            let cell = |(cell, field): (&models::Raw, &&str)| match cell {
+                models::Raw::Number(Some(x)) => format!("{field}: {x:?}"),
+                models::Raw::Number(None) => format!("{field}: f32::NAN"),
+                models::Raw::Word(word) => format!("{field}: {word:?}"),
+            };
+            writeln!(
+                main,
+                "odd::Row {{{}}},",
+                row.iter().zip(&fields).map(cell).collect::<Vec<_>>().join(", ")
+            )
+            .unwrap();
+        }
+        main += "];\nfn main() {\n    for row in ROWS {\n        for y in odd::predict_row(row).iter() {\n            std::io::stdout().write_all(&y.to_le_bytes()).unwrap();\n        }\n    }\n}\n";
+        compile_rust("rustc", folder, &main, &[]);
+        compare("rustc, rows of a table", &answers(&folder.join("main"), &[]), &want);
     }
 }
 

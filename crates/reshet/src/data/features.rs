@@ -128,7 +128,7 @@ impl Features {
         }
     }
 
-    pub(crate) fn select(&self, rows: &[u32]) -> Self {
+    pub(super) fn select(&self, rows: &[u32]) -> Self {
         let width = self.width();
         fn pick<T: Copy>(values: &[T], rows: &[u32], width: usize) -> Vec<T> {
             let row = |r: &u32| &values[*r as usize * width..][..width];

@@ -123,6 +123,8 @@ pub struct Sheet {
     pub model: Model,
     pub rows: Vec<Vec<Raw>>,
     pub want: Vec<f32>,
+    /// The columns' names as identifiers.
+    pub fields: [&'static str; 6],
 }
 
 /// Words that hurt whoever does not escape them.
@@ -216,5 +218,13 @@ fn sheet(task: &str) -> Sheet {
     let want = model.predict(&all).unwrap();
     let used = &model.meaning().columns.as_ref().unwrap().inputs;
     assert_eq!(used.len(), 6, "{used:?}");
-    Sheet { model, rows, want }
+    let fields = [
+        "plain_number",
+        "far_out",
+        "two",
+        "int_",
+        "words_script_newline",
+        "words_script_newline_2",
+    ];
+    Sheet { model, rows, want, fields }
 }

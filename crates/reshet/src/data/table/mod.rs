@@ -29,7 +29,7 @@ pub use cell::Cell;
 pub(crate) use cell::MISSING;
 pub use check::{Check, Checked};
 pub use columns::{Column, Columns, Kind, LeftOut};
-pub(crate) use encoder::Encoder;
+use encoder::Encoder;
 pub use prepare::{Parts, Prepare};
 pub use question::{Ask, Unit};
 pub use stream::{Rows, Samples};

@@ -7,17 +7,16 @@
 //! 16 lanes instead.
 
 use super::{
-    Answer, Input, Program, Sample, Step, Value, Weights,
+    Answer, Input, Program, Step, Weights,
     functions::called,
+    layout::{FEW, by_input, padded},
     names::{c_comment, c_string, fields, identifier, numbers},
 };
 use crate::{
     Activation, Result,
-    data::table::{Columns, Kind, MISSING},
+    data::table::{Columns, Kind, MISSING, Unit},
+    formats::probe::Raw,
 };
-
-/// Layers of fewer outputs are summed input by input.
-const FEW: usize = 8;
 
 /// The header, its names beginning with `name` (see [`identifier`]).
 ///
@@ -26,7 +25,7 @@ const FEW: usize = 8;
 pub fn write(program: &Program, name: &str) -> Result<String> {
     let name = identifier(name, "model");
     let labels = strings("§_labels", program.answer.labels())?;
-    let labels = format!("/* {} */\n{labels}", labels_are(&program.answer));
+    let labels = format!("/* {} */\n{labels}", program.answer.labels_are());
 
     let (mut layers, mut run) = (String::new(), String::new());
     let mut row = ("input".to_string(), program.inputs);
@@ -51,7 +50,7 @@ pub fn write(program: &Program, name: &str) -> Result<String> {
                 format!("    for (i = 0; i < {}; i++) {}[i] = {f};\n", row.1, row.0)
             }
             Step::Units(units) => {
-                let unit = |(k, unit): (usize, &crate::data::table::Unit)| {
+                let unit = |(k, unit): (usize, &Unit)| {
                     let (h, centre, scale) = (&row.0, float(unit.centre), float(unit.scale));
                     format!("    {h}[{k}] = {centre} + {scale} * {h}[{k}];\n")
                 };
@@ -63,7 +62,7 @@ pub fn write(program: &Program, name: &str) -> Result<String> {
         "/* {}\n * input: ¤_INPUTS numbers{}; output: ¤_OUTPUTS numbers. */\n\
          static inline void §_predict(const float *input, float *output) {{\n    int i;\n{run}    \
          for (i = 0; i < ¤_OUTPUTS; i++) output[i] = {}[i];\n}}\n\n",
-        outputs_are(&program.answer),
+        program.answer.outputs_are("§_labels[1]"),
         match program.input {
             Input::Numbers => "",
             Input::Bytes => ", each a byte / 255",
@@ -163,24 +162,6 @@ static inline int §_label(const float *output) {
 
 ";
 
-fn labels_are(answer: &Answer) -> &'static str {
-    match answer {
-        Answer::YesNo(_) => "The two answers: no, yes.",
-        Answer::Questions(_) => "The questions, one an output.",
-        Answer::Classes(_) => "The classes, one an output.",
-        Answer::Numbers(_) => "What the outputs are.",
-    }
-}
-
-fn outputs_are(answer: &Answer) -> &'static str {
-    match answer {
-        Answer::YesNo(_) => "The probability of yes, §_labels[1].",
-        Answer::Questions(_) => "The probability of yes to each question.",
-        Answer::Classes(_) => "The probability of each class; together they are 1.",
-        Answer::Numbers(_) => "The numbers that are predicted, in their own units.",
-    }
-}
-
 /// A number as C has it.
 fn float(x: f32) -> String {
     format!("{x:?}f")
@@ -195,11 +176,6 @@ fn strings(name: &str, texts: &[String]) -> Result<String> {
         "static const char *const {name}[{n}] = {{\n{}}};\n",
         numbers(&texts, String::clone)
     ))
-}
-
-/// Outputs that a layer computes: whole vectors of eight.
-fn padded(outputs: usize) -> usize {
-    if outputs < FEW { outputs } else { outputs.next_multiple_of(8) }
 }
 
 /// The expression f(x); Softmax looks at the whole row and is called after it.
@@ -223,17 +199,8 @@ fn dense(i: usize, step: &Step) -> String {
     };
     let (inputs, outputs) = (*inputs, *outputs);
     let width = padded(outputs);
-    // Wide: (inputs, width), zeros at the end of each row. Narrow: (outputs, inputs).
     fn placed<T: Copy + Default>(weights: &[T], inputs: usize, outputs: usize) -> Vec<T> {
-        let width = padded(outputs);
-        if outputs < FEW {
-            return weights.to_vec();
-        }
-        let mut all = vec![T::default(); inputs * width];
-        for (k, row) in weights.chunks_exact(inputs).enumerate() {
-            row.iter().enumerate().for_each(|(j, w)| all[j * width + k] = *w);
-        }
-        all
+        if outputs < FEW { weights.to_vec() } else { by_input(weights, inputs, outputs) }
     }
     let array = |name: &str, kind: &str, n: usize, text: String| {
         format!("static const {kind} §_{name}{i}[{n}] = {{\n{text}}};\n")
@@ -401,24 +368,24 @@ fn table(columns: &Columns) -> Result<String> {
 
 /// The test vectors and a `main` that checks them.
 fn test(program: &Program) -> Result<String> {
-    let mut inputs = Vec::new();
-    for vector in &program.vectors {
-        match &vector.sample {
-            Sample::Numbers(numbers) => inputs.extend(numbers.iter().map(|x| float(*x))),
-            Sample::Bytes(bytes) => inputs.extend(bytes.iter().map(u8::to_string)),
-            Sample::Row(row) => {
-                let cells = program.columns().map_or(&[][..], |c| &c.inputs).iter().zip(row);
-                let cells = cells.map(|(column, value)| match (value, &column.kind) {
-                    (Value::Number(x), _) => Ok(float(*x)),
-                    (Value::Word(word), _) => c_string(word),
-                    (Value::Missing, Kind::Number { .. }) => Ok("NAN".into()),
-                    (Value::Missing, _) => Ok("NULL".into()),
+    let row = |row: &Vec<Raw>| match program.columns() {
+        Some(columns) => {
+            let cells =
+                columns.inputs.iter().zip(row).map(|(column, raw)| match (raw, &column.kind) {
+                    (Raw::Word(word), _) => c_string(word),
+                    (Raw::Missing, Kind::Two { .. } | Kind::Category { .. }) => Ok("NULL".into()),
+                    (Raw::Missing, _) => Ok("NAN".into()),
+                    (Raw::Number(x), _) => Ok(float(*x)),
                 });
-                inputs.push(format!("{{{}}}", cells.collect::<Result<Vec<_>>>()?.join(", ")));
-            }
+            Ok(vec![format!("{{{}}}", cells.collect::<Result<Vec<_>>>()?.join(", "))])
         }
-    }
-    let answers: Vec<f32> = program.vectors.iter().flat_map(|v| v.answer.iter().copied()).collect();
+        None if program.input == Input::Bytes => {
+            Ok(row.iter().map(|raw| format!("{:.0}", raw.number())).collect())
+        }
+        None => Ok(row.iter().map(|raw| float(raw.number())).collect()),
+    };
+    let rows = program.probe.rows.iter().map(row).collect::<Result<Vec<Vec<String>>>>()?;
+    let (count, inputs, answers) = (rows.len(), rows.concat(), &program.probe.answers);
     let (kind, ask) = match program.input {
         Input::Numbers => ("float", "predict(§_inputs + i * ¤_INPUTS, answer)"),
         Input::Bytes => ("unsigned char", "predict_bytes(§_inputs + i * ¤_INPUTS, answer)"),
@@ -433,8 +400,8 @@ fn test(program: &Program) -> Result<String> {
     let foot = TEST[2]
         .replace("%ASK%", &format!("§_{ask}"))
         .replace("%LABEL%", label)
-        .replace("%N%", &program.vectors.len().to_string());
-    let (inputs, answers) = (numbers(&inputs, String::clone), numbers(&answers, |x| float(*x)));
+        .replace("%N%", &count.to_string());
+    let (inputs, answers) = (numbers(&inputs, String::clone), numbers(answers, |x| float(*x)));
     Ok(format!("{head}{inputs}{middle}{answers}{foot}"))
 }
 

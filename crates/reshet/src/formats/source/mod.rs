@@ -22,17 +22,20 @@
 pub mod c;
 mod functions;
 mod int8;
+mod layout;
 mod names;
-mod vectors;
+pub mod rust;
 
 pub use int8::rounded;
 pub use names::identifier;
-pub use vectors::{Sample, Value, Vector};
+
+use std::collections::HashSet;
 
 use crate::{
-    Activation, Features, Meaning, Model, Result, Task,
+    Activation, Meaning, Model, Result, Task,
     data::table::{Columns, Kind, Unit},
     error::Error,
+    formats::probe::Probe,
     plan,
 };
 
@@ -53,7 +56,7 @@ pub struct Program {
     /// What the numbers mean at the end.
     pub answer: Answer,
     /// Raw rows with the answers that they must get.
-    pub vectors: Vec<Vector>,
+    pub probe: Probe,
     /// What it is, in lines of words.
     pub about: Vec<String>,
     meaning: Meaning,
@@ -147,6 +150,26 @@ impl Answer {
             Self::Questions(names) | Self::Classes(names) | Self::Numbers(names) => names,
         }
     }
+
+    /// What [`Answer::labels`] are, for a comment.
+    fn labels_are(&self) -> &'static str {
+        match self {
+            Self::YesNo(_) => "The two answers: no, yes.",
+            Self::Questions(_) => "The questions, one an output.",
+            Self::Classes(_) => "The classes, one an output.",
+            Self::Numbers(_) => "What the outputs are.",
+        }
+    }
+
+    /// What the outputs are, for a comment; `yes` is where the answer yes stands.
+    fn outputs_are(&self, yes: &str) -> String {
+        match self {
+            Self::YesNo(_) => format!("The probability of yes, {yes}."),
+            Self::Questions(_) => "The probability of yes to each question.".into(),
+            Self::Classes(_) => "The probability of each class; together they are 1.".into(),
+            Self::Numbers(_) => "The numbers that are predicted, in their own units.".into(),
+        }
+    }
 }
 
 impl Program {
@@ -156,7 +179,7 @@ impl Program {
     /// The model's metadata contradict each other; its answers are not finite; it is
     /// too large to be source code.
     pub fn new(model: &Model) -> Result<Self> {
-        Self::lowered(model, false, None)
+        Self::lowered(model, false)
     }
 
     /// The same with weights of eight bits: w ≈ scale · q. What that costs is
@@ -165,26 +188,10 @@ impl Program {
     /// # Errors
     /// As [`Program::new`].
     pub fn int8(model: &Model) -> Result<Self> {
-        Self::lowered(&rounded(model)?, true, None)
+        Self::lowered(&rounded(model)?, true)
     }
 
-    /// The same with test vectors from real samples, unless the model takes the raw rows
-    /// of a table.
-    ///
-    /// # Errors
-    /// They are not the model's inputs.
-    pub fn with_samples(self, model: &Model, samples: &Features) -> Result<Self> {
-        let int8 = self
-            .steps
-            .iter()
-            .any(|step| matches!(step, Step::Dense { weights: Weights::I8(..), .. }));
-        match int8 {
-            true => Self::lowered(&rounded(model)?, true, Some(samples)),
-            false => Self::lowered(model, false, Some(samples)),
-        }
-    }
-
-    fn lowered(model: &Model, int8: bool, samples: Option<&Features>) -> Result<Self> {
+    fn lowered(model: &Model, int8: bool) -> Result<Self> {
         let plan = model.plan()?;
         if plan.parameters > MOST_PARAMETERS {
             return Err(Error::invalid(format!(
@@ -221,25 +228,15 @@ impl Program {
             }
             steps.push(Step::Units(meaning.units.clone()));
         }
-        let vectors = vectors::of(model, &input, samples)?;
+        let probe = Probe::of(model)?;
+        if !probe.answers.iter().all(|y| y.is_finite()) {
+            return Err(Error::data("the model's answers are not finite numbers"));
+        }
         let parameters = crate::network::thousands(plan.parameters);
         let weights = if int8 { ", weights of 8 bits" } else { "" };
         let about = vec![format!("{}, {parameters} parameters{weights}", model.network)];
         let (inputs, outputs) = (plan.inputs, plan.outputs);
-        Ok(Self { input, inputs, outputs, steps, answer, vectors, about, meaning })
-    }
-
-    /// What kinds of function are needed to run it.
-    fn activations(&self) -> Vec<Activation> {
-        let mut all = Vec::new();
-        for step in &self.steps {
-            if let Step::Dense { activation, .. } | Step::Activation(activation) = step
-                && !all.contains(activation)
-            {
-                all.push(*activation);
-            }
-        }
-        all
+        Ok(Self { input, inputs, outputs, steps, answer, probe, about, meaning })
     }
 
     /// The table's columns, if it starts from a table.
@@ -278,6 +275,10 @@ fn check_columns(columns: &Columns, inputs: usize) -> Result<()> {
         return Err(Error::data(format!(
             "its columns make {width} inputs, its network takes {inputs}"
         )));
+    }
+    let names: HashSet<&str> = columns.inputs.iter().map(|column| &*column.name).collect();
+    if names.len() < columns.inputs.len() {
+        return Err(Error::data("two of its columns have the same name"));
     }
     let finite = |kind: &Kind| match kind {
         Kind::Number { centre, scale, fill, range, .. } => {
