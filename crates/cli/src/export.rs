@@ -12,7 +12,11 @@ use reshet::{
     formats::{pytorch, write_file},
 };
 
-use crate::{say, test::load};
+use crate::{
+    code::{self, Language},
+    say,
+    test::load,
+};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -24,6 +28,8 @@ pub struct Args {
     /// Where to write it
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
+    #[command(flatten)]
+    code: code::Flags,
 }
 
 /// What can be written.
@@ -31,6 +37,12 @@ pub struct Args {
 enum Format {
     /// FILE.pt: a state_dict
     Pytorch,
+    /// FILE.h: a header of C99
+    C,
+    /// FILE.rs: a module of Rust that needs only core
+    Rust,
+    /// FILE.html: a page that asks the model in a browser
+    Html,
 }
 
 impl Format {
@@ -38,6 +50,9 @@ impl Format {
     fn of(path: &Path) -> Option<Self> {
         match path.extension()?.to_str()? {
             "pt" | "pth" => Some(Self::Pytorch),
+            "h" => Some(Self::C),
+            "rs" => Some(Self::Rust),
+            "html" => Some(Self::Html),
             _ => None,
         }
     }
@@ -55,7 +70,14 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     };
     let format = args.to.or_else(|| Format::of(&args.output)).ok_or_else(unclear)?;
     let model = load(&args.model)?;
+    let code = |language| -> Result<Vec<PathBuf>> {
+        code::write(&model, language, &args.code, &args.output)?;
+        Ok(vec![args.output.clone()])
+    };
     let written = match format {
+        Format::C => code(Language::C)?,
+        Format::Rust => code(Language::Rust)?,
+        Format::Html => code(Language::Html)?,
         Format::Pytorch => {
             write_file(&args.output, &pytorch::state_dict(&model)?)?;
             vec![args.output.clone()]

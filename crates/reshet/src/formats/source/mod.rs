@@ -21,6 +21,7 @@
 
 pub mod c;
 mod functions;
+pub mod html;
 mod int8;
 mod layout;
 mod names;
