@@ -9,7 +9,8 @@ use anyhow::Result;
 use clap::ValueEnum;
 use reshet::{
     Error,
-    formats::{pytorch, write_file},
+    formats::onnx::Port,
+    formats::{onnx, pytorch, write_file},
 };
 
 use crate::{
@@ -35,7 +36,9 @@ pub struct Args {
 /// What can be written.
 #[derive(Clone, Copy, ValueEnum)]
 enum Format {
-    /// FILE.pt: a state_dict
+    /// FILE.onnx: from raw values to labels, for any runtime
+    Onnx,
+    /// FILE.py, a script around an nn.Sequential, and FILE.pt, its state_dict
     Pytorch,
     /// FILE.h: a header of C99
     C,
@@ -49,7 +52,8 @@ impl Format {
     /// From a file's ending.
     fn of(path: &Path) -> Option<Self> {
         match path.extension()?.to_str()? {
-            "pt" | "pth" => Some(Self::Pytorch),
+            "onnx" => Some(Self::Onnx),
+            "py" | "pt" => Some(Self::Pytorch),
             "h" => Some(Self::C),
             "rs" => Some(Self::Rust),
             "html" => Some(Self::Html),
@@ -78,9 +82,24 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         Format::C => code(Language::C)?,
         Format::Rust => code(Language::Rust)?,
         Format::Html => code(Language::Html)?,
-        Format::Pytorch => {
-            write_file(&args.output, &pytorch::state_dict(&model)?)?;
+        Format::Onnx => {
+            let exported = onnx::export(&model)?;
+            write_file(&args.output, &exported.bytes)?;
+            let (ir, opset) = (onnx::IR_VERSION, onnx::OPSET);
+            say!("ONNX, IR version {ir}, opset {opset}");
+            for (what, ports) in [("in ", &exported.inputs), ("out", &exported.outputs)] {
+                for Port { name, kind, shape } in ports {
+                    say!("{what}  {name}  {kind} {shape}");
+                }
+            }
             vec![args.output.clone()]
+        }
+        Format::Pytorch => {
+            let (script, weights) = (pytorch::script(&model)?, pytorch::state_dict(&model)?);
+            let both = ["py", "pt"].map(|end| args.output.with_extension(end));
+            write_file(&both[0], script.as_bytes())?;
+            write_file(&both[1], &weights)?;
+            both.to_vec()
         }
     };
     written.iter().for_each(|path| say!("written: {}", path.display()));

@@ -107,7 +107,7 @@ impl Loss {
 pub(crate) struct Head {
     pub loss: Loss,
     /// The loss sees scale · z: 2 after Tanh, since (1 + tanh z) / 2 = σ(2z).
-    scale: f64,
+    pub scale: f64,
     /// The output activation, if the loss starts from before it; else Identity,
     /// and it stays a layer.
     pub output: Activation,

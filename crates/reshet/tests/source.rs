@@ -15,7 +15,8 @@ use std::{
 use models::{Odd, Sheet, odd_models, sheets};
 use reshet::{
     Model,
-    formats::source::{Program, c, rounded, rust},
+    data::images,
+    formats::source::{Program, c, html, rounded, rust},
 };
 
 /// What a compiler is called and the flags under which nothing may be said.
@@ -273,6 +274,126 @@ fn rust_takes_raw_rows() {
         compile_rust("rustc", folder, &main, &[]);
         compare("rustc, rows of a table", &answers(&folder.join("main"), &[]), &want);
     }
+}
+
+/// What a page's script leaves in `data-test` of its root, run in a browser without a window.
+#[track_caller]
+fn page(folder: &Path, page: &str, script: &str) -> serde_json::Value {
+    let path = folder.join("odd.html");
+    let script = format!(
+        "<script>document.documentElement.dataset.test = JSON.stringify((() => {{{script}}})());</script></body>"
+    );
+    fs::write(&path, page.replace("</body>", &script)).unwrap();
+    let mut command = Command::new("chromium");
+    command.args([
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--virtual-time-budget=20000",
+    ]);
+    command.arg(format!("--user-data-dir={}", folder.join("browser").display()));
+    let output =
+        command.arg("--dump-dom").arg(format!("file://{}", path.display())).output().unwrap();
+    let dom = String::from_utf8_lossy(&output.stdout);
+    let root = dom.lines().find(|line| line.contains("<html")).unwrap_or_default();
+    assert!(
+        root.contains("data-check=\"right\""),
+        "{root} {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let test = root.split("data-test=\"").nth(1).and_then(|rest| rest.split('"').next());
+    serde_json::from_str(&test.unwrap_or_default().replace("&quot;", "\"")).unwrap()
+}
+
+/// Numbers in lists of lists.
+fn flat(value: &serde_json::Value) -> Vec<f32> {
+    match value {
+        serde_json::Value::Array(all) => all.iter().flat_map(flat).collect(),
+        number => vec![number.as_f64().map_or(f32::NAN, |x| x as f32)],
+    }
+}
+
+#[test]
+fn pages_answer_as_the_library() {
+    if !is_there("chromium") {
+        return;
+    }
+    for Odd { model, bytes, data } in odd_models() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = html::write(&Program::new(&model).unwrap(), "odd </title> & \"").unwrap();
+        let (width, rows) = (model.network().inputs(), data.features().rows().min(1000));
+        let samples: String = match model.meaning().bytes {
+            true => format!("{:?}", &bytes[..rows * width]),
+            false => {
+                let numbers = bytes.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b));
+                format!("{:?}", numbers.take(rows * width).collect::<Vec<_>>())
+            }
+        };
+        let script = format!(
+            "const all = {samples}; return Array.from({{length: {rows}}}, (_, i) => ask(all.slice(i * {width}, (i + 1) * {width})));"
+        );
+        let got = flat(&page(folder.path(), &text, &script));
+        let want = model.predict(&data).unwrap();
+        compare(&format!("chromium, {}", model.network()), &got, &want[..got.len()]);
+    }
+    for Sheet { model, rows, want, .. } in sheets() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = html::write(&Program::new(&model).unwrap(), "odd").unwrap();
+        let cell = |cell: &models::Raw| match cell {
+            models::Raw::Number(x) => serde_json::json!(x),
+            models::Raw::Word(word) => serde_json::json!(word),
+        };
+        let all: Vec<Vec<_>> = rows.iter().map(|row| row.iter().map(cell).collect()).collect();
+        let all = serde_json::to_string(&all).unwrap().replace('<', "\\u003c");
+        let got = flat(&page(folder.path(), &text, &format!("return {all}.map(ask);")));
+        compare("chromium, rows of a table", &got, &want);
+    }
+}
+
+/// A thick stroke through these points, dark on light, 140 pixels wide.
+fn stroke(points: &[(f32, f32)]) -> Vec<u8> {
+    let near = |x: f32, y: f32| {
+        points.windows(2).any(|ends| {
+            let ((ax, ay), (bx, by)) = (ends[0], ends[1]);
+            let length = (bx - ax).powi(2) + (by - ay).powi(2);
+            let t = (((x - ax) * (bx - ax) + (y - ay) * (by - ay)) / length).clamp(0.0, 1.0);
+            (x - ax - t * (bx - ax)).hypot(y - ay - t * (by - ay)) < 5.0
+        })
+    };
+    (0..140 * 140)
+        .map(|i| if near((i % 140) as f32, (i / 140) as f32) { 20 } else { 240 })
+        .collect()
+}
+
+#[test]
+fn pages_see_drawings_as_the_library_does() {
+    if !is_there("chromium") {
+        return;
+    }
+    let model = odd_models().remove(0).model;
+    let text = html::write(&Program::new(&model).unwrap(), "digits").unwrap();
+    // None is the same upside down: its centre would lie between two pixels, and the last bit
+    // would decide to which of them it goes.
+    for points in [
+        &[(30.0, 30.0), (90.0, 32.0), (50.0, 110.0)][..],
+        &[(45.0, 35.0), (60.0, 20.0), (62.0, 120.0)],
+        &[(20.0, 70.0), (120.0, 75.0), (110.0, 90.0)],
+        &[(100.0, 20.0), (110.0, 30.0), (104.0, 46.0)],
+    ] {
+        let drawing = stroke(points);
+        let want = images::digit_from_grey(&drawing, 140).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let got = flat(&page(folder.path(), &text, &format!("return digit({drawing:?}, 140);")));
+        assert_eq!(got.len(), 784);
+        let off = got.iter().zip(&want).filter(|(a, b)| (**a - f32::from(**b)).abs() > 1.0).count();
+        assert_eq!(off, 0, "{points:?}");
+    }
+    let blank = page(
+        tempfile::tempdir().unwrap().path(),
+        &text,
+        "return digit(new Array(19600).fill(255), 140);",
+    );
+    assert!(blank.is_null());
 }
 
 #[test]

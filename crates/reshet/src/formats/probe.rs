@@ -74,7 +74,7 @@ fn spread(n: usize, i: usize) -> f64 {
 fn values(width: usize, n: usize, bytes: bool) -> Vec<Raw> {
     let strength = [1.0, 0.25, 0.05, 0.0][n % 4];
     let value = |i| match bytes {
-        true => (255.0 * strength * spread(n, i)).round() as f32,
+        true => (256.0 * strength * spread(n, i)).floor() as f32,
         false => (2.0 * strength * (2.0 * spread(n, i) - 1.0)) as f32,
     };
     (0..width).map(|i| Raw::Number(value(i))).collect()

@@ -242,8 +242,6 @@ fn dense(i: usize, step: &Step) -> String {
         .replace("%I%", &i.to_string())
         .replace("%TYPE%", kind)
         .replace("%INPUTS%", &inputs.to_string())
-        // Whole fours: compilers warn of a fourth of three that is never read.
-        .replace("%USED%", &inputs.next_multiple_of(4).to_string())
         .replace("%WIDTH%", &width.to_string());
     let softmax = match activation {
         Activation::Softmax => format!("    §_softmax(y, {outputs});\n"),
@@ -252,24 +250,30 @@ fn dense(i: usize, step: &Step) -> String {
     format!("{text}\n{}\n", body.replace("%SOFTMAX%", &softmax))
 }
 
+// A loop that ends at a mark cannot be mixed with the one inside it: where the number of turns
+// is known, gcc -O3 does that, and 784 → 100 takes seven times as long.
 const WIDE: &str = "\
 static inline void §_layer%I%(const float *x, float *y) {
-    float sum[%WIDTH%];
-    int used[%USED%];
+    float sum[%WIDTH%], value[%INPUTS% + 4];
+    int used[%INPUTS% + 4];
     int i, k, n = 0;
     for (i = 0; i < %INPUTS%; i++) {
         used[n] = i;
+        value[n] = x[i];
         n += x[i] != 0.0f;
     }
+    for (; n % 4 != 0; n++) {
+        used[n] = 0;
+        value[n] = 0.0f;
+    }
+    used[n] = -1;
     for (k = 0; k < %WIDTH%; k++) sum[k] = %START%;
-    for (i = 0; i + 4 <= n; i += 4) {
+    for (i = 0; used[i] >= 0; i += 4) {
         const %TYPE% *a = §_weights%I% + used[i] * %WIDTH%, *b = §_weights%I% + used[i + 1] * %WIDTH%;
         const %TYPE% *c = §_weights%I% + used[i + 2] * %WIDTH%, *d = §_weights%I% + used[i + 3] * %WIDTH%;
-        const float p = x[used[i]], q = x[used[i + 1]], r = x[used[i + 2]], s = x[used[i + 3]];
+        const float p = value[i], q = value[i + 1], r = value[i + 2], s = value[i + 3];
         for (k = 0; k < %WIDTH%; k++) sum[k] += p * a[k] + q * b[k] + r * c[k] + s * d[k];
     }
-    for (; i < n; i++)
-        for (k = 0; k < %WIDTH%; k++) sum[k] += x[used[i]] * §_weights%I%[used[i] * %WIDTH% + k];
     for (k = 0; k < %WIDTH%; k++) y[k] = %F%;
 %SOFTMAX%}
 ";

@@ -53,19 +53,21 @@ function paper(pixels, width, height) {
 function digit(grey, width) {
   const height = grey.length / width;
   const plane = paper(grey, width, height);
-  let ink = Float64Array.from(grey, (p, i) => p - plane(i % width, Math.floor(i / width)));
+  // In float32 as there, so that what lies at a limit falls on the same side of it.
+  const [PAPER, EDGE, SPECKS] = [0.15, 0.4, 0.005].map(Math.fround);
+  let ink = Float32Array.from(grey, (p, i) => p - plane(i % width, Math.floor(i / width)));
   const side = ink.reduce((sum, p) => sum + p ** 3, 0) < 0 ? -1 : 1;
   ink = ink.map((p) => Math.max(side * p, 0));
   const sorted = ink.slice().sort();
   const strongest = sorted[sorted.length - 1 - Math.floor(sorted.length / 2000)];
   if (strongest < 24) return null;
-  ink = ink.map((p) => Math.min(p / strongest, 1)).map((p) => (p < 0.15 ? 0 : p));
+  ink = ink.map((p) => Math.min(p / strongest, 1)).map((p) => (p < PAPER ? 0 : p));
 
   // The smallest part that has all the ink, a few specks aside.
   const extent = (length, of) => {
     const sums = new Array(length).fill(0);
-    ink.forEach((p, i) => { if (p > 0.4) sums[of(i)] += p; });
-    const specks = 0.005 * sums.reduce((a, b) => a + b);
+    ink.forEach((p, i) => { if (p > EDGE) sums[of(i)] += p; });
+    const specks = Math.fround(SPECKS * sums.reduce((a, b) => a + b));
     const outside = (all) => {
       let [seen, n] = [0, 0];
       while (n < length && (seen += all[n]) <= specks) n++;

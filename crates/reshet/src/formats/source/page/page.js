@@ -32,7 +32,7 @@ function show(y, otherwise) {
   if (places.length > MOST_BARS) places = places.sort((a, b) => p[b] - p[a]).slice(0, MOST_BARS);
   for (const i of places) {
     const bar = element("i");
-    bar.style.width = percent(p[i]);
+    bar.style.width = `${100 * p[i]}%`;
     const row = element("li", { className: is[i] ? "best" : "" }, element("span", {}, labels[i]), element("b", {}, percent(p[i])), bar);
     $("bars").append(row);
   }
@@ -130,7 +130,7 @@ function table() {
     if (column.kind === "number") {
       const [low, high] = column.range.map(short);
       field = element("input", { type: "number", step: "any", value: short(column.fill), placeholder: "not known" });
-      name.append(element("span", { className: "faint" }, ` ${low} to ${high}`));
+      name.append(element("span", { className: "faint" }, `${low} to ${high}`));
     } else {
       const option = (text, value) => element("option", { value }, text);
       const others = column.rare ? [option("another", "other")] : [];
