@@ -1,6 +1,7 @@
 //! The program `reshet`: one file a command, and what is drawn in a terminal.
 
 mod chart;
+mod code;
 mod config;
 mod course;
 mod data;
