@@ -100,7 +100,7 @@ describe("learning", { skip }, () => {
     await stage();
     await page.waitForSelector(".stage.update[aria-current] tbody tr");
     const [gradient, before, after] = await page.$eval(".stage.update tbody tr", (row) =>
-      [...row.cells].slice(1).map((c) => parseFloat(c.textContent.replace("−", "-"))));
+      [row.querySelector("small bdi"), row.cells[1], row.cells[2]].map((c) => parseFloat(c.textContent.replace("−", "-"))));
     assert.ok(Math.sign(after - before) === -Math.sign(gradient), `${before} → ${after} against ${gradient}`);
     await page.evaluate(() => [...document.querySelectorAll(".transport button")].find((b) => b.textContent.includes("Stop")).click());
     await untilRun(page, "stopped");

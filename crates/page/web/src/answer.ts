@@ -118,19 +118,19 @@ function drawNeurons(host: HTMLElement, trace: Trace): void {
     const lit = layer.values.filter((v) => v > 0.001 * most).length;
     const columns = Math.min(values.length, 25);
     const lines = Math.ceil(values.length / columns);
-    const { plus, minus, line } = colours();
+    const { plus, minus, wire } = colours();
     const cells = values.map((v, n) => {
       const strength = Math.sqrt(Math.min(1, Math.abs(v) / most));
       const cx = (n % columns) * 12 + 6;
       const cy = Math.floor(n / columns) * 12 + 6;
       return s("g", {}, s("title", {}, `#${n + 1}: ${num(v, 3)}`),
-        s("circle", { cx, cy, r: 5, fill: "none", stroke: line }),
+        s("circle", { cx, cy, r: 5, fill: "none", stroke: wire }),
         strength > 0.05 && (v < 0
           ? s("rect", { x: cx - 4.5 * strength, y: cy - 1.5, width: 9 * strength, height: 3, fill: css(minus) })
           : s("circle", { cx, cy, r: 5 * strength, fill: css(plus) })));
     });
     const label = t("litUp", { lit, of: layer.values.length, n: at + 1 });
     return h("figure", {}, h("figcaption", {}, label, layer.values.length > MOST ? ` (${t("firstOf", { n: MOST, of: int(layer.values.length) })})` : ""),
-      s("svg", { viewBox: `0 0 ${columns * 12} ${lines * 12}`, class: "lamps", role: "img", "aria-label": label, style: `max-inline-size:${columns * 18}px` }, ...cells));
+      s("svg", { viewBox: `0 0 ${columns * 12} ${lines * 12}`, class: "lamps", role: "img", "aria-label": label, style: `max-inline-size:${columns * 26}px` }, ...cells));
   }));
 }

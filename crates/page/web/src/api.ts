@@ -156,7 +156,7 @@ export interface Trace {
   layers: { name: string; activation: Activation; values: number[] }[];
 }
 
-export interface Item { row: number; truth: number; answer: number; probability?: number; loss?: number }
+export interface Item { row: number; truth: number; answer: number; probability?: number | null; loss?: number }
 
 export interface Mistakes {
   step: number;

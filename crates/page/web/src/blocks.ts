@@ -3,7 +3,7 @@
 import type { Hidden, Plan } from "./api";
 import { fill, h, ltr, say, set } from "./dom";
 import { change, draft, draftData, onDraft } from "./draft";
-import { className, int, t, type Key } from "./i18n";
+import { className, int, num, t, type Key } from "./i18n";
 
 const ACTIVATIONS = ["relu", "leaky_relu", "tanh", "sigmoid", "gelu", "silu", "elu"];
 const NAMES: Record<string, string> = {
@@ -59,6 +59,7 @@ function layerBlock(layer: Hidden, at: number): HTMLElement {
       h("button", { type: "button", class: "round", "aria-label": t("moreNeurons", { n: at + 1 }), onclick: more }, "+"),
     ),
     activation,
+    layer.dropout > 0 && h("small", { class: "quiet" }, ltr(`dropout ${num(layer.dropout, 2)}`)),
     h("button", { type: "button", class: "round quiet", "aria-label": t("removeLayer", { n: at + 1 }), onclick: () => removeLayer(at) }, "×"),
   );
   const shape = () => row.style.setProperty("--share", String(share(layer.width)));
@@ -144,7 +145,7 @@ export function blocks(): HTMLElement {
     const key = WHY[plan.task];
     const answer = plan.names?.at(-1) ?? "";
     say(why, key === undefined ? "" : `${t(key, { n: plan.outputs, answer: className(answer) })} ${t(LOSS[plan.task]!)}`);
-    fill(total, h("strong", {}, t("parametersN", { n: plan.parameters })), " ", h("span", { class: "quiet" }, sum(plan)));
+    fill(total, h("strong", {}, t("parametersN", { n: plan.parameters })), " ", h("span", { class: "quiet" }, ltr(sum(plan))));
     set(total, { title: sum(plan) });
   };
   return el;
@@ -154,5 +155,5 @@ export function blocks(): HTMLElement {
 function sum(plan: Plan): string {
   const widths = [plan.inputs, ...plan.spec.hidden.map((l) => l.width), plan.outputs];
   const terms = widths.slice(1).map((out, i) => `(${widths[i]} + 1) × ${out}`);
-  return `\u2066= ${terms.join(" + ")}\u2069`;
+  return `= ${terms.join(" + ")}`;
 }

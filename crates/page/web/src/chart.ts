@@ -21,6 +21,8 @@ export interface Options {
   height?: number;
   /** Offers a logarithmic axis. */
   log?: boolean;
+  /** Draws the mean of neighbours; a single line's own points stay, faint, behind it. */
+  smooth?: boolean;
   range?: (low: number, high: number) => [number, number];
 }
 
@@ -85,7 +87,9 @@ export class Chart {
     this.frame = 0;
     if (this.host.clientWidth === 0) return;
     const { lines } = this.content;
-    const tables = lines.map((l): uPlot.AlignedData => [l.xs, this.log ? l.ys.map((y) => (y > 0 ? y : null)) : l.ys]);
+    const shown = (ys: number[]) => (this.log ? ys.map((y) => (y > 0 ? y : null)) : ys);
+    const main = (l: Line) => shown(this.options.smooth ? smoothed(l.ys) : l.ys);
+    const tables = lines.map((l): uPlot.AlignedData => (this.withRaw() ? [l.xs, shown(l.ys), main(l)] : [l.xs, main(l)]));
     const data: uPlot.AlignedData =
       tables.length === 0 ? [[], []] : tables.length === 1 ? tables[0]! : uPlot.join(tables);
     const shape = lines.map((l) => l.id + l.label).join("|");
@@ -108,7 +112,7 @@ export class Chart {
     return {
       width: this.host.clientWidth,
       height: this.height(),
-      padding: [10, 12, 0, 0],
+      padding: [10, 24, 0, 0],
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 8 } },
       scales: {
@@ -121,21 +125,28 @@ export class Chart {
       ],
       series: [
         {},
-        ...(lines.length === 0 ? [{ label: "" }] : lines.map((line) => this.series(line))),
+        ...(lines.length === 0 ? [{ label: "" }] : lines.flatMap((line) => this.series(line))),
       ],
       hooks: { draw: [(u) => this.marks(u)], setCursor: [(u) => this.read(u)] },
     };
   }
 
-  private series(line: Line): uPlot.Series {
-    return {
+  private withRaw(): boolean {
+    return this.options.smooth === true && this.content.lines.length === 1;
+  }
+
+  private series(line: Line): uPlot.Series[] {
+    const raw: uPlot.Series = { stroke: line.colour, alpha: 0.3, width: 1, spanGaps: true, points: { show: false } };
+    const main: uPlot.Series = {
       label: line.label,
       stroke: line.colour,
-      width: 2,
-      dash: line.dash,
+      width: 2.5,
+      // Dashes tell lines apart; one alone needs none.
+      dash: this.content.lines.length > 1 ? line.dash : [],
       spanGaps: true,
       points: { show: (u, i) => (u.data[i]?.length ?? 0) < 30, size: 6, fill: line.colour },
     };
+    return this.withRaw() ? [raw, main] : [main];
   }
 
   /** The baseline, the moment, and each line's number at its end where there are several. */
@@ -177,12 +188,18 @@ export class Chart {
     if (lines.length > 1) {
       ctx.textAlign = "right";
       ctx.textBaseline = "bottom";
-      for (const l of lines) {
-        const x = l.xs.at(-1);
-        const y = l.ys.at(-1);
-        if (x === undefined || y === undefined || (this.log && y <= 0)) continue;
+      const ends = lines.flatMap((l) => {
+        const [x, y] = [l.xs.at(-1), l.ys.at(-1)];
+        if (x === undefined || y === undefined || (this.log && y <= 0)) return [];
+        return [{ l, x: u.valToPos(x, "x", true), y: u.valToPos(y, "y", true) - 3 * ratio }];
+      });
+      // From below upwards, so that none covers another.
+      let free = bbox.top + bbox.height;
+      for (const { l, x, y } of ends.sort((a, b) => b.y - a.y)) {
+        free = Math.min(free, y);
         ctx.fillStyle = l.colour;
-        ctx.fillText(`#${l.id}`, u.valToPos(x, "x", true), u.valToPos(y, "y", true) - 3 * ratio);
+        ctx.fillText(`#${l.id}`, x, free);
+        free -= 14 * ratio;
       }
     }
     ctx.restore();
@@ -212,6 +229,19 @@ export class Chart {
     const head = [t("run"), t("step"), this.options.title].map((x) => h("th", { scope: "col" }, x));
     fill(this.table, h("table", {}, h("thead", {}, h("tr", {}, ...head)), h("tbody", {}, ...rows)));
   }
+}
+
+/** Each point the mean of its neighbours, a sixtieth of the curve to either side. */
+function smoothed(ys: number[]): number[] {
+  const reach = Math.floor(ys.length / 60);
+  if (reach === 0) return ys;
+  const sums = new Float64Array(ys.length + 1);
+  ys.forEach((y, i) => (sums[i + 1] = sums[i]! + y));
+  return ys.map((_, i) => {
+    const to = Math.min(ys.length, i + reach + 1);
+    const from = Math.max(0, i - reach);
+    return (sums[to]! - sums[from]!) / (to - from);
+  });
 }
 
 function line(ctx: CanvasRenderingContext2D, x0: number, y0: number, x1: number, y1: number): void {

@@ -11,12 +11,12 @@ import { on, selected, state, type Curve } from "./state";
 
 /** Both charts side by side; they follow the run, and mark the moment. */
 export function curves(height = 200): { el: HTMLElement; show: () => void } {
-  const loss = new Chart({ title: t("lossCurve"), format: (y) => num(y, 3), height, log: true });
+  const loss = new Chart({ title: t("lossCurve"), format: (y) => num(y, 3), height, log: true, smooth: true });
   const right = new Chart({
     title: t("accuracyCurve"),
     format: (y) => (selected()?.task === "number" ? num(y, 3) : percent(y, 1)),
     height,
-    range: (low, high) => (selected()?.task === "number" ? [Math.min(0, Math.max(-1, low)), 1] : accuracyRange(low, high)),
+    range: (low, high) => (selected()?.task === "number" ? [Math.min(0, Math.max(-1, low)), 1] : accuracyRange(high)),
   });
   const el = h("div", { class: "curves" }, right.el, loss.el);
   const line = (run: Run, take: (curve: Curve) => [number[], number[]]) => {
@@ -45,11 +45,13 @@ function plain(text: string): string {
   return text.replace(/[\u2068\u2069]/g, "");
 }
 
-/** The axis of an accuracy: holds the baseline and all points, and goes no farther than 100 %. */
-function accuracyRange(low: number | null, high: number | null): [number, number] {
+/**
+ * The axis of an accuracy, from a little below the baseline to 100 % at most. What an untrained network
+ * scores may lie below: it would flatten all that matters.
+ */
+function accuracyRange(high: number | null): [number, number] {
   const base = selected()?.baseline?.measure ?? 0;
-  const lowest = Math.min(base, low ?? base);
   const highest = Math.max(base, high ?? base);
   const top = highest > 0.9 ? 1 : Math.min(1, highest + 0.05);
-  return [Math.max(0, lowest - (top - lowest) * 0.12), top];
+  return [Math.max(0, base - (top - base) * 0.15), top];
 }

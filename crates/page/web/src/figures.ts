@@ -19,7 +19,7 @@ const wire = (x1: number, y1: number, x2: number, y2: number, kind = "wire") => 
 
 function net(widths: number[], kinds: string[], width = 420, height = 190): SVGElement {
   const x = (i: number) => 50 + (i * (width - 100)) / (widths.length - 1);
-  const y = (i: number, n: number) => height / 2 + (n - (widths[i]! - 1) / 2) * 42;
+  const y = (i: number, n: number) => height / 2 + (n - (widths[i]! - 1) / 2) * 35;
   const parts: SVGElement[] = [];
   widths.slice(1).forEach((to, i) => {
     for (let a = 0; a < widths[i]!; a++) for (let b = 0; b < to; b++) parts.push(wire(x(i), y(i, a), x(i + 1), y(i + 1, b)));
@@ -45,7 +45,7 @@ function perceptron(): SVGElement {
 
 function flatten(): SVGElement {
   const on = new Set([1, 2, 3, 7, 11, 14, 18]);
-  const cell = (x: number, y: number, i: number, size: number) => s("rect", { x, y, width: size - 1, height: size - 1, class: on.has(i) ? "cell on" : "cell" });
+  const cell = (x: number, y: number, i: number, size: number) => s("rect", { x, y, width: size - 1, height: size - 1, class: on.has(i) ? "px on" : "px" });
   return svg(460, 170,
     ...Array.from({ length: 20 }, (_, i) => cell(20 + (i % 4) * 26, 20 + Math.floor(i / 4) * 26, i, 26)),
     text(72, 168, "28 × 28", "small"),

@@ -114,12 +114,12 @@ export function mistakes(): HTMLElement {
     const number = run.task === "number";
     const truth = number ? num(item.truth) : className(names[item.truth] ?? String(item.truth));
     const answer = number ? num(item.answer) : className(names[item.answer] ?? String(item.answer));
-    const share = item.probability === undefined ? "" : percent(item.probability, which === "test" ? 1 : 2);
+    const share = item.probability === undefined || item.probability === null ? "" : percent(item.probability, which === "test" ? 1 : 2);
     const canvas = run.pictures ? board(28, 28, "") : null;
     const label = which === "train" && !number ? t("suspectLabel", { truth, answer, share }) : number ? t("offLabel", { truth, answer }) : t("mistakeLabel", { truth, answer, share });
     const el = h("li", {}, h("button", { type: "button", class: "mistake", "aria-label": label, onclick: () => opened.open(run, which, item.row) },
       canvas ?? h("span", { class: "row-number" }, ltr(`#${item.row}`)),
-      h("span", { class: "verdict" }, h("bdi", { class: "truth" }, truth), h("span", { class: "flip", "aria-hidden": "true" }, "→"), h("bdi", { class: "said" }, answer)),
+      h("span", { class: number ? "verdict off" : "verdict" }, h("bdi", { class: "truth" }, truth), h("span", { class: "flip", "aria-hidden": "true" }, "→"), h("bdi", { class: "said" }, answer)),
       share && h("small", {}, which === "train" ? t("believed", { share }) : ltr(share))));
     return { el, canvas };
   }

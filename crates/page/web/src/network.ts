@@ -30,9 +30,9 @@ function keep(before: number[] | undefined, values: ArrayLike<number> | null, si
   if (size <= MOST || values === null) return all.slice(0, count);
   const order = all.sort((a, b) => Math.abs(values[b]!) - Math.abs(values[a]!));
   if (before?.length !== count) return order.slice(0, count).sort((a, b) => a - b);
-  const good = new Set(order.slice(0, count * 2));
-  const fresh = order.filter((n) => !before.includes(n));
-  return before.map((n) => (good.has(n) ? n : fresh.shift()!));
+  const good = new Set(order.slice(0, count * 2).filter((n) => values[n] !== 0));
+  const fresh = order.filter((n) => !before.includes(n) && values[n] !== 0);
+  return before.map((n) => (good.has(n) ? n : (fresh.shift() ?? n)));
 }
 
 function drawColumns(

@@ -121,7 +121,7 @@ export function pad(changed: () => void): Pad {
   });
   const hint = h("p", { class: "quiet", id: "pad-keys" }, t("padKeys"));
   const clearButton = h("button", { type: "button", onclick: () => clear() }, t("clear"));
-  const el = h("div", { class: "pad-box" }, h("div", { class: "pad-frame", dir: "ltr" }, canvas, cursor), h("div", { class: "pad-tools" }, clearButton), hint);
+  const el = h("div", { class: "pad-box" }, h("div", { class: "pad-frame", dir: "ltr" }, canvas, cursor), h("div", { class: "pad-tools" }, clearButton, hint));
   wipe();
 
   return {

@@ -29,7 +29,7 @@ function sample(id: string): SVGElement {
 /** The list and the scatter; `changed` is called when other curves are to be laid over. */
 export function runList(changed: () => void): HTMLElement {
   const body = h("tbody");
-  const head = ["", t("run"), t("theNetwork"), t("parameters"), t("result"), t("compare"), ""].map((x) => h("th", { scope: "col" }, x));
+  const head = ["", t("run"), t("parameters"), t("result"), t("compare"), ""].map((x) => h("th", { scope: "col" }, x));
   const table = h("table", { class: "runs" }, h("thead", {}, h("tr", {}, ...head)), body);
   const plot = h("div", { class: "scatter", dir: "ltr" });
   const el = h("section", { class: "paper runs-panel" },
@@ -53,8 +53,7 @@ export function runList(changed: () => void): HTMLElement {
     } }, "×");
     return h("tr", { "aria-current": run === selected() ? "true" : null },
       h("td", {}, sample(run.id)),
-      h("td", {}, h("button", { type: "button", class: "link", onclick: () => select(run.id) }, ltr(`#${run.id}`), " ", h("bdi", {}, run.name))),
-      h("td", {}, ltr(run.network, "code")),
+      h("td", {}, h("button", { type: "button", class: "link", onclick: () => select(run.id) }, ltr(`#${run.id}`), " ", h("bdi", {}, run.name)), h("small", {}, ltr(run.network, "code"))),
       h("td", {}, ltr(int(run.parameters))),
       h("td", { class: "result" }, ...result(run)),
       h("td", {}, h("label", { class: "tick" }, compare)),

@@ -191,7 +191,7 @@ function launch(started: () => void): HTMLElement[] {
     set(button, { disabled: draft.refused !== null || draft.spec === null });
     if (draft.plan) {
       say(command, draft.plan.command);
-      say(steps, t("stepsN", { steps: draft.plan.steps, each: draft.plan.steps_per_epoch, epochs: draft.plan.spec.epochs }));
+      say(steps, t("stepsN", { steps: draft.plan.steps, sum: `${int(draft.plan.spec.epochs)} × ${int(draft.plan.steps_per_epoch)}` }));
     }
   });
   const same = h("details", { class: "command" }, h("summary", {}, t("sameCommand")), h("div", { class: "command-line" }, command, copy));

@@ -103,15 +103,16 @@ function backward(body: HTMLElement, report: Of<"backward">): void {
 }
 
 function update(body: HTMLElement, report: Of<"update">): void {
-  const head = [t("weight"), t("gradient"), t("before"), t("after")];
+  const rows = report.changes.map((c) =>
+    h("tr", {},
+      h("td", {}, h("code", {}, `${c.name}${place(c.index)}`), h("small", {}, `${t("gradient")} `, ltr(signed(c.gradient, 5)))),
+      h("td", {}, ltr(num(c.before, 5))),
+      h("td", {}, h("strong", {}, ltr(num(c.after, 5))), h("span", { class: "quiet" }, c.after > c.before ? " ▲" : c.after < c.before ? " ▼" : " ="))));
+  const head = [t("weight"), t("before"), t("after")];
   fill(body,
     h("p", {}, t("updateSaid", { lr: num(report.lr) })),
-    h("div", { class: "table-scroll", dir: "ltr" },
-      h("table", {}, h("thead", {}, h("tr", {}, ...head.map((x) => h("th", { scope: "col" }, x)))),
-        h("tbody", {}, ...report.changes.map((c) =>
-          h("tr", {}, h("td", {}, h("code", {}, `${c.name}${place(c.index)}`)), h("td", {}, signed(c.gradient, 5)), h("td", {}, num(c.before, 5)),
-            h("td", {}, h("strong", {}, num(c.after, 5)), " ", h("span", { class: "quiet" }, c.after > c.before ? "▲" : c.after < c.before ? "▼" : "=")))))),
-    ));
+    h("div", { class: "table-scroll" },
+      h("table", {}, h("thead", {}, h("tr", {}, ...head.map((x) => h("th", { scope: "col" }, x)))), h("tbody", {}, ...rows))));
   announce(`${t("update")}. ${t("stepDone", { n: int(report.step) })}`, true);
 }
 

@@ -24,7 +24,7 @@ export const texts = {
   epochs: "Epochs", seed: "Seed", schedule: "Schedule of the rate", constant: "constant", cosine: "cosine", oneCycle: "one cycle",
   pace: "Pace", paceStep: "Step by step", paceStepLong: "It stands still until you press step or stage", paceSlow: "Slow", paceWatch: "Watch",
   paceFull: "Full speed", paceFullLong: "As fast as it goes", perSecond: "{n} steps a second",
-  start: "Start", stepsN: "{steps} steps: {epochs} × {each}", sameCommand: "The same on the command line",
+  start: "Start", stepsN: "{steps} steps: {sum}", sameCommand: "The same on the command line",
   setup: "What is to be learnt", fold: "Fold away", unfold: "Show what is to be learnt", yourNetwork: "Your network",
   pressStart: "Change the blocks and the drawing follows. Press Start and it learns.",
 
@@ -39,7 +39,7 @@ export const texts = {
   lossNow: "Loss", epoch: "Epoch", stepsPerSecond: "Steps a second", lossCurve: "Loss", accuracyCurve: "On the test samples",
   firstWeights: "Weights of the first layer", gallery: "gallery of neurons", galleryHint: "Weights of {n} neurons. Arrow keys choose one.",
   minus: "minus", plus: "plus", weightsOf: "Weights of neuron {n}", neuronOf: "Neuron {n} of {of}", biasIs: "bias {x}", onwardIs: "goes on with weight {x}",
-  inputN: "input {n}", afterStep: "After step {n}.", firstOf: "the first {n} of {of}",
+  inputN: "input {n}", afterStep: "After step {n}", firstOf: "the first {n} of {of}",
   oneSample: "One sample through the network", testSample: "Test sample", pushesDown: "pushes down (dashed)", pushesUp: "pushes up",
   andMore: "+ {n} more", says: "It says “{label}”, {share} sure.", isRight: "Right.", isWrong: "Wrong: it is “{truth}”.", saysNumber: "It says {value}; the truth is {truth}.",
   layer: "Layer", awake: "Above zero", strongest: "Strongest",

@@ -25,7 +25,7 @@ export const texts: Record<keyof typeof en, string> = {
   epochs: "מעברים", seed: "זרע", schedule: "שינוי הקצב", constant: "קבוע", cosine: "קוסינוס", oneCycle: "מחזור אחד",
   pace: "מהירות", paceStep: "צעד-צעד", paceStepLong: "עומדת עד שלוחצים על צעד או על שלב", paceSlow: "לאט", paceWatch: "לצפייה",
   paceFull: "מלאה", paceFullLong: "הכי מהר שאפשר", perSecond: "{n} צעדים בשנייה",
-  start: "להתחיל", stepsN: "{steps} צעדים: {epochs} מעברים של {each}", sameCommand: "אותו דבר בשורת הפקודה",
+  start: "להתחיל", stepsN: "{steps} צעדים: {sum}", sameCommand: "אותו דבר בשורת הפקודה",
   setup: "מה לומדים", fold: "לקפל", unfold: "להציג מה לומדים", yourNetwork: "הרשת שלכם",
   pressStart: "שנו את הלבנים, והציור ישתנה איתן. לחצו על \"להתחיל\" והיא לומדת.",
 
@@ -40,7 +40,7 @@ export const texts: Record<keyof typeof en, string> = {
   lossNow: "הפסד", epoch: "מעבר", stepsPerSecond: "צעדים בשנייה", lossCurve: "ההפסד", accuracyCurve: "על דוגמאות הבדיקה",
   firstWeights: "המשקלים של השכבה הראשונה", gallery: "גלריה של נוירונים", galleryHint: "המשקלים של {n} נוירונים. בוחרים אחד במקשי החצים.",
   minus: "מינוס", plus: "פלוס", weightsOf: "המשקלים של נוירון {n}", neuronOf: "נוירון {n} מתוך {of}", biasIs: "הטיה {x}", onwardIs: "ממשיך במשקל {x}",
-  inputN: "כניסה {n}", afterStep: "אחרי צעד {n}.", firstOf: "{n} הראשונים מתוך {of}",
+  inputN: "כניסה {n}", afterStep: "אחרי צעד {n}", firstOf: "{n} הראשונים מתוך {of}",
   oneSample: "דוגמה אחת עוברת ברשת", testSample: "דוגמת בדיקה", pushesDown: "מוריד (מקווקו)", pushesUp: "מעלה",
   andMore: "ועוד {n}", says: "היא אומרת \"{label}\", בטוחה ב-{share}.", isRight: "נכון.", isWrong: "טעות: זו \"{truth}\".", saysNumber: "היא אומרת {value}; האמת היא {truth}.",
   layer: "שכבה", awake: "מעל אפס", strongest: "החזקים ביותר",

@@ -15,7 +15,7 @@ import { weights } from "./weights";
 /** Builds the view. */
 export function train(): HTMLElement {
   const steps = stages();
-  const both = curves(148);
+  const both = curves(178);
   const empty = h("div", { class: "empty-stage" }, planDrawing(), samples());
   const live = h("div", { class: "live-stage" },
     controls(steps.show), score(), steps.el,

@@ -24,6 +24,8 @@ export function weights(): HTMLElement {
 
   let shown: { run: Run; values: Float32Array; all: Map<string, Float32Array>; out: number; inputs: number; scale: number; columns: number } | null = null;
   let chosen = 0;
+  // Until one is picked by hand, the neuron that learnt most is shown.
+  let picked = false;
 
   const draw = () => {
     if (shown === null) return;
@@ -119,6 +121,7 @@ export function weights(): HTMLElement {
 
   const pick = (n: number) => {
     if (shown === null) return;
+    picked = true;
     chosen = Math.max(0, Math.min(Math.min(shown.out, MOST) - 1, n));
     draw();
   };
@@ -147,14 +150,26 @@ export function weights(): HTMLElement {
     const most = reach(values);
     const scale = shown?.run.id === run.id ? shown.scale * 0.85 + most * 0.15 : most;
     shown = { run, values, all: told.tensors, out, inputs, scale, columns: 10 };
+    if (!picked && run.state !== "running") chosen = busiest(values, Math.min(out, MOST), inputs);
     draw();
-    const cut = out > MOST ? " " + t("firstOf", { n: MOST, of: out }) : "";
+    const cut = out > MOST ? " · " + t("firstOf", { n: MOST, of: out }) : "";
     say(caption, t("afterStep", { n: told.step }) + cut);
     canvas.dataset.step = String(told.step);
   };
   const poke = follow(el, parameterPause, refresh);
   onScheme(() => (draw(), poke()));
   return el;
+}
+
+function busiest(values: Float32Array, count: number, inputs: number): number {
+  let best = 0;
+  let most = -1;
+  for (let n = 0; n < count; n++) {
+    let sum = 0;
+    for (let i = n * inputs; i < (n + 1) * inputs; i++) sum += values[i]! ** 2;
+    if (sum > most) [best, most] = [n, sum];
+  }
+  return best;
 }
 
 function pixels(): { line: number[]; ink: number[] } {
