@@ -133,7 +133,7 @@ export function score(): HTMLElement {
     say(loss, num(run.loss));
     say(stepAt, run.trainable ? `${int(run.step)} / ${int(run.steps)}` : "–");
     say(epoch, run.trainable && run.spec ? `${Math.min(run.epoch + 1, run.spec.epochs)} / ${run.spec.epochs}` : "–");
-    say(speed, run.state === "running" ? int(pacing(run)) : run.seconds > 0 ? int(run.step / run.seconds) : "–");
+    say(speed, run.state === "running" ? int(pacing(run)) : run.seconds > 0 && !alive(run) ? int(run.step / run.seconds) : "–");
     progress.value = run.steps > 0 ? run.step / run.steps : 1;
     if (run.state === "running" && run.test) announce(`${t("step")} ${int(run.step)}. ${resultSentence(run)}`);
   };

@@ -33,7 +33,7 @@ export function stages(): { el: HTMLElement; show: (report: StageReport) => void
     el.hidden = run === null || run.state !== "paused";
     if (run !== null && run.id !== of) {
       of = run.id;
-      ORDER.forEach((name) => fill(bodies[name], h("p", { class: "quiet empty" }, t("notYet"))));
+      ORDER.forEach((name) => fill(bodies[name]));
       mark(null);
     }
   };

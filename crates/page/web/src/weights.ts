@@ -45,6 +45,7 @@ export function weights(): HTMLElement {
     const width = columns * (cols + GAP) + GAP;
     const height = lines * (rows + GAP) + GAP;
     if (canvas.width !== width || canvas.height !== height) set(canvas, { width, height });
+    canvas.style.blockSize = "auto";
     canvas.style.inlineSize = count < 4 ? `${count * 140}px` : "100%";
     const context = canvas.getContext("2d")!;
     const image = context.createImageData(width, height);
@@ -148,6 +149,7 @@ export function weights(): HTMLElement {
     if (values === undefined) return;
     const [out = 0, inputs = 0] = first.shape;
     const most = reach(values);
+    if (shown?.run.id !== run.id) picked = false;
     const scale = shown?.run.id === run.id ? shown.scale * 0.85 + most * 0.15 : most;
     shown = { run, values, all: told.tensors, out, inputs, scale, columns: 10 };
     if (!picked && run.state !== "running") chosen = busiest(values, Math.min(out, MOST), inputs);
