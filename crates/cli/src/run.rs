@@ -248,7 +248,7 @@ impl Run {
 fn short(score: &Score) -> String {
     match score.accuracy() {
         Some(accuracy) => format!("{:.1} %", 100.0 * accuracy),
-        None => format!("R² {:.3}", score.measure()),
+        None => score.measure().map_or("no R²".into(), |r2| format!("R² {r2:.3}")),
     }
 }
 

@@ -63,7 +63,7 @@ impl Source {
         let pictures = |train, test| {
             Ok(Self { kind: Kind::Pictures, name: name.clone(), train, test, from_folder })
         };
-        let is_npz = has_extension(path, "npz");
+        let is_npz = is_npz(path);
         let of_classes = path.is_dir() && !has_idx(path) && folder::looks_like_one(path);
         if !of_classes {
             pictures::check(&reading.form, data)?;
@@ -187,6 +187,11 @@ fn has_idx(folder: &Path) -> bool {
 
 fn has_extension(path: &Path, extension: &str) -> bool {
     path.extension().is_some_and(|e| e.eq_ignore_ascii_case(extension))
+}
+
+/// Whether a file is several arrays of NumPy's, by its name.
+pub fn is_npz(path: &Path) -> bool {
+    has_extension(path, "npz")
 }
 
 /// Whether a file is an array of NumPy's, by its name.

@@ -80,8 +80,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     }
     let reached = report.score.measure();
     match args.fail_under {
-        Some(least) if reached < least => {
-            tell(&format!("below --fail-under: {reached:.4} < {least}"));
+        Some(least) if reached.is_none_or(|reached| reached < least) => {
+            let reached =
+                reached.map_or("R² is not defined".into(), |r| format!("{r:.4} < {least}"));
+            tell(&format!("below --fail-under: {reached}"));
             Ok(ExitCode::from(exit::BELOW))
         }
         _ => Ok(ExitCode::SUCCESS),

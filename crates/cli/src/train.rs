@@ -298,6 +298,11 @@ impl Report<'_> {
         if let Some(folds) = self.folds {
             report["folds"] = folds.json();
         }
+        if let Some(Kind::Numbers { per_target, .. }) = self.score.as_ref().map(|s| &s.kind)
+            && per_target.len() > 1
+        {
+            report["test"]["per_target"] = serde_json::to_value(per_target)?;
+        }
         Ok(report)
     }
 }

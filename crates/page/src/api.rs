@@ -9,9 +9,7 @@ use std::{
 use axum::{
     Router,
     body::Bytes,
-    extract::{
-        DefaultBodyLimit, FromRequest, Path, Query, Request, State, rejection::BytesRejection,
-    },
+    extract::{DefaultBodyLimit, FromRequest, Path, Query, Request, State},
     http::{HeaderMap, HeaderName, StatusCode, header},
     response::{
         IntoResponse, Response,
@@ -80,6 +78,29 @@ pub fn routes(lab: Arc<Lab>) -> Router {
         .with_state(lab)
 }
 
+/// A body of at most so many bytes. One that says it is larger is not waited for.
+struct Body<const MOST: usize>(Bytes);
+
+impl<S: Send + Sync, const MOST: usize> FromRequest<S> for Body<MOST> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
+        let too_large = || {
+            let what = format!("the body is too large: at most {} MB", MOST >> 20);
+            Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, what)
+        };
+        let length = request.headers().get(header::CONTENT_LENGTH);
+        let length: Option<usize> = length.and_then(|length| length.to_str().ok()?.parse().ok());
+        if length.is_some_and(|length| length > MOST) {
+            return Err(too_large());
+        }
+        Bytes::from_request(request, state).await.map(Body).map_err(|e| match e.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => too_large(),
+            status => Refusal::new(status, e.body_text()),
+        })
+    }
+}
+
 /// A body of JSON, refused in JSON.
 struct Json<T>(T);
 
@@ -94,17 +115,10 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
             let what = "the body must be JSON: Content-Type: application/json";
             return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, what));
         }
-        let body = body(Bytes::from_request(request, state).await)?;
+        let Body(body) = Body::<MOST_JSON>::from_request(request, state).await?;
         let wrong = |e: serde_json::Error| Refusal::bad(format!("the body: {e}"));
         serde_json::from_slice(&body).map(Json).map_err(wrong)
     }
-}
-
-fn body(body: Result<Bytes, BytesRejection>) -> Answer<Bytes> {
-    body.map_err(|e| match e.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Refusal::new(e.status(), "the body is too large"),
-        status => Refusal::new(status, e.body_text()),
-    })
 }
 
 /// The address's parameters, refused in JSON.
@@ -147,9 +161,8 @@ struct Named {
 async fn upload(
     State(lab): Shared,
     Asked(Named { name }): Asked<Named>,
-    bytes: Result<Bytes, BytesRejection>,
+    Body(bytes): Body<MOST_TABLE>,
 ) -> Answer<Response> {
-    let bytes = body(bytes)?;
     beside(move || {
         let data = lab.upload(&name, &bytes)?;
         Ok((StatusCode::CREATED, axum::Json(data.json())).into_response())
@@ -237,16 +250,15 @@ fn encoded(name: &str) -> String {
 async fn plan(State(lab): Shared, Json(spec): Json<Spec>) -> Answer {
     beside(move || {
         let lesson = lab.lesson(spec)?;
-        let plan = lesson.trainer().plan(&lesson.train)?;
-        let model = lesson.untrained()?;
-        let output = match (model.task(), lesson.network.output_activation()) {
+        let (plan, meaning) = lesson.plan()?;
+        let output = match (meaning.task, lesson.network.output_activation()) {
             (reshet::Task::Classes, _) => "softmax".into(),
             (_, activation) => activation.to_string(),
         };
         Ok(axum::Json(json!({
             "network": lesson.network.to_string(),
-            "task": model.task(),
-            "names": model.meaning().names,
+            "task": meaning.task,
+            "names": meaning.names,
             "inputs": plan.inputs,
             "outputs": plan.outputs,
             "output_activation": output,
@@ -256,8 +268,8 @@ async fn plan(State(lab): Shared, Json(spec): Json<Spec>) -> Answer {
             "test_samples": lesson.test.as_ref().map_or(0, |test| test.len()),
             "steps_per_epoch": lesson.steps_per_epoch(),
             "steps": lesson.steps(),
-            "baseline": lesson.baseline(&model),
-            "shape": model.meaning().shape,
+            "baseline": lesson.baseline(plan.outputs, &meaning),
+            "shape": meaning.shape,
             "spec": lesson.spec,
             "command": lesson.command,
             "said": lesson.said,

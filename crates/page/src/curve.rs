@@ -57,9 +57,10 @@ impl Means {
     }
 }
 
-/// A test of the network as it was after a step.
+/// A test of the network as it was after a step: step, loss, accuracy or R² (None where
+/// nothing varies).
 #[derive(Clone, Copy, Debug, Serialize)]
-pub struct Tested(pub usize, pub f64, pub f64);
+pub struct Tested(pub usize, pub f64, pub Option<f64>);
 
 /// The tests of a training, thinned where there are many.
 #[derive(Clone, Debug, Default)]
@@ -70,7 +71,7 @@ pub struct Tests {
 }
 
 impl Tests {
-    /// Adds a test: step, loss, accuracy or R². Whether it was kept.
+    /// Adds a test. Whether it was kept.
     pub fn add(&mut self, test: Tested) -> bool {
         self.seen += 1;
         if self.seen % (1 << self.thinned) != 0 {
@@ -120,9 +121,9 @@ mod tests {
     fn tests_thin_out_and_keep_the_last() {
         let mut tests = Tests::default();
         (0..100_000).for_each(|step| {
-            tests.add(Tested(step, 0.0, 0.0));
+            tests.add(Tested(step, 0.0, None));
         });
-        tests.end(Tested(100_000, 0.0, 1.0));
+        tests.end(Tested(100_000, 0.0, Some(1.0)));
         let points = tests.points();
         assert!(points.len() <= MOST + 1 && points.len() > MOST / 3, "{}", points.len());
         assert!(points.is_sorted_by(|a, b| a.0 < b.0));

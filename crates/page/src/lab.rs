@@ -257,8 +257,9 @@ impl Lab {
         pace: Option<f64>,
         paused: bool,
     ) -> Result<Option<Arc<Run>>> {
+        let (plan, meaning) = lesson.plan()?;
+        let baseline = lesson.baseline(plan.outputs, &meaning);
         let training = lesson.trainer().training(&lesson.train)?;
-        let baseline = lesson.baseline(&training.model());
         let phase = if paused { Phase::Paused } else { Phase::Running };
         let state = State::new(phase, lesson.steps(), lesson.optimizer.lr(), pace);
         let (sender, commands) = mpsc::channel();
@@ -419,12 +420,6 @@ fn io(what: &str, cause: std::io::Error) -> Error {
 }
 
 impl Lesson {
-    /// What always giving the same answer scores; None without a test part.
-    pub(crate) fn baseline(&self, model: &Model) -> Option<Baseline> {
-        let score = model.test_on(self.test.as_ref()?, self.device).ok()?;
-        Some(Baseline::of(&score, &model.meaning().names))
-    }
-
     /// As a person would call it: `mnist: 7?`.
     fn title(&self) -> String {
         match (&self.spec.is, &self.spec.target) {

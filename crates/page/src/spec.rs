@@ -1,7 +1,16 @@
 //! What is to be trained, as the page says it and as it is.
 
-use reshet::{Dataset, Device, Loss, Model, Optimizer, Result, Schedule, Sequential, Trainer};
+use reshet::{
+    Dataset, Device, Error, Loss, Meaning, Optimizer, Plan, Result, Schedule, Score, Sequential,
+    Trainer, data::memory,
+};
 use serde::{Deserialize, Serialize};
+
+use crate::run::Baseline;
+
+/// Copies of its parameters that a training holds: their own, gradients, the optimiser's
+/// state, a snapshot to fall back on, the first and the last moment.
+const COPIES: u64 = 8;
 
 /// What is to be trained; what is left out takes the data's default.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
@@ -98,9 +107,30 @@ impl Lesson {
         }
     }
 
-    /// The model before its first step.
-    pub(crate) fn untrained(&self) -> Result<Model> {
-        Ok(self.trainer().training(&self.train)?.model())
+    /// What would be trained, all of it checked, and what its answers mean.
+    pub(crate) fn plan(&self) -> Result<(Plan, Meaning)> {
+        let plan = self.trainer().plan(&self.train)?;
+        let needs = COPIES * 4 * plan.parameters as u64;
+        if let Some(free) = memory::available().filter(|free| needs > *free) {
+            let [needs, free] = [needs, free].map(|bytes| bytes as f64 / 1e9);
+            let what = format!(
+                "training {} parameters needs about {needs:.1} GB of memory and {free:.1} GB \
+                 are free; take narrower layers",
+                plan.parameters
+            );
+            return Err(Error::Invalid(what));
+        }
+        let meaning = Meaning::of(&self.train, plan.loss());
+        Ok((plan, meaning))
+    }
+
+    /// What always giving the same answer scores; None without a test part.
+    pub(crate) fn baseline(&self, outputs: usize, meaning: &Meaning) -> Option<Baseline> {
+        let test = self.test.as_ref()?;
+        // Whatever is answered, the baseline stands beside it.
+        let answers = vec![0.0; test.len() * outputs];
+        let score = Score::new(&answers, test.targets(), meaning.task, 0.0);
+        Some(Baseline::of(&score, &meaning.names))
     }
 
     pub(crate) fn steps_per_epoch(&self) -> usize {

@@ -47,7 +47,8 @@ pub fn importance(
     let data = sampled(data, MOST_SAMPLES);
     let mut predictor = model.predictor(Device::best())?;
     let measure = |data: &Dataset, predictor: &mut crate::Predictor| -> Result<f64> {
-        Ok(predictor.test(data)?.measure())
+        let what = "R² is not defined here, as all targets are equal: nothing can be explained";
+        predictor.test(data)?.measure().ok_or_else(|| Error::data(what))
     };
     let whole = measure(&data, &mut predictor)?;
     let (rows, width) = (data.len(), data.width());

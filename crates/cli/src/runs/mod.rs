@@ -116,7 +116,7 @@ fn grouped(runs: Vec<Record>) -> Vec<(String, Vec<Record>)> {
 
 /// By the score; without one by the loss; runs that came to nothing last.
 fn better_first(a: &Record, b: &Record) -> Ordering {
-    let rank = |r: &Record| r.report.test.as_ref().and_then(|t| t.rank());
+    let rank = |r: &Record| r.report.rank();
     let nothing =
         |r: &Record| matches!(r.status, Status::Broken | Status::Unfinished | Status::Diverged);
     let falling = |a: Option<f64>, b: Option<f64>| match (a, b) {

@@ -186,7 +186,10 @@ mod tests {
         let line = |hidden: &[Hidden]| layers(hidden, &[relu(100)], 784, &targets);
         assert_eq!(line(&[relu(100), relu(50)]), ["--hidden=100,50"]);
         let tanh = Hidden { width: 3, activation: Some("tanh".into()), dropout: 0.5 };
-        assert_eq!(line(&[tanh.clone()]), ["--hidden=3", "--activation=tanh", "--dropout=0.5"]);
+        assert_eq!(
+            line(std::slice::from_ref(&tanh)),
+            ["--hidden=3", "--activation=tanh", "--dropout=0.5"]
+        );
         assert_eq!(line(&[relu(9), tanh]), ["--net=784-9:relu-3:tanh:dropout(0.5)-1:sigmoid"]);
         assert_eq!(line(&[]), ["--net=784-1:sigmoid"]);
         let network: Sequential = "784-9:relu-3:tanh:dropout(0.5)-1:sigmoid".parse().unwrap();

@@ -96,7 +96,7 @@ fn maybe(x: Option<f64>) -> String {
 }
 
 /// Five digits or so, whatever the unit.
-fn short(x: f64) -> String {
+pub(super) fn short(x: f64) -> String {
     let size = x.abs();
     if size != 0.0 && !(1e-3..1e7).contains(&size) {
         return format!("{x:.4e}");
