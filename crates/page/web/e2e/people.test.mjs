@@ -108,14 +108,14 @@ describe("people", { skip }, () => {
       await page.evaluate(() => new Promise((done) => setTimeout(done, 400)));
       const faults = await page.evaluate(() => {
         const faults = [];
-        for (const e of document.querySelectorAll("button, a[href], select, input, canvas[tabindex], [role=button]")) {
+        for (const e of document.querySelectorAll("button, a[href], select, input, summary, canvas[tabindex], [role=button]")) {
           const box = e.getBoundingClientRect();
           if (box.width === 0 || e.closest(".sr-only, .skip") || e.classList.contains("sr-only")) continue;
           const name = e.getAttribute("aria-label") || e.textContent.trim() || e.closest("label")?.textContent.trim() || e.title;
           const what = e.outerHTML.slice(0, 90);
           if (!name) faults.push(`no name: ${what}`);
           const small = e.type === "checkbox" ? e.closest("label").getBoundingClientRect() : box;
-          if (small.height < 39.5 && e.type !== "range" && e.getAttribute("role") !== "button") faults.push(`${small.height} px high: ${what}`);
+          if (small.height < 39.5 && e.getAttribute("role") !== "button") faults.push(`${small.height} px high: ${what}`);
         }
         return faults;
       });

@@ -117,7 +117,7 @@ export function score(): HTMLElement {
   const draw = () => {
     frame = 0;
     const run = selected();
-    el.hidden = run === null;
+    el.hidden = run === null || (run.test === null && !run.trainable);
     if (run === null) return;
     const measure = run.test?.measure ?? null;
     const number = run.task === "number";

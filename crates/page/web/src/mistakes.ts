@@ -32,7 +32,8 @@ export function mistakes(): HTMLElement {
   const side = h("aside", { class: "paper confusion-side" }, h("h2", {}, t("confusion")), h("p", { class: "quiet" }, t("confusionHint")), confusion.el);
   const main = h("section", { class: "paper gallery-side" }, part.el, h("div", { class: "gallery-head" }, title, all), grid, more);
   const body = h("div", { class: "mistakes" }, main, side);
-  const el = h("div", {}, invite, body);
+  const without = h("div", { class: "paper invitation", hidden: true }, h("h2", {}, t("noData")), h("p", {}, t("noDataLong")));
+  const el = h("div", {}, invite, without, body);
   const opened = dialog();
 
   let which: Part = "test";
@@ -119,7 +120,8 @@ export function mistakes(): HTMLElement {
     const label = which === "train" && !number ? t("suspectLabel", { truth, answer, share }) : number ? t("offLabel", { truth, answer }) : t("mistakeLabel", { truth, answer, share });
     const el = h("li", {}, h("button", { type: "button", class: "mistake", "aria-label": label, onclick: () => opened.open(run, which, item.row) },
       canvas ?? h("span", { class: "row-number" }, ltr(`#${item.row}`)),
-      h("span", { class: number ? "verdict off" : "verdict" }, h("bdi", { class: "truth" }, truth), h("span", { class: "flip", "aria-hidden": "true" }, "→"), h("bdi", { class: "said" }, answer)),
+      h("span", { class: number ? "verdict off" : "verdict" }, h("bdi", { class: "truth" }, truth),
+        item.truth !== item.answer && h("span", { class: "flip", "aria-hidden": "true" }, "→"), item.truth !== item.answer && h("bdi", { class: "said" }, answer)),
       share && h("small", {}, which === "train" ? t("believed", { share }) : ltr(share))));
     return { el, canvas };
   }
@@ -138,6 +140,7 @@ export function mistakes(): HTMLElement {
   const show = () => {
     const run = selected();
     invite.hidden = run !== null;
+    without.hidden = run === null || run.data !== null;
     body.hidden = run === null || run.data === null;
     poke();
   };

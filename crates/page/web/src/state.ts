@@ -53,6 +53,11 @@ export function dataOf(run: Run): Data | null {
   return state.data.find((d) => d.id === run.data) ?? null;
 }
 
+/** Whether it has curves to show: a model from a file may have none. */
+export function hasCourse(run: Run): boolean {
+  return run.trainable || (state.curves.get(run.id)?.loss[0].length ?? 0) > 0;
+}
+
 /** Newest first. */
 export function allRuns(): Run[] {
   return [...state.runs.values()].reverse();

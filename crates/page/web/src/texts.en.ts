@@ -74,6 +74,8 @@ export const texts = {
 
   tryIt: "Try it", stepOf: "{n} of {of}", askYesNo: "yes or no", askOneOf: "one of several", askNumber: "a number",
 
+  noData: "This model came without its data", noDataLong: "Its mistakes cannot be looked for. Open the folder of its run instead, or train here.",
+  noCourse: "This model came from a file", noCourseLong: "Its training was not watched, so there are no moments to go back to. Train here, and there will be.",
   time: "Time", moment: "Moment of the run", momentNow: "now", momentEnd: "at the end", momentStep: "after {n} of {of} steps", toNow: "To now", toEnd: "To the end", playTime: "Play the run from its beginning",
   timeHint: "Move the slider at the foot of the page, or press play: weights, answers and the mark on the curves go back with it, in every view.",
   answersThen: "The test answers of that moment", answerThen: "Its answer to your drawing, or to a test sample", resultThen: "After {step} steps {share} right, {wrong} wrong (always the same answer: {base}).",

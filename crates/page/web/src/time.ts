@@ -102,7 +102,8 @@ export function time(): HTMLElement {
   const body = h("div", { class: "time-view" },
     h("div", { class: "paper wide" }, title, h("p", { class: "quiet" }, t("timeHint")), both.el),
     h("div", { class: "paper" }, weights()), answers, oneAnswer);
-  const el = h("div", {}, invite, body);
+  const without = h("div", { class: "paper invitation", hidden: true }, h("h2", {}, t("noCourse")), h("p", {}, t("noCourseLong")));
+  const el = h("div", {}, invite, without, body);
 
   follow(answers, () => 120, async (run) => {
     if (run === null || run.data === null) return;
@@ -121,7 +122,8 @@ export function time(): HTMLElement {
   const show = () => {
     const run = selected();
     invite.hidden = run !== null;
-    body.hidden = run === null;
+    without.hidden = run === null || run.trainable;
+    body.hidden = run === null || !run.trainable;
     if (run === null) return;
     title.replaceChildren(h("bdi", {}, run.name), " ", ltr(state.moment === null ? `${int(run.step)} / ${int(run.steps)}` : `${int(state.moment)} / ${int(run.steps)}`));
   };
