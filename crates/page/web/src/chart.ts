@@ -6,7 +6,14 @@ import { colours, onScheme } from "./colours";
 import { fill, h, say } from "./dom";
 import { int, t } from "./i18n";
 
-export interface Line { id: string; label: string; colour: string; dash: number[]; xs: number[]; ys: number[] }
+export interface Line {
+  id: string;
+  label: string;
+  colour: string;
+  dash: number[];
+  xs: number[];
+  ys: number[];
+}
 
 export interface Content {
   lines: Line[];
@@ -42,9 +49,22 @@ export class Chart {
   private log = false;
 
   constructor(private readonly options: Options) {
-    this.details = h("details", { class: "as-table", ontoggle: () => this.tabulate() }, h("summary", {}, t("asTable")), this.table);
+    this.details = h(
+      "details",
+      { class: "as-table", ontoggle: () => this.tabulate() },
+      h("summary", {}, t("asTable")),
+      this.table,
+    );
     const scale = options.log
-      ? h("label", { class: "tick" }, h("input", { type: "checkbox", onchange: (e: Event) => this.setLog((e.target as HTMLInputElement).checked) }), t("logScale"))
+      ? h(
+          "label",
+          { class: "tick" },
+          h("input", {
+            type: "checkbox",
+            onchange: (e: Event) => this.setLog((e.target as HTMLInputElement).checked),
+          }),
+          t("logScale"),
+        )
       : null;
     this.el = h(
       "figure",
@@ -75,7 +95,8 @@ export class Chart {
 
   private resize(): void {
     const width = this.host.clientWidth;
-    if (width > 0 && this.plot && this.plot.width !== width) this.plot.setSize({ width, height: this.height() });
+    if (width > 0 && this.plot && this.plot.width !== width)
+      this.plot.setSize({ width, height: this.height() });
     else if (width > 0 && !this.plot) this.set(this.content);
   }
 
@@ -89,7 +110,9 @@ export class Chart {
     const { lines } = this.content;
     const shown = (ys: number[]) => (this.log ? ys.map((y) => (y > 0 ? y : null)) : ys);
     const main = (l: Line) => shown(this.options.smooth ? smoothed(l.ys) : l.ys);
-    const tables = lines.map((l): uPlot.AlignedData => (this.withRaw() ? [l.xs, shown(l.ys), main(l)] : [l.xs, main(l)]));
+    const tables = lines.map((l): uPlot.AlignedData =>
+      this.withRaw() ? [l.xs, shown(l.ys), main(l)] : [l.xs, main(l)],
+    );
     const data: uPlot.AlignedData =
       tables.length === 0 ? [[], []] : tables.length === 1 ? tables[0]! : uPlot.join(tables);
     const shape = lines.map((l) => l.id + l.label).join("|");
@@ -107,7 +130,12 @@ export class Chart {
   private settings(lines: Line[]): uPlot.Options {
     const c = colours();
     const font = "13px system-ui, sans-serif";
-    const axis = { stroke: c.quiet, font, grid: { stroke: c.line, width: 1 }, ticks: { stroke: c.line, width: 1, size: 4 } };
+    const axis = {
+      stroke: c.quiet,
+      font,
+      grid: { stroke: c.line, width: 1 },
+      ticks: { stroke: c.line, width: 1, size: 4 },
+    };
     const range = this.options.range;
     return {
       width: this.host.clientWidth,
@@ -121,12 +149,13 @@ export class Chart {
       },
       axes: [
         { ...axis, size: 30, values: (_, ticks) => ticks.map((v) => int(v)) },
-        { ...axis, size: 66, values: (_, ticks) => ticks.map((v) => (v === null ? "" : this.options.format(v))) },
+        {
+          ...axis,
+          size: 66,
+          values: (_, ticks) => ticks.map((v) => (v === null ? "" : this.options.format(v))),
+        },
       ],
-      series: [
-        {},
-        ...(lines.length === 0 ? [{ label: "" }] : lines.flatMap((line) => this.series(line))),
-      ],
+      series: [{}, ...(lines.length === 0 ? [{ label: "" }] : lines.flatMap((line) => this.series(line)))],
       hooks: { draw: [(u) => this.marks(u)], setCursor: [(u) => this.read(u)] },
     };
   }
@@ -136,7 +165,13 @@ export class Chart {
   }
 
   private series(line: Line): uPlot.Series[] {
-    const raw: uPlot.Series = { stroke: line.colour, alpha: 0.3, width: 1, spanGaps: true, points: { show: false } };
+    const raw: uPlot.Series = {
+      stroke: line.colour,
+      alpha: 0.3,
+      width: 1,
+      spanGaps: true,
+      points: { show: false },
+    };
     const main: uPlot.Series = {
       label: line.label,
       stroke: line.colour,
@@ -212,8 +247,13 @@ export class Chart {
     const told = this.content.lines
       .map((l, i) => ({ l, y: u.data[i + 1]?.[at] }))
       .filter(({ y }) => y !== null && y !== undefined)
-      .map(({ l, y }) => (this.content.lines.length > 1 ? `#${l.id} ` : "") + this.options.format(y as number));
-    say(this.readout, step === undefined || told.length === 0 ? "" : `${t("step")} ${int(step)}: ${told.join(", ")}`);
+      .map(
+        ({ l, y }) => (this.content.lines.length > 1 ? `#${l.id} ` : "") + this.options.format(y as number),
+      );
+    say(
+      this.readout,
+      step === undefined || told.length === 0 ? "" : `${t("step")} ${int(step)}: ${told.join(", ")}`,
+    );
   }
 
   private tabulate(): void {
@@ -223,7 +263,15 @@ export class Chart {
       const every = Math.max(1, Math.ceil(l.xs.length / 12));
       l.xs.forEach((x, i) => {
         if (i % every !== 0 && i !== l.xs.length - 1) return;
-        rows.push(h("tr", {}, h("td", {}, `#${l.id}`), h("td", {}, int(x)), h("td", {}, this.options.format(l.ys[i]!))));
+        rows.push(
+          h(
+            "tr",
+            {},
+            h("td", {}, `#${l.id}`),
+            h("td", {}, int(x)),
+            h("td", {}, this.options.format(l.ys[i]!)),
+          ),
+        );
       });
     }
     const head = [t("run"), t("step"), this.options.title].map((x) => h("th", { scope: "col" }, x));

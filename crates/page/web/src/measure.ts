@@ -9,13 +9,16 @@ const asked = new Set<string>();
 
 async function fillIn(run: Run): Promise<void> {
   const known = state.curves.get(run.id)?.test[0] ?? [];
-  if (asked.has(run.id) || alive(run) || run.task === "number" || run.data === null || known.length >= FEW) return;
+  if (asked.has(run.id) || alive(run) || run.task === "number" || run.data === null || known.length >= FEW)
+    return;
   if (known.length === 0) return;
   asked.add(run.id);
   const { steps } = await api.snapshots(run.id);
   // Close to each other where learning is fast, at the beginning.
   const last = steps.length - 1;
-  const places = new Set(Array.from({ length: WANTED }, (_, i) => Math.round(last * ((i + 1) / (WANTED + 1)) ** 1.2)));
+  const places = new Set(
+    Array.from({ length: WANTED }, (_, i) => Math.round(last * ((i + 1) / (WANTED + 1)) ** 1.2)),
+  );
   for (const place of places) {
     const step = steps[place];
     if (step === undefined || known.includes(step)) continue;

@@ -129,7 +129,9 @@ export async function loadCurve(id: string): Promise<void> {
     const lastLoss = curve.loss[0].at(-1) ?? -1;
     const lastTest = curve.test[0].at(-1) ?? -1;
     newer.loss[0].forEach((x, i) => x > lastLoss && push(curve.loss, [x, newer.loss[1][i]!]));
-    newer.test[0].forEach((x, i) => x > lastTest && push(curve.test, [x, newer.test[1][i]!, newer.test[2][i]!]));
+    newer.test[0].forEach(
+      (x, i) => x > lastTest && push(curve.test, [x, newer.test[1][i]!, newer.test[2][i]!]),
+    );
   }
   state.curves.set(id, curve);
   // What was measured at kept moments is not in what the server told.

@@ -12,17 +12,40 @@ const GAP = 2;
 
 /** The gallery; it follows the run and the moment. */
 export function weights(): HTMLElement {
-  const canvas = h("canvas", { class: "weights pixels", tabindex: 0, role: "application", "aria-roledescription": t("gallery"), "aria-label": t("firstWeights") });
+  const canvas = h("canvas", {
+    class: "weights pixels",
+    tabindex: 0,
+    role: "application",
+    "aria-roledescription": t("gallery"),
+    "aria-label": t("firstWeights"),
+  });
   const names = h("ol", { class: "input-names", "aria-hidden": "true" });
   const large = board(28, 28, "");
   const about = h("p", { class: "about", "aria-live": "polite" });
   const caption = h("p", { class: "quiet" });
   const single = h("div", { class: "single" }, large, about);
-  const el = h("figure", { class: "weights-figure" },
+  const el = h(
+    "figure",
+    { class: "weights-figure" },
     h("figcaption", {}, h("h3", {}, t("firstWeights")), legend()),
-    h("div", { class: "weights-body" }, h("div", { class: "weights-grid", dir: "ltr" }, names, canvas), single), caption);
+    h(
+      "div",
+      { class: "weights-body" },
+      h("div", { class: "weights-grid", dir: "ltr" }, names, canvas),
+      single,
+    ),
+    caption,
+  );
 
-  let shown: { run: Run; values: Float32Array; all: Map<string, Float32Array>; out: number; inputs: number; scale: number; columns: number } | null = null;
+  let shown: {
+    run: Run;
+    values: Float32Array;
+    all: Map<string, Float32Array>;
+    out: number;
+    inputs: number;
+    scale: number;
+    columns: number;
+  } | null = null;
   let chosen = 0;
   // Until one is picked by hand, the neuron that learnt most is shown.
   let picked = false;
@@ -134,7 +157,12 @@ export function weights(): HTMLElement {
     pick(Math.floor(((event.clientY - box.top) / box.height) * lines) * shown.columns + column);
   });
   canvas.addEventListener("keydown", (event) => {
-    const by = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: shown?.columns ?? 1, ArrowUp: -(shown?.columns ?? 1) }[event.key];
+    const by = {
+      ArrowRight: 1,
+      ArrowLeft: -1,
+      ArrowDown: shown?.columns ?? 1,
+      ArrowUp: -(shown?.columns ?? 1),
+    }[event.key];
     if (by === undefined) return;
     event.preventDefault();
     pick(chosen + by);
@@ -177,7 +205,10 @@ function busiest(values: Float32Array, count: number, inputs: number): number {
 function pixels(): { line: number[]; ink: number[] } {
   const { zero } = colours();
   const light = zero[0] > 128;
-  return { line: light ? [203, 209, 222, 255] : [48, 56, 76, 255], ink: light ? [20, 28, 50, 255] : [240, 244, 255, 255] };
+  return {
+    line: light ? [203, 209, 222, 255] : [48, 56, 76, 255],
+    ink: light ? [20, 28, 50, 255] : [240, 244, 255, 255],
+  };
 }
 
 function frame(image: ImageData, x0: number, y0: number, cols: number, rows: number, colour: number[]): void {
@@ -196,6 +227,11 @@ export function inputName(run: Run, i: number): string {
 
 /** Blue with plus, white, orange with minus. */
 export function legend(minus = t("minus"), plus = t("plus")): HTMLElement {
-  return h("span", { class: "legend" }, h("span", {}, ltr("−"), " ", minus), h("span", { class: "ramp", "aria-hidden": "true" }), h("span", {}, plus, " ", ltr("+")));
+  return h(
+    "span",
+    { class: "legend" },
+    h("span", {}, ltr("−"), " ", minus),
+    h("span", { class: "ramp", "aria-hidden": "true" }),
+    h("span", {}, plus, " ", ltr("+")),
+  );
 }
-
