@@ -149,4 +149,56 @@ describe("people", { skip }, () => {
     }
     await close();
   });
+
+  for (const scheme of ["light", "dark"]) {
+    test(`texts stand out from what is behind them, ${scheme}`, async () => {
+      const { page, close } = await open(browser, server.url);
+      await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
+      await trainLecture(page);
+      for (const view of VIEWS) {
+        await page.evaluate((v) => (location.hash = `#${v}`), view);
+        await page.waitForSelector(`#view-${view}:not([hidden]) *`);
+        await page.evaluate(() => new Promise((done) => setTimeout(done, 400)));
+        assert.deepEqual(await page.evaluate(faint), [], view);
+      }
+      await close();
+    });
+  }
 });
+
+/** In the page: the texts whose contrast is below 4.5. Colours are read by painting them. */
+function faint() {
+  const context = Object.assign(document.createElement("canvas"), { width: 1, height: 1 }).getContext("2d", {
+    willReadFrequently: true,
+  });
+  const over = (colours) => {
+    context.clearRect(0, 0, 1, 1);
+    for (const colour of colours) {
+      context.fillStyle = colour;
+      context.fillRect(0, 0, 1, 1);
+    }
+    return [...context.getImageData(0, 0, 1, 1).data];
+  };
+  const light = ([r, g, b]) => {
+    const [x, y, z] = [r, g, b].map((v) =>
+      v / 255 <= 0.04045 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4,
+    );
+    return 0.2126 * x + 0.7152 * y + 0.0722 * z;
+  };
+  const found = new Set();
+  for (const element of document.querySelectorAll("body *")) {
+    const own = [...element.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
+    const box = element.getBoundingClientRect();
+    if (!own || box.width === 0 || element.closest("svg, .sr-only, .skip, option, :disabled, [hidden]"))
+      continue;
+    const behind = [];
+    for (let e = element; e; e = e.parentElement) behind.unshift(getComputedStyle(e).backgroundColor);
+    const back = over(["white", ...behind]);
+    const front = over([`rgb(${back.slice(0, 3)})`, getComputedStyle(element).color]);
+    const [a, b] = [light(front), light(back)].sort((x, y) => y - x);
+    const contrast = (a + 0.05) / (b + 0.05);
+    if (contrast < 4.5)
+      found.add(`${contrast.toFixed(2)}: ${element.className} “${element.textContent.trim().slice(0, 30)}”`);
+  }
+  return [...found];
+}

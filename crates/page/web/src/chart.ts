@@ -101,7 +101,7 @@ export class Chart {
   }
 
   private height(): number {
-    return this.options.height ?? 200;
+    return Math.max(this.options.height ?? 200, Math.min(300, Math.round(this.host.clientWidth * 0.45)));
   }
 
   private draw(): void {
@@ -228,14 +228,20 @@ export class Chart {
         if (x === undefined || y === undefined || (this.log && y <= 0)) return [];
         return [{ l, x: u.valToPos(x, "x", true), y: u.valToPos(y, "y", true) - 3 * ratio }];
       });
-      // From below upwards, so that none covers another.
+      // From below upwards, so that none covers another; then down again, should the topmost stand out.
       let free = bbox.top + bbox.height;
-      for (const { l, x, y } of ends.sort((a, b) => b.y - a.y)) {
-        free = Math.min(free, y);
+      const heights = ends
+        .sort((a, b) => b.y - a.y)
+        .map(({ y }) => {
+          const height = Math.min(free, y);
+          free = height - 14 * ratio;
+          return height;
+        });
+      const out = Math.max(0, bbox.top + 12 * ratio - (heights.at(-1) ?? Infinity));
+      ends.forEach(({ l, x }, i) => {
         ctx.fillStyle = l.colour;
-        ctx.fillText(`#${l.id}`, x, free);
-        free -= 14 * ratio;
-      }
+        ctx.fillText(`#${l.id}`, x, heights[i]! + out);
+      });
     }
     ctx.restore();
   }

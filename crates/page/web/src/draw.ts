@@ -3,6 +3,7 @@
 import { api, Refused, type Run, type Trace } from "./api";
 import { answerPanel } from "./answer";
 import { announce, fill, h } from "./dom";
+import { figure, type Figure } from "./figures";
 import { follow } from "./follow";
 import { className, percent, t } from "./i18n";
 import { pad } from "./pad";
@@ -27,7 +28,7 @@ function drawable(run: Run): boolean {
 }
 
 /** Word and button for when nothing is trained yet. */
-export function invitation(text: string): HTMLElement {
+export function invitation(text: string, drawing: Figure): HTMLElement {
   const button = h(
     "button",
     {
@@ -42,7 +43,14 @@ export function invitation(text: string): HTMLElement {
     h("span", { class: "play", "aria-hidden": "true" }),
     t("trainLecture"),
   );
-  return h("div", { class: "paper invitation" }, h("h2", {}, t("nothingYet")), h("p", {}, text), button);
+  return h(
+    "div",
+    { class: "paper invitation" },
+    h("h2", {}, t("nothingYet")),
+    figure(drawing),
+    h("p", {}, text),
+    button,
+  );
 }
 
 /** Builds the view. */
@@ -50,7 +58,7 @@ export function draw(): HTMLElement {
   const answer = answerPanel(t("netSees"));
   const tool = h("div", { class: "paper draw-tool" });
   const panel = h("div", { class: "paper draw-answer" }, answer.el);
-  const invite = invitation(t("inviteDraw"));
+  const invite = invitation(t("inviteDraw"), "hand");
   const body = h("div", { class: "draw" }, tool, panel);
   const el = h("div", {}, invite, body);
   let built = "";

@@ -15,7 +15,7 @@ const PAGE = 60;
 
 /** Builds the view. */
 export function mistakes(): HTMLElement {
-  const invite = invitation(t("inviteMistakes"));
+  const invite = invitation(t("inviteMistakes"), "wrong");
   const title = h("h2");
   const grid = h("ul", { class: "gallery" });
   const more = h("button", { type: "button", onclick: () => load(true) }, t("more"));

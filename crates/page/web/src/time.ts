@@ -108,7 +108,7 @@ export function timeStrip(): HTMLElement {
 
 /** Builds the view. */
 export function time(): HTMLElement {
-  const invite = invitation(t("inviteTime"));
+  const invite = invitation(t("inviteTime"), "falling");
   const answer = answerPanel(t("netSees"));
   const confusion = confusionTable();
   const result = h("p", { class: "moment-result", "aria-live": "polite" });
