@@ -125,7 +125,13 @@ describe("learning", { skip }, () => {
           .click(),
       );
     await stage();
-    await page.waitForSelector(".stage.forward[aria-current] td canvas");
+    await page.waitForFunction(() => {
+      const canvas = document.querySelector(".stage.forward[aria-current] td canvas");
+      return canvas
+        ?.getContext("2d")
+        .getImageData(0, 0, 28, 28)
+        .data.some((v, i) => i % 4 === 0 && v > 128);
+    });
     await stage();
     await page.waitForSelector(".stage.backward[aria-current]");
     const loss = parseFloat(await text(page, ".stage-number strong"));

@@ -1,7 +1,7 @@
 // The lecture's small drawings. They are the same in both languages: signs and numbers, left to right.
 
 import { api } from "./api";
-import { h, s } from "./dom";
+import { h, ltr, s } from "./dom";
 import { percent, t } from "./i18n";
 import { board, paintGrey } from "./picture";
 
@@ -241,7 +241,7 @@ function digits(): HTMLElement {
 
 function ends(): HTMLElement {
   const row = (...cells: string[]) =>
-    h("tr", {}, ...cells.map((c, i) => h(i === 0 ? "th" : "td", i === 0 ? { scope: "row" } : {}, c)));
+    h("tr", {}, ...cells.map((c, i) => (i === 0 ? h("th", { scope: "row" }, c) : h("td", {}, ltr(c)))));
   return h(
     "table",
     { dir: document.documentElement.dir },

@@ -136,7 +136,13 @@ function backward(body: HTMLElement, report: Of<"backward">): void {
           h("code", {}, x.name),
           h("span", { class: "norm" }, bar),
           h("span", {}, num(x.norm)),
-          h("small", {}, `${t("largest")} ${place(x.largest.index)}: ${signed(x.largest.value, 5)}`),
+          h(
+            "small",
+            {},
+            h("bdi", {}, t("largest")),
+            " ",
+            ltr(`${place(x.largest.index)}: ${signed(x.largest.value, 5)}`),
+          ),
         );
       }),
     ),
