@@ -8,7 +8,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const chromium = process.env.CHROMIUM ?? "/usr/bin/chromium";
-const binary = process.env.RESHET_BIN ?? fileURLToPath(new URL("../../../../target/release/reshet", import.meta.url));
+const binary =
+  process.env.RESHET_BIN ?? fileURLToPath(new URL("../../../../target/release/reshet", import.meta.url));
 
 /** Why the tests cannot run here, or false. */
 export const skip = !existsSync(chromium)
@@ -21,18 +22,29 @@ export const skip = !existsSync(chromium)
 export async function serve(port, ...args) {
   port ??= await freePort();
   const directory = mkdtempSync(join(tmpdir(), "reshet-page-"));
-  const program = spawn(binary, ["serve", "--port", String(port), ...args], { cwd: directory, stdio: ["ignore", "ignore", "pipe"] });
+  const program = spawn(binary, ["serve", "--port", String(port), ...args], {
+    cwd: directory,
+    stdio: ["ignore", "ignore", "pipe"],
+  });
   let said = "";
   program.stderr.on("data", (text) => (said += text));
   const url = `http://127.0.0.1:${port}`;
   for (let i = 0; ; i++) {
-    if (await fetch(`${url}/api/state`).then((r) => r.ok, () => false)) break;
+    if (
+      await fetch(`${url}/api/state`).then(
+        (r) => r.ok,
+        () => false,
+      )
+    )
+      break;
     if (i > 300 || program.exitCode !== null) throw new Error(`the program does not answer:\n${said}`);
     await sleep(50);
   }
   const ended = new Promise((done) => program.on("exit", done));
   return {
-    url, port, directory,
+    url,
+    port,
+    directory,
     async stop() {
       program.kill("SIGINT");
       await Promise.race([ended, sleep(5000).then(() => program.kill("SIGKILL"))]);
@@ -44,15 +56,28 @@ export async function serve(port, ...args) {
 /** Starts the browser. */
 export async function browse() {
   const { launch } = await import("puppeteer-core");
-  return launch({ executablePath: chromium, headless: true, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
+  return launch({
+    executablePath: chromium,
+    headless: true,
+    args: ["--no-sandbox", "--disable-dev-shm-usage"],
+  });
 }
 
 /** Opens a page of its own, with its own cookies; `trouble` collects all that the console complains of. */
-export async function open(browser, url, { width = 1280, height = 800, language = "en", touch = false } = {}) {
+export async function open(
+  browser,
+  url,
+  { width = 1280, height = 800, language = "en", touch = false } = {},
+) {
   const context = await browser.createBrowserContext();
   const page = await context.newPage();
   const trouble = [];
-  page.on("console", (message) => ["error", "warn"].includes(message.type()) && trouble.push(`${message.text()} ${message.location().url ?? ""}`));
+  page.on(
+    "console",
+    (message) =>
+      ["error", "warn"].includes(message.type()) &&
+      trouble.push(`${message.text()} ${message.location().url ?? ""}`),
+  );
   page.on("pageerror", (error) => trouble.push(String(error)));
   await page.setViewport({ width, height, hasTouch: touch, isMobile: touch });
   await page.setExtraHTTPHeaders({ "Accept-Language": language });
@@ -84,9 +109,11 @@ export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
 function freePort() {
   return new Promise((done, failed) => {
-    const server = createServer().once("error", failed).listen(0, "127.0.0.1", () => {
-      const { port } = server.address();
-      server.close(() => done(port));
-    });
+    const server = createServer()
+      .once("error", failed)
+      .listen(0, "127.0.0.1", () => {
+        const { port } = server.address();
+        server.close(() => done(port));
+      });
   });
 }

@@ -18,7 +18,11 @@ describe("people", { skip }, () => {
   });
 
   test("360 px: no view scrolls sideways, before and after training", async () => {
-    const { page, trouble, close } = await open(browser, server.url, { width: 360, height: 740, touch: true });
+    const { page, trouble, close } = await open(browser, server.url, {
+      width: 360,
+      height: 740,
+      touch: true,
+    });
     const check = async (when) => {
       for (const view of VIEWS) {
         await page.evaluate((v) => (location.hash = `#${v}`), view);
@@ -44,7 +48,13 @@ describe("people", { skip }, () => {
     assert.ok((await x("#tab-train")) > (await x("#tab-time")), "tabs go from right to left");
     assert.match(await text(page, "#tab-train"), /^[\u0590-\u05ff]+$/);
     await trainLecture(page);
-    assert.ok((await page.$$eval(".plot, .net, .scatter, .score-bar", (all) => all.map((e) => getComputedStyle(e).direction))).every((d) => d === "ltr"));
+    assert.ok(
+      (
+        await page.$$eval(".plot, .net, .scatter, .score-bar", (all) =>
+          all.map((e) => getComputedStyle(e).direction),
+        )
+      ).every((d) => d === "ltr"),
+    );
     assert.equal(await page.$eval(".run-name code", (c) => getComputedStyle(c).direction), "ltr");
     for (const view of VIEWS) {
       await page.evaluate((v) => (location.hash = `#${v}`), view);
@@ -61,10 +71,17 @@ describe("people", { skip }, () => {
   test("by keyboard alone, from loading to a trained network and a drawn stroke", async () => {
     const { page, trouble, close } = await open(browser, server.url);
     await page.waitForSelector(".start:not([disabled])");
-    const focused = () => page.evaluate(() => {
-      const e = document.activeElement;
-      return { id: e.id, class: e.className, text: e.textContent.trim(), role: e.getAttribute("role"), visible: e.matches(":focus-visible") };
-    });
+    const focused = () =>
+      page.evaluate(() => {
+        const e = document.activeElement;
+        return {
+          id: e.id,
+          class: e.className,
+          text: e.textContent.trim(),
+          role: e.getAttribute("role"),
+          visible: e.matches(":focus-visible"),
+        };
+      });
     const tabTo = async (what, found) => {
       for (let i = 0; i < 90; i++) {
         await page.keyboard.press("Tab");
@@ -78,7 +95,9 @@ describe("people", { skip }, () => {
     };
     await tabTo("the question", (at) => at.role === "radio" && at.text === "7");
     await page.keyboard.press("ArrowRight");
-    await page.waitForFunction(() => document.querySelector(".chips [aria-checked=true]").textContent === "8");
+    await page.waitForFunction(
+      () => document.querySelector(".chips [aria-checked=true]").textContent === "8",
+    );
     await tabTo("more neurons", (at) => at.class.includes("round") && at.text === "+");
     await page.keyboard.press("Enter");
     await page.waitForFunction(() => document.querySelector(".stepper input").value === "150");
@@ -108,14 +127,21 @@ describe("people", { skip }, () => {
       await page.evaluate(() => new Promise((done) => setTimeout(done, 400)));
       const faults = await page.evaluate(() => {
         const faults = [];
-        for (const e of document.querySelectorAll("button, a[href], select, input, canvas[tabindex], [role=button]")) {
+        for (const e of document.querySelectorAll(
+          "button, a[href], select, input, summary, canvas[tabindex], [role=button]",
+        )) {
           const box = e.getBoundingClientRect();
           if (box.width === 0 || e.closest(".sr-only, .skip") || e.classList.contains("sr-only")) continue;
-          const name = e.getAttribute("aria-label") || e.textContent.trim() || e.closest("label")?.textContent.trim() || e.title;
+          const name =
+            e.getAttribute("aria-label") ||
+            e.textContent.trim() ||
+            e.closest("label")?.textContent.trim() ||
+            e.title;
           const what = e.outerHTML.slice(0, 90);
           if (!name) faults.push(`no name: ${what}`);
           const small = e.type === "checkbox" ? e.closest("label").getBoundingClientRect() : box;
-          if (small.height < 39.5 && e.type !== "range" && e.getAttribute("role") !== "button") faults.push(`${small.height} px high: ${what}`);
+          if (small.height < 39.5 && e.getAttribute("role") !== "button")
+            faults.push(`${small.height} px high: ${what}`);
         }
         return faults;
       });
@@ -123,4 +149,56 @@ describe("people", { skip }, () => {
     }
     await close();
   });
+
+  for (const scheme of ["light", "dark"]) {
+    test(`texts stand out from what is behind them, ${scheme}`, async () => {
+      const { page, close } = await open(browser, server.url);
+      await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
+      await trainLecture(page);
+      for (const view of VIEWS) {
+        await page.evaluate((v) => (location.hash = `#${v}`), view);
+        await page.waitForSelector(`#view-${view}:not([hidden]) *`);
+        await page.evaluate(() => new Promise((done) => setTimeout(done, 400)));
+        assert.deepEqual(await page.evaluate(faint), [], view);
+      }
+      await close();
+    });
+  }
 });
+
+/** In the page: the texts whose contrast is below 4.5. Colours are read by painting them. */
+function faint() {
+  const context = Object.assign(document.createElement("canvas"), { width: 1, height: 1 }).getContext("2d", {
+    willReadFrequently: true,
+  });
+  const over = (colours) => {
+    context.clearRect(0, 0, 1, 1);
+    for (const colour of colours) {
+      context.fillStyle = colour;
+      context.fillRect(0, 0, 1, 1);
+    }
+    return [...context.getImageData(0, 0, 1, 1).data];
+  };
+  const light = ([r, g, b]) => {
+    const [x, y, z] = [r, g, b].map((v) =>
+      v / 255 <= 0.04045 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4,
+    );
+    return 0.2126 * x + 0.7152 * y + 0.0722 * z;
+  };
+  const found = new Set();
+  for (const element of document.querySelectorAll("body *")) {
+    const own = [...element.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
+    const box = element.getBoundingClientRect();
+    if (!own || box.width === 0 || element.closest("svg, .sr-only, .skip, option, :disabled, [hidden]"))
+      continue;
+    const behind = [];
+    for (let e = element; e; e = e.parentElement) behind.unshift(getComputedStyle(e).backgroundColor);
+    const back = over(["white", ...behind]);
+    const front = over([`rgb(${back.slice(0, 3)})`, getComputedStyle(element).color]);
+    const [a, b] = [light(front), light(back)].sort((x, y) => y - x);
+    const contrast = (a + 0.05) / (b + 0.05);
+    if (contrast < 4.5)
+      found.add(`${contrast.toFixed(2)}: ${element.className} “${element.textContent.trim().slice(0, 30)}”`);
+  }
+  return [...found];
+}

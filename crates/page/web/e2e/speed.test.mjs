@@ -18,17 +18,25 @@ describe("speed", { skip }, () => {
   test("the first picture comes soon", async (t) => {
     const { page, close } = await open(browser, server.url);
     await page.waitForSelector(".start:not([disabled])");
-    const paint = await page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime);
+    const paint = await page.evaluate(
+      () => performance.getEntriesByName("first-contentful-paint")[0]?.startTime,
+    );
     t.diagnostic(`first contentful paint after ${Math.round(paint)} ms`);
     assert.ok(paint < 10_000);
     await close();
   });
 
   test("the curve keeps moving while a larger network trains at full speed", async (t) => {
-    const { page, trouble, close } = await open(browser, `${server.url}/#train?is=&hidden=300-100&epochs=4&start=full`);
+    const { page, trouble, close } = await open(
+      browser,
+      `${server.url}/#train?is=&hidden=300-100&epochs=4&start=full`,
+    );
     await untilRun(page, "running");
     await page.waitForSelector(".live-stage .plot[data-draws]");
-    const count = () => page.$$eval(".live-stage .plot", (plots) => Math.max(...plots.map((p) => Number(p.dataset.draws ?? 0))));
+    const count = () =>
+      page.$$eval(".live-stage .plot", (plots) =>
+        Math.max(...plots.map((p) => Number(p.dataset.draws ?? 0))),
+      );
     await sleep(500);
     const [from, start] = [await count(), performance.now()];
     await sleep(4000);

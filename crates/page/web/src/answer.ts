@@ -24,9 +24,12 @@ export function answerPanel(what: string): Answer {
   const list = h("ol", { class: "evidence-list" });
   const listTitle = h("h3", {}, t("evidence"));
   const neurons = h("div", { class: "neurons" });
-  const pictures = h("div", { class: "saw" },
+  const pictures = h(
+    "div",
+    { class: "saw" },
     h("figure", {}, h("figcaption", {}, what), saw),
-    h("figure", {}, h("figcaption", {}, t("evidence")), evidence, legend(t("against"), t("forIt"))));
+    h("figure", {}, h("figcaption", {}, t("evidence")), evidence, legend(t("against"), t("forIt"))),
+  );
   const listing = h("div", {}, listTitle, legend(t("against"), t("forIt")), list);
   const details = h("div", { class: "answer-body" }, bars, pictures, listing, neurons);
   const el = h("div", { class: "answer" }, big, sure, details);
@@ -81,8 +84,18 @@ export function answerPanel(what: string): Answer {
 function drawBars(host: HTMLElement, names: string[], shares: Record<string, number>, best: string): void {
   if (host.childElementCount !== names.length || host.dataset.names !== names.join("|")) {
     host.dataset.names = names.join("|");
-    fill(host, ...names.map((name) =>
-      h("li", {}, h("span", { class: "bar-name" }, h("bdi", {}, className(name))), h("span", { class: "bar-track" }, h("span", { class: "bar-part" })), h("span", { class: "bar-number", dir: "ltr" }))));
+    fill(
+      host,
+      ...names.map((name) =>
+        h(
+          "li",
+          {},
+          h("span", { class: "bar-name" }, h("bdi", {}, className(name))),
+          h("span", { class: "bar-track" }, h("span", { class: "bar-part" })),
+          h("span", { class: "bar-number", dir: "ltr" }),
+        ),
+      ),
+    );
   }
   names.forEach((name, i) => {
     const row = host.children[i]!;
@@ -97,13 +110,24 @@ function drawBars(host: HTMLElement, names: string[], shares: Record<string, num
 function drawList(host: HTMLElement, run: Run, trace: Trace): void {
   const { evidence, input } = trace;
   const most = reach(evidence!) || 1;
-  const order = [...evidence!.keys()].sort((a, b) => Math.abs(evidence![b]!) - Math.abs(evidence![a]!)).slice(0, 12);
-  fill(host, ...order.map((i) => {
-    const e = evidence![i]!;
-    const bar = h("span", { class: e < 0 ? "side minus" : "side plus" });
-    bar.style.inlineSize = `${Math.min(1, Math.abs(e) / most) * 50}%`;
-    return h("li", {}, h("bdi", { class: "bar-name", title: num(input[i], 3) }, inputName(run, i)), h("span", { class: "two-sided", dir: "ltr" }, bar), h("span", { class: "bar-number", dir: "ltr" }, signed(e, 2)));
-  }));
+  const order = [...evidence!.keys()]
+    .sort((a, b) => Math.abs(evidence![b]!) - Math.abs(evidence![a]!))
+    .slice(0, 12);
+  fill(
+    host,
+    ...order.map((i) => {
+      const e = evidence![i]!;
+      const bar = h("span", { class: e < 0 ? "side minus" : "side plus" });
+      bar.style.inlineSize = `${Math.min(1, Math.abs(e) / most) * 50}%`;
+      return h(
+        "li",
+        {},
+        h("bdi", { class: "bar-name", title: num(input[i], 3) }, inputName(run, i)),
+        h("span", { class: "two-sided", dir: "ltr" }, bar),
+        h("span", { class: "bar-number", dir: "ltr" }, signed(e, 2)),
+      );
+    }),
+  );
 }
 
 const MOST = 200;
@@ -112,25 +136,58 @@ const MOST = 200;
 function drawNeurons(host: HTMLElement, trace: Trace): void {
   const hidden = trace.layers.slice(0, -1);
   host.hidden = hidden.length === 0;
-  fill(host, ...hidden.map((layer, at) => {
-    const values = layer.values.slice(0, MOST);
-    const most = Math.max(1e-12, ...layer.values.map(Math.abs));
-    const lit = layer.values.filter((v) => v > 0.001 * most).length;
-    const columns = Math.min(values.length, 25);
-    const lines = Math.ceil(values.length / columns);
-    const { plus, minus, line } = colours();
-    const cells = values.map((v, n) => {
-      const strength = Math.sqrt(Math.min(1, Math.abs(v) / most));
-      const cx = (n % columns) * 12 + 6;
-      const cy = Math.floor(n / columns) * 12 + 6;
-      return s("g", {}, s("title", {}, `#${n + 1}: ${num(v, 3)}`),
-        s("circle", { cx, cy, r: 5, fill: "none", stroke: line }),
-        strength > 0.05 && (v < 0
-          ? s("rect", { x: cx - 4.5 * strength, y: cy - 1.5, width: 9 * strength, height: 3, fill: css(minus) })
-          : s("circle", { cx, cy, r: 5 * strength, fill: css(plus) })));
-    });
-    const label = t("litUp", { lit, of: layer.values.length, n: at + 1 });
-    return h("figure", {}, h("figcaption", {}, label, layer.values.length > MOST ? ` (${t("firstOf", { n: MOST, of: int(layer.values.length) })})` : ""),
-      s("svg", { viewBox: `0 0 ${columns * 12} ${lines * 12}`, class: "lamps", role: "img", "aria-label": label, style: `max-inline-size:${columns * 18}px` }, ...cells));
-  }));
+  fill(
+    host,
+    ...hidden.map((layer, at) => {
+      const values = layer.values.slice(0, MOST);
+      const most = Math.max(1e-12, ...layer.values.map(Math.abs));
+      const lit = layer.values.filter((v) => v > 0.001 * most).length;
+      const columns = Math.min(values.length, 25);
+      const lines = Math.ceil(values.length / columns);
+      const { plus, minus, wire } = colours();
+      const cells = values.map((v, n) => {
+        const strength = Math.sqrt(Math.min(1, Math.abs(v) / most));
+        const cx = (n % columns) * 12 + 6;
+        const cy = Math.floor(n / columns) * 12 + 6;
+        return s(
+          "g",
+          {},
+          s("title", {}, `#${n + 1}: ${num(v, 3)}`),
+          s("circle", { cx, cy, r: 5, fill: "none", stroke: wire }),
+          strength > 0.05 &&
+            (v < 0
+              ? s("rect", {
+                  x: cx - 4.5 * strength,
+                  y: cy - 1.5,
+                  width: 9 * strength,
+                  height: 3,
+                  fill: css(minus),
+                })
+              : s("circle", { cx, cy, r: 5 * strength, fill: css(plus) })),
+        );
+      });
+      const label = t("litUp", { lit, of: layer.values.length, n: at + 1 });
+      return h(
+        "figure",
+        {},
+        h(
+          "figcaption",
+          {},
+          label,
+          layer.values.length > MOST ? ` (${t("firstOf", { n: MOST, of: int(layer.values.length) })})` : "",
+        ),
+        s(
+          "svg",
+          {
+            viewBox: `0 0 ${columns * 12} ${lines * 12}`,
+            class: "lamps",
+            role: "img",
+            "aria-label": label,
+            style: `max-inline-size:${columns * 26}px`,
+          },
+          ...cells,
+        ),
+      );
+    }),
+  );
 }

@@ -1,7 +1,11 @@
 // The server's HTTP API, as docs/api.md tells it.
 
 export type Activation = string | null;
-export interface Hidden { width: number; activation: Activation; dropout: number }
+export interface Hidden {
+  width: number;
+  activation: Activation;
+  dropout: number;
+}
 
 export interface Spec {
   data: string;
@@ -36,7 +40,10 @@ export interface Data {
   defaults: Omit<Spec, "data" | "is" | "target">;
 }
 
-export interface Baseline { measure: number; answer: string | null }
+export interface Baseline {
+  measure: number;
+  answer: string | null;
+}
 
 export interface Plan {
   network: string;
@@ -71,7 +78,14 @@ export interface Test {
   r2?: number;
 }
 
-export interface Column { name: string; kind: "category" | "number"; words?: string[]; typical?: number; low?: number; high?: number }
+export interface Column {
+  name: string;
+  kind: "category" | "number";
+  words?: string[];
+  typical?: number;
+  low?: number;
+  high?: number;
+}
 
 export interface Run {
   id: string;
@@ -108,7 +122,14 @@ export interface Run {
 }
 
 export type StageReport =
-  | { stage: "forward"; step: number; batch: number; rows: number[]; outputs: number[][]; targets: number[][] }
+  | {
+      stage: "forward";
+      step: number;
+      batch: number;
+      rows: number[];
+      outputs: number[][];
+      targets: number[][];
+    }
   | {
       stage: "backward";
       step: number;
@@ -156,7 +177,13 @@ export interface Trace {
   layers: { name: string; activation: Activation; values: number[] }[];
 }
 
-export interface Item { row: number; truth: number; answer: number; probability?: number; loss?: number }
+export interface Item {
+  row: number;
+  truth: number;
+  answer: number;
+  probability?: number | null;
+  loss?: number;
+}
 
 export interface Mistakes {
   step: number;
@@ -167,7 +194,14 @@ export interface Mistakes {
   items: Item[];
 }
 
-export interface Pictures { count: number; channels: number; height: number; width: number; bytes: Uint8Array; labels: string[] }
+export interface Pictures {
+  count: number;
+  channels: number;
+  height: number;
+  width: number;
+  bytes: Uint8Array;
+  labels: string[];
+}
 
 /** What the server refused, in its own words. */
 export class Refused extends Error {
@@ -198,7 +232,9 @@ async function json<T>(method: string, path: string, body?: unknown): Promise<T>
 
 function query(values: Record<string, string | number | null | undefined>): string {
   const given = Object.entries(values).filter(([, v]) => v !== null && v !== undefined);
-  return given.length === 0 ? "" : "?" + new URLSearchParams(given.map(([k, v]) => [k, String(v)])).toString();
+  return given.length === 0
+    ? ""
+    : "?" + new URLSearchParams(given.map(([k, v]) => [k, String(v)])).toString();
 }
 
 type Step = number | null;
@@ -213,24 +249,39 @@ export const api = {
   forget: (id: string) => ask("DELETE", run(id)),
   control: (id: string, what: { do?: string; lr?: number; pace?: number | null }) =>
     json<Run>("POST", run(id, "/control"), what),
-  snapshots: (id: string) => json<{ steps: number[]; bytes: number; limit: number }>("GET", run(id, "/snapshots")),
+  snapshots: (id: string) =>
+    json<{ steps: number[]; bytes: number; limit: number }>("GET", run(id, "/snapshots")),
   trace: (id: string, row: number, part: "train" | "test", step: Step) =>
     json<Trace>("GET", run(id, "/trace" + query({ part, row, step }))),
-  predict: (id: string, body: unknown, step: Step) => json<Trace>("POST", run(id, "/predict" + query({ step })), body),
-  mistakes: (id: string, q: { truth?: number; answer?: number; offset?: number; limit: number; step: Step }) =>
-    json<Mistakes>("GET", run(id, "/mistakes" + query(q))),
+  predict: (id: string, body: unknown, step: Step) =>
+    json<Trace>("POST", run(id, "/predict" + query({ step })), body),
+  mistakes: (
+    id: string,
+    q: { truth?: number; answer?: number; offset?: number; limit: number; step: Step },
+  ) => json<Mistakes>("GET", run(id, "/mistakes" + query(q))),
   suspicious: (id: string, limit: number, step: Step) =>
     json<{ step: number; items: Item[] }>("GET", run(id, "/suspicious" + query({ limit, step }))),
   modelUrl: (id: string, step: Step) => run(id, "/model" + query({ step })),
 
   /** A tensor, or all of them one after the other, with the step they are of. */
-  async parameters(id: string, name: string | null, step: Step): Promise<{ step: number; values: Float32Array }> {
+  async parameters(
+    id: string,
+    name: string | null,
+    step: Step,
+  ): Promise<{ step: number; values: Float32Array }> {
     const response = await ask("GET", run(id, "/parameters" + query({ name, step })));
-    return { step: Number(response.headers.get("X-Step")), values: new Float32Array(await response.arrayBuffer()) };
+    return {
+      step: Number(response.headers.get("X-Step")),
+      values: new Float32Array(await response.arrayBuffer()),
+    };
   },
 
   /** Pictures of a data's samples, or of a run's, which may be split otherwise. */
-  async pictures(of: { data: string } | { run: string }, part: "train" | "test", rows: number[]): Promise<Pictures> {
+  async pictures(
+    of: { data: string } | { run: string },
+    part: "train" | "test",
+    rows: number[],
+  ): Promise<Pictures> {
     const path = "data" in of ? `/api/data/${encodeURIComponent(of.data)}` : run(of.run);
     const response = await ask("GET", path + "/pictures" + query({ part, rows: rows.join(",") }));
     const shape = (response.headers.get("X-Shape") ?? "").split(",").map(Number);

@@ -3,11 +3,17 @@
 import type { Hidden, Plan } from "./api";
 import { fill, h, ltr, say, set } from "./dom";
 import { change, draft, draftData, onDraft } from "./draft";
-import { className, int, t, type Key } from "./i18n";
+import { className, int, num, t, type Key } from "./i18n";
 
 const ACTIVATIONS = ["relu", "leaky_relu", "tanh", "sigmoid", "gelu", "silu", "elu"];
 const NAMES: Record<string, string> = {
-  relu: "ReLU", leaky_relu: "LeakyReLU", tanh: "Tanh", sigmoid: "Sigmoid", gelu: "GELU", silu: "SiLU", elu: "ELU",
+  relu: "ReLU",
+  leaky_relu: "LeakyReLU",
+  tanh: "Tanh",
+  sigmoid: "Sigmoid",
+  gelu: "GELU",
+  silu: "SiLU",
+  elu: "ELU",
 };
 const MOST_LAYERS = 8;
 
@@ -33,16 +39,24 @@ function layerBlock(layer: Hidden, at: number): HTMLElement {
     shape();
   };
   const number = h("input", {
-    type: "number", min: 1, max: 4096, value: String(layer.width), dir: "ltr",
+    type: "number",
+    min: 1,
+    max: 4096,
+    value: String(layer.width),
+    dir: "ltr",
     "aria-label": t("neuronsOf", { n: at + 1 }),
     onchange: () => to(number.valueAsNumber),
   });
   const fewer = () => to(layer.width - stride(layer.width - 1));
   const more = () => to(layer.width + stride(layer.width));
-  const known = layer.activation !== null && !ACTIVATIONS.includes(layer.activation) ? [layer.activation] : [];
+  const known =
+    layer.activation !== null && !ACTIVATIONS.includes(layer.activation) ? [layer.activation] : [];
   const activation = h(
     "select",
-    { "aria-label": t("activationOf", { n: at + 1 }), onchange: () => edit({ activation: activation.value || null }) },
+    {
+      "aria-label": t("activationOf", { n: at + 1 }),
+      onchange: () => edit({ activation: activation.value || null }),
+    },
     ...[...ACTIVATIONS, ...known].map((a) => h("option", { value: a }, activationName(a))),
     h("option", { value: "" }, t("noActivation")),
   );
@@ -54,12 +68,30 @@ function layerBlock(layer: Hidden, at: number): HTMLElement {
     h(
       "span",
       { class: "stepper", dir: "ltr" },
-      h("button", { type: "button", class: "round", "aria-label": t("fewerNeurons", { n: at + 1 }), onclick: fewer }, "−"),
+      h(
+        "button",
+        { type: "button", class: "round", "aria-label": t("fewerNeurons", { n: at + 1 }), onclick: fewer },
+        "−",
+      ),
       number,
-      h("button", { type: "button", class: "round", "aria-label": t("moreNeurons", { n: at + 1 }), onclick: more }, "+"),
+      h(
+        "button",
+        { type: "button", class: "round", "aria-label": t("moreNeurons", { n: at + 1 }), onclick: more },
+        "+",
+      ),
     ),
     activation,
-    h("button", { type: "button", class: "round quiet", "aria-label": t("removeLayer", { n: at + 1 }), onclick: () => removeLayer(at) }, "×"),
+    layer.dropout > 0 && h("small", { class: "quiet" }, ltr(`dropout ${num(layer.dropout, 2)}`)),
+    h(
+      "button",
+      {
+        type: "button",
+        class: "round quiet",
+        "aria-label": t("removeLayer", { n: at + 1 }),
+        onclick: () => removeLayer(at),
+      },
+      "×",
+    ),
   );
   const shape = () => row.style.setProperty("--share", String(share(layer.width)));
   shape();
@@ -101,7 +133,9 @@ export function blocks(): HTMLElement {
 
   const build = () => {
     const { hidden } = draft.spec!;
-    const focused = [...list.querySelectorAll<HTMLElement>("button, input, select")].indexOf(document.activeElement as HTMLElement);
+    const focused = [...list.querySelectorAll<HTMLElement>("button, input, select")].indexOf(
+      document.activeElement as HTMLElement,
+    );
     const rows: HTMLElement[] = [input];
     hidden.forEach((layer, i) => rows.push(gap(i), layerBlock(layer, i)));
     rows.push(gap(hidden.length), output);
@@ -115,36 +149,74 @@ export function blocks(): HTMLElement {
     h(
       "li",
       { class: "gap" },
-      h("button", { type: "button", class: "add", disabled: draft.spec!.hidden.length >= MOST_LAYERS, "aria-label": t("addLayerAt", { n: at + 1 }), onclick: () => addLayer(at) },
-        h("span", { "aria-hidden": "true" }, "+"), h("span", { class: "add-text" }, t("addLayer"))),
+      h(
+        "button",
+        {
+          type: "button",
+          class: "add",
+          disabled: draft.spec!.hidden.length >= MOST_LAYERS,
+          "aria-label": t("addLayerAt", { n: at + 1 }),
+          onclick: () => addLayer(at),
+        },
+        h("span", { "aria-hidden": "true" }, "+"),
+        h("span", { class: "add-text" }, t("addLayer")),
+      ),
     );
 
   onDraft(() => {
     const { spec, plan } = draft;
     if (spec === null) return;
-    const shape = spec.data + spec.hidden.map((l) => `${l.width}:${l.activation}`).join("-") + "/" + spec.hidden.length;
-    const widthsOnly = document.activeElement?.closest(".stepper") !== null && built.split("/")[1] === shape.split("/")[1] && built !== "";
+    const shape =
+      spec.data + spec.hidden.map((l) => `${l.width}:${l.activation}`).join("-") + "/" + spec.hidden.length;
+    const widthsOnly =
+      document.activeElement?.closest(".stepper") !== null &&
+      built.split("/")[1] === shape.split("/")[1] &&
+      built !== "";
     if (shape !== built && !widthsOnly) build();
     built = shape;
     const data = draftData();
     if (data) {
       const picture = data.shape.length === 3 ? data.shape.join(" × ") : null;
-      fill(input, h("span", { class: "block-name" }, t("inputLayer")), h("strong", {}, int(plan?.inputs ?? data.features)),
-        h("small", {}, picture === null ? t("inputsColumns") : ltr(`${picture} → ${int(data.features)}`)));
+      fill(
+        input,
+        h("span", { class: "block-name" }, t("inputLayer")),
+        h("strong", {}, int(plan?.inputs ?? data.features)),
+        h("small", {}, picture === null ? t("inputsColumns") : ltr(`${picture} → ${int(data.features)}`)),
+      );
       input.style.setProperty("--share", String(share(plan?.inputs ?? data.features)));
     }
     if (plan) describe(plan);
   });
 
   const describe = (plan: Plan) => {
-    fill(output, h("span", { class: "block-name" }, t("outputLayer")), h("strong", {}, int(plan.outputs)),
-      h("small", {}, plan.output_activation === "identity" ? t("noActivation") : ltr(OUTPUT[plan.output_activation] ?? plan.output_activation)),
-      h("span", { class: "follows" }, t("follows")));
+    fill(
+      output,
+      h("span", { class: "block-name" }, t("outputLayer")),
+      h("strong", {}, int(plan.outputs)),
+      h(
+        "small",
+        {},
+        plan.output_activation === "identity"
+          ? t("noActivation")
+          : ltr(OUTPUT[plan.output_activation] ?? plan.output_activation),
+      ),
+      h("span", { class: "follows" }, t("follows")),
+    );
     output.style.setProperty("--share", String(share(plan.outputs)));
     const key = WHY[plan.task];
     const answer = plan.names?.at(-1) ?? "";
-    say(why, key === undefined ? "" : `${t(key, { n: plan.outputs, answer: className(answer) })} ${t(LOSS[plan.task]!)}`);
-    fill(total, h("strong", {}, t("parametersN", { n: plan.parameters })), " ", h("span", { class: "quiet" }, sum(plan)));
+    say(
+      why,
+      key === undefined
+        ? ""
+        : `${t(key, { n: plan.outputs, answer: className(answer) })} ${t(LOSS[plan.task]!)}`,
+    );
+    fill(
+      total,
+      h("strong", {}, t("parametersN", { n: plan.parameters })),
+      " ",
+      h("span", { class: "quiet" }, ltr(sum(plan))),
+    );
     set(total, { title: sum(plan) });
   };
   return el;
@@ -154,5 +226,5 @@ export function blocks(): HTMLElement {
 function sum(plan: Plan): string {
   const widths = [plan.inputs, ...plan.spec.hidden.map((l) => l.width), plan.outputs];
   const terms = widths.slice(1).map((out, i) => `(${widths[i]} + 1) × ${out}`);
-  return `\u2066= ${terms.join(" + ")}\u2069`;
+  return `= ${terms.join(" + ")}`;
 }

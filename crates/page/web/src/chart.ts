@@ -6,7 +6,14 @@ import { colours, onScheme } from "./colours";
 import { fill, h, say } from "./dom";
 import { int, t } from "./i18n";
 
-export interface Line { id: string; label: string; colour: string; dash: number[]; xs: number[]; ys: number[] }
+export interface Line {
+  id: string;
+  label: string;
+  colour: string;
+  dash: number[];
+  xs: number[];
+  ys: number[];
+}
 
 export interface Content {
   lines: Line[];
@@ -21,6 +28,8 @@ export interface Options {
   height?: number;
   /** Offers a logarithmic axis. */
   log?: boolean;
+  /** Draws the mean of neighbours; a single line's own points stay, faint, behind it. */
+  smooth?: boolean;
   range?: (low: number, high: number) => [number, number];
 }
 
@@ -40,9 +49,22 @@ export class Chart {
   private log = false;
 
   constructor(private readonly options: Options) {
-    this.details = h("details", { class: "as-table", ontoggle: () => this.tabulate() }, h("summary", {}, t("asTable")), this.table);
+    this.details = h(
+      "details",
+      { class: "as-table", ontoggle: () => this.tabulate() },
+      h("summary", {}, t("asTable")),
+      this.table,
+    );
     const scale = options.log
-      ? h("label", { class: "tick" }, h("input", { type: "checkbox", onchange: (e: Event) => this.setLog((e.target as HTMLInputElement).checked) }), t("logScale"))
+      ? h(
+          "label",
+          { class: "tick" },
+          h("input", {
+            type: "checkbox",
+            onchange: (e: Event) => this.setLog((e.target as HTMLInputElement).checked),
+          }),
+          t("logScale"),
+        )
       : null;
     this.el = h(
       "figure",
@@ -73,19 +95,24 @@ export class Chart {
 
   private resize(): void {
     const width = this.host.clientWidth;
-    if (width > 0 && this.plot && this.plot.width !== width) this.plot.setSize({ width, height: this.height() });
+    if (width > 0 && this.plot && this.plot.width !== width)
+      this.plot.setSize({ width, height: this.height() });
     else if (width > 0 && !this.plot) this.set(this.content);
   }
 
   private height(): number {
-    return this.options.height ?? 200;
+    return Math.max(this.options.height ?? 200, Math.min(300, Math.round(this.host.clientWidth * 0.45)));
   }
 
   private draw(): void {
     this.frame = 0;
     if (this.host.clientWidth === 0) return;
     const { lines } = this.content;
-    const tables = lines.map((l): uPlot.AlignedData => [l.xs, this.log ? l.ys.map((y) => (y > 0 ? y : null)) : l.ys]);
+    const shown = (ys: number[]) => (this.log ? ys.map((y) => (y > 0 ? y : null)) : ys);
+    const main = (l: Line) => shown(this.options.smooth ? smoothed(l.ys) : l.ys);
+    const tables = lines.map((l): uPlot.AlignedData =>
+      this.withRaw() ? [l.xs, shown(l.ys), main(l)] : [l.xs, main(l)],
+    );
     const data: uPlot.AlignedData =
       tables.length === 0 ? [[], []] : tables.length === 1 ? tables[0]! : uPlot.join(tables);
     const shape = lines.map((l) => l.id + l.label).join("|");
@@ -103,12 +130,17 @@ export class Chart {
   private settings(lines: Line[]): uPlot.Options {
     const c = colours();
     const font = "13px system-ui, sans-serif";
-    const axis = { stroke: c.quiet, font, grid: { stroke: c.line, width: 1 }, ticks: { stroke: c.line, width: 1, size: 4 } };
+    const axis = {
+      stroke: c.quiet,
+      font,
+      grid: { stroke: c.line, width: 1 },
+      ticks: { stroke: c.line, width: 1, size: 4 },
+    };
     const range = this.options.range;
     return {
       width: this.host.clientWidth,
       height: this.height(),
-      padding: [10, 12, 0, 0],
+      padding: [10, 24, 0, 0],
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 8 } },
       scales: {
@@ -117,25 +149,39 @@ export class Chart {
       },
       axes: [
         { ...axis, size: 30, values: (_, ticks) => ticks.map((v) => int(v)) },
-        { ...axis, size: 66, values: (_, ticks) => ticks.map((v) => (v === null ? "" : this.options.format(v))) },
+        {
+          ...axis,
+          size: 66,
+          values: (_, ticks) => ticks.map((v) => (v === null ? "" : this.options.format(v))),
+        },
       ],
-      series: [
-        {},
-        ...(lines.length === 0 ? [{ label: "" }] : lines.map((line) => this.series(line))),
-      ],
+      series: [{}, ...(lines.length === 0 ? [{ label: "" }] : lines.flatMap((line) => this.series(line)))],
       hooks: { draw: [(u) => this.marks(u)], setCursor: [(u) => this.read(u)] },
     };
   }
 
-  private series(line: Line): uPlot.Series {
-    return {
+  private withRaw(): boolean {
+    return this.options.smooth === true && this.content.lines.length === 1;
+  }
+
+  private series(line: Line): uPlot.Series[] {
+    const raw: uPlot.Series = {
+      stroke: line.colour,
+      alpha: 0.3,
+      width: 1,
+      spanGaps: true,
+      points: { show: false },
+    };
+    const main: uPlot.Series = {
       label: line.label,
       stroke: line.colour,
-      width: 2,
-      dash: line.dash,
+      width: 2.5,
+      // Dashes tell lines apart; one alone needs none.
+      dash: this.content.lines.length > 1 ? line.dash : [],
       spanGaps: true,
       points: { show: (u, i) => (u.data[i]?.length ?? 0) < 30, size: 6, fill: line.colour },
     };
+    return this.withRaw() ? [raw, main] : [main];
   }
 
   /** The baseline, the moment, and each line's number at its end where there are several. */
@@ -177,13 +223,25 @@ export class Chart {
     if (lines.length > 1) {
       ctx.textAlign = "right";
       ctx.textBaseline = "bottom";
-      for (const l of lines) {
-        const x = l.xs.at(-1);
-        const y = l.ys.at(-1);
-        if (x === undefined || y === undefined || (this.log && y <= 0)) continue;
+      const ends = lines.flatMap((l) => {
+        const [x, y] = [l.xs.at(-1), l.ys.at(-1)];
+        if (x === undefined || y === undefined || (this.log && y <= 0)) return [];
+        return [{ l, x: u.valToPos(x, "x", true), y: u.valToPos(y, "y", true) - 3 * ratio }];
+      });
+      // From below upwards, so that none covers another; then down again, should the topmost stand out.
+      let free = bbox.top + bbox.height;
+      const heights = ends
+        .sort((a, b) => b.y - a.y)
+        .map(({ y }) => {
+          const height = Math.min(free, y);
+          free = height - 14 * ratio;
+          return height;
+        });
+      const out = Math.max(0, bbox.top + 12 * ratio - (heights.at(-1) ?? Infinity));
+      ends.forEach(({ l, x }, i) => {
         ctx.fillStyle = l.colour;
-        ctx.fillText(`#${l.id}`, u.valToPos(x, "x", true), u.valToPos(y, "y", true) - 3 * ratio);
-      }
+        ctx.fillText(`#${l.id}`, x, heights[i]! + out);
+      });
     }
     ctx.restore();
   }
@@ -195,8 +253,13 @@ export class Chart {
     const told = this.content.lines
       .map((l, i) => ({ l, y: u.data[i + 1]?.[at] }))
       .filter(({ y }) => y !== null && y !== undefined)
-      .map(({ l, y }) => (this.content.lines.length > 1 ? `#${l.id} ` : "") + this.options.format(y as number));
-    say(this.readout, step === undefined || told.length === 0 ? "" : `${t("step")} ${int(step)}: ${told.join(", ")}`);
+      .map(
+        ({ l, y }) => (this.content.lines.length > 1 ? `#${l.id} ` : "") + this.options.format(y as number),
+      );
+    say(
+      this.readout,
+      step === undefined || told.length === 0 ? "" : `${t("step")} ${int(step)}: ${told.join(", ")}`,
+    );
   }
 
   private tabulate(): void {
@@ -206,12 +269,33 @@ export class Chart {
       const every = Math.max(1, Math.ceil(l.xs.length / 12));
       l.xs.forEach((x, i) => {
         if (i % every !== 0 && i !== l.xs.length - 1) return;
-        rows.push(h("tr", {}, h("td", {}, `#${l.id}`), h("td", {}, int(x)), h("td", {}, this.options.format(l.ys[i]!))));
+        rows.push(
+          h(
+            "tr",
+            {},
+            h("td", {}, `#${l.id}`),
+            h("td", {}, int(x)),
+            h("td", {}, this.options.format(l.ys[i]!)),
+          ),
+        );
       });
     }
     const head = [t("run"), t("step"), this.options.title].map((x) => h("th", { scope: "col" }, x));
     fill(this.table, h("table", {}, h("thead", {}, h("tr", {}, ...head)), h("tbody", {}, ...rows)));
   }
+}
+
+/** Each point the mean of its neighbours, a sixtieth of the curve to either side. */
+function smoothed(ys: number[]): number[] {
+  const reach = Math.floor(ys.length / 60);
+  if (reach === 0) return ys;
+  const sums = new Float64Array(ys.length + 1);
+  ys.forEach((y, i) => (sums[i + 1] = sums[i]! + y));
+  return ys.map((_, i) => {
+    const to = Math.min(ys.length, i + reach + 1);
+    const from = Math.max(0, i - reach);
+    return (sums[to]! - sums[from]!) / (to - from);
+  });
 }
 
 function line(ctx: CanvasRenderingContext2D, x0: number, y0: number, x1: number, y1: number): void {

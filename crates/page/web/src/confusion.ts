@@ -4,7 +4,10 @@ import type { Mistakes } from "./api";
 import { fill, h, set } from "./dom";
 import { className, int, t } from "./i18n";
 
-export interface Cell { truth: number; answer: number }
+export interface Cell {
+  truth: number;
+  answer: number;
+}
 
 /** The table; `pick` gets the cell that was pressed, null when it is let go. Without `pick` it is only shown. */
 export function confusionTable(pick?: (cell: Cell | null) => void) {
@@ -15,28 +18,55 @@ export function confusionTable(pick?: (cell: Cell | null) => void) {
 
   const mark = (cell: Cell | null) => {
     chosen = cell;
-    for (const c of cells) set(c.button, { "aria-pressed": String(c.cell.truth === cell?.truth && c.cell.answer === cell?.answer) });
+    for (const c of cells)
+      set(c.button, {
+        "aria-pressed": String(c.cell.truth === cell?.truth && c.cell.answer === cell?.answer),
+      });
   };
 
   const build = (names: string[]) => {
     cells = [];
     const many = names.length > 4;
-    const head = h("tr", {}, h("td", { class: "corner" }, h("span", {}, t("truthDown")), h("span", {}, t("answerAcross"))),
-      ...names.map((n) => h("th", { scope: "col" }, h("bdi", {}, className(n)))));
+    const head = h(
+      "tr",
+      {},
+      h("td", { class: "corner" }, h("span", {}, t("truthDown")), h("span", {}, t("answerAcross"))),
+      ...names.map((n) => h("th", { scope: "col" }, h("bdi", {}, className(n)))),
+    );
     const rows = names.map((name, truth) =>
-      h("tr", {}, h("th", { scope: "row" }, h("bdi", {}, className(name))), ...names.map((_, answer) => {
-        const cell = { truth, answer };
-        const button = pick
-          ? h("button", { type: "button", class: "cell", "aria-pressed": "false", onclick: () => {
-              const same = chosen?.truth === truth && chosen.answer === answer;
-              mark(same ? null : cell);
-              pick(chosen);
-            } })
-          : h("span", { class: "cell" });
-        cells.push({ button, cell });
-        return h("td", {}, button);
-      })));
-    fill(el, h("table", { class: many ? "many" : "few" }, h("caption", { class: "sr-only" }, t("confusion")), h("thead", {}, head), h("tbody", {}, ...rows)));
+      h(
+        "tr",
+        {},
+        h("th", { scope: "row" }, h("bdi", {}, className(name))),
+        ...names.map((_, answer) => {
+          const cell = { truth, answer };
+          const button = pick
+            ? h("button", {
+                type: "button",
+                class: "cell",
+                "aria-pressed": "false",
+                onclick: () => {
+                  const same = chosen?.truth === truth && chosen.answer === answer;
+                  mark(same ? null : cell);
+                  pick(chosen);
+                },
+              })
+            : h("span", { class: "cell" });
+          cells.push({ button, cell });
+          return h("td", {}, button);
+        }),
+      ),
+    );
+    fill(
+      el,
+      h(
+        "table",
+        { class: many ? "many" : "few" },
+        h("caption", { class: "sr-only" }, t("confusion")),
+        h("thead", {}, head),
+        h("tbody", {}, ...rows),
+      ),
+    );
     if (pick) el.onkeydown = arrows;
   };
 
@@ -69,7 +99,11 @@ export function confusionTable(pick?: (cell: Cell | null) => void) {
         button.textContent = n === 0 && !right ? "·" : int(n);
         button.classList.toggle("right", right);
         button.style.setProperty("--heat", right ? "0" : String(Math.sqrt(n / wrong)));
-        const values = { n, truth: className(names[c.truth] ?? ""), answer: className(names[c.answer] ?? "") };
+        const values = {
+          n,
+          truth: className(names[c.truth] ?? ""),
+          answer: className(names[c.answer] ?? ""),
+        };
         const label = right ? t("rightCell", values) : t("wrongCell", values);
         set(button, pick ? { "aria-label": label, title: label } : { title: label });
       }

@@ -9,8 +9,12 @@ import { alive, learned, on, selected } from "./state";
 import { toast } from "./toast";
 
 const STATES: Record<Run["state"], Key> = {
-  running: "stateRunning", paused: "statePaused", done: "stateDone",
-  stopped: "stateStopped", diverged: "stateDiverged", loaded: "stateLoaded",
+  running: "stateRunning",
+  paused: "statePaused",
+  done: "stateDone",
+  stopped: "stateStopped",
+  diverged: "stateDiverged",
+  loaded: "stateLoaded",
 };
 
 /** The buttons over the stage; `report` gets the numbers of a step or stage. */
@@ -28,8 +32,12 @@ export function controls(report: (r: StageReport) => void): HTMLElement {
     }
   };
   const button = (key: Key, sign: string, title: Key, then: () => void) =>
-    h("button", { type: "button", title: t(title), onclick: then },
-      h("span", { class: "sign", "aria-hidden": "true", dir: "ltr" }, sign), h("span", {}, t(key)));
+    h(
+      "button",
+      { type: "button", title: t(title), onclick: then },
+      h("span", { class: "sign", "aria-hidden": "true", dir: "ltr" }, sign),
+      h("span", {}, t(key)),
+    );
   const pause = button("pause", "❚❚", "pauseLong", () => act({ do: "pause" }));
   const resume = button("resume", "▶", "resumeLong", () => act({ do: "resume" }));
   const stage = button("stage", "◔", "stageLong", () => act({ do: "stage" }));
@@ -44,7 +52,15 @@ export function controls(report: (r: StageReport) => void): HTMLElement {
     clearTimeout(later);
     later = setTimeout(() => act({ lr }), 120);
   });
-  const transport = h("div", { class: "transport", role: "toolbar", "aria-label": t("steer") }, pause, resume, stage, step, stop);
+  const transport = h(
+    "div",
+    { class: "transport", role: "toolbar", "aria-label": t("steer") },
+    pause,
+    resume,
+    stage,
+    step,
+    stop,
+  );
   const live = h("div", { class: "live" }, transport, pace.el, rate.el);
   const name = h("h2", { class: "run-name", tabindex: -1 });
   const chip = h("span", { class: "chip-state" });
@@ -83,7 +99,11 @@ export function resultSentence(run: Run): string {
   const { test } = run;
   if (test === null) return t("notTested");
   if (run.task === "number") {
-    return t("resultNumber", { r2: num(test.r2 ?? test.measure, 3), rmse: num(test.rmse), base: num(run.baseline?.measure) });
+    return t("resultNumber", {
+      r2: num(test.r2 ?? test.measure, 3),
+      rmse: num(test.rmse),
+      base: num(run.baseline?.measure),
+    });
   }
   const answer = className(run.baseline?.answer ?? "");
   return t("resultClasses", { share: percent(test.measure), answer, base: percent(run.baseline?.measure) });
@@ -108,39 +128,72 @@ export function score(): HTMLElement {
   const epoch = fact("epoch");
   const speed = fact("stepsPerSecond");
   const progress = h("progress", { max: 1, value: 0, "aria-label": t("progress") });
-  const el = h("div", { class: "score paper" },
+  const el = h(
+    "div",
+    { class: "score paper" },
     h("div", { class: "score-main" }, big, under),
-    h("div", { class: "score-side" }, bar, markLabel), facts, progress);
+    h("div", { class: "score-side" }, bar, markLabel),
+    facts,
+    progress,
+  );
   let frame = 0;
   let since = { id: "", step: 0, time: 0, rate: 0 };
 
   const draw = () => {
     frame = 0;
     const run = selected();
-    el.hidden = run === null;
+    el.hidden = run === null || (run.test === null && !run.trainable);
     if (run === null) return;
     const measure = run.test?.measure ?? null;
     const number = run.task === "number";
     say(big, measure === null ? "…" : number ? `R² ${num(measure, 3)}` : percent(measure));
-    say(under, run.test === null ? t("notTested") : number
-      ? t("offBy", { rmse: num(run.test.rmse), base: num(run.baseline?.measure) })
-      : t("rightOnTest"));
+    say(
+      under,
+      run.test === null
+        ? t("notTested")
+        : number
+          ? t("offBy", { rmse: num(run.test.rmse), base: num(run.baseline?.measure) })
+          : t("rightOnTest"),
+    );
     const base = number ? 0 : (run.baseline?.measure ?? 0);
     fillBar.style.inlineSize = `${Math.max(0, Math.min(1, measure ?? 0)) * 100}%`;
     mark.style.insetInlineStart = `${base * 100}%`;
-    say(markLabel, number ? t("alwaysMean") : t("always", { answer: className(run.baseline?.answer ?? ""), share: percent(base) }));
+    say(
+      markLabel,
+      number
+        ? t("alwaysMean")
+        : t("always", { answer: className(run.baseline?.answer ?? ""), share: percent(base) }),
+    );
     markLabel.hidden = run.baseline === null;
     say(loss, num(run.loss));
     say(stepAt, run.trainable ? `${int(run.step)} / ${int(run.steps)}` : "–");
-    say(epoch, run.trainable && run.spec ? `${Math.min(run.epoch + 1, run.spec.epochs)} / ${run.spec.epochs}` : "–");
-    say(speed, run.state === "running" ? int(pacing(run)) : run.seconds > 0 ? int(run.step / run.seconds) : "–");
+    say(
+      epoch,
+      run.trainable && run.spec ? `${Math.min(run.epoch + 1, run.spec.epochs)} / ${run.spec.epochs}` : "–",
+    );
+    say(
+      speed,
+      run.state === "running"
+        ? int(pacing(run))
+        : run.seconds > 0 && !alive(run)
+          ? int(run.step / run.seconds)
+          : "–",
+    );
     progress.value = run.steps > 0 ? run.step / run.steps : 1;
-    if (run.state === "running" && run.test) announce(`${t("step")} ${int(run.step)}. ${resultSentence(run)}`);
+    if (run.state === "running" && run.test)
+      announce(`${t("step")} ${int(run.step)}. ${resultSentence(run)}`);
   };
   const pacing = (run: Run) => {
     const now = performance.now();
-    if (since.id !== run.id || run.step < since.step) since = { id: run.id, step: run.step, time: now, rate: 0 };
-    if (now - since.time > 500) since = { id: run.id, step: run.step, time: now, rate: ((run.step - since.step) / (now - since.time)) * 1000 };
+    if (since.id !== run.id || run.step < since.step)
+      since = { id: run.id, step: run.step, time: now, rate: 0 };
+    if (now - since.time > 500)
+      since = {
+        id: run.id,
+        step: run.step,
+        time: now,
+        rate: ((run.step - since.step) / (now - since.time)) * 1000,
+      };
     return since.rate;
   };
   on(["run", "progress"], () => (frame ||= requestAnimationFrame(draw)));

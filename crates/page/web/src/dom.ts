@@ -75,7 +75,11 @@ export function mountLive(): void {
 }
 
 /** Arrow keys, Home and End move the focus among `items()`; in right-to-left text left is forward. */
-export function roving(host: HTMLElement, items: () => HTMLElement[], pick: (item: HTMLElement) => void): void {
+export function roving(
+  host: HTMLElement,
+  items: () => HTMLElement[],
+  pick: (item: HTMLElement) => void,
+): void {
   host.addEventListener("keydown", (event) => {
     const all = items();
     const at = all.indexOf(document.activeElement as HTMLElement);
@@ -102,18 +106,28 @@ export function segmented<T>(
   choose: (value: T) => void,
 ): { el: HTMLElement; set: (value: T) => void } {
   const buttons = options.map((option) =>
-    h("button", { type: "button", role: "radio", title: option.title, onclick: () => pick(option.value) }, option.text),
+    h(
+      "button",
+      { type: "button", role: "radio", title: option.title, onclick: () => pick(option.value) },
+      option.text,
+    ),
   );
   const el = h("div", { class: "segmented", role: "radiogroup", "aria-label": label }, ...buttons);
   const show = (value: T) => {
     const at = options.findIndex((o) => o.value === value);
-    buttons.forEach((b, i) => set(b, { "aria-checked": String(i === at), tabindex: i === Math.max(0, at) ? 0 : -1 }));
+    buttons.forEach((b, i) =>
+      set(b, { "aria-checked": String(i === at), tabindex: i === Math.max(0, at) ? 0 : -1 }),
+    );
   };
   const pick = (value: T) => {
     show(value);
     choose(value);
   };
-  roving(el, () => buttons, (b) => b.click());
+  roving(
+    el,
+    () => buttons,
+    (b) => b.click(),
+  );
   show(chosen);
   return { el, set: show };
 }

@@ -28,7 +28,13 @@ export function draftData(): Data | null {
 export function specFor(data: Data): Spec {
   const { defaults } = data;
   const is = data.id === "mnist" && data.names?.includes("7") ? "7" : null;
-  return { ...defaults, data: data.id, is, target: null, hidden: defaults.hidden.map((layer) => ({ ...layer })) };
+  return {
+    ...defaults,
+    data: data.id,
+    is,
+    target: null,
+    hidden: defaults.hidden.map((layer) => ({ ...layer })),
+  };
 }
 
 let timer: ReturnType<typeof setTimeout> | undefined;

@@ -3,6 +3,7 @@
 import { api, Refused, type Run, type Trace } from "./api";
 import { answerPanel } from "./answer";
 import { announce, fill, h } from "./dom";
+import { figure, type Figure } from "./figures";
 import { follow } from "./follow";
 import { className, percent, t } from "./i18n";
 import { pad } from "./pad";
@@ -16,7 +17,8 @@ export const asked = { body: null as unknown, sample: null as number | null };
 
 /** The answer to what is asked, at the moment shown; null if nothing is. */
 export async function askNow(run: Run): Promise<Trace | null> {
-  if (asked.sample !== null && run.data !== null) return api.trace(run.id, asked.sample, "test", state.moment);
+  if (asked.sample !== null && run.data !== null)
+    return api.trace(run.id, asked.sample, "test", state.moment);
   return asked.body === null ? null : api.predict(run.id, asked.body, state.moment);
 }
 
@@ -26,13 +28,29 @@ function drawable(run: Run): boolean {
 }
 
 /** Word and button for when nothing is trained yet. */
-export function invitation(text: string): HTMLElement {
-  const button = h("button", { type: "button", class: "primary", onclick: async () => {
-    button.disabled = true;
-    await start(lectureSpec(), null);
-    button.disabled = false;
-  } }, h("span", { class: "play", "aria-hidden": "true" }), t("trainLecture"));
-  return h("div", { class: "paper invitation" }, h("h2", {}, t("nothingYet")), h("p", {}, text), button);
+export function invitation(text: string, drawing: Figure): HTMLElement {
+  const button = h(
+    "button",
+    {
+      type: "button",
+      class: "primary",
+      onclick: async () => {
+        button.disabled = true;
+        await start(lectureSpec(), null);
+        button.disabled = false;
+      },
+    },
+    h("span", { class: "play", "aria-hidden": "true" }),
+    t("trainLecture"),
+  );
+  return h(
+    "div",
+    { class: "paper invitation" },
+    h("h2", {}, t("nothingYet")),
+    figure(drawing),
+    h("p", {}, text),
+    button,
+  );
 }
 
 /** Builds the view. */
@@ -40,7 +58,7 @@ export function draw(): HTMLElement {
   const answer = answerPanel(t("netSees"));
   const tool = h("div", { class: "paper draw-tool" });
   const panel = h("div", { class: "paper draw-answer" }, answer.el);
-  const invite = invitation(t("inviteDraw"));
+  const invite = invitation(t("inviteDraw"), "hand");
   const body = h("div", { class: "draw" }, tool, panel);
   const el = h("div", {}, invite, body);
   let built = "";
@@ -83,11 +101,15 @@ export function draw(): HTMLElement {
     built = shape;
     if (run.columns) {
       asked.sample = null;
-      fill(tool, h("h2", {}, t("fillRow")), rowForm(run.columns, (row: Row) => {
-        asked.sample = null;
-        asked.body = { row };
-        poke();
-      }));
+      fill(
+        tool,
+        h("h2", {}, t("fillRow")),
+        rowForm(run.columns, (row: Row) => {
+          asked.sample = null;
+          asked.body = { row };
+          poke();
+        }),
+      );
     } else if (drawable(run)) {
       if (!wasPad) {
         fill(tool, h("h2", {}, t("drawDigit")), sheet.el, h("h3", {}, t("orStamp")), stamps);
@@ -97,13 +119,23 @@ export function draw(): HTMLElement {
       }
       void fillStamps(run);
     } else {
-      const row = h("input", { type: "number", min: 0, value: "0", dir: "ltr", onchange: () => choose(row.valueAsNumber || 0) });
+      const row = h("input", {
+        type: "number",
+        min: 0,
+        value: "0",
+        dir: "ltr",
+        onchange: () => choose(row.valueAsNumber || 0),
+      });
       const choose = (at: number) => {
         asked.body = null;
         asked.sample = at;
         poke();
       };
-      fill(tool, h("h2", {}, t("chooseSample")), h("label", { class: "field" }, h("span", {}, t("testSample")), row));
+      fill(
+        tool,
+        h("h2", {}, t("chooseSample")),
+        h("label", { class: "field" }, h("span", {}, t("testSample")), row),
+      );
       choose(0);
     }
     poke();
@@ -119,14 +151,26 @@ export function draw(): HTMLElement {
     if (got === null) return void (stamped = "");
     const size = got.width * got.height;
     const names = data.names ?? [];
-    fill(stamps, ...names.slice(0, 20).map((name) => {
-      const at = got.labels.indexOf(name);
-      if (at < 0) return null;
-      const bytes = got.bytes.slice(at * size, (at + 1) * size);
-      const picture = board(got.width, got.height, "");
-      paintGrey(picture, bytes, 1);
-      return h("button", { type: "button", class: "stamp", "aria-label": t("stampDigit", { x: name }), onclick: () => sheet.stamp(bytes, got.width, got.height) }, picture);
-    }));
+    fill(
+      stamps,
+      ...names.slice(0, 20).map((name) => {
+        const at = got.labels.indexOf(name);
+        if (at < 0) return null;
+        const bytes = got.bytes.slice(at * size, (at + 1) * size);
+        const picture = board(got.width, got.height, "");
+        paintGrey(picture, bytes, 1);
+        return h(
+          "button",
+          {
+            type: "button",
+            class: "stamp",
+            "aria-label": t("stampDigit", { x: name }),
+            onclick: () => sheet.stamp(bytes, got.width, got.height),
+          },
+          picture,
+        );
+      }),
+    );
   };
 
   on(["runs", "run", "data"], build);

@@ -8,7 +8,11 @@ import { on, selected, state } from "./state";
  * one call at a time, at most one each `ms()` milliseconds, the last change never lost.
  * Answers a function that asks for a refresh.
  */
-export function follow(host: Element, ms: () => number, refresh: (run: Run | null) => Promise<void> | void): () => void {
+export function follow(
+  host: Element,
+  ms: () => number,
+  refresh: (run: Run | null) => Promise<void> | void,
+): () => void {
   let wanted = false;
   let busy = false;
   let seen = false;
@@ -46,7 +50,10 @@ export function follow(host: Element, ms: () => number, refresh: (run: Run | nul
   return poke;
 }
 
-interface Parameters { step: number; tensors: Map<string, Float32Array> }
+interface Parameters {
+  step: number;
+  tensors: Map<string, Float32Array>;
+}
 let cached: { key: string; value: Promise<Parameters> } | null = null;
 
 const WHOLE = 600_000;
@@ -82,7 +89,8 @@ async function fetchParameters(run: Run): Promise<Parameters> {
 /** How long to wait between fetches of parameters: ten a second, fewer where they are large. */
 export function parameterPause(): number {
   const run = selected();
-  const bytes = run === null ? 0 : 4 * Math.min(run.parameters, run.parameters > WHOLE ? firstSize(run) : WHOLE);
+  const bytes =
+    run === null ? 0 : 4 * Math.min(run.parameters, run.parameters > WHOLE ? firstSize(run) : WHOLE);
   return Math.max(100, bytes / 4000);
 }
 

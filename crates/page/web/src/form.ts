@@ -12,7 +12,11 @@ export function rowForm(columns: Column[], changed: (row: Row) => void): HTMLEle
   const fields = columns.map((column) => (column.kind === "category" ? words(column) : number(column)));
 
   function words(column: Column): HTMLElement {
-    const select = h("select", { onchange: () => put(column.name, select.value) }, ...(column.words ?? []).map((word) => h("option", { value: word }, word)));
+    const select = h(
+      "select",
+      { onchange: () => put(column.name, select.value) },
+      ...(column.words ?? []).map((word) => h("option", { value: word }, word)),
+    );
     row[column.name] = column.words?.[0] ?? "";
     return h("label", { class: "field" }, h("span", {}, h("bdi", {}, column.name)), select);
   }
@@ -20,13 +24,27 @@ export function rowForm(columns: Column[], changed: (row: Row) => void): HTMLEle
   function number(column: Column): HTMLElement {
     const typical = column.typical ?? 0;
     row[column.name] = typical;
-    const input = h("input", { type: "number", step: "any", value: String(Number(typical.toPrecision(6))), dir: "ltr", oninput: () => take(input.valueAsNumber) });
+    const input = h("input", {
+      type: "number",
+      step: "any",
+      value: String(Number(typical.toPrecision(6))),
+      dir: "ltr",
+      oninput: () => take(input.valueAsNumber),
+    });
     const ranged = column.low !== undefined && column.high !== undefined && column.high > column.low;
-    const slider = h("input", { type: "range", dir: "ltr", "aria-label": column.name, hidden: !ranged, min: column.low, max: column.high, step: "any",
+    const slider = h("input", {
+      type: "range",
+      dir: "ltr",
+      "aria-label": column.name,
+      hidden: !ranged,
+      min: column.low,
+      max: column.high,
+      step: "any",
       oninput: () => {
         input.value = String(Number(slider.valueAsNumber.toPrecision(4)));
         put(column.name, input.valueAsNumber);
-      } });
+      },
+    });
     slider.value = String(typical);
     const take = (value: number) => {
       set(input, { "aria-invalid": Number.isFinite(value) ? null : "true" });
@@ -35,7 +53,12 @@ export function rowForm(columns: Column[], changed: (row: Row) => void): HTMLEle
       put(column.name, value);
     };
     const range = ranged ? t("usually", { low: num(column.low, 3), high: num(column.high, 3) }) : "";
-    return h("label", { class: "field wide" }, h("span", {}, h("bdi", {}, column.name), " ", h("small", { class: "quiet" }, range)), h("span", { class: "with-slider" }, slider, input));
+    return h(
+      "label",
+      { class: "field wide" },
+      h("span", {}, h("bdi", {}, column.name), " ", h("small", { class: "quiet" }, range)),
+      h("span", { class: "with-slider" }, slider, input),
+    );
   }
 
   function put(name: string, value: string | number): void {

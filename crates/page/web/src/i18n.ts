@@ -38,7 +38,8 @@ export function num(n: number | null | undefined, digits = 4): string {
   if (n === 0) return "0";
   const size = Math.abs(n);
   if (size >= 1e6 || size < 1e-5) return n.toExponential(2).replace("-", "−");
-  const text = size >= 1 ? n.toFixed(Math.max(0, digits - 1 - Math.floor(Math.log10(size)))) : n.toFixed(digits);
+  const text =
+    size >= 1 ? n.toFixed(Math.max(0, digits - 1 - Math.floor(Math.log10(size)))) : n.toFixed(digits);
   return (/\./.test(text) ? text.replace(/0+$/, "").replace(/\.$/, "") : text).replace("-", "−") || "0";
 }
 

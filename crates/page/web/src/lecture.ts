@@ -16,22 +16,52 @@ const STEPS: { figure: Figure; links: string[] }[] = [
   { figure: "falling", links: ["#train?start=watch", "#train?start=full", "#train?lr=1&start=watch"] },
   { figure: "test", links: ["#train?start=full", "#train?seed=1&start=full"] },
   { figure: "wrong", links: ["#mistakes"] },
-  { figure: "trial", links: ["#train?is=&trials=10,100,300&epochs=1", "#train?activation=leaky_relu&start=full"] },
+  {
+    figure: "trial",
+    links: ["#train?is=&trials=10,100,300&epochs=1", "#train?activation=leaky_relu&start=full"],
+  },
   { figure: "hand", links: ["#draw", "#time"] },
 ];
 
 /** Builds the view; the step is in the address: #lecture/3. */
 export function lecture(): HTMLElement {
   const steps = STEPS.map(({ figure, links }, i) => ({ figure, links, ...words[i]! }));
-  const list = h("ol", { class: "lecture-list" }, ...steps.map((step, i) =>
-    h("li", {}, h("a", { href: `#lecture/${i + 1}` }, h("span", { class: "n", "aria-hidden": "true" }, String(i + 1)), h("span", {}, step.title)))));
+  const list = h(
+    "ol",
+    { class: "lecture-list" },
+    ...steps.map((step, i) =>
+      h(
+        "li",
+        {},
+        h(
+          "a",
+          { href: `#lecture/${i + 1}` },
+          h("span", { class: "n", "aria-hidden": "true" }, String(i + 1)),
+          h("span", {}, step.title),
+        ),
+      ),
+    ),
+  );
   const page = h("article", { class: "paper lecture-page", tabindex: -1 });
-  const back = h("a", { class: "button" }, h("span", { class: "flip", "aria-hidden": "true" }, "‹"), t("back"));
-  const next = h("a", { class: "button primary" }, t("goOn"), h("span", { class: "flip", "aria-hidden": "true" }, "›"));
+  const back = h(
+    "a",
+    { class: "button" },
+    h("span", { class: "flip", "aria-hidden": "true" }, "‹"),
+    t("back"),
+  );
+  const next = h(
+    "a",
+    { class: "button primary" },
+    t("goOn"),
+    h("span", { class: "flip", "aria-hidden": "true" }, "›"),
+  );
   const count = h("span", { class: "quiet" });
-  const el = h("div", { class: "lecture" },
+  const el = h(
+    "div",
+    { class: "lecture" },
     h("nav", { class: "lecture-nav", "aria-label": t("tab_lecture") }, list),
-    h("div", { class: "lecture-main" }, page, h("div", { class: "lecture-turn" }, back, count, next)));
+    h("div", { class: "lecture-main" }, page, h("div", { class: "lecture-turn" }, back, count, next)),
+  );
   let shown = -1;
 
   const show = () => {
@@ -41,12 +71,25 @@ export function lecture(): HTMLElement {
     const turned = shown >= 0 && shown !== at;
     shown = at;
     const step = steps[at]!;
-    fill(page,
+    fill(
+      page,
       h("h2", {}, h("span", { class: "n", "aria-hidden": "true" }, String(at + 1)), step.title),
       h("div", { class: "lecture-words" }, ...step.text.map((line) => paragraph(line))),
       figure(step.figure),
-      h("div", { class: "try" }, h("h3", {}, t("tryIt")),
-        ...step.tries.map((text, i) => h("a", { class: "button try-button", href: step.links[i] }, h("span", { class: "play", "aria-hidden": "true" }), text))));
+      h(
+        "div",
+        { class: "try" },
+        h("h3", {}, t("tryIt")),
+        ...step.tries.map((text, i) =>
+          h(
+            "a",
+            { class: "button try-button", href: step.links[i] },
+            h("span", { class: "play", "aria-hidden": "true" }),
+            text,
+          ),
+        ),
+      ),
+    );
     list.querySelectorAll("a").forEach((a, i) => set(a, { "aria-current": i === at ? "step" : null }));
     set(back, { href: `#lecture/${at}`, "aria-disabled": at === 0 ? "true" : null, hidden: at === 0 });
     set(next, { href: `#lecture/${at + 2}`, hidden: at === steps.length - 1 });

@@ -15,7 +15,7 @@ const PAGE = 60;
 
 /** Builds the view. */
 export function mistakes(): HTMLElement {
-  const invite = invitation(t("inviteMistakes"));
+  const invite = invitation(t("inviteMistakes"), "wrong");
   const title = h("h2");
   const grid = h("ul", { class: "gallery" });
   const more = h("button", { type: "button", onclick: () => load(true) }, t("more"));
@@ -23,16 +23,43 @@ export function mistakes(): HTMLElement {
     filter = cell;
     void load(false);
   });
-  const all = h("button", { type: "button", class: "small", onclick: () => {
-    filter = null;
-    confusion.mark(null);
-    void load(false);
-  } }, t("allMistakes"));
+  const all = h(
+    "button",
+    {
+      type: "button",
+      class: "small",
+      onclick: () => {
+        filter = null;
+        confusion.mark(null);
+        void load(false);
+      },
+    },
+    t("allMistakes"),
+  );
   const part = tabs();
-  const side = h("aside", { class: "paper confusion-side" }, h("h2", {}, t("confusion")), h("p", { class: "quiet" }, t("confusionHint")), confusion.el);
-  const main = h("section", { class: "paper gallery-side" }, part.el, h("div", { class: "gallery-head" }, title, all), grid, more);
+  const side = h(
+    "aside",
+    { class: "paper confusion-side" },
+    h("h2", {}, t("confusion")),
+    h("p", { class: "quiet" }, t("confusionHint")),
+    confusion.el,
+  );
+  const main = h(
+    "section",
+    { class: "paper gallery-side" },
+    part.el,
+    h("div", { class: "gallery-head" }, title, all),
+    grid,
+    more,
+  );
   const body = h("div", { class: "mistakes" }, main, side);
-  const el = h("div", {}, invite, body);
+  const without = h(
+    "div",
+    { class: "paper invitation", hidden: true },
+    h("h2", {}, t("noData")),
+    h("p", {}, t("noDataLong")),
+  );
+  const el = h("div", {}, invite, without, body);
   const opened = dialog();
 
   let which: Part = "test";
@@ -43,15 +70,36 @@ export function mistakes(): HTMLElement {
   let of = "";
 
   function tabs() {
-    const make = (value: Part, text: string) => h("button", { type: "button", role: "tab", onclick: () => {
-      which = value;
-      mark();
-      void load(false);
-    } }, text);
+    const make = (value: Part, text: string) =>
+      h(
+        "button",
+        {
+          type: "button",
+          role: "tab",
+          onclick: () => {
+            which = value;
+            mark();
+            void load(false);
+          },
+        },
+        text,
+      );
     const items = { test: make("test", t("wrongOnes")), train: make("train", t("suspiciousOnes")) };
-    const el = h("div", { class: "subtabs", role: "tablist", "aria-label": t("mistakes") }, items.test, items.train);
-    const mark = () => (["test", "train"] as const).forEach((p) => set(items[p], { "aria-selected": String(p === which), tabindex: p === which ? 0 : -1 }));
-    roving(el, () => [items.test, items.train], (b) => b.click());
+    const el = h(
+      "div",
+      { class: "subtabs", role: "tablist", "aria-label": t("mistakes") },
+      items.test,
+      items.train,
+    );
+    const mark = () =>
+      (["test", "train"] as const).forEach((p) =>
+        set(items[p], { "aria-selected": String(p === which), tabindex: p === which ? 0 : -1 }),
+      );
+    roving(
+      el,
+      () => [items.test, items.train],
+      (b) => b.click(),
+    );
     queueMicrotask(mark);
     return { el };
   }
@@ -88,8 +136,17 @@ export function mistakes(): HTMLElement {
 
   function heading(told: Mistakes, count: number): string {
     if (told.confusion === null) return t("farthestOff");
-    if (filter === null) return t("wrongOf", { n: int(count), of: int(told.samples), share: percent(1 - told.errors / told.samples) });
-    const place = { n: count, truth: className(names[filter.truth] ?? ""), answer: className(names[filter.answer] ?? "") };
+    if (filter === null)
+      return t("wrongOf", {
+        n: int(count),
+        of: int(told.samples),
+        share: percent(1 - told.errors / told.samples),
+      });
+    const place = {
+      n: count,
+      truth: className(names[filter.truth] ?? ""),
+      answer: className(names[filter.answer] ?? ""),
+    };
     return filter.truth === filter.answer ? t("rightCell", place) : t("wrongCell", place);
   }
 
@@ -100,7 +157,13 @@ export function mistakes(): HTMLElement {
     else fill(grid, ...cards.map((c) => c.el));
     if (items.length === 0 && !further) fill(grid, h("li", { class: "quiet" }, t("none")));
     if (!run.pictures || run.data === null || items.length === 0) return;
-    const got = await api.pictures({ run: run.id }, which, items.map((i) => i.row)).catch(() => null);
+    const got = await api
+      .pictures(
+        { run: run.id },
+        which,
+        items.map((i) => i.row),
+      )
+      .catch(() => null);
     if (got === null) return;
     const size = got.channels * got.width * got.height;
     cards.forEach(({ canvas }, i) => {
@@ -114,30 +177,64 @@ export function mistakes(): HTMLElement {
     const number = run.task === "number";
     const truth = number ? num(item.truth) : className(names[item.truth] ?? String(item.truth));
     const answer = number ? num(item.answer) : className(names[item.answer] ?? String(item.answer));
-    const share = item.probability === undefined ? "" : percent(item.probability, which === "test" ? 1 : 2);
+    const share =
+      item.probability === undefined || item.probability === null
+        ? ""
+        : percent(item.probability, which === "test" ? 1 : 2);
     const canvas = run.pictures ? board(28, 28, "") : null;
-    const label = which === "train" && !number ? t("suspectLabel", { truth, answer, share }) : number ? t("offLabel", { truth, answer }) : t("mistakeLabel", { truth, answer, share });
-    const el = h("li", {}, h("button", { type: "button", class: "mistake", "aria-label": label, onclick: () => opened.open(run, which, item.row) },
-      canvas ?? h("span", { class: "row-number" }, ltr(`#${item.row}`)),
-      h("span", { class: "verdict" }, h("bdi", { class: "truth" }, truth), h("span", { class: "flip", "aria-hidden": "true" }, "→"), h("bdi", { class: "said" }, answer)),
-      share && h("small", {}, which === "train" ? t("believed", { share }) : ltr(share))));
+    const label =
+      which === "train" && !number
+        ? t("suspectLabel", { truth, answer, share })
+        : number
+          ? t("offLabel", { truth, answer })
+          : t("mistakeLabel", { truth, answer, share });
+    const el = h(
+      "li",
+      {},
+      h(
+        "button",
+        {
+          type: "button",
+          class: "mistake",
+          "aria-label": label,
+          onclick: () => opened.open(run, which, item.row),
+        },
+        canvas ?? h("span", { class: "row-number" }, ltr(`#${item.row}`)),
+        h(
+          "span",
+          { class: number ? "verdict off" : "verdict" },
+          h("bdi", { class: "truth" }, truth),
+          item.truth !== item.answer && h("span", { class: "flip", "aria-hidden": "true" }, "→"),
+          item.truth !== item.answer && h("bdi", { class: "said" }, answer),
+        ),
+        share && h("small", {}, which === "train" ? t("believed", { share }) : ltr(share)),
+      ),
+    );
     return { el, canvas };
   }
 
-  const poke = follow(body, () => 400, async (run) => {
-    // While it trains the gallery would never hold still: it follows moments and ends.
-    const key = run === null ? "" : `${run.id} ${state.moment ?? (alive(run) && run.state === "running" ? "running" : run.step)}`;
-    if (key === of) return;
-    if (run && of.split(" ")[0] !== run.id) {
-      filter = null;
-      confusion.mark(null);
-    }
-    of = key;
-    await load(false);
-  });
+  const poke = follow(
+    body,
+    () => 400,
+    async (run) => {
+      // While it trains the gallery would never hold still: it follows moments and ends.
+      const key =
+        run === null
+          ? ""
+          : `${run.id} ${state.moment ?? (alive(run) && run.state === "running" ? "running" : run.step)}`;
+      if (key === of) return;
+      if (run && of.split(" ")[0] !== run.id) {
+        filter = null;
+        confusion.mark(null);
+      }
+      of = key;
+      await load(false);
+    },
+  );
   const show = () => {
     const run = selected();
     invite.hidden = run !== null;
+    without.hidden = run === null || run.data !== null;
     body.hidden = run === null || run.data === null;
     poke();
   };
@@ -150,10 +247,17 @@ export function mistakes(): HTMLElement {
 function dialog() {
   const answer = answerPanel(t("netSaw"));
   const title = h("h2", {});
-  const close = h("button", { type: "button", class: "round", "aria-label": t("close"), onclick: () => el.close() }, "×");
+  const close = h(
+    "button",
+    { type: "button", class: "round", "aria-label": t("close"), onclick: () => el.close() },
+    "×",
+  );
   const values = h("dl", { class: "row-values" });
-  const el = h("dialog", { "aria-label": t("netSaw"), onclick: (event: Event) => event.target === el && el.close() },
-    h("div", { class: "dialog-body" }, h("div", { class: "dialog-head" }, title, close), values, answer.el));
+  const el = h(
+    "dialog",
+    { "aria-label": t("netSaw"), onclick: (event: Event) => event.target === el && el.close() },
+    h("div", { class: "dialog-body" }, h("div", { class: "dialog-head" }, title, close), values, answer.el),
+  );
   document.body.append(el);
   return {
     async open(run: Run, part: Part, row: number) {
@@ -161,7 +265,17 @@ function dialog() {
       say(title, t(part === "test" ? "testSampleN" : "trainSampleN", { n: row }));
       const given = Object.entries(trace.row_values ?? {});
       values.hidden = given.length === 0;
-      fill(values, ...given.map(([k, v]) => h("div", {}, h("dt", {}, h("bdi", {}, k)), h("dd", {}, h("bdi", {}, v === null ? "–" : typeof v === "number" ? num(v) : v)))));
+      fill(
+        values,
+        ...given.map(([k, v]) =>
+          h(
+            "div",
+            {},
+            h("dt", {}, h("bdi", {}, k)),
+            h("dd", {}, h("bdi", {}, v === null ? "–" : typeof v === "number" ? num(v) : v)),
+          ),
+        ),
+      );
       answer.show(run, trace);
       if (!el.open) el.showModal();
     },

@@ -30,9 +30,9 @@ function keep(before: number[] | undefined, values: ArrayLike<number> | null, si
   if (size <= MOST || values === null) return all.slice(0, count);
   const order = all.sort((a, b) => Math.abs(values[b]!) - Math.abs(values[a]!));
   if (before?.length !== count) return order.slice(0, count).sort((a, b) => a - b);
-  const good = new Set(order.slice(0, count * 2));
-  const fresh = order.filter((n) => !before.includes(n));
-  return before.map((n) => (good.has(n) ? n : fresh.shift()!));
+  const good = new Set(order.slice(0, count * 2).filter((n) => values[n] !== 0));
+  const fresh = order.filter((n) => !before.includes(n) && values[n] !== 0);
+  return before.map((n) => (good.has(n) ? n : (fresh.shift() ?? n)));
 }
 
 function drawColumns(
@@ -106,7 +106,10 @@ function drawColumns(
       c.strokeRect(left - 40, (top + bottom) / 2 - 40, 80, 80);
       return;
     }
-    const scale = column.values === null ? 1 : Math.max(1e-12, ...column.drawn.map((n) => Math.abs(column.values![n] ?? 0)));
+    const scale =
+      column.values === null
+        ? 1
+        : Math.max(1e-12, ...column.drawn.map((n) => Math.abs(column.values![n] ?? 0)));
     column.drawn.forEach((n, at) => {
       const value = column.values?.[n] ?? 0;
       const strength = Math.min(1, Math.abs(value) / scale);
@@ -141,7 +144,11 @@ function drawColumns(
       c.textAlign = "center";
       c.textBaseline = "bottom";
       c.fillStyle = look.quiet;
-      c.fillText(t("andMore", { n: column.size - column.drawn.length }).replace(/[\u2068\u2069]/g, ""), Math.max(40, Math.min(width - 40, x(i))), HEIGHT - 4);
+      c.fillText(
+        t("andMore", { n: column.size - column.drawn.length }).replace(/[\u2068\u2069]/g, ""),
+        Math.max(40, Math.min(width - 40, x(i))),
+        HEIGHT - 4,
+      );
     }
   });
 }
@@ -154,7 +161,13 @@ function clip(text: string, most: number): string {
 export function planDrawing(): HTMLElement {
   const canvas = h("canvas", { role: "img" });
   const host = h("div", { class: "net", dir: "ltr" }, canvas);
-  const el = h("figure", { class: "paper preview" }, h("figcaption", {}, h("h3", {}, t("yourNetwork"))), host, h("p", { class: "quiet" }, t("pressStart")));
+  const el = h(
+    "figure",
+    { class: "paper preview" },
+    h("figcaption", {}, h("h3", {}, t("yourNetwork"))),
+    host,
+    h("p", { class: "quiet" }, t("pressStart")),
+  );
   const draw = () => {
     if (draft.plan && canvas.offsetParent !== null) sketch(canvas, draft.plan);
   };
@@ -166,17 +179,31 @@ export function planDrawing(): HTMLElement {
 }
 
 function sketch(canvas: HTMLCanvasElement, plan: Plan): void {
-  const column = (size: number, head: string, labels: string[] | null = null): Column => ({ size, head, labels, values: null, drawn: keep(undefined, null, size) });
+  const column = (size: number, head: string, labels: string[] | null = null): Column => ({
+    size,
+    head,
+    labels,
+    values: null,
+    drawn: keep(undefined, null, size),
+  });
   const names = plan.task === "classes" ? plan.names : plan.task === "binary" ? plan.names?.slice(-1) : null;
   const data = draftData();
   const table = data?.kind === "table";
   const picture = plan.shape.length === 3 ? board(28, 28, "") : null;
-  if (picture) paintGrey(picture, SEVEN.flatMap((row) => [...row].map((p) => (p === "#" ? 235 : p === "+" ? 110 : 0))), 1);
+  if (picture)
+    paintGrey(
+      picture,
+      SEVEN.flatMap((row) => [...row].map((p) => (p === "#" ? 235 : p === "+" ? 110 : 0))),
+      1,
+    );
   const columns = [
     column(plan.inputs, `${int(plan.inputs)}\n${t("inputLayer")}`, table && plan.inputs <= MOST ? [] : null),
     ...plan.spec.hidden.map((l) => column(l.width, `${int(l.width)}\n${activationName(l.activation)}`)),
-    column(plan.outputs, `${int(plan.outputs)}\n${plan.output_activation === "identity" ? t("outputLayer") : activationName(plan.output_activation) === plan.output_activation ? "Softmax" : activationName(plan.output_activation)}`,
-      names ? names.slice(0, MOST).map(className) : null),
+    column(
+      plan.outputs,
+      `${int(plan.outputs)}\n${plan.output_activation === "identity" ? t("outputLayer") : activationName(plan.output_activation) === plan.output_activation ? "Softmax" : activationName(plan.output_activation)}`,
+      names ? names.slice(0, MOST).map(className) : null,
+    ),
   ];
   drawColumns(canvas, columns, [], picture);
   canvas.setAttribute("aria-label", plan.network);
@@ -196,7 +223,14 @@ const SEVEN = Array.from({ length: 28 }, (_, y) =>
 export function liveDrawing(): HTMLElement {
   const canvas = h("canvas", { role: "img" });
   const host = h("div", { class: "net", dir: "ltr" }, canvas);
-  const row = h("input", { type: "number", min: 0, value: "0", dir: "ltr", inputmode: "numeric", onchange: () => poke() });
+  const row = h("input", {
+    type: "number",
+    min: 0,
+    value: "0",
+    dir: "ltr",
+    inputmode: "numeric",
+    onchange: () => poke(),
+  });
   const to = (by: number) => {
     const run = selected();
     const count = (run && dataOf(run)?.test_samples) || 1;
@@ -205,15 +239,35 @@ export function liveDrawing(): HTMLElement {
   };
   const answer = h("p", { class: "net-answer", "aria-live": "off" });
   const table = h("div", { class: "table-scroll", dir: "ltr" });
-  const details = h("details", { class: "as-table", ontoggle: () => poke() }, h("summary", {}, t("asTable")), table);
-  const el = h("figure", { class: "net-figure" },
+  const details = h(
+    "details",
+    { class: "as-table", ontoggle: () => poke() },
+    h("summary", {}, t("asTable")),
+    table,
+  );
+  const el = h(
+    "figure",
+    { class: "net-figure" },
     h("figcaption", {}, h("h3", {}, t("oneSample")), legend(t("pushesDown"), t("pushesUp"))),
-    h("div", { class: "sample-choice" },
+    h(
+      "div",
+      { class: "sample-choice" },
       h("label", {}, t("testSample"), " ", row),
-      h("button", { type: "button", class: "round", "aria-label": t("previous"), onclick: () => to(-1) }, h("span", { class: "flip" }, "‹")),
-      h("button", { type: "button", class: "round", "aria-label": t("next"), onclick: () => to(1) }, h("span", { class: "flip" }, "›")),
-      answer),
-    host, details);
+      h(
+        "button",
+        { type: "button", class: "round", "aria-label": t("previous"), onclick: () => to(-1) },
+        h("span", { class: "flip" }, "‹"),
+      ),
+      h(
+        "button",
+        { type: "button", class: "round", "aria-label": t("next"), onclick: () => to(1) },
+        h("span", { class: "flip" }, "›"),
+      ),
+      answer,
+    ),
+    host,
+    details,
+  );
   const picture = board(28, 28, "");
   let kept: number[][] = [];
   let last: (() => void) | null = null;
@@ -221,7 +275,10 @@ export function liveDrawing(): HTMLElement {
   const refresh = async (run: Run | null) => {
     el.hidden = run === null || run.data === null;
     if (run === null || run.data === null) return;
-    const [trace, told] = await Promise.all([api.trace(run.id, Math.max(0, row.valueAsNumber || 0), "test", state.moment), parametersOf(run)]);
+    const [trace, told] = await Promise.all([
+      api.trace(run.id, Math.max(0, row.valueAsNumber || 0), "test", state.moment),
+      parametersOf(run),
+    ]);
     last = () => show(run, trace, told.tensors);
     last();
   };
@@ -261,7 +318,12 @@ export function liveDrawing(): HTMLElement {
       drawn: kept[i]!,
       values: v,
       head: `${int(v.length)}\n${i === 0 ? t("inputLayer") : i === values.length - 1 ? t("outputLayer") : activationName(layers[i - 1]!.activation)}`,
-      labels: i === values.length - 1 ? kept[i]!.map(outputs) : i === 0 && !pictured ? kept[0]!.map((n) => inputName(run, n)) : null,
+      labels:
+        i === values.length - 1
+          ? kept[i]!.map(outputs)
+          : i === 0 && !pictured
+            ? kept[0]!.map((n) => inputName(run, n))
+            : null,
     }));
     if (pictured) columns[0]!.size = 0;
     drawColumns(canvas, columns, flows as ((a: number, b: number) => number)[], pictured ? picture : null);
@@ -279,20 +341,33 @@ export function liveDrawing(): HTMLElement {
 
 /** What the network says of a sample, and whether that is right. */
 export function traceSentence(trace: Trace): string {
-  if (trace.probabilities === null) return t("saysNumber", { value: num(trace.value), truth: num(Number(trace.truth)) });
+  if (trace.probabilities === null)
+    return t("saysNumber", { value: num(trace.value), truth: num(Number(trace.truth)) });
   const label = trace.label ?? Object.entries(trace.probabilities).sort((a, b) => b[1] - a[1])[0]?.[0] ?? "";
   const share = percent(trace.probabilities[label], 1);
   const says = t("says", { label: className(label), share });
-  return trace.truth === undefined ? says : `${says} ${trace.right ? t("isRight") : t("isWrong", { truth: className(String(trace.truth)) })}`;
+  return trace.truth === undefined
+    ? says
+    : `${says} ${trace.right ? t("isRight") : t("isWrong", { truth: className(String(trace.truth)) })}`;
 }
 
 function tabulate(table: HTMLElement, layers: Trace["layers"]): void {
   const rows = layers.map((layer) => {
     const most = reach(layer.values);
-    const order = [...layer.values.keys()].sort((a, b) => Math.abs(layer.values[b]!) - Math.abs(layer.values[a]!)).slice(0, 6);
-    const strongest = order.filter((i) => Math.abs(layer.values[i]!) > most * 1e-3).map((i) => `#${i + 1}: ${num(layer.values[i]!, 3)}`);
+    const order = [...layer.values.keys()]
+      .sort((a, b) => Math.abs(layer.values[b]!) - Math.abs(layer.values[a]!))
+      .slice(0, 6);
+    const strongest = order
+      .filter((i) => Math.abs(layer.values[i]!) > most * 1e-3)
+      .map((i) => `#${i + 1}: ${num(layer.values[i]!, 3)}`);
     const awake = layer.values.filter((v) => v > 0).length;
-    return h("tr", {}, h("th", { scope: "row" }, layer.name), h("td", {}, `${awake} / ${layer.values.length}`), h("td", {}, strongest.join(", ")));
+    return h(
+      "tr",
+      {},
+      h("th", { scope: "row" }, layer.name),
+      h("td", {}, `${awake} / ${layer.values.length}`),
+      h("td", {}, strongest.join(", ")),
+    );
   });
   const head = [t("layer"), t("awake"), t("strongest")].map((x) => h("th", { scope: "col" }, x));
   fill(table, h("table", {}, h("thead", {}, h("tr", {}, ...head)), h("tbody", {}, ...rows)));

@@ -19,8 +19,13 @@ export interface Pad {
 /** The sheet; `changed` is called at each stroke. It is kept dark on light whatever the page's scheme. */
 export function pad(changed: () => void): Pad {
   const canvas = h("canvas", {
-    class: "pad", width: SIZE, height: SIZE, tabindex: 0, role: "application",
-    "aria-label": t("padLabel"), "aria-describedby": "pad-keys",
+    class: "pad",
+    width: SIZE,
+    height: SIZE,
+    tabindex: 0,
+    role: "application",
+    "aria-label": t("padLabel"),
+    "aria-describedby": "pad-keys",
   });
   const cursor = h("span", { class: "pad-cursor", "aria-hidden": "true", hidden: true });
   const context = canvas.getContext("2d", { willReadFrequently: true })!;
@@ -52,7 +57,10 @@ export function pad(changed: () => void): Pad {
   };
   const place = (event: PointerEvent) => {
     const box = canvas.getBoundingClientRect();
-    return { x: ((event.clientX - box.left) / box.width) * SIZE, y: ((event.clientY - box.top) / box.height) * SIZE };
+    return {
+      x: ((event.clientX - box.left) / box.width) * SIZE,
+      y: ((event.clientY - box.top) / box.height) * SIZE,
+    };
   };
   canvas.addEventListener("pointerdown", (event) => {
     if (event.button !== 0 || stroke !== null) return;
@@ -89,7 +97,12 @@ export function pad(changed: () => void): Pad {
     cursor.classList.toggle("inking", inking);
   };
   canvas.addEventListener("keydown", (event) => {
-    const moves: Record<string, [number, number]> = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
+    const moves: Record<string, [number, number]> = {
+      ArrowUp: [0, -1],
+      ArrowDown: [0, 1],
+      ArrowLeft: [-1, 0],
+      ArrowRight: [1, 0],
+    };
     const move = moves[event.key];
     if (move) {
       const within = (v: number) => Math.max(PEN, Math.min(SIZE - PEN, v));
@@ -121,7 +134,12 @@ export function pad(changed: () => void): Pad {
   });
   const hint = h("p", { class: "quiet", id: "pad-keys" }, t("padKeys"));
   const clearButton = h("button", { type: "button", onclick: () => clear() }, t("clear"));
-  const el = h("div", { class: "pad-box" }, h("div", { class: "pad-frame", dir: "ltr" }, canvas, cursor), h("div", { class: "pad-tools" }, clearButton), hint);
+  const el = h(
+    "div",
+    { class: "pad-box" },
+    h("div", { class: "pad-frame", dir: "ltr" }, canvas, cursor),
+    h("div", { class: "pad-tools" }, clearButton, hint),
+  );
   wipe();
 
   return {

@@ -13,7 +13,12 @@ export function runPicker(): HTMLElement {
     const runs = allRuns();
     el.hidden = runs.length === 0;
     const texts = runs.map((run) => {
-      const result = run.test === null ? "" : run.task === "number" ? ` · R² ${num(run.test.measure, 3)}` : ` · ${percent(run.test.measure)}`;
+      const result =
+        run.test === null
+          ? ""
+          : run.task === "number"
+            ? ` · R² ${num(run.test.measure, 3)}`
+            : ` · ${percent(run.test.measure)}`;
       return `\u2066#${run.id} ${run.name}${run.state === "running" ? "" : result}\u2069`;
     });
     if (texts.join("|") !== shown) {

@@ -19,7 +19,12 @@ function paint(canvas: HTMLCanvasElement, colour: (i: number) => readonly [numbe
 }
 
 /** A picture of bytes (`scale` 1) or of numbers up to 1 (`scale` 255), channel after channel. */
-export function paintGrey(canvas: HTMLCanvasElement, values: ArrayLike<number>, channels: number, scale = 1): void {
+export function paintGrey(
+  canvas: HTMLCanvasElement,
+  values: ArrayLike<number>,
+  channels: number,
+  scale = 1,
+): void {
   const size = canvas.width * canvas.height;
   const at = (i: number) => Math.max(0, Math.min(255, (values[i] ?? 0) * scale));
   if (channels >= 3) paint(canvas, (i) => [at(i), at(size + i), at(2 * size + i)]);
@@ -88,7 +93,10 @@ export function paintEvidence(
 }
 
 /** A canvas as large as its place on the screen, at the screen's own resolution; answers its CSS size. */
-export function fit(canvas: HTMLCanvasElement, height: number): { context: CanvasRenderingContext2D; width: number } {
+export function fit(
+  canvas: HTMLCanvasElement,
+  height: number,
+): { context: CanvasRenderingContext2D; width: number } {
   const width = Math.max(120, Math.round(canvas.parentElement?.clientWidth ?? 300));
   const ratio = Math.min(2, devicePixelRatio || 1);
   if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {

@@ -9,7 +9,11 @@ const PACES: Record<string, number | null> = { full: null, watch: 200, slow: 10,
 
 /** Layers as a link writes them: "300-100" with one activation for all; "" is none. */
 function layers(text: string, activation: string): Hidden[] {
-  return text.split("-").map(Number).filter((width) => width > 0).map((width) => ({ width, activation, dropout: 0 }));
+  return text
+    .split("-")
+    .map(Number)
+    .filter((width) => width > 0)
+    .map((width) => ({ width, activation, dropout: 0 }));
 }
 
 /** Takes a link's settings: what it leaves out is the lecture's. */
@@ -22,7 +26,9 @@ export async function applyPreset(query: URLSearchParams): Promise<void> {
   const spec: Spec = {
     ...base,
     is: query.has("is") ? query.get("is") || null : base.is,
-    hidden: query.has("hidden") ? layers(query.get("hidden")!, activation) : base.hidden.map((l) => ({ ...l, activation })),
+    hidden: query.has("hidden")
+      ? layers(query.get("hidden")!, activation)
+      : base.hidden.map((l) => ({ ...l, activation })),
     lr: number("lr") ?? base.lr,
     epochs: number("epochs") ?? base.epochs,
     batch_size: number("batch") ?? base.batch_size,

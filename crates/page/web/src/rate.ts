@@ -12,13 +12,26 @@ function tidy(lr: number): number {
 }
 
 /** The control; `change` is called with each new rate. */
-export function rateSlider(label: string, change: (lr: number) => void): { el: HTMLElement; set: (lr: number) => void } {
+export function rateSlider(
+  label: string,
+  change: (lr: number) => void,
+): { el: HTMLElement; set: (lr: number) => void } {
   const slider = h("input", {
-    type: "range", min: LOW, max: HIGH, step: 0.05, dir: "ltr", "aria-label": `${label} (${t("logScale")})`,
+    type: "range",
+    min: LOW,
+    max: HIGH,
+    step: 0.05,
+    dir: "ltr",
+    "aria-label": `${label} (${t("logScale")})`,
     oninput: () => take(tidy(10 ** slider.valueAsNumber), slider),
   });
   const number = h("input", {
-    type: "number", min: 0, step: "any", dir: "ltr", "aria-label": label, inputmode: "decimal",
+    type: "number",
+    min: 0,
+    step: "any",
+    dir: "ltr",
+    "aria-label": label,
+    inputmode: "decimal",
     onchange: () => take(number.valueAsNumber, number),
   });
   let shown = 0;

@@ -13,7 +13,8 @@ export function samples(): HTMLElement {
   const body = h("div");
   const el = h("section", { class: "paper samples" }, h("h2", {}, t("learnsFrom")), body);
   let shown = "";
-  let fetched: { id: string; figures: { el: HTMLElement; caption: HTMLElement; label: string }[] } | null = null;
+  let fetched: { id: string; figures: { el: HTMLElement; caption: HTMLElement; label: string }[] } | null =
+    null;
 
   const mark = () => {
     for (const { el, caption, label } of fetched?.figures ?? []) {

@@ -53,6 +53,11 @@ export function dataOf(run: Run): Data | null {
   return state.data.find((d) => d.id === run.data) ?? null;
 }
 
+/** Whether it has curves to show: a model from a file may have none. */
+export function hasCourse(run: Run): boolean {
+  return run.trainable || (state.curves.get(run.id)?.loss[0].length ?? 0) > 0;
+}
+
 /** Newest first. */
 export function allRuns(): Run[] {
   return [...state.runs.values()].reverse();
@@ -124,14 +129,28 @@ export async function loadCurve(id: string): Promise<void> {
     const lastLoss = curve.loss[0].at(-1) ?? -1;
     const lastTest = curve.test[0].at(-1) ?? -1;
     newer.loss[0].forEach((x, i) => x > lastLoss && push(curve.loss, [x, newer.loss[1][i]!]));
-    newer.test[0].forEach((x, i) => x > lastTest && push(curve.test, [x, newer.test[1][i]!, newer.test[2][i]!]));
+    newer.test[0].forEach(
+      (x, i) => x > lastTest && push(curve.test, [x, newer.test[1][i]!, newer.test[2][i]!]),
+    );
   }
   state.curves.set(id, curve);
+  // What was measured at kept moments is not in what the server told.
+  newer?.test[0].forEach((x, i) => Number.isNaN(newer.test[1][i]) && addTests(id, x, newer.test[2][i]!));
   tell("progress");
 }
 
 function push(columns: number[][], values: number[]): void {
   columns.forEach((column, i) => column.push(values[i]!));
+}
+
+/** Adds a measure of a run's moment to its curve, at its place. */
+export function addTests(id: string, step: number, measure: number): void {
+  const test = state.curves.get(id)?.test;
+  if (test === undefined || test[0].includes(step)) return;
+  const at = test[0].findIndex((x) => x > step);
+  const place = at < 0 ? test[0].length : at;
+  [step, NaN, measure].forEach((value, column) => test[column]!.splice(place, 0, value));
+  tell("progress");
 }
 
 const MOST_POINTS = 4000;

@@ -24,16 +24,28 @@ async function fetchSteps(run: Run | null): Promise<void> {
 
 /** The slider with its buttons. */
 export function timeStrip(): HTMLElement {
-  const slider = h("input", { type: "range", min: 0, max: 0, step: 1, dir: "ltr", "aria-label": t("moment"), oninput: () => {
-    const at = slider.valueAsNumber;
-    stop();
-    go(at);
-  } });
+  const slider = h("input", {
+    type: "range",
+    min: 0,
+    max: 0,
+    step: 1,
+    dir: "ltr",
+    "aria-label": t("moment"),
+    oninput: () => {
+      const at = slider.valueAsNumber;
+      stop();
+      go(at);
+    },
+  });
   const play = h("button", { type: "button", class: "round", onclick: () => (playing ? stop() : begin()) });
-  const now = h("button", { type: "button", class: "small", onclick: () => {
-    stop();
-    moveTo(null);
-  } });
+  const now = h("button", {
+    type: "button",
+    class: "small",
+    onclick: () => {
+      stop();
+      moveTo(null);
+    },
+  });
   const said = h("span", { class: "moment-said", "aria-live": "off" });
   const el = h("section", { class: "time-strip", "aria-label": t("time") }, play, slider, said, now);
   let playing: ReturnType<typeof setInterval> | undefined;
@@ -71,7 +83,12 @@ export function timeStrip(): HTMLElement {
     if (run === null) return;
     set(slider, { max: Math.max(0, steps.length - 1) });
     slider.value = String(place());
-    const text = state.moment === null ? (alive(run) ? t("momentNow") : t("momentEnd")) : t("momentStep", { n: state.moment, of: run.steps });
+    const text =
+      state.moment === null
+        ? alive(run)
+          ? t("momentNow")
+          : t("momentEnd")
+        : t("momentStep", { n: state.moment, of: run.steps });
     set(slider, { "aria-valuetext": text });
     say(said, text);
     el.classList.toggle("at-now", state.moment === null);
@@ -91,7 +108,7 @@ export function timeStrip(): HTMLElement {
 
 /** Builds the view. */
 export function time(): HTMLElement {
-  const invite = invitation(t("inviteTime"));
+  const invite = invitation(t("inviteTime"), "falling");
   const answer = answerPanel(t("netSees"));
   const confusion = confusionTable();
   const result = h("p", { class: "moment-result", "aria-live": "polite" });
@@ -99,31 +116,71 @@ export function time(): HTMLElement {
   const both = curves(220);
   const answers = h("div", { class: "paper" }, h("h2", {}, t("answersThen")), result, confusion.el);
   const oneAnswer = h("div", { class: "paper" }, h("h2", {}, t("answerThen")), answer.el);
-  const body = h("div", { class: "time-view" },
+  const body = h(
+    "div",
+    { class: "time-view" },
     h("div", { class: "paper wide" }, title, h("p", { class: "quiet" }, t("timeHint")), both.el),
-    h("div", { class: "paper" }, weights()), answers, oneAnswer);
-  const el = h("div", {}, invite, body);
+    h("div", { class: "paper" }, weights()),
+    answers,
+    oneAnswer,
+  );
+  const without = h(
+    "div",
+    { class: "paper invitation", hidden: true },
+    h("h2", {}, t("noCourse")),
+    h("p", {}, t("noCourseLong")),
+  );
+  const el = h("div", {}, invite, without, body);
 
-  follow(answers, () => 120, async (run) => {
-    if (run === null || run.data === null) return;
-    const told = await api.mistakes(run.id, { limit: 0, step: state.moment });
-    confusion.show(told, null);
-    if (told.confusion === null) say(result, resultSentence(run));
-    else say(result, t("resultThen", { step: told.step, share: percent(1 - told.errors / Math.max(1, told.samples)), wrong: told.errors, base: percent(run.baseline?.measure) }));
-  });
-  follow(oneAnswer, () => 60, async (run) => {
-    if (run === null) return;
-    if (asked.body === null && asked.sample === null && run.data === null) return answer.clear(t("chooseHint"));
-    const trace: Trace | null = (await askNow(run).catch(() => null)) ?? (run.data === null ? null : await api.trace(run.id, 0, "test", state.moment));
-    if (trace === null) answer.clear(t("chooseHint"));
-    else answer.show(run, trace);
-  });
+  follow(
+    answers,
+    () => 120,
+    async (run) => {
+      if (run === null || run.data === null) return;
+      const told = await api.mistakes(run.id, { limit: 0, step: state.moment });
+      confusion.show(told, null);
+      if (told.confusion === null) say(result, resultSentence(run));
+      else
+        say(
+          result,
+          t("resultThen", {
+            step: told.step,
+            share: percent(1 - told.errors / Math.max(1, told.samples)),
+            wrong: told.errors,
+            base: percent(run.baseline?.measure),
+          }),
+        );
+    },
+  );
+  follow(
+    oneAnswer,
+    () => 60,
+    async (run) => {
+      if (run === null) return;
+      if (asked.body === null && asked.sample === null && run.data === null)
+        return answer.clear(t("chooseHint"));
+      const trace: Trace | null =
+        (await askNow(run).catch(() => null)) ??
+        (run.data === null ? null : await api.trace(run.id, 0, "test", state.moment));
+      if (trace === null) answer.clear(t("chooseHint"));
+      else answer.show(run, trace);
+    },
+  );
   const show = () => {
     const run = selected();
     invite.hidden = run !== null;
-    body.hidden = run === null;
+    without.hidden = run === null || run.trainable;
+    body.hidden = run === null || !run.trainable;
     if (run === null) return;
-    title.replaceChildren(h("bdi", {}, run.name), " ", ltr(state.moment === null ? `${int(run.step)} / ${int(run.steps)}` : `${int(state.moment)} / ${int(run.steps)}`));
+    title.replaceChildren(
+      h("bdi", {}, run.name),
+      " ",
+      ltr(
+        state.moment === null
+          ? `${int(run.step)} / ${int(run.steps)}`
+          : `${int(state.moment)} / ${int(run.steps)}`,
+      ),
+    );
   };
   on(["run", "runs", "moment", "progress"], show);
   show();

@@ -12,18 +12,43 @@ const GAP = 2;
 
 /** The gallery; it follows the run and the moment. */
 export function weights(): HTMLElement {
-  const canvas = h("canvas", { class: "weights pixels", tabindex: 0, role: "application", "aria-roledescription": t("gallery"), "aria-label": t("firstWeights") });
+  const canvas = h("canvas", {
+    class: "weights pixels",
+    tabindex: 0,
+    role: "application",
+    "aria-roledescription": t("gallery"),
+    "aria-label": t("firstWeights"),
+  });
   const names = h("ol", { class: "input-names", "aria-hidden": "true" });
   const large = board(28, 28, "");
   const about = h("p", { class: "about", "aria-live": "polite" });
   const caption = h("p", { class: "quiet" });
   const single = h("div", { class: "single" }, large, about);
-  const el = h("figure", { class: "weights-figure" },
+  const el = h(
+    "figure",
+    { class: "weights-figure" },
     h("figcaption", {}, h("h3", {}, t("firstWeights")), legend()),
-    h("div", { class: "weights-body" }, h("div", { class: "weights-grid", dir: "ltr" }, names, canvas), single), caption);
+    h(
+      "div",
+      { class: "weights-body" },
+      h("div", { class: "weights-grid", dir: "ltr" }, names, canvas),
+      single,
+    ),
+    caption,
+  );
 
-  let shown: { run: Run; values: Float32Array; all: Map<string, Float32Array>; out: number; inputs: number; scale: number; columns: number } | null = null;
+  let shown: {
+    run: Run;
+    values: Float32Array;
+    all: Map<string, Float32Array>;
+    out: number;
+    inputs: number;
+    scale: number;
+    columns: number;
+  } | null = null;
   let chosen = 0;
+  // Until one is picked by hand, the neuron that learnt most is shown.
+  let picked = false;
 
   const draw = () => {
     if (shown === null) return;
@@ -43,6 +68,7 @@ export function weights(): HTMLElement {
     const width = columns * (cols + GAP) + GAP;
     const height = lines * (rows + GAP) + GAP;
     if (canvas.width !== width || canvas.height !== height) set(canvas, { width, height });
+    canvas.style.blockSize = "auto";
     canvas.style.inlineSize = count < 4 ? `${count * 140}px` : "100%";
     const context = canvas.getContext("2d")!;
     const image = context.createImageData(width, height);
@@ -119,6 +145,7 @@ export function weights(): HTMLElement {
 
   const pick = (n: number) => {
     if (shown === null) return;
+    picked = true;
     chosen = Math.max(0, Math.min(Math.min(shown.out, MOST) - 1, n));
     draw();
   };
@@ -130,7 +157,12 @@ export function weights(): HTMLElement {
     pick(Math.floor(((event.clientY - box.top) / box.height) * lines) * shown.columns + column);
   });
   canvas.addEventListener("keydown", (event) => {
-    const by = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: shown?.columns ?? 1, ArrowUp: -(shown?.columns ?? 1) }[event.key];
+    const by = {
+      ArrowRight: 1,
+      ArrowLeft: -1,
+      ArrowDown: shown?.columns ?? 1,
+      ArrowUp: -(shown?.columns ?? 1),
+    }[event.key];
     if (by === undefined) return;
     event.preventDefault();
     pick(chosen + by);
@@ -145,10 +177,12 @@ export function weights(): HTMLElement {
     if (values === undefined) return;
     const [out = 0, inputs = 0] = first.shape;
     const most = reach(values);
+    if (shown?.run.id !== run.id) picked = false;
     const scale = shown?.run.id === run.id ? shown.scale * 0.85 + most * 0.15 : most;
     shown = { run, values, all: told.tensors, out, inputs, scale, columns: 10 };
+    if (!picked && run.state !== "running") chosen = busiest(values, Math.min(out, MOST), inputs);
     draw();
-    const cut = out > MOST ? " " + t("firstOf", { n: MOST, of: out }) : "";
+    const cut = out > MOST ? " · " + t("firstOf", { n: MOST, of: out }) : "";
     say(caption, t("afterStep", { n: told.step }) + cut);
     canvas.dataset.step = String(told.step);
   };
@@ -157,10 +191,24 @@ export function weights(): HTMLElement {
   return el;
 }
 
+function busiest(values: Float32Array, count: number, inputs: number): number {
+  let best = 0;
+  let most = -1;
+  for (let n = 0; n < count; n++) {
+    let sum = 0;
+    for (let i = n * inputs; i < (n + 1) * inputs; i++) sum += values[i]! ** 2;
+    if (sum > most) [best, most] = [n, sum];
+  }
+  return best;
+}
+
 function pixels(): { line: number[]; ink: number[] } {
   const { zero } = colours();
   const light = zero[0] > 128;
-  return { line: light ? [203, 209, 222, 255] : [48, 56, 76, 255], ink: light ? [20, 28, 50, 255] : [240, 244, 255, 255] };
+  return {
+    line: light ? [203, 209, 222, 255] : [48, 56, 76, 255],
+    ink: light ? [20, 28, 50, 255] : [240, 244, 255, 255],
+  };
 }
 
 function frame(image: ImageData, x0: number, y0: number, cols: number, rows: number, colour: number[]): void {
@@ -179,6 +227,11 @@ export function inputName(run: Run, i: number): string {
 
 /** Blue with plus, white, orange with minus. */
 export function legend(minus = t("minus"), plus = t("plus")): HTMLElement {
-  return h("span", { class: "legend" }, h("span", {}, ltr("−"), " ", minus), h("span", { class: "ramp", "aria-hidden": "true" }), h("span", {}, plus, " ", ltr("+")));
+  return h(
+    "span",
+    { class: "legend" },
+    h("span", {}, ltr("−"), " ", minus),
+    h("span", { class: "ramp", "aria-hidden": "true" }),
+    h("span", {}, plus, " ", ltr("+")),
+  );
 }
-
