@@ -169,7 +169,7 @@ impl Source {
 
     /// Only the test part (or all there is) of data that a model is tested on,
     /// read as the model knows it.
-    fn open_test(
+    pub fn open_test(
         data: &str,
         targets: Option<&Path>,
         csv: &Csv,
