@@ -6,6 +6,7 @@ import { fill, h, ltr, say, set } from "./dom";
 import { follow, parameterPause, parametersOf, weightTensors } from "./follow";
 import { signed, t } from "./i18n";
 import { board, overChannels, reach } from "./picture";
+import { on, selected } from "./state";
 
 const MOST = 100;
 const GAP = 2;
@@ -170,7 +171,6 @@ export function weights(): HTMLElement {
 
   const refresh = async (run: Run | null) => {
     const first = run === null ? undefined : weightTensors(run)[0];
-    el.hidden = first === undefined;
     if (run === null || first === undefined) return;
     const told = await parametersOf(run);
     const values = told.tensors.get(first.name);
@@ -186,6 +186,11 @@ export function weights(): HTMLElement {
     say(caption, t("afterStep", { n: told.step }) + cut);
     canvas.dataset.step = String(told.step);
   };
+  // Not in `refresh`: what is hidden is not refreshed.
+  on(["run", "runs"], () => {
+    const run = selected();
+    el.hidden = run !== null && weightTensors(run).length === 0;
+  });
   const poke = follow(el, parameterPause, refresh);
   onScheme(() => (draw(), poke()));
   return el;
