@@ -130,7 +130,15 @@ export function runList(changed: () => void): HTMLElement {
     if (focused >= 0) [...body.querySelectorAll<HTMLElement>("button, input")][focused]?.focus();
     scatter(plot);
   };
-  on(["runs", "run", "progress", "ended"], () => (frame ||= requestAnimationFrame(show)));
+  on(["runs", "run", "ended"], () => (frame ||= requestAnimationFrame(show)));
+  // While it trains twice a second is often enough.
+  let later: ReturnType<typeof setTimeout> | undefined;
+  on("progress", () => {
+    later ??= setTimeout(() => {
+      later = undefined;
+      show();
+    }, 500);
+  });
   onScheme(() => {
     pressed = "";
     show();
