@@ -8,9 +8,10 @@ use std::{
 use anyhow::Result;
 use reshet::{
     Dataset, Model, Sequential, Storage, Targets,
-    data::table::{Column, LeftOut},
+    data::table::{Column, LeftOut, Written},
     formats::write_file,
     network::thousands,
+    visible,
 };
 use serde_json::{Value, json};
 
@@ -132,15 +133,18 @@ fn about_model(model: &Model) {
     }
     say!("loss       {}", model.loss().name());
     if let Some(columns) = &meaning.columns {
-        let widest = columns.inputs.iter().map(|c| c.name.chars().count()).max().unwrap_or(0);
+        let names = columns.inputs.iter().map(|c| visible(&c.name).chars().count());
+        let widest = names.max().unwrap_or(0);
         let widest = widest.clamp(4, 30);
         say!("target     {}", columns.targets.join(", "));
         say!("columns    {}", columns.inputs.len());
         for Column { name, kind } in &columns.inputs {
-            say!("  {name:widest$}  {}", kind.describe());
+            let written = columns.written.get(name).map(Written::example);
+            let written = written.map_or(String::new(), |w| format!(", written as {w}"));
+            say!("  {:widest$}  {}{written}", visible(name), kind.describe());
         }
         for LeftOut { name, why } in &columns.left_out {
-            say!("  {name:widest$}  left out: {why}");
+            say!("  {:widest$}  left out: {why}", visible(name));
         }
     }
     for (key, value) in &model.notes {
@@ -179,6 +183,7 @@ impl<'a> About<'a> {
         text += &format!("\n  {:.1} % of the values are zero", 100.0 * zeros);
         for (name, count) in classes {
             let share = 100.0 * *count as f64 / data.len() as f64;
+            let name = visible(name);
             text += &format!("\n  {name:>4}  {:>7}  {share:4.1} %", thousands(*count));
         }
         text

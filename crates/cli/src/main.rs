@@ -1,15 +1,18 @@
 //! The program `reshet`: one file a command, and what is drawn in a terminal.
 
 mod chart;
+mod code;
 mod config;
 mod course;
 mod data;
 mod defaults;
 mod digits;
 mod explain;
+mod export;
 mod find_lr;
 mod folds;
 mod hyper;
+mod import;
 mod info;
 mod lecture;
 mod network_svg;
@@ -27,6 +30,7 @@ mod table;
 mod terminal;
 mod test;
 mod train;
+mod tune;
 
 use std::process::ExitCode;
 
@@ -67,6 +71,8 @@ enum Command {
     /// Train a network on data and test it
     #[command(alias = "fit", allow_negative_numbers = true)]
     Train(Box<train::Args>),
+    /// Try many networks and keep the best: a race against the clock
+    Tune(Box<tune::Args>),
     /// Test a model on data
     #[command(alias = "evaluate")]
     Test(test::Args),
@@ -76,6 +82,10 @@ enum Command {
     Explain(explain::Args),
     /// What is in a model, or in data
     Info(info::Args),
+    /// Make a model of another program's network
+    Import(import::Args),
+    /// Write a model for another program
+    Export(export::Args),
     /// The runs of a folder in a table, best first, or two of them side by side
     Runs(runs::Args),
     /// Look at data, or fetch it
@@ -101,10 +111,13 @@ fn main() -> ExitCode {
     let done = match cli.command {
         Command::Lecture(args) => lecture::run(&args),
         Command::Train(args) => train::run(&args),
+        Command::Tune(args) => tune::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Predict(args) => predict::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Info(args) => info::run(&args),
+        Command::Import(args) => import::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Runs(args) => runs::run(&args),
         Command::Data(args) => data::run(&args),
         Command::Serve(args) => serve::run(&args),

@@ -10,6 +10,7 @@ use reshet::{
     Dataset, Error, Features, Model, Storage, Task,
     data::{images, npy, npz, picture::Picture},
     metrics::argmax,
+    visible,
 };
 use serde_json::{Map, Value, json};
 
@@ -145,10 +146,11 @@ impl Answer {
         match self {
             Self::One(all, place) => {
                 let (label, p) = &all[*place];
-                format!("{label} ({:.1} %)", 100.0 * p)
+                format!("{} ({:.1} %)", visible(label), 100.0 * p)
             }
             Self::Several(all) => {
                 let answer = |(name, p, is): &(String, f32, bool)| {
+                    let name = visible(name);
                     format!("{name}: {} ({:.1} %)", if *is { "yes" } else { "no" }, 100.0 * p)
                 };
                 all.iter().map(answer).collect::<Vec<_>>().join(", ")

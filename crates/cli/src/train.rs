@@ -261,6 +261,33 @@ pub struct Report<'a> {
 }
 
 impl Report<'_> {
+    /// Writes the model, the picture of its course and the report into the run's folder.
+    pub fn keep(
+        &self,
+        run: &mut Run,
+        data: &str,
+        device: &reshet::Device,
+        seconds: &serde_json::Value,
+    ) -> Result<PathBuf> {
+        let mut model = self.fit.model.clone();
+        let notes = [
+            ("data", data.to_string()),
+            ("optimizer", self.args.hyper.optimizer()?.to_string()),
+            ("rows", self.train.len().to_string()),
+        ];
+        model.notes.extend(notes.map(|(key, value)| (key.into(), value)));
+        if let Ok(hash) = sha256_of(Path::new(self.args.data())) {
+            model.notes.insert("sha256".into(), hash);
+        }
+        if let Some(score) = self.score {
+            model.notes.insert("test".into(), score.to_string());
+        }
+        let path = run.save_model(&model)?;
+        run.save_course()?;
+        run.save_report(&self.json(device, seconds, &path)?)?;
+        Ok(path)
+    }
+
     /// The contract: see the design of the command line.
     pub fn json(
         &self,

@@ -107,7 +107,7 @@ impl Loss {
 pub(crate) struct Head {
     pub loss: Loss,
     /// The loss sees scale · z: 2 after Tanh, since (1 + tanh z) / 2 = σ(2z).
-    scale: f64,
+    pub scale: f64,
     /// The output activation, if the loss starts from before it; else Identity,
     /// and it stays a layer.
     pub output: Activation,
@@ -214,6 +214,15 @@ impl Head {
             }
             Loss::CrossEntropyLoss { .. } => softmax(z),
             _ => {}
+        }
+    }
+
+    /// [`Head::answer`] in two steps: what z is multiplied by, and the function after that.
+    pub fn answering(&self) -> (f32, Activation) {
+        match self.loss {
+            Loss::BCELoss | Loss::BCEWithLogitsLoss => (self.scale as f32, Activation::Sigmoid),
+            Loss::CrossEntropyLoss { .. } => (1.0, Activation::Softmax),
+            _ => (1.0, Activation::Identity),
         }
     }
 

@@ -180,7 +180,7 @@ fn numbers_are_scikit_learns() {
     assert!(text.contains("  height  8.4952"), "{text}");
     let json = serde_json::to_value(&report).unwrap();
     assert_eq!(json["per_target"][1]["name"], "height");
-    near(&json["r2_mean"].as_f64(), (want[0][2] + want[1][2]) / 2.0);
+    near(json["r2_mean"].as_f64(), (want[0][2] + want[1][2]) / 2.0);
     assert!(json["rmse"].is_number() && json["r2"].is_number() && json["baseline"].is_number());
 }
 

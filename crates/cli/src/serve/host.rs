@@ -138,21 +138,9 @@ impl Host for Here {
             let (args, ..) = self.args(&spec)?;
             let mut run = Run::create(None, &lesson.name, false)?;
             run.save_config(&args)?;
-            let mut model = finished.model.clone();
-            let notes = [
-                ("data", lesson.name.clone()),
-                ("optimizer", lesson.optimizer.to_string()),
-                ("rows", lesson.train.len().to_string()),
-            ];
-            model.notes.extend(notes.map(|(key, value)| (key.into(), value)));
-            if let Some(score) = &finished.score {
-                model.notes.insert("test".into(), score.to_string());
-            }
-            let path = run.save_model(&model)?;
             log(&mut run, finished)?;
-            run.save_course()?;
             let fit = Fit {
-                model,
+                model: finished.model.clone(),
                 epochs: finished.epochs,
                 steps: finished.steps,
                 final_loss: finished.final_loss(),
@@ -161,7 +149,7 @@ impl Host for Here {
             let (train, test, score) = (&lesson.train, lesson.test.as_ref(), &finished.score);
             let report = Report { args: &args, train, test, fit: &fit, score, folds: None };
             let seconds = json!({ "train": finished.seconds, "total": finished.seconds });
-            run.save_report(&report.json(&lesson.device, &seconds, &path)?)?;
+            let path = report.keep(&mut run, &lesson.name, &lesson.device, &seconds)?;
             note(&format!("saved {}", path.display()));
             Ok(run.folder().to_path_buf())
         };

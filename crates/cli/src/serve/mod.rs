@@ -1,6 +1,6 @@
 //! `reshet serve [RUN|MODEL|DATA…]`: the local page.
 
-mod flags;
+pub mod flags;
 mod host;
 
 use std::{

@@ -26,6 +26,7 @@ pub mod npz;
 pub mod picture;
 pub mod table;
 mod targets;
+pub(crate) mod zip;
 
 pub(crate) use cores::side_by_side;
 pub use dataset::Dataset;

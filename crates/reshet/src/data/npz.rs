@@ -15,6 +15,7 @@ use flate2::{Crc, read::DeflateDecoder};
 use super::{
     Dataset, Features, Targets, memory,
     npy::{self, Array},
+    zip::{self, Entry},
 };
 use crate::{Result, error::Error};
 
@@ -32,17 +33,6 @@ const TARGETS: [&str; 6] = ["y", "targets", "target", "labels", "label", "arr_1"
 pub struct Npz {
     bytes: Vec<u8>,
     entries: Vec<Entry>,
-}
-
-struct Entry {
-    /// Without `.npy`.
-    name: String,
-    deflated: bool,
-    crc: u32,
-    packed: usize,
-    size: usize,
-    /// Of its local header.
-    at: usize,
 }
 
 /// The data of a file of arrays.
@@ -118,11 +108,8 @@ impl Npz {
     }
 
     fn packed(&self, entry: &Entry) -> Result<&[u8], String> {
-        let local = self.bytes.get(entry.at..).filter(|b| b.starts_with(b"PK\x03\x04"));
-        let local = local.ok_or("damaged: it is not where the directory says")?;
-        // The lengths of name and extra field may differ from the directory's.
-        let start = 30 + number(local, 26, 2)? + number(local, 28, 2)?;
-        let packed = start.checked_add(entry.packed).and_then(|end| local.get(start..end));
+        let start = entry.start(part(&self.bytes))?;
+        let packed = start.checked_add(entry.packed).and_then(|end| self.bytes.get(start..end));
         packed.ok_or_else(|| "truncated".into())
     }
 
@@ -178,68 +165,26 @@ impl Npz {
     }
 }
 
-/// `size` bytes, little-endian.
-fn number(bytes: &[u8], at: usize, size: usize) -> Result<usize, String> {
-    let part = at.checked_add(size).and_then(|end| bytes.get(at..end)).ok_or("truncated")?;
-    let number = part.iter().rev().fold(0u64, |n, byte| n << 8 | u64::from(*byte));
-    usize::try_from(number).map_err(|_| "a number too large for this machine".into())
-}
-
 fn directory(bytes: &[u8]) -> Result<Vec<Entry>, String> {
     if !bytes.starts_with(b"PK") {
         return Err("not an NPZ file (a zip of arrays)".into());
     }
-    // The end's record comes last; a comment of up to 64 KiB may follow it.
-    let from = bytes.len().saturating_sub(22 + (1 << 16));
-    let end = bytes[from..].windows(4).rposition(|w| w == b"PK\x05\x06");
-    let end = from + end.ok_or("truncated: the end of the zip is missing")?;
-    let (mut count, mut at) = (number(bytes, end + 10, 2)?, number(bytes, end + 16, 4)?);
-    if count == 0xffff || at == 0xffff_ffff {
-        let locator = end.checked_sub(20).filter(|l| bytes[*l..].starts_with(b"PK\x06\x07"));
-        let record = number(bytes, locator.ok_or("its zip64 record is missing")? + 8, 8)?;
-        (count, at) = (number(bytes, record + 32, 8)?, number(bytes, record + 48, 8)?);
-    }
-    let mut entries = Vec::new();
-    for _ in 0..count {
-        if !bytes.get(at..).is_some_and(|b| b.starts_with(b"PK\x01\x02")) {
-            return Err("damaged: its directory breaks off".into());
+    let mut entries = zip::directory(bytes.len(), part(bytes))?;
+    entries.retain_mut(|entry| match entry.name.strip_suffix(".npy") {
+        Some(name) => {
+            entry.name = name.into();
+            true
         }
-        let field = |offset, size| number(bytes, at + offset, size);
-        let (flags, method) = (field(8, 2)?, field(10, 2)?);
-        let (name, extra, comment) = (field(28, 2)?, field(30, 2)?, field(32, 2)?);
-        let text = bytes.get(at + 46..at + 46 + name).ok_or("truncated")?;
-        let text = String::from_utf8_lossy(text).into_owned();
-        let mut sizes = [field(24, 4)?, field(20, 4)?, field(42, 4)?];
-        let extra_at = at + 46 + name;
-        wide_sizes(bytes.get(extra_at..extra_at + extra).ok_or("truncated")?, &mut sizes)?;
-        let [size, packed, local] = sizes;
-        if flags & 1 == 1 || ![0, 8].contains(&method) {
-            return Err(format!("{text} is encrypted or packed by a method that is not read"));
-        }
-        if let Some(name) = text.strip_suffix(".npy") {
-            let (name, deflated, crc) = (name.into(), method == 8, field(16, 4)? as u32);
-            entries.push(Entry { name, deflated, crc, packed, size, at: local });
-        }
-        at = extra_at + extra + comment;
-    }
+        None => false,
+    });
     Ok(entries)
 }
 
-/// Zip64: the extra field 1 holds, in this order, what did not fit four bytes.
-fn wide_sizes(mut extra: &[u8], sizes: &mut [usize; 3]) -> Result<(), String> {
-    while extra.len() >= 4 {
-        let (kind, length) = (number(extra, 0, 2)?, number(extra, 2, 2)?);
-        let field = extra.get(4..4 + length).ok_or("damaged: its directory breaks off")?;
-        if kind == 1 {
-            let mut at = 0;
-            for size in sizes.iter_mut().filter(|size| **size == 0xffff_ffff) {
-                *size = number(field, at, 8)?;
-                at += 8;
-            }
-        }
-        extra = &extra[4 + length..];
+fn part(bytes: &[u8]) -> impl zip::Source + '_ {
+    |at: usize, length: usize| {
+        let part = at.checked_add(length).and_then(|end| bytes.get(at..end));
+        part.map(<[u8]>::to_vec).ok_or_else(|| "truncated".into())
     }
-    Ok(())
 }
 
 /// The inputs and targets of a file, found by their names: `x`, `inputs`, `data`, `images`,

@@ -1,6 +1,14 @@
-//! Model files: a file a format.
+//! Model files: a file or folder a format.
 
+mod chain;
+pub mod import;
+mod number;
+pub mod onnx;
+pub mod probe;
+pub mod pytorch;
 pub mod safetensors;
+pub mod source;
+mod state_dict;
 
 use std::{
     io::{self, Write},
@@ -10,6 +18,9 @@ use std::{
 use tempfile::NamedTempFile;
 
 use crate::{Result, error::Error};
+
+/// Where in a file's metadata a model says what it is.
+const METADATA_KEY: &str = "reshet";
 
 /// Writes a file whole or not at all: into a temporary file beside it, synced,
 /// then renamed. A full disk or a crash leaves what was there before.

@@ -12,7 +12,8 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    fs,
+    fs::{self, File},
+    io::{Read, Seek},
     path::Path,
 };
 
@@ -22,20 +23,81 @@ use safetensors::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::{
+    METADATA_KEY,
+    import::Found,
+    state_dict::{self, Entry, Kind, Store},
+};
 use crate::{Loss, Model, Plan, Result, Sequential, error::Error, model::Meaning};
 
 /// The newest format this program reads and the one it writes.
 const FORMAT: u32 = 1;
-const KEY: &str = "reshet";
+/// A longer header is no network's.
+const MOST_HEADER: u64 = 32 << 20;
+/// Nor is one with more texts and commas; JSON of many small things takes many times its
+/// bytes in memory.
+const MOST_PARTS: usize = 1 << 21;
+/// Quotes that are not inside of a text: some twelve a tensor.
+const MOST_QUOTES: usize = 200_000;
 
+/// All about a model but its parameters.
 #[derive(Serialize, Deserialize)]
-struct Metadata {
+pub(super) struct Metadata {
     format: u32,
     network: Sequential,
     loss: Loss,
     meaning: Meaning,
     #[serde(default)]
     notes: BTreeMap<String, String>,
+}
+
+impl Metadata {
+    pub fn of(model: &Model) -> Self {
+        Self {
+            format: FORMAT,
+            network: model.network.clone(),
+            loss: model.loss.clone(),
+            meaning: model.meaning.clone(),
+            notes: model.notes.clone(),
+        }
+    }
+
+    pub fn json(&self) -> Result<String> {
+        serde_json::to_string(self).map_err(|e| Error::invalid(format!("model: {e}")))
+    }
+
+    pub fn parse(json: &str) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct Version {
+            format: u32,
+        }
+        let wrong = |e: serde_json::Error| Error::data(format!("its metadata is damaged: {e}"));
+        let Version { format } = serde_json::from_str(json).map_err(wrong)?;
+        if format != FORMAT {
+            return Err(Error::data(format!(
+                "model format {format}; this program reads format {FORMAT}"
+            )));
+        }
+        serde_json::from_str(json).map_err(wrong)
+    }
+
+    pub fn plan(&self) -> Result<Plan> {
+        Plan::new(&self.network, self.loss.clone())
+    }
+
+    /// Joins it with the parameters, in the plan's order.
+    pub fn model(self, parameters: Vec<f32>) -> Result<Model> {
+        let inputs = self.network.inputs();
+        let mut model = Model::new(self.network, self.loss, parameters, self.meaning)?;
+        let shape = &model.meaning.shape;
+        if shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d)) != Some(inputs) {
+            return Err(Error::data(format!(
+                "its metadata is damaged: samples of shape {shape:?} for a network of {inputs} inputs"
+            )));
+        }
+        model.notes = self.notes;
+        Ok(model)
+    }
 }
 
 /// See [`Model::save`].
@@ -48,13 +110,6 @@ pub(crate) fn save(model: &Model, path: &Path) -> Result<()> {
 /// # Errors
 /// None in practice: all shapes were checked when the model was made.
 pub fn to_bytes(model: &Model) -> Result<Vec<u8>> {
-    let metadata = Metadata {
-        format: FORMAT,
-        network: model.network.clone(),
-        loss: model.loss.clone(),
-        meaning: model.meaning.clone(),
-        notes: model.notes.clone(),
-    };
     let bytes: Vec<u8> = model.parameters.iter().flat_map(|x| x.to_le_bytes()).collect();
     let wrong = |e: String| Error::invalid(format!("model: {e}"));
     let tensors = model
@@ -68,16 +123,23 @@ pub fn to_bytes(model: &Model) -> Result<Vec<u8>> {
             Ok((p.name, view))
         })
         .collect::<Result<Vec<_>>>()?;
-    let json = serde_json::to_string(&metadata).map_err(|e| wrong(e.to_string()))?;
     // One key only: a map of several would be written in a random order.
-    let metadata = HashMap::from([(KEY.to_string(), json)]);
+    let metadata = HashMap::from([(METADATA_KEY.to_string(), Metadata::of(model).json()?)]);
     serialize(tensors, Some(metadata)).map_err(|e| wrong(e.to_string()))
 }
 
 /// See [`Model::load`].
 pub(crate) fn load(path: &Path) -> Result<Model> {
-    let bytes = fs::read(path).map_err(|e| Error::unreadable(path, e))?;
-    from_bytes(&bytes).map_err(|e| Error::data(format!("{}: {e}", path.display())))
+    load_parts(path).map_err(|e| match e {
+        Error::Data(what) | Error::Invalid(what) => {
+            Error::data(format!("{}: {what}", path.display()))
+        }
+        other => other,
+    })
+}
+
+fn load_parts(path: &Path) -> Result<Model> {
+    from_bytes(&fs::read(path).map_err(|e| Error::unreadable(path, e))?)
 }
 
 /// Reads what [`to_bytes`] wrote.
@@ -85,34 +147,17 @@ pub(crate) fn load(path: &Path) -> Result<Model> {
 /// # Errors
 /// Says which part of the file is not what it should be.
 pub fn from_bytes(bytes: &[u8]) -> Result<Model> {
+    check_header(bytes)?;
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(not_safetensors)?;
-    let json = header.metadata().as_ref().and_then(|m| m.get(KEY)).ok_or_else(|| {
-        Error::data("safetensors, but not a reshet model: it does not say what network it holds")
+    let json = header.metadata().as_ref().and_then(|m| m.get(METADATA_KEY)).ok_or_else(|| {
+        Error::data(
+            "safetensors, but not a reshet model: it does not say what network it holds \
+             (`reshet import` makes a model of it)",
+        )
     })?;
-    #[derive(Deserialize)]
-    struct Version {
-        format: u32,
-    }
-    let wrong = |e: serde_json::Error| Error::data(format!("its metadata is damaged: {e}"));
-    let Version { format } = serde_json::from_str(json).map_err(wrong)?;
-    if format != FORMAT {
-        return Err(Error::data(format!(
-            "model format {format}; this program reads format {FORMAT}"
-        )));
-    }
-    let metadata: Metadata = serde_json::from_str(json).map_err(wrong)?;
-    let plan = Plan::new(&metadata.network, metadata.loss.clone())?;
-    let parameters = tensors(bytes, &plan)?;
-    let mut model = Model::new(metadata.network, metadata.loss, parameters, metadata.meaning)?;
-    let fits = model.meaning.shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d));
-    if fits != Some(plan.inputs) {
-        return Err(Error::data(format!(
-            "its metadata is damaged: samples of shape {:?} for a network of {} inputs",
-            model.meaning.shape, plan.inputs
-        )));
-    }
-    model.notes = metadata.notes;
-    Ok(model)
+    let metadata = Metadata::parse(json)?;
+    let parameters = tensors(bytes, &metadata.plan()?)?;
+    metadata.model(parameters)
 }
 
 /// Reads only the parameters of a network: from a model of ours, or from a
@@ -125,11 +170,105 @@ pub fn load_parameters(path: &Path, plan: &Plan) -> Result<Vec<f32>> {
     tensors(&bytes, plan).map_err(|e| Error::data(format!("{}: {e}", path.display())))
 }
 
+/// Reads safetensors of another program, as PyTorch writes them; `network` says what they
+/// leave open.
+///
+/// # Errors
+/// Damaged, something else than dense layers, or no `network`.
+pub(super) fn read_foreign(mut file: File, network: Option<&str>, path: &Path) -> Result<Found> {
+    let io = |e| Error::unreadable(path, e);
+    let size = file.metadata().map_err(io)?.len();
+    file.rewind().map_err(io)?;
+    let mut header = Vec::new();
+    file.by_ref().take(8).read_to_end(&mut header).map_err(io)?;
+    let length = header.first_chunk().map_or(0, |b| u64::from_le_bytes(*b));
+    if length > size {
+        return Err(Error::data("truncated: its header breaks off"));
+    }
+    if length > MOST_HEADER {
+        let what = format!("a header of {length} bytes, where {MOST_HEADER} are the most");
+        return Err(Error::data(format!("not a network: {what}")));
+    }
+    file.by_ref().take(length).read_to_end(&mut header).map_err(io)?;
+    check_header(&header)?;
+    let json = header.get(8..).filter(|json| json.len() as u64 == length);
+    let json = json.ok_or_else(|| Error::data("truncated: its header breaks off"))?;
+    let metadata: safetensors::tensor::Metadata = serde_json::from_slice(json)
+        .map_err(|e| Error::data(format!("not a safetensors file, or a damaged one: {e}")))?;
+    if metadata.metadata().as_ref().is_some_and(|m| m.contains_key(METADATA_KEY)) {
+        drop((header, metadata));
+        return Ok(Found::Ours(load_parts(path)?));
+    }
+    let data = 8 + length;
+    let mut entries = Vec::new();
+    for (name, tensor) in metadata.tensors() {
+        let kind = match tensor.dtype {
+            Dtype::F64 => Kind::F64,
+            Dtype::F32 => Kind::F32,
+            Dtype::F16 => Kind::F16,
+            Dtype::BF16 => Kind::BF16,
+            Dtype::I64 => Kind::Whole(8),
+            other => return Err(Error::data(format!("{name}: numbers of the type {other:?}"))),
+        };
+        let shape = tensor.shape.clone();
+        let mut strides = vec![1usize; shape.len()];
+        for i in (1..shape.len()).rev() {
+            strides[i - 1] = strides[i].saturating_mul(shape[i]);
+        }
+        let (start, end) = tensor.data_offsets;
+        let (at, bytes) = (data + start as u64, end.saturating_sub(start) as u64);
+        if at.checked_add(bytes).is_none_or(|end| end > size) {
+            return Err(Error::data(format!("{name}: its numbers are not in the file: truncated")));
+        }
+        let entry = Entry { name: name.clone(), shape, strides, kind, at, bytes };
+        entries.push(entry.starting(0).map_err(|e| Error::data(format!("{name}: {e}")))?);
+    }
+    // The file's order is by size of number and by name; the network's is by name, 2 before 10.
+    entries.sort_by_cached_key(|entry| by_number(&entry.name));
+    let store = Store { file: file.into(), size };
+    state_dict::network(entries, Vec::new(), store, network, path, "safetensors")
+}
+
+/// `net.10.weight` as "net.", 10, ".weight": sorts numbers by their value.
+fn by_number(name: &str) -> Vec<(String, u64)> {
+    let mut parts = Vec::new();
+    let mut rest = name;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
+        let (word, from) = rest.split_at(digits);
+        let end = from.find(|c: char| !c.is_ascii_digit()).unwrap_or(from.len());
+        parts.push((word.to_string(), from[..end].parse().unwrap_or(0)));
+        rest = &from[end..];
+    }
+    parts
+}
+
+/// Refuses a header that would take more memory than a network's ever does. `bytes`: the
+/// file's, or only the first up to the header's end.
+pub(crate) fn check_header(bytes: &[u8]) -> Result<()> {
+    let length = bytes.first_chunk().map_or(0, |b| u64::from_le_bytes(*b));
+    let most = |n: u64, what: &str, most: u64| {
+        let text = format!("not a network: {n} {what} in its header, where {most} are the most");
+        if n > most { Err(Error::data(text)) } else { Ok(()) }
+    };
+    let Some(json) = bytes.get(8..).and_then(|rest| rest.get(..usize::try_from(length).ok()?))
+    else {
+        // It breaks off, which is told when it is read.
+        return Ok(());
+    };
+    most(length, "bytes", MOST_HEADER)?;
+    let parts = json.iter().filter(|b| matches!(b, b'"' | b',')).count();
+    most(parts as u64, "texts and commas", MOST_PARTS as u64)?;
+    let quotes = json.windows(2).filter(|w| w[0] != b'\\' && w[1] == b'"').count();
+    most(quotes as u64, "quotes", MOST_QUOTES as u64)
+}
+
 fn not_safetensors(e: safetensors::SafeTensorError) -> Error {
     Error::data(format!("not a safetensors file, or a damaged one: {e}"))
 }
 
 fn tensors(bytes: &[u8], plan: &Plan) -> Result<Vec<f32>> {
+    check_header(bytes)?;
     let file = SafeTensors::deserialize(bytes).map_err(not_safetensors)?;
     let named = plan.named_parameters();
     let mut names: Vec<&str> = file.names().into_iter().collect();
@@ -138,6 +277,13 @@ fn tensors(bytes: &[u8], plan: &Plan) -> Result<Vec<f32>> {
     if let Some(extra) = names.iter().find(|n| !named.iter().any(|p| p.name == **n)) {
         return Err(Error::data(format!(
             "tensor {extra} has no place in the network (the file has {list})"
+        )));
+    }
+    // What is written there, not what the metadata claims, says how much memory it takes.
+    if plan.parameters > bytes.len() / 4 {
+        let (needs, size) = (plan.parameters, bytes.len());
+        return Err(Error::data(format!(
+            "the network needs {needs} numbers; the file has {size} bytes"
         )));
     }
     let mut parameters = vec![0.0; plan.parameters];

@@ -18,7 +18,7 @@ pub use ranking::{BestThreshold, Ranking};
 pub use report::{Class, Details, Number, Question, Report, check_threshold};
 pub use text::table;
 
-use crate::data::Targets;
+use crate::{data::Targets, visible};
 
 /// The kind of question a network answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -250,7 +250,7 @@ fn each(targets: &[Number]) -> String {
         let (rmse, baseline) = (text::short(*rmse), text::short(*baseline));
         // What has no name has a number.
         let target = if name.bytes().all(|b| b.is_ascii_digit()) { "target " } else { "" };
-        format!("{target}{name} {rmse} (always the mean: {baseline})")
+        format!("{target}{} {rmse} (always the mean: {baseline})", visible(name))
     };
     let mut all: Vec<String> = targets.iter().take(SHOWN).map(one).collect();
     if targets.len() > SHOWN {
@@ -274,9 +274,10 @@ impl fmt::Display for Score {
             ),
             Kind::Answers { accuracy, baseline, commonest, .. } => write!(
                 f,
-                "{:.2} % of {}; always \"{commonest}\": {:.2} %",
+                "{:.2} % of {}; always \"{}\": {:.2} %",
                 100.0 * accuracy,
                 self.samples,
+                visible(commonest),
                 100.0 * baseline
             ),
             Kind::Numbers { per_target, r2_mean, .. } if per_target.len() > 1 => {

@@ -9,7 +9,11 @@ use safetensors::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Optimizer, Result, Training, engine::Buffer, error::Error, formats::write_file, schedule::Clock,
+    Optimizer, Result, Training,
+    engine::Buffer,
+    error::Error,
+    formats::{safetensors::check_header, write_file},
+    schedule::Clock,
 };
 
 const FORMAT: u32 = 1;
@@ -204,6 +208,7 @@ impl Checkpoint {
     fn parse(bytes: &[u8]) -> Result<Self, String> {
         let damaged =
             |e: safetensors::SafeTensorError| format!("not a checkpoint, or a damaged one: {e}");
+        check_header(bytes).map_err(|e| e.to_string())?;
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
         let json = header.metadata().as_ref().and_then(|m| m.get(KEY));
         let json = json.ok_or("safetensors, but not a checkpoint")?;

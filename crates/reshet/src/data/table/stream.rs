@@ -89,6 +89,7 @@ impl<'a> Rows<'a> {
         }
         let mut options = options.clone();
         options.columns = columns.inputs.iter().map(|column| column.name.clone()).collect();
+        options.written.clone_from(&columns.written);
         let reader = Reader::open(path, &options)?;
         let layout = &reader.layout;
         let encoder = Encoder::new(columns, &layout.source, &layout.names)?;

@@ -1,0 +1,54 @@
+//! `reshet import FILE -o MODEL`
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::Result;
+use reshet::{Error, formats::import::Import};
+
+use crate::{hyper::TaskName, say, terminal::note};
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// A state_dict of PyTorch (.pt, .pth, .safetensors), or an ONNX file
+    file: PathBuf,
+    /// Where to write the model
+    #[arg(short, long, value_name = "MODEL")]
+    output: PathBuf,
+    /// A state_dict's network, as 784-100:relu-1:sigmoid: the file holds no activations
+    #[arg(long, value_name = "NET")]
+    net: Option<String>,
+    /// The kind of question, if the network's end does not say it
+    #[arg(long)]
+    task: Option<TaskName>,
+    /// Names of the classes, as cat,dog; of a yes/no question no comes first
+    #[arg(long, value_delimiter = ',', value_name = "A,B,…")]
+    classes: Option<Vec<String>>,
+    /// A sample's shape, as 1,28,28
+    #[arg(long, value_delimiter = ',', value_name = "SIZES")]
+    shape: Option<Vec<usize>>,
+    /// The network takes bytes as x / 255, as torchvision's ToTensor gives them
+    #[arg(long)]
+    bytes: bool,
+}
+
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let import = Import {
+        network: args.net.clone(),
+        task: args.task.map(TaskName::task),
+        names: args.classes.clone(),
+        shape: args.shape.clone(),
+        bytes: args.bytes,
+    };
+    let imported = import.read(&args.file)?;
+    let same = |a: &PathBuf, b: &PathBuf| {
+        a == b || a.canonicalize().ok().is_some_and(|a| b.canonicalize().is_ok_and(|b| a == b))
+    };
+    if same(&args.file, &args.output) {
+        let what = "-o: that is the file itself; choose another name";
+        return Err(Error::Invalid(what.into()).into());
+    }
+    imported.said.iter().for_each(|line| note(line));
+    imported.model.save(&args.output)?;
+    say!("{}: {}", args.output.display(), imported.model.network());
+    Ok(ExitCode::SUCCESS)
+}

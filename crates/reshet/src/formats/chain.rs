@@ -1,0 +1,225 @@
+//! A network as other programs have it: dense layers, activations, and scalings in between,
+//! which are folded into the dense layer before or after them.
+//!
+//! | where y = s·x + t stands | what becomes of it |
+//! |---|---|
+//! | after a dense layer | W ← diag(s) W, b ← s·b + t |
+//! | before a dense layer | b ← b + W t, W ← W diag(s) |
+//! | before everything, s = 1/255 | the inputs are bytes |
+//! | after everything | the units of the numbers |
+//!
+//! Both are exact but for rounding: they are computed in f64 and rounded once.
+
+use crate::{Activation, Layer, Result, Sequential, data::table::Unit, error::Error};
+
+/// What a chain is made of.
+pub(super) enum Step<'a> {
+    Linear(Linear<'a>),
+    /// s·x + t, either the same for all or one a value.
+    Affine(Affine),
+    Activation(Activation),
+    Dropout(f32),
+}
+
+/// A dense layer whose numbers are still in the file.
+pub(super) struct Linear<'a> {
+    pub inputs: usize,
+    pub outputs: usize,
+    /// Writes W (outputs, inputs), then b.
+    pub read: Box<dyn FnOnce(&mut [f32]) -> Result<()> + 'a>,
+}
+
+/// s·x + t, each of one value or of one a neuron.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Affine {
+    pub scale: Vec<f64>,
+    pub shift: Vec<f64>,
+}
+
+impl Affine {
+    /// The same s and t for all.
+    pub fn scalar(scale: f64, shift: f64) -> Self {
+        Self { scale: vec![scale], shift: vec![shift] }
+    }
+
+    /// What batch normalization does once it has been trained:
+    /// y = (x − mean) / √(var + ε) · scale + b.
+    pub fn batch_norm(scale: &[f64], b: &[f64], mean: &[f64], var: &[f64], epsilon: f64) -> Self {
+        let s: Vec<f64> = scale.iter().zip(var).map(|(s, v)| s / (v + epsilon).sqrt()).collect();
+        let shift = s.iter().zip(b.iter().zip(mean)).map(|(s, (b, mean))| b - s * mean).collect();
+        Self { scale: s, shift }
+    }
+
+    fn at(&self, i: usize) -> (f64, f64) {
+        let of = |v: &[f64]| v.get(i).or(v.first()).copied().unwrap_or(0.0);
+        (of(&self.scale), of(&self.shift))
+    }
+
+    /// First this, then `next`.
+    pub fn then(&self, next: &Self) -> Self {
+        let all = [&self.scale, &self.shift, &next.scale, &next.shift];
+        let width = all.map(Vec::len).into_iter().max().unwrap_or(1);
+        let both = |i| {
+            let ((s, t), (s2, t2)) = (self.at(i), next.at(i));
+            (s2 * s, s2 * t + t2)
+        };
+        let (scale, shift) = (0..width).map(both).unzip();
+        Self { scale, shift }
+    }
+
+    /// Whether it does nothing.
+    pub fn is_identity(&self) -> bool {
+        self.scale.iter().all(|s| (s - 1.0).abs() < 1e-7) && self.shift.iter().all(|t| *t == 0.0)
+    }
+
+    fn is_byte_scale(&self) -> bool {
+        let byte = |s: &f64| (255.0 * s - 1.0).abs() < 1e-6;
+        self.scale.iter().all(byte) && self.shift.iter().all(|t| *t == 0.0)
+    }
+
+    /// Values it goes with; None: any number.
+    fn width(&self) -> Option<usize> {
+        Some(self.scale.len().max(self.shift.len())).filter(|n| *n > 1)
+    }
+}
+
+/// A network as ours, and what could not be part of it.
+pub(super) struct Chain {
+    pub network: Sequential,
+    pub parameters: Vec<f32>,
+    /// The inputs were divided by 255.
+    pub bytes: bool,
+    /// What the outputs are scaled by at the very end.
+    pub units: Vec<Unit>,
+    pub said: Vec<String>,
+}
+
+/// Builds the network. `most`: bytes that its parameters may take.
+///
+/// # Errors
+/// Layers that do not fit, a scaling between two activations, more parameters than `most`,
+/// a number that is not finite.
+pub(super) fn build(steps: Vec<Step>, most: usize) -> Result<Chain> {
+    let layers: Vec<Layer> = steps.iter().filter_map(layer).collect();
+    let network = Sequential::new(layers).map_err(|e| Error::data(e.to_string()))?;
+    if network.parameters().checked_mul(4).is_none_or(|bytes| bytes > most) {
+        return Err(Error::data(format!(
+            "the network would have {} parameters, more than the file holds",
+            network.parameters()
+        )));
+    }
+    let mut parameters = Vec::with_capacity(network.parameters());
+    let (mut bytes, mut said) = (false, Vec::new());
+    // A scaling that waits for the next dense layer, and the layer just before, if it is one.
+    let mut waiting: Option<Affine> = None;
+    let mut last: Option<(usize, usize)> = None;
+    for step in steps {
+        match step {
+            Step::Linear(linear) => {
+                let (inputs, outputs) = (linear.inputs, linear.outputs);
+                let start = parameters.len();
+                parameters.resize(start + (inputs + 1) * outputs, 0.0);
+                let new = &mut parameters[start..];
+                (linear.read)(new)?;
+                match waiting.take() {
+                    Some(affine) if start == 0 && affine.is_byte_scale() => bytes = true,
+                    Some(affine) => said.extend(fold_before(&affine, inputs, new)?),
+                    None => {}
+                }
+                last = Some((start, outputs));
+            }
+            Step::Affine(affine) => match last {
+                Some((start, outputs)) => fold_after(&affine, outputs, &mut parameters[start..])?,
+                None => {
+                    let before = waiting.take();
+                    waiting = Some(before.map_or(affine.clone(), |b| b.then(&affine)));
+                }
+            },
+            Step::Activation(_) | Step::Dropout(_) => {
+                last = None;
+                if waiting.as_ref().is_some_and(|affine| !affine.is_identity()) {
+                    return Err(Error::data(
+                        "a scaling stands between two activations, with no dense layer to take it",
+                    ));
+                }
+                waiting = None;
+            }
+        }
+    }
+    let units = match waiting.filter(|affine| !affine.is_identity()) {
+        Some(affine) => units(&affine, network.outputs())?,
+        None => Vec::new(),
+    };
+    Ok(Chain { network, parameters, bytes, units, said })
+}
+
+fn layer(step: &Step) -> Option<Layer> {
+    match step {
+        Step::Linear(linear) => Some(Layer::Linear(linear.inputs, linear.outputs)),
+        Step::Activation(activation) => Some((*activation).into()),
+        Step::Dropout(p) => Some(Layer::Dropout(*p)),
+        Step::Affine(_) => None,
+    }
+}
+
+fn fits(affine: &Affine, width: usize) -> Result<()> {
+    match affine.width() {
+        Some(n) if n != width => {
+            Err(Error::data(format!("a scaling of {n} values meets a layer of {width}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn fold_after(affine: &Affine, outputs: usize, layer: &mut [f32]) -> Result<()> {
+    fits(affine, outputs)?;
+    let inputs = layer.len() / outputs - 1;
+    let (weights, biases) = layer.split_at_mut(inputs * outputs);
+    for (o, (row, b)) in weights.chunks_exact_mut(inputs).zip(biases).enumerate() {
+        let (s, t) = affine.at(o);
+        if s != 1.0 {
+            row.iter_mut().for_each(|w| *w = (s * f64::from(*w)) as f32);
+        }
+        *b = (s * f64::from(*b) + t) as f32;
+    }
+    Ok(())
+}
+
+/// Gives a warning where rounding is felt: inputs far from where they are centred.
+fn fold_before(affine: &Affine, inputs: usize, layer: &mut [f32]) -> Result<Option<String>> {
+    fits(affine, inputs)?;
+    let outputs = layer.len() / (inputs + 1);
+    let (weights, biases) = layer.split_at_mut(inputs * outputs);
+    for (row, b) in weights.chunks_exact_mut(inputs).zip(biases) {
+        let mut sum = f64::from(*b);
+        for (i, w) in row.iter_mut().enumerate() {
+            let (s, t) = affine.at(i);
+            sum += f64::from(*w) * t;
+            *w = (s * f64::from(*w)) as f32;
+        }
+        *b = sum as f32;
+    }
+    // A value x with s·x ≈ −t: s·x and t are rounded to 24 bits before they cancel.
+    const FAR: f64 = 100.0;
+    let far = (0..inputs).map(|i| affine.at(i).1.abs()).fold(0.0, f64::max);
+    Ok((far > FAR).then(|| {
+        format!(
+            "an input is centred {far:.0} standard deviations away from 0; folded into the first \
+             layer, that costs an accuracy of about {:.0e}",
+            far * f64::from(f32::EPSILON)
+        )
+    }))
+}
+
+fn units(affine: &Affine, outputs: usize) -> Result<Vec<Unit>> {
+    fits(affine, outputs)?;
+    let unit = |o| {
+        let (scale, centre) = affine.at(o);
+        Unit { centre: centre as f32, scale: scale as f32 }
+    };
+    let units: Vec<Unit> = (0..outputs).map(unit).collect();
+    match units.iter().all(|u| u.scale.is_finite() && u.scale != 0.0 && u.centre.is_finite()) {
+        true => Ok(units),
+        false => Err(Error::data("the scaling of the outputs is 0 or not finite")),
+    }
+}

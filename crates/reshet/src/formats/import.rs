@@ -1,0 +1,208 @@
+//! Networks of other programs as models: PyTorch's `state_dict`s, safetensors, ONNX.
+//!
+//! What a file does not say is asked for ([`Import`]) or taken for the usual and told
+//! ([`Imported::said`]): the activations of a `state_dict`, the kind of question, the classes'
+//! names, the shape of a sample.
+
+use std::{fs::File, io::Read, path::Path};
+
+use super::{chain::Chain, onnx, pytorch, safetensors};
+use crate::{Activation, Loss, Meaning, Model, Pictures, Result, Sequential, Task, error::Error};
+
+/// What is known of a file beyond what it says itself.
+///
+/// ```no_run
+/// use reshet::formats::import::Import;
+/// let network = Some("784-100:relu-10:softmax".into());
+/// let imported = Import { network, ..Import::default() }.read("net.pt")?;
+/// imported.model.save("net.safetensors")?;
+/// # Ok::<(), reshet::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Import {
+    /// The network, as [`Sequential::parse`] reads it: what a `state_dict` leaves open.
+    pub network: Option<String>,
+    /// The kind of question.
+    pub task: Option<Task>,
+    /// The classes' names; of a yes/no question, no and yes.
+    pub names: Option<Vec<String>>,
+    /// A sample's shape.
+    pub shape: Option<Vec<usize>>,
+    /// Whether the network takes bytes as x / 255.
+    pub bytes: bool,
+}
+
+/// A model, and what was assumed about it.
+#[derive(Clone, Debug)]
+pub struct Imported {
+    /// The model.
+    pub model: Model,
+    /// What was taken for the usual, a line each.
+    pub said: Vec<String>,
+}
+
+/// What a reader found in a file.
+pub(super) enum Found {
+    /// A model of ours, whole.
+    Ours(Model),
+    Chain {
+        chain: Chain,
+        names: Option<Vec<String>>,
+        shape: Option<Vec<usize>>,
+        /// The file chooses a label from its output.
+        labels: bool,
+        how: String,
+        said: Vec<String>,
+    },
+}
+
+impl Import {
+    /// Reads a file: by its first bytes a PyTorch file (`.pt`, `.pth`), safetensors, or ONNX.
+    /// No code in it is run.
+    ///
+    /// # Errors
+    /// The file cannot be read, is damaged, holds something else than a network of dense
+    /// layers, or leaves open what is not told: says what and where.
+    pub fn read(&self, path: impl AsRef<Path>) -> Result<Imported> {
+        let path = path.as_ref();
+        let wrong = |e: Error| match e {
+            Error::Data(what) => Error::Data(format!("{}: {what}", path.display())),
+            other => other,
+        };
+        match self.found(path).map_err(wrong)? {
+            Found::Ours(_) if self.asks() => Err(Error::invalid(format!(
+                "{}: reshet wrote it, and it says itself what it is; leave the options out",
+                path.display()
+            ))),
+            Found::Ours(model) => Ok(Imported { model, said: Vec::new() }),
+            found => self.model(found, path).map_err(wrong),
+        }
+    }
+
+    fn asks(&self) -> bool {
+        let Self { network, task, names, shape, bytes } = self;
+        network.is_some() || task.is_some() || names.is_some() || shape.is_some() || *bytes
+    }
+
+    fn found(&self, path: &Path) -> Result<Found> {
+        let mut file = File::open(path).map_err(|e| Error::unreadable(path, e))?;
+        let mut start = Vec::new();
+        let read = file.by_ref().take(16).read_to_end(&mut start);
+        read.map_err(|e| Error::unreadable(path, e))?;
+        let network = self.network.as_deref();
+        match &start[..] {
+            [] => Err(Error::data("the file is empty")),
+            [b'P', b'K', ..] | [0x80, 2..=5, ..] => pytorch::read(file, network, path),
+            [.., b'{', _, _, _, _, _, _, _] if start.len() == 16 => {
+                safetensors::read_foreign(file, network, path)
+            }
+            [0x89, b'H', b'D', b'F', ..] => Err(Error::data(
+                "an HDF5 file, as Keras writes; model.export(\"net.onnx\", format=\"onnx\") in \
+                 Keras writes one that can be read",
+            )),
+            _ if network.is_some() => Err(Error::invalid(
+                "--net is for files that do not say what network they hold (.pt, .safetensors)",
+            )),
+            _ => {
+                let mut bytes = start;
+                file.read_to_end(&mut bytes).map_err(|e| Error::unreadable(path, e))?;
+                onnx::read(bytes)
+            }
+        }
+    }
+
+    fn model(&self, found: Found, path: &Path) -> Result<Imported> {
+        let Found::Chain { chain, names, shape, labels, how, mut said } = found else {
+            return Err(Error::data("it holds no network"));
+        };
+        let Chain { network, parameters, bytes, units, .. } = chain;
+        let task = self.task(&network, labels, !units.is_empty(), &mut said);
+        if !units.is_empty() && task != Task::Number {
+            return Err(Error::data("its outputs are scaled after the last activation"));
+        }
+        let loss = match (task, network.output_activation()) {
+            (Task::Binary, Activation::Identity) => Loss::BCEWithLogitsLoss,
+            (Task::Binary, _) => Loss::BCELoss,
+            (Task::Classes, _) => Loss::cross_entropy(),
+            (Task::Number, _) => Loss::MSELoss,
+        };
+        let names = self.names(task, &network, names, &mut said)?;
+        let shape = self.shape.clone().or(shape).unwrap_or_else(|| vec![network.inputs()]);
+        let values = shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d));
+        if values != Some(network.inputs()) {
+            return Err(Error::invalid(format!(
+                "--shape {shape:?} is not the {} values that the network takes",
+                network.inputs()
+            )));
+        }
+        let mut meaning = Meaning::new(task, names, &shape);
+        meaning.bytes = bytes || self.bytes;
+        meaning.units = units;
+        if matches!(shape[..], [1 | 3, height, width] if (height, width) != (28, 28)) {
+            meaning.pictures = Pictures::AsTheyAre;
+        }
+        if bytes {
+            said.push("the inputs are bytes, taken as x / 255".into());
+        }
+        let mut model = Model::new(network, loss, parameters, meaning)?;
+        let name = path.file_name().map_or(String::new(), |n| n.to_string_lossy().into_owned());
+        model.notes.insert("imported".into(), format!("{name} ({how})"));
+        Ok(Imported { model, said })
+    }
+
+    fn task(
+        &self,
+        network: &Sequential,
+        labels: bool,
+        units: bool,
+        said: &mut Vec<String>,
+    ) -> Task {
+        if let Some(task) = self.task {
+            return task;
+        }
+        let outputs = network.outputs();
+        let (task, why) = match (network.output_activation(), outputs) {
+            _ if units => (Task::Number, "its outputs are scaled"),
+            (Activation::Softmax, _) => (Task::Classes, "it ends in Softmax"),
+            (Activation::Sigmoid, _) => (Task::Binary, "it ends in Sigmoid"),
+            (_, 1) => (Task::Number, "it has one output and no Sigmoid"),
+            _ if labels || self.names.is_some() => (Task::Classes, "its outputs are classes"),
+            _ => (Task::Classes, "it has several outputs, taken for the logits of classes"),
+        };
+        said.push(format!("task {task}: {why} (--task binary|classes|number says otherwise)"));
+        task
+    }
+
+    fn names(
+        &self,
+        task: Task,
+        network: &Sequential,
+        file: Option<Vec<String>>,
+        said: &mut Vec<String>,
+    ) -> Result<Vec<String>> {
+        let outputs = network.outputs();
+        let needed = match task {
+            Task::Number if self.names.is_some() => {
+                return Err(Error::invalid("--classes: a network that gives numbers has none"));
+            }
+            Task::Number => return Ok(Vec::new()),
+            Task::Binary if outputs == 1 => 2,
+            _ => outputs,
+        };
+        if let Some(names) = &self.names {
+            if names.len() != needed {
+                let got = names.len();
+                return Err(Error::invalid(format!(
+                    "--classes: {needed} names are needed, not {got}"
+                )));
+            }
+            return Ok(names.clone());
+        }
+        Ok(file.filter(|names| names.len() == needed).unwrap_or_else(|| {
+            said.push(format!(
+                "the {needed} classes are called by their numbers (--classes A,B,…)"
+            ));
+            (0..needed).map(|n| n.to_string()).collect()
+        }))
+    }
+}

@@ -1,0 +1,13 @@
+//! ONNX (<https://onnx.ai>): models out, with all that is done to their inputs inside the
+//! graph; networks of other programs in.
+
+mod export;
+mod graph;
+mod ours;
+mod proto;
+mod read;
+mod tensor;
+mod walk;
+
+pub use export::{Exported, IR_VERSION, OPSET, Port, export};
+pub(super) use read::read;

@@ -1,0 +1,262 @@
+//! Reading what `torch.save` wrote: a zip since PyTorch 1.6, before that pickles one after the
+//! other with the numbers behind them.
+//!
+//! ```text
+//! zip     NAME/data.pkl │ NAME/byteorder │ NAME/data/0 │ NAME/data/1 │ …
+//! legacy  magic │ version │ system │ the object │ its storages' keys │ (count, numbers) …
+//! ```
+
+use std::{
+    collections::HashMap,
+    fs::File,
+    io::{BufReader, Read, Seek, SeekFrom},
+    path::Path,
+    rc::Rc,
+};
+
+use flate2::Crc;
+
+use super::pickle::{self, Item, Pickle, Tensor, Value};
+use crate::{
+    Result,
+    data::zip,
+    error::Error,
+    formats::{
+        import::Found,
+        state_dict::{self, Entry, Kind, Store},
+    },
+};
+
+/// What a legacy file starts with, as a number in a pickle.
+const MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
+/// Keys under which programs keep a `state_dict` among other things.
+const WRAPPERS: [&str; 6] =
+    ["state_dict", "model_state_dict", "model", "net", "network", "weights"];
+
+/// Where a storage's bytes are: place, length.
+type Storages = HashMap<Rc<str>, (u64, u64)>;
+
+/// Reads a `state_dict`; `network` says what it leaves open.
+///
+/// # Errors
+/// Damaged, something else than a `state_dict` of dense layers, or no `network`.
+pub(in crate::formats) fn read(
+    mut file: File,
+    network: Option<&str>,
+    path: &Path,
+) -> Result<Found> {
+    let mut start = [0; 2];
+    let io = |e| Error::unreadable(path, e);
+    file.rewind().and_then(|()| file.read_exact(&mut start)).map_err(io)?;
+    let size = file.metadata().map_err(io)?.len();
+    let read = if start == *b"PK" { zipped(&mut file, size) } else { legacy(&mut file, size) };
+    let (pickle, storages) = read.map_err(Error::data)?;
+    let (entries, other) = entries(&pickle, &storages).map_err(Error::data)?;
+    let store = Store { file: file.into(), size };
+    state_dict::network(entries, other, store, network, path, "PyTorch")
+}
+
+fn zipped(file: &mut File, size: u64) -> Result<(Pickle, Storages), String> {
+    let length = usize::try_from(size).map_err(|_| "larger than this machine's memory")?;
+    let part = |file: &mut File, at: usize, n: usize| -> Result<Vec<u8>, String> {
+        if at.checked_add(n).is_none_or(|end| end > length) {
+            return Err("truncated".into());
+        }
+        let mut bytes = vec![0; n];
+        file.seek(SeekFrom::Start(at as u64)).map_err(|e| e.to_string())?;
+        file.read_exact(&mut bytes).map_err(|e| e.to_string())?;
+        Ok(bytes)
+    };
+    let entries = zip::directory(length, |at, n| part(file, at, n))?;
+    let root = entries.iter().find_map(|e| e.name.strip_suffix("data.pkl"));
+    let root = root.filter(|root| root.is_empty() || root.ends_with('/')).ok_or_else(|| {
+        let names: Vec<&str> = entries.iter().take(5).map(|e| &*e.name).collect();
+        format!("a zip, but not PyTorch's: no data.pkl in it, but {} …", names.join(", "))
+    })?;
+    if entries.iter().any(|e| e.name.strip_prefix(root).is_some_and(|n| n.starts_with("code/"))) {
+        return Err("a TorchScript program; save the network's state_dict instead: \
+                    torch.save(model.state_dict(), \"net.pt\")"
+            .into());
+    }
+    let (mut storages, mut pickle) = (Storages::new(), None);
+    for entry in &entries {
+        let Some(name) = entry.name.strip_prefix(root) else { continue };
+        let wrong = |what: String| format!("{}: {what}", entry.name);
+        let key = name.strip_prefix("data/");
+        if key.is_none() && !["data.pkl", "byteorder"].contains(&name) {
+            continue;
+        }
+        if entry.deflated || entry.packed != entry.size {
+            return Err(wrong("it is packed, which PyTorch never does".into()));
+        }
+        let start = entry.start(|at, n| part(file, at, n)).map_err(wrong)?;
+        if start.checked_add(entry.size).is_none_or(|end| end > length) {
+            return Err(wrong(format!("its {} bytes are not in the file: truncated", entry.size)));
+        }
+        check_crc(file, start as u64, entry).map_err(wrong)?;
+        file.seek(SeekFrom::Start(start as u64)).map_err(|e| e.to_string())?;
+        let content = BufReader::new(&mut *file).take(entry.size as u64);
+        match key {
+            Some(key) => drop(storages.insert(key.into(), (start as u64, entry.size as u64))),
+            None if name == "byteorder" => {
+                let mut order = String::new();
+                content.take(16).read_to_string(&mut order).map_err(|e| wrong(e.to_string()))?;
+                if order != "little" {
+                    return Err(format!("its numbers are {order}-endian; only little is read"));
+                }
+            }
+            None => pickle = Some(pickle::read(content).map_err(wrong)?),
+        }
+    }
+    Ok((pickle.ok_or("no data.pkl in it")?, storages))
+}
+
+fn check_crc(file: &mut File, start: u64, entry: &zip::Entry) -> Result<(), String> {
+    file.seek(SeekFrom::Start(start)).map_err(|e| e.to_string())?;
+    let (mut crc, mut buffer, mut left) = (Crc::new(), vec![0; 1 << 16], entry.size);
+    while left > 0 {
+        let part = left.min(buffer.len());
+        file.read_exact(&mut buffer[..part]).map_err(|e| e.to_string())?;
+        crc.update(&buffer[..part]);
+        left -= part;
+    }
+    // PyTorch can be told not to compute it, and then writes 0.
+    if entry.crc == 0 || crc.sum() == entry.crc {
+        return Ok(());
+    }
+    Err("damaged: its checksum is another".into())
+}
+
+fn legacy(file: &mut File, size: u64) -> Result<(Pickle, Storages), String> {
+    file.rewind().map_err(|e| e.to_string())?;
+    let mut from = BufReader::new(file);
+    let mut magic = [0; 15];
+    let not = "a pickle, but not a file that torch.save wrote";
+    from.read_exact(&mut magic).map_err(|_| not)?;
+    // PROTO 2, LONG1 of ten bytes, the number, STOP.
+    if magic[..4] != [0x80, 2, 0x8a, 10] || magic[4..14] != MAGIC || magic[14] != b'.' {
+        return Err(not.into());
+    }
+    let version = pickle::read(&mut from)?.top;
+    if version != Value::Int(1001) {
+        return Err("a version of PyTorch's old format that is not known".into());
+    }
+    let system = pickle::read(&mut from)?;
+    if let Some(Item::Dict(entries)) = system.item(system.top)
+        && entries
+            .iter()
+            .any(|(k, v)| system.text(*k) == Some("little_endian") && *v == Value::Int(0))
+    {
+        return Err("its numbers are big-endian; only little is read".into());
+    }
+    let object = pickle::read(&mut from)?;
+    let keys = pickle::read(&mut from)?;
+    let Some(Item::List(list)) = keys.item(keys.top) else {
+        return Err("damaged: the list of its storages is missing".into());
+    };
+    // How wide the numbers of each storage are, only the tensors say.
+    let widths: HashMap<&str, u64> = object
+        .items
+        .iter()
+        .filter_map(|item| match item {
+            Item::Tensor(t) => Some((&*t.key, Kind::of_storage(&t.storage)?.size() as u64)),
+            _ => None,
+        })
+        .collect();
+    let mut storages = Storages::new();
+    for key in list {
+        let key = keys.text(*key).ok_or("damaged: a storage without a name")?;
+        let mut count = [0; 8];
+        from.read_exact(&mut count).map_err(|_| "truncated: a storage is missing")?;
+        let width = widths.get(key).ok_or("a storage whose numbers' type is not known")?;
+        let bytes = u64::from_le_bytes(count).checked_mul(*width);
+        let at = from.stream_position().map_err(|e| e.to_string())?;
+        let end = bytes.and_then(|bytes| at.checked_add(bytes)).filter(|end| *end <= size);
+        let end = end.ok_or_else(|| format!("truncated: the storage at byte {at} is cut off"))?;
+        from.seek(SeekFrom::Start(end)).map_err(|e| e.to_string())?;
+        storages.insert(key.into(), (at, end - at));
+    }
+    Ok((object, storages))
+}
+
+/// The tensors of the `state_dict`, in order, and what else stands in it.
+fn entries(pickle: &Pickle, storages: &Storages) -> Result<(Vec<Entry>, Vec<String>), String> {
+    let pairs = dictionary(pickle)?;
+    let (mut entries, mut other) = (Vec::new(), Vec::new());
+    for (key, value) in pairs {
+        let name = pickle.text(*key).unwrap_or("a key that is no text");
+        match pickle.item(*value) {
+            Some(Item::Tensor(tensor)) => {
+                let entry = entry(name, tensor, storages).map_err(|e| format!("{name}: {e}"))?;
+                entries.push(entry);
+            }
+            _ => other.push(format!("{name} ({})", pickle.describe(*value))),
+        }
+    }
+    Ok((entries, other))
+}
+
+/// The dictionary with tensors in it: the whole, or one it holds under a usual name.
+fn dictionary(pickle: &Pickle) -> Result<&[(Value, Value)], String> {
+    let has_tensors = |pairs: &[(Value, Value)]| {
+        pairs.iter().any(|(_, v)| matches!(pickle.item(*v), Some(Item::Tensor(_))))
+    };
+    let pairs = match pickle.item(pickle.top) {
+        Some(Item::Dict(pairs)) => pairs,
+        Some(Item::Object(class)) => {
+            return Err(format!(
+                "a whole object of the class {class}, which only Python with that class could \
+                 rebuild; save what it has learnt instead: \
+                 torch.save(model.state_dict(), \"net.pt\")"
+            ));
+        }
+        _ => {
+            let what = pickle.describe(pickle.top);
+            return Err(format!(
+                "not a state_dict but {what}; write torch.save(model.state_dict(), \"net.pt\")"
+            ));
+        }
+    };
+    if has_tensors(pairs) {
+        return Ok(pairs);
+    }
+    let find = |name: &&str| pairs.iter().find(|(k, _)| pickle.text(*k) == Some(name));
+    for (_, value) in WRAPPERS.iter().filter_map(find) {
+        match pickle.item(*value) {
+            Some(Item::Dict(inner)) if has_tensors(inner) => return Ok(inner),
+            Some(Item::Object(class)) => {
+                return Err(format!(
+                    "a whole object of the class {class} in a dictionary; save its state_dict() instead"
+                ));
+            }
+            _ => {}
+        }
+    }
+    let name = |(k, v): &(Value, Value)| {
+        format!("{} ({})", pickle.text(*k).unwrap_or("?"), pickle.describe(*v))
+    };
+    let names: Vec<String> = pairs.iter().take(20).map(name).collect();
+    Err(match names.is_empty() {
+        true => "an empty dictionary".into(),
+        false => format!("a dictionary without a state_dict: it has {}", names.join(", ")),
+    })
+}
+
+fn entry(name: &str, tensor: &Tensor, storages: &Storages) -> Result<Entry, String> {
+    let kind = Kind::of_storage(&tensor.storage)
+        .ok_or_else(|| format!("its numbers are of the type {}", tensor.storage))?;
+    let (at, bytes) = storages
+        .get(&tensor.key)
+        .ok_or_else(|| format!("its numbers (storage {}) are missing", tensor.key))?;
+    let width = kind.size() as u64;
+    if tensor.length.checked_mul(width) != Some(*bytes) {
+        return Err(format!(
+            "its storage should have {} numbers of {width} bytes and has {bytes} bytes",
+            tensor.length
+        ));
+    }
+    let (shape, strides) = (tensor.shape.clone(), tensor.strides.clone());
+    let (name, start) = (name.to_string(), tensor.offset.checked_mul(width));
+    let entry = Entry { name, shape, strides, kind, at: *at, bytes: *bytes };
+    entry.starting(start.ok_or("it starts outside of its storage")?)
+}

@@ -1,0 +1,445 @@
+//! A `state_dict`: named tensors, from which the dense layers are told by name and shape.
+//!
+//! | names | |
+//! |---|---|
+//! | `X.weight` (out, in), perhaps `X.bias` (out) | a dense layer |
+//! | `X.running_mean`, `X.running_var`, perhaps `X.weight`, `X.bias` | batch normalization, folded into a neighbour |
+//!
+//! The layers follow each other as in the file. Where activations stand it does not say.
+
+use std::{
+    cell::RefCell,
+    fs::File,
+    io::{Read, Seek, SeekFrom},
+    path::Path,
+};
+
+use super::{
+    chain::{self, Affine, Linear, Step},
+    import::Found,
+    number::half,
+};
+use crate::{Layer, Result, Sequential, error::Error};
+
+/// PyTorch's default, which the file does not hold.
+const EPSILON: f64 = 1e-5;
+/// More tensors than this are no network of dense layers.
+const MOST_TENSORS: usize = 10_000;
+/// Neurons that batch normalization can be folded into, all in all.
+const MOST_NORMALIZED: usize = 1 << 20;
+/// Zeros for biases that are not there, and the like.
+const SPARE_BYTES: u64 = 32 << 20;
+
+/// The file with the numbers.
+pub(super) struct Store {
+    pub file: RefCell<File>,
+    pub size: u64,
+}
+
+/// A tensor in a file.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub name: String,
+    pub shape: Vec<usize>,
+    /// In numbers.
+    pub strides: Vec<usize>,
+    pub kind: Kind,
+    /// Where its first number is.
+    pub at: u64,
+    /// From there to the end of what belongs to it.
+    pub bytes: u64,
+}
+
+/// A type of number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    F64,
+    F32,
+    F16,
+    BF16,
+    /// Whole numbers or truths of so many bytes: counters, never weights.
+    Whole(usize),
+}
+
+impl Kind {
+    /// By the class of a PyTorch storage.
+    pub fn of_storage(class: &str) -> Option<Self> {
+        Some(match class.strip_prefix("torch.")? {
+            "DoubleStorage" => Self::F64,
+            "FloatStorage" => Self::F32,
+            "HalfStorage" => Self::F16,
+            "BFloat16Storage" => Self::BF16,
+            "LongStorage" => Self::Whole(8),
+            "IntStorage" => Self::Whole(4),
+            "ShortStorage" => Self::Whole(2),
+            "ByteStorage" | "CharStorage" | "BoolStorage" => Self::Whole(1),
+            _ => return None,
+        })
+    }
+
+    pub fn size(self) -> usize {
+        match self {
+            Self::F64 => 8,
+            Self::F32 => 4,
+            Self::F16 | Self::BF16 => 2,
+            Self::Whole(size) => size,
+        }
+    }
+
+    fn number(self, b: &[u8]) -> f32 {
+        match (self, b) {
+            (Self::F32, &[a, b, c, d]) => f32::from_le_bytes([a, b, c, d]),
+            (Self::F16, &[a, b]) => half(u16::from_le_bytes([a, b])),
+            (Self::BF16, &[a, b]) => f32::from_le_bytes([0, 0, a, b]),
+            (Self::F64, b) => b.try_into().map_or(f32::NAN, |b| f64::from_le_bytes(b) as f32),
+            _ => f32::NAN,
+        }
+    }
+}
+
+impl Entry {
+    /// Moves the start, and checks that all its numbers are there.
+    pub fn starting(mut self, skip: u64) -> Result<Self, String> {
+        let last = self.shape.iter().zip(&self.strides).try_fold(0usize, |n, (d, s)| {
+            d.saturating_sub(1).checked_mul(*s).and_then(|m| n.checked_add(m))
+        });
+        let all = self.shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d));
+        // Strides of 0 would make many numbers of one.
+        let count = match all {
+            Some(0) => Some(0),
+            Some(all) => last.and_then(|n| n.checked_add(1)).map(|n| n.max(all)),
+            None => None,
+        };
+        let needs = count.and_then(|n| n.checked_mul(self.kind.size())).map(|n| n as u64);
+        if needs.and_then(|n| n.checked_add(skip)).is_none_or(|end| end > self.bytes) {
+            return Err(format!(
+                "its shape {:?} needs more than the {} bytes that are there",
+                self.shape, self.bytes
+            ));
+        }
+        self.at += skip;
+        self.bytes = needs.unwrap_or(0);
+        Ok(self)
+    }
+
+    fn count(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Its numbers, row by row.
+    fn read(&self, store: &Store, into: &mut [f32]) -> Result<()> {
+        let io = |e: std::io::Error| Error::data(format!("{}: {e}", self.name));
+        let mut file = store.file.borrow_mut();
+        file.seek(SeekFrom::Start(self.at)).map_err(io)?;
+        let size = self.kind.size();
+        let (mut steady, mut expected) = (true, 1);
+        for (d, s) in self.shape.iter().zip(&self.strides).rev() {
+            steady &= *d == 1 || *s == expected;
+            expected = expected.saturating_mul(*d);
+        }
+        if steady {
+            let mut buffer = vec![0; size << 13];
+            for part in into.chunks_mut(1 << 13) {
+                let bytes = &mut buffer[..part.len() * size];
+                file.read_exact(bytes).map_err(io)?;
+                part.iter_mut()
+                    .zip(bytes.chunks_exact(size))
+                    .for_each(|(x, b)| *x = self.kind.number(b));
+            }
+            return Ok(());
+        }
+        let mut bytes = vec![0; self.bytes as usize];
+        file.read_exact(&mut bytes).map_err(io)?;
+        for (n, x) in into.iter_mut().enumerate() {
+            let (mut n, mut at) = (n, 0);
+            for (d, s) in self.shape.iter().zip(&self.strides).rev() {
+                at += n % d * s;
+                n /= d;
+            }
+            *x = self.kind.number(&bytes[at * size..][..size]);
+        }
+        Ok(())
+    }
+
+    fn numbers(&self, store: &Store) -> Result<Vec<f64>> {
+        let mut numbers = vec![0.0; self.count()];
+        self.read(store, &mut numbers)?;
+        Ok(numbers.into_iter().map(f64::from).collect())
+    }
+}
+
+/// Tensors of one module.
+struct Module {
+    name: String,
+    weight: Option<Entry>,
+    bias: Option<Entry>,
+    mean: Option<Entry>,
+    var: Option<Entry>,
+}
+
+enum Layers {
+    Linear { name: String, weight: Entry, bias: Option<Entry> },
+    Norm { name: String, affine: Affine },
+}
+
+/// The network of a `state_dict`. `other`: what stands in it besides tensors.
+///
+/// # Errors
+/// What is no dense layer, what does not fit, and what to say with `--net`.
+pub(super) fn network(
+    entries: Vec<Entry>,
+    other: Vec<String>,
+    store: Store,
+    network: Option<&str>,
+    path: &Path,
+    how: &str,
+) -> Result<Found> {
+    if entries.len() > MOST_TENSORS {
+        let what = format!("{} tensors are too many for dense layers", entries.len());
+        return Err(Error::data(what));
+    }
+    let modules = modules(entries, other)?;
+    let normalized: usize = modules.iter().filter_map(|m| Some(m.mean.as_ref()?.count())).sum();
+    if normalized > MOST_NORMALIZED {
+        return Err(Error::data(format!("batch normalization of {normalized} values")));
+    }
+    let mut layers = Vec::new();
+    for module in modules {
+        layers.push(layer(module, &store)?);
+    }
+    let widths = widths(&layers)?;
+    let Some(text) = network else {
+        return Err(asking(&widths, &layers, path));
+    };
+    let given = Sequential::parse(text, widths.first().copied())?;
+    let linears: Vec<usize> = given.linears().map(|l| l.0).chain([given.outputs()]).collect();
+    if linears != widths {
+        return Err(Error::invalid(format!(
+            "--net {text} has the widths {}, and the file {}",
+            joined(&linears),
+            joined(&widths)
+        )));
+    }
+    let mut said = Vec::new();
+    let steps = steps(layers, &given, &store, &mut said)?;
+    let most = store.size.saturating_mul(2).saturating_add(SPARE_BYTES);
+    let mut chain = chain::build(steps, usize::try_from(most).unwrap_or(usize::MAX))?;
+    said.append(&mut chain.said);
+    let how = format!("{how} state_dict");
+    Ok(Found::Chain { chain, names: None, shape: None, labels: false, how, said })
+}
+
+fn joined(widths: &[usize]) -> String {
+    widths.iter().map(usize::to_string).collect::<Vec<_>>().join("-")
+}
+
+/// Groups the tensors by the module that their names say.
+fn modules(entries: Vec<Entry>, other: Vec<String>) -> Result<Vec<Module>> {
+    let mut modules: Vec<Module> = Vec::new();
+    let mut strange = other;
+    for entry in entries {
+        // nn.DataParallel and torch.compile wrap the network under these names.
+        let mut name = &*entry.name;
+        while let Some(rest) = ["module.", "_orig_mod."].iter().find_map(|p| name.strip_prefix(p)) {
+            name = rest;
+        }
+        let (module, part) = name.rsplit_once('.').unwrap_or(("", name));
+        let module = match modules.iter_mut().position(|m| m.name == module) {
+            Some(i) => &mut modules[i],
+            None => {
+                let (weight, bias, mean, var) = Default::default();
+                modules.push(Module { name: module.into(), weight, bias, mean, var });
+                let last = modules.len() - 1;
+                &mut modules[last]
+            }
+        };
+        let fits = |entry: &Entry, dims: usize| {
+            entry.shape.len() == dims && !matches!(entry.kind, Kind::Whole(_))
+        };
+        let place = match part {
+            "weight" if fits(&entry, 2) || fits(&entry, 1) => &mut module.weight,
+            "bias" if fits(&entry, 1) => &mut module.bias,
+            "running_mean" if fits(&entry, 1) => &mut module.mean,
+            "running_var" if fits(&entry, 1) => &mut module.var,
+            "num_batches_tracked" => continue,
+            _ => {
+                strange.push(format!("{} of shape {:?}", entry.name, entry.shape));
+                continue;
+            }
+        };
+        *place = Some(entry);
+    }
+    for module in &modules {
+        let norm = module.mean.is_some() && module.var.is_some();
+        let weight = module.weight.as_ref();
+        if !norm && weight.is_some_and(|w| w.shape.len() == 1) {
+            strange.push(format!(
+                "{}.weight, a list of {:?}",
+                module.name,
+                weight.map_or(0, Entry::count)
+            ));
+        } else if !norm && weight.is_none() && module.bias.is_some() && strange.is_empty() {
+            strange.push(format!("{} without a weight", module.name));
+        }
+    }
+    if !strange.is_empty() {
+        let more = strange.len().saturating_sub(10);
+        strange.truncate(10);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        return Err(Error::data(format!(
+            "only dense layers (nn.Linear, nn.BatchNorm1d) are read; it also has {}{more}",
+            strange.join(", ")
+        )));
+    }
+    Ok(modules)
+}
+
+fn layer(module: Module, store: &Store) -> Result<Layers> {
+    let Module { name, weight, bias, mean, var } = module;
+    if let (Some(mean), Some(var)) = (mean, var) {
+        let of = |entry: Option<Entry>, otherwise: f64| match entry {
+            Some(entry) => entry.numbers(store),
+            None => Ok(vec![otherwise; mean.count()]),
+        };
+        let lengths = [weight.as_ref(), bias.as_ref(), Some(&var)];
+        if lengths.into_iter().flatten().any(|e| e.shape != mean.shape) {
+            return Err(Error::data(format!("{name}: its parts are not of one length")));
+        }
+        let (scale, shift) = (of(weight, 1.0)?, of(bias, 0.0)?);
+        let (mean, var) = (mean.numbers(store)?, var.numbers(store)?);
+        let affine = Affine::batch_norm(&scale, &shift, &mean, &var, EPSILON);
+        return Ok(Layers::Norm { name, affine });
+    }
+    // `modules` lets nothing else pass.
+    let weight = weight.ok_or_else(|| Error::data(format!("{name}: no weight")))?;
+    if bias.as_ref().is_some_and(|b| b.shape[..] != weight.shape[..1]) {
+        return Err(Error::data(format!("{name}: weight and bias are of different lengths")));
+    }
+    Ok(Layers::Linear { name, weight, bias })
+}
+
+/// The layers' widths, the input's first.
+fn widths(layers: &[Layers]) -> Result<Vec<usize>> {
+    let mut widths = Vec::new();
+    let mut before = "";
+    for layer in layers {
+        let Layers::Linear { name, weight, .. } = layer else { continue };
+        let [outputs, inputs] = weight.shape[..] else { continue };
+        if let Some(width) = widths.last().filter(|w| **w != inputs) {
+            return Err(Error::data(format!(
+                "{name}.weight takes {inputs} values, and {before} before it gives {width}: \
+                 the layers do not follow each other in the file's order"
+            )));
+        }
+        if widths.is_empty() {
+            widths.push(inputs);
+        }
+        widths.push(outputs);
+        before = name;
+    }
+    if widths.is_empty() {
+        return Err(Error::data("there is no dense layer in it"));
+    }
+    Ok(widths)
+}
+
+/// The error that asks for the activations.
+fn asking(widths: &[usize], layers: &[Layers], path: &Path) -> Error {
+    let names = layers.iter().map(|layer| match layer {
+        Layers::Linear { name, .. } => name.clone(),
+        Layers::Norm { name, .. } => format!("{name}, batch normalization"),
+    });
+    let names: Vec<String> = names.collect();
+    let last = widths.len() - 1;
+    let net = |(i, width): (usize, &usize)| match i {
+        0 => width.to_string(),
+        _ if i < last => format!("-{width}:relu"),
+        _ => format!("-{width}"),
+    };
+    let net: String = widths.iter().enumerate().map(net).collect();
+    let quoted = |path: &Path| match path.display().to_string() {
+        text if text.contains([' ', '(', '\'', '"', '&', ';']) => format!("{text:?}"),
+        text => text,
+    };
+    let mut output = path.with_extension("safetensors");
+    if output == path {
+        output = path.with_extension("reshet.safetensors");
+    }
+    Error::invalid(format!(
+        "{}: a state_dict says nothing of activations. Its layers are {} ({}); if ReLU stands \
+         between them and nothing at the end:\n  reshet import {} -o {} --net {net}\n\
+         (or :tanh, :gelu, … and :sigmoid or :softmax at the end)",
+        path.display(),
+        joined(widths),
+        names.join("; "),
+        quoted(path),
+        quoted(&output),
+    ))
+}
+
+/// The number at the end of a module's name, and what stands before it.
+fn numbered(name: &str) -> Option<(&str, usize)> {
+    let start = name.rfind('.').map_or(0, |dot| dot + 1);
+    Some((&name[..start], name[start..].parse().ok()?))
+}
+
+/// The file's layers with the activations of `network` between them.
+fn steps<'a>(
+    layers: Vec<Layers>,
+    network: &Sequential,
+    store: &'a Store,
+    said: &mut Vec<String>,
+) -> Result<Vec<Step<'a>>> {
+    let mut between = network.layers().iter().peekable();
+    let mut steps: Vec<Step> = Vec::new();
+    // What stands before the first dense layer.
+    push_activations(&mut between, &mut steps);
+    let mut layers = layers.into_iter().peekable();
+    while let Some(layer) = layers.next() {
+        let (name, weight, bias) = match layer {
+            Layers::Norm { affine, .. } => {
+                steps.push(Step::Affine(affine));
+                continue;
+            }
+            Layers::Linear { name, weight, bias } => (name, weight, bias),
+        };
+        between.next();
+        let [outputs, inputs] = weight.shape[..] else { continue };
+        let read = move |into: &mut [f32]| {
+            let (weights, biases) = into.split_at_mut(inputs * outputs);
+            weight.read(store, weights)?;
+            bias.map_or(Ok(()), |bias| bias.read(store, biases))
+        };
+        steps.push(Step::Linear(Linear { inputs, outputs, read: Box::new(read) }));
+        // Batch normalization right behind a dense layer, or behind its activation?
+        let mut before = name;
+        while let Some(Layers::Norm { name, .. }) = layers.peek() {
+            match (numbered(&before), numbered(name)) {
+                (Some((a, i)), Some((b, j))) if a == b && j > i + 1 => break,
+                (Some((a, _)), Some((b, _))) if a == b => {}
+                _ => said.push(format!(
+                    "{name} is taken to stand right behind {before}, before the activation"
+                )),
+            }
+            before = name.clone();
+            if let Some(Layers::Norm { affine, .. }) = layers.next() {
+                steps.push(Step::Affine(affine));
+            }
+        }
+        push_activations(&mut between, &mut steps);
+    }
+    Ok(steps)
+}
+
+fn push_activations<'n>(
+    between: &mut std::iter::Peekable<impl Iterator<Item = &'n Layer>>,
+    steps: &mut Vec<Step>,
+) {
+    while let Some(layer) = between.next_if(|layer| !matches!(layer, Layer::Linear(..))) {
+        match layer {
+            Layer::Activation(activation) => steps.push(Step::Activation(*activation)),
+            Layer::Dropout(p) => steps.push(Step::Dropout(*p)),
+            Layer::Linear(..) => {}
+        }
+    }
+}
