@@ -228,6 +228,26 @@ describe("learning", { skip }, () => {
     await close();
   });
 
+  test("a model from a file draws on, and says what it cannot show", async () => {
+    const { page, trouble, close } = await open(browser, server.url);
+    await trainLecture(page);
+    const id = await page.$eval(".controls", (c) => c.dataset.run);
+    const file = join(server.directory, "sevens.safetensors");
+    writeFileSync(file, Buffer.from(await (await fetch(`${server.url}/api/runs/${id}/model`)).arrayBuffer()));
+    await close();
+    const other = await serve(undefined, file);
+    const { page: alone, trouble: more, close: end } = await open(browser, `${other.url}/#draw`);
+    await (await alone.waitForSelector(".stamp:nth-child(8)")).click();
+    await alone.waitForFunction(() => document.querySelector("#view-draw .answer-big").textContent === "7");
+    for (const view of ["mistakes", "time"]) {
+      await alone.click(`#tab-${view}`);
+      await alone.waitForSelector(`#view-${view} .invitation:not([hidden]) h2`);
+    }
+    assert.deepEqual([...trouble, ...more], []);
+    await end();
+    await other.stop();
+  });
+
   test("a server that is away is said, and found again", async () => {
     const other = await serve();
     const { page, close } = await open(browser, other.url);

@@ -43,6 +43,8 @@ export class Chart {
   private readonly details: HTMLDetailsElement;
   private plot: uPlot | null = null;
   private shown = "";
+  /** What was asked for last: the same again needs no drawing. */
+  private key = "";
   private content: Content = { lines: [], summary: "" };
   private drawn = 0;
   private frame = 0;
@@ -80,6 +82,14 @@ export class Chart {
   /** Shows other content at the next frame. */
   set(content: Content): void {
     this.content = content;
+    const key = JSON.stringify([
+      content.lines.map((l) => [l.id, l.label, l.colour, l.xs.length, l.xs[0], l.xs.at(-1)]),
+      content.baseline,
+      content.moment,
+      content.summary,
+    ]);
+    if (key === this.key) return;
+    this.key = key;
     if (this.frame === 0) this.frame = requestAnimationFrame(() => this.draw());
   }
 
@@ -89,7 +99,7 @@ export class Chart {
   }
 
   private rebuild(): void {
-    this.shown = "";
+    this.shown = this.key = "";
     this.set(this.content);
   }
 
@@ -97,7 +107,8 @@ export class Chart {
     const width = this.host.clientWidth;
     if (width > 0 && this.plot && this.plot.width !== width)
       this.plot.setSize({ width, height: this.height() });
-    else if (width > 0 && !this.plot) this.set(this.content);
+    // What changed while it could not be seen.
+    if (width > 0 && this.key === "") this.set(this.content);
   }
 
   private height(): number {
@@ -106,7 +117,7 @@ export class Chart {
 
   private draw(): void {
     this.frame = 0;
-    if (this.host.clientWidth === 0) return;
+    if (this.host.clientWidth === 0) return void (this.key = "");
     const { lines } = this.content;
     const shown = (ys: number[]) => (this.log ? ys.map((y) => (y > 0 ? y : null)) : ys);
     const main = (l: Line) => shown(this.options.smooth ? smoothed(l.ys) : l.ys);

@@ -14,11 +14,14 @@ export interface Colours {
   runs: string[];
 }
 
+const SHADES = 255;
+let ramp: Uint32Array | null = null;
 const dark = matchMedia("(prefers-color-scheme: dark)");
 let known: Colours | null = null;
 const listeners: (() => void)[] = [];
 dark.addEventListener("change", () => {
   known = null;
+  ramp = null;
   for (const then of listeners) then();
 });
 
@@ -57,6 +60,18 @@ export function diverging(x: number): Rgb {
   const end = x < 0 ? minus : plus;
   const t = Math.min(1, Math.abs(x)) || 0;
   return [0, 1, 2].map((i) => zero[i]! + (end[i]! - zero[i]!) * t) as Rgb;
+}
+
+/** The same as a pixel of an image, from a table: a gallery of weights is a hundred thousand pixels. */
+export function divergingPixel(x: number): number {
+  ramp ??= Uint32Array.from({ length: 2 * SHADES + 1 }, (_, i) => pixel(diverging(i / SHADES - 1)));
+  return ramp[Math.round(Math.max(-1, Math.min(1, x)) * SHADES) + SHADES] ?? ramp[SHADES]!;
+}
+
+/** A colour as the four bytes of a pixel. */
+export function pixel([r, g, b]: Rgb): number {
+  const bytes = new Uint8Array([r, g, b, 255].map(Math.round));
+  return new Uint32Array(bytes.buffer)[0]!;
 }
 
 /** As CSS writes it. */

@@ -1,12 +1,12 @@
 // Steering the run that trains: pause, step, stage, stop, pace, learning rate; and how good it is by now.
 
-import { api, Refused, type Run, type StageReport } from "./api";
+import { api, type Run, type StageReport } from "./api";
 import { announce, fill, h, ltr, say, set } from "./dom";
 import { className, int, num, percent, t, type Key } from "./i18n";
 import { rateSlider } from "./rate";
 import { paceChoice } from "./setup";
 import { alive, learned, on, selected } from "./state";
-import { toast } from "./toast";
+import { complain } from "./toast";
 
 const STATES: Record<Run["state"], Key> = {
   running: "stateRunning",
@@ -28,7 +28,7 @@ export function controls(report: (r: StageReport) => void): HTMLElement {
       const { stage_report: _, ...told } = answer;
       learned(told as Run);
     } catch (error) {
-      toast(error instanceof Refused ? error.message : t("offline"));
+      complain(error);
     }
   };
   const button = (key: Key, sign: string, title: Key, then: () => void) =>

@@ -64,7 +64,12 @@ const WHOLE = 600_000;
  */
 export function parametersOf(run: Run): Promise<Parameters> {
   const key = `${run.id} ${state.moment ?? `now ${run.step}`} ${run.state}`;
-  if (cached?.key !== key) cached = { key, value: fetchParameters(run) };
+  if (cached?.key !== key) {
+    const value = fetchParameters(run);
+    const mine = (cached = { key, value });
+    // What failed is asked for again.
+    value.catch(() => cached === mine && (cached = null));
+  }
   return cached.value;
 }
 

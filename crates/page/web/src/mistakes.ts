@@ -9,6 +9,7 @@ import { follow } from "./follow";
 import { className, int, num, percent, t } from "./i18n";
 import { board, paintGrey } from "./picture";
 import { alive, on, selected, state } from "./state";
+import { complain } from "./toast";
 
 type Part = "test" | "train";
 const PAGE = 60;
@@ -105,6 +106,10 @@ export function mistakes(): HTMLElement {
   }
 
   async function load(further: boolean): Promise<void> {
+    await fetchItems(further).catch(complain);
+  }
+
+  async function fetchItems(further: boolean): Promise<void> {
     const run = selected();
     if (run === null || run.data === null) return;
     const mine = ++newest;
@@ -261,7 +266,8 @@ function dialog() {
   document.body.append(el);
   return {
     async open(run: Run, part: Part, row: number) {
-      const trace = await api.trace(run.id, row, part, state.moment);
+      const trace = await api.trace(run.id, row, part, state.moment).catch(complain);
+      if (!trace) return;
       say(title, t(part === "test" ? "testSampleN" : "trainSampleN", { n: row }));
       const given = Object.entries(trace.row_values ?? {});
       values.hidden = given.length === 0;

@@ -8,14 +8,11 @@ export function board(width: number, height: number, label: string, kind = "pixe
   return h("canvas", { width, height, class: kind, role: "img", "aria-label": label });
 }
 
-function paint(canvas: HTMLCanvasElement, colour: (i: number) => readonly [number, number, number]): void {
+/** The pixels of a canvas to be written, four bytes each; `put` shows them. */
+export function pixelsOf(canvas: HTMLCanvasElement): { data: Uint32Array; put: () => void } {
   const context = canvas.getContext("2d")!;
   const image = context.createImageData(canvas.width, canvas.height);
-  for (let i = 0; i < canvas.width * canvas.height; i++) {
-    const [r, g, b] = colour(i);
-    image.data.set([r, g, b, 255], i * 4);
-  }
-  context.putImageData(image, 0, 0);
+  return { data: new Uint32Array(image.data.buffer), put: () => context.putImageData(image, 0, 0) };
 }
 
 /** A picture of bytes (`scale` 1) or of numbers up to 1 (`scale` 255), channel after channel. */
@@ -25,10 +22,16 @@ export function paintGrey(
   channels: number,
   scale = 1,
 ): void {
+  const context = canvas.getContext("2d")!;
+  const image = context.createImageData(canvas.width, canvas.height);
   const size = canvas.width * canvas.height;
-  const at = (i: number) => Math.max(0, Math.min(255, (values[i] ?? 0) * scale));
-  if (channels >= 3) paint(canvas, (i) => [at(i), at(size + i), at(2 * size + i)]);
-  else paint(canvas, (i) => [at(i), at(i), at(i)]);
+  // Channel 0 stands for all where there are fewer than three; the bytes clamp by themselves.
+  const from = [0, channels >= 3 ? size : 0, channels >= 3 ? 2 * size : 0];
+  for (let i = 0; i < size; i++) {
+    for (let c = 0; c < 3; c++) image.data[i * 4 + c] = (values[from[c]! + i] ?? 0) * scale;
+    image.data[i * 4 + 3] = 255;
+  }
+  context.putImageData(image, 0, 0);
 }
 
 /** The largest absolute value, all but a few in a thousand: one wild number shall not pale all others. */

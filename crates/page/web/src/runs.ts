@@ -6,7 +6,7 @@ import { onScheme, runStyle } from "./colours";
 import { fill, h, ltr, s, set } from "./dom";
 import { className, int, num, percent, t } from "./i18n";
 import { allRuns, compared, forget, loadCurve, on, select, selected, state } from "./state";
-import { toast } from "./toast";
+import { complain } from "./toast";
 
 /** Runs that answer the same question: only their accuracies can be compared. */
 export function sameQuestion(a: Run, b: Run): boolean {
@@ -85,7 +85,7 @@ export function runList(changed: () => void): HTMLElement {
         "aria-label": t("deleteRun", { n: run.id }),
         onclick: async () => {
           compared.delete(run.id);
-          await forget(run.id).catch((error: Error) => toast(error.message));
+          await forget(run.id).catch(complain);
         },
       },
       "×",
@@ -130,7 +130,15 @@ export function runList(changed: () => void): HTMLElement {
     if (focused >= 0) [...body.querySelectorAll<HTMLElement>("button, input")][focused]?.focus();
     scatter(plot);
   };
-  on(["runs", "run", "progress", "ended"], () => (frame ||= requestAnimationFrame(show)));
+  on(["runs", "run", "ended"], () => (frame ||= requestAnimationFrame(show)));
+  // While it trains twice a second is often enough.
+  let later: ReturnType<typeof setTimeout> | undefined;
+  on("progress", () => {
+    later ??= setTimeout(() => {
+      later = undefined;
+      show();
+    }, 500);
+  });
   onScheme(() => {
     pressed = "";
     show();

@@ -1,11 +1,11 @@
 // Starting runs: the draft's, the lecture's, or several one after the other.
 
-import { api, Refused, type Run, type Spec } from "./api";
+import { api, type Run, type Spec } from "./api";
 import { announce } from "./dom";
 import { draft } from "./draft";
 import { t } from "./i18n";
 import { alive, compared, learned, on, select, state } from "./state";
-import { toast } from "./toast";
+import { complain } from "./toast";
 
 /** Starts a run and lets all views speak about it. `pace` 0: it stands still until told. */
 export async function start(spec: Spec, pace: number | null): Promise<Run | null> {
@@ -16,7 +16,7 @@ export async function start(spec: Spec, pace: number | null): Promise<Run | null
     announce(t("startedRun", { name: run.name }), true);
     return run;
   } catch (error) {
-    toast(error instanceof Refused ? error.message : t("offline"));
+    complain(error);
     return null;
   }
 }

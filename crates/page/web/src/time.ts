@@ -98,6 +98,9 @@ export function timeStrip(): HTMLElement {
     set(play, { "aria-label": playing ? t("pause") : t("playTime") });
   };
   changed.push(show);
+  on("run", () => {
+    if (playing !== undefined && selected()?.id !== of) stop();
+  });
   on(["run", "moment", "runs"], show);
   // The strip itself may be hidden; the page's body never is.
   follow(document.querySelector("main") ?? document.body, () => 1000, fetchSteps);

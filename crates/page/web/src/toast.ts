@@ -1,5 +1,6 @@
 // Short messages at the edge of the page, and the banner of a server that is away.
 
+import { Refused } from "./api";
 import { h, say } from "./dom";
 import { t } from "./i18n";
 import { on, state } from "./state";
@@ -13,6 +14,11 @@ export function toast(text: string): void {
   message.textContent = text;
   clearTimeout(timer);
   timer = setTimeout(() => (message.hidden = true), 4000 + 60 * text.length);
+}
+
+/** Shows why something was refused; a server that is away has its banner. */
+export function complain(error: unknown): void {
+  if (error instanceof Refused) toast(error.message);
 }
 
 /** Puts both on the page. */

@@ -1,11 +1,12 @@
 // The first layer's weights: of pictures a small picture for each neuron, of tables a heat map by input.
 
 import type { Run } from "./api";
-import { colours, css, diverging, onScheme } from "./colours";
+import { colours, css, diverging, divergingPixel, onScheme, pixel } from "./colours";
 import { fill, h, ltr, say, set } from "./dom";
 import { follow, parameterPause, parametersOf, weightTensors } from "./follow";
 import { signed, t } from "./i18n";
-import { board, overChannels, reach } from "./picture";
+import { board, overChannels, pixelsOf, reach } from "./picture";
+import { on, selected } from "./state";
 
 const MOST = 100;
 const GAP = 2;
@@ -70,22 +71,20 @@ export function weights(): HTMLElement {
     if (canvas.width !== width || canvas.height !== height) set(canvas, { width, height });
     canvas.style.blockSize = "auto";
     canvas.style.inlineSize = count < 4 ? `${count * 140}px` : "100%";
-    const context = canvas.getContext("2d")!;
-    const image = context.createImageData(width, height);
-    const { line, ink } = pixels();
-    for (let i = 0; i < width * height; i++) image.data.set(line, i * 4);
+    const { line, ink } = framePixels();
+    const { data, put } = pixelsOf(canvas);
+    data.fill(line);
     for (let n = 0; n < count; n++) {
       const x0 = GAP + (n % columns) * (cols + GAP);
       const y0 = GAP + Math.floor(n / columns) * (rows + GAP);
       const row = values.subarray(n * inputs, (n + 1) * inputs);
       const cells = inputs === rows * cols ? row : overChannels(row, rows * cols);
       for (let i = 0; i < rows * cols; i++) {
-        const [r, g, b] = diverging(cells[i]! / scale);
-        image.data.set([r, g, b, 255], ((y0 + Math.floor(i / cols)) * width + x0 + (i % cols)) * 4);
+        data[(y0 + Math.floor(i / cols)) * width + x0 + (i % cols)] = divergingPixel(cells[i]! / scale);
       }
-      if (n === chosen) frame(image, x0, y0, cols, rows, ink);
+      if (n === chosen) frame(data, width, x0, y0, cols, rows, ink);
     }
-    context.putImageData(image, 0, 0);
+    put();
   };
 
   const heat = () => {
@@ -123,10 +122,9 @@ export function weights(): HTMLElement {
     if (!large.hidden) {
       set(large, { width: cols, height: rows, "aria-label": t("weightsOf", { n: chosen + 1 }) });
       const cells = overChannels(row, rows * cols);
-      const context = large.getContext("2d")!;
-      const image = context.createImageData(cols, rows);
-      cells.forEach((v, i) => image.data.set([...diverging(v / scale), 255], i * 4));
-      context.putImageData(image, 0, 0);
+      const { data, put } = pixelsOf(large);
+      cells.forEach((v, i) => (data[i] = divergingPixel(v / scale)));
+      put();
     }
     const tensors = run.tensors;
     const bias = tensors[1]?.shape.length === 1 ? all.get(tensors[1].name)?.[chosen] : undefined;
@@ -170,7 +168,6 @@ export function weights(): HTMLElement {
 
   const refresh = async (run: Run | null) => {
     const first = run === null ? undefined : weightTensors(run)[0];
-    el.hidden = first === undefined;
     if (run === null || first === undefined) return;
     const told = await parametersOf(run);
     const values = told.tensors.get(first.name);
@@ -186,6 +183,11 @@ export function weights(): HTMLElement {
     say(caption, t("afterStep", { n: told.step }) + cut);
     canvas.dataset.step = String(told.step);
   };
+  // Not in `refresh`: what is hidden is not refreshed.
+  on(["run", "runs"], () => {
+    const run = selected();
+    el.hidden = run !== null && weightTensors(run).length === 0;
+  });
   const poke = follow(el, parameterPause, refresh);
   onScheme(() => (draw(), poke()));
   return el;
@@ -202,20 +204,27 @@ function busiest(values: Float32Array, count: number, inputs: number): number {
   return best;
 }
 
-function pixels(): { line: number[]; ink: number[] } {
-  const { zero } = colours();
-  const light = zero[0] > 128;
+function framePixels(): { line: number; ink: number } {
+  const light = colours().zero[0] > 128;
   return {
-    line: light ? [203, 209, 222, 255] : [48, 56, 76, 255],
-    ink: light ? [20, 28, 50, 255] : [240, 244, 255, 255],
+    line: pixel(light ? [203, 209, 222] : [48, 56, 76]),
+    ink: pixel(light ? [20, 28, 50] : [240, 244, 255]),
   };
 }
 
-function frame(image: ImageData, x0: number, y0: number, cols: number, rows: number, colour: number[]): void {
+function frame(
+  data: Uint32Array,
+  width: number,
+  x0: number,
+  y0: number,
+  cols: number,
+  rows: number,
+  colour: number,
+): void {
   for (let y = y0 - GAP; y < y0 + rows + GAP; y++) {
     for (let x = x0 - GAP; x < x0 + cols + GAP; x++) {
       const inside = x >= x0 && x < x0 + cols && y >= y0 && y < y0 + rows;
-      if (!inside) image.data.set(colour, (y * image.width + x) * 4);
+      if (!inside) data[y * width + x] = colour;
     }
   }
 }
