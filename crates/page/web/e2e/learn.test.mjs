@@ -93,7 +93,9 @@ describe("learning", { skip }, () => {
       return Number(button.textContent);
     });
     await page.waitForFunction(
-      (n) => document.querySelectorAll(".mistake").length === Math.min(60, n),
+      (n) =>
+        document.querySelector(".gallery-head h2").textContent.startsWith(`${n} times`) &&
+        document.querySelectorAll(".mistake").length === Math.min(60, n),
       {},
       cell,
     );
