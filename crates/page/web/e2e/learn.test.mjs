@@ -203,6 +203,33 @@ describe("learning", { skip }, () => {
     await close();
   });
 
+  test("a file can be dropped on the page, and one that is no table is refused in words", async () => {
+    const { page, close } = await open(browser, server.url);
+    await page.waitForSelector(".start:not([disabled])");
+    const drop = (name, text) =>
+      page.evaluate(
+        (name, text) => {
+          const dataTransfer = new DataTransfer();
+          dataTransfer.items.add(new File([text], name, { type: "text/csv" }));
+          document.body.dispatchEvent(
+            new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }),
+          );
+        },
+        name,
+        text,
+      );
+    await drop("empty.csv", "");
+    await page.waitForFunction(() =>
+      /^empty\.csv: ./.test(document.querySelector(".toast:not([hidden])")?.textContent ?? ""),
+    );
+    const rows = Array.from({ length: 60 }, (_, i) => `${i % 7},${i % 5},${(i % 7) * 3 - (i % 5)}`);
+    await drop("sums.csv", ["a,b,sum", ...rows].join("\n"));
+    await page.waitForFunction(() =>
+      document.querySelector(".cards [aria-checked=true]")?.textContent.includes("sums"),
+    );
+    await close();
+  });
+
   test("several runs are kept, compared and deleted", async () => {
     const { page, trouble, close } = await open(browser, server.url);
     await page.evaluate(() => (location.hash = "#train?is=&trials=5,20&epochs=1"));
