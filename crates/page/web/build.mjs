@@ -1,18 +1,21 @@
 // Builds ../dist, which the program embeds: the page, its script and style, a file of texts for each language.
 import { copyFile, mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import * as esbuild from "esbuild";
 
 const here = new URL(".", import.meta.url);
-const dist = new URL("../dist/", here);
+// Another folder, to compare with what is committed: DIST=/tmp/dist/ node build.mjs
+const dist = process.env.DIST ? pathToFileURL(join(process.env.DIST, "/")) : new URL("../dist/", here);
 await mkdir(dist, { recursive: true });
 await copyFile(new URL("index.html", here), new URL("index.html", dist));
 await copyFile(new URL("icon.svg", here), new URL("icon.svg", dist));
 await copyFile(new URL("node_modules/uplot/LICENSE", here), new URL("uplot-license.txt", dist));
 
 const options = {
-  absWorkingDir: here.pathname,
+  absWorkingDir: fileURLToPath(here),
   entryPoints: { app: "src/main.ts", en: "src/texts.en.ts", he: "src/texts.he.ts" },
-  outdir: dist.pathname,
+  outdir: fileURLToPath(dist),
   bundle: true,
   minify: true,
   format: "esm",

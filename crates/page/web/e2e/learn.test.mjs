@@ -93,7 +93,9 @@ describe("learning", { skip }, () => {
       return Number(button.textContent);
     });
     await page.waitForFunction(
-      (n) => document.querySelectorAll(".mistake").length === Math.min(60, n),
+      (n) =>
+        document.querySelector(".gallery-head h2").textContent.startsWith(`${n} times`) &&
+        document.querySelectorAll(".mistake").length === Math.min(60, n),
       {},
       cell,
     );
@@ -198,6 +200,33 @@ describe("learning", { skip }, () => {
     });
     await page.waitForFunction(() => document.querySelector("#view-draw .answer-big").textContent === "big");
     assert.deepEqual(trouble, []);
+    await close();
+  });
+
+  test("a file can be dropped on the page, and one that is no table is refused in words", async () => {
+    const { page, close } = await open(browser, server.url);
+    await page.waitForSelector(".start:not([disabled])");
+    const drop = (name, text) =>
+      page.evaluate(
+        (name, text) => {
+          const dataTransfer = new DataTransfer();
+          dataTransfer.items.add(new File([text], name, { type: "text/csv" }));
+          document.body.dispatchEvent(
+            new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }),
+          );
+        },
+        name,
+        text,
+      );
+    await drop("empty.csv", "");
+    await page.waitForFunction(() =>
+      /^empty\.csv: ./.test(document.querySelector(".toast:not([hidden])")?.textContent ?? ""),
+    );
+    const rows = Array.from({ length: 60 }, (_, i) => `${i % 7},${i % 5},${(i % 7) * 3 - (i % 5)}`);
+    await drop("sums.csv", ["a,b,sum", ...rows].join("\n"));
+    await page.waitForFunction(() =>
+      document.querySelector(".cards [aria-checked=true]")?.textContent.includes("sums"),
+    );
     await close();
   });
 
