@@ -8,6 +8,7 @@ pub mod probe;
 pub mod pytorch;
 pub mod safetensors;
 mod state_dict;
+mod stored;
 
 use std::{
     io::{self, Write},
