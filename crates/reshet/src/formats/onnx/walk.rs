@@ -322,7 +322,7 @@ impl Walk {
         let wrong = || Err("it does not keep samples apart".to_string());
         let Some(shape) = shape.whole() else { return wrong() };
         match (&shape[..], width) {
-            ([-1], Some(1)) => return Ok(Value::Net(x)),
+            ([-1], Some(1)) => Ok(Value::Net(x)),
             ([_, rest @ ..], _) if !rest.is_empty() => {
                 let known = rest.iter().filter(|d| **d > 0).try_fold(1usize, |n, d| {
                     usize::try_from(*d).ok().and_then(|d| n.checked_mul(d))
