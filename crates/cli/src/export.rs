@@ -13,7 +13,11 @@ use reshet::{
     formats::{onnx, pytorch, write_file},
 };
 
-use crate::{say, test::load};
+use crate::{
+    code::{self, Language},
+    say,
+    test::load,
+};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -25,6 +29,8 @@ pub struct Args {
     /// Where to write it
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
+    #[command(flatten)]
+    code: code::Flags,
 }
 
 /// What can be written.
@@ -34,6 +40,12 @@ enum Format {
     Onnx,
     /// FILE.py, a script around an nn.Sequential, and FILE.pt, its state_dict
     Pytorch,
+    /// FILE.h: a header of C99
+    C,
+    /// FILE.rs: a module of Rust that needs only core
+    Rust,
+    /// FILE.html: a page that asks the model in a browser
+    Html,
 }
 
 impl Format {
@@ -42,6 +54,9 @@ impl Format {
         match path.extension()?.to_str()? {
             "onnx" => Some(Self::Onnx),
             "py" | "pt" => Some(Self::Pytorch),
+            "h" => Some(Self::C),
+            "rs" => Some(Self::Rust),
+            "html" => Some(Self::Html),
             _ => None,
         }
     }
@@ -59,7 +74,14 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     };
     let format = args.to.or_else(|| Format::of(&args.output)).ok_or_else(unclear)?;
     let model = load(&args.model)?;
+    let code = |language| -> Result<Vec<PathBuf>> {
+        code::write(&model, language, &args.code, &args.output)?;
+        Ok(vec![args.output.clone()])
+    };
     let written = match format {
+        Format::C => code(Language::C)?,
+        Format::Rust => code(Language::Rust)?,
+        Format::Html => code(Language::Html)?,
         Format::Onnx => {
             let exported = onnx::export(&model)?;
             write_file(&args.output, &exported.bytes)?;

@@ -217,6 +217,15 @@ impl Head {
         }
     }
 
+    /// [`Head::answer`] in two steps: what z is multiplied by, and the function after that.
+    pub fn answering(&self) -> (f32, Activation) {
+        match self.loss {
+            Loss::BCELoss | Loss::BCEWithLogitsLoss => (self.scale as f32, Activation::Sigmoid),
+            Loss::CrossEntropyLoss { .. } => (1.0, Activation::Softmax),
+            _ => (1.0, Activation::Identity),
+        }
+    }
+
     /// The sum over independent outputs.
     fn elements(&self, z: &mut [f64], t: &[f32]) -> f64 {
         // Which loss it is, is asked once, not once an element.

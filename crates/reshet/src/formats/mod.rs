@@ -7,6 +7,7 @@ pub mod onnx;
 pub mod probe;
 pub mod pytorch;
 pub mod safetensors;
+pub mod source;
 mod state_dict;
 mod stored;
 

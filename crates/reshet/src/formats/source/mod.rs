@@ -1,0 +1,296 @@
+//! Models as source code: C99 ([`c`]), Rust without `std` ([`rust`]), a web page ([`html`]).
+//!
+//! [`Program`] says once, as plain data, what happens to a raw row until it is an
+//! answer; each language only prints it. Whatever is written holds test vectors
+//! and checks itself on them.
+//!
+//! ```text
+//! raw row ──Input──▶ numbers ──Step, Step, …──▶ what the outputs mean (Answer)
+//!  age, colour        [N]      Dense, Activation, Units     label, probabilities, values
+//! ```
+//!
+//! ```
+//! use reshet::{formats::source::{Program, c}, prelude::*};
+//! # let x = Features::new(Storage::F32(vec![0.0, 1.0]), &[1])?;
+//! # let data = Dataset::new(x, Targets::numbers(vec![0.0, 2.0], 1))?;
+//! # let model = Trainer::new(sequential![Linear(1, 1)]?).epochs(1).fit(&data)?.model;
+//! let header = c::write(&Program::new(&model)?, "line")?;
+//! assert!(header.contains("void line_predict(const float *input, float *output)"));
+//! # Ok::<(), reshet::Error>(())
+//! ```
+
+pub mod c;
+mod functions;
+pub mod html;
+mod int8;
+mod layout;
+mod names;
+pub mod rust;
+
+pub use int8::rounded;
+pub use names::identifier;
+
+use std::collections::HashSet;
+
+use crate::{
+    Activation, Meaning, Model, Result, Task,
+    data::table::{Columns, Kind, Unit},
+    error::Error,
+    formats::probe::Probe,
+    plan,
+};
+
+/// More parameters than this make source that compilers choke on.
+const MOST_PARAMETERS: usize = 4_000_000;
+
+/// What happens to a raw row until it is an answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Program {
+    /// What it begins with.
+    pub input: Input,
+    /// Numbers that the first step takes.
+    pub inputs: usize,
+    /// Numbers that the last step gives.
+    pub outputs: usize,
+    /// One after the other.
+    pub steps: Vec<Step>,
+    /// What the numbers mean at the end.
+    pub answer: Answer,
+    /// Raw rows with the answers that they must get.
+    pub probe: Probe,
+    /// What it is, in lines of words.
+    pub about: Vec<String>,
+    meaning: Meaning,
+}
+
+/// A raw row.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    /// The numbers themselves.
+    Numbers,
+    /// Bytes that stand for x / 255.
+    Bytes,
+    /// A table's columns: numbers and words.
+    Columns(Columns),
+}
+
+/// What is done to a row of numbers.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    /// y = f(x Wᵀ + b)
+    Dense {
+        /// Numbers it takes.
+        inputs: usize,
+        /// Numbers it gives.
+        outputs: usize,
+        /// W: (outputs, inputs).
+        weights: Weights,
+        /// b
+        biases: Vec<f32>,
+        /// f
+        activation: Activation,
+    },
+    /// y = f(x)
+    Activation(Activation),
+    /// y = centre + scale · x, one an output.
+    Units(Vec<Unit>),
+}
+
+/// A layer's weights, output by output.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Weights {
+    /// As they were trained.
+    F32(Vec<f32>),
+    /// w = scale · q, a scale an output.
+    I8(Vec<i8>, Vec<f32>),
+}
+
+/// What the outputs mean.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// The probability of the second of two answers.
+    YesNo([String; 2]),
+    /// The probability of yes, a question an output.
+    Questions(Vec<String>),
+    /// A probability each, of which one is right.
+    Classes(Vec<String>),
+    /// Numbers in units of their own.
+    Numbers(Vec<String>),
+}
+
+impl Answer {
+    fn new(model: &Model) -> Result<Self> {
+        let Meaning { task, names, columns, .. } = &model.meaning;
+        let outputs = model.network.outputs();
+        let wanted = if (*task, outputs) == (Task::Binary, 1) { 2 } else { outputs };
+        match (task, &names[..]) {
+            (Task::Number, _) => {
+                let targets = columns.as_ref().map(|c| c.targets.clone());
+                let plain = || match outputs {
+                    1 => vec!["value".into()],
+                    _ => (1..=outputs).map(|i| format!("value {i}")).collect(),
+                };
+                Ok(Self::Numbers(targets.filter(|t| t.len() == outputs).unwrap_or_else(plain)))
+            }
+            (_, names) if names.len() != wanted => {
+                let has = names.len();
+                Err(Error::data(format!(
+                    "the model has {outputs} outputs and {has} names for them"
+                )))
+            }
+            (Task::Binary, [no, yes]) if outputs == 1 => Ok(Self::YesNo([no.clone(), yes.clone()])),
+            (Task::Binary, names) => Ok(Self::Questions(names.to_vec())),
+            (Task::Classes, names) => Ok(Self::Classes(names.to_vec())),
+        }
+    }
+
+    /// Names: the two answers, the questions, the classes, or the numbers.
+    pub fn labels(&self) -> &[String] {
+        match self {
+            Self::YesNo(names) => names,
+            Self::Questions(names) | Self::Classes(names) | Self::Numbers(names) => names,
+        }
+    }
+
+    /// What [`Answer::labels`] are, for a comment.
+    fn labels_are(&self) -> &'static str {
+        match self {
+            Self::YesNo(_) => "The two answers: no, yes.",
+            Self::Questions(_) => "The questions, one an output.",
+            Self::Classes(_) => "The classes, one an output.",
+            Self::Numbers(_) => "What the outputs are.",
+        }
+    }
+
+    /// What the outputs are, for a comment; `yes` is where the answer yes stands.
+    fn outputs_are(&self, yes: &str) -> String {
+        match self {
+            Self::YesNo(_) => format!("The probability of yes, {yes}."),
+            Self::Questions(_) => "The probability of yes to each question.".into(),
+            Self::Classes(_) => "The probability of each class; together they are 1.".into(),
+            Self::Numbers(_) => "The numbers that are predicted, in their own units.".into(),
+        }
+    }
+}
+
+impl Program {
+    /// Of a model, with test vectors made up for its inputs.
+    ///
+    /// # Errors
+    /// The model's metadata contradict each other; its answers are not finite; it is
+    /// too large to be source code.
+    pub fn new(model: &Model) -> Result<Self> {
+        Self::lowered(model, false)
+    }
+
+    /// The same with weights of eight bits: w ≈ scale · q. What that costs is
+    /// measured by testing [`rounded`].
+    ///
+    /// # Errors
+    /// As [`Program::new`].
+    pub fn int8(model: &Model) -> Result<Self> {
+        Self::lowered(&rounded(model)?, true)
+    }
+
+    fn lowered(model: &Model, int8: bool) -> Result<Self> {
+        let plan = model.plan()?;
+        if plan.parameters > MOST_PARAMETERS {
+            return Err(Error::invalid(format!(
+                "{} parameters are too many for source code (at most {MOST_PARAMETERS})",
+                plan.parameters
+            )));
+        }
+        let meaning = model.meaning.clone();
+        let answer = Answer::new(model)?;
+        let input = match (&meaning.columns, meaning.bytes) {
+            (Some(columns), _) => {
+                check_columns(columns, plan.inputs)?;
+                Input::Columns(columns.clone())
+            }
+            (None, true) => Input::Bytes,
+            (None, false) => Input::Numbers,
+        };
+        let mut steps: Vec<Step> =
+            plan.steps.iter().filter_map(|step| lower(step, &model.parameters, int8)).collect();
+        let (scale, last) = plan.head.answering();
+        if scale != 1.0 {
+            steps.push(Step::Units(vec![Unit { centre: 0.0, scale }; plan.outputs]));
+        }
+        if last != Activation::Identity {
+            steps.push(Step::Activation(last));
+        }
+        if !meaning.units.is_empty() {
+            if meaning.units.len() != plan.outputs {
+                let (units, outputs) = (meaning.units.len(), plan.outputs);
+                return Err(Error::data(format!("{units} units for {outputs} outputs")));
+            }
+            if !meaning.units.iter().all(|u| u.centre.is_finite() && u.scale.is_finite()) {
+                return Err(Error::data("a unit is not finite"));
+            }
+            steps.push(Step::Units(meaning.units.clone()));
+        }
+        let probe = Probe::of(model)?;
+        if !probe.answers.iter().all(|y| y.is_finite()) {
+            return Err(Error::data("the model's answers are not finite numbers"));
+        }
+        let parameters = crate::network::thousands(plan.parameters);
+        let weights = if int8 { ", weights of 8 bits" } else { "" };
+        let about = vec![format!("{}, {parameters} parameters{weights}", model.network)];
+        let (inputs, outputs) = (plan.inputs, plan.outputs);
+        Ok(Self { input, inputs, outputs, steps, answer, probe, about, meaning })
+    }
+
+    /// The table's columns, if it starts from a table.
+    fn columns(&self) -> Option<&Columns> {
+        match &self.input {
+            Input::Columns(columns) => Some(columns),
+            _ => None,
+        }
+    }
+}
+
+fn lower(step: &plan::Step, parameters: &[f32], int8: bool) -> Option<Step> {
+    match step {
+        plan::Step::Dense(dense) => {
+            let plan::Dense { inputs, outputs, activation, .. } = *dense;
+            let weights = parameters[dense.weight()].to_vec();
+            let weights = if int8 {
+                let (values, scales) = int8::round(&weights, inputs);
+                Weights::I8(values, scales)
+            } else {
+                Weights::F32(weights)
+            };
+            let biases = parameters[dense.bias()].to_vec();
+            Some(Step::Dense { inputs, outputs, weights, biases, activation })
+        }
+        plan::Step::Activation(activation) => Some(Step::Activation(*activation)),
+        // Only training drops anything.
+        plan::Step::Dropout(..) => None,
+    }
+}
+
+/// A model's file can claim anything about its columns.
+fn check_columns(columns: &Columns, inputs: usize) -> Result<()> {
+    if columns.width() != inputs {
+        let width = columns.width();
+        return Err(Error::data(format!(
+            "its columns make {width} inputs, its network takes {inputs}"
+        )));
+    }
+    let names: HashSet<&str> = columns.inputs.iter().map(|column| &*column.name).collect();
+    if names.len() < columns.inputs.len() {
+        return Err(Error::data("two of its columns have the same name"));
+    }
+    let finite = |kind: &Kind| match kind {
+        Kind::Number { centre, scale, fill, range, .. } => {
+            [centre, scale, fill].into_iter().chain(range).all(|x| x.is_finite())
+        }
+        _ => true,
+    };
+    match columns.inputs.iter().find(|column| !finite(&column.kind)) {
+        Some(column) => {
+            Err(Error::data(format!("column \"{}\": its scaling is not finite", column.name)))
+        }
+        None => Ok(()),
+    }
+}
