@@ -21,6 +21,14 @@ test:
 golden:
     python3 tests/golden/make.py check
 
+# Exports and imports against onnxruntime, scikit-learn, PyTorch (those that python3 has)
+foreign:
+    cargo build && python3 tests/foreign/check.py target/debug/reshet
+
+# Fuzz each reader for so many seconds (needs nightly and cargo-fuzz)
+fuzz seconds="120" *targets:
+    fuzz/run.sh {{seconds}} {{targets}}
+
 # Pack the digits anew from a folder with MNIST's four files
 mnist folder:
     cargo run --release -p reshet-mnist --example pack -- {{folder}}
