@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -98,7 +98,7 @@ impl Lab {
 
     /// Adds data by its name or path.
     pub fn add_data(&self, path: &str) -> Result<Arc<Data>> {
-        let lesson = self.host.lesson(&Spec { data: path.into(), ..Spec::default() })?;
+        let lesson = self.read(&Spec { data: path.into(), ..Spec::default() })?;
         let mut inner = self.inner();
         if let Some(known) = inner.data.iter().find(|data| data.lesson.source == path) {
             return Ok(known.clone());
@@ -126,11 +126,7 @@ impl Lab {
         let folder = tempfile::tempdir_in(self.uploads.path()).map_err(failed)?;
         let path = folder.path().join(name);
         fs::write(&path, bytes).map_err(failed)?;
-        let data = self.add_data(&path.to_string_lossy()).map_err(|e| {
-            // Where it was put for reading is nobody's business.
-            let shown = e.to_string().replace(&*path.to_string_lossy(), name);
-            Error::Data(shown)
-        })?;
+        let data = self.add_data(&path.to_string_lossy())?;
         // It is read again for another question: it stays as long as the page.
         let _ = folder.keep();
         Ok(data)
@@ -138,6 +134,21 @@ impl Lab {
 
     pub fn data(&self, id: &str) -> Option<Arc<Data>> {
         self.inner().data.iter().find(|data| data.id == id).cloned()
+    }
+
+    /// What a spec comes to. Where a dropped table was put is nobody's business: it is
+    /// called by its name.
+    fn read(&self, spec: &Spec) -> Result<Lesson> {
+        let path = Path::new(&spec.data);
+        let lesson = self.host.lesson(spec);
+        let (true, Some(name)) = (path.starts_with(self.uploads.path()), path.file_name()) else {
+            return lesson;
+        };
+        let shown = |text: &str| text.replace(&spec.data, &name.to_string_lossy());
+        let mut lesson = lesson.map_err(|e| Error::Data(shown(&e.to_string())))?;
+        lesson.said.iter_mut().chain(&mut lesson.warnings).for_each(|line| *line = shown(line));
+        lesson.command = shown(&lesson.command);
+        Ok(lesson)
     }
 
     /// The spec with the data's id turned into where it lies.
@@ -156,7 +167,7 @@ impl Lab {
     /// What a spec comes to; in it the data is called by its id.
     pub fn lesson(&self, spec: Spec) -> Result<Lesson> {
         let id = spec.data.clone();
-        let mut lesson = self.host.lesson(&self.located(spec)?)?;
+        let mut lesson = self.read(&self.located(spec)?)?;
         lesson.spec.data = id;
         Ok(lesson)
     }
@@ -305,7 +316,7 @@ impl Lab {
     }
 
     /// Adds a model from a file or a run's folder.
-    pub fn load(&self, path: &std::path::Path) -> Result<Arc<Run>> {
+    pub fn load(&self, path: &Path) -> Result<Arc<Run>> {
         let Loaded { name, model, mut lesson, losses, steps } = self.host.load(path)?;
         let mut state = State::new(Phase::Loaded, steps, 0.0, None);
         state.step = steps;
