@@ -2,7 +2,8 @@
 //!
 //! A [`Study`] draws candidates from a [`Space`] in generations. All of a generation
 //! are trained for a ninth of the epochs, the best third of them for a third, the best
-//! third of those for all (successive halving; Jamieson and Talwalkar 2016). Each time
+//! third of those for all (successive halving; Jamieson and Talwalkar 2016); with them
+//! goes on whoever is smaller than all that are better. Each time
 //! from the start, with the learning rate's whole course: so every score is that of a
 //! network one could have trained just so. From the fourth generation on two of
 //! three candidates are drawn where good ones were (the tree-structured Parzen estimator; Bergstra,

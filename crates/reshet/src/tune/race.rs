@@ -106,8 +106,17 @@ impl Race {
                 .filter(|record| record.rung == rung && record.loss.is_some())
                 .collect();
             heard.sort_by(|a, b| a.order(b));
-            let on = heard.len().div_ceil(ETA);
-            let mut on: Vec<usize> = heard[..on].iter().map(|record| record.trial).collect();
+            let third = heard.len().div_ceil(ETA);
+            // The best third, and whoever is smaller than all that are better: small
+            // networks cost little, and belong to the frontier only when they are trained.
+            let mut smallest = usize::MAX;
+            let mut on = Vec::new();
+            for (place, record) in heard.iter().enumerate() {
+                if place < third || record.parameters < smallest {
+                    on.push(record.trial);
+                }
+                smallest = smallest.min(record.parameters);
+            }
             on.sort_unstable();
             self.waiting.extend(on.iter().map(|trial| (*trial, rung + 1)));
             self.generations[generation] = (on, rung + 1);

@@ -250,15 +250,19 @@ mod tests {
         let (train, validation) = ring(600);
         let outcome = study().run(&train, &validation).unwrap();
         let reached = |rung| records(&outcome).iter().filter(|r| r.rung == rung).count();
-        // Four generations of nine and one of four.
-        assert_eq!([reached(0), reached(1), reached(2)], [40, 4 * 3 + 2, 4 + 1]);
-        assert_eq!(outcome.finalists().len(), 5);
+        // Four generations of nine and one of four, and the small ones that go with them.
+        assert_eq!(reached(0), 40);
+        assert!((4 * 3 + 2..30).contains(&reached(1)), "{}", reached(1));
+        assert!((4 + 1..20).contains(&reached(2)), "{}", reached(2));
+        assert_eq!(outcome.finalists().len(), reached(2));
         let first: Vec<&Record> = outcome.trials[..9].iter().map(|t| &t.records[0]).collect();
         let on: Vec<&&Record> =
             first.iter().filter(|r| outcome.trials[r.trial].records.len() > 1).collect();
-        assert_eq!(on.len(), 3);
-        for worse in first.iter().filter(|r| outcome.trials[r.trial].records.len() == 1) {
-            assert!(on.iter().all(|better| better.order(worse).is_lt()));
+        let mut best = first.clone();
+        best.sort_by(|a, b| a.order(b));
+        for (place, record) in best.iter().enumerate() {
+            let small = best[..place].iter().all(|better| record.parameters < better.parameters);
+            assert_eq!(on.contains(&record), place < 3 || small, "{record:?}");
         }
         let (best, simplest) = (outcome.best().unwrap(), outcome.simplest(true).unwrap());
         assert!(simplest.parameters <= best.parameters);
