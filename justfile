@@ -29,6 +29,18 @@ foreign:
 fuzz seconds="120" *targets:
     fuzz/run.sh {{seconds}} {{targets}}
 
+# Build the page's front end into crates/page/dist (needs npm)
+page:
+    cd crates/page/web && npm ci && npm run build
+
+# The page in Chromium (skipped where there is none)
+page-test:
+    cargo build --release && cd crates/page/web && npm ci && npm run e2e
+
+# What watching a training on the page costs
+bench-page *args:
+    cargo build --release && python3 bench/page/run.py {{args}}
+
 # Pack the digits anew from a folder with MNIST's four files
 mnist folder:
     cargo run --release -p reshet-mnist --example pack -- {{folder}}

@@ -3,7 +3,7 @@
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use anyhow::Result;
@@ -12,9 +12,10 @@ use reshet::{
     metrics::Kind,
 };
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
+    chart::Chart,
     exit, find_lr,
     folds::Folds,
     hyper::Hyper,
@@ -180,59 +181,29 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 
     let testing = Instant::now();
     let score = test.as_ref().map(|test| fit.model.test_on(test, device)).transpose()?;
-    let tested = testing.elapsed();
-    let mut model = fit.model.clone();
-    model.notes.insert("data".into(), name);
-    model.notes.insert("optimizer".into(), optimizer.to_string());
-    model.notes.insert("rows".into(), train.len().to_string());
-    if let Ok(hash) = sha256_of(Path::new(args.data())) {
-        model.notes.insert("sha256".into(), hash);
-    }
-    if let Some(score) = &score {
-        model.notes.insert("test".into(), score.to_string());
-    }
-    let path = run.save_model(&model)?;
+    let seconds = json!({
+        "load": loaded.as_secs_f64(),
+        "train": trained.as_secs_f64(),
+        "test": testing.elapsed().as_secs_f64(),
+        "total": start.elapsed().as_secs_f64(),
+    });
+    let (test, folds) = (test.as_ref(), folds.as_ref());
+    let report = Report { args, train: &train, test, fit: &fit, score: &score, folds };
+    let kept = report.keep(&mut run, &name, &device, &seconds)?;
     run.finish_checkpoints()?;
     if args.resume.is_some() {
         // Only now is it sure that the run could go on with these.
         run.save_config(args)?;
     }
-
-    let interrupted = fit.ended == Ended::Asked;
-    let course = run.save_course()?;
-    let seconds = json!({
-        "load": loaded.as_secs_f64(),
-        "train": trained.as_secs_f64(),
-        "test": tested.as_secs_f64(),
-        "total": start.elapsed().as_secs_f64(),
-    });
-    let (test, folds) = (test.as_ref(), folds.as_ref());
-    let report = Report { args, train: &train, test, fit: &fit, score: &score, folds };
-    let report = report.json(&device, &seconds, &path)?;
-    run.save_report(&report)?;
-    if args.json {
-        say!("{report}");
-    } else {
-        if let (Some(chart), Some(columns)) = (course, terminal::columns()) {
-            say!("{}", chart.text(columns, terminal::colour()));
-        }
-        if let Some(folds) = folds {
-            say!("{folds}");
-        }
-        if let Some(score) = &score {
-            say!("{}", describe(score, &fit));
-        }
-        let steps = fit.steps - resumed_at.min(fit.steps);
-        say!("{:.2} s for {steps} steps; saved {}", trained.as_secs_f64(), path.display());
-        if fit.ended == Ended::Patience {
-            say!("stopped early after {} epochs: the best one is kept", fit.epochs);
-        }
+    match args.json {
+        true => say!("{}", kept.report),
+        false => report.say(&kept, trained, fit.steps - resumed_at.min(fit.steps)),
     }
-    if interrupted {
+    if fit.ended == Ended::Asked {
         terminal::tell(&format!(
             "interrupted after {} steps; the model so far is in {}; go on: reshet train --resume {}",
             fit.steps,
-            path.display(),
+            kept.model.display(),
             run.folder().display()
         ));
         return Ok(ExitCode::from(exit::INTERRUPTED));
@@ -260,6 +231,13 @@ pub struct Report<'a> {
     pub folds: Option<&'a Folds>,
 }
 
+/// What was written into the run's folder.
+pub struct Kept {
+    pub model: PathBuf,
+    course: Option<Chart>,
+    report: Value,
+}
+
 impl Report<'_> {
     /// Writes the model, the picture of its course and the report into the run's folder.
     pub fn keep(
@@ -267,8 +245,8 @@ impl Report<'_> {
         run: &mut Run,
         data: &str,
         device: &reshet::Device,
-        seconds: &serde_json::Value,
-    ) -> Result<PathBuf> {
+        seconds: &Value,
+    ) -> Result<Kept> {
         let mut model = self.fit.model.clone();
         let notes = [
             ("data", data.to_string()),
@@ -282,19 +260,32 @@ impl Report<'_> {
         if let Some(score) = self.score {
             model.notes.insert("test".into(), score.to_string());
         }
-        let path = run.save_model(&model)?;
-        run.save_course()?;
-        run.save_report(&self.json(device, seconds, &path)?)?;
-        Ok(path)
+        let model = run.save_model(&model)?;
+        let (course, report) = (run.save_course()?, self.json(device, seconds, &model)?);
+        run.save_report(&report)?;
+        Ok(Kept { model, course, report })
+    }
+
+    /// Prints what came of it.
+    fn say(&self, kept: &Kept, trained: Duration, steps: usize) {
+        if let (Some(chart), Some(columns)) = (&kept.course, terminal::columns()) {
+            say!("{}", chart.text(columns, terminal::colour()));
+        }
+        if let Some(folds) = self.folds {
+            say!("{folds}");
+        }
+        if let Some(score) = self.score {
+            say!("{}", describe(score, self.fit));
+        }
+        let (seconds, model) = (trained.as_secs_f64(), kept.model.display());
+        say!("{seconds:.2} s for {steps} steps; saved {model}");
+        if self.fit.ended == Ended::Patience {
+            say!("stopped early after {} epochs: the best one is kept", self.fit.epochs);
+        }
     }
 
     /// The contract: see the design of the command line.
-    pub fn json(
-        &self,
-        device: &reshet::Device,
-        seconds: &serde_json::Value,
-        path: &Path,
-    ) -> Result<serde_json::Value> {
+    fn json(&self, device: &reshet::Device, seconds: &Value, path: &Path) -> Result<Value> {
         let (instructions, threads) = match device {
             reshet::Device::Cpu { threads, instructions } => (instructions.to_string(), *threads),
             reshet::Device::Reference => ("reference".into(), 1),

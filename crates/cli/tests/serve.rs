@@ -135,6 +135,7 @@ fn a_table_that_is_dropped_is_learnt_and_asked_by_its_columns() {
     let data = server.ask("POST", "/api/data?name=my%20flowers.csv", flowers().as_bytes());
     assert_eq!((&data["kind"], &data["target"]), (&"table".into(), &"kind".into()), "{data}");
     assert_eq!(data["columns"], json!(["size", "colour", "kind"]));
+    assert!(data["said"][0].as_str().unwrap().starts_with("my flowers.csv: "), "{data}");
     let plan = server.post("/api/plan", &json!({ "data": data["id"], "target": "colour" }));
     assert_eq!((&plan["outputs"], &plan["output_activation"]), (&3.into(), &"softmax".into()));
     let run = server.post("/api/runs", &json!({ "data": data["id"], "epochs": 30 }));

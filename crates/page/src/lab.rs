@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -13,13 +13,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use reshet::{Error, Model, Result, Score};
+use reshet::{Error, Result};
 use serde_json::{Value, json};
 use tokio::sync::broadcast;
 
 use crate::{
     course::{Command, Course},
     curve::{Means, Tested},
+    data::Data,
+    host::{Finished, Host, Loaded},
     moments,
     run::{Baseline, Phase, Run, State},
     spec::{Lesson, Spec},
@@ -30,83 +32,11 @@ const MOMENTS: usize = 4 * moments::LIMIT;
 /// Messages a client may be behind before it is sent everything anew.
 const BEHIND: usize = 256;
 
-/// What the program around gives the page: its data, its defaults, its run folders.
-pub trait Host: Send + Sync + 'static {
-    /// Reads the data and fills in what the spec leaves out.
-    ///
-    /// # Errors
-    /// No such data; a network or settings that do not fit it.
-    fn lesson(&self, spec: &Spec) -> Result<Lesson>;
-
-    /// Writes a run's folder and says where it is.
-    ///
-    /// # Errors
-    /// The folder cannot be written.
-    fn save(&self, finished: &Finished) -> Result<PathBuf>;
-
-    /// Reads a model file or a run's folder.
-    ///
-    /// # Errors
-    /// It is none, or a damaged one.
-    fn load(&self, path: &std::path::Path) -> Result<Loaded>;
-}
-
-/// A run that is over, for its folder.
-pub struct Finished<'a> {
-    /// What was trained.
-    pub lesson: &'a Lesson,
-    /// The model.
-    pub model: Model,
-    /// On the test part.
-    pub score: Option<Score>,
-    /// Means of the loss: (step, loss).
-    pub losses: Vec<(usize, f64)>,
-    /// The mean loss of each whole epoch.
-    pub epoch_losses: Vec<f64>,
-    /// Steps taken.
-    pub steps: usize,
-    /// Whole epochs trained.
-    pub epochs: usize,
-    /// Spent training.
-    pub seconds: f64,
-    /// Whether all was trained that was meant to be.
-    pub done: bool,
-}
-
-impl Finished<'_> {
-    /// The mean loss of the last whole epoch, or of what there was.
-    pub fn final_loss(&self) -> f64 {
-        let last = || self.losses.last().map(|(_, loss)| *loss);
-        self.epoch_losses.last().copied().or_else(last).unwrap_or(f64::NAN)
-    }
-}
-
-/// A model from a file.
-pub struct Loaded {
-    /// What it is called.
-    pub name: String,
-    /// The model.
-    pub model: Model,
-    /// How it was trained, if its run tells and its data is there.
-    pub lesson: Option<Lesson>,
-    /// Means of the loss: (step, loss).
-    pub losses: Vec<(usize, f64)>,
-    /// Steps it was trained, if that is known.
-    pub steps: usize,
-}
-
 /// A message to all pages.
 #[derive(Clone, Debug)]
 pub struct Message {
     pub event: &'static str,
     pub data: Arc<str>,
-}
-
-/// Data that can be asked for.
-pub struct Data {
-    pub id: String,
-    /// Its own question, with all defaults.
-    pub lesson: Lesson,
 }
 
 /// See the [module](self).
@@ -168,7 +98,7 @@ impl Lab {
 
     /// Adds data by its name or path.
     pub fn add_data(&self, path: &str) -> Result<Arc<Data>> {
-        let lesson = self.host.lesson(&Spec { data: path.into(), ..Spec::default() })?;
+        let lesson = self.read(&Spec { data: path.into(), ..Spec::default() })?;
         let mut inner = self.inner();
         if let Some(known) = inner.data.iter().find(|data| data.lesson.source == path) {
             return Ok(known.clone());
@@ -196,11 +126,7 @@ impl Lab {
         let folder = tempfile::tempdir_in(self.uploads.path()).map_err(failed)?;
         let path = folder.path().join(name);
         fs::write(&path, bytes).map_err(failed)?;
-        let data = self.add_data(&path.to_string_lossy()).map_err(|e| {
-            // Where it was put for reading is nobody's business.
-            let shown = e.to_string().replace(&*path.to_string_lossy(), name);
-            Error::Data(shown)
-        })?;
+        let data = self.add_data(&path.to_string_lossy())?;
         // It is read again for another question: it stays as long as the page.
         let _ = folder.keep();
         Ok(data)
@@ -208,6 +134,21 @@ impl Lab {
 
     pub fn data(&self, id: &str) -> Option<Arc<Data>> {
         self.inner().data.iter().find(|data| data.id == id).cloned()
+    }
+
+    /// What a spec comes to. Where a dropped table was put is nobody's business: it is
+    /// called by its name.
+    fn read(&self, spec: &Spec) -> Result<Lesson> {
+        let path = Path::new(&spec.data);
+        let lesson = self.host.lesson(spec);
+        let (true, Some(name)) = (path.starts_with(self.uploads.path()), path.file_name()) else {
+            return lesson;
+        };
+        let shown = |text: &str| text.replace(&spec.data, &name.to_string_lossy());
+        let mut lesson = lesson.map_err(|e| Error::Data(shown(&e.to_string())))?;
+        lesson.said.iter_mut().chain(&mut lesson.warnings).for_each(|line| *line = shown(line));
+        lesson.command = shown(&lesson.command);
+        Ok(lesson)
     }
 
     /// The spec with the data's id turned into where it lies.
@@ -226,7 +167,7 @@ impl Lab {
     /// What a spec comes to; in it the data is called by its id.
     pub fn lesson(&self, spec: Spec) -> Result<Lesson> {
         let id = spec.data.clone();
-        let mut lesson = self.host.lesson(&self.located(spec)?)?;
+        let mut lesson = self.read(&self.located(spec)?)?;
         lesson.spec.data = id;
         Ok(lesson)
     }
@@ -375,7 +316,7 @@ impl Lab {
     }
 
     /// Adds a model from a file or a run's folder.
-    pub fn load(&self, path: &std::path::Path) -> Result<Arc<Run>> {
+    pub fn load(&self, path: &Path) -> Result<Arc<Run>> {
         let Loaded { name, model, mut lesson, losses, steps } = self.host.load(path)?;
         let mut state = State::new(Phase::Loaded, steps, 0.0, None);
         state.step = steps;
@@ -427,41 +368,5 @@ impl Lesson {
             (None, Some(target)) => format!("{}: {target}", self.name),
             (None, None) => self.name.clone(),
         }
-    }
-}
-
-impl Data {
-    /// As the API has it.
-    pub fn json(&self) -> Value {
-        let lesson = &self.lesson;
-        let features = lesson.train.features();
-        let pictures = matches!(features.storage(), reshet::Storage::U8(_))
-            && matches!(features.shape(), [1 | 3, _, _]);
-        let kind = match (&lesson.columns, pictures) {
-            (Some(_), _) => "table",
-            (None, true) => "pictures",
-            (None, false) => "array",
-        };
-        let (task, names) = match lesson.train.targets() {
-            reshet::Targets::Classes { names, .. } => ("classes", names.clone()),
-            reshet::Targets::YesNo { names, .. } => ("binary", names.clone()),
-            reshet::Targets::Numbers { .. } => ("number", Vec::new()),
-        };
-        json!({
-            "id": self.id,
-            "name": lesson.name,
-            "kind": kind,
-            "train_samples": lesson.train.len(),
-            "test_samples": lesson.test.as_ref().map_or(0, |test| test.len()),
-            "shape": features.shape(),
-            "features": lesson.train.width(),
-            "task": task,
-            "names": names,
-            "columns": lesson.columns,
-            "target": lesson.spec.target,
-            "said": lesson.said,
-            "warnings": lesson.warnings,
-            "defaults": lesson.spec,
-        })
     }
 }

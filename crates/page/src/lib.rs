@@ -15,7 +15,9 @@ mod ask;
 mod assets;
 mod course;
 mod curve;
+mod data;
 mod guard;
+mod host;
 mod lab;
 mod moments;
 mod refusal;
@@ -33,7 +35,7 @@ use std::{
 use reshet::{Device, Error, Result};
 use serde_json::json;
 
-pub use lab::{Finished, Host, Loaded};
+pub use host::{Finished, Host, Loaded};
 pub use spec::{Hidden, Lesson, Spec};
 
 use guard::Guard;

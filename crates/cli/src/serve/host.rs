@@ -149,8 +149,8 @@ impl Host for Here {
             let (train, test, score) = (&lesson.train, lesson.test.as_ref(), &finished.score);
             let report = Report { args: &args, train, test, fit: &fit, score, folds: None };
             let seconds = json!({ "train": finished.seconds, "total": finished.seconds });
-            let path = report.keep(&mut run, &lesson.name, &lesson.device, &seconds)?;
-            note(&format!("saved {}", path.display()));
+            let kept = report.keep(&mut run, &lesson.name, &lesson.device, &seconds)?;
+            note(&format!("saved {}", kept.model.display()));
             Ok(run.folder().to_path_buf())
         };
         write().map_err(failed)

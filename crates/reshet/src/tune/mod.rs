@@ -14,10 +14,13 @@
 //!
 //! The words are Optuna's: a study has trials, one of them is the best trial.
 
+mod outcome;
+mod race;
 mod space;
 mod study;
 mod trial;
 
+pub use outcome::Outcome;
 pub use space::{Candidate, Space};
-pub use study::{Event, Outcome, Study};
+pub use study::{Event, Study};
 pub use trial::{Record, Trial};

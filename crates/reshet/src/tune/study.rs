@@ -1,10 +1,9 @@
-//! The race: who is trained next, on which core, and who goes on.
+//! A study: what is asked, and the cores that work at it.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
     ops::ControlFlow,
     sync::{
-        Condvar, Mutex, MutexGuard, PoisonError,
+        Condvar, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
         mpsc,
     },
@@ -12,13 +11,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Candidate, Record, Space, Trial, trial};
+use super::{
+    Candidate, Outcome, Record, Space,
+    race::{Race, lock, next},
+    trial,
+};
 use crate::{Dataset, Error, Result};
 
 /// Of so many one goes on, trained for so many times as many epochs.
-const ETA: usize = 3;
+pub(super) const ETA: usize = 3;
 /// Candidates of a generation.
-const GENERATION: usize = ETA * ETA;
+pub(super) const GENERATION: usize = ETA * ETA;
 
 /// A search for a good network: see the [module](super).
 ///
@@ -37,14 +40,14 @@ const GENERATION: usize = ETA * ETA;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Study {
-    space: Space,
-    first: Vec<Candidate>,
-    known: Vec<Record>,
-    trials: usize,
+    pub(super) space: Space,
+    pub(super) first: Vec<Candidate>,
+    pub(super) known: Vec<Record>,
+    pub(super) trials: usize,
     time: Option<Duration>,
     epochs: usize,
     jobs: usize,
-    seed: u64,
+    pub(super) seed: u64,
 }
 
 /// What happens in a study.
@@ -54,19 +57,6 @@ pub enum Event<'a> {
     Trained(&'a Record),
     /// Nothing, for a tenth of a second: time to draw.
     Tick,
-}
-
-/// What came of a study.
-#[derive(Clone, Debug)]
-pub struct Outcome {
-    /// All trials that were begun, in the order of their numbers.
-    pub trials: Vec<Trial>,
-    /// Whether all was done that was asked, rather than stopped.
-    pub finished: bool,
-    /// The most epochs a candidate is trained.
-    pub epochs: usize,
-    /// Samples that were validated on.
-    pub validated: usize,
 }
 
 impl Study {
@@ -207,236 +197,11 @@ impl Study {
     }
 
     /// Epochs of each rung, the shortest first.
-    fn rungs(&self) -> Vec<usize> {
+    pub(super) fn rungs(&self) -> Vec<usize> {
         let mut rungs: Vec<usize> =
             [ETA * ETA, ETA, 1].iter().map(|part| self.epochs.div_ceil(*part)).collect();
         rungs.dedup();
         rungs
-    }
-}
-
-impl Outcome {
-    /// The records of the longest training that any trial has had, the best first.
-    pub fn finalists(&self) -> Vec<&Record> {
-        let most = self.trials.iter().filter_map(|t| Some(t.last()?.epochs)).max();
-        let all = self.trials.iter().filter_map(Trial::last);
-        let mut finalists: Vec<&Record> = all.filter(|r| Some(r.epochs) == most).collect();
-        finalists.sort_by(|a, b| a.order(b));
-        finalists
-    }
-
-    /// The best of those that were trained longest.
-    pub fn best(&self) -> Option<&Record> {
-        self.finalists().first().copied().filter(|record| record.loss.is_some())
-    }
-
-    /// One standard error of the best one's measure: what chance alone makes of so many
-    /// validation samples. Of an accuracy √(p(1−p)/n), of R² (1 − R²)√(2/n).
-    pub fn standard_error(&self, accuracy: bool) -> f64 {
-        let p = self.best().and_then(|best| best.measure).unwrap_or(0.0);
-        let n = self.validated.max(1) as f64;
-        if accuracy { (p * (1.0 - p) / n).sqrt() } else { (1.0 - p) * (2.0 / n).sqrt() }
-    }
-
-    /// The smallest network that is as good as the best, within one standard error.
-    pub fn simplest(&self, accuracy: bool) -> Option<&Record> {
-        let least = self.best()?.measure? - self.standard_error(accuracy);
-        let near = |record: &&Record| record.measure.is_some_and(|measure| measure >= least);
-        self.finalists().into_iter().filter(near).min_by_key(|record| record.parameters)
-    }
-
-    /// The networks that no smaller one beats, the smallest first.
-    pub fn frontier(&self) -> Vec<&Record> {
-        let mut all: Vec<&Record> = self.trials.iter().flat_map(|t| &t.records).collect();
-        all.sort_by(|a, b| a.parameters.cmp(&b.parameters).then(a.order(b)));
-        let mut frontier: Vec<&Record> = Vec::new();
-        for record in all {
-            let best = frontier.last().and_then(|r| r.measure).unwrap_or(f64::NEG_INFINITY);
-            if record.measure.is_some_and(|measure| measure > best) {
-                frontier.push(record);
-            }
-        }
-        frontier
-    }
-
-    /// How much of the differences among the shortest trainings goes with each of what
-    /// was varied: the variance between fourths of a range (or between choices) as a part
-    /// of all, less what chance alone would give (adjusted η²). The most first.
-    pub fn importance(&self, space: &Space) -> Vec<(&'static str, f64)> {
-        let first: Vec<&Record> = self.trials.iter().filter_map(|t| t.records.first()).collect();
-        // By rank, so that a few that went wrong do not drown the rest.
-        let mut order: Vec<usize> = (0..first.len()).collect();
-        order.sort_by(|a, b| first[*a].order(first[*b]));
-        let mut ranks = vec![0.0; first.len()];
-        order.iter().enumerate().for_each(|(rank, i)| ranks[*i] = rank as f64);
-        let places: Vec<_> = first.iter().map(|r| space.places(&r.candidate)).collect();
-        let names = places.first().map(|p| p.iter().map(|(name, _)| *name).collect::<Vec<_>>());
-        let names = names.unwrap_or_default();
-        let share = |(at, name): (usize, &'static str)| {
-            let known = places.iter().zip(&ranks);
-            let known = known.filter_map(|(places, rank)| Some((places[at].1?, *rank)));
-            (name, eta_squared(known.collect()))
-        };
-        let mut all: Vec<_> = names.into_iter().enumerate().map(share).collect();
-        all.sort_by(|a, b| b.1.total_cmp(&a.1));
-        all
-    }
-}
-
-/// Of pairs (place, rank): the part of the ranks' variance between groups of places,
-/// adjusted for their number.
-fn eta_squared(mut pairs: Vec<(f64, f64)>) -> f64 {
-    pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let mut places: Vec<f64> = pairs.iter().map(|(place, _)| *place).collect();
-    places.dedup();
-    // Few places are choices, a group each; many are a range, in fourths.
-    let groups: Vec<&[(f64, f64)]> = match places.len() {
-        0..=8 => pairs.chunk_by(|a, b| a.0 == b.0).collect(),
-        _ => pairs.chunks(pairs.len().div_ceil(4)).collect(),
-    };
-    let mean = |of: &[(f64, f64)]| of.iter().map(|(_, rank)| rank).sum::<f64>() / of.len() as f64;
-    let whole = mean(&pairs);
-    let all: f64 = pairs.iter().map(|(_, rank)| (rank - whole).powi(2)).sum();
-    let between = |group: &&[(f64, f64)]| group.len() as f64 * (mean(group) - whole).powi(2);
-    let between: f64 = groups.iter().map(between).sum();
-    let (n, k) = (pairs.len() as f64, groups.len() as f64);
-    if all <= 0.0 || n <= k {
-        return 0.0;
-    }
-    (1.0 - (1.0 - between / all) * (n - 1.0) / (n - k)).max(0.0)
-}
-
-/// A training to be done.
-struct Task {
-    trial: usize,
-    rung: usize,
-    epochs: usize,
-    candidate: Candidate,
-    /// It was done before, in a study that is gone on with.
-    known: Option<Record>,
-}
-
-/// The state of the race.
-struct Race {
-    rungs: Vec<usize>,
-    trials: Vec<Trial>,
-    /// Of each generation: those still to be heard of on its rung, and that rung.
-    generations: Vec<(Vec<usize>, usize)>,
-    waiting: VecDeque<(usize, usize)>,
-    known: BTreeMap<(usize, usize), Record>,
-}
-
-impl Race {
-    fn new(study: &Study) -> Self {
-        let known = study.known.iter().map(|r| ((r.trial, r.rung), r.clone())).collect();
-        let (rungs, waiting) = (study.rungs(), VecDeque::new());
-        let mut race = Self { rungs, trials: Vec::new(), generations: Vec::new(), waiting, known };
-        race.draw(study);
-        race
-    }
-
-    /// Draws generations for as long as there is room for one: two are at work at once.
-    fn draw(&mut self, study: &Study) {
-        let over = |(left, _): &(Vec<usize>, usize)| left.is_empty();
-        while self.trials.len() < study.trials
-            // All but the newest generation must be over: what is known is then the
-            // same whatever was quick.
-            && self.generations.iter().rev().skip(1).all(over)
-        {
-            let start = self.trials.len();
-            // What is known: the generations before the newest, the best first.
-            let newest = self.generations.len().saturating_sub(1) * GENERATION;
-            let mut known: Vec<&Record> =
-                self.trials[..newest].iter().filter_map(Trial::last).collect();
-            known.sort_by(|a, b| b.rung.cmp(&a.rung).then(a.order(b)));
-            let known: Vec<&Candidate> = known.into_iter().map(|r| &r.candidate).collect();
-            let numbers = start..(start + GENERATION).min(study.trials);
-            let drawn: Vec<Trial> = numbers
-                .clone()
-                .map(|number| Trial {
-                    number,
-                    candidate: match study.first.get(number) {
-                        Some(candidate) => candidate.clone(),
-                        None => study.space.draw(study.seed, number, &known),
-                    },
-                    records: Vec::new(),
-                })
-                .collect();
-            self.trials.extend(drawn);
-            self.waiting.extend(numbers.clone().map(|trial| (trial, 0)));
-            self.generations.push((numbers.collect(), 0));
-        }
-    }
-
-    /// The next task: of the oldest generation, the highest rung.
-    fn next(&mut self) -> Option<Task> {
-        let best = (0..self.waiting.len()).min_by_key(|at| {
-            let (trial, rung) = self.waiting[*at];
-            (trial / GENERATION, usize::MAX - rung, trial)
-        })?;
-        let (trial, rung) = self.waiting.remove(best)?;
-        let candidate = self.trials[trial].candidate.clone();
-        let known = self.known.remove(&(trial, rung));
-        // A record of another study than this one is not believed.
-        let known = known.filter(|r| r.candidate == candidate && r.epochs == self.rungs[rung]);
-        Some(Task { trial, rung, epochs: self.rungs[rung], candidate, known })
-    }
-
-    fn done(&mut self, study: &Study, record: Record) {
-        let (trial, rung) = (record.trial, record.rung);
-        self.trials[trial].records.push(record);
-        let generation = trial / GENERATION;
-        let (left, _) = &mut self.generations[generation];
-        left.retain(|number| *number != trial);
-        if left.is_empty() && rung + 1 < self.rungs.len() {
-            let members = generation * GENERATION..(generation + 1) * GENERATION;
-            let members = self.trials.get(members.start..members.end.min(self.trials.len()));
-            let mut heard: Vec<&Record> = members
-                .unwrap_or_default()
-                .iter()
-                .filter_map(Trial::last)
-                .filter(|record| record.rung == rung && record.loss.is_some())
-                .collect();
-            heard.sort_by(|a, b| a.order(b));
-            let on = heard.len().div_ceil(ETA);
-            let mut on: Vec<usize> = heard[..on].iter().map(|record| record.trial).collect();
-            on.sort_unstable();
-            self.waiting.extend(on.iter().map(|trial| (*trial, rung + 1)));
-            self.generations[generation] = (on, rung + 1);
-        }
-        self.draw(study);
-    }
-
-    fn finished(&self, study: &Study) -> bool {
-        self.trials.len() == study.trials
-            && self.generations.iter().all(|(left, _)| left.is_empty())
-    }
-
-    fn at_work(&self) -> bool {
-        self.generations.iter().any(|(left, _)| !left.is_empty())
-    }
-}
-
-fn lock(race: &Mutex<Race>) -> MutexGuard<'_, Race> {
-    race.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Waits for something to do; None when there will be nothing more.
-fn next(race: &Mutex<Race>, changed: &Condvar, stop: &AtomicBool) -> Option<Task> {
-    let mut race = lock(race);
-    loop {
-        if stop.load(Relaxed) {
-            return None;
-        }
-        if let Some(task) = race.next() {
-            return Some(task);
-        }
-        if !race.at_work() {
-            return None;
-        }
-        // A stop that comes between the look at it and the sleep is seen after this.
-        let waited = changed.wait_timeout(race, Duration::from_millis(50));
-        race = waited.map_or_else(|e| e.into_inner().0, |(race, _)| race);
     }
 }
 

@@ -1,0 +1,107 @@
+//! What came of a study: the best, the simplest, the frontier, what mattered.
+
+use super::{Record, Space, Trial};
+
+/// What came of a study.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// All trials that were begun, in the order of their numbers.
+    pub trials: Vec<Trial>,
+    /// Whether all was done that was asked, rather than stopped.
+    pub finished: bool,
+    /// The most epochs a candidate is trained.
+    pub epochs: usize,
+    /// Samples that were validated on.
+    pub validated: usize,
+}
+
+impl Outcome {
+    /// The records of the longest training that any trial has had, the best first.
+    pub fn finalists(&self) -> Vec<&Record> {
+        let most = self.trials.iter().filter_map(|t| Some(t.last()?.epochs)).max();
+        let all = self.trials.iter().filter_map(Trial::last);
+        let mut finalists: Vec<&Record> = all.filter(|r| Some(r.epochs) == most).collect();
+        finalists.sort_by(|a, b| a.order(b));
+        finalists
+    }
+
+    /// The best of those that were trained longest.
+    pub fn best(&self) -> Option<&Record> {
+        self.finalists().first().copied().filter(|record| record.loss.is_some())
+    }
+
+    /// One standard error of the best one's measure: what chance alone makes of so many
+    /// validation samples. Of an accuracy √(p(1−p)/n), of R² (1 − R²)√(2/n).
+    pub fn standard_error(&self, accuracy: bool) -> f64 {
+        let p = self.best().and_then(|best| best.measure).unwrap_or(0.0);
+        let n = self.validated.max(1) as f64;
+        if accuracy { (p * (1.0 - p) / n).sqrt() } else { (1.0 - p) * (2.0 / n).sqrt() }
+    }
+
+    /// The smallest network that is as good as the best, within one standard error.
+    pub fn simplest(&self, accuracy: bool) -> Option<&Record> {
+        let least = self.best()?.measure? - self.standard_error(accuracy);
+        let near = |record: &&Record| record.measure.is_some_and(|measure| measure >= least);
+        self.finalists().into_iter().filter(near).min_by_key(|record| record.parameters)
+    }
+
+    /// The networks that no smaller one beats, the smallest first.
+    pub fn frontier(&self) -> Vec<&Record> {
+        let mut all: Vec<&Record> = self.trials.iter().flat_map(|t| &t.records).collect();
+        all.sort_by(|a, b| a.parameters.cmp(&b.parameters).then(a.order(b)));
+        let mut frontier: Vec<&Record> = Vec::new();
+        for record in all {
+            let best = frontier.last().and_then(|r| r.measure).unwrap_or(f64::NEG_INFINITY);
+            if record.measure.is_some_and(|measure| measure > best) {
+                frontier.push(record);
+            }
+        }
+        frontier
+    }
+
+    /// How much of the differences among the shortest trainings goes with each of what
+    /// was varied: the variance between fourths of a range (or between choices) as a part
+    /// of all, less what chance alone would give (adjusted η²). The most first.
+    pub fn importance(&self, space: &Space) -> Vec<(&'static str, f64)> {
+        let first: Vec<&Record> = self.trials.iter().filter_map(|t| t.records.first()).collect();
+        // By rank, so that a few that went wrong do not drown the rest.
+        let mut order: Vec<usize> = (0..first.len()).collect();
+        order.sort_by(|a, b| first[*a].order(first[*b]));
+        let mut ranks = vec![0.0; first.len()];
+        order.iter().enumerate().for_each(|(rank, i)| ranks[*i] = rank as f64);
+        let places: Vec<_> = first.iter().map(|r| space.places(&r.candidate)).collect();
+        let names = places.first().map(|p| p.iter().map(|(name, _)| *name).collect::<Vec<_>>());
+        let names = names.unwrap_or_default();
+        let share = |(at, name): (usize, &'static str)| {
+            let known = places.iter().zip(&ranks);
+            let known = known.filter_map(|(places, rank)| Some((places[at].1?, *rank)));
+            (name, eta_squared(known.collect()))
+        };
+        let mut all: Vec<_> = names.into_iter().enumerate().map(share).collect();
+        all.sort_by(|a, b| b.1.total_cmp(&a.1));
+        all
+    }
+}
+
+/// Of pairs (place, rank): the part of the ranks' variance between groups of places,
+/// adjusted for their number.
+fn eta_squared(mut pairs: Vec<(f64, f64)>) -> f64 {
+    pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut places: Vec<f64> = pairs.iter().map(|(place, _)| *place).collect();
+    places.dedup();
+    // Few places are choices, a group each; many are a range, in fourths.
+    let groups: Vec<&[(f64, f64)]> = match places.len() {
+        0..=8 => pairs.chunk_by(|a, b| a.0 == b.0).collect(),
+        _ => pairs.chunks(pairs.len().div_ceil(4)).collect(),
+    };
+    let mean = |of: &[(f64, f64)]| of.iter().map(|(_, rank)| rank).sum::<f64>() / of.len() as f64;
+    let whole = mean(&pairs);
+    let all: f64 = pairs.iter().map(|(_, rank)| (rank - whole).powi(2)).sum();
+    let between = |group: &&[(f64, f64)]| group.len() as f64 * (mean(group) - whole).powi(2);
+    let between: f64 = groups.iter().map(between).sum();
+    let (n, k) = (pairs.len() as f64, groups.len() as f64);
+    if all <= 0.0 || n <= k {
+        return 0.0;
+    }
+    (1.0 - (1.0 - between / all) * (n - 1.0) / (n - k)).max(0.0)
+}

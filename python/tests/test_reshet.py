@@ -1,0 +1,205 @@
+"""The package, beside the program `reshet` (RESHET: its path, else it is looked for)."""
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+import reshet
+
+
+def rings(n=600, seed=0):
+    """Points inside or outside a ring."""
+    X = np.random.default_rng(seed).normal(size=(n, 2)).astype(np.float32)
+    return X, (np.hypot(*X.T) > 1.2).astype(int)
+
+
+def test_a_yes_or_no_question():
+    X, y = rings()
+    model = reshet.train(X, y, hidden=(32,), epochs=60, lr=0.01)
+    assert model.network == "2-32:relu-1:sigmoid" and model.task == "binary"
+    assert (model.predict(X) == y).mean() > 0.95
+    p = model.predict_proba(X)
+    assert p.shape == (600, 2) and np.allclose(p.sum(axis=1), 1)
+    assert list(model.classes) == [0, 1]
+
+
+def test_classes_of_words():
+    X, _ = rings()
+    words = np.array(["left", "middle", "right"])
+    y = words[np.digitize(X[:, 0], [-0.5, 0.5])]
+    model = reshet.train(X, y, epochs=60, lr=0.01)
+    assert model.task == "classes" and list(model.classes) == list(words)
+    assert (model.predict(X) == y).mean() > 0.95
+    assert model.predict(X[:3]).shape == (3,)
+
+
+def test_numbers_in_their_own_unit():
+    X, _ = rings()
+    y = 5000 + 300 * X[:, 0].astype(float)
+    model = reshet.train(X, y, epochs=80, lr=0.01)
+    assert np.abs(model.predict(X) - y).mean() < 50
+    with pytest.raises(AttributeError, match="no probabilities"):
+        model.predict_proba(X)
+    two = reshet.train(X, np.stack([y, -y], axis=1), epochs=5)
+    assert two.predict(X).shape == (600, 2)
+
+
+def test_several_questions():
+    X, _ = rings()
+    y = X > 0
+    model = reshet.train(X, y, task="binary", epochs=60, lr=0.01)
+    assert model.predict(X).dtype == bool and (model.predict(X) == y).mean() > 0.95
+
+
+def test_the_seed_decides_all():
+    X, y = rings()
+    a, b, c = (reshet.train(X, y, seed=s, epochs=2).predict_proba(X) for s in (1, 1, 2))
+    assert (a == b).all() and (a != c).any()
+
+
+def test_bytes_stand_for_parts_of_255():
+    X = np.random.default_rng(0).integers(0, 256, size=(300, 1, 4, 4), dtype=np.uint8)
+    y = (X.mean(axis=(1, 2, 3)) > 128).astype(int)
+    model = reshet.train(X, y, epochs=2)
+    same = reshet.train(X / np.float32(255), y, epochs=2)
+    assert np.abs(model.predict_proba(X) - same.predict_proba(X / np.float32(255))).max() < 1e-5
+
+
+@pytest.mark.parametrize("change", [
+    lambda X: X.astype(float), lambda X: np.asfortranarray(X), lambda X: X.tolist(),
+    lambda X: np.repeat(X, 2, axis=0)[::2], lambda X: X.astype(">f4"),
+])
+def test_every_kind_of_array_is_the_same(change):
+    X, y = rings(200)
+    model = reshet.train(X, y, epochs=1)
+    assert (model.predict_proba(change(X)) == model.predict_proba(X)).all()
+    assert (reshet.train(change(X), y, epochs=1).predict_proba(X) == model.predict_proba(X)).all()
+
+
+def test_saved_pickled_and_read_again(tmp_path):
+    X, y = rings()
+    model = reshet.train(X, y, epochs=2)
+    path = tmp_path / "model.safetensors"
+    model.save(path)
+    for other in (reshet.load(path), reshet.load(str(path)), pickle.loads(pickle.dumps(model))):
+        assert (other.predict_proba(X) == model.predict_proba(X)).all()
+        assert repr(other) == repr(model)
+
+
+def test_arrays_may_change_during_the_training():
+    X, y = rings(2000)
+    want = reshet.train(X, y, epochs=20).predict_proba(X)
+    mine, labels, done = X.copy(), y.copy(), threading.Event()
+
+    def scribble():
+        while not done.is_set():
+            mine[:] = np.nan
+            labels[:] = 7
+
+    thread = threading.Thread(target=scribble)
+    # The copy is made before train gives the interpreter to anybody else.
+    switch = sys.getswitchinterval()
+    started = []
+
+    class Tell:
+        def write(self, text):
+            if not started:
+                started.append(thread.start())
+
+        def flush(self):
+            pass
+
+    out, sys.stdout = sys.stdout, Tell()
+    try:
+        got = reshet.train(mine, labels, epochs=20, verbose=True)
+    finally:
+        sys.stdout = out
+        done.set()
+        thread.join()
+        sys.setswitchinterval(switch)
+    assert started and np.isnan(mine).all()
+    assert (got.predict_proba(X) == want).all()
+
+
+def test_other_threads_run_meanwhile():
+    X, y = rings(4000)
+    counted, done = [0], threading.Event()
+
+    def count():
+        while not done.is_set():
+            counted[0] += 1
+            time.sleep(0.001)
+
+    thread = threading.Thread(target=count)
+    thread.start()
+    before = counted[0]
+    reshet.train(X, y, epochs=200, threads=1)
+    after = counted[0]
+    done.set()
+    thread.join()
+    assert after - before > 10
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to send")
+def test_ctrl_c_ends_it():
+    X, y = rings(4000)
+    timer = threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        reshet.train(X, y, epochs=10_000_000)
+
+
+def test_what_is_wrong_is_said():
+    X, y = rings(50)
+    for bad, says in [
+        (lambda: reshet.train(X[0], y), "two dimensions"),
+        (lambda: reshet.train(X[:40], y), "40 samples and y 50"),
+        (lambda: reshet.train(X[:0], y[:0]), "0 class"),
+        (lambda: reshet.train(X, y * 0), "1 class"),
+        (lambda: reshet.train(np.where(X > 0, np.inf, X), y), "not finite"),
+        (lambda: reshet.train(X * 1e300, y), "not finite"),
+        (lambda: reshet.train(X, y, optimizer="adm"), 'did you mean "adam"'),
+        (lambda: reshet.train(X, y, activation="rleu"), "rleu"),
+        (lambda: reshet.train(X, y, net="3-1:sigmoid"), "takes"),
+        (lambda: reshet.train(X, y, epochs=-1), "int"),
+        (lambda: reshet.train(X, y, batch_size=0), "at least one sample"),
+        (lambda: reshet.train(X, y, task="clases"), "clases"),
+        (lambda: reshet.train(X, y, patience=3), "validation"),
+        (lambda: reshet.load("no-such-file"), "no-such-file"),
+        (lambda: reshet.train(X, y, epochs=1).predict(X[:, :1]), "whole samples|takes 2 values"),
+        (lambda: reshet.train(X, y, epochs=1).predict("rows.csv"), "not trained on a table"),
+    ]:
+        with pytest.raises((ValueError, OSError, OverflowError, TypeError), match=says):
+            bad()
+    with pytest.raises(FloatingPointError, match="diverged"):
+        reshet.train(X, y.astype(float), optimizer="sgd", lr=1e30)
+
+
+def program():
+    """The program, if it has been built."""
+    root = os.path.join(os.path.dirname(__file__), "..", "..", "target")
+    places = [os.environ.get("RESHET"), *(os.path.join(root, p, "reshet") for p in ("release", "debug"))]
+    return next((p for p in places if p and os.path.exists(p)), None)
+
+
+@pytest.mark.skipif(program() is None, reason="the program is not built")
+def test_the_program_and_python_read_each_others_models(tmp_path):
+    X, y = rings()
+    table = tmp_path / "rings.csv"
+    rows = "".join(f"{a},{b},{'out' if c else 'in'}\n" for (a, b), c in zip(X, y))
+    table.write_text("a,b,where\n" + rows)
+    run = [program(), "train", str(table), "--out", str(tmp_path / "run"), "-q", "--epochs", "20"]
+    subprocess.run(run, check=True, capture_output=True)
+    model = reshet.load(tmp_path / "run" / "model.safetensors")
+    assert list(model.classes) == ["in", "out"]
+    assert (model.predict(table) == np.where(y, "out", "in")).mean() > 0.9
+    reshet.train(X, y, epochs=1).save(tmp_path / "mine.safetensors")
+    told = subprocess.run([program(), "info", str(tmp_path / "mine.safetensors")], check=True,
+                          capture_output=True, text=True)
+    assert "2-100:relu-1:sigmoid" in told.stdout
