@@ -159,7 +159,7 @@ describe("learning", { skip }, () => {
     await trainLecture(page);
     await page.click("#tab-time");
     await page.waitForSelector("#view-time .weights[data-step]", { visible: true });
-    await page.waitForFunction(() => Number(document.querySelector(".time-strip input").max) > 5);
+    await page.waitForFunction(() => Number(document.querySelector(".time-strip input").max) > 0);
     await page.focus(".time-strip input");
     await page.keyboard.press("Home");
     await page.waitForFunction(() => document.querySelector("#view-time .weights").dataset.step === "0");

@@ -57,13 +57,17 @@ export async function startAll(specs: Spec[]): Promise<void> {
 async function startNext(spec: Spec): Promise<void> {
   awaited = (await start(spec, null))?.id ?? null;
   if (awaited !== null) compared.add(awaited);
+  await goOn();
 }
 
-on("ended", async () => {
+/** Starts the next one if the awaited one has ended. */
+async function goOn(): Promise<void> {
   const run = awaited === null ? undefined : state.runs.get(awaited);
   if (run === undefined || alive(run)) return;
-  const next = run.state === "done" ? queue.shift() : undefined;
   awaited = null;
-  if (next !== undefined) await startNext(next);
-  else queue = [];
-});
+  const next = run.state === "done" ? queue.shift() : undefined;
+  if (next === undefined) queue = [];
+  else await startNext(next);
+}
+
+on("ended", goOn);

@@ -82,6 +82,8 @@ export function moveTo(moment: number | null): void {
 /** Takes a run as an answer told it, and makes it known to all views. */
 export function learned(run: Run): void {
   const before = state.runs.get(run.id);
+  // An answer that was overtaken by the event of its end: a small run is over before its start is answered.
+  if (before !== undefined && !alive(before) && alive(run)) return;
   state.runs.set(run.id, { ...before, ...run });
   const ended = before !== undefined && alive(before) && !alive(run);
   if (ended) void loadCurve(run.id);
