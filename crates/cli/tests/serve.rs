@@ -145,6 +145,13 @@ fn a_table_that_is_dropped_is_learnt_and_asked_by_its_columns() {
     let ask = |row: Value| server.post("/api/predict", &json!({ "row": row }));
     assert_eq!(ask(json!({ "size": 9.5, "colour": "red" }))["label"], "rose");
     assert_eq!(ask(json!({ "size": "0.5" }))["label"], "violet");
+    assert_eq!(run["inputs"].as_array().unwrap().len(), 4, "{run}");
+    let id = run["id"].as_str().unwrap();
+    let trace = server.get(&format!("/api/runs/{id}/trace?part=train&row=0"));
+    let cells = &trace["row_values"];
+    let (size, colour) = (cells["size"].as_f64().unwrap(), cells["colour"].as_str().unwrap());
+    assert!((4.0 * size).fract() < 1e-4 || (4.0 * size).fract() > 1.0 - 1e-4, "{cells}");
+    assert!(flowers().contains(&format!(",{colour},")), "{cells}");
     let wrong = ask(json!({ "size": "big" }));
     assert!(wrong["error"]["reason"].as_str().unwrap().contains("not a number"), "{wrong}");
     let wrong = ask(json!({ "sise": 1 }));

@@ -4,8 +4,14 @@ use std::collections::BTreeMap;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use reshet::{
-    Dataset, Device, Error, Features, Model, Result, Storage, Targets, Task, data::images,
-    explain::Trace, loss::Target, metrics::argmax,
+    Dataset, Device, Error, Features, Model, Result, Storage, Targets, Task,
+    data::{
+        images,
+        table::{Columns, Kind},
+    },
+    explain::Trace,
+    loss::Target,
+    metrics::argmax,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -117,7 +123,9 @@ pub fn trace(step: usize, model: &Model, features: &Features) -> Result<Value> {
             json!({ "name": name, "activation": activation, "values": values })
         })
         .collect();
+    let columns = model.meaning().columns.as_ref();
     Ok(json!({
+        "row_values": columns.map(|columns| cells(columns, &input)),
         "step": step,
         "label": label,
         "probabilities": probabilities,
@@ -126,6 +134,35 @@ pub fn trace(step: usize, model: &Model, features: &Features) -> Result<Value> {
         "evidence": trace.evidence,
         "layers": layers,
     }))
+}
+
+/// The cells that a row's inputs came from; of rare and missing ones nothing is left.
+fn cells(columns: &Columns, inputs: &[f32]) -> Map<String, Value> {
+    let mut rest = inputs;
+    let mut cell = |kind: &Kind| {
+        let (these, others) = rest.split_at(kind.width().min(rest.len()));
+        rest = others;
+        match kind {
+            Kind::Number { .. } if these.get(1) == Some(&1.0) => Value::Null,
+            Kind::Number { centre, scale, bend, .. } => {
+                let z = these.first().copied().unwrap_or(0.0);
+                let z = if *bend { z / (1.0 - (z / 3.0) * (z / 3.0)).max(1e-6).sqrt() } else { z };
+                // Through standardising and back: six digits are what is left of f32.
+                let x = format!("{:.5e}", z * scale + centre).parse::<f64>();
+                json!(x.unwrap_or(f64::NAN))
+            }
+            Kind::Two { values: [no, yes] } => match these.first() {
+                Some(x) if *x > 0.5 => json!(yes),
+                Some(x) if *x < -0.5 => json!(no),
+                _ => Value::Null,
+            },
+            Kind::Category { values, .. } => {
+                let at = these.iter().position(|x| *x == 1.0);
+                json!(at.and_then(|at| values.get(at)))
+            }
+        }
+    };
+    columns.inputs.iter().map(|column| (column.name.clone(), cell(&column.kind))).collect()
 }
 
 /// The Linear layers with what follows each.

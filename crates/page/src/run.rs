@@ -228,6 +228,7 @@ impl Run {
             "baseline": self.baseline,
             "tensors": self.tensors(),
             "columns": columns,
+            "inputs": meaning.columns.as_ref().map(|columns| columns.input_names()),
             "trainable": state.phase != Phase::Loaded,
             "saved": state.saved,
             "reason": state.reason,

@@ -2,13 +2,14 @@
 //! them, and run folders.
 
 use std::{
+    fs,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
 };
 
 use reshet::{Device, Ended, Error, Event, Fit, Result};
 use reshet_page::{Finished, Host, Lesson, Loaded, Spec};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::flags;
 use crate::{
@@ -167,7 +168,10 @@ impl Host for Here {
         let name = name.to_string_lossy().into_owned();
         let course = folder.and_then(|folder| Course::read(&folder.join("log.jsonl")).ok());
         let losses = course.as_ref().map(Course::losses).unwrap_or_default();
-        let steps = losses.last().map_or(0, |(step, _)| *step);
+        let report = folder.and_then(|folder| fs::read(folder.join("report.json")).ok());
+        let report: Option<Value> = report.and_then(|text| serde_json::from_slice(&text).ok());
+        let steps = report.and_then(|report| report["steps"].as_u64()).map(|n| n as usize);
+        let steps = steps.or(losses.last().map(|(step, _)| *step)).unwrap_or(0);
         let lesson = folder.and_then(|folder| match self.reopen(folder, &model) {
             Ok(lesson) => Some(lesson),
             Err(e) => {
@@ -189,7 +193,7 @@ impl Here {
             let digit = model.meaning().names.get(1).cloned();
             flags::question(&Spec { data: "mnist".into(), is: digit, ..Spec::default() })
         };
-        let text = std::fs::read_to_string(&config).unwrap_or_default();
+        let text = fs::read_to_string(&config).unwrap_or_default();
         let of_lecture = text.lines().any(|line| line.starts_with("digit = "));
         let line = if of_lecture { lecture() } else { crate::train_line(line)? };
         let mut args = flags::parse(&line)?;

@@ -5,7 +5,7 @@ use axum::{
     http::{HeaderName, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use reshet::{Features, Storage};
+use reshet::{Features, Storage, loss::Target};
 use serde::Deserialize;
 
 use super::{
@@ -49,7 +49,7 @@ pub(super) async fn data_pictures(
 ) -> Answer<Response> {
     let data = lab.data(&id);
     let data = data.ok_or_else(|| Refusal::not_found(format!("no data is called {id}")))?;
-    pictures(&data.lesson, &which)
+    pictures(&data.lesson, &[], &which)
 }
 
 pub(super) async fn run_pictures(
@@ -59,12 +59,13 @@ pub(super) async fn run_pictures(
 ) -> Answer<Response> {
     let run = find(&lab, &id)?;
     match &run.lesson {
-        Some(lesson) => pictures(lesson, &which),
+        Some(lesson) => pictures(lesson, run.names(), &which),
         None => Err(Refusal::not_found("the data of this model is not here")),
     }
 }
 
-pub(super) fn pictures(lesson: &Lesson, which: &Which) -> Answer<Response> {
+/// `names`: of no and yes, where that is the question.
+fn pictures(lesson: &Lesson, names: &[String], which: &Which) -> Answer<Response> {
     let data = match (&*which.part, &lesson.test) {
         ("train", _) => &lesson.train,
         ("test", Some(test)) => test,
@@ -87,12 +88,12 @@ pub(super) fn pictures(lesson: &Lesson, which: &Which) -> Answer<Response> {
     let size = features.width();
     let body: Vec<u8> =
         rows.iter().flat_map(|r| &bytes[r * size..(r + 1) * size]).copied().collect();
-    let labels: Vec<String> = match (data.labels(), data.targets().names()) {
-        (Some(labels), Some(names)) => {
-            rows.iter().map(|row| encoded(&names[labels[*row] as usize])).collect()
-        }
-        _ => Vec::new(),
+    let label = |row: &usize| match (data.targets().row(*row), data.targets().names(), names) {
+        (Target::Class(class), Some(names), _) => Some(encoded(&names[class as usize])),
+        (Target::Values([y]), _, [no, yes]) => Some(encoded(if *y > 0.5 { yes } else { no })),
+        _ => None,
     };
+    let labels: Vec<String> = rows.iter().filter_map(label).collect();
     let headers = [
         (header::CONTENT_TYPE, "application/octet-stream".to_string()),
         (HeaderName::from_static("x-shape"), format!("{},{channels},{height},{width}", rows.len())),

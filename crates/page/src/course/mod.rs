@@ -73,7 +73,7 @@ pub struct Course {
     /// Points of the loss that the page has been told.
     told_points: usize,
     told_tests: usize,
-    /// Taken by the last test, and when it ended.
+    /// The least a test has taken, and when the last one ended.
     tested: (Duration, Instant),
     looked: (Duration, Instant),
     /// When the next step is due.
@@ -104,8 +104,8 @@ impl Course {
             told: now,
             told_points: 0,
             told_tests: 0,
-            tested: (Duration::ZERO, now),
-            looked: (Duration::ZERO, now),
+            tested: (Duration::MAX, now),
+            looked: (Duration::MAX, now),
             due: now,
             spent: Duration::ZERO,
         }
@@ -298,7 +298,9 @@ impl Course {
     /// Tests, keeps the parameters and tells the page, each if it is time.
     fn show(&mut self, start: Instant) {
         let share = if self.pace.is_some() { COST / 10 } else { COST };
-        let due = |(cost, at): (Duration, Instant), least| start >= at + (cost * share).max(least);
+        let due = |(cost, at): (Duration, Instant), least| {
+            start >= at + cost.saturating_mul(share).max(least)
+        };
         if due(self.looked, Duration::ZERO) && self.run.state().moments.wants(self.step) {
             self.look();
         }
@@ -317,7 +319,8 @@ impl Course {
         self.training.engine().read(Buffer::Parameters, &mut parameters);
         self.run.state().moments.keep(self.step, parameters);
         let end = Instant::now();
-        self.looked = (end - start, end);
+        // The least: at another time the machine was busy with something else.
+        self.looked = (self.looked.0.min(end - start), end);
     }
 
     fn test(&mut self) {
@@ -332,7 +335,7 @@ impl Course {
             state.test = Some((self.step, score));
         }
         let end = Instant::now();
-        self.tested = (end - start, end);
+        self.tested = (self.tested.0.min(end - start), end);
     }
 
     /// Sends the page what is new.
