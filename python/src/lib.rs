@@ -18,7 +18,7 @@ use pyo3::{
 };
 use reshet::{
     Adam, AdamW, Dataset, Device, Error, Event, Features, Model, Optimizer, RMSprop, SGD,
-    Sequential, Storage, Table, Targets, Task, Trainer,
+    Sequential, Storage, Targets, Trainer,
     data::table::{Rows, Unit, csv},
     formats::safetensors,
 };
