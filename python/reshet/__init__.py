@@ -207,6 +207,6 @@ def _train(X, y, *, task, net, hidden, activation, dropout, **settings):
         layers = [f"{n}:{activation}{drop}" for n in hidden]
         tail = ":sigmoid" if task == "binary" else ""
         net = "-".join([*layers, f"{len(names) if task == 'classes' else width}{tail}"])
-    inner, epochs = _reshet.train(X, list(X.shape[1:]), values, width, task, names,
-                                  {"network": net, **settings})
+    question = {"shape": list(X.shape[1:]), "task": task, "names": names, "width": width}
+    inner, epochs = _reshet.train(X, values, {"network": net, **question, **settings})
     return Model(inner), epochs

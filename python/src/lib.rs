@@ -176,6 +176,13 @@ fn features(py: Python, x: &Bound<PyAny>, shape: &[usize]) -> PyResult<Features>
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
 struct Settings {
+    /// One sample's.
+    shape: Vec<usize>,
+    task: String,
+    /// The classes, or of a yes/no question the two answers; none: numbers.
+    names: Vec<String>,
+    /// Targets a sample.
+    width: usize,
     network: String,
     optimizer: String,
     lr: f64,
@@ -209,22 +216,17 @@ impl Settings {
 }
 
 /// Trains; the model, and how many epochs it took.
-///
-/// `names`: the classes, or of a yes/no question the two answers; none: numbers.
 #[pyfunction]
 fn train(
     py: Python,
     x: &Bound<PyAny>,
-    shape: Vec<usize>,
     y: &Bound<PyAny>,
-    width: usize,
-    task: &str,
-    names: Vec<String>,
     settings: Settings,
 ) -> PyResult<(PyModel, usize)> {
-    let features = features(py, x, &shape)?;
+    let features = features(py, x, &settings.shape)?;
     let values = copied::<f32>(py, y)?;
-    let targets = match task {
+    let (width, names) = (settings.width, settings.names.clone());
+    let targets = match &*settings.task {
         "classes" => Targets::classes(values.iter().map(|c| *c as u32).collect(), names),
         "binary" => Targets::YesNo { values: values.into(), width, names },
         _ => Targets::numbers(values, width),
@@ -257,7 +259,7 @@ fn train(
                 }
                 if interrupt.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             });
-        if task == "number" {
+        if settings.task == "number" {
             trainer = trainer.units(units(data.targets()));
         }
         if let Some(part) = &validation {
