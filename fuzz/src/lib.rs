@@ -1,6 +1,10 @@
 //! What the targets share: readers take paths, so bytes become a file first.
 
-use std::{fs, path::{Path, PathBuf}, sync::LazyLock};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::LazyLock,
+};
 
 /// In memory where there is such a place.
 static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {

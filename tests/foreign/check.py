@@ -205,13 +205,13 @@ def sklearn_in(folder):
     from sklearn.preprocessing import StandardScaler
 
     warnings.filterwarnings("ignore")
-    x = (rng.normal(size=(ROWS, 5)) * [1, 20, 0.01, 3, 1] + [0, 50, 1, -3, 0]).astype(np.float32)
-    score = x[:, 0] + (x[:, 1] - 50) / 20 + 100 * (x[:, 2] - 1)
+    x = (rng.normal(size=(ROWS, 5)) * [1, 20, 0.02, 3, 1] + [0, 50, 1, -3, 0]).astype(np.float32)
+    score = x[:, 0] + (x[:, 1] - 50) / 20 + 50 * (x[:, 2] - 1)
     words = np.array(["low", "mid", "top"])[np.digitize(score, [-1, 1])]
     for kind, model, y in [
-        ("yes or no", MLPClassifier((20, 10), max_iter=20), (score > 0).astype(int)),
-        ("classes", MLPClassifier((20,), activation="tanh", max_iter=20), words),
-        ("a number", MLPRegressor(hidden_layer_sizes=(20,), max_iter=20), score * 100),
+        ("yes or no", MLPClassifier((20, 10), max_iter=20, random_state=0), (score > 0).astype(int)),
+        ("classes", MLPClassifier((20,), activation="tanh", max_iter=20, random_state=0), words),
+        ("a number", MLPRegressor(hidden_layer_sizes=(20,), max_iter=20, random_state=0), score * 100),
     ]:
         pipeline = make_pipeline(StandardScaler(), model).fit(x, y)
         path, net = folder / "sk.onnx", folder / "sk.safetensors"

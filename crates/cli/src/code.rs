@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::ValueEnum;
 use reshet::{
-    Device, Error, Model, Task,
+    Device, Error, Model, Score, Task,
     formats::{
         source::{Program, c, html, rounded, rust},
         write_file,
@@ -87,16 +87,19 @@ fn cost(model: &Model, data: &str, flags: &Flags) -> Result<String> {
     let [one, other] = [model, &rounded].map(|m| m.predict_on(&all, Device::best()));
     let apart = one?.iter().zip(&other?).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     let samples = thousands(before.samples);
-    Ok(match model.task() {
-        Task::Number => format!(
-            "weights of 8 bits: R\u{b2} {:.4} instead of {:.4} on {samples} samples of {data}; an answer moved by at most {apart:.3}",
-            after.measure(),
-            before.measure()
-        ),
-        _ => format!(
-            "weights of 8 bits: accuracy {:.2} % instead of {:.2} % on {samples} samples of {data}; a probability moved by at most {apart:.3}",
-            100.0 * after.measure(),
-            100.0 * before.measure()
-        ),
-    })
+    let (name, answer) = match model.task() {
+        Task::Number => ("R²", "an answer"),
+        _ => ("accuracy", "a probability"),
+    };
+    let shown = |score: &Score| match (score.accuracy(), score.measure()) {
+        (Some(accuracy), _) => format!("{:.2} %", 100.0 * accuracy),
+        (_, Some(r2)) => format!("{r2:.4}"),
+        _ => "undefined".into(),
+    };
+    Ok(format!(
+        "weights of 8 bits: {name} {} instead of {} on {samples} samples of {data}; \
+         {answer} moved by at most {apart:.3}",
+        shown(&after),
+        shown(&before)
+    ))
 }

@@ -135,7 +135,7 @@ fn read(file: &Path, train: &Command) -> Result<Vec<(String, Value)>> {
 }
 
 /// A setting as a flag; a switch that is off is none.
-fn flag(key: &str, value: &Value) -> Vec<OsString> {
+pub fn flag(key: &str, value: &Value) -> Vec<OsString> {
     let text = |value: &Value| match value {
         Value::String(text) => text.clone(),
         other => other.to_string(),

@@ -96,6 +96,12 @@ impl Course {
         }
     }
 
+    /// The loss after so many steps, as far as it is known.
+    pub fn losses(&self) -> Vec<(usize, f64)> {
+        let points = self.steps.points();
+        points.into_iter().map(|(step, loss)| (step as usize + 1, loss)).collect()
+    }
+
     /// The loss curves; None if there are fewer than two points to draw.
     pub fn chart(&self, title: &str) -> Option<Chart> {
         let steps = self.steps.points();

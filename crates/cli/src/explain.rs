@@ -9,29 +9,17 @@ use anyhow::{Context, Result};
 use reshet::{
     Dataset, Error, Layer, Model,
     explain::{Importance, importance, saliency},
-    metrics::Kind,
+    metrics::Task,
+    visible,
 };
 use serde_json::json;
 
-use crate::{
-    digits, picture, pictures, say,
-    source::Source,
-    table::Csv,
-    terminal,
-    test::{ask, load, unfit},
-};
+use crate::{digits, picture, pictures, say, source::Asked, terminal, test::load};
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// A model.safetensors that `reshet train` wrote, or its run's folder
-    model: PathBuf,
-    /// Data with its answers, as for `reshet test`
-    data: String,
-    /// The targets that go with a .npy or IDX file
-    #[arg(long, value_name = "FILE")]
-    targets: Option<PathBuf>,
     #[command(flatten)]
-    csv: Csv,
+    asked: Asked,
     /// How often each input is shuffled
     #[arg(long, default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     repeats: u32,
@@ -47,9 +35,8 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<ExitCode> {
-    let model = load(&args.model)?;
-    let data = Source::open_test(&args.data, args.targets.as_deref(), &args.csv, model.meaning())?;
-    let data = ask(&model, data, None)?;
+    let model = load(&args.asked.model)?;
+    let data = args.asked.dataset(&model, None)?;
     if let Some((height, width)) = size(&model) {
         return explain_pictures(args, &model, &data, height, width);
     }
@@ -57,16 +44,16 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         let what = "--pictures: this model does not look at pictures";
         return Err(Error::Invalid(what.into()).into());
     }
-    let unfit = |e| unfit(e, &args.model, &args.data);
-    let score = model.test(&data).map_err(unfit)?;
-    let measure = if matches!(score.kind, Kind::Numbers { .. }) { "R²" } else { "accuracy" };
-    let (whole, all) =
-        importance(&model, &data, args.repeats as usize, args.seed).map_err(unfit)?;
+    let found = importance(&model, &data, args.repeats as usize, args.seed);
+    let (whole, all) = found.map_err(|e| args.asked.unfit(e))?;
+    let measure = if model.task() == Task::Number { "R²" } else { "accuracy" };
     if args.json {
         let name = if measure == "R²" { "r2" } else { measure };
         say!("{}", json!({ name: whole, "importance": all }));
         return Ok(ExitCode::SUCCESS);
     }
+    // The importance is of a sample of very large data, the score of all.
+    let score = model.test(&data).map_err(|e| args.asked.unfit(e))?;
     say!("{score}\n\nhow far the {measure} falls when a column is shuffled:");
     say!("{}", bars(&all));
     Ok(ExitCode::SUCCESS)
@@ -75,11 +62,13 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 /// A line an input, with a bar.
 fn bars(all: &[Importance]) -> String {
     const BAR: f64 = 30.0;
-    let longest = all.iter().map(|i| i.name.chars().count()).max().unwrap_or(0).min(30);
+    let names = all.iter().map(|i| visible(&i.name).chars().count());
+    let longest = names.max().unwrap_or(0).min(30);
     let most = all.iter().map(|i| i.fall).fold(1e-9, f64::max);
     let line = |Importance { name, fall, sd }: &Importance| {
         let eighths = (8.0 * BAR * (fall / most).max(0.0)).round() as usize;
         let part = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"][eighths % 8];
+        let name = visible(name);
         format!("  {name:longest$}  {fall:>7.4} ± {sd:.4}  {}{part}", "█".repeat(eighths / 8))
     };
     all.iter().map(|i| line(i).trim_end().to_string()).collect::<Vec<_>>().join("\n")
@@ -100,7 +89,7 @@ fn explain_pictures(
     height: usize,
     width: usize,
 ) -> Result<ExitCode> {
-    let saliency = saliency(model, data).map_err(|e| unfit(e, &args.model, &args.data))?;
+    let saliency = saliency(model, data).map_err(|e| args.asked.unfit(e))?;
     // Of a colour picture, the strongest of its three planes.
     let area = height * width;
     let strongest = |i: usize| saliency.iter().skip(i).step_by(area).copied().fold(0.0, f32::max);

@@ -41,39 +41,49 @@ impl Folds {
         Ok(Self(scores))
     }
 
-    /// The mean and the standard deviation of what counts, and of the baseline.
-    fn summary(&self) -> (&'static str, f64, f64, f64) {
-        let measure = |score: &Score| match &score.kind {
-            Kind::Answers { accuracy, baseline, .. } => ("accuracy", *accuracy, *baseline),
-            Kind::Numbers { r2, .. } => ("r2", *r2, 0.0),
-        };
-        let all: Vec<_> = self.0.iter().map(measure).collect();
+    /// The mean and the standard deviation of what counts; None if it is nowhere defined.
+    fn summary(&self) -> Option<(f64, f64)> {
+        let all: Vec<f64> = self.0.iter().filter_map(Score::measure).collect();
         let n = all.len() as f64;
-        let mean = all.iter().map(|m| m.1).sum::<f64>() / n;
-        let squares = all.iter().map(|m| (m.1 - mean).powi(2)).sum::<f64>();
-        let baseline = all.iter().map(|m| m.2).sum::<f64>() / n;
-        (all[0].0, mean, (squares / (n - 1.0)).sqrt(), baseline)
+        let mean = all.iter().sum::<f64>() / n;
+        let squares = all.iter().map(|x| (x - mean).powi(2)).sum::<f64>();
+        (!all.is_empty()).then(|| (mean, (squares / (n - 1.0).max(1.0)).sqrt()))
+    }
+
+    /// The mean of the baselines of accuracy; of R² it is 0. And what counts.
+    fn baseline(&self) -> (&'static str, f64) {
+        let of = |score: &Score| match score.kind {
+            Kind::Answers { baseline, .. } => Some(baseline),
+            Kind::Numbers { .. } => None,
+        };
+        let all: Vec<f64> = self.0.iter().filter_map(of).collect();
+        match all.len() {
+            0 => ("r2", 0.0),
+            n => ("accuracy", all.iter().sum::<f64>() / n as f64),
+        }
     }
 
     /// `{"accuracy": mean, "sd": …, "baseline": …, "scores": […]}`
     pub fn json(&self) -> Value {
-        let (name, mean, sd, baseline) = self.summary();
+        let (name, baseline) = self.baseline();
+        let (mean, sd) = self.summary().unzip();
         json!({ name: mean, "sd": sd, "baseline": baseline, "scores": self.0 })
     }
 }
 
 impl fmt::Display for Folds {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let (n, (name, mean, sd, baseline)) = (self.0.len(), self.summary());
-        match name {
-            "accuracy" => write!(
+        let (n, (name, baseline)) = (self.0.len(), self.baseline());
+        match (name, self.summary()) {
+            ("accuracy", Some((mean, sd))) => write!(
                 f,
                 "{n} folds: {:.2} % ± {:.2}; always the commonest: {:.2} %",
                 100.0 * mean,
                 100.0 * sd,
                 100.0 * baseline
             ),
-            _ => write!(f, "{n} folds: R² {mean:.3} ± {sd:.3}"),
+            (_, Some((mean, sd))) => write!(f, "{n} folds: R² {mean:.3} ± {sd:.3}"),
+            (_, None) => write!(f, "{n} folds: no R², as the targets of each fold are equal"),
         }
     }
 }

@@ -275,7 +275,7 @@ impl Hyper {
     }
 
     /// The loss, if the flags say one.
-    fn loss(&self) -> Result<Option<Loss>> {
+    pub fn loss(&self) -> Result<Option<Loss>> {
         if self.label_smoothing.is_some() && self.loss.is_some_and(|l| l != LossName::CrossEntropy)
         {
             return Err(Error::Invalid("--label-smoothing goes with cross-entropy only".into()));
@@ -338,6 +338,19 @@ impl Hyper {
         Ok(optimizer)
     }
 
+    /// The learning rate's course.
+    pub fn schedule(&self) -> Schedule {
+        match self.schedule.unwrap_or(Defaults::plain().schedule) {
+            ScheduleName::Constant => Schedule::Constant,
+            ScheduleName::Step => Schedule::StepLR { step_size: self.step_size, gamma: self.gamma },
+            ScheduleName::Cosine => Schedule::CosineAnnealingLR { eta_min: 0.0 },
+            ScheduleName::OneCycle => Schedule::OneCycleLR,
+            ScheduleName::Plateau => {
+                Schedule::ReduceLROnPlateau { factor: self.gamma, patience: 10 }
+            }
+        }
+    }
+
     /// A trainer with all of this set.
     pub fn trainer<'a>(&self, data: &Dataset) -> Result<Trainer<'a>> {
         let plain = Defaults::plain();
@@ -360,15 +373,6 @@ impl Hyper {
             return Err(Error::Invalid("--clip-norm must be above 0".into()));
         }
         self.check_task(data)?;
-        let schedule = match self.schedule.unwrap_or(plain.schedule) {
-            ScheduleName::Constant => Schedule::Constant,
-            ScheduleName::Step => Schedule::StepLR { step_size: self.step_size, gamma: self.gamma },
-            ScheduleName::Cosine => Schedule::CosineAnnealingLR { eta_min: 0.0 },
-            ScheduleName::OneCycle => Schedule::OneCycleLR,
-            ScheduleName::Plateau => {
-                Schedule::ReduceLROnPlateau { factor: self.gamma, patience: 10 }
-            }
-        };
         let init = match self.init {
             InitName::Default => Init::Default,
             InitName::KaimingUniform => Init::KaimingUniform,
@@ -378,7 +382,7 @@ impl Hyper {
         };
         let mut trainer = Trainer::new(self.network(data)?)
             .optimizer(self.optimizer()?)
-            .schedule(schedule)
+            .schedule(self.schedule())
             .init(init)
             .epochs(epochs)
             .batch_size(batch_size)

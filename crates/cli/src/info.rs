@@ -8,10 +8,12 @@ use std::{
 use anyhow::Result;
 use reshet::{
     Dataset, Model, Sequential, Storage, Targets,
-    data::table::{Column, LeftOut},
+    data::table::{Column, LeftOut, Written},
     formats::write_file,
     network::thousands,
+    visible,
 };
+use serde_json::{Value, json};
 
 use crate::{
     network_svg, pictures, say,
@@ -26,6 +28,9 @@ pub struct Args {
     /// Draw the network: layers, nodes and connections
     #[arg(long, value_name = "FILE.svg")]
     draw: Option<PathBuf>,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    json: bool,
 }
 
 pub fn run(args: &Args) -> Result<ExitCode> {
@@ -39,24 +44,36 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         || (path.is_file() && !is_data(path));
     if is_model {
         let model = crate::test::load(path)?;
-        about_model(&model);
-        return draw(args, model.network());
+        return match args.json {
+            true => draw(args, model.network(), Some(model_json(&model)?)),
+            false => {
+                about_model(&model);
+                draw(args, model.network(), None)
+            }
+        };
     }
     // A network string starts with a width; a folder of that name goes first.
     if !path.exists() && args.what.starts_with(|c: char| c.is_ascii_digit()) {
         let network: Sequential = args.what.parse()?;
-        say!("{}", network.summary());
-        return draw(args, &network);
+        if !args.json {
+            say!("{}", network.summary());
+        }
+        return draw(args, &network, args.json.then(|| network_json("network", &network)));
     }
     let source = Source::open(&args.what, &Reading::default())?;
     if args.draw.is_some() {
         let what = "--draw: only a model or a network can be drawn, not data";
         return Err(reshet::Error::Invalid(what.into()).into());
     }
-    say!("{}", source.name);
-    about_data("training", &source.train);
-    if let Some(test) = &source.test {
-        about_data("test", test);
+    let (train, test) = (About::new(&source.train), source.test.as_ref().map(About::new));
+    if args.json {
+        let (train, test) = (train.json(), test.map(|test| test.json()));
+        say!("{}", json!({"kind": "data", "name": source.name, "train": train, "test": test}));
+        return Ok(ExitCode::SUCCESS);
+    }
+    say!("{}\n{}", source.name, train.text("training"));
+    if let Some(test) = test {
+        say!("{}", test.text("test"));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -66,12 +83,41 @@ fn is_data(path: &Path) -> bool {
     path.extension().is_some_and(|e| e == "npz") || reshet::data::idx::is_images(path)
 }
 
-fn draw(args: &Args, network: &Sequential) -> Result<ExitCode> {
+/// Draws the network if asked, and prints the object if there is one.
+fn draw(args: &Args, network: &Sequential, json: Option<Value>) -> Result<ExitCode> {
     if let Some(path) = &args.draw {
         write_file(path, network_svg::draw(network).as_bytes())?;
-        say!("drawn in {}", path.display());
+    }
+    match (json, &args.draw) {
+        (Some(mut json), drawn) => {
+            if let Some(path) = drawn {
+                json["drawn"] = json!(path);
+            }
+            say!("{json}");
+        }
+        (None, Some(path)) => say!("drawn in {}", path.display()),
+        (None, None) => {}
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn network_json(kind: &str, network: &Sequential) -> Value {
+    json!({
+        "kind": kind,
+        "network": network.to_string(),
+        "parameters": network.parameters(),
+        "inputs": network.inputs(),
+        "outputs": network.outputs(),
+    })
+}
+
+/// `meaning` and `notes` as they stand in the model's file: see docs/runs.md.
+fn model_json(model: &Model) -> Result<Value> {
+    let mut json = network_json("model", model.network());
+    json["loss"] = model.loss().name().into();
+    json["meaning"] = serde_json::to_value(model.meaning())?;
+    json["notes"] = json!(model.notes);
+    Ok(json)
 }
 
 fn about_model(model: &Model) {
@@ -87,15 +133,18 @@ fn about_model(model: &Model) {
     }
     say!("loss       {}", model.loss().name());
     if let Some(columns) = &meaning.columns {
-        let widest = columns.inputs.iter().map(|c| c.name.chars().count()).max().unwrap_or(0);
+        let names = columns.inputs.iter().map(|c| visible(&c.name).chars().count());
+        let widest = names.max().unwrap_or(0);
         let widest = widest.clamp(4, 30);
         say!("target     {}", columns.targets.join(", "));
         say!("columns    {}", columns.inputs.len());
         for Column { name, kind } in &columns.inputs {
-            say!("  {name:widest$}  {}", kind.describe());
+            let written = columns.written.get(name).map(Written::example);
+            let written = written.map_or(String::new(), |w| format!(", written as {w}"));
+            say!("  {:widest$}  {}{written}", visible(name), kind.describe());
         }
         for LeftOut { name, why } in &columns.left_out {
-            say!("  {name:widest$}  left out: {why}");
+            say!("  {:widest$}  left out: {why}", visible(name));
         }
     }
     for (key, value) in &model.notes {
@@ -103,23 +152,51 @@ fn about_model(model: &Model) {
     }
 }
 
-fn about_data(part: &str, data: &Dataset) {
-    let (n, features) = (thousands(data.len()), data.features());
-    say!("{part}: {n} samples of shape {:?}, {} values each", features.shape(), data.width());
-    let zeros = match features.storage() {
-        Storage::U8(bytes) => bytes.iter().filter(|b| **b == 0).count(),
-        Storage::F32(values) => values.iter().filter(|x| **x == 0.0).count(),
-    };
-    say!(
-        "  {:.1} % of the values are zero",
-        100.0 * zeros as f64 / (data.len() * data.width()) as f64
-    );
-    if let Targets::Classes { labels, names } = data.targets() {
-        let mut counts = vec![0usize; names.len()];
-        labels.iter().for_each(|l| counts[*l as usize] += 1);
-        for (name, count) in names.iter().zip(counts) {
-            let share = 100.0 * count as f64 / data.len() as f64;
-            say!("  {name:>4}  {:>7}  {share:4.1} %", thousands(count));
+/// One part of some data, counted.
+struct About<'a> {
+    data: &'a Dataset,
+    /// The share of the values that are 0.
+    zeros: f64,
+    /// The classes with their counts.
+    classes: Vec<(&'a str, usize)>,
+}
+
+impl<'a> About<'a> {
+    fn new(data: &'a Dataset) -> Self {
+        let zeros = match data.features().storage() {
+            Storage::U8(bytes) => bytes.iter().filter(|b| **b == 0).count(),
+            Storage::F32(values) => values.iter().filter(|x| **x == 0.0).count(),
+        };
+        let mut classes = Vec::new();
+        if let Targets::Classes { labels, names } = data.targets() {
+            classes.extend(names.iter().map(|name| (&**name, 0)));
+            labels.iter().for_each(|l| classes[*l as usize].1 += 1);
         }
+        Self { data, zeros: zeros as f64 / (data.len() * data.width()) as f64, classes }
+    }
+
+    fn text(&self, part: &str) -> String {
+        let Self { data, zeros, classes } = self;
+        let (n, shape) = (thousands(data.len()), data.features().shape());
+        let mut text =
+            format!("{part}: {n} samples of shape {shape:?}, {} values each", data.width());
+        text += &format!("\n  {:.1} % of the values are zero", 100.0 * zeros);
+        for (name, count) in classes {
+            let share = 100.0 * *count as f64 / data.len() as f64;
+            let name = visible(name);
+            text += &format!("\n  {name:>4}  {:>7}  {share:4.1} %", thousands(*count));
+        }
+        text
+    }
+
+    fn json(&self) -> Value {
+        let classes = self.classes.iter().map(|(name, n)| (name.to_string(), json!(n)));
+        json!({
+            "samples": self.data.len(),
+            "shape": self.data.features().shape(),
+            "values": self.data.width(),
+            "zeros": self.zeros,
+            "classes": classes.collect::<serde_json::Map<_, _>>(),
+        })
     }
 }

@@ -24,11 +24,13 @@ mod predict;
 mod rows;
 mod run;
 mod runs;
+mod serve;
 mod source;
 mod table;
 mod terminal;
 mod test;
 mod train;
+mod tune;
 
 use std::process::ExitCode;
 
@@ -69,6 +71,8 @@ enum Command {
     /// Train a network on data and test it
     #[command(alias = "fit", allow_negative_numbers = true)]
     Train(Box<train::Args>),
+    /// Try many networks and keep the best: a race against the clock
+    Tune(Box<tune::Args>),
     /// Test a model on data
     #[command(alias = "evaluate")]
     Test(test::Args),
@@ -86,6 +90,8 @@ enum Command {
     Runs(runs::Args),
     /// Look at data, or fetch it
     Data(data::Args),
+    /// The local page: see a network learn, draw for it, look at its mistakes
+    Serve(serve::Args),
     /// Print a completion script for your shell
     Completions {
         /// bash, zsh, fish, elvish or powershell
@@ -105,6 +111,7 @@ fn main() -> ExitCode {
     let done = match cli.command {
         Command::Lecture(args) => lecture::run(&args),
         Command::Train(args) => train::run(&args),
+        Command::Tune(args) => tune::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Predict(args) => predict::run(&args),
         Command::Explain(args) => explain::run(&args),
@@ -113,6 +120,7 @@ fn main() -> ExitCode {
         Command::Export(args) => export::run(&args),
         Command::Runs(args) => runs::run(&args),
         Command::Data(args) => data::run(&args),
+        Command::Serve(args) => serve::run(&args),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "reshet", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)
@@ -133,6 +141,18 @@ fn parse() -> reshet::Result<Cli> {
         None => matches,
     };
     Ok(Cli::from_arg_matches(&matches).unwrap_or_else(|e| e.exit()))
+}
+
+/// The command line that `reshet train --config FILE` stands for.
+fn train_line(line: Vec<String>) -> reshet::Result<Vec<String>> {
+    let command = Cli::command();
+    let wrong = |e: clap::Error| Error::Invalid(e.to_string());
+    let matches = command.clone().try_get_matches_from(&line).map_err(wrong)?;
+    let mut command = command;
+    command.build();
+    let expanded = config::expanded(&command, &matches)?;
+    let text = |word: std::ffi::OsString| word.to_string_lossy().into_owned();
+    Ok(expanded.map_or(line, |words| words.into_iter().map(text).collect()))
 }
 
 /// The exit code an error stands for.

@@ -12,7 +12,10 @@ use crate::{
 };
 
 /// Data, split.
+#[derive(Clone)]
 pub struct Parts {
+    /// What is trained by default depends on it.
+    pub kind: Kind,
     /// What the run is called after.
     pub name: String,
     pub train: Dataset,
@@ -83,12 +86,13 @@ impl Parts {
             _ => (train, None),
         };
         let (said, warnings) = Default::default();
-        Ok(Self { name, train, validation, test, said, warnings, chosen })
+        Ok(Self { kind, name, train, validation, test, said, warnings, chosen })
     }
 
     fn of_table(args: &mut Args, fold: Option<(usize, usize)>) -> Result<Self> {
         let path = Path::new(args.data()).to_path_buf();
         let table = table::read(&path, &args.table.csv)?;
+        let written = table.written();
         let hyper = &args.hyper;
         let ask = args.table.ask(hyper.asked_task(), args.is.as_deref(), hyper.gives_one_number());
         let mut prepare = args
@@ -109,7 +113,8 @@ impl Parts {
                 let what = "--test and --test-fraction: either a file or a part";
                 return Err(Error::Invalid(what.into()));
             }
-            prepare = prepare.test_table(table::read(file, &args.table.csv)?);
+            let tested = table::read_as(file, &args.table.csv, written)?;
+            prepare = prepare.test_table(tested);
             test = 0.0;
         }
         let samples = (table.rows() as f64 * (1.0 - test)) as usize;
@@ -123,7 +128,8 @@ impl Parts {
         }
         let parts = prepare.test(test).validation(validation).of(table)?;
         let reshet::data::table::Parts { train, validation, test, said, warnings } = parts;
-        Ok(Self { name: table::name(&path), train, validation, test, said, warnings, chosen })
+        let (kind, name) = (Kind::Table, table::name(&path));
+        Ok(Self { kind, name, train, validation, test, said, warnings, chosen })
     }
 }
 
@@ -143,8 +149,11 @@ fn test_part(
         }
         (None, fraction) => {
             let parts = train.split(fraction.unwrap_or(0.2), seed);
-            let what = |e| Error::Invalid(format!("{e}; --test-fraction 0 trains without a test"));
-            let (train, test) = parts.map_err(what)?;
+            let hint = "--test-fraction 0 trains without a test";
+            let (train, test) = parts.map_err(|e| match e {
+                Error::Data(what) => Error::Data(format!("{what}; {hint}")),
+                other => Error::Invalid(format!("{other}; {hint}")),
+            })?;
             Ok((train, Some(test)))
         }
     }

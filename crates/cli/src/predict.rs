@@ -8,8 +8,9 @@ use std::{
 use anyhow::Result;
 use reshet::{
     Dataset, Error, Features, Model, Storage, Task,
-    data::{images, npy, picture::Picture},
+    data::{images, npy, npz, picture::Picture},
     metrics::argmax,
+    visible,
 };
 use serde_json::{Map, Value, json};
 
@@ -17,7 +18,7 @@ use crate::{
     digits, pictures,
     rows::{self, How},
     say,
-    source::is_npy,
+    source::{is_npy, is_npz},
     table::{Csv, is_table},
     terminal,
     test::{check, load, unfit},
@@ -28,7 +29,8 @@ pub struct Args {
     /// A model.safetensors that `reshet train` wrote, or its run's folder
     model: PathBuf,
     /// Rows of a table (.csv, or - for standard input), pictures (PNG, JPEG or BMP of
-    /// any size; drawn digits on light or dark paper), or arrays (.npy)
+    /// any size; drawn digits on light or dark paper), or arrays (.npy; of an .npz
+    /// its x, or x_test)
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
     /// Yes/no models: the probability above which the answer is yes (default 0.5)
@@ -80,6 +82,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         }
         if !args.json
             && !is_npy(path)
+            && !is_npz(path)
             && let Some((pictures, width)) = pictures::grey(data.features())
             && width <= terminal::COLUMNS
         {
@@ -100,6 +103,8 @@ fn read(model: &Model, path: &Path) -> Result<Dataset> {
     }
     let features = if is_npy(path) {
         npy::features(path, model.meaning().bytes)?
+    } else if is_npz(path) {
+        npz::features(path, model.meaning().bytes)?
     } else if form.digits {
         Features::new(Storage::U8(images::digit(path)?), shape)?
     } else if let (Some((width, height)), Some(channels)) = (form.size, form.channels) {
@@ -141,10 +146,11 @@ impl Answer {
         match self {
             Self::One(all, place) => {
                 let (label, p) = &all[*place];
-                format!("{label} ({:.1} %)", 100.0 * p)
+                format!("{} ({:.1} %)", visible(label), 100.0 * p)
             }
             Self::Several(all) => {
                 let answer = |(name, p, is): &(String, f32, bool)| {
+                    let name = visible(name);
                     format!("{name}: {} ({:.1} %)", if *is { "yes" } else { "no" }, 100.0 * p)
                 };
                 all.iter().map(answer).collect::<Vec<_>>().join(", ")

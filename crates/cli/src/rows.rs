@@ -1,7 +1,7 @@
 //! `reshet predict MODEL rows.csv`: answers to a table's rows, as a stream.
 
 use std::{
-    io::{self, BufWriter, ErrorKind, Write},
+    io::{self, BufWriter, ErrorKind, IsTerminal, Write},
     path::Path,
 };
 
@@ -10,6 +10,7 @@ use reshet::{
     Device, Error, Model, Task,
     data::table::{Columns, Rows},
     metrics::argmax,
+    visible,
 };
 
 use crate::{table::Csv, terminal::tell};
@@ -115,8 +116,12 @@ struct Writer {
 impl Writer {
     fn new(model: &Model, columns: &Columns, how: &How) -> Self {
         let meaning = model.meaning();
-        let cells = |names: &[String]| names.iter().map(|n| cell(n)).collect::<Vec<_>>();
-        let quoted = |name: &String| serde_json::Value::from(&**name).to_string();
+        // A file gets the names as they are, a terminal what it can show.
+        let terminal = io::stdout().is_terminal();
+        let shown = |text: String| if terminal { visible(&text).into_owned() } else { text };
+        let cell = |name: &String| shown(cell(name));
+        let cells = |names: &[String]| names.iter().map(cell).collect::<Vec<_>>();
+        let quoted = |name: &String| shown(serde_json::Value::from(&**name).to_string());
         let names = match how.json {
             true => meaning.names.iter().map(quoted).collect(),
             false => cells(&meaning.names),

@@ -132,7 +132,8 @@ impl Run {
         every.is_some_and(|every| (step + 1) % every == 0)
     }
 
-    fn log_event(&mut self, event: &Event) -> Result<()> {
+    /// A line of the log, if the event is one, and a point of the picture.
+    pub fn log_event(&mut self, event: &Event) -> Result<()> {
         // The log keeps some steps only; the picture is of all.
         match event {
             Event::Step { step, loss, .. } => self.course.step(*step, f64::from(*loss)),
@@ -247,7 +248,7 @@ impl Run {
 fn short(score: &Score) -> String {
     match score.accuracy() {
         Some(accuracy) => format!("{:.1} %", 100.0 * accuracy),
-        None => format!("R² {:.3}", score.measure()),
+        None => score.measure().map_or("no R²".into(), |r2| format!("R² {r2:.3}")),
     }
 }
 

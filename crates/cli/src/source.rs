@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::Result;
 use reshet::{
-    Dataset, Error, Meaning, Targets,
+    Dataset, Error, Meaning, Model, Targets,
     data::{
         folder::{self, Form},
         idx, npy, npz,
@@ -21,6 +21,7 @@ use crate::{
     pictures,
     table::{self, Csv},
     terminal::note,
+    test::{ask, unfit},
 };
 
 /// Data as a command gets it.
@@ -34,6 +35,34 @@ pub struct Source {
     pub test: Option<Dataset>,
     /// Whether it came from class folders, whose size and colour were chosen.
     pub from_folder: bool,
+}
+
+/// A model, and data with its answers: what `test` and `explain` are given.
+#[derive(clap::Args)]
+pub struct Asked {
+    /// A model.safetensors that `reshet train` wrote, or its run's folder
+    pub model: PathBuf,
+    /// mnist, a table, a folder of pictures or of IDX files, a .npz, or with --targets a
+    /// .npy or IDX file
+    pub data: String,
+    /// The targets that go with a .npy or IDX file, or an array in a .npz
+    #[arg(long, value_name = "FILE")]
+    targets: Option<PathBuf>,
+    #[command(flatten)]
+    csv: Csv,
+}
+
+impl Asked {
+    /// The data as this model knows it, the model's own question put to it, or `is`.
+    pub fn dataset(&self, model: &Model, is: Option<&str>) -> Result<Dataset> {
+        let (targets, meaning) = (self.targets.as_deref(), model.meaning());
+        ask(model, Source::open_test(&self.data, targets, &self.csv, meaning)?, is)
+    }
+
+    /// That the two do not go together is bad data, not bad usage.
+    pub fn unfit(&self, error: Error) -> Error {
+        unfit(error, &self.model, &self.data)
+    }
 }
 
 /// How data is read.
@@ -63,7 +92,7 @@ impl Source {
         let pictures = |train, test| {
             Ok(Self { kind: Kind::Pictures, name: name.clone(), train, test, from_folder })
         };
-        let is_npz = has_extension(path, "npz");
+        let is_npz = is_npz(path);
         let of_classes = path.is_dir() && !has_idx(path) && folder::looks_like_one(path);
         if !of_classes {
             pictures::check(&reading.form, data)?;
@@ -151,7 +180,9 @@ impl Source {
         }
         let path = Path::new(data);
         if targets.is_none() && table::is_table(path) && path.is_file() {
-            return Ok(meaning.dataset(table::read(path, csv)?)?);
+            let written = meaning.columns.as_ref().map(|columns| columns.written.clone());
+            let table = table::read_as(path, csv, written.unwrap_or_default())?;
+            return Ok(meaning.dataset(table)?);
         }
         let of_classes = path.is_dir() && !has_idx(path);
         let form = if of_classes { pictures::form_of(meaning) } else { Form::default() };
@@ -187,6 +218,11 @@ fn has_idx(folder: &Path) -> bool {
 
 fn has_extension(path: &Path, extension: &str) -> bool {
     path.extension().is_some_and(|e| e.eq_ignore_ascii_case(extension))
+}
+
+/// Whether a file is several arrays of NumPy's, by its name.
+pub fn is_npz(path: &Path) -> bool {
+    has_extension(path, "npz")
 }
 
 /// Whether a file is an array of NumPy's, by its name.

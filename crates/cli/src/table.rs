@@ -1,11 +1,11 @@
 //! Tables on the command line: CSV files and what is asked of them.
 
-use std::{io::IsTerminal, path::Path};
+use std::{collections::BTreeMap, io::IsTerminal, path::Path};
 
 use clap::{ValueEnum, builder::ValueParser};
 use reshet::{
     Error, Result, Table, Task,
-    data::table::{Ask, Prepare, csv},
+    data::table::{Ask, Prepare, Written, csv},
 };
 use serde::Serialize;
 
@@ -64,7 +64,7 @@ impl Csv {
         csv::Options {
             separator: self.separator.map(|c| c as u8),
             header: self.header.map(|header| header == YesNo::Yes),
-            columns: Vec::new(),
+            ..csv::Options::default()
         }
     }
 }
@@ -85,9 +85,15 @@ pub fn name(path: &Path) -> String {
 
 /// Reads a table, with a bar if it takes long.
 pub fn read(path: &Path, csv: &Csv) -> Result<Table> {
+    read_as(path, csv, BTreeMap::new())
+}
+
+/// [`read`], some columns' numbers known to be written in some way.
+pub fn read_as(path: &Path, csv: &Csv, written: BTreeMap<String, Written>) -> Result<Table> {
     let bar = terminal::bar(0, "reading {wide_bar} {bytes}/{total_bytes}  {eta} left");
     let mut told = std::time::Instant::now();
-    let table = Table::read_with(path, csv.options(), &mut |read, of| {
+    let options = csv::Options { written, ..csv.options() };
+    let table = Table::read_with(path, options, &mut |read, of| {
         bar.set_length(of);
         bar.set_position(read);
         if !std::io::stderr().is_terminal() && told.elapsed().as_secs() >= 2 {

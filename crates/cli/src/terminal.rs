@@ -1,6 +1,7 @@
 //! Standard output and error as a polite program uses them.
 
 use std::{
+    borrow::Cow,
     fmt,
     io::{self, ErrorKind, IsTerminal, Write},
     sync::{
@@ -36,7 +37,7 @@ macro_rules! say {
 
 /// See [`say!`].
 pub fn print(text: fmt::Arguments) {
-    if let Err(e) = writeln!(io::stdout().lock(), "{text}") {
+    if let Err(e) = writeln!(io::stdout().lock(), "{}", harmless(&text.to_string(), colour())) {
         if e.kind() == ErrorKind::BrokenPipe {
             std::process::exit(0);
         }
@@ -80,7 +81,33 @@ pub fn note(text: &str) {
 /// A line that must not be missed, to standard error even under `-q`.
 pub fn tell(text: &str) {
     // A reader that has gone away must not end a training.
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let _ = writeln!(io::stderr().lock(), "{}", harmless(text, false));
+}
+
+/// The text with control characters written out, but for line ends and, of our own, colours.
+/// What comes from a file must not steer the terminal; JSON stays the same JSON.
+fn harmless(text: &str, colour: bool) -> Cow<'_, str> {
+    let odd = |c: char| c.is_control() && c != '\n';
+    if !text.contains(odd) {
+        return text.into();
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(odd) {
+        out += &rest[..at];
+        let code = |c: char| c.is_ascii_digit() || c == ';';
+        let sent = rest[at..].strip_prefix("\x1b[").filter(|_| colour);
+        let end =
+            sent.and_then(|sent| sent.find(|c| !code(c)).filter(|e| sent[*e..].starts_with('m')));
+        let length = match end {
+            Some(end) => end + 3,
+            None => rest[at..].chars().next().map_or(1, char::len_utf8),
+        };
+        let part = &rest[at..at + length];
+        out += &if end.is_some() { part.into() } else { reshet::visible(part) };
+        rest = &rest[at + length..];
+    }
+    (out + rest).into()
 }
 
 /// A progress bar on standard error, if that is a terminal; else hidden.
@@ -122,4 +149,20 @@ pub fn carry_on() -> std::ops::ControlFlow<()> {
 /// Whether Ctrl-C was pressed.
 pub fn stopped() -> bool {
     STOP.load(Relaxed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_do_not_steer_the_terminal() {
+        let wild = "a\x1b[2Jb\x07\x1b]0;title\x07\u{9b}1m\n\tc";
+        let tame = "a\\u001b[2Jb\\u0007\\u001b]0;title\\u0007\\u009b1m\n\\tc";
+        assert_eq!(harmless(wild, true), tame);
+        assert_eq!(harmless("\x1b[1mbold\x1b[0m", true), "\x1b[1mbold\x1b[0m");
+        assert_eq!(harmless("\x1b[1mbold", false), "\\u001b[1mbold");
+        assert_eq!(harmless("\x1b[1", true), "\\u001b[1");
+        assert!(matches!(harmless("größe\n", false), Cow::Borrowed(_)));
+    }
 }

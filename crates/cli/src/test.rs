@@ -11,23 +11,14 @@ use reshet::{Dataset, Error, Model, Targets, Task, metrics::check_threshold};
 
 use crate::{
     exit, plots, say,
-    source::Source,
-    table::Csv,
+    source::Asked,
     terminal::{note, tell},
 };
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// A model.safetensors that `reshet train` wrote, or its run's folder
-    model: PathBuf,
-    /// mnist, a folder of pictures or of IDX files, a .npz, or with --targets a
-    /// .npy or IDX file
-    data: String,
-    /// The targets that go with a .npy or IDX file, or an array in a .npz
-    #[arg(long, value_name = "FILE")]
-    targets: Option<PathBuf>,
     #[command(flatten)]
-    csv: Csv,
+    asked: Asked,
     /// The yes/no question to test, if not the model's own
     #[arg(long, value_name = "LABEL")]
     is: Option<String>,
@@ -51,15 +42,15 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         let what = "--fail-under: a fraction of at most 1, as 0.97 for 97 %";
         return Err(Error::Invalid(what.into()).into());
     }
-    let model = load(&args.model)?;
+    let asked = &args.asked;
+    let model = load(&asked.model)?;
     check(args.threshold, &model)?;
-    let data = Source::open_test(&args.data, args.targets.as_deref(), &args.csv, model.meaning())?;
-    let data = ask(&model, data, args.is.as_deref())?;
+    let data = asked.dataset(&model, args.is.as_deref())?;
     let report = match args.threshold {
         Some(threshold) => model.report_at(&data, threshold),
         None => model.report(&data),
     };
-    let report = report.map_err(|e| unfit(e, &args.model, &args.data))?;
+    let report = report.map_err(|e| asked.unfit(e))?;
     let pictures = match &args.pictures {
         Some(folder) => plots::save(folder, &report, data.targets())?,
         None => Vec::new(),
@@ -80,8 +71,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     }
     let reached = report.score.measure();
     match args.fail_under {
-        Some(least) if reached < least => {
-            tell(&format!("below --fail-under: {reached:.4} < {least}"));
+        Some(least) if reached.is_none_or(|reached| reached < least) => {
+            let reached =
+                reached.map_or("R² is not defined".into(), |r| format!("{r:.4} < {least}"));
+            tell(&format!("below --fail-under: {reached}"));
             Ok(ExitCode::from(exit::BELOW))
         }
         _ => Ok(ExitCode::SUCCESS),

@@ -117,7 +117,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let mut args = args.clone();
     let folds = args.folds.map(|folds| Folds::train(&args, folds)).transpose()?;
     let folded = start.elapsed();
-    let Parts { name, train, validation, test, said, warnings, chosen } =
+    let Parts { name, train, validation, test, said, warnings, chosen, .. } =
         Parts::read(&mut args, None)?;
     let (args, hyper) = (&args, &args.hyper);
     let optimizer = hyper.optimizer()?;
@@ -250,18 +250,46 @@ fn describe(score: &Score, fit: &Fit) -> String {
     text
 }
 
-struct Report<'a> {
-    args: &'a Args,
-    train: &'a Dataset,
-    test: Option<&'a Dataset>,
-    fit: &'a Fit,
-    score: &'a Option<Score>,
-    folds: Option<&'a Folds>,
+/// What a run came to.
+pub struct Report<'a> {
+    pub args: &'a Args,
+    pub train: &'a Dataset,
+    pub test: Option<&'a Dataset>,
+    pub fit: &'a Fit,
+    pub score: &'a Option<Score>,
+    pub folds: Option<&'a Folds>,
 }
 
 impl Report<'_> {
+    /// Writes the model, the picture of its course and the report into the run's folder.
+    pub fn keep(
+        &self,
+        run: &mut Run,
+        data: &str,
+        device: &reshet::Device,
+        seconds: &serde_json::Value,
+    ) -> Result<PathBuf> {
+        let mut model = self.fit.model.clone();
+        let notes = [
+            ("data", data.to_string()),
+            ("optimizer", self.args.hyper.optimizer()?.to_string()),
+            ("rows", self.train.len().to_string()),
+        ];
+        model.notes.extend(notes.map(|(key, value)| (key.into(), value)));
+        if let Ok(hash) = sha256_of(Path::new(self.args.data())) {
+            model.notes.insert("sha256".into(), hash);
+        }
+        if let Some(score) = self.score {
+            model.notes.insert("test".into(), score.to_string());
+        }
+        let path = run.save_model(&model)?;
+        run.save_course()?;
+        run.save_report(&self.json(device, seconds, &path)?)?;
+        Ok(path)
+    }
+
     /// The contract: see the design of the command line.
-    fn json(
+    pub fn json(
         &self,
         device: &reshet::Device,
         seconds: &serde_json::Value,
@@ -296,6 +324,11 @@ impl Report<'_> {
         });
         if let Some(folds) = self.folds {
             report["folds"] = folds.json();
+        }
+        if let Some(Kind::Numbers { per_target, .. }) = self.score.as_ref().map(|s| &s.kind)
+            && per_target.len() > 1
+        {
+            report["test"]["per_target"] = serde_json::to_value(per_target)?;
         }
         Ok(report)
     }

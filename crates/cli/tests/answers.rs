@@ -237,6 +237,7 @@ fn numbers_in_full() {
     place.write("y.npy", &[&[1.0, 20.0], &[2.0, 20.0]]);
     let report = place.json("test model x.npy --targets y.npy --json");
     assert_eq!(report["per_target"][0]["rmse"], 0.0);
+    assert!(report["r2_mean"].is_number() && report["rmse"].is_number(), "{report}");
     assert_eq!(
         (&report["per_target"][1]["mae"], &report["per_target"][1]["r2"]),
         (&json!(10.0), &Value::Null)

@@ -217,11 +217,23 @@ fn npz_from_the_command_line() {
     let report = place.json("train keras.npz --epochs 1 --json --out a");
     assert_eq!((&report["train_samples"], &report["test_samples"]), (&json!(30), &json!(5)));
     assert_eq!(place.json("test a keras.npz --json")["samples"], 5);
+    // Asked about: x or, where there is none, x_test.
+    assert_eq!(place.done("predict a keras.npz --json").lines().count(), 5);
+    place.fails("predict a others.npz", 3, "cannot tell which array to ask about");
     // Arrays train plainly.
     assert!(fs::read_to_string(place.path("a/config.toml")).unwrap().contains("constant"));
     let report = place.json("train stored.npz --targets y --epochs 1 --json --out b");
     assert_eq!((&report["task"], &report["features"]), (&json!("classes"), &json!(4)));
     assert!(place.both("info stored.npz").0.contains("40 samples of shape [4]"));
+    assert_eq!(place.done("predict b stored.npz").lines().count(), 40);
+    let info = place.json("info stored.npz --json");
+    assert_eq!((&info["kind"], &info["train"]["samples"]), (&json!("data"), &json!(40)));
+    let info = place.json("info b --json");
+    assert_eq!((&info["kind"], &info["inputs"]), (&json!("model"), &json!(4)));
+    assert_eq!(info["meaning"]["task"], "classes");
+    assert_eq!(info["notes"]["data"], "stored");
+    let info = place.json("info 4-3:relu-1 --json --draw net.svg");
+    assert_eq!((&info["parameters"], &info["drawn"]), (&json!(19), &json!("net.svg")));
     place.fails("train others.npz", 3, "it holds first <f2 [40, 4], second <f8 [40, 4]");
     place.fails("train stored.npz --targets z.npy", 3, "cannot read z.npy");
     let whole = fixture("arrays/stored.npz");

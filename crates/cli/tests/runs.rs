@@ -181,6 +181,24 @@ fn runs_are_listed_best_first_by_what_they_learnt() {
     assert!(place.done("runs mnist-1 mnist-3").contains("not comparable"));
     assert!(place.done("runs mnist-1 old").contains("not known: not both were tested"));
     assert!(place.done("runs torn mnist-1").contains("broken"));
+    // Without a test part, by the mean of the folds, which is said.
+    let folds = |mean: f64| {
+        let scores = r#"[{"r2":1},{"r2":1},{"r2":1}]"#;
+        format!(
+            r#"{{"task":"number","train_samples":90,"folds":{{"r2":{mean},"sd":0.1,"baseline":0.0,"scores":{scores}}}}}"#
+        )
+    };
+    fake(&place, "folds-1", "data = \"t.csv\"\n", &folds(0.6));
+    fake(&place, "folds-2", "data = \"t.csv\"\n", &folds(0.9));
+    let table = place.done("runs");
+    let at = |part: &str| table.find(part).unwrap_or_else(|| panic!("{part}\n{table}"));
+    assert!(at("folds-2") < at("number-10") && at("number-10") < at("folds-1"), "{table}");
+    assert!(at("folds-1") < at("number-9") && at("0.9000, mean of 3 folds") > 0, "{table}");
+    let pair = place.done("runs folds-1 folds-2");
+    assert!(pair.contains("folds-2 is better: R² 0.9000 against 0.6000"), "{pair}");
+    assert!(pair.contains("R², mean of the folds"), "{pair}");
+    let json = place.json("runs runs/folds-1 --json");
+    assert_eq!(json["runs"][0]["folds"]["folds"], 3);
     assert!(place.done("runs mnist-1 mnist-1").contains("the same settings"));
 }
 

@@ -2,10 +2,10 @@
 //!
 //! [`importance`] asks which inputs the answers need; it works for any data and
 //! is slow where inputs are many. [`saliency`] asks which inputs move an answer,
-//! by the derivative; it is made for pictures.
+//! by the derivative; it is made for pictures. A [`Trace`] looks at one sample alone.
 
 use crate::{
-    Activation, Dataset, Device, Features, Layer, Model, Result, Storage,
+    Activation, Dataset, Device, Features, Layer, Model, Result, Storage, Task,
     error::Error,
     metrics::argmax,
     rng::{Purpose, Stream},
@@ -47,7 +47,8 @@ pub fn importance(
     let data = sampled(data, MOST_SAMPLES);
     let mut predictor = model.predictor(Device::best())?;
     let measure = |data: &Dataset, predictor: &mut crate::Predictor| -> Result<f64> {
-        Ok(predictor.test(data)?.measure())
+        let what = "R² is not defined here, as all targets are equal: nothing can be explained";
+        predictor.test(data)?.measure().ok_or_else(|| Error::data(what))
     };
     let whole = measure(&data, &mut predictor)?;
     let (rows, width) = (data.len(), data.width());
@@ -126,57 +127,107 @@ pub fn saliency(model: &Model, data: &Dataset) -> Result<Vec<f32>> {
 
 /// ∂z/∂x at one sample: what each input does to the logit of the model's answer.
 pub fn input_gradient(model: &Model, x: &[f32]) -> Vec<f64> {
-    let mut parameters = model.parameters();
-    let mut take = |n: usize| {
-        let (first, rest) = parameters.split_at(n);
-        parameters = rest;
-        first
-    };
-    // The output's own activation is left off: z is what it starts from.
-    let layers = match model.network().layers() {
-        [before @ .., Layer::Activation(Activation::Sigmoid | Activation::Softmax)] => before,
-        [before @ .., Layer::Activation(Activation::Tanh)] => before,
-        all => all,
-    };
-    let mut values: Vec<f64> = x.iter().map(|x| f64::from(*x)).collect();
-    // What each step needs on the way back.
-    let mut steps = Vec::new();
-    for layer in layers {
-        match *layer {
-            Layer::Linear(inputs, outputs) => {
-                let (w, b) = (take(inputs * outputs), take(outputs));
-                let z = |o: usize| {
-                    let row = &w[o * inputs..(o + 1) * inputs];
-                    let sum: f64 = row.iter().zip(&values).map(|(w, x)| f64::from(*w) * x).sum();
-                    sum + f64::from(b[o])
-                };
-                values = (0..outputs).map(z).collect();
-                steps.push(Step::Linear(w, inputs));
-            }
-            Layer::Activation(activation) => {
-                let before = values.clone();
-                activation.forward(&mut values);
-                steps.push(Step::Activation(activation, before, values.clone()));
-            }
-            // Only while training.
-            Layer::Dropout(_) => {}
+    Trace::through(model, x).gradient
+}
+
+/// One sample's way through a network, and from the answer back to the inputs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trace {
+    /// The values of each Linear with the activation that follows it, first to last;
+    /// the last are the answer: probabilities (of yes; of each class) or numbers.
+    pub layers: Vec<Vec<f32>>,
+    /// The place of the answer among the model's names; of numbers 0.
+    pub answer: usize,
+    /// ∂z/∂x for each input, z the logit of the largest output.
+    pub gradient: Vec<f64>,
+    /// x · ∂z/∂x for each input, z the logit of the answer given: what is above 0
+    /// spoke for it, what is below against it. Of numbers: for more and for less.
+    pub evidence: Vec<f32>,
+}
+
+impl Trace {
+    /// Of the inputs as the network takes them: [`Features::read`] gives them.
+    ///
+    /// # Errors
+    /// Another number of inputs than the network has.
+    pub fn new(model: &Model, x: &[f32]) -> Result<Self> {
+        let (needs, has) = (model.network().inputs(), x.len());
+        if needs != has {
+            return Err(Error::invalid(format!("the network takes {needs} values, not {has}")));
         }
+        Ok(Self::through(model, x))
     }
-    let logits: Vec<f32> = values.iter().map(|z| *z as f32).collect();
-    let mut d = vec![0.0; values.len()];
-    d[argmax(&logits)] = 1.0;
-    for step in steps.iter().rev() {
-        match step {
-            Step::Linear(w, inputs) => {
-                let column = |j: usize| {
-                    d.iter().enumerate().map(|(o, d)| d * f64::from(w[o * inputs + j])).sum()
-                };
-                d = (0..*inputs).map(column).collect();
+
+    fn through(model: &Model, x: &[f32]) -> Self {
+        let mut parameters = model.parameters();
+        let mut take = |n: usize| {
+            let (first, rest) = parameters.split_at(n);
+            parameters = rest;
+            first
+        };
+        // The output's own activation is left off: z is what it starts from.
+        let layers = match model.network().layers() {
+            [before @ .., Layer::Activation(Activation::Sigmoid | Activation::Softmax)] => before,
+            [before @ .., Layer::Activation(Activation::Tanh)] => before,
+            all => all,
+        };
+        let narrow = |values: &[f64]| values.iter().map(|x| *x as f32).collect::<Vec<_>>();
+        let mut values: Vec<f64> = x.iter().map(|x| f64::from(*x)).collect();
+        let (mut seen, mut steps) = (Vec::new(), Vec::new());
+        for layer in layers {
+            match *layer {
+                Layer::Linear(inputs, outputs) => {
+                    let (w, b) = (take(inputs * outputs), take(outputs));
+                    let z = |o: usize| {
+                        let row = &w[o * inputs..(o + 1) * inputs];
+                        let sum: f64 =
+                            row.iter().zip(&values).map(|(w, x)| f64::from(*w) * x).sum();
+                        sum + f64::from(b[o])
+                    };
+                    values = (0..outputs).map(z).collect();
+                    steps.push(Step::Linear(w, inputs));
+                    seen.push(narrow(&values));
+                }
+                Layer::Activation(activation) => {
+                    let before = values.clone();
+                    activation.forward(&mut values);
+                    steps.push(Step::Activation(activation, before, values.clone()));
+                    if let Some(last) = seen.last_mut() {
+                        *last = narrow(&values);
+                    }
+                }
+                // Only while training.
+                Layer::Dropout(_) => {}
             }
-            Step::Activation(activation, x, y) => activation.backward(x, y, &mut d),
         }
+        let logits = narrow(&values);
+        let largest = argmax(&logits);
+        let mut d = vec![0.0; values.len()];
+        d[largest] = 1.0;
+        for step in steps.iter().rev() {
+            match step {
+                Step::Linear(w, inputs) => {
+                    let mut dx = vec![0.0; *inputs];
+                    for (d, row) in d.iter().zip(w.chunks_exact(*inputs)) {
+                        dx.iter_mut().zip(row).for_each(|(dx, w)| *dx += d * f64::from(*w));
+                    }
+                    d = dx;
+                }
+                Step::Activation(activation, x, y) => activation.backward(x, y, &mut d),
+            }
+        }
+        let answers = model.answers(logits);
+        let (answer, sign) = match (model.task(), &answers[..]) {
+            (Task::Binary, [p]) => (usize::from(*p > 0.5), if *p > 0.5 { 1.0 } else { -1.0 }),
+            (Task::Number, _) => (0, 1.0),
+            _ => (largest, 1.0),
+        };
+        let evidence = x.iter().zip(&d).map(|(x, d)| (sign * f64::from(*x) * d) as f32).collect();
+        if let Some(last) = seen.last_mut() {
+            *last = answers;
+        }
+        Self { layers: seen, answer, gradient: d, evidence }
     }
-    d
 }
 
 enum Step<'a> {
@@ -215,6 +266,13 @@ mod tests {
             };
             let x = [0.3, -0.7, 1.1];
             let best = argmax(&logits(&x));
+            let trace = Trace::new(&model, &x).unwrap();
+            let features = Features::new(Storage::F32(x.to_vec()), &[3]).unwrap();
+            let data = Dataset::unlabelled(features).unwrap();
+            let answers = model.predict_on(&data, Device::Reference).unwrap();
+            let last = trace.layers.last().unwrap();
+            assert_eq!(last.len(), answers.len());
+            assert!(last.iter().zip(&answers).all(|(a, b)| (a - b).abs() < 1e-6), "{net}");
             for (j, gradient) in input_gradient(&model, &x).into_iter().enumerate() {
                 let at = |h: f32| {
                     let mut x = x;

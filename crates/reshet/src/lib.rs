@@ -39,6 +39,9 @@ pub mod rng;
 pub mod schedule;
 mod train;
 mod training;
+#[cfg(feature = "tune")]
+pub mod tune;
+mod visible;
 
 pub use activation::Activation;
 pub use data::table::Prepare;
@@ -56,6 +59,7 @@ pub use plan::Plan;
 pub use schedule::Schedule;
 pub use train::{Checkpoint, Ended, Event, Fit, Trainer, infer_loss};
 pub use training::{Setup, Training};
+pub use visible::visible;
 
 /// All that a program usually needs: `use reshet::prelude::*;`.
 pub mod prelude {

@@ -61,7 +61,16 @@ impl Meaning {
         Self { task, names, shape, bytes: false, columns: None, units: Vec::new(), pictures }
     }
 
-    pub(crate) fn of(data: &Dataset, loss: &Loss) -> Self {
+    /// What the answers are called: `names`, or of a table's numbers their columns.
+    pub(crate) fn answers(&self) -> &[String] {
+        match (&self.columns, self.task) {
+            (Some(columns), Task::Number) => &columns.targets,
+            _ => &self.names,
+        }
+    }
+
+    /// What this data's samples and targets mean to a network with this loss.
+    pub fn of(data: &Dataset, loss: &Loss) -> Self {
         let (task, names) = match data.targets() {
             Targets::Classes { names, .. } => (Task::Classes, names.clone()),
             Targets::YesNo { names, width, .. } => match (&names[..], width) {
@@ -157,6 +166,16 @@ impl Model {
         Plan::new(&self.network, self.loss.clone())
     }
 
+    /// One sample's answer from what the last layer gives, in the data's own units.
+    pub(crate) fn answers(&self, mut logits: Vec<f32>) -> Vec<f32> {
+        // A model's network and loss were checked when it was made.
+        if let Ok(plan) = self.plan() {
+            plan.answer(&mut logits);
+        }
+        self.meaning.to_units(&mut logits);
+        logits
+    }
+
     /// What the model says to each sample: probabilities (of yes; of each
     /// class) or numbers, one row of outputs a sample. Targets are not looked at;
     /// samples without any are made by [`Dataset::unlabelled`].
@@ -225,10 +244,7 @@ impl Model {
     fn full(&self, data: &Dataset, threshold: f64) -> Result<Report> {
         let (task, data) = (self.task(), self.meaning.with_all_classes(data)?);
         let (score, answers) = self.predictor(Device::best())?.examine(&data)?;
-        let names = match (&self.meaning.columns, task) {
-            (Some(columns), Task::Number) => &columns.targets,
-            _ => &self.meaning.names,
-        };
+        let names = self.meaning.answers();
         Ok(Report::new(answers, data.targets(), task, names, score.loss, threshold))
     }
 
@@ -328,5 +344,6 @@ pub(crate) fn score(plan: &Plan, meaning: &Meaning, rows: &mut [f32], data: &Dat
     }
     plan.answer(rows);
     meaning.to_units(rows);
-    Score::new(rows, data.targets(), meaning.task, sum / weight.max(f64::MIN_POSITIVE))
+    let loss = sum / weight.max(f64::MIN_POSITIVE);
+    Score::new(rows, data.targets(), meaning.task, loss).named(meaning.answers())
 }

@@ -22,6 +22,8 @@ pub enum Purpose {
     Split = 4,
     /// Which sample's value another gets, to see what an input is worth.
     Permutation = 5,
+    /// What a study tries; the index is the trial.
+    Candidate = 6,
 }
 
 /// The random numbers of one seed, purpose and index.
@@ -73,10 +75,22 @@ impl Stream {
     ///
     /// The product `bits · n / 2⁶⁴` picks one of n; its bias is below n / 2⁶⁴.
     pub fn shuffle<T>(&self, items: &mut [T]) {
-        for i in (1..items.len()).rev() {
-            let [a, b, ..] = self.block(i as u64);
-            let bits = u128::from(a) << 32 | u128::from(b);
-            items.swap(i, ((bits * (i as u128 + 1)) >> 64) as usize);
+        // The places of some swaps are computed side by side, ahead of the swaps, which wait
+        // for memory.
+        let mut places = [0; 16];
+        let mut left = items.len();
+        while left > 1 {
+            let some = places.len().min(left - 1);
+            for (n, place) in places[..some].iter_mut().enumerate() {
+                let i = left - 1 - n;
+                let [a, b, ..] = self.block(i as u64);
+                let bits = u128::from(a) << 32 | u128::from(b);
+                *place = ((bits * (i as u128 + 1)) >> 64) as usize;
+            }
+            for place in &places[..some] {
+                left -= 1;
+                items.swap(left, *place);
+            }
         }
     }
 }
@@ -128,6 +142,25 @@ mod tests {
         assert!(mean(&|i| stream.normal(i).into()).abs() < 0.015);
         assert!((mean(&|i| f64::from(stream.normal(i)).powi(2)) - 1.0).abs() < 0.02);
         assert!((0..n).all(|i| (0.0..1.0).contains(&stream.uniform(i))));
+    }
+
+    /// The order that a seed gives is for ever.
+    #[test]
+    fn shuffle_is_what_it_was() {
+        let one_by_one = |stream: &Stream, items: &mut [usize]| {
+            for i in (1..items.len()).rev() {
+                let [a, b, ..] = stream.block(i as u64);
+                let bits = u128::from(a) << 32 | u128::from(b);
+                items.swap(i, ((bits * (i as u128 + 1)) >> 64) as usize);
+            }
+        };
+        for n in (0..70).chain([1000, 10_007]) {
+            let stream = Stream::new(n as u64, Purpose::Split, 3);
+            let (mut a, mut b): (Vec<usize>, Vec<usize>) = ((0..n).collect(), (0..n).collect());
+            stream.shuffle(&mut a);
+            one_by_one(&stream, &mut b);
+            assert_eq!(a, b, "{n}");
+        }
     }
 
     /// Each of the 3! orders about equally often.

@@ -43,6 +43,30 @@ pub enum Schedule {
     },
 }
 
+impl Schedule {
+    /// The learning rate of `step` out of `steps`, in `epoch` (all from 0), where the
+    /// optimiser's is `lr`. What [`Schedule::ReduceLROnPlateau`] has done is in `lr`.
+    pub fn lr(self, lr: f64, step: usize, steps: usize, epoch: usize) -> f64 {
+        let cosine = |from: f64, to: f64, at: f64| to + (from - to) * (1.0 + (PI * at).cos()) / 2.0;
+        match self {
+            Self::Constant | Self::ReduceLROnPlateau { .. } => lr,
+            Self::StepLR { step_size, gamma } => lr * gamma.powi((epoch / step_size) as i32),
+            Self::CosineAnnealingLR { eta_min } => cosine(lr, eta_min, step as f64 / steps as f64),
+            Self::OneCycleLR => {
+                let (start, end) = (lr / 25.0, lr / 25.0 / 1e4);
+                // The last step of each phase, as PyTorch counts them.
+                let (top, last) = (0.3 * steps as f64 - 1.0, steps as f64 - 1.0);
+                let step = step as f64;
+                if step <= top {
+                    cosine(start, lr, step / top.max(1.0))
+                } else {
+                    cosine(lr, end, ((step - top) / (last - top)).min(1.0))
+                }
+            }
+        }
+    }
+}
+
 /// Where a schedule stands.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
@@ -60,26 +84,7 @@ impl Clock {
 
     /// The learning rate of `step` out of `steps`, in `epoch` (all from 0).
     pub fn lr(&self, step: usize, steps: usize, epoch: usize) -> f64 {
-        let lr = self.lr;
-        let cosine = |from: f64, to: f64, at: f64| to + (from - to) * (1.0 + (PI * at).cos()) / 2.0;
-        match self.schedule {
-            Schedule::Constant | Schedule::ReduceLROnPlateau { .. } => lr,
-            Schedule::StepLR { step_size, gamma } => lr * gamma.powi((epoch / step_size) as i32),
-            Schedule::CosineAnnealingLR { eta_min } => {
-                cosine(lr, eta_min, step as f64 / steps as f64)
-            }
-            Schedule::OneCycleLR => {
-                let (start, end) = (lr / 25.0, lr / 25.0 / 1e4);
-                // The last step of each phase, as PyTorch counts them.
-                let (top, last) = (0.3 * steps as f64 - 1.0, steps as f64 - 1.0);
-                let step = step as f64;
-                if step <= top {
-                    cosine(start, lr, step / top.max(1.0))
-                } else {
-                    cosine(lr, end, ((step - top) / (last - top)).min(1.0))
-                }
-            }
-        }
+        self.schedule.lr(self.lr, step, steps, epoch)
     }
 
     /// What changes from epoch to epoch, floats as their bits.

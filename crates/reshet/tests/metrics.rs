@@ -180,6 +180,8 @@ fn numbers_are_scikit_learns() {
     assert!(text.contains("  height  8.4952"), "{text}");
     let json = serde_json::to_value(&report).unwrap();
     assert_eq!(json["per_target"][1]["name"], "height");
+    near(json["r2_mean"].as_f64(), (want[0][2] + want[1][2]) / 2.0);
+    assert!(json["rmse"].is_number() && json["r2"].is_number() && json["baseline"].is_number());
 }
 
 #[test]
@@ -215,7 +217,8 @@ fn what_is_not_defined_is_null() {
     let targets = Targets::numbers(vec![3.0, 3.0], 1);
     let report = Report::new(vec![3.0, 4.0], &targets, Task::Number, &[], 0.1, 0.5);
     let json = serde_json::to_value(&report).unwrap();
-    assert_eq!((&json["per_target"][0]["r2"], &json["r2"]), (&Value::Null, &json!(0.0)));
+    assert_eq!((&json["per_target"][0]["r2"], &json["r2"]), (&Value::Null, &Value::Null));
+    assert!(report.to_string().contains("no R²: all targets are equal"), "{report}");
 }
 
 #[test]

@@ -23,8 +23,12 @@ pub use canvas::{Anchor, Canvas, Ink, Point, Text};
 pub use scale::{Axis, number};
 use scale::{Scale, clipped};
 
+use crate::terminal::note;
+
 const WIDTH: f64 = 640.0;
 const HEIGHT: f64 = 400.0;
+/// Both, of a chart whose axes are the same.
+const SQUARE: f64 = 520.0;
 const TOP: f64 = 40.0;
 const RIGHT: f64 = 24.0;
 /// Below the axis: tick labels, the axis' name, the legend.
@@ -46,6 +50,12 @@ pub fn save(
     draw(&mut svg);
     let mut png = png::Png::new(width, height);
     draw(&mut png);
+    let lacking = png.lacking();
+    if !lacking.is_empty() {
+        note(&format!(
+            "{stem}.png: \"?\" stands for {lacking}, which its font lacks; {stem}.svg has them"
+        ));
+    }
     let png = png.finish().with_context(|| format!("cannot draw {stem}.png"))?;
     write_file(&folder.join(format!("{stem}.svg")), svg.finish().as_bytes())?;
     Ok(write_file(&folder.join(format!("{stem}.png")), &png)?)
@@ -85,12 +95,14 @@ pub struct Chart {
     pub y: Axis,
     /// Drawn in this order: the later over the earlier.
     pub series: Vec<Series>,
+    /// As high as wide, with as many ticks.
+    square: bool,
 }
 
 impl Chart {
     /// A chart with nothing in it yet.
     pub fn new(title: impl Into<String>, x: Axis, y: Axis) -> Self {
-        Self { title: title.into(), x, y, series: Vec::new() }
+        Self { title: title.into(), x, y, series: Vec::new(), square: false }
     }
 
     /// Adds a series.
@@ -99,32 +111,26 @@ impl Chart {
         self
     }
 
-    /// Adds the line y = x over all that the chart shows: the last to be added.
-    pub fn with_diagonal(self, name: impl Into<String>) -> Self {
+    /// Makes both axes the same, if they are linear, the chart a square, and adds the line
+    /// y = x: the last to be added.
+    pub fn with_diagonal(mut self, name: impl Into<String>) -> Self {
         let ((x0, x1), (y0, y1)) = (self.scale(Side::X).ends(), self.scale(Side::Y).ends());
-        let (low, high) = (x0.max(y0), x1.min(y1));
+        if self.x.log || self.y.log {
+            let (low, high) = (x0.max(y0), x1.min(y1));
+            return self.with(Look::Reference, name, vec![(low, low), (high, high)]);
+        }
+        let (low, high) = (x0.min(y0), x1.max(y1));
+        self.x = self.x.range(low, high);
+        self.y = self.y.range(low, high);
+        self.square = true;
         self.with(Look::Reference, name, vec![(low, low), (high, high)])
     }
 
-    /// The chart as SVG, for light and dark pages.
-    pub fn svg(&self) -> String {
-        let mut svg = svg::Svg::new(WIDTH, self.height(), &self.title, &self.description());
-        self.draw(&mut svg);
-        svg.finish()
-    }
-
-    /// The chart as the bytes of a PNG, two pixels a unit.
-    pub fn png(&self) -> Result<Vec<u8>> {
-        let mut png = png::Png::new(WIDTH, self.height());
-        self.draw(&mut png);
-        png.finish()
-    }
-
-    /// Writes `<stem>.svg` and `<stem>.png`.
+    /// Writes `<stem>.svg` and `<stem>.png`, for light and dark pages the one, two pixels
+    /// a unit the other.
     pub fn save(&self, folder: &Path, stem: &str) -> Result<()> {
-        let png = self.png().with_context(|| format!("cannot draw {stem}.png"))?;
-        write_file(&folder.join(format!("{stem}.svg")), self.svg().as_bytes())?;
-        Ok(write_file(&folder.join(format!("{stem}.png")), &png)?)
+        let (size, about) = ((self.width(), self.height()), self.description());
+        save(folder, stem, size, (&self.title, &about), &|canvas| self.draw(canvas))
     }
 
     /// The chart as text of at most this many columns and 16 lines.
@@ -188,7 +194,7 @@ impl Chart {
         let mut x = f64::INFINITY;
         for (i, series) in self.series.iter().enumerate().filter(|(_, s)| !s.name.is_empty()) {
             let width = 28.0 + series.name.chars().count() as f64 * LETTER + 16.0;
-            if x + width > WIDTH - RIGHT {
+            if x + width > self.width() - RIGHT {
                 x = 64.0;
                 lines.push(Vec::new());
             }
@@ -204,35 +210,41 @@ impl Chart {
         }
     }
 
+    fn width(&self) -> f64 {
+        if self.square { SQUARE } else { WIDTH }
+    }
+
     fn height(&self) -> f64 {
-        HEIGHT + LEGEND_LINE * self.legend().len().saturating_sub(1) as f64
+        let height = if self.square { SQUARE } else { HEIGHT };
+        height + LEGEND_LINE * self.legend().len().saturating_sub(1) as f64
     }
 
     fn draw(&self, canvas: &mut dyn Canvas) {
         let (xs, ys) = (self.scale(Side::X), self.scale(Side::Y));
         let legend = self.legend();
-        let ticks_y = ys.ticks(7);
+        let (many_x, many_y) = if self.square { (9, 9) } else { (8, 7) };
+        let ticks_y = ys.ticks(many_y);
         let widest = ticks_y.iter().map(|t| t.label.chars().count()).max().unwrap_or(0);
         let left = 40.0 + widest as f64 * LETTER;
         let bottom = self.height() - BELOW - LEGEND_LINE * legend.len() as f64;
-        let at_x = |x: f64| left + xs.place(x) * (WIDTH - RIGHT - left);
+        let at_x = |x: f64| left + xs.place(x) * (self.width() - RIGHT - left);
         let at_y = |y: f64| bottom - ys.place(y) * (bottom - TOP);
 
-        canvas.block((0.0, 0.0), (WIDTH, self.height()), Ink::Paper, 1.0);
-        let middle = left.midpoint(WIDTH - RIGHT);
+        canvas.block((0.0, 0.0), (self.width(), self.height()), Ink::Paper, 1.0);
+        let middle = left.midpoint(self.width() - RIGHT);
         canvas.text((middle, 24.0), &self.title, Text::title());
         for tick in &ticks_y {
             let y = at_y(tick.value);
-            canvas.line(&[(left, y), (WIDTH - RIGHT, y)], Ink::Grid, 1.0, 1.0, false);
+            canvas.line(&[(left, y), (self.width() - RIGHT, y)], Ink::Grid, 1.0, 1.0, false);
             canvas.text((left - 8.0, y + 4.0), &tick.label, Text::small(Anchor::End));
         }
-        for tick in xs.ticks(8) {
+        for tick in xs.ticks(many_x) {
             let x = at_x(tick.value);
             canvas.line(&[(x, TOP), (x, bottom)], Ink::Grid, 1.0, 1.0, false);
             canvas.text((x, bottom + 17.0), &tick.label, Text::small(Anchor::Middle));
         }
         canvas.line(
-            &[(left, TOP), (left, bottom), (WIDTH - RIGHT, bottom)],
+            &[(left, TOP), (left, bottom), (self.width() - RIGHT, bottom)],
             Ink::Faint,
             1.0,
             1.0,
@@ -244,8 +256,9 @@ impl Chart {
         for (series, ink) in self.series.iter().zip(self.inks()) {
             let points =
                 series.points.iter().map(|p| (xs.place(p.0), ys.place(p.1))).collect::<Vec<_>>();
-            let onto =
-                |p: &Point| (left + p.0 * (WIDTH - RIGHT - left), bottom - p.1 * (bottom - TOP));
+            let onto = |p: &Point| {
+                (left + p.0 * (self.width() - RIGHT - left), bottom - p.1 * (bottom - TOP))
+            };
             if matches!(series.look, Look::Points | Look::Mark) {
                 let inside = points.iter().filter(|p| {
                     (-1e-9..=1.0 + 1e-9).contains(&p.0) && (-1e-9..=1.0 + 1e-9).contains(&p.1)
@@ -302,6 +315,25 @@ fn dashed(look: Look, ink: Ink) -> bool {
 enum Side {
     X,
     Y,
+}
+
+#[cfg(test)]
+impl Chart {
+    fn on<C: Canvas>(&self, mut canvas: C) -> C {
+        self.draw(&mut canvas);
+        canvas
+    }
+
+    /// The file that [`Chart::save`] writes.
+    pub fn svg(&self) -> String {
+        let (title, about) = (&self.title, self.description());
+        self.on(svg::Svg::new(self.width(), self.height(), title, &about)).finish()
+    }
+
+    /// The other one.
+    pub fn png(&self) -> Result<Vec<u8>> {
+        self.on(png::Png::new(self.width(), self.height())).finish()
+    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 //! Letters come from a font that was drawn in advance and is inside the
 //! program, so that no font need be on the machine.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
 use noto_sans_mono_bitmap::{FontWeight, RasterHeight, get_raster, get_raster_width};
 
@@ -16,13 +18,21 @@ pub struct Png {
     height: usize,
     /// Red, green, blue.
     pixels: Vec<u8>,
+    /// Letters that were asked for and are not in the font.
+    lacking: BTreeSet<char>,
 }
 
 impl Png {
     /// A white picture of this size in units.
     pub fn new(width: f64, height: f64) -> Self {
         let (width, height) = ((width * SCALE) as usize, (height * SCALE) as usize);
-        Self { width, height, pixels: vec![255; 3 * width * height] }
+        let pixels = vec![255; 3 * width * height];
+        Self { width, height, pixels, lacking: BTreeSet::new() }
+    }
+
+    /// The letters for which there is only a question mark.
+    pub fn lacking(&self) -> String {
+        self.lacking.iter().collect()
     }
 
     /// The whole file.
@@ -104,7 +114,13 @@ impl Canvas for Png {
         // The base line is at about four fifths of a letter's height.
         let rise = height.val() as i64 * 4 / 5;
         for (n, letter) in text.chars().enumerate() {
-            let raster = letters(letter).iter().find_map(|c| get_raster(*c, weight, height));
+            let [own, instead] = letters(letter);
+            let raster = get_raster(own, weight, height).or_else(|| {
+                if instead == '?' {
+                    self.lacking.insert(letter);
+                }
+                get_raster(instead, weight, height)
+            });
             let Some(raster) = raster else { continue };
             for (row, line) in raster.rows().enumerate() {
                 for (column, cover) in line.iter().enumerate().filter(|(_, c)| **c > 0) {
@@ -232,10 +248,11 @@ mod tests {
 
     #[test]
     fn a_letter_has_ink_and_a_strange_one_too() {
-        for letter in ["A", "²", "−", "ש"] {
+        for (letter, lacking) in [("A", ""), ("²", ""), ("−", ""), ("ł", ""), ("ש", "ש")] {
             let mut png = Png::new(40.0, 20.0);
             png.text((20.0, 15.0), letter, Text::small(Anchor::Middle));
             assert!(png.pixels.iter().any(|p| *p < 100), "{letter}");
+            assert_eq!(png.lacking(), lacking);
         }
     }
 

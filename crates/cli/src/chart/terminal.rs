@@ -231,7 +231,7 @@ mod tests {
     fn chart() -> Chart {
         let line = |slope: f64| (0..=20).map(|i| (f64::from(i), slope * f64::from(i))).collect();
         Chart::new("A title", Axis::whole("step"), Axis::linear("loss"))
-            .with(Look::Faint, "", line(1.5))
+            .with(Look::Faint, "", line(0.9))
             .with(Look::Line, "training", line(1.0))
             .with(Look::Line, "validation", line(0.5))
             .with(Look::Mark, "best", vec![(20.0, 10.0)])

@@ -19,7 +19,8 @@ use crate::{
     say,
     terminal::{bold, faint},
 };
-use record::{Record, SCORES, Status, is_run};
+pub use record::is_run;
+use record::{Record, SCORES, Status};
 
 /// Widest network in the table.
 const NETWORK: usize = 34;
@@ -115,7 +116,7 @@ fn grouped(runs: Vec<Record>) -> Vec<(String, Vec<Record>)> {
 
 /// By the score; without one by the loss; runs that came to nothing last.
 fn better_first(a: &Record, b: &Record) -> Ordering {
-    let rank = |r: &Record| r.report.test.as_ref().and_then(|t| t.rank());
+    let rank = |r: &Record| r.report.rank();
     let nothing =
         |r: &Record| matches!(r.status, Status::Broken | Status::Unfinished | Status::Diverged);
     let falling = |a: Option<f64>, b: Option<f64>| match (a, b) {

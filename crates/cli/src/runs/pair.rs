@@ -1,10 +1,10 @@
 //! Two runs side by side: what was set differently, and what came of it.
 
 use anyhow::Result;
-use reshet::network::thousands;
+use reshet::{Task, network::thousands};
 use serde_json::json;
 
-use super::record::{Record, shown};
+use super::record::{Folds, Record, shown};
 use crate::{
     chart::number,
     say,
@@ -71,6 +71,9 @@ fn results_of(a: &Record, b: &Record) -> Vec<Line> {
     let column = |r: &Record| {
         let (report, test) = (&r.report, test(r));
         let answers = test.accuracy.is_some();
+        let folds = report.folds.clone().unwrap_or_default();
+        // Of several targets nothing is in one unit.
+        let one = |x: Option<f64>| x.filter(|_| test.r2_mean.is_none());
         [
             ("question", Some(r.question())),
             ("network", report.network.clone()),
@@ -84,10 +87,13 @@ fn results_of(a: &Record, b: &Record) -> Vec<Line> {
             ("accuracy", share(test.accuracy)),
             ("always the same", if answers { share(test.baseline) } else { None }),
             ("errors", count(test.errors)),
-            ("R²", test.r2.map(|r2| format!("{r2:.4}"))),
-            ("RMSE", value(test.rmse)),
-            ("MAE", value(test.mae)),
-            ("RMSE of the mean", if answers { None } else { value(test.baseline) }),
+            ("R²", test.r2_mean.or(test.r2).map(|r2| format!("{r2:.4}"))),
+            ("RMSE", value(one(test.rmse))),
+            ("MAE", value(one(test.mae))),
+            ("RMSE of the mean", if answers { None } else { value(one(test.baseline)) }),
+            ("folds", report.folds.as_ref().map(Folds::describe)),
+            ("accuracy, mean of the folds", share(folds.accuracy)),
+            ("R², mean of the folds", folds.r2.map(|r2| format!("{r2:.4}"))),
             ("training time", time(report.seconds.train)),
             ("threads", count(report.threads)),
             ("instructions", report.instructions.clone()),
@@ -105,24 +111,24 @@ fn verdict<'a>(a: &'a Record, b: &'a Record) -> (String, Option<&'a Record>) {
     if a.question() != b.question() {
         return ("not comparable: they answer different questions".into(), None);
     }
-    let test = |r: &Record| r.report.test.clone();
-    let (Some(x), Some(y)) = (test(a), test(b)) else {
+    let tested = |r: &Record| r.report.test.is_some() || r.report.folds.is_some();
+    if !tested(a) || !tested(b) {
         return ("which is better is not known: not both were tested".into(), None);
-    };
-    let (Some(p), Some(q)) = (x.rank(), y.rank()) else {
+    }
+    let (Some(p), Some(q)) = (a.report.rank(), b.report.rank()) else {
         return ("which is better is not known: not both have a score".into(), None);
     };
     if p == q {
         return ("both score the same".into(), None);
     }
     let (better, high, low) = if p > q { (a, p, q) } else { (b, q, p) };
-    let text = match x.accuracy {
-        Some(_) => {
-            let chance = by_chance(high, low, a.report.test_samples, b.report.test_samples);
+    let text = match a.report.task {
+        Some(Task::Binary | Task::Classes) => {
+            let chance = by_chance(high, low, a.report.tested(), b.report.tested());
             let doubt = if chance { ", which may be chance" } else { "" };
             format!("{:.2} % against {:.2} %{doubt}", 100.0 * high, 100.0 * low)
         }
-        None => format!("R² {high:.4} against {low:.4}"),
+        _ => format!("R² {high:.4} against {low:.4}"),
     };
     (format!("{} is better: {text}", better.name), Some(better))
 }

@@ -68,6 +68,7 @@ pub struct Report {
     pub test_samples: Option<usize>,
     pub final_loss: Option<f64>,
     pub test: Option<Test>,
+    pub folds: Option<Folds>,
     pub seconds: Seconds,
     pub threads: Option<usize>,
     pub instructions: Option<String>,
@@ -85,12 +86,45 @@ pub struct Test {
     pub rmse: Option<f64>,
     pub mae: Option<f64>,
     pub r2: Option<f64>,
+    pub r2_mean: Option<f64>,
 }
 
-impl Test {
-    /// What runs are ordered by, more is better: the accuracy or R².
+/// The scores under `folds`: means over so many tests.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Folds {
+    pub accuracy: Option<f64>,
+    pub r2: Option<f64>,
+    pub sd: Option<f64>,
+    pub baseline: Option<f64>,
+    scores: Vec<Value>,
+}
+
+impl Folds {
+    /// `5 folds`
+    pub fn describe(&self) -> String {
+        format!("{} folds", self.scores.len())
+    }
+}
+
+impl Report {
+    /// What runs are ordered by, more is better: the accuracy or R² of the test, or
+    /// without one the mean of the folds.
     pub fn rank(&self) -> Option<f64> {
-        self.accuracy.or(self.r2)
+        match (&self.test, &self.folds) {
+            (Some(test), _) => test.accuracy.or(test.r2_mean).or(test.r2),
+            (None, Some(folds)) => folds.accuracy.or(folds.r2),
+            (None, None) => None,
+        }
+    }
+
+    /// Samples that the rank rests on.
+    pub fn tested(&self) -> Option<usize> {
+        match (&self.test, &self.folds) {
+            // Each sample is tested once, in its fold.
+            (None, Some(_)) => self.train_samples,
+            _ => self.test_samples,
+        }
     }
 }
 
@@ -200,11 +234,24 @@ impl Record {
 
     /// The score with what no network at all would score: see [`SCORES`].
     pub fn score(&self) -> Option<String> {
-        let test = self.report.test.as_ref()?;
         let share = |x: f64| format!("{:.2} %", 100.0 * x);
+        if let (None, Some(folds)) = (&self.report.test, &self.report.folds) {
+            let mean = match (folds.accuracy, folds.baseline) {
+                (Some(accuracy), Some(baseline)) => {
+                    format!("{} ({})", share(accuracy), share(baseline))
+                }
+                (Some(accuracy), None) => share(accuracy),
+                (None, _) => format!("{:.4}", folds.r2?),
+            };
+            return Some(format!("{mean}, mean of {}", folds.describe()));
+        }
+        let test = self.report.test.as_ref()?;
         let baseline = |shown: fn(f64) -> String| test.baseline.map_or("?".into(), shown);
         if let Some(accuracy) = test.accuracy {
             return Some(format!("{} ({})", share(accuracy), baseline(share)));
+        }
+        if let Some(r2) = test.r2_mean {
+            return Some(format!("{r2:.4}, mean of the targets"));
         }
         let (r2, rmse) = (test.r2?, test.rmse?);
         Some(format!("{r2:.4}, {} ({})", number(rmse), baseline(number)))
@@ -221,12 +268,23 @@ impl Record {
                 ("rmse", json!(test.rmse)),
                 ("mae", json!(test.mae)),
                 ("r2", json!(test.r2)),
+                ("r2_mean", json!(test.r2_mean)),
                 ("baseline", json!(test.baseline)),
             ];
             all.into_iter()
                 .filter(|(_, v)| !v.is_null())
                 .map(|(k, v)| (k.into(), v))
                 .collect::<serde_json::Map<_, _>>()
+        });
+        let folds = report.folds.as_ref().map(|folds| {
+            let (name, mean) = match folds.accuracy {
+                Some(accuracy) => ("accuracy", Some(accuracy)),
+                None => ("r2", folds.r2),
+            };
+            json!({
+                name: mean, "sd": folds.sd, "baseline": folds.baseline,
+                "folds": folds.scores.len(),
+            })
         });
         json!({
             "name": self.name,
@@ -241,6 +299,7 @@ impl Record {
             "train_samples": report.train_samples,
             "test_samples": report.test_samples,
             "test": test,
+            "folds": folds,
             "final_loss": report.final_loss,
             "seconds": report.seconds.total,
         })

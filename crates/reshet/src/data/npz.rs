@@ -13,7 +13,7 @@ use std::{fs, io::Read, path::Path};
 use flate2::{Crc, read::DeflateDecoder};
 
 use super::{
-    Dataset, Targets, memory,
+    Dataset, Features, Targets, memory,
     npy::{self, Array},
     zip::{self, Entry},
 };
@@ -95,6 +95,16 @@ impl Npz {
             [] => "nothing".into(),
             all => all.iter().map(one).collect::<Vec<_>>().join(", "),
         }
+    }
+
+    /// The inputs of the first of these parts that is there, or the only array.
+    fn inputs(&self, parts: &[&str]) -> Option<&Entry> {
+        let find = |part: &str| {
+            let find = |base: &&str| self.entries.iter().find(|e| is_called(&e.name, base, part));
+            INPUTS.iter().find_map(find)
+        };
+        let only = if self.entries.len() == 1 { self.entries.first() } else { None };
+        parts.iter().find_map(|part| find(part)).or(only)
     }
 
     fn packed(&self, entry: &Entry) -> Result<&[u8], String> {
@@ -237,17 +247,27 @@ pub fn read(path: &Path, targets: Option<&str>, scale: bool) -> Result<Parts> {
 pub fn with_targets(path: &Path, targets: Targets, scale: bool) -> Result<Dataset> {
     let npz = Npz::open(path)?;
     let wrong = |what: String| Error::data(format!("{}: {what}", path.display()));
-    let find = |part: &str| {
-        let find = |base: &&str| npz.entries.iter().find(|e| is_called(&e.name, base, part));
-        INPUTS.iter().find_map(find)
-    };
-    let only = if npz.entries.len() == 1 { npz.entries.first() } else { None };
-    let x = find("train").or_else(|| find("")).or(only).ok_or_else(|| {
+    let x = npz.inputs(&["train", ""]).ok_or_else(|| {
         wrong(format!("cannot tell its inputs by their name; call them x; it holds {}", npz.list()))
     })?;
     let features = npz.array(&x.name).map_err(wrong)?.into_features(scale);
     Dataset::new(features.map_err(|e| wrong(format!("array {}: {e}", x.name)))?, targets)
         .map_err(|e| wrong(e.to_string()))
+}
+
+/// The inputs of a file for a model to be asked about: `x`, or else `x_test`, or the only array.
+///
+/// # Errors
+/// As [`read`].
+pub fn features(path: &Path, scale: bool) -> Result<Features> {
+    let npz = Npz::open(path)?;
+    let wrong = |what: String| Error::data(format!("{}: {what}", path.display()));
+    let x = npz.inputs(&["", "test"]).ok_or_else(|| {
+        let what = "cannot tell which array to ask about; call it x, or x_test; it holds";
+        wrong(format!("{what} {}", npz.list()))
+    })?;
+    let features = npz.array(&x.name).map_err(wrong)?.into_features(scale);
+    features.map_err(|e| wrong(format!("array {}: {e}", x.name)))
 }
 
 /// Whether an array has this name, with the part's before or after it: `x_train`,

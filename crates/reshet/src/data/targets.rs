@@ -112,7 +112,7 @@ impl Targets {
         let goes = |i: usize| (i as f64 * fraction).floor() != ((i + 1) as f64 * fraction).floor();
         let (first, second) = self.part(seed, goes);
         if first.is_empty() || second.is_empty() {
-            return Err(Error::invalid(format!(
+            return Err(Error::data(format!(
                 "too few samples ({samples}) to split off {fraction} of them: one part would be empty"
             )));
         }
@@ -140,13 +140,9 @@ impl Targets {
         } else if let Self::YesNo { values, width: 1, .. } = self {
             order.sort_by_key(|row| values[*row as usize] > 0.5);
         }
-        let part = |second: bool| -> Vec<u32> {
-            let in_part = order.iter().enumerate().filter(|(i, _)| goes(*i) == second);
-            let mut rows: Vec<u32> = in_part.map(|(_, r)| *r).collect();
-            rows.sort_unstable();
-            rows
-        };
-        (part(false), part(true))
+        let mut second = vec![false; order.len()];
+        order.iter().enumerate().for_each(|(i, row)| second[*row as usize] = goes(i));
+        (0..order.len() as u32).partition(|row| !second[*row as usize])
     }
 
     /// Number of samples, if it is a whole number.

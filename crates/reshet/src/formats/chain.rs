@@ -26,8 +26,10 @@ pub(super) struct Linear<'a> {
     pub inputs: usize,
     pub outputs: usize,
     /// Writes W (outputs, inputs), then b.
-    pub read: Box<dyn FnOnce(&mut [f32]) -> Result<()> + 'a>,
+    pub read: Reading<'a>,
 }
+
+type Reading<'a> = Box<dyn FnOnce(&mut [f32]) -> Result<()> + 'a>;
 
 /// s·x + t, each of one value or of one a neuron.
 #[derive(Clone, Debug, PartialEq)]

@@ -9,6 +9,7 @@ pub mod pytorch;
 pub mod safetensors;
 pub mod source;
 mod state_dict;
+mod stored;
 
 use std::{
     io::{self, Write},

@@ -26,7 +26,8 @@ use serde::{Deserialize, Serialize};
 use super::{
     METADATA_KEY,
     import::Found,
-    state_dict::{self, Entry, Kind, Store},
+    state_dict,
+    stored::{Entry, Kind, Store},
 };
 use crate::{Loss, Model, Plan, Result, Sequential, error::Error, model::Meaning};
 

@@ -7,17 +7,12 @@
 //!
 //! The layers follow each other as in the file. Where activations stand it does not say.
 
-use std::{
-    cell::RefCell,
-    fs::File,
-    io::{Read, Seek, SeekFrom},
-    path::Path,
-};
+use std::path::Path;
 
 use super::{
     chain::{self, Affine, Linear, Step},
     import::Found,
-    number::half,
+    stored::{Entry, Kind, Store},
 };
 use crate::{Layer, Result, Sequential, error::Error};
 
@@ -29,144 +24,6 @@ const MOST_TENSORS: usize = 10_000;
 const MOST_NORMALIZED: usize = 1 << 20;
 /// Zeros for biases that are not there, and the like.
 const SPARE_BYTES: u64 = 32 << 20;
-
-/// The file with the numbers.
-pub(super) struct Store {
-    pub file: RefCell<File>,
-    pub size: u64,
-}
-
-/// A tensor in a file.
-#[derive(Clone, Debug)]
-pub(super) struct Entry {
-    pub name: String,
-    pub shape: Vec<usize>,
-    /// In numbers.
-    pub strides: Vec<usize>,
-    pub kind: Kind,
-    /// Where its first number is.
-    pub at: u64,
-    /// From there to the end of what belongs to it.
-    pub bytes: u64,
-}
-
-/// A type of number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    F64,
-    F32,
-    F16,
-    BF16,
-    /// Whole numbers or truths of so many bytes: counters, never weights.
-    Whole(usize),
-}
-
-impl Kind {
-    /// By the class of a PyTorch storage.
-    pub fn of_storage(class: &str) -> Option<Self> {
-        Some(match class.strip_prefix("torch.")? {
-            "DoubleStorage" => Self::F64,
-            "FloatStorage" => Self::F32,
-            "HalfStorage" => Self::F16,
-            "BFloat16Storage" => Self::BF16,
-            "LongStorage" => Self::Whole(8),
-            "IntStorage" => Self::Whole(4),
-            "ShortStorage" => Self::Whole(2),
-            "ByteStorage" | "CharStorage" | "BoolStorage" => Self::Whole(1),
-            _ => return None,
-        })
-    }
-
-    pub fn size(self) -> usize {
-        match self {
-            Self::F64 => 8,
-            Self::F32 => 4,
-            Self::F16 | Self::BF16 => 2,
-            Self::Whole(size) => size,
-        }
-    }
-
-    fn number(self, b: &[u8]) -> f32 {
-        match (self, b) {
-            (Self::F32, &[a, b, c, d]) => f32::from_le_bytes([a, b, c, d]),
-            (Self::F16, &[a, b]) => half(u16::from_le_bytes([a, b])),
-            (Self::BF16, &[a, b]) => f32::from_le_bytes([0, 0, a, b]),
-            (Self::F64, b) => b.try_into().map_or(f32::NAN, |b| f64::from_le_bytes(b) as f32),
-            _ => f32::NAN,
-        }
-    }
-}
-
-impl Entry {
-    /// Moves the start, and checks that all its numbers are there.
-    pub fn starting(mut self, skip: u64) -> Result<Self, String> {
-        let last = self.shape.iter().zip(&self.strides).try_fold(0usize, |n, (d, s)| {
-            d.saturating_sub(1).checked_mul(*s).and_then(|m| n.checked_add(m))
-        });
-        let all = self.shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d));
-        // Strides of 0 would make many numbers of one.
-        let count = match all {
-            Some(0) => Some(0),
-            Some(all) => last.and_then(|n| n.checked_add(1)).map(|n| n.max(all)),
-            None => None,
-        };
-        let needs = count.and_then(|n| n.checked_mul(self.kind.size())).map(|n| n as u64);
-        if needs.and_then(|n| n.checked_add(skip)).is_none_or(|end| end > self.bytes) {
-            return Err(format!(
-                "its shape {:?} needs more than the {} bytes that are there",
-                self.shape, self.bytes
-            ));
-        }
-        self.at += skip;
-        self.bytes = needs.unwrap_or(0);
-        Ok(self)
-    }
-
-    fn count(&self) -> usize {
-        self.shape.iter().product()
-    }
-
-    /// Its numbers, row by row.
-    fn read(&self, store: &Store, into: &mut [f32]) -> Result<()> {
-        let io = |e: std::io::Error| Error::data(format!("{}: {e}", self.name));
-        let mut file = store.file.borrow_mut();
-        file.seek(SeekFrom::Start(self.at)).map_err(io)?;
-        let size = self.kind.size();
-        let (mut steady, mut expected) = (true, 1);
-        for (d, s) in self.shape.iter().zip(&self.strides).rev() {
-            steady &= *d == 1 || *s == expected;
-            expected = expected.saturating_mul(*d);
-        }
-        if steady {
-            let mut buffer = vec![0; size << 13];
-            for part in into.chunks_mut(1 << 13) {
-                let bytes = &mut buffer[..part.len() * size];
-                file.read_exact(bytes).map_err(io)?;
-                part.iter_mut()
-                    .zip(bytes.chunks_exact(size))
-                    .for_each(|(x, b)| *x = self.kind.number(b));
-            }
-            return Ok(());
-        }
-        let mut bytes = vec![0; self.bytes as usize];
-        file.read_exact(&mut bytes).map_err(io)?;
-        for (n, x) in into.iter_mut().enumerate() {
-            let (mut n, mut at) = (n, 0);
-            for (d, s) in self.shape.iter().zip(&self.strides).rev() {
-                at += n % d * s;
-                n /= d;
-            }
-            *x = self.kind.number(&bytes[at * size..][..size]);
-        }
-        Ok(())
-    }
-
-    fn numbers(&self, store: &Store) -> Result<Vec<f64>> {
-        let mut numbers = vec![0.0; self.count()];
-        self.read(store, &mut numbers)?;
-        Ok(numbers.into_iter().map(f64::from).collect())
-    }
-}
 
 /// Tensors of one module.
 struct Module {

@@ -18,7 +18,7 @@ pub use ranking::{BestThreshold, Ranking};
 pub use report::{Class, Details, Number, Question, Report, check_threshold};
 pub use text::table;
 
-use crate::data::Targets;
+use crate::{data::Targets, visible};
 
 /// The kind of question a network answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -80,16 +80,23 @@ pub enum Kind {
         /// How often class r (row) was answered c (column); yes/no: no first.
         confusion: Vec<Vec<usize>>,
     },
-    /// How far off: numbers, in their own unit.
+    /// How far off: numbers, in their own unit. Of several targets the first four are
+    /// over all values together, whatever their units.
     Numbers {
         /// √ of the mean squared error.
         rmse: f64,
         /// The mean absolute error.
         mae: f64,
-        /// 1 − mean squared error / variance.
-        r2: f64,
+        /// 1 − mean squared error / variance; None where all targets are equal.
+        r2: Option<f64>,
         /// The RMSE of always giving the mean.
         baseline: f64,
+        /// Of several targets: the mean of each one's R², where there is one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        r2_mean: Option<f64>,
+        /// Each target by itself.
+        #[serde(skip)]
+        per_target: Vec<Number>,
     },
 }
 
@@ -114,12 +121,27 @@ impl Score {
         Self { samples, loss, kind }
     }
 
-    /// What one number says how good it is: the accuracy, or R².
-    pub fn measure(&self) -> f64 {
-        match self.kind {
-            Kind::Answers { accuracy, .. } => accuracy,
-            Kind::Numbers { r2, .. } => r2,
+    /// What one number says how good it is: the accuracy, or R², of several targets
+    /// their mean; None where all targets are equal, which leaves R² undefined.
+    pub fn measure(&self) -> Option<f64> {
+        match &self.kind {
+            Kind::Answers { accuracy, .. } => Some(*accuracy),
+            Kind::Numbers { r2_mean, per_target, .. } if per_target.len() > 1 => *r2_mean,
+            Kind::Numbers { r2, .. } => *r2,
         }
+    }
+
+    /// Says what the targets are called: one name each, or it changes nothing.
+    pub fn named(mut self, names: &[String]) -> Self {
+        if let Kind::Numbers { per_target, .. } = &mut self.kind
+            && per_target.len() == names.len()
+        {
+            per_target
+                .iter_mut()
+                .zip(names)
+                .for_each(|(target, name)| target.name.clone_from(name));
+        }
+        self
     }
 
     /// The share of right answers; None for numbers.
@@ -205,12 +227,36 @@ fn numbers(answers: &[f32], values: &[f32], width: usize) -> Kind {
     let means: Vec<f64> = (0..width).map(mean).collect();
     let spread = values.iter().enumerate().map(|(i, v)| (f64::from(*v) - means[i % width]).powi(2));
     let variance = spread.sum::<f64>() / n;
+    let per_target: Vec<Number> =
+        (0..width).map(|q| Number::new(answers, values, q, width)).collect();
+    let known: Vec<f64> = per_target.iter().filter_map(|target| target.r2).collect();
     Kind::Numbers {
         rmse: mse.sqrt(),
         mae: pairs().map(f64::abs).sum::<f64>() / n,
-        r2: if variance > 0.0 { 1.0 - mse / variance } else { 0.0 },
-        baseline: variance.sqrt(),
+        r2: (!known.is_empty()).then(|| 1.0 - mse / variance),
+        baseline: if known.is_empty() { 0.0 } else { variance.sqrt() },
+        r2_mean: (width > 1 && !known.is_empty())
+            .then(|| known.iter().sum::<f64>() / known.len() as f64),
+        per_target,
     }
+}
+
+/// Targets whose errors a line has room for.
+const SHOWN: usize = 6;
+
+/// Each target's error in its own unit: `price 12.1 (always the mean: 80.3), …`
+fn each(targets: &[Number]) -> String {
+    let one = |Number { name, rmse, baseline, .. }: &Number| {
+        let (rmse, baseline) = (text::short(*rmse), text::short(*baseline));
+        // What has no name has a number.
+        let target = if name.bytes().all(|b| b.is_ascii_digit()) { "target " } else { "" };
+        format!("{target}{} {rmse} (always the mean: {baseline})", visible(name))
+    };
+    let mut all: Vec<String> = targets.iter().take(SHOWN).map(one).collect();
+    if targets.len() > SHOWN {
+        all.push(format!("and {} more targets", targets.len() - SHOWN));
+    }
+    all.join(", ")
 }
 
 impl fmt::Display for Score {
@@ -228,16 +274,28 @@ impl fmt::Display for Score {
             ),
             Kind::Answers { accuracy, baseline, commonest, .. } => write!(
                 f,
-                "{:.2} % of {}; always \"{commonest}\": {:.2} %",
+                "{:.2} % of {}; always \"{}\": {:.2} %",
                 100.0 * accuracy,
                 self.samples,
+                visible(commonest),
                 100.0 * baseline
             ),
-            Kind::Numbers { rmse, r2, baseline, .. } => write!(
-                f,
-                "off by {rmse:.4} (RMSE) over {}; always the mean: {baseline:.4}; R² {r2:.3}",
-                self.samples
-            ),
+            Kind::Numbers { per_target, r2_mean, .. } if per_target.len() > 1 => {
+                match r2_mean {
+                    Some(r2) => write!(f, "R² {r2:.3}, the mean of {} targets", per_target.len())?,
+                    None => write!(f, "no R²: no target varies")?,
+                }
+                write!(f, ", over {}; off by (RMSE): {}", self.samples, each(per_target))
+            }
+            Kind::Numbers { rmse, r2, baseline, .. } => {
+                let n = self.samples;
+                write!(f, "off by {rmse:.4} (RMSE) over {n}; always the mean: {baseline:.4}; ")?;
+                match r2 {
+                    Some(r2) => write!(f, "R² {r2:.3}"),
+                    None if n == 1 => write!(f, "no R²: one row alone does not vary"),
+                    None => write!(f, "no R²: all targets are equal"),
+                }
+            }
         }
     }
 }
@@ -281,8 +339,35 @@ mod tests {
 
         let targets = Targets::numbers(vec![1.0, 2.0, 3.0], 1);
         let score = Score::new(&[1.0, 2.0, 4.0], &targets, Task::Number, 0.0);
-        let Kind::Numbers { rmse, mae, r2, baseline } = score.kind else { panic!() };
+        let Kind::Numbers { rmse, mae, r2: Some(r2), baseline, .. } = score.kind else { panic!() };
         assert!((rmse - (1.0f64 / 3.0).sqrt()).abs() < 1e-9 && (mae - 1.0 / 3.0).abs() < 1e-9);
         assert!((r2 - 0.5).abs() < 1e-9 && (baseline - (2.0f64 / 3.0).sqrt()).abs() < 1e-9);
+    }
+
+    /// Kilograms and dollars have no common error; R² of what does not vary is none.
+    #[test]
+    fn several_numbers_are_told_apart_and_r2_only_where_there_is_one() {
+        let names = ["price", "weight"].map(String::from);
+        let targets = Targets::numbers(vec![100.0, 1.0, 300.0, 1.0], 2);
+        let score = Score::new(&[110.0, 1.0, 310.0, 2.0], &targets, Task::Number, 0.0);
+        let said = score.clone().named(&names).to_string();
+        assert_eq!(
+            said,
+            "R² 0.990, the mean of 2 targets, over 2; off by (RMSE): \
+             price 10.000 (always the mean: 100.00), weight 0.7071 (always the mean: 0.0000)"
+        );
+        assert!((score.measure().unwrap() - 0.99).abs() < 1e-9);
+        let Kind::Numbers { rmse, r2: Some(r2), .. } = score.kind else { panic!() };
+        assert!((rmse - 50.25f64.sqrt()).abs() < 1e-6, "over all values, as ever: {rmse}");
+        assert!(r2 > 0.98 && r2 < 0.99, "{r2}");
+
+        let one = Score::new(&[2.0], &Targets::numbers(vec![3.0], 1), Task::Number, 0.0);
+        assert_eq!(one.measure(), None);
+        assert!(one.to_string().ends_with("no R²: one row alone does not vary"), "{one}");
+        assert!(serde_json::to_value(&one).unwrap()["r2"].is_null());
+        let same = Targets::numbers(vec![0.1; 6], 2);
+        let same = Score::new(&[3.0; 6], &same, Task::Number, 0.0);
+        assert!(same.to_string().starts_with("no R²: no target varies, over 3"), "{same}");
+        assert_eq!(same.measure(), None);
     }
 }

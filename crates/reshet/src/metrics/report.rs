@@ -137,6 +137,30 @@ pub struct Number {
     pub max_error: f64,
 }
 
+impl Number {
+    /// Of target `q` of `width`, without a name of its own.
+    pub(super) fn new(answers: &[f32], values: &[f32], q: usize, width: usize) -> Self {
+        let n = (values.len() / width) as f64;
+        let pairs = || column(answers, values, q, width).map(|(a, v)| (f64::from(a), f64::from(v)));
+        let errors = || pairs().map(|(answer, value)| answer - value);
+        let mse = errors().map(|e| e * e).sum::<f64>() / n;
+        let mean = pairs().map(|(_, value)| value).sum::<f64>() / n;
+        // Of equal values the mean may be off by a rounding, and that is no variance.
+        let varies = pairs().any(|(_, value)| value != f64::from(values[q]));
+        let squares = pairs().map(|(_, value)| (value - mean).powi(2)).sum::<f64>();
+        let variance = if varies { squares / n } else { 0.0 };
+        Self {
+            name: q.to_string(),
+            rmse: mse.sqrt(),
+            mae: errors().map(f64::abs).sum::<f64>() / n,
+            r2: (variance > 0.0).then(|| 1.0 - mse / variance),
+            baseline: variance.sqrt(),
+            bias: errors().sum::<f64>() / n,
+            max_error: errors().map(f64::abs).fold(0.0, f64::max),
+        }
+    }
+}
+
 /// Whether `threshold` can part yes from no in answers to this kind of question.
 ///
 /// # Errors
@@ -187,7 +211,9 @@ impl Report {
                     }
                     _ => {
                         let names = several(names, own, *width);
-                        (Details::Numbers { per_target: numbers(&answers, values, &names) }, names)
+                        let score = score.clone().named(&names);
+                        let Kind::Numbers { per_target, .. } = score.kind else { unreachable!() };
+                        (Details::Numbers { per_target }, names)
                     }
                 }
             }
@@ -314,26 +340,4 @@ fn top_k(answers: &[f32], labels: &[u32], width: usize) -> BTreeMap<usize, f64> 
     }
     let share = |(k, n)| (k, n as f64 / labels.len() as f64);
     TOP.into_iter().zip(within).filter(|(k, _)| *k < width).map(share).collect()
-}
-
-fn numbers(answers: &[f32], values: &[f32], names: &[String]) -> Vec<Number> {
-    let width = names.len();
-    let n = (values.len() / width) as f64;
-    let one = |(q, name): (usize, &String)| {
-        let pairs = || column(answers, values, q, width).map(|(a, v)| (f64::from(a), f64::from(v)));
-        let errors = || pairs().map(|(answer, value)| answer - value);
-        let mse = errors().map(|e| e * e).sum::<f64>() / n;
-        let mean = pairs().map(|(_, value)| value).sum::<f64>() / n;
-        let variance = pairs().map(|(_, value)| (value - mean).powi(2)).sum::<f64>() / n;
-        Number {
-            name: name.clone(),
-            rmse: mse.sqrt(),
-            mae: errors().map(f64::abs).sum::<f64>() / n,
-            r2: (variance > 0.0).then(|| 1.0 - mse / variance),
-            baseline: variance.sqrt(),
-            bias: errors().sum::<f64>() / n,
-            max_error: errors().map(f64::abs).fold(0.0, f64::max),
-        }
-    };
-    names.iter().enumerate().map(one).collect()
 }

@@ -1,8 +1,9 @@
 //! A [`Report`] as a page of text.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use super::{BestThreshold, Class, Details, Kind, Measures, Number, Question, Report, Score};
+use crate::visible;
 
 /// More classes or questions than this are not all shown.
 const MANY: usize = 30;
@@ -50,7 +51,7 @@ impl Report {
         else {
             return String::new();
         };
-        let yes = &self.names[1];
+        let yes = visible(&self.names[1]);
         let guess = *positives as f64 / self.score.samples as f64;
         let line = |name: &str, value: String, what: String| [name.to_string(), value, what];
         let mut lines = vec![
@@ -96,7 +97,7 @@ fn maybe(x: Option<f64>) -> String {
 }
 
 /// Five digits or so, whatever the unit.
-fn short(x: f64) -> String {
+pub(super) fn short(x: f64) -> String {
     let size = x.abs();
     if size != 0.0 && !(1e-3..1e7).contains(&size) {
         return format!("{x:.4e}");
@@ -122,10 +123,12 @@ fn length(text: &str) -> usize {
 
 /// The first row is the head, the first column to the left, all else to the right.
 fn grid(rows: &[Vec<String>]) -> String {
+    let rows: Vec<Vec<_>> =
+        rows.iter().map(|row| row.iter().map(|cell| visible(cell)).collect()).collect();
     let columns = rows.first().map_or(0, Vec::len);
     let width = |c: usize| rows.iter().map(|row| length(&row[c])).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns).map(width).collect();
-    let line = |row: &Vec<String>| {
+    let line = |row: &Vec<Cow<str>>| {
         let mut text = format!("  {:1$}", row[0], widths[0]);
         let rest = row.iter().zip(&widths).skip(1);
         rest.for_each(|(cell, width)| text += &format!("  {cell:>width$}"));
@@ -206,6 +209,8 @@ fn numbers(all: &[Number]) -> String {
 /// The confusion counts: a row for what it is, a column for what was said. Of more
 /// than can be looked at, the commonest mistakes.
 pub fn table(confusion: &[Vec<usize>], names: &[String]) -> String {
+    let names: Vec<String> = names.iter().map(|name| visible(name).into_owned()).collect();
+    let names = &names[..];
     let said: Vec<String> = names.iter().map(|n| format!("said {n}")).collect();
     let short = names.len() > 4;
     let heads: &[String] = if short { names } else { &said };

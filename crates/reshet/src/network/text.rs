@@ -62,22 +62,35 @@ impl fmt::Display for Sequential {
                 write!(f, "-{outputs}")?;
                 continue;
             }
-            let same =
-                |known: &Layer| std::mem::discriminant(known) == std::mem::discriminant(layer);
-            let name = NAMES.iter().find(|(_, known, _)| match (known, layer) {
-                (Layer::Activation(a), Layer::Activation(b)) => {
-                    std::mem::discriminant(a) == std::mem::discriminant(b)
-                }
-                _ => same(known),
-            });
-            write!(f, ":{}", name.map_or("", |(name, ..)| name))?;
-            match layer {
-                Layer::Activation(Activation::LeakyReLU(x) | Activation::ELU(x))
-                | Layer::Dropout(x) => write!(f, "({x})")?,
-                _ => {}
-            }
+            write!(f, ":")?;
+            word(layer, f)?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Display for Activation {
+    /// As in a network string: `relu`, `leaky_relu(0.2)`.
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        word(&Layer::Activation(*self), f)
+    }
+}
+
+/// A layer other than Linear.
+fn word(layer: &Layer, f: &mut fmt::Formatter) -> fmt::Result {
+    let same = |known: &Layer| std::mem::discriminant(known) == std::mem::discriminant(layer);
+    let name = NAMES.iter().find(|(_, known, _)| match (known, layer) {
+        (Layer::Activation(a), Layer::Activation(b)) => {
+            std::mem::discriminant(a) == std::mem::discriminant(b)
+        }
+        _ => same(known),
+    });
+    f.write_str(name.map_or("", |(name, ..)| name))?;
+    match layer {
+        Layer::Activation(Activation::LeakyReLU(x) | Activation::ELU(x)) | Layer::Dropout(x) => {
+            write!(f, "({x})")
+        }
+        _ => Ok(()),
     }
 }
 

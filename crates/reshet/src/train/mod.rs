@@ -300,8 +300,12 @@ impl<'a> Trainer<'a> {
         &self.network
     }
 
-    /// The network on its device, attached to the data, all of it checked.
-    pub(crate) fn training(&mut self, data: &Dataset) -> Result<Training> {
+    /// The network on its device, attached to the data, all of it checked: for
+    /// whoever writes the loop. [`Trainer::fit`] begins with it.
+    ///
+    /// # Errors
+    /// As [`Trainer::plan`].
+    pub fn training(&mut self, data: &Dataset) -> Result<Training> {
         let loss = self.plan(data)?.loss().clone();
         let units = self.units_for(data, &loss);
         let mut setup = self
@@ -320,8 +324,8 @@ impl<'a> Trainer<'a> {
         Ok(training)
     }
 
-    /// The batches of an epoch.
-    pub(crate) fn loader(&self, data: &Dataset, epoch: usize) -> DataLoader {
+    /// The batches of an epoch, as [`Trainer::fit`] takes them.
+    pub fn loader(&self, data: &Dataset, epoch: usize) -> DataLoader {
         let loader = data.loader(self.batch_size.min(data.len()));
         if self.shuffle { loader.shuffled(self.seed, epoch) } else { loader }
     }

@@ -1,5 +1,7 @@
 //! One cell of a table in four bytes.
 
+use super::written::leading_zeros;
+
 /// A number, a word (by its place among the column's words), or nothing.
 ///
 /// Numbers are kept as the bits of an `f32`; words and nothing live in the
@@ -54,16 +56,21 @@ impl Cell {
         }
     }
 
-    /// A number or nothing from its text; None for a word. `comma`: 3,14 is a number.
+    /// A number or nothing from its text; None for a word, as `007` is one. `comma`: 3,14 is a
+    /// number, and 3.14 is none.
     pub(crate) fn parse(field: &str, comma: bool) -> Option<Self> {
         let field = field.trim_ascii();
-        if let Some(x) = plain_number(field.as_bytes()) {
+        let point = if comma { b',' } else { b'.' };
+        if let Some(x) = plain_number(field.as_bytes(), point) {
             return Some(Self(x.to_bits()));
         }
         let number = match field.as_bytes() {
-            [b'0'..=b'9' | b'+' | b'-' | b'.', ..] if comma && field.contains(',') => {
-                field.replace(',', ".").parse().ok()
-            }
+            // An identifier; and where commas are decimal, a point may mean thousands.
+            [b'0'..=b'9' | b'+' | b'-', ..] if leading_zeros(field) => None,
+            [b'0'..=b'9' | b'+' | b'-' | b'.' | b',', ..] if comma => match field.contains('.') {
+                true => None,
+                false => field.replace(',', ".").parse().ok(),
+            },
             [b'0'..=b'9' | b'+' | b'-' | b'.', ..] => field.parse().ok(),
             [b'i' | b'I', ..] => field.parse().ok(),
             _ => None,
@@ -79,7 +86,7 @@ impl Cell {
 /// both the digits and the power of ten are exact, so that the one division
 /// rounds as it should (Clinger 1990). Twice as fast as `parse`, which all
 /// others go through.
-fn plain_number(field: &[u8]) -> Option<f32> {
+fn plain_number(field: &[u8], decimal: u8) -> Option<f32> {
     const POWERS: [f32; 11] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10];
     let (negative, digits) = match field {
         [b'-', digits @ ..] => (true, digits),
@@ -92,12 +99,15 @@ fn plain_number(field: &[u8]) -> Option<f32> {
     for (i, byte) in digits.iter().enumerate() {
         match byte {
             b'0'..=b'9' => mantissa = 10 * mantissa + u64::from(byte - b'0'),
-            b'.' if point.is_none() => point = Some(i + 1),
+            _ if *byte == decimal && point.is_none() => point = Some(i + 1),
             _ => return None,
         }
     }
     let behind = point.map_or(0, |p| digits.len() - p);
     if mantissa > 1 << 24 || point == Some(digits.len()) || point == Some(1) {
+        return None;
+    }
+    if digits[0] == b'0' && digits.get(1).is_some_and(u8::is_ascii_digit) {
         return None;
     }
     let x = mantissa as f32 / POWERS[behind];
@@ -122,8 +132,14 @@ mod tests {
         ] {
             assert_eq!(number(text, false), Some(x), "{text}");
         }
-        assert_eq!(number("3,5", true), Some(3.5));
+        for (text, x) in [("3,5", 3.5), ("-,5", -0.5), ("1,5e3", 1500.0), ("7", 7.0)] {
+            assert_eq!(number(text, true), Some(x), "{text}");
+        }
         assert_eq!(Cell::parse("3,5", false), None);
+        assert_eq!((Cell::parse("1.234", true), Cell::parse("1.2,3", true)), (None, None));
+        for zeros in ["007", "00", "-01", "00.5", "00012"] {
+            assert_eq!((Cell::parse(zeros, false), Cell::parse(zeros, true)), (None, None));
+        }
         for word in ["abc", "12a", "1 2", "2024-01-05", "in", "-", "--", "0x10", "1_000"] {
             assert_eq!(Cell::parse(word, false), None, "{word}");
         }
@@ -142,7 +158,7 @@ mod tests {
             let x: f32 = text.parse().unwrap();
             assert_eq!(number(&text, false).map(f32::to_bits), Some(x.to_bits()), "{text}");
         }
-        for odd in ["1.", ".5", "-", ".", "1.2.3", "00012", "-0"] {
+        for odd in ["1.", ".5", "-", ".", "1.2.3", "-0", "0"] {
             let x = odd.parse().ok();
             assert_eq!(number(odd, false), x, "{odd}");
         }

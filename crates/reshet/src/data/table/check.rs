@@ -9,7 +9,7 @@ use super::{
     statistics::{FEW, FEW_ANSWERS, Statistics},
     suspect,
 };
-use crate::{Result, Task, network::thousands};
+use crate::{Result, Task, network::thousands, visible};
 
 /// A table, looked through: see [`Prepare::check`].
 #[derive(Clone, Debug, Serialize)]
@@ -52,10 +52,11 @@ impl Prepare {
         let targets = self.places(table)?;
         let asked = |column: usize| targets.contains(&column);
         let answers = Statistics::gather(table, FEW_ANSWERS, asked, |_| true);
-        let (question, said) = self.question(table, &targets, &answers)?;
+        let (question, mut said) = self.question(table, &targets, &answers)?;
         let all = Statistics::gather(table, FEW, |_| true, |_| true);
         let (answers, rows) = question.read(table)?;
         let columns = self.learn(table, &question, &all);
+        said.extend(suspect::readings(table, &columns));
         let mut suspicious: Vec<String> = suspect::small_classes(&answers).into_iter().collect();
         if rows.len() < table.rows() {
             suspicious.push(format!("{} rows have no target", table.rows() - rows.len()));
@@ -66,6 +67,8 @@ impl Prepare {
         suspicious.extend(suspect::twins(table, &question.places, question.task == Task::Number));
         suspicious.extend(suspect::odd_numbers(table, &all));
         suspicious.extend(suspect::dressed_numbers(table));
+        suspicious.extend(suspect::open_marks(table, &columns));
+        suspicious.extend(suspect::twin_words(table, &columns, &question));
         suspicious.extend(suspect::odd_words(table, &columns));
         suspicious.extend(suspect::leaks(table, &columns, &answers, &rows));
         let looked = table.heads.iter().zip(&all).map(|(head, s)| {
@@ -107,13 +110,15 @@ impl fmt::Display for Check {
         let Self { about, columns, inputs, said, suspicious, .. } = self;
         writeln!(f, "{about}")?;
         said.iter().try_for_each(|line| writeln!(f, "{line}"))?;
-        let name = columns.iter().map(|c| c.name.chars().count()).max().unwrap_or(0).clamp(6, 30);
+        let names = columns.iter().map(|c| visible(&c.name));
+        let name = names.map(|name| name.chars().count()).max().unwrap_or(0).clamp(6, 30);
         writeln!(f, "\n  {:name$}  missing  inputs  holds", "column")?;
         for Checked { name: column, holds, missing, inputs, note } in columns {
             let cut: String = match holds.chars().count() {
                 0..=70 => holds.clone(),
                 _ => holds.chars().take(69).chain(['…']).collect(),
             };
+            let column = visible(column);
             let note = if note.is_empty() { String::new() } else { format!("  ({note})") };
             writeln!(f, "  {column:name$}  {:>7}  {inputs:>6}  {cut}{note}", thousands(*missing))?;
         }

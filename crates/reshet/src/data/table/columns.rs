@@ -10,10 +10,12 @@
 //! Left out, with a reason: columns that are constant, empty, dates, row
 //! numbers, or have nearly as many words as rows.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use super::{Cell, Head, list, statistics::Statistics};
-use crate::{Result, error::Error};
+use super::{Cell, Head, Written, list, statistics::Statistics};
+use crate::{Result, error::Error, visible};
 
 /// The most values a category keeps; the rest are rare.
 const MOST_VALUES: usize = 50;
@@ -36,6 +38,9 @@ pub struct Columns {
     /// What is known and not used.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<LeftOut>,
+    /// Inputs and targets whose numbers are not written plainly, and how.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub written: BTreeMap<String, Written>,
 }
 
 /// One input column.
@@ -126,7 +131,8 @@ impl Kind {
         if !keep && s.distinct() == Some(1) && s.missing + s.infinite == 0 {
             return Err("it says the same in every row".into());
         }
-        let odd = s.words as f64 <= ODD_WORDS * known as f64 && head.words.len() <= MOST_ODD_WORDS;
+        let words = head.true_words().len();
+        let odd = s.words as f64 <= ODD_WORDS * known as f64 && words <= MOST_ODD_WORDS;
         if s.numbers > 0 && odd {
             if !keep && is_row_number(head, s) {
                 return Err("it numbers the rows".into());
@@ -148,7 +154,7 @@ impl Kind {
             (_, true) => (median, (spread / 1.349) as f32),
             _ => (s.mean as f32, if s.sd > 0.0 { s.sd as f32 } else { 1.0 }),
         };
-        let missing = head.words.clone();
+        let missing = head.true_words().to_vec();
         let indicator = s.missing + s.infinite + s.words > 0;
         let range = s.range();
         let range = [range.start, range.end];
@@ -164,7 +170,7 @@ impl Kind {
             (_, Some(few)) => few,
             (_, None) => {
                 let line = |line: Option<u64>| line.map_or("?".into(), |n| n.to_string());
-                let (word, number) = (line(head.first_word), line(head.first_number));
+                let (word, number) = (line(head.firsts.word), line(head.firsts.number));
                 return Err(format!("words (line {word}) and numbers (line {number}) are mixed"));
             }
         };
@@ -213,7 +219,7 @@ impl Kind {
                 }
                 text
             }
-            Self::Two { values: [a, b] } => format!("{a} or {b}"),
+            Self::Two { values: [a, b] } => format!("{} or {}", visible(a), visible(b)),
             Self::Category { values, rare, missing } => {
                 let mut text = format!("one of {}", list(values.iter().map(String::as_str)));
                 if *rare {

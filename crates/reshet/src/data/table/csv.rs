@@ -7,13 +7,14 @@
 //! never the text.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     fs::File,
     io::{self, BufReader, Read as _},
     path::Path,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Condvar, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
+        mpsc,
     },
     thread,
 };
@@ -22,17 +23,12 @@ use flate2::bufread::MultiGzDecoder;
 
 pub use super::dialect::{Dialect, Options};
 use super::{
-    Cell, Chunk, Table,
-    dialect::{SEPARATORS, first_rows, guess, names},
+    Cell, Chunk, Dressed, Table,
+    blocks::{Block, Blocks, Count, SAMPLE},
+    dialect::{first_rows, guess, names},
+    written::{Written, is_open, leading_zeros},
 };
 use crate::{Result, data::memory, error::Error};
-
-/// Bytes of text parsed in one go.
-const BLOCK: usize = 1 << 20;
-/// A row longer than this has a quote that is never closed.
-const LONGEST: usize = 1 << 25;
-/// What of the file is looked at to guess its dialect.
-pub(super) const SAMPLE: usize = 1 << 16;
 
 /// Reads a file whole; `progress` is told how many bytes of how many are read.
 ///
@@ -40,24 +36,23 @@ pub(super) const SAMPLE: usize = 1 << 16;
 /// No such file; rows of different lengths; a quote that is never closed; not
 /// UTF-8; two columns of one name; more than fits into memory. Names the line.
 pub fn read(path: &Path, options: Options, progress: &mut dyn FnMut(u64, u64)) -> Result<Table> {
-    let mut rows = Reader::open(path, &options)?;
+    let rows = Reader::open(path, &options)?;
     let mut table = Table::new(rows.layout.source.clone(), rows.layout.names.clone());
     table.dialect = Some(rows.layout.dialect);
-    loop {
-        let round = rows.round(false)?;
-        if round.is_empty() {
-            return match table.rows() {
-                0 => Err(Error::data(format!(
-                    "{}: there are no rows under the header",
-                    table.source
-                ))),
-                _ => Ok(table),
-            };
-        }
-        round.into_iter().for_each(|read| table.append(read));
-        progress(rows.position(), rows.size);
-        rows.check_memory(table.rows())?;
+    for (head, written) in table.heads.iter_mut().zip(&rows.layout.written) {
+        head.dressed = written.clone().map(Dressed::known);
     }
+    rows.each(|read, layout, position, size| {
+        table.append(read);
+        progress(position, size);
+        layout.check_memory(table.rows(), position, size)
+    })?;
+    if table.rows() == 0 {
+        let what = "there are no rows under the header";
+        return Err(Error::data(format!("{}: {what}", table.source)));
+    }
+    table.finish();
+    Ok(table)
 }
 
 /// A block of rows, its words numbered by themselves.
@@ -65,10 +60,50 @@ pub(crate) struct Read {
     pub chunk: Chunk,
     /// The words of each column, by number.
     pub words: Vec<Vec<String>>,
-    /// The lines of each column's first word and first number.
-    pub firsts: Vec<(Option<u64>, Option<u64>)>,
+    /// Where each column first has what.
+    pub firsts: Vec<Firsts>,
     /// The lines of rows that were passed over, and what is wrong with each.
     pub bad: Vec<(u64, String)>,
+}
+
+/// The lines in which a column first has a word, a number, a number with leading zeros, one
+/// whose comma may part thousands or decimals (`1,234`), one whose comma cannot part thousands.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Firsts {
+    pub word: Option<u64>,
+    pub number: Option<u64>,
+    pub zeros: Option<u64>,
+    pub open: Option<u64>,
+    pub clear: Option<u64>,
+}
+
+impl Firsts {
+    /// What came before in the file goes first.
+    pub fn or(self, later: Self) -> Self {
+        Self {
+            word: self.word.or(later.word),
+            number: self.number.or(later.number),
+            zeros: self.zeros.or(later.zeros),
+            open: self.open.or(later.open),
+            clear: self.clear.or(later.clear),
+        }
+    }
+
+    /// Takes note of a cell with this text.
+    pub fn see(&mut self, cell: Cell, text: &str, comma: bool, line: u64) {
+        if cell.word().is_some() {
+            self.word.get_or_insert(line);
+            if leading_zeros(text.trim()) {
+                self.zeros.get_or_insert(line);
+            }
+        } else if !cell.is_missing() {
+            self.number.get_or_insert(line);
+            if comma && text.contains(',') {
+                let open = is_open(text, ',');
+                if open { &mut self.open } else { &mut self.clear }.get_or_insert(line);
+            }
+        }
+    }
 }
 
 /// Reads a file (or standard input) from top to bottom.
@@ -81,83 +116,14 @@ pub(crate) struct Reader {
     blocks: Blocks,
 }
 
-/// The text, a block of whole rows after the other.
-struct Blocks {
-    text: Box<dyn io::Read + Send>,
-    /// Read, but not yet parsed: the beginning of a row.
-    rest: Vec<u8>,
-    line: u64,
-    ended: bool,
-}
-
 /// What is known of a file from its beginning.
 pub(crate) struct Layout {
     /// The file's name, for messages.
     pub source: String,
     pub names: Vec<String>,
     pub dialect: Dialect,
-}
-
-struct Block {
-    first_line: u64,
-    text: Vec<u8>,
-}
-
-impl Blocks {
-    /// The next text that ends with a row.
-    fn next(&mut self, source: &str) -> Result<Option<Block>> {
-        if self.ended {
-            return Ok(None);
-        }
-        let mut text = std::mem::take(&mut self.rest);
-        text.reserve(BLOCK + SAMPLE);
-        loop {
-            // A row that goes on and on is looked through anew each time: not for each little bit.
-            let want = BLOCK.saturating_sub(text.len()).max(text.len()) as u64;
-            let got = self.text.by_ref().take(want).read_to_end(&mut text);
-            let got = got.map_err(|e| Error::data(format!("cannot read {}: {e}", source)))?;
-            let (end, quoted) = last_row_end(&text);
-            self.ended = got == 0;
-            if (self.ended && quoted) || text.len() > LONGEST {
-                let line = self.line + lines_in(&text[..end.unwrap_or(0)]);
-                let what = "a quote is opened in this row and never closed, or this is no table";
-                self.ended = true;
-                return Err(Error::data(format!("{source}:{line}: {what}")));
-            }
-            if self.ended {
-                break;
-            }
-            if let Some(end) = end {
-                self.rest = text.split_off(end);
-                break;
-            }
-        }
-        let first_line = self.line;
-        self.line += lines_in(&text);
-        Ok((!text.is_empty()).then_some(Block { first_line, text }))
-    }
-}
-
-impl Block {
-    /// The file's line in which a row begins, behind empty ones.
-    fn line_of(&self, row: &::csv::ByteRecord) -> u64 {
-        let Some(position) = row.position() else { return self.first_line };
-        let before = &self.text[position.byte() as usize..];
-        let empty = before.iter().take_while(|b| matches!(b, b'\r' | b'\n'));
-        let skipped = empty.filter(|b| **b == b'\n').count() as u64;
-        self.first_line - 1 + position.line() + skipped
-    }
-}
-
-/// Counts what passes through.
-struct Count<R>(R, Arc<AtomicU64>);
-
-impl<R: io::Read> io::Read for Count<R> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let n = self.0.read(into)?;
-        self.1.fetch_add(n as u64, Relaxed);
-        Ok(n)
-    }
+    /// The columns whose numbers are known to be written in some way.
+    pub written: Vec<Option<Written>>,
 }
 
 impl Reader {
@@ -225,14 +191,10 @@ impl Reader {
             start.drain(..end);
         }
         let names = names(&source, &first, dialect.header)?;
-        let layout = Layout { source, names, dialect };
+        let written = names.iter().map(|name| options.written.get(name).cloned()).collect();
+        let layout = Layout { source, names, dialect, written };
         let blocks = Blocks { text: from, rest: start, line, ended: false };
         Ok(Self { layout, size, read, blocks })
-    }
-
-    /// Bytes of the file that have been read.
-    pub fn position(&self) -> u64 {
-        self.read.load(Relaxed)
     }
 
     /// The next rows, in order; none at the end. A few blocks are parsed side by
@@ -255,20 +217,78 @@ impl Reader {
         read.into_iter().filter_map(|(_, read)| read).collect()
     }
 
-    /// Stops before memory runs out: the table and the network's inputs made
-    /// from it stand side by side for a moment.
-    fn check_memory(&self, rows: usize) -> Result<()> {
-        if self.size == 0 {
-            return Ok(());
-        }
-        let share = (self.position() as f64 / self.size as f64).clamp(1e-3, 1.0);
-        let cells = rows as f64 * self.layout.names.len() as f64 / share;
-        let (all, here) = (4.0 * cells, 4.0 * rows as f64 * self.layout.names.len() as f64);
-        memory::check(&self.layout.source, (2.0 * all) as u64, (2.0 * all - here) as u64)
+    /// All rows that are left, a block after the other: given to `each` in their order, while
+    /// the following ones are read and parsed. It is also told where in the file they end, and
+    /// the file's size.
+    fn each(mut self, mut each: impl FnMut(Read, &Layout, u64, u64) -> Result<()>) -> Result<()> {
+        let Self { layout, blocks, read, size } = &mut self;
+        let (layout, read, size) = (&*layout, &*read, *size);
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let next = Mutex::new((0, blocks));
+        // Blocks that were given on: who is far ahead of it waits.
+        let (done, went_on) = (Mutex::new(0), Condvar::new());
+        let (give, take) = mpsc::channel();
+        let work = |give: mpsc::Sender<_>| {
+            loop {
+                let (number, block) = {
+                    let mut next = next.lock().unwrap_or_else(PoisonError::into_inner);
+                    let block = next.1.next(&layout.source);
+                    next.0 += 1;
+                    (next.0 - 1, block.transpose())
+                };
+                let Some(block) = block else { return };
+                let parsed = block.and_then(|block| layout.parse(&block, false));
+                if give.send((number, parsed)).is_err() {
+                    return;
+                }
+                let done = done.lock().unwrap_or_else(PoisonError::into_inner);
+                let ahead = |done: &mut usize| number >= done.saturating_add(8 * cores);
+                drop(went_on.wait_while(done, ahead).unwrap_or_else(PoisonError::into_inner));
+            }
+        };
+        let go_on = |to: usize| {
+            *done.lock().unwrap_or_else(PoisonError::into_inner) = to;
+            went_on.notify_all();
+        };
+        thread::scope(|scope| {
+            for _ in 0..cores {
+                let give = give.clone();
+                scope.spawn(|| work(give));
+            }
+            drop(give);
+            let (mut waiting, mut number) = (BTreeMap::new(), 0);
+            for (n, parsed) in take {
+                waiting.insert(n, parsed);
+                while let Some(parsed) = waiting.remove(&number) {
+                    let given =
+                        parsed.and_then(|rows: Read| each(rows, layout, read.load(Relaxed), size));
+                    number += 1;
+                    if let Err(e) = given {
+                        // Nobody is to wait for more.
+                        go_on(usize::MAX);
+                        return Err(e);
+                    }
+                    go_on(number);
+                }
+            }
+            Ok(())
+        })
     }
 }
 
 impl Layout {
+    /// Stops before memory runs out: the table and the network's inputs made
+    /// from it stand side by side for a moment.
+    fn check_memory(&self, rows: usize, position: u64, size: u64) -> Result<()> {
+        if size == 0 {
+            return Ok(());
+        }
+        let share = (position as f64 / size as f64).clamp(1e-3, 1.0);
+        let here = 4.0 * rows as f64 * self.names.len() as f64;
+        let all = here / share;
+        memory::check(&self.source, (2.0 * all) as u64, (2.0 * all - here) as u64)
+    }
+
     fn parse(&self, block: &Block, lenient: bool) -> Result<Read> {
         let width = self.names.len();
         let mut words = vec![Words::default(); width];
@@ -301,7 +321,7 @@ impl Layout {
         row: &::csv::ByteRecord,
         line: u64,
         words: &mut [Words],
-        firsts: &mut [(Option<u64>, Option<u64>)],
+        firsts: &mut [Firsts],
         mut push: impl FnMut(Cell),
     ) -> Result<(), String> {
         let at = || format!("{}:{line}", self.source);
@@ -320,21 +340,22 @@ impl Layout {
             let name = &self.names[column];
             format!("{}: column \"{name}\": not UTF-8 text; save the file as UTF-8", at())
         })?;
+        let comma = self.dialect.comma;
         for column in 0..row.len() {
             let text = row.range(column).and_then(|range| text.get(range)).unwrap_or_default();
-            let (word, number) = &mut firsts[column];
-            push(match Cell::parse(text, self.dialect.comma) {
-                Some(cell) => {
-                    if number.is_none() && !cell.is_missing() {
-                        *number = Some(line);
-                    }
-                    cell
-                }
-                None => {
-                    word.get_or_insert(line);
-                    words[column].cell(text.trim())
-                }
-            });
+            let cell = match &self.written[column] {
+                None => Cell::parse(text, comma),
+                Some(written) => match written.parse(text) {
+                    Some(x) => Some(Cell::from_number(x)),
+                    None => Cell::parse(text, comma).filter(|cell| cell.is_missing()),
+                },
+            };
+            let cell = cell.unwrap_or_else(|| words[column].cell(text.trim()));
+            // Most cells are not the first of their kind.
+            if comma || firsts[column].number.is_none() || cell.word().is_some() {
+                firsts[column].see(cell, text, comma, line);
+            }
+            push(cell);
         }
         Ok(())
     }
@@ -343,7 +364,7 @@ impl Layout {
 impl Read {
     /// No rows of so many columns.
     pub fn empty(width: usize) -> Self {
-        let (words, firsts) = (vec![Vec::new(); width], vec![(None, None); width]);
+        let (words, firsts) = (vec![Vec::new(); width], vec![Firsts::default(); width]);
         Self { chunk: Chunk::default(), words, firsts, bad: Vec::new() }
     }
 
@@ -361,6 +382,11 @@ pub(crate) struct Words {
 }
 
 impl Words {
+    /// In the order of their numbers.
+    pub fn list(&self) -> &[String] {
+        &self.list
+    }
+
     pub fn cell(&mut self, word: &str) -> Cell {
         if let Some(code) = self.codes.get(word) {
             return Cell::from_word(*code);
@@ -378,58 +404,25 @@ pub(super) fn parser(text: &[u8], separator: u8) -> ::csv::Reader<&[u8]> {
     builder.from_reader(text)
 }
 
-/// Line feeds, counted in bytes that cannot overflow, which is what vectorises.
-fn lines_in(text: &[u8]) -> u64 {
-    let count = |part: &[u8]| part.iter().map(|b| u8::from(*b == b'\n')).sum::<u8>();
-    text.chunks(255).map(|part| u64::from(count(part))).sum()
-}
-
-/// Where the last row that is complete ends, behind its line feed, and whether a
-/// quote is open behind it.
-///
-/// A line feed between quotes ends no row. The text begins with a row.
-pub(super) fn last_row_end(text: &[u8]) -> (Option<usize>, bool) {
-    if !text.contains(&b'"') {
-        return (text.iter().rposition(|b| *b == b'\n').map(|i| i + 1), false);
-    }
-    let (mut quoted, mut closed, mut start, mut end) = (false, false, true, None);
-    for (i, byte) in text.iter().enumerate() {
-        match byte {
-            b'"' if quoted => (quoted, closed) = (false, true),
-            // Twice in a row: a quote that is meant.
-            b'"' if start || closed => quoted = true,
-            _ if quoted => {}
-            b'\n' => (start, closed, end) = (true, false, Some(i + 1)),
-            // Which separator it is does not matter: a quote after another
-            // one's is as unusual.
-            byte if SEPARATORS.contains(byte) => (start, closed) = (true, false),
-            _ => (start, closed) = (false, false),
-        }
-        if *byte == b'"' {
-            start = false;
-        }
-    }
-    (end, quoted)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        super::blocks::{BLOCK, LONGEST},
+        *,
+    };
 
     fn table(text: impl Into<Vec<u8>>, options: &Options) -> Result<(Table, Dialect)> {
         let text: Vec<u8> = text.into();
         let size = text.len() as u64;
         let from = Box::new(io::Cursor::new(text));
-        let mut rows = Reader::new("t.csv".into(), from, size, options)?;
+        let rows = Reader::new("t.csv".into(), from, size, options)?;
         let dialect = rows.layout.dialect;
         let mut table = Table::new("t.csv".into(), rows.layout.names.clone());
-        loop {
-            let round = rows.round(false)?;
-            if round.is_empty() {
-                return Ok((table, dialect));
-            }
-            round.into_iter().for_each(|read| table.append(read));
-        }
+        rows.each(|read, _, _, _| {
+            table.append(read);
+            Ok(())
+        })?;
+        Ok((table, dialect))
     }
 
     fn read(text: &str) -> (Table, Dialect) {
@@ -460,9 +453,21 @@ mod tests {
         // All words: a header if its words never stand below it.
         assert!(read("sex,colour\nm,red\nf,red\n").1.header);
         assert!(!read("m,red\nf,red\nm,blue\n").1.header);
+        assert!(!read("007,$3\n008,$4\n").1.header);
+        // 1,234 alone leaves it open; what else is there decides, or else the semicolon.
+        for (text, comma) in [
+            ("a;b\n1,234;2\n", true),
+            ("a\tb\n1,234\t2\n", false),
+            ("a\tb\n1,234\t2,5\n", true),
+            ("a;b\n1,234;2.5\n", false),
+            ("a;b\n1.234;2,5\n", true),
+            ("a;b\nx;€ 1.200,50\n", true),
+        ] {
+            assert_eq!(read(text).1.comma, comma, "{text}");
+        }
         assert_eq!(read("\u{feff}one\n1\n2\n").0.names(), ["one"]);
         assert_eq!(read(",b\n0,5\n1,6\n").0.names(), ["column 1", "b"]);
-        let told = Options { separator: Some(b';'), header: Some(false), columns: vec![] };
+        let told = Options { separator: Some(b';'), header: Some(false), ..Options::default() };
         assert_eq!(table("a,b;c\n1,2;3\n", &told).unwrap().0.names().len(), 2);
     }
 

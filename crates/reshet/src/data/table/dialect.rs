@@ -1,10 +1,12 @@
 //! How a CSV file is written: told, or guessed from its beginning.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use super::{
     Cell,
-    csv::{SAMPLE, last_row_end, parser},
+    blocks::{SAMPLE, last_row_end},
+    csv::parser,
+    written::{Written, is_clear, is_like_a_number, is_open, leading_zeros},
 };
 use crate::{Result, error::Error};
 
@@ -20,6 +22,9 @@ pub struct Options {
     pub header: Option<bool>,
     /// Columns that are expected: a first row with all of them is a header.
     pub columns: Vec<String>,
+    /// Columns whose numbers are written in a way that is known: of a model, or of
+    /// another table ([`Table::written`](super::Table::written)).
+    pub written: BTreeMap<String, Written>,
 }
 
 /// How a file is written.
@@ -76,9 +81,11 @@ pub(super) fn guess(sample: &[u8], options: &Options) -> Dialect {
     let separator = options.separator.unwrap_or_else(best);
     let rows = records(sample, separator);
     let comma = separator != b',' && {
-        let cells = || rows.iter().skip(1).flatten();
-        let only = |comma| move |c: &&String| c.contains(',') && Cell::parse(c, comma).is_some();
-        cells().any(|c| only(true)(&c)) && !cells().any(|c| c.contains('.') && is_number(c, false))
+        let mut cells = rows.iter().skip(1).flatten();
+        let point = |c: &String| c.contains('.') && is_number(c, false) && !is_open(c, '.');
+        // Semicolons are there because the comma means decimals; others leave 1,234 open.
+        let comma = |c: &String| is_clear(c, ',') || (separator == b';' && is_open(c, ','));
+        cells.clone().any(comma) && !cells.any(point)
     };
     let first = || rows.first().map_or(&[][..], Vec::as_slice);
     let expected =
@@ -94,6 +101,8 @@ fn is_number(text: &str, comma: bool) -> bool {
 /// Names are words, all different, and not what stands below them.
 fn has_header(rows: &[Vec<String>], comma: bool) -> bool {
     let Some((first, rest)) = rows.split_first() else { return false };
+    let is_number =
+        |cell: &str, comma| is_number(cell, comma) || leading_zeros(cell) || is_like_a_number(cell);
     if first.iter().any(|name| is_number(name, comma)) {
         return false;
     }

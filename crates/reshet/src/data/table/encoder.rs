@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use super::{Cell, Column, Columns, Kind, Table, side_by_side};
+use super::{Cell, Column, Columns, Kind, Table, side_by_side, written::leading_zeros};
 use crate::{Result, error::Error};
 
 /// Turns rows of one table into inputs.
@@ -30,6 +30,7 @@ pub(crate) struct Encoder<'a> {
 #[derive(Clone, Copy, PartialEq)]
 enum Slot {
     Input(usize),
+    Number(f32),
     Missing,
     Unseen,
 }
@@ -69,13 +70,15 @@ impl<'a> Encoder<'a> {
 
     /// Says which words the numbers of word cells stand for, column by column.
     pub(crate) fn set_words<'w>(&mut self, words: impl Fn(usize) -> &'w [String]) {
-        let slot = |column: usize, word: &str| match (
-            self.values[column].get(word),
-            &self.columns.inputs[column].kind,
-        ) {
-            (Some(_), Kind::Number { .. }) => Slot::Missing,
-            (Some(slot), _) => Slot::Input(*slot),
-            _ => Slot::Unseen,
+        let slot = |column: usize, word: &str| {
+            let Column { name, kind } = &self.columns.inputs[column];
+            let written = || self.columns.written.get(name)?.parse(word);
+            match (self.values[column].get(word), kind) {
+                (Some(_), Kind::Number { .. }) => Slot::Missing,
+                (Some(slot), _) => Slot::Input(*slot),
+                (None, Kind::Number { .. }) => written().map_or(Slot::Unseen, Slot::Number),
+                (None, _) => Slot::Unseen,
+            }
         };
         let all = |(column, place): (usize, &usize)| {
             words(*place).iter().map(|word| slot(column, word)).collect()
@@ -109,13 +112,24 @@ impl<'a> Encoder<'a> {
                 Kind::Number { centre, scale, bend, fill, range: [low, high], .. } => {
                     if slot == Some(Slot::Unseen) {
                         let word = cell.text(words(*place));
+                        let what = match self.columns.written.get(name) {
+                            Some(written) => format!("not written as {} is", written.example()),
+                            None if leading_zeros(&word) => {
+                                "no number: it has leading zeros".into()
+                            }
+                            None => "not a number".into(),
+                        };
                         return Err(Error::data(format!(
-                            "{}:{}: column \"{name}\": \"{word}\" is not a number",
+                            "{}:{}: column \"{name}\": \"{word}\" is {what}",
                             self.source,
                             line()
                         )));
                     }
-                    let known = cell.number().filter(|x| x.is_finite());
+                    let number = match slot {
+                        Some(Slot::Number(x)) => Some(x),
+                        _ => cell.number(),
+                    };
+                    let known = number.filter(|x| x.is_finite());
                     let room = high - low;
                     let near = |x: f32| x >= low - room && x <= high + room;
                     self.outside += usize::from(known.is_some_and(|x| !near(x)));

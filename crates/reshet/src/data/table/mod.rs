@@ -9,6 +9,7 @@
 //! network's inputs; what it has learnt ([`Columns`]) is stored in the model,
 //! so a raw row is all that a prediction needs.
 
+mod blocks;
 mod cell;
 mod check;
 mod columns;
@@ -22,8 +23,12 @@ mod question;
 mod statistics;
 mod stream;
 mod suspect;
+mod written;
 
-use std::{collections::HashMap, path::Path};
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::Path,
+};
 
 pub use cell::Cell;
 pub(crate) use cell::MISSING;
@@ -33,8 +38,9 @@ use encoder::Encoder;
 pub use prepare::{Parts, Prepare};
 pub use question::{Ask, Unit};
 pub use stream::{Rows, Samples};
+pub use written::Written;
 
-use crate::{Result, data::side_by_side, error::Error, network::thousands};
+use crate::{Result, data::side_by_side, error::Error, network::thousands, visible};
 
 /// Different words a column may have; with more it is no category.
 pub(crate) const MOST_WORDS: usize = 1 << 16;
@@ -62,9 +68,28 @@ pub(crate) struct Head {
     codes: HashMap<String, u32>,
     /// There were more than [`MOST_WORDS`] different words; only these are kept.
     pub overflow: bool,
-    /// The line of the first word, and of the first number.
-    pub first_word: Option<u64>,
-    pub first_number: Option<u64>,
+    pub firsts: csv::Firsts,
+    /// How its numbers are written, if not plainly.
+    pub dressed: Option<Dressed>,
+    /// A number for each word, if all of them are numbers.
+    numbers: Vec<Cell>,
+}
+
+/// Numbers that were words until it was seen how they are written.
+#[derive(Clone, Debug)]
+pub(crate) struct Dressed {
+    pub written: Written,
+    /// One of them.
+    pub example: String,
+    /// Whether its mark can only part thousands.
+    pub proven: bool,
+}
+
+impl Dressed {
+    /// Not inferred from the table itself.
+    pub fn known(written: Written) -> Self {
+        Self { example: written.example(), written, proven: true }
+    }
 }
 
 /// Consecutive rows, row by row.
@@ -188,8 +213,10 @@ impl Table {
 
     /// The cells of a column, from top to bottom.
     pub(crate) fn cells(&self, column: usize) -> impl Iterator<Item = Cell> + '_ {
-        let width = self.heads.len();
-        self.chunks.iter().flat_map(move |c| c.cells.iter().skip(column).step_by(width).copied())
+        let (width, head) = (self.heads.len(), &self.heads[column]);
+        let cells =
+            self.chunks.iter().flat_map(move |c| c.cells.iter().skip(column).step_by(width));
+        cells.map(|cell| head.cell(*cell))
     }
 
     /// The cells of a column in these rows, which are in ascending order.
@@ -200,7 +227,9 @@ impl Table {
             while let Some(chunk) = chunks.next_if(|chunk| row >= start + chunk.lines.len()) {
                 start += chunk.lines.len();
             }
-            chunks.peek().map_or(Cell::MISSING, |c| c.cells[(row - start) * width + column])
+            let cell =
+                chunks.peek().map_or(Cell::MISSING, |c| c.cells[(row - start) * width + column]);
+            self.heads[column].cell(cell)
         };
         rows.into_iter().map(cell).collect()
     }
@@ -221,21 +250,92 @@ impl Table {
         0
     }
 
+    /// Whether the file has decimal commas.
+    fn comma(&self) -> bool {
+        self.dialect.is_some_and(|dialect| dialect.comma)
+    }
+
+    /// The columns whose numbers are not written plainly, and how: for
+    /// [`Options::written`](csv::Options::written) of another file.
+    pub fn written(&self) -> BTreeMap<String, Written> {
+        let written = |head: &Head| Some((head.name.clone(), head.dressed.clone()?.written));
+        self.heads.iter().filter_map(written).collect()
+    }
+
+    /// Reads all words of these columns as numbers written so, and no others.
+    ///
+    /// # Errors
+    /// The file's own numbers may have been read otherwise.
+    pub(crate) fn read_as(&mut self, written: &BTreeMap<String, Written>) -> Result<()> {
+        let comma = self.comma();
+        for head in &mut self.heads {
+            let known = written.get(&head.name);
+            let own = head.dressed.take().map(|dressed| dressed.written);
+            // Numbers that were plain, or that are words no more, cannot be read again.
+            let lost = head.words.is_empty() && own.is_some();
+            if let Some(known) = known.filter(|known| {
+                own.as_ref() != Some(known) && (lost || (known.decimal == ',') != comma)
+            }) {
+                return Err(Error::data(format!(
+                    "{}: column \"{}\": its numbers are not surely written as in training ({})",
+                    self.source,
+                    head.name,
+                    known.example()
+                )));
+            }
+            let number = |word: &String, written: &Written| match written.parse(word) {
+                Some(x) => Cell::from_number(x),
+                None => Cell::from_word(head.codes[word]),
+            };
+            head.numbers = known.map_or_else(Vec::new, |written| {
+                head.words.iter().map(|word| number(word, written)).collect()
+            });
+            head.dressed = known.cloned().map(Dressed::known);
+        }
+        Ok(())
+    }
+
+    /// To be called when all rows are in: columns in which all words are numbers hold
+    /// numbers, and those in which a number has leading zeros hold words.
+    pub(crate) fn finish(&mut self) {
+        let (comma, width) = (self.comma(), self.heads.len());
+        let Self { heads, chunks, .. } = self;
+        for (column, head) in heads.iter_mut().enumerate() {
+            if head.dressed.is_some() || head.overflow {
+                continue;
+            }
+            if head.firsts.zeros.is_none() {
+                head.undress(&[], comma, || fractions(chunks, column, width));
+                continue;
+            }
+            for cell in column_of(chunks, column, width).filter(|cell| cell.number().is_some()) {
+                *cell = Cell::from_word(head.code(cell.text(&[])));
+            }
+        }
+    }
+
     /// Adds rows whose words have numbers of their own.
     pub(crate) fn append(&mut self, read: csv::Read) {
         let csv::Read { mut chunk, words, firsts, .. } = read;
         let width = self.heads.len();
+        let comma = self.comma();
         for (column, (head, words)) in self.heads.iter_mut().zip(words).enumerate() {
-            let (word, number) = firsts[column];
-            head.first_word = head.first_word.or(word);
-            head.first_number = head.first_number.or(number);
+            head.firsts = head.firsts.or(firsts[column]);
             if words.is_empty() {
                 continue;
             }
-            let codes: Vec<u32> = words.into_iter().map(|word| head.code(word)).collect();
+            if head.words.len() + words.len() > MOST_WORDS && head.dressed.is_none() {
+                // Too many for a category: now or never they are numbers.
+                head.undress(&words, comma, || fractions(&self.chunks, column, width));
+                if head.dressed.is_some() {
+                    column_of(&mut self.chunks, column, width).for_each(|c| *c = head.cell(*c));
+                    (head.words, head.codes, head.numbers) = Default::default();
+                }
+            }
+            let cells: Vec<Cell> = words.into_iter().map(|word| head.cell_of(word)).collect();
             for cell in chunk.cells.iter_mut().skip(column).step_by(width) {
                 if let Some(code) = cell.word() {
-                    *cell = Cell::from_word(codes[code]);
+                    *cell = cells[code];
                 }
             }
         }
@@ -256,7 +356,55 @@ impl Table {
     }
 }
 
+/// The cells of a column, to be changed.
+fn column_of(chunks: &mut [Chunk], column: usize, width: usize) -> impl Iterator<Item = &mut Cell> {
+    chunks.iter_mut().flat_map(move |c| c.cells.iter_mut().skip(column).step_by(width))
+}
+
+/// Whether numbers of a column have decimals.
+fn fractions(chunks: &[Chunk], column: usize, width: usize) -> bool {
+    let mut cells = chunks.iter().flat_map(|c| c.cells.iter().skip(column).step_by(width));
+    cells.any(|cell| cell.number().is_some_and(|x| x.is_finite() && x.fract() != 0.0))
+}
+
 impl Head {
+    /// What a cell says, numbers that are written in some way being numbers.
+    pub fn cell(&self, cell: Cell) -> Cell {
+        match cell.word() {
+            Some(code) if !self.numbers.is_empty() => {
+                self.numbers.get(code).copied().unwrap_or(cell)
+            }
+            _ => cell,
+        }
+    }
+
+    /// Words that are no numbers.
+    pub fn true_words(&self) -> &[String] {
+        if self.numbers.is_empty() { &self.words } else { &[] }
+    }
+
+    /// If all words, and `more` that are to come, are numbers written in one way: makes
+    /// them numbers.
+    fn undress(&mut self, more: &[String], comma: bool, fractions: impl Fn() -> bool) {
+        let all = || self.words.iter().chain(more);
+        let Some(first) = all().next().filter(|word| written::is_like_a_number(word)) else {
+            return;
+        };
+        let (plain, fractions) = (self.firsts.number.is_some(), fractions());
+        let Some(written) = Written::infer(all(), comma, plain, fractions) else { return };
+        let proven = (fractions && !comma) || all().any(|word| written.is_proven_by(word));
+        let number = |word: &String| written.parse(word).map_or(Cell::MISSING, Cell::from_number);
+        let numbers = self.words.iter().map(number).collect();
+        self.dressed = Some(Dressed { example: first.clone(), proven, written });
+        self.numbers = numbers;
+    }
+
+    /// A word as a cell; a number if the words so far have become numbers.
+    fn cell_of(&mut self, word: String) -> Cell {
+        let number = self.dressed.as_ref().and_then(|dressed| dressed.written.parse(&word));
+        number.map_or_else(|| Cell::from_word(self.code(word)), Cell::from_number)
+    }
+
     fn code(&mut self, word: String) -> u32 {
         if let Some(code) = self.codes.get(&word) {
             return *code;
@@ -275,7 +423,7 @@ impl Head {
 /// Names in a message: `a, b, c`, of many only the first.
 pub(crate) fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     const MOST: usize = 30;
-    let names: Vec<&str> = names.into_iter().collect();
+    let names: Vec<_> = names.into_iter().map(visible).collect();
     let more = names.len().saturating_sub(MOST);
     let first = names[..names.len() - more].join(", ");
     if more > 0 { format!("{first} and {more} more") } else { first }

@@ -62,12 +62,8 @@ pub fn read(path: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<Table> {
                 }
                 None => return Err(wrong(format!("row {line}: column \"{name}\": {field}"))),
             };
-            let (word, number) = &mut read.firsts[column];
-            if cell.word().is_some() {
-                word.get_or_insert(line);
-            } else if !cell.is_missing() {
-                number.get_or_insert(line);
-            }
+            let text = if let Field::Str(text) = field { text } else { "" };
+            read.firsts[column].see(cell, text, false, line);
             read.chunk.cells.push(cell);
         }
         read.chunk.lines.push(line);
@@ -78,6 +74,7 @@ pub fn read(path: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<Table> {
             progress(line, rows);
         }
     }
+    table.finish();
     Ok(table)
 }
 

@@ -144,6 +144,7 @@ impl Prepare {
         let mut said = vec![table.about()];
         let (question, asked) = self.question(&table, &targets, &all)?;
         said.extend(asked);
+        suspect::check_case(&table, &question, &self.ask)?;
         let (answers, rows) = question.read(&table)?;
         if rows.len() < table.rows() {
             let n = table.rows() - rows.len();
@@ -161,8 +162,11 @@ impl Prepare {
                 .iter()
                 .map(|LeftOut { name, why }| format!("left out: {name} ({why})")),
         );
+        said.extend(suspect::readings(&table, &columns));
         let mut warnings = suspect::leaks(&table, &columns, &answers, &rows);
+        warnings.extend(suspect::open_marks(&table, &columns));
         warnings.extend(suspect::odd_words(&table, &columns));
+        warnings.extend(suspect::twin_words(&table, &columns, &question));
         warnings.extend(suspect::small_classes(&answers));
 
         let wanted = [Part::Train, Part::Validation, Part::Test];
@@ -274,6 +278,10 @@ impl Prepare {
                 Err(why) => columns.left_out.push(LeftOut { name, why }),
             }
         }
+        columns.written = table.written();
+        columns.written.retain(|name, _| {
+            columns.targets.contains(name) || columns.inputs.iter().any(|c| c.name == *name)
+        });
         columns
     }
 }
@@ -293,7 +301,19 @@ impl Columns {
     ///
     /// # Errors
     /// Columns that do not match; an answer or a word the model does not know.
-    pub fn dataset(&self, table: Table, task: Task, names: &[String]) -> Result<Dataset> {
+    pub fn dataset(&self, mut table: Table, task: Task, names: &[String]) -> Result<Dataset> {
+        table.read_as(&self.written)?;
+        let numbers = self.inputs.iter().filter(|c| matches!(c.kind, Kind::Number { .. }));
+        for Column { name, .. } in numbers {
+            let head = table.heads.iter().find(|head| head.name == *name);
+            if let Some(line) = head.and_then(|head| head.firsts.zeros) {
+                let what = "leading zeros make it no number, and the model knows numbers there";
+                return Err(Error::data(format!(
+                    "{}:{line}: column \"{name}\": {what}",
+                    table.source
+                )));
+            }
+        }
         let places = self.targets.iter().map(|name| table.column(name)).collect::<Result<_>>()?;
         let question = Question { places, task, names: names.to_vec(), why: String::new() };
         let (targets, rows) = question.read(&table)?;

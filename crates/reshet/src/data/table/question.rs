@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Cell, Head, Table, list, statistics::Statistics};
-use crate::{Activation, Result, Targets, Task, error::Error};
+use crate::{Activation, Result, Targets, Task, error::Error, visible};
 
 /// Up to this many different whole numbers are taken for classes.
 const FEW_CLASSES: usize = 10;
@@ -142,6 +142,7 @@ impl Question {
         let why = &self.why;
         match (self.task, &self.names[..]) {
             (Task::Binary, [no, yes]) if self.places.len() == 1 => {
+                let (yes, no) = (visible(yes), visible(no));
                 format!("question: yes or no, {yes} against {no} ({why})")
             }
             (Task::Binary, names) => {
@@ -184,7 +185,7 @@ impl Question {
         }
         match task {
             Task::Number if s.words > 0 => {
-                let line = head.first_word.unwrap_or(0);
+                let line = head.firsts.word.unwrap_or(0);
                 let word = head.words.first().map_or("", String::as_str);
                 Err(format!("holds words (line {line}: \"{word}\"), not only numbers"))
             }
@@ -290,7 +291,7 @@ fn names(values: &[String]) -> String {
 }
 
 /// What a word says, if it says yes or no.
-fn truth(word: &str) -> Option<bool> {
+pub(super) fn truth(word: &str) -> Option<bool> {
     match &*word.to_lowercase() {
         "1" | "yes" | "y" | "true" | "t" | "positive" | "pos" => Some(true),
         "0" | "no" | "n" | "false" | "f" | "negative" | "neg" => Some(false),

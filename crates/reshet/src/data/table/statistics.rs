@@ -59,7 +59,9 @@ impl Statistics {
             let rows = table.chunks[i].cells.chunks_exact(table.heads.len());
             for (row, cells) in (starts[i]..).zip(rows).filter(|(row, _)| wanted(*row)) {
                 let sampled = row % step == 0;
-                places.iter().for_each(|c| gathering[*c].add(cells[*c], sampled));
+                places
+                    .iter()
+                    .for_each(|c| gathering[*c].add(table.heads[*c].cell(cells[*c]), sampled));
             }
             gathering
         };

@@ -1,10 +1,10 @@
 //! Rows for a model to predict, a few blocks at a time: memory does not grow
 //! with the file.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use super::{
-    Columns, Encoder, Table,
+    Cell, Columns, Encoder, Table,
     csv::{self, Reader},
 };
 use crate::{Features, Result, Storage};
@@ -40,6 +40,34 @@ pub struct Rows<'a> {
     values: Vec<f32>,
 }
 
+impl Columns {
+    /// The inputs that one row becomes, from its cells by their columns' names. A
+    /// column that is not mentioned is a cell where nothing stands.
+    ///
+    /// # Errors
+    /// A column that the model does not know; a word where it needs a number.
+    pub fn features(&self, cells: &BTreeMap<String, String>) -> Result<Features> {
+        let mut names: Vec<String> = cells.keys().cloned().collect();
+        for column in &self.inputs {
+            if !cells.contains_key(&column.name) {
+                names.push(column.name.clone());
+            }
+        }
+        let mut words = vec![csv::Words::default(); names.len()];
+        let cell = |(name, words): (&String, &mut csv::Words)| {
+            let text = cells.get(name).map_or("", |text| text.trim());
+            Cell::parse(text, false).unwrap_or_else(|| words.cell(text))
+        };
+        let cells: Vec<Cell> = names.iter().zip(&mut words).map(cell).collect();
+        let mut encoder = Encoder::new(self, "row", &names)?;
+        let mut values = vec![0.0; encoder.width()];
+        let words = |place: usize| words[place].list();
+        encoder.set_words(words);
+        encoder.row(&cells, || 1, words, &mut values)?;
+        Features::new(Storage::F32(values), &[encoder.width()])
+    }
+}
+
 /// Some rows, in the file's order.
 pub struct Samples {
     /// What the model is asked.
@@ -61,6 +89,7 @@ impl<'a> Rows<'a> {
         }
         let mut options = options.clone();
         options.columns = columns.inputs.iter().map(|column| column.name.clone()).collect();
+        options.written.clone_from(&columns.written);
         let reader = Reader::open(path, &options)?;
         let layout = &reader.layout;
         let encoder = Encoder::new(columns, &layout.source, &layout.names)?;

@@ -1,9 +1,17 @@
 //! What looks wrong in a table, where it is cheap to see.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::{
+    collections::HashMap,
+    hash::{DefaultHasher, Hash, Hasher},
+};
 
-use super::{Cell, Column, Columns, Kind, Table, list, statistics::Statistics};
-use crate::Targets;
+use super::{
+    Ask, Cell, Column, Columns, Dressed, Head, Kind, Table, fractions, list,
+    question::{Question, truth},
+    statistics::Statistics,
+    written::{is_clear, is_like_a_number, is_open, leading_zeros},
+};
+use crate::{Result, Targets, Task, error::Error, visible};
 
 /// Rows looked at.
 const SAMPLE: usize = 100_000;
@@ -51,14 +59,17 @@ pub(crate) fn odd_words<'a>(
     columns.inputs.iter().filter_map(|column| {
         let head = table.heads.iter().find(|head| head.name == column.name)?;
         let Kind::Number { missing, .. } = &column.kind else {
-            let (word, number) = (head.first_word?, head.first_number?);
+            let (word, number) = (head.firsts.word?, head.firsts.number?);
+            if head.firsts.zeros.is_some() {
+                return None;
+            }
             return Some(format!(
                 "column \"{}\" mixes words (line {word}) and numbers (line {number}): all taken for words",
                 column.name
             ));
         };
         let word = missing.first()?;
-        let (line, more) = (head.first_word.unwrap_or(0), missing.len() - 1);
+        let (line, more) = (head.firsts.word.unwrap_or(0), missing.len() - 1);
         let more = if more > 0 { format!(" and {more} more words") } else { String::new() };
         Some(format!(
             "{}:{line}: column \"{}\" holds numbers, but \"{word}\"{more} too: taken for missing",
@@ -144,22 +155,135 @@ pub(crate) fn odd_numbers(table: &Table, all: &[Statistics]) -> Vec<String> {
     odd
 }
 
-/// Columns of words that would be numbers without %, currency signs or thousands marks.
+/// Columns whose words are numbers, all but some, or not all in one way.
 pub(crate) fn dressed_numbers(table: &Table) -> impl Iterator<Item = String> + '_ {
-    table.heads.iter().filter_map(|head| {
-        let bare = |word: &&String| {
-            let bare: String = word.chars().filter(|c| !"%$€£₪,' ".contains(*c)).collect();
-            Cell::parse(&bare, false).is_some_and(|cell| cell.number().is_some())
+    table.heads.iter().enumerate().filter_map(|(column, head)| {
+        let words = head.true_words();
+        let dressed = |word: &&String| is_like_a_number(word) && !leading_zeros(word);
+        let count = words.iter().filter(dressed).count();
+        if head.dressed.is_some() || count == 0 || count * 10 < words.len() * 9 {
+            return None;
+        }
+        let example = words.iter().find(dressed)?;
+        let what = match words.iter().find(|word| !is_like_a_number(word)) {
+            Some(word) => {
+                let line = line_of(table, column, word);
+                format!("but \"{word}\" (line {line}) is none")
+            }
+            None => "but they are not all written in one way, as in one currency".into(),
         };
-        let dressed = head.words.iter().filter(bare).count();
-        (dressed > 0 && dressed * 10 >= head.words.len() * 9).then(|| {
+        let name = &head.name;
+        Some(format!(
+            "column \"{name}\": \"{example}\" would be a number, {what}: all are taken for words"
+        ))
+    })
+}
+
+/// Columns whose numbers are not written plainly, or are none for their leading zeros.
+pub(crate) fn readings(table: &Table, columns: &Columns) -> Vec<String> {
+    let reading = |head: &Head| {
+        if let Some(Dressed { written, example, .. }) = &head.dressed {
+            let x = Cell::from_number(written.parse(example)?).text(&[]);
+            let used = columns.written.contains_key(&head.name);
+            return used
+                .then(|| format!("numbers of {}: \"{example}\" is {x}", visible(&head.name)));
+        }
+        let word = head.words.iter().find(|word| leading_zeros(word))?;
+        let line = head.firsts.zeros.filter(|_| !head.overflow)?;
+        Some(format!(
+            "words of {}: \"{word}\" (line {line}) has leading zeros",
+            visible(&head.name)
+        ))
+    };
+    table.heads.iter().filter_map(reading).collect()
+}
+
+/// Numbers of which cannot be told whether a mark parts thousands or decimals.
+pub(crate) fn open_marks(table: &Table, columns: &Columns) -> Vec<String> {
+    let comma = table.dialect.is_some_and(|dialect| dialect.comma);
+    let mark = if comma { ',' } else { '.' };
+    let known = table.heads.iter().enumerate().any(|(column, head)| {
+        head.firsts.clear.is_some()
+            || head.words.iter().any(|word| is_clear(word, mark))
+            || (!comma && fractions(&table.chunks, column, table.heads.len()))
+    });
+    if known {
+        return Vec::new();
+    }
+    let open = |head: &Head| {
+        let (example, x, what) = match (&head.dressed, head.firsts.open) {
+            (Some(Dressed { written, example, proven: false }), _) => {
+                let open = |w: &&String| is_open(w, written.thousands.unwrap_or(','));
+                let example = head.words.iter().find(open).unwrap_or(example);
+                (format!("{example}\""), written.parse(example)?, "thousands")
+            }
+            (None, Some(line)) => (format!("1,234\" (as from line {line} on)"), 1.234, "decimals"),
+            _ => return None,
+        };
+        let used = columns.targets.contains(&head.name)
+            || columns.inputs.iter().any(|c| c.name == head.name);
+        used.then(|| {
             format!(
-                "column \"{}\": \"{}\" is a word, since it is not written as a number; \
-                 take out signs and thousands marks",
-                head.name, head.words[0]
+                "column \"{}\": \"{example} is taken for {x}: its mark may part thousands or \
+                 decimals, nothing in the file says which, and {what} it is",
+                head.name
             )
         })
+    };
+    table.heads.iter().filter_map(open).collect()
+}
+
+/// The line of the first cell with this word.
+fn line_of(table: &Table, column: usize, word: &str) -> u64 {
+    let code = table.heads[column].words.iter().position(|w| w == word);
+    let row = table.cells(column).position(|cell| cell.word() == code);
+    row.map_or(0, |row| table.line(row))
+}
+
+/// The first two words of a column that differ only in case.
+fn twins_by_case(head: &Head) -> Option<(&str, &str)> {
+    let mut seen: HashMap<String, &str> = HashMap::new();
+    head.true_words().iter().find_map(|word| {
+        let twin = seen.insert(word.to_lowercase(), word)?;
+        Some((twin, word.as_str()))
     })
+}
+
+/// Words that differ only in case: two values, and perhaps meant for one.
+pub(crate) fn twin_words(table: &Table, columns: &Columns, question: &Question) -> Vec<String> {
+    let told = |(column, head): (usize, &Head)| {
+        let input = columns.inputs.iter().any(|c| c.name == head.name);
+        // Several targets are yes or no, however it is written.
+        if !input && question.places != [column] {
+            return None;
+        }
+        let (a, b) = twins_by_case(head)?;
+        let (name, a_line, b_line) =
+            (&head.name, line_of(table, column, a), line_of(table, column, b));
+        Some(format!(
+            "column \"{name}\": \"{a}\" (line {a_line}) and \"{b}\" (line {b_line}) differ only in \
+             case, and are two values"
+        ))
+    };
+    table.heads.iter().enumerate().filter_map(told).collect()
+}
+
+/// Refuses a target with answers that differ only in case, unless they are asked for as
+/// classes or are single letters: what would be learnt is who typed them.
+pub(crate) fn check_case(table: &Table, question: &Question, ask: &Ask) -> Result<()> {
+    let [place] = question.places[..] else { return Ok(()) };
+    let meant = ask.task == Some(Task::Classes) || question.task == Task::Number;
+    let head = &table.heads[place];
+    let Some((a, b)) = twins_by_case(head).filter(|_| !meant) else { return Ok(()) };
+    if a.chars().count() == 1 && truth(a).is_none() {
+        return Ok(());
+    }
+    let (a_line, b_line) = (line_of(table, place, a), line_of(table, place, b));
+    Err(Error::data(format!(
+        "{}: target \"{}\": \"{a}\" (line {a_line}) and \"{b}\" (line {b_line}) differ only in case; \
+         write them alike, or ask for them as classes of their own (--task classes)",
+        table.source, head.name
+    )))
 }
 
 /// Pearson's correlation; None for too few or constant numbers.

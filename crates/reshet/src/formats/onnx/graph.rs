@@ -110,8 +110,8 @@ impl Builder {
     }
 
     pub fn words(&mut self, wanted: &str, values: &[impl AsRef<str>]) -> String {
-        let word = |w: &_| Bytes::copy_from_slice(AsRef::<str>::as_ref(w).as_bytes());
-        let string_data = values.iter().map(|w| word(w)).collect();
+        let word = |w: &str| Bytes::copy_from_slice(w.as_bytes());
+        let string_data = values.iter().map(|w| word(w.as_ref())).collect();
         let tensor = Tensor { string_data, ..Tensor::default() };
         self.constant(wanted, kind::STRING, &[values.len()], tensor)
     }

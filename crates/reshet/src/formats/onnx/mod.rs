@@ -1,7 +1,9 @@
 //! ONNX (<https://onnx.ai>): models out, with all that is done to their inputs inside the
 //! graph; networks of other programs in.
 
+mod constants;
 mod export;
+mod fuse;
 mod graph;
 mod ours;
 mod proto;

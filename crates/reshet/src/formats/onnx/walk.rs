@@ -5,9 +5,10 @@
 //! so far is a chain of links; GELU and SiLU, which most programs write as several nodes, are
 //! put together again where two branches of it meet.
 
-use std::{collections::HashMap, f64::consts::FRAC_1_SQRT_2, rc::Rc};
+use std::{collections::HashMap, rc::Rc};
 
 use super::{
+    constants::{attribute, constant, float, int, text, words},
     proto::{Graph, Node},
     tensor::Const,
 };
@@ -30,7 +31,7 @@ pub struct Link {
     pub before: usize,
     pub op: Op,
     /// A sample's shape behind it, if it is known.
-    dims: Option<Vec<usize>>,
+    pub(super) dims: Option<Vec<usize>>,
     /// The node it came from, for messages.
     pub node: Rc<str>,
 }
@@ -66,7 +67,7 @@ pub struct Walk {
 }
 
 /// What a node becomes, or why it is not understood.
-type Step = Result<Value, String>;
+pub(super) type Step = Result<Value, String>;
 
 impl Walk {
     /// `input`: name and a sample's shape.
@@ -228,7 +229,7 @@ impl Walk {
         }
     }
 
-    fn push(&mut self, before: usize, op: Op, at: &Rc<str>) -> Value {
+    pub(super) fn push(&mut self, before: usize, op: Op, at: &Rc<str>) -> Value {
         let dims = self.links[before].dims.clone();
         self.links.push(Link { before, op, dims, node: at.clone() });
         Value::Net(self.links.len() - 1)
@@ -291,113 +292,6 @@ impl Walk {
         Ok(Value::Net(self.links.len() - 1))
     }
 
-    /// A constant spread over a sample's values.
-    fn spread(&self, x: usize, c: &Const) -> Result<Vec<f64>, String> {
-        if c.len() == 1 {
-            return Ok(c.numbers());
-        }
-        let does_not_fit = || format!("a constant of shape {:?} does not fit", c.dims);
-        let dims = self.links[x].dims.as_ref().ok_or_else(does_not_fit)?;
-        let surplus = c.dims.len().saturating_sub(dims.len());
-        let own = &c.dims[surplus..];
-        let lead = dims.len() - own.len();
-        let fits = c.dims[..surplus].iter().all(|d| *d == 1)
-            && own.iter().zip(&dims[lead..]).all(|(c, d)| c == d || *c == 1);
-        if !fits || self.width(x).is_none_or(|n| n > 1 << 24) {
-            return Err(does_not_fit());
-        }
-        let mut place = vec![0; c.dims.len()];
-        let value = |mut n: usize| {
-            for (i, d) in dims.iter().enumerate().rev() {
-                if i >= lead {
-                    place[surplus + i - lead] = if own[i - lead] == 1 { 0 } else { n % d };
-                }
-                n /= d;
-            }
-            c.at(&place)
-        };
-        Ok((0..self.width(x).unwrap_or(0)).map(value).collect())
-    }
-
-    fn arithmetic(&mut self, op: &str, a: &Value, b: &Value, at: &Rc<str>) -> Step {
-        let (x, c, swapped) = match (a, b) {
-            (Value::Net(a), Value::Net(b)) if op == "Mul" => return self.product(*a, *b, at),
-            (Value::Net(x), Value::Const(c)) => (*x, c, false),
-            (Value::Const(c), Value::Net(x)) => (*x, c, true),
-            _ => return Err("two branches of the network meet".into()),
-        };
-        let c = self.spread(x, c)?;
-        let each = |f: fn(f64) -> f64| c.iter().map(|c| f(*c)).collect::<Vec<_>>();
-        let (scale, shift) = match (op, swapped) {
-            ("Add", _) => (vec![1.0], c),
-            ("Sub", false) => (vec![1.0], each(|c| -c)),
-            ("Sub", true) => (vec![-1.0], c),
-            ("Mul", _) => (c, vec![0.0]),
-            ("Div", false) => (each(|c| 1.0 / c), vec![0.0]),
-            _ => return Err("a constant is divided by what the network gives".into()),
-        };
-        Ok(self.push(x, Op::Affine(Affine { scale, shift }), at))
-    }
-
-    /// x σ(x) is SiLU; c x (1 + erf(x/√2)) is GELU, 2c times.
-    fn product(&mut self, a: usize, b: usize, at: &Rc<str>) -> Step {
-        for (x, y) in [(a, b), (b, a)] {
-            if self.links[y].before == x
-                && matches!(self.links[y].op, Op::Activation(Activation::Sigmoid))
-            {
-                return Ok(self.push(x, Op::Activation(Activation::SiLU), at));
-            }
-            let (root, c) = self.unscaled(x);
-            if let Some((inner, q, m)) = self.one_plus_erf(y)
-                && inner == root
-            {
-                // m c R (1 + erf(q R)) with A = √2 q R is m c / (√2 q) · A (1 + erf(A/√2)).
-                let stretch = q / FRAC_1_SQRT_2;
-                let affine = |s: f64| Op::Affine(Affine::scalar(rounded(s), 0.0));
-                let mut value = self.push(root, affine(stretch), at);
-                for op in [Op::Activation(Activation::GELU), affine(2.0 * c * m / stretch)] {
-                    if let Value::Net(x) = value {
-                        value = self.push(x, op, at);
-                    }
-                }
-                return Ok(value);
-            }
-        }
-        Err("two branches of the network are multiplied".into())
-    }
-
-    /// Goes back over scalings by one number: (root, c) with x = c · root.
-    fn unscaled(&self, mut x: usize) -> (usize, f64) {
-        let mut scale = 1.0;
-        while let Link { before, op: Op::Affine(a), .. } = &self.links[x] {
-            match (&a.scale[..], &a.shift[..]) {
-                ([s], [0.0]) => scale *= s,
-                _ => break,
-            }
-            x = *before;
-        }
-        (x, scale)
-    }
-
-    /// (root, q, m) with x = m (1 + erf(q · root)), if it is so.
-    fn one_plus_erf(&self, mut x: usize) -> Option<(usize, f64, f64)> {
-        let (mut m, mut t) = (1.0, 0.0);
-        while let Link { before, op: Op::Affine(a), .. } = &self.links[x] {
-            let ([s], [shift]) = (&a.scale[..], &a.shift[..]) else { return None };
-            (m, t) = (m * s, t + m * shift);
-            x = *before;
-        }
-        let Link { before, op: Op::Erf { complement }, .. } = self.links[x] else { return None };
-        let (root, q) = self.unscaled(before);
-        let near = |a: f64, b: f64| (a - b).abs() < 1e-6;
-        match complement {
-            false if near(t, m) => Some((root, q, m)),
-            // 1 − erf(−q x) = 1 + erf(q x)
-            true if near(t, 0.0) => Some((root, -q, m)),
-            _ => None,
-        }
-    }
-
     /// y = (x − mean) / √(var + ε) · scale + b
     fn normalize(&mut self, node: &Node, x: usize, rest: &[Value], at: &Rc<str>) -> Step {
         let [Value::Const(scale), Value::Const(b), Value::Const(mean), Value::Const(var)] = rest
@@ -428,7 +322,7 @@ impl Walk {
         let wrong = || Err("it does not keep samples apart".to_string());
         let Some(shape) = shape.whole() else { return wrong() };
         match (&shape[..], width) {
-            ([-1], Some(1)) => return Ok(Value::Net(x)),
+            ([-1], Some(1)) => Ok(Value::Net(x)),
             ([_, rest @ ..], _) if !rest.is_empty() => {
                 let known = rest.iter().filter(|d| **d > 0).try_fold(1usize, |n, d| {
                     usize::try_from(*d).ok().and_then(|d| n.checked_mul(d))
@@ -448,68 +342,4 @@ impl Walk {
     }
 }
 
-const NOT_SO: &str = "it is not part of what a network of dense layers is made of";
-
-/// 1 where it is 1 but for rounding to f32.
-fn rounded(s: f64) -> f64 {
-    if (s - 1.0).abs() < 1e-6 { 1.0 } else { s }
-}
-
-/// A node that takes constants only.
-fn constant(node: &Node, inputs: &[Value]) -> Step {
-    let constants: Option<Vec<&Rc<Const>>> =
-        inputs.iter().map(|v| if let Value::Const(c) = v { Some(c) } else { None }).collect();
-    let constants = constants.ok_or(NOT_SO)?;
-    let done = |c: Option<Const>| match c {
-        Some(c) => Ok(Value::Const(c.into())),
-        None => Err("it rearranges constants in a way that is not followed".into()),
-    };
-    match (&*node.op_type, &constants[..]) {
-        ("Constant", []) => {
-            if let Some(tensor) = attribute(node, "value").and_then(|a| a.t.as_ref()) {
-                return done(Some(Const::of(tensor)?));
-            }
-            let ints = attribute(node, "value_ints").map(|a| a.ints.clone());
-            done(ints.or(int(node, "value_int").map(|i| vec![i])).map(Const::ints))
-        }
-        ("Identity", [c]) => Ok(Value::Const((*c).clone())),
-        ("Cast", [c]) if c.is_floats() && matches!(int(node, "to"), Some(1 | 11)) => {
-            Ok(Value::Const((*c).clone()))
-        }
-        ("Transpose", [c]) => done(c.transposed(attribute(node, "perm").map(|a| a.ints.clone()))),
-        ("Reshape", [c, shape]) => {
-            let dims = shape.whole().and_then(|shape| {
-                shape.iter().map(|d| usize::try_from(*d).ok()).collect::<Option<Vec<_>>>()
-            });
-            done(dims.and_then(|dims| c.reshaped(dims)))
-        }
-        ("Unsqueeze" | "Squeeze", [c, ..])
-            if c.len() == c.dims.iter().copied().max().unwrap_or(1) =>
-        {
-            done(c.reshaped(vec![c.len()]))
-        }
-        _ => Err("constants that are computed in the graph are not followed".into()),
-    }
-}
-
-fn attribute<'a>(node: &'a Node, name: &str) -> Option<&'a super::proto::Attribute> {
-    node.attribute.iter().find(|a| a.name == name)
-}
-
-fn int(node: &Node, name: &str) -> Option<i64> {
-    attribute(node, name)?.i
-}
-
-fn float(node: &Node, name: &str) -> Option<f32> {
-    attribute(node, name)?.f
-}
-
-fn text(node: &Node, name: &str) -> Option<String> {
-    Some(String::from_utf8_lossy(attribute(node, name)?.s.as_ref()?).into_owned())
-}
-
-fn words(node: &Node, name: &str) -> Option<Vec<String>> {
-    let words = &attribute(node, name)?.strings;
-    (!words.is_empty())
-        .then(|| words.iter().map(|w| String::from_utf8_lossy(w).into_owned()).collect())
-}
+pub(super) const NOT_SO: &str = "it is not part of what a network of dense layers is made of";

@@ -23,7 +23,8 @@ use crate::{
     error::Error,
     formats::{
         import::Found,
-        state_dict::{self, Entry, Kind, Store},
+        state_dict,
+        stored::{Entry, Kind, Store},
     },
 };
 

@@ -1,0 +1,235 @@
+//! What the page gets from the program: data and defaults as `reshet train` has
+//! them, and run folders.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
+
+use reshet::{Device, Ended, Error, Event, Fit, Result};
+use reshet_page::{Finished, Host, Lesson, Loaded, Spec};
+use serde_json::json;
+
+use super::flags;
+use crate::{
+    course::Course,
+    parts::Parts,
+    run::Run,
+    table,
+    terminal::{note, tell},
+    test,
+    train::{Args, Report},
+};
+
+/// Data sets and questions that are kept read.
+const KEPT: usize = 8;
+
+/// This machine: its files, its run folders.
+pub struct Here {
+    device: Device,
+    read: Mutex<Vec<(Vec<String>, Parts)>>,
+}
+
+impl Here {
+    pub fn new(device: Device) -> Self {
+        Self { device, read: Mutex::default() }
+    }
+
+    /// The data for a question, read once.
+    fn parts(&self, question: &[String]) -> Result<Parts> {
+        let lock = || self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, parts)) = lock().iter().find(|(known, _)| known == question) {
+            return Ok(parts.clone());
+        }
+        let parts = read(&mut flags::parse(question)?)?;
+        let mut read = lock();
+        read.retain(|(known, _)| known != question);
+        if read.len() == KEPT {
+            read.remove(0);
+        }
+        read.push((question.to_vec(), parts.clone()));
+        Ok(parts)
+    }
+
+    /// A training as flags say it, of data that is read.
+    fn lesson_of(&self, args: &Args, parts: Parts, command: String) -> Result<Lesson> {
+        let hyper = &args.hyper;
+        let network = hyper.trainer(&parts.train)?.network().clone();
+        let mut spec = flags::spec(args, &network);
+        let columns = parts.train.features().columns();
+        if let (Some(columns), None) = (columns, &spec.target) {
+            spec.target = Some(columns.targets.join(","));
+        }
+        let all = columns.map(|columns| {
+            let inputs = columns.inputs.iter().map(|column| &column.name);
+            let left_out = columns.left_out.iter().map(|column| &column.name);
+            inputs.chain(left_out).chain(&columns.targets).cloned().collect()
+        });
+        Ok(Lesson {
+            source: args.data().into(),
+            name: parts.name,
+            columns: all,
+            said: parts.said,
+            warnings: parts.warnings,
+            network,
+            loss: hyper.loss()?,
+            optimizer: hyper.optimizer()?,
+            schedule: hyper.schedule(),
+            epochs: hyper.epochs.unwrap_or(1),
+            batch_size: hyper.batch_size.unwrap_or(1).min(parts.train.len()),
+            device: self.device,
+            command,
+            train: parts.train,
+            test: parts.test,
+            spec,
+        })
+    }
+
+    /// The flags of a lesson, with all that they leave open filled in.
+    fn args(&self, spec: &Spec) -> Result<(Args, Parts, String)> {
+        let question = flags::question(spec);
+        let parts = self.parts(&question)?;
+        let samples = parts.train.len();
+        // What the flags would be if only the question were asked.
+        let mut plain = flags::parse(&question)?;
+        plain.hyper.resolve(parts.kind, samples);
+        let network = plain.hyper.trainer(&parts.train)?.network().clone();
+        let default = flags::spec(&plain, &network);
+        let mut wanted = spec.clone();
+        if spec.data == "mnist" {
+            // The lecture's.
+            wanted.lr = wanted.lr.or(Some(0.01));
+            wanted.epochs = wanted.epochs.or(Some(2));
+        }
+        let (inputs, targets) = (parts.train.width(), parts.train.targets());
+        let settings = flags::settings(&wanted, &default, inputs, targets);
+        let command = flags::shown(&question, &settings);
+        let (question_flags, data) = question.split_at(question.len() - 2);
+        let line: Vec<String> =
+            [question_flags, &settings[..], data].into_iter().flatten().cloned().collect();
+        let mut args = flags::parse(&line)?;
+        args.hyper.resolve(parts.kind, samples);
+        Ok((args, parts, command))
+    }
+}
+
+/// Reads data; what is said about it on the way goes to the terminal.
+fn read(args: &mut Args) -> Result<Parts> {
+    Parts::read(args, None).map_err(|e| match e.downcast::<Error>() {
+        Ok(error) => error,
+        Err(other) => Error::Data(format!("{other:#}")),
+    })
+}
+
+impl Host for Here {
+    fn lesson(&self, spec: &Spec) -> Result<Lesson> {
+        let (args, parts, command) = self.args(spec)?;
+        self.lesson_of(&args, parts, command)
+    }
+
+    fn save(&self, finished: &Finished) -> Result<PathBuf> {
+        let lesson = finished.lesson;
+        let spec = Spec { data: lesson.source.clone(), ..lesson.spec.clone() };
+        let failed = |e: anyhow::Error| match e.downcast::<Error>() {
+            Ok(error) => error,
+            Err(other) => Error::Invalid(format!("{other:#}")),
+        };
+        let write = || -> anyhow::Result<PathBuf> {
+            let (args, ..) = self.args(&spec)?;
+            let mut run = Run::create(None, &lesson.name, false)?;
+            run.save_config(&args)?;
+            log(&mut run, finished)?;
+            let fit = Fit {
+                model: finished.model.clone(),
+                epochs: finished.epochs,
+                steps: finished.steps,
+                final_loss: finished.final_loss(),
+                ended: if finished.done { Ended::Done } else { Ended::Asked },
+            };
+            let (train, test, score) = (&lesson.train, lesson.test.as_ref(), &finished.score);
+            let report = Report { args: &args, train, test, fit: &fit, score, folds: None };
+            let seconds = json!({ "train": finished.seconds, "total": finished.seconds });
+            let path = report.keep(&mut run, &lesson.name, &lesson.device, &seconds)?;
+            note(&format!("saved {}", path.display()));
+            Ok(run.folder().to_path_buf())
+        };
+        write().map_err(failed)
+    }
+
+    fn load(&self, path: &Path) -> Result<Loaded> {
+        let model = test::load(path)?;
+        let folder = if path.is_dir() { Some(path) } else { path.parent() };
+        let folder = folder.filter(|folder| folder.join("config.toml").is_file());
+        let name = match folder {
+            Some(folder) => folder.file_name().unwrap_or(folder.as_os_str()),
+            None => path.file_stem().unwrap_or(path.as_os_str()),
+        };
+        let name = name.to_string_lossy().into_owned();
+        let course = folder.and_then(|folder| Course::read(&folder.join("log.jsonl")).ok());
+        let losses = course.as_ref().map(Course::losses).unwrap_or_default();
+        let steps = losses.last().map_or(0, |(step, _)| *step);
+        let lesson = folder.and_then(|folder| match self.reopen(folder, &model) {
+            Ok(lesson) => Some(lesson),
+            Err(e) => {
+                tell(&format!("warning: {}: without its data: {e}", folder.display()));
+                None
+            }
+        });
+        Ok(Loaded { name, model, lesson, losses, steps })
+    }
+}
+
+impl Here {
+    /// What a run was trained on, split as it was then.
+    fn reopen(&self, folder: &Path, model: &reshet::Model) -> Result<Lesson> {
+        let config = folder.join("config.toml");
+        let line = ["reshet", "train", "--config"].map(String::from);
+        let line: Vec<String> = line.into_iter().chain([config.to_string_lossy().into()]).collect();
+        let lecture = || {
+            let digit = model.meaning().names.get(1).cloned();
+            flags::question(&Spec { data: "mnist".into(), is: digit, ..Spec::default() })
+        };
+        let text = std::fs::read_to_string(&config).unwrap_or_default();
+        let of_lecture = text.lines().any(|line| line.starts_with("digit = "));
+        let line = if of_lecture { lecture() } else { crate::train_line(line)? };
+        let mut args = flags::parse(&line)?;
+        if table::is_table(Path::new(args.data())) && !Path::new(args.data()).exists() {
+            return Err(Error::Data(format!("{} is not there any more", args.data())));
+        }
+        let parts = read(&mut args)?;
+        let meaning = model.meaning();
+        if parts.train.width() != model.network().inputs() {
+            let what = "has other inputs by now than the model";
+            return Err(Error::Data(format!("{} {what}", args.data())));
+        }
+        if parts.train.features().columns() != meaning.columns.as_ref() {
+            return Err(Error::Data(format!("{} has changed since", args.data())));
+        }
+        let command = flags::shown(&flags::question(&flags::spec(&args, model.network())), &[]);
+        let lesson = self.lesson_of(&args, parts, command)?;
+        let spec = flags::spec(&args, model.network());
+        let target = lesson.spec.target.clone();
+        Ok(Lesson { network: model.network().clone(), spec: Spec { target, ..spec }, ..lesson })
+    }
+}
+
+/// Writes what the page kept of the course as `reshet train` would have.
+fn log(run: &mut Run, finished: &Finished) -> anyhow::Result<()> {
+    let steps =
+        finished.lesson.epochs * finished.lesson.train.len().div_ceil(finished.lesson.batch_size);
+    let per_epoch = steps / finished.lesson.epochs.max(1);
+    let mut means = finished.epoch_losses.iter().enumerate().peekable();
+    for (step, loss) in &finished.losses {
+        let step = step.saturating_sub(1);
+        let (epoch, i) = (step / per_epoch.max(1), step % per_epoch.max(1));
+        while let Some((epoch, loss)) = means.next_if(|(done, _)| *done < epoch) {
+            run.log_event(&Event::Epoch { epoch, loss: *loss, validation: None })?;
+        }
+        let (loss, lr) = (*loss as f32, finished.lesson.optimizer.lr());
+        run.log_event(&Event::Step { epoch, i, step, steps, loss, lr })?;
+    }
+    for (epoch, loss) in means {
+        run.log_event(&Event::Epoch { epoch, loss: *loss, validation: None })?;
+    }
+    Ok(())
+}

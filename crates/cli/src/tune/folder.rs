@@ -1,0 +1,113 @@
+//! A study's folder: `study.toml`, what was asked; `journal.jsonl`, a line a training;
+//! at the end `scatter.svg`, `scatter.png`, and `best/`, the run of the winner.
+
+use std::{
+    fmt,
+    fs::{self, File},
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+use reshet::{
+    Error,
+    formats::write_file,
+    tune::{Outcome, Record, Space, Trial},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::run::Run;
+
+const STUDY: &str = "study.toml";
+const JOURNAL: &str = "journal.jsonl";
+
+/// What a study asks: enough to go on with it.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Kept {
+    /// As a command line that begins with `reshet train` and ends in `-- DATA`.
+    pub question: Vec<String>,
+    pub validation: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub epochs: Option<usize>,
+    pub seed: u64,
+    pub space: Space,
+}
+
+#[derive(Default)]
+pub struct Folder {
+    path: PathBuf,
+    journal: Option<File>,
+    /// Trainings in the journal.
+    written: Vec<(usize, usize)>,
+}
+
+impl Folder {
+    /// Makes `out`, or `runs/<name>-tune-<n>`.
+    pub fn create(out: Option<&Path>, name: &str, force: bool, kept: &Kept) -> Result<Self> {
+        let run = Run::create(out, &format!("{name}-tune"), force)?;
+        let path = run.folder().to_path_buf();
+        let text = toml::to_string_pretty(kept).context(STUDY)?;
+        write_file(&path.join(STUDY), text.as_bytes())?;
+        write_file(&path.join(JOURNAL), b"")?;
+        Self::open(path, Vec::new())
+    }
+
+    /// A study that was stopped, and the trainings it has had.
+    pub fn reopen(path: &Path) -> Result<(Self, Kept, Vec<Record>)> {
+        let read = |file: &str| {
+            let wrong = |e| Error::Data(format!("{}: no study: {file}: {e}", path.display()));
+            fs::read_to_string(path.join(file)).map_err(wrong)
+        };
+        let kept: Kept = toml::from_str(&read(STUDY)?)
+            .map_err(|e| Error::Data(format!("{}: {e}", path.join(STUDY).display())))?;
+        // The last line of a study that was killed may break off.
+        let journal = read(JOURNAL)?;
+        let known: Vec<Record> =
+            journal.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        let whole: String = known.iter().map(line).collect();
+        write_file(&path.join(JOURNAL), whole.as_bytes())?;
+        let written = known.iter().map(|record| (record.trial, record.rung)).collect();
+        Ok((Self::open(path.to_path_buf(), written)?, kept, known))
+    }
+
+    fn open(path: PathBuf, written: Vec<(usize, usize)>) -> Result<Self> {
+        let file = path.join(JOURNAL);
+        let journal = File::options().append(true).open(&file);
+        let journal = journal.with_context(|| format!("cannot write {}", file.display()))?;
+        Ok(Self { path, journal: Some(journal), written })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes a line; from then on the training is not lost, whatever happens.
+    pub fn add(&mut self, record: &Record) -> Result<()> {
+        let key = (record.trial, record.rung);
+        if let (Some(journal), false) = (&mut self.journal, self.written.contains(&key)) {
+            let wrote = journal.write_all(line(record).as_bytes());
+            wrote.with_context(|| format!("cannot write {}", self.path.join(JOURNAL).display()))?;
+            self.written.push(key);
+        }
+        Ok(())
+    }
+
+    /// The journal in the order of the trials: the same study, the same file.
+    pub fn sort(&mut self, outcome: &Outcome) -> Result<()> {
+        let records = |trial: &Trial| trial.records.iter().map(line).collect::<String>();
+        let text: String = outcome.trials.iter().map(records).collect();
+        self.journal = None;
+        Ok(write_file(&self.path.join(JOURNAL), text.as_bytes())?)
+    }
+}
+
+fn line(record: &Record) -> String {
+    serde_json::to_string(record).map_or(String::new(), |json| json + "\n")
+}
+
+impl fmt::Display for Folder {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{}", self.path.display())
+    }
+}

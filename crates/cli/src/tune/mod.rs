@@ -1,0 +1,371 @@
+//! `reshet tune DATA`: many networks race, the best one is tested once.
+
+mod folder;
+mod show;
+
+use std::{
+    ops::ControlFlow,
+    path::PathBuf,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use anyhow::Result;
+use reshet::{
+    Device, Error, Fit, Score, Task,
+    tune::{Candidate, Event, Record, Space, Study},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    config, exit,
+    parts::Parts,
+    run::Run,
+    say,
+    serve::flags,
+    table,
+    terminal::{self, note},
+    train::{self, Report},
+};
+use folder::{Folder, Kept};
+use show::Board;
+
+/// Epochs of a network that comes through, where the data has no habit of its own.
+const EPOCHS: usize = 9;
+/// How long it takes if nobody says otherwise.
+const TIME: Duration = Duration::from_secs(60);
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// As for `reshet train`: mnist, a table, a folder of pictures, arrays
+    #[arg(required_unless_present = "resume")]
+    data: Option<String>,
+    #[command(flatten)]
+    table: table::Question,
+    /// As for `reshet train`: the targets that go with a .npy or IDX file
+    #[arg(long, value_name = "FILE")]
+    targets: Option<PathBuf>,
+    /// As for `reshet train`: is it a LABEL?
+    #[arg(long, value_name = "LABEL", conflicts_with = "positive")]
+    is: Option<String>,
+    /// Table: test on this file instead of a part
+    #[arg(long, value_name = "FILE")]
+    test: Option<PathBuf>,
+    /// Part of the samples to test the winner on, if the data has no test part of its own
+    /// [default: 0.2]
+    #[arg(long, value_name = "X")]
+    test_fraction: Option<f64>,
+    /// Networks to try
+    #[arg(long, value_name = "N", conflicts_with = "time", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    trials: Option<u32>,
+    /// How long to try, as 30s, 5m, 1h [default: 60s]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    time: Option<Duration>,
+    /// Part of the training samples that networks are compared on [default: 0.15]
+    #[arg(long, value_name = "FRACTION")]
+    validation: Option<f64>,
+    /// What to try: ranges and choices [default: see docs/tune.md]
+    #[arg(long, value_name = "FILE.toml")]
+    space: Option<PathBuf>,
+    /// Epochs of a network that comes through; the others have a third or a ninth
+    /// [default: 9; tables and pictures as `reshet train` would]
+    #[arg(long, value_name = "N")]
+    epochs: Option<usize>,
+    /// Networks at once, a core each [default: all cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: Option<u16>,
+    /// Seed of what is tried, of weights, shuffles and splits [default: 0]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Go on with a study that was stopped
+    #[arg(long, value_name = "STUDY", conflicts_with_all = ["data", "target", "positive", "weight", "separator", "header", "targets", "is", "test", "test_fraction", "validation", "space", "epochs", "seed", "out", "force"])]
+    resume: Option<PathBuf>,
+    /// Folder of the study [default: runs/<data>-tune-<n>]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Overwrite what is in the folder
+    #[arg(long)]
+    force: bool,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    json: bool,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let (number, unit) = match text.find(|c: char| c.is_ascii_alphabetic()) {
+        Some(at) => text.split_at(at),
+        None => (text, "s"),
+    };
+    let unit = match unit {
+        "s" => 1.0,
+        "m" | "min" => 60.0,
+        "h" => 3600.0,
+        _ => return Err("a time is written as 30s, 5m or 1h".into()),
+    };
+    match number.trim().parse::<f64>() {
+        Ok(n) if n > 0.0 && n * unit < 1e9 => Ok(Duration::from_secs_f64(n * unit)),
+        _ => Err("a time is written as 30s, 5m or 1h".into()),
+    }
+}
+
+impl Args {
+    /// The question as flags of `reshet train`.
+    fn question(&self) -> Result<Vec<String>> {
+        let mut flags = toml::Table::try_from(&self.table)?;
+        let path = |path: &PathBuf| path.to_string_lossy().into_owned().into();
+        for (key, value) in [
+            ("targets", self.targets.as_ref().map(path)),
+            ("is", self.is.clone().map(toml::Value::from)),
+            ("test", self.test.as_ref().map(path)),
+            ("test-fraction", self.test_fraction.map(toml::Value::from)),
+            ("seed", self.seed.filter(|seed| *seed != 0).map(|seed| (seed as i64).into())),
+        ] {
+            flags.extend(value.map(|value| (key.into(), value)));
+        }
+        let flags = flags.iter().flat_map(|(key, value)| config::flag(key, value));
+        let head = ["reshet", "train"].map(String::from).into_iter();
+        let flags = flags.map(|flag| flag.to_string_lossy().into_owned());
+        let data = ["--".to_string(), self.data.clone().unwrap_or_default()];
+        Ok(head.chain(flags).chain(data).collect())
+    }
+
+    fn kept(&self) -> Result<Kept> {
+        let space = match &self.space {
+            None => Space::default(),
+            Some(path) => {
+                let wrong = |what: String| Error::Data(format!("{}: {what}", path.display()));
+                let text = std::fs::read_to_string(path);
+                let text = text.map_err(|e| wrong(format!("cannot be read: {e}")))?;
+                let space: Space = toml::from_str(&text)
+                    .map_err(|e: toml::de::Error| wrong(e.to_string().trim_end().into()))?;
+                space.check().map_err(|e| wrong(e.to_string()))?;
+                space
+            }
+        };
+        Ok(Kept {
+            question: self.question()?,
+            validation: self.validation.unwrap_or(0.15),
+            epochs: self.epochs,
+            seed: self.seed.unwrap_or(0),
+            space,
+        })
+    }
+}
+
+pub fn run(args: &Args) -> Result<ExitCode> {
+    terminal::stop_on_interrupt();
+    let start = Instant::now();
+    let (mut folder, kept, known) = match &args.resume {
+        Some(folder) => Folder::reopen(folder)?,
+        None => (Folder::default(), args.kept()?, Vec::new()),
+    };
+    let mut flags = flags::parse(&kept.question)?;
+    flags.hyper.validation = Some(kept.validation);
+    flags.hyper.seed = kept.seed;
+    let parts = Parts::read(&mut flags, None)?;
+    let Some(validation) = &parts.validation else {
+        let what = "--validation: networks are compared on a part of the training samples; \
+                    give it a fraction above 0";
+        return Err(Error::Invalid(what.into()).into());
+    };
+    if args.resume.is_none() {
+        folder = Folder::create(args.out.as_deref(), &parts.name, args.force, &kept)?;
+    }
+    let (usual, task) = usual(&flags, &parts)?;
+    let epochs = kept.epochs.unwrap_or(match parts.kind {
+        crate::defaults::Kind::Plain => EPOCHS,
+        _ => flags.hyper.epochs.unwrap_or(EPOCHS),
+    });
+    // A network of ten neurons is where every frontier begins.
+    let tiny = Candidate { hidden: vec![10], dropout: 0.0, ..usual.clone() };
+    let mut study = Study::new(kept.space.clone())
+        .first([usual, tiny])
+        .epochs(epochs)
+        .seed(kept.seed)
+        .trials(args.trials.map_or(1_000_000, |n| n as usize));
+    if args.trials.is_none() {
+        study = study.time(args.time.unwrap_or(TIME));
+    }
+    if let Some(jobs) = args.jobs {
+        study = study.jobs(jobs.into());
+    }
+    let table = parts.said.iter().chain(&parts.warnings);
+    table.for_each(|line| note(line));
+    let baseline = baseline(validation, task);
+    let mut board = Board::new(&parts, task, baseline, args.time.unwrap_or(TIME), args.trials);
+    let earlier = known.len();
+    let mut broken = None;
+    let (mut heard, mut trained) = (0, 0);
+    let outcome = study.resume(known).watch(&parts.train, validation, |event| {
+        if let Event::Trained(record) = event {
+            heard += 1;
+            trained += record.epochs;
+            board.add(record);
+            if let Err(e) = folder.add(record) {
+                broken = Some(e);
+                return ControlFlow::Break(());
+            }
+        }
+        board.draw(start.elapsed());
+        terminal::carry_on()
+    })?;
+    board.clear();
+    if let Some(error) = broken {
+        return Err(error);
+    }
+    folder.sort(&outcome)?;
+    let seconds = start.elapsed().as_secs_f64();
+    let interrupted = terminal::stopped();
+    let Some(best) = outcome.best() else {
+        let what = "no network was trained in this time: give it more with --time";
+        terminal::tell(&format!("error: {what}; go on: reshet tune --resume {folder}"));
+        return Ok(ExitCode::from(if interrupted { exit::INTERRUPTED } else { exit::FAILURE }));
+    };
+    let accuracy = task != Task::Number;
+    let simplest = outcome.simplest(accuracy).unwrap_or(best);
+    let chart = show::scatter(&outcome, task, baseline);
+    chart.save(folder.path(), "scatter")?;
+    // The test part has been looked at by nobody so far.
+    let tested = match interrupted {
+        true => None,
+        false => Some(test(&folder, &kept, best)?),
+    };
+    let command = |record: &Record| command(&kept, record).map(|(_, shown)| shown);
+    if args.json {
+        let record = |record: &Record| -> Result<Value> {
+            let mut json = serde_json::to_value(record)?;
+            json["network"] = json!(network(record, &parts)?);
+            json["command"] = json!(command(record)?);
+            Ok(json)
+        };
+        let frontier = outcome.frontier().into_iter().map(record).collect::<Result<Vec<_>>>()?;
+        let matters: serde_json::Map<String, Value> = outcome
+            .importance(&kept.space)
+            .into_iter()
+            .map(|(name, share)| (name.into(), json!(share)))
+            .collect();
+        say!(
+            "{}",
+            json!({
+                "study": folder.path(), "trials": outcome.trials.len(), "trainings": heard,
+                "resumed_trainings": earlier, "epochs": trained, "seconds": seconds,
+                "validation_samples": outcome.validated, "baseline": baseline,
+                "best": record(best)?, "simplest": record(simplest)?, "frontier": frontier,
+                "importance": matters, "test": tested.as_ref().and_then(|t| t.score.clone()),
+                "finished": outcome.finished,
+            })
+        );
+    } else {
+        say!(
+            "{} networks, {heard} trainings, {trained} epochs in {seconds:.1} s",
+            outcome.trials.len()
+        );
+        let names = |record: &Record| network(record, &parts).unwrap_or_default();
+        show::result(&outcome, &kept.space, task, baseline, &names);
+        if let (Some(columns), false) = (terminal::columns(), terminal::quiet()) {
+            say!("{}", chart.text(columns, terminal::colour()));
+        }
+        if let Some(Tested { score: Some(score), samples, .. }) = &tested {
+            say!("test, opened once, for the best one trained on all {samples}: {score}");
+        }
+        say!("best:     {}", command(best)?);
+        if simplest != best {
+            say!("simplest: {}", command(simplest)?);
+        }
+        say!("saved {folder}");
+    }
+    if interrupted {
+        let what = "interrupted; the test part is still closed; go on: reshet tune --resume";
+        terminal::tell(&format!("{what} {folder}"));
+        return Ok(ExitCode::from(exit::INTERRUPTED));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What `reshet train` would do by itself, as a candidate; and the kind of question.
+fn usual(flags: &train::Args, parts: &Parts) -> Result<(Candidate, Task)> {
+    let trainer = flags.hyper.trainer(&parts.train)?;
+    let spec = flags::spec(flags, trainer.network());
+    let hidden = spec.hidden.unwrap_or_default();
+    let first = hidden.first();
+    let plan = trainer.plan(&parts.train)?;
+    let candidate = Candidate {
+        hidden: hidden.iter().map(|layer| layer.width).collect(),
+        activation: first.and_then(|l| l.activation.clone()).unwrap_or("relu".into()),
+        lr: spec.lr.unwrap_or(0.001),
+        batch_size: spec.batch_size.unwrap_or(64),
+        weight_decay: spec.weight_decay.unwrap_or(0.0),
+        // As it was written, not as f32 has it.
+        dropout: first.map_or(0.0, |l| l.dropout.to_string().parse().unwrap_or(0.0)),
+        schedule: spec.schedule.unwrap_or("constant".into()),
+    };
+    Ok((candidate, reshet::Meaning::of(&parts.train, plan.loss()).task))
+}
+
+/// What always giving the same answer scores on these samples: accuracy; of numbers
+/// R², which is 0.
+fn baseline(data: &reshet::Dataset, task: Task) -> f64 {
+    let width = crate::source::outputs(data.targets());
+    let score = Score::new(&vec![0.0; data.len() * width], data.targets(), task, 0.0);
+    match score.kind {
+        reshet::metrics::Kind::Answers { baseline, .. } => baseline,
+        reshet::metrics::Kind::Numbers { .. } => 0.0,
+    }
+}
+
+fn network(record: &Record, parts: &Parts) -> Result<String> {
+    Ok(record.candidate.network(parts.train.width(), parts.train.targets())?.to_string())
+}
+
+/// The command that trains a candidate on all training samples: as flags, and as one
+/// would type it.
+fn command(kept: &Kept, record: &Record) -> Result<(Vec<String>, String)> {
+    let Candidate { hidden, activation, lr, batch_size, weight_decay, dropout, schedule } =
+        &record.candidate;
+    let hidden: Vec<String> = hidden.iter().map(ToString::to_string).collect();
+    let settings = vec![
+        format!("--hidden={}", hidden.join(",")),
+        format!("--activation={activation}"),
+        format!("--dropout={dropout}"),
+        "--optimizer=adamw".into(),
+        format!("--lr={lr}"),
+        format!("--weight-decay={weight_decay}"),
+        format!("--schedule={schedule}"),
+        format!("--batch-size={batch_size}"),
+        format!("--epochs={}", record.epochs),
+    ];
+    let (question, data) = kept.question.split_at(kept.question.len() - 2);
+    let line = [question, &settings[..], data].concat();
+    Ok((line, flags::shown(&kept.question, &settings)))
+}
+
+/// The winner, trained on all training samples.
+struct Tested {
+    score: Option<Score>,
+    samples: usize,
+}
+
+/// Trains the best candidate on training and validation part together, and opens the
+/// test part, once.
+fn test(folder: &Folder, kept: &Kept, best: &Record) -> Result<Tested> {
+    let start = Instant::now();
+    let mut args = flags::parse(&command(kept, best)?.0)?;
+    let parts = Parts::read(&mut args, None)?;
+    let loaded = start.elapsed();
+    let device = Device::best();
+    let mut run = Run::create(Some(&folder.path().join("best")), &parts.name, true)?;
+    run.save_config(&args)?;
+    let bar = terminal::bar(0, "the best one: {wide_bar} {pos}/{len} steps  {msg}");
+    let training = Instant::now();
+    let fit: Fit = run.train(args.hyper.trainer(&parts.train)?, &parts.train, &bar, |_| {})?;
+    let trained = training.elapsed();
+    let score = parts.test.as_ref().map(|test| fit.model.test_on(test, device)).transpose()?;
+    let seconds = json!({
+        "load": loaded.as_secs_f64(), "train": trained.as_secs_f64(),
+        "total": start.elapsed().as_secs_f64(),
+    });
+    let (train, test) = (&parts.train, parts.test.as_ref());
+    let report = Report { args: &args, train, test, fit: &fit, score: &score, folds: None };
+    report.keep(&mut run, &parts.name, &device, &seconds)?;
+    Ok(Tested { score, samples: parts.train.len() })
+}

@@ -1,0 +1,146 @@
+//! `reshet tune` as a program.
+
+mod place;
+
+use std::{process::Stdio, thread, time::Duration};
+
+use place::Place;
+use serde_json::Value;
+
+/// Two classes that a straight line does not part.
+fn table() -> String {
+    let number = |i: u32| (i.wrapping_mul(2_654_435_761) >> 8) as f32 / 8_388_608.0 - 1.0;
+    let row = |i: u32| {
+        let (x, y) = (number(2 * i), number(2 * i + 1));
+        let kind = if x * y > 0.0 { "same" } else { "other" };
+        format!("{x:.3},{y:.3},{kind}\n")
+    };
+    format!("x,y,kind\n{}", (0..900).map(row).collect::<String>())
+}
+
+const SMALL: &str = "tune t.csv --trials 12 --epochs 18";
+
+fn journal(place: &Place, study: &str) -> Vec<Value> {
+    let text = place::text(&place.read(&format!("{study}/journal.jsonl")));
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn the_best_of_many_is_tested_once_and_can_be_trained_again() {
+    let place = Place::new();
+    place.write("t.csv", table());
+    let result = place.json(&format!("{SMALL} --json --out study -q"));
+    assert_eq!((&result["trials"], &result["finished"]), (&12.into(), &true.into()), "{result}");
+    // Nine and three: a third of each goes on, twice.
+    assert_eq!(result["trainings"], 12 + 4 + 2);
+    assert!(result["test"]["accuracy"].as_f64().unwrap() > 0.8, "{result}");
+    let (best, simplest) = (&result["best"], &result["simplest"]);
+    assert!(best["measure"].as_f64() >= simplest["measure"].as_f64());
+    assert!(best["parameters"].as_u64() >= simplest["parameters"].as_u64());
+    let command = best["command"].as_str().unwrap().strip_prefix("reshet ").unwrap();
+    let again = place.json(&format!("{command} --json --out again -q"));
+    assert_eq!(again["test"], result["test"], "{command}");
+    assert_eq!(place.read("again/model.safetensors"), place.read("study/best/model.safetensors"));
+    for file in ["scatter.svg", "scatter.png", "study.toml", "best/report.json"] {
+        assert!(place.path("study").join(file).is_file(), "{file}");
+    }
+    let text = place.done(&format!("{SMALL} --out text"));
+    for part in [
+        "12 networks",
+        "validation samples",
+        "best of each size",
+        "test, opened once",
+        "best:     reshet train t.csv",
+        "saved text",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
+#[test]
+fn the_same_seed_is_the_same_journal_whatever_the_jobs() {
+    let place = Place::new();
+    place.write("t.csv", table());
+    for (jobs, out) in [(1, "one"), (2, "two"), (3, "three")] {
+        place.done(&format!("{SMALL} --jobs {jobs} --out {out} -q"));
+        assert_eq!(journal(&place, "one"), journal(&place, out), "{jobs} jobs");
+    }
+    place.done(&format!("{SMALL} --seed 1 --out other -q"));
+    assert_ne!(journal(&place, "one"), journal(&place, "other"));
+}
+
+#[test]
+fn a_study_that_is_killed_goes_on_to_the_same_journal() {
+    let place = Place::new();
+    place.write("t.csv", table());
+    let call = "tune t.csv --trials 27 --epochs 90 -q";
+    place.done(&format!("{call} --out whole"));
+    let mut child = place
+        .command(&format!("{call} --out part"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let lines = || {
+        std::fs::read(place.path("part/journal.jsonl"))
+            .map_or(0, |text| text.iter().filter(|byte| **byte == b'\n').count())
+    };
+    while lines() < 5 && child.try_wait().unwrap().is_none() {
+        thread::sleep(Duration::from_millis(2));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // As if it had been killed in the middle of a line.
+    let mut cut = place.read("part/journal.jsonl");
+    cut.extend_from_slice(b"{\"trial\":99,\"ru");
+    place.write("part/journal.jsonl", cut);
+    let done = lines();
+    let result = place.json("tune --resume part --trials 27 --json -q");
+    assert!(done >= 5 && result["resumed_trainings"] == done, "{done}: {result}");
+    assert_eq!(journal(&place, "whole"), journal(&place, "part"));
+    assert!(place.read("whole/journal.jsonl") == place.read("part/journal.jsonl"));
+}
+
+#[test]
+fn a_space_is_kept_to() {
+    let place = Place::new();
+    place.write("t.csv", table());
+    place.write("space.toml", "depth = 2\nwidth = [5, 9]\nactivation = \"tanh\"\nlr = 0.01\n");
+    place.done("tune t.csv --trials 14 --epochs 9 --space space.toml --out study -q");
+    let journal = journal(&place, "study");
+    // The first two are the usual network and the tiniest, whatever the space.
+    for line in journal.iter().filter(|line| line["trial"].as_u64() > Some(1)) {
+        let hidden: Vec<u64> =
+            line["hidden"].as_array().unwrap().iter().map(|n| n.as_u64().unwrap()).collect();
+        assert!(hidden.len() == 2 && hidden.iter().all(|n| (5..=9).contains(n)), "{line}");
+        assert_eq!((&line["activation"], &line["lr"]), (&"tanh".into(), &0.01.into()));
+    }
+}
+
+#[test]
+fn what_cannot_be_tuned_is_told() {
+    let place = Place::new();
+    place.write("t.csv", table());
+    for (text, says) in [
+        ("colour = 1\n", "unknown field `colour`"),
+        ("lr = [0.1, 0.01]\n", "lr = [0.1, 0.01]"),
+        ("lr = \n", "space.toml"),
+        ("activation = \"rellu\"\n", "relu"),
+    ] {
+        place.write("space.toml", text);
+        place.fails("tune t.csv --space space.toml --out s", 3, says);
+    }
+    place.fails("tune t.csv --space nowhere.toml", 3, "nowhere.toml");
+    place.fails("tune nowhere.csv", 3, "nowhere.csv");
+    place.fails("tune --resume nowhere", 3, "nowhere: no study");
+    place.fails("tune t.csv --validation 0 --trials 3", 2, "--validation");
+    for (args, says) in [
+        ("--time 5d", "30s, 5m or 1h"),
+        ("--trials 0", "--trials"),
+        ("--jobs 0", "--jobs"),
+        ("--trials 3 --time 5s", "cannot be used with"),
+        ("--resume x --seed 3", "cannot be used with"),
+    ] {
+        place.fails(&format!("tune t.csv {args}"), 2, says);
+    }
+}

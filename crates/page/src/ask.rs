@@ -1,0 +1,375 @@
+//! Asking a model: one sample, its mistakes, what it does not believe.
+
+use std::collections::BTreeMap;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use reshet::{
+    Dataset, Device, Error, Features, Model, Result, Storage, Targets, Task, data::images,
+    explain::Trace, loss::Target, metrics::argmax,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::run::Run;
+
+/// Pixels of a drawing, at most.
+const MOST_PIXELS: usize = 4_000_000;
+
+/// What a model is asked about; one of the three.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Question {
+    /// The run, where the address does not say it.
+    pub run: Option<String>,
+    drawing: Option<Drawing>,
+    values: Option<Vec<f32>>,
+    row: Option<BTreeMap<String, Value>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Drawing {
+    width: usize,
+    height: usize,
+    pixels: String,
+}
+
+impl Question {
+    /// What the network will see.
+    pub fn features(&self, model: &Model) -> Result<Features> {
+        let meaning = model.meaning();
+        let shape = &meaning.shape;
+        match (&self.drawing, &self.values, &self.row) {
+            (Some(drawing), None, None) => {
+                if shape[..] != [1, 28, 28] || !meaning.bytes {
+                    let what = format!("this model takes samples of shape {shape:?}, not digits");
+                    return Err(Error::Invalid(what));
+                }
+                Features::new(Storage::U8(drawing.digit()?), shape)
+            }
+            (None, Some(values), None) if meaning.bytes => {
+                let byte = |x: &f32| (0.0..=255.0).contains(x).then_some(x.round() as u8);
+                let bytes: Option<Vec<u8>> = values.iter().map(byte).collect();
+                let what = "values: this model takes bytes, numbers from 0 to 255";
+                sized(values, model)?;
+                Features::new(Storage::U8(bytes.ok_or(Error::Invalid(what.into()))?), shape)
+            }
+            (None, Some(values), None) => {
+                sized(values, model)?;
+                Features::new(Storage::F32(values.clone()), shape)
+            }
+            (None, None, Some(row)) => {
+                let Some(columns) = &meaning.columns else {
+                    let what = "row: the model was not trained on a table and knows no columns";
+                    return Err(Error::Invalid(what.into()));
+                };
+                let text = |value: &Value| match value {
+                    Value::Null => String::new(),
+                    Value::String(text) => text.clone(),
+                    other => other.to_string(),
+                };
+                columns.features(&row.iter().map(|(k, v)| (k.clone(), text(v))).collect())
+            }
+            _ => Err(Error::Invalid("give one of \"drawing\", \"values\", \"row\"".into())),
+        }
+    }
+}
+
+fn sized(values: &[f32], model: &Model) -> Result<()> {
+    let (needs, has) = (model.network().inputs(), values.len());
+    match needs == has {
+        true => Ok(()),
+        false => Err(Error::Invalid(format!("values: {has} of them; the network takes {needs}"))),
+    }
+}
+
+impl Drawing {
+    /// As MNIST has its digits.
+    fn digit(&self) -> Result<Vec<u8>> {
+        let (width, height) = (self.width, self.height);
+        if width == 0 || width.saturating_mul(height) > MOST_PIXELS {
+            let what = format!("drawing: {width}×{height} pixels; at most {MOST_PIXELS}");
+            return Err(Error::Invalid(what));
+        }
+        let pixels = BASE64
+            .decode(&self.pixels)
+            .map_err(|e| Error::Invalid(format!("drawing: pixels are not base64: {e}")))?;
+        if pixels.len() != width * height {
+            let n = pixels.len();
+            let what = format!("drawing: {n} pixels are not {width}×{height}");
+            return Err(Error::Invalid(what));
+        }
+        images::digit_from_grey(&pixels, width)
+    }
+}
+
+/// One sample through the network.
+pub fn trace(step: usize, model: &Model, features: &Features) -> Result<Value> {
+    let mut input = vec![0.0; features.width()];
+    features.read(0, &mut input);
+    let trace = Trace::new(model, &input)?;
+    let answers = trace.layers.last().cloned().unwrap_or_default();
+    let Said { label, probabilities, value } = Said::new(model, &answers, trace.answer);
+    let layers: Vec<Value> = linear(model)
+        .into_iter()
+        .zip(trace.layers)
+        .map(|((name, activation), values)| {
+            json!({ "name": name, "activation": activation, "values": values })
+        })
+        .collect();
+    Ok(json!({
+        "step": step,
+        "label": label,
+        "probabilities": probabilities,
+        "value": value,
+        "input": input,
+        "evidence": trace.evidence,
+        "layers": layers,
+    }))
+}
+
+/// The Linear layers with what follows each.
+fn linear(model: &Model) -> Vec<(String, String)> {
+    let mut layers: Vec<(String, String)> = Vec::new();
+    for layer in model.network().layers() {
+        match layer {
+            reshet::Layer::Linear(..) => layers.push((layer.to_string(), String::new())),
+            reshet::Layer::Activation(activation) => {
+                if let Some((_, last)) = layers.last_mut() {
+                    *last = activation.to_string();
+                }
+            }
+            reshet::Layer::Dropout(_) => {}
+        }
+    }
+    if let (Some((_, last)), Task::Classes) = (layers.last_mut(), model.task())
+        && last.is_empty()
+    {
+        *last = "softmax".into();
+    }
+    layers
+}
+
+/// What outputs mean.
+struct Said {
+    label: Option<String>,
+    probabilities: Option<Map<String, Value>>,
+    value: Option<Value>,
+}
+
+impl Said {
+    fn new(model: &Model, answers: &[f32], answer: usize) -> Self {
+        let names = &model.meaning().names;
+        let listed = |of: &mut dyn Iterator<Item = (&String, f32)>| {
+            of.map(|(name, p)| (name.clone(), json!(p))).collect::<Map<_, _>>()
+        };
+        let (label, probabilities, value) = match (model.task(), answers, &names[..]) {
+            (Task::Number, [y], _) => (None, None, Some(json!(y))),
+            (Task::Number, all, _) => (None, None, Some(json!(all))),
+            (Task::Binary, [p], [no, yes]) => {
+                let all = [(no, 1.0 - p), (yes, *p)];
+                (names.get(answer).cloned(), Some(listed(&mut all.into_iter())), None)
+            }
+            (Task::Binary, all, names) => {
+                let yes = names.iter().zip(all).filter(|(_, p)| **p > 0.5);
+                let label: Vec<&str> = yes.map(|(name, _)| &**name).collect();
+                let all = listed(&mut names.iter().zip(all.iter().copied()));
+                (Some(label.join(", ")), Some(all), None)
+            }
+            (Task::Classes, all, names) => {
+                let listed = listed(&mut names.iter().zip(all.iter().copied()));
+                (names.get(answer).cloned(), Some(listed), None)
+            }
+        };
+        Self { label, probabilities, value }
+    }
+}
+
+/// A sample of a run's data through its network, beside the truth.
+pub fn trace_row(run: &Run, step: usize, model: &Model, part: &str, row: u32) -> Result<Value> {
+    let data = part_of(run, part)?;
+    if row as usize >= data.len() {
+        let n = data.len();
+        return Err(Error::Invalid(format!("row {row}: the {part} part has {n}, from 0")));
+    }
+    let one = data.select(&[row]);
+    let mut json = trace(step, model, one.features())?;
+    let truth = match (one.targets().row(0), run.task(), run.names()) {
+        (Target::Class(class), _, names) => json!(names.get(class as usize)),
+        (Target::Values([y]), Task::Binary, [no, yes]) => json!(if *y > 0.5 { yes } else { no }),
+        (Target::Values([y]), ..) => json!(y),
+        (Target::Values(all), Task::Binary, names) => {
+            let yes = names.iter().zip(all).filter(|(_, y)| **y > 0.5);
+            json!(yes.map(|(name, _)| &**name).collect::<Vec<_>>().join(", "))
+        }
+        (Target::Values(all), ..) => json!(all),
+    };
+    json["row"] = json!(row);
+    if json["label"].is_string() {
+        json["right"] = json!(json["label"] == truth);
+    }
+    json["truth"] = truth;
+    Ok(json)
+}
+
+/// The training or the test part.
+pub fn part_of<'a>(run: &'a Run, part: &str) -> Result<&'a Dataset> {
+    let Some(lesson) = &run.lesson else {
+        return Err(Error::Invalid(format!("{}: its data is not here", run.name)));
+    };
+    match (part, &lesson.test) {
+        ("train", _) => Ok(&lesson.train),
+        ("test", Some(test)) => Ok(test),
+        ("test", None) => Err(Error::Invalid("there is no test part".into())),
+        _ => Err(Error::Invalid(format!("part: \"train\" or \"test\", not \"{part}\""))),
+    }
+}
+
+/// A sample as lists show it.
+#[derive(Serialize)]
+struct Item {
+    row: usize,
+    truth: Value,
+    answer: Value,
+    /// Of the answer; where it is about belief, of the truth. None for numbers.
+    probability: Option<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    loss: Option<f64>,
+    #[serde(skip)]
+    weight: f64,
+}
+
+/// Which mistakes are asked for.
+#[derive(Debug, Deserialize)]
+pub struct Cell {
+    pub step: Option<usize>,
+    pub truth: Option<usize>,
+    pub answer: Option<usize>,
+    #[serde(default)]
+    pub offset: usize,
+    #[serde(default = "sixty")]
+    pub limit: usize,
+}
+
+fn sixty() -> usize {
+    60
+}
+
+/// The class that is right and the probabilities of all, of one sample; None for
+/// numbers and where several questions are asked at once.
+fn classes(
+    model: &Model,
+    targets: &Targets,
+    row: usize,
+    answers: &[f32],
+) -> Option<(usize, Vec<f32>)> {
+    match (targets.row(row), model.task(), answers) {
+        (Target::Class(class), ..) => Some((class as usize, answers.to_vec())),
+        (Target::Values([y]), Task::Binary, [p]) => {
+            Some((usize::from(*y > 0.5), vec![1.0 - p, *p]))
+        }
+        _ => None,
+    }
+}
+
+/// The answer among probabilities: of yes and no, yes above a half.
+fn answer(probabilities: &[f32]) -> usize {
+    match probabilities {
+        [_, yes] => usize::from(*yes > 0.5),
+        all => argmax(all),
+    }
+}
+
+fn answers(model: &Model, data: &Dataset) -> Result<Vec<f32>> {
+    // One thread: the others may be training.
+    model.predict_on(data, Device::cpu().threads(1))
+}
+
+/// The wrong ones of the test part, the surest first.
+pub fn mistakes(run: &Run, step: usize, model: &Model, cell: &Cell) -> Result<Value> {
+    let data = part_of(run, "test")?;
+    let said = answers(model, data)?;
+    let width = model.network().outputs();
+    let names = run.names().len();
+    let mut confusion = vec![vec![0usize; names]; names];
+    let (mut items, mut errors) = (Vec::new(), 0);
+    for (row, said) in said.chunks_exact(width).enumerate() {
+        if let Some((truth, probabilities)) = classes(model, data.targets(), row, said) {
+            let answer = answer(&probabilities);
+            confusion[truth][answer] += 1;
+            errors += usize::from(truth != answer);
+            let chosen = cell.truth.is_none_or(|t| t == truth)
+                && cell.answer.is_none_or(|a| a == answer)
+                && (truth != answer || (cell.truth.is_some() && cell.answer.is_some()));
+            if chosen {
+                let p = probabilities[answer];
+                let (truth, answer, probability) = (json!(truth), json!(answer), Some(p));
+                items.push(Item { row, truth, answer, probability, loss: None, weight: p.into() });
+            }
+        } else if let Target::Values(truth) = data.targets().row(row) {
+            let far: f64 = truth.iter().zip(said).map(|(t, s)| f64::from(t - s).abs()).sum();
+            let wrong = match model.task() {
+                Task::Binary => truth.iter().zip(said).any(|(t, s)| (*t > 0.5) != (*s > 0.5)),
+                _ => true,
+            };
+            errors += usize::from(wrong && model.task() == Task::Binary);
+            if wrong {
+                let one = |x: &[f32]| if let [x] = x { json!(x) } else { json!(x) };
+                let (truth, answer) = (one(truth), one(said));
+                items.push(Item { row, truth, answer, probability: None, loss: None, weight: far });
+            }
+        }
+    }
+    items.sort_by(|a, b| b.weight.total_cmp(&a.weight));
+    let found = items.len();
+    let items: Vec<Item> = items.into_iter().skip(cell.offset).take(cell.limit.min(1000)).collect();
+    let answers = model.task() != Task::Number;
+    Ok(json!({
+        "step": step,
+        "samples": data.len(),
+        "errors": answers.then_some(errors),
+        "names": run.names(),
+        "confusion": (answers && width == data_width(data)).then_some(confusion),
+        "found": found,
+        "items": items,
+    }))
+}
+
+/// Outputs that the targets ask for, where a confusion matrix makes sense; else 0.
+fn data_width(data: &Dataset) -> usize {
+    match data.targets() {
+        Targets::Classes { names, .. } => names.len(),
+        Targets::YesNo { width: 1, .. } | Targets::Numbers { width: 1, .. } => 1,
+        _ => 0,
+    }
+}
+
+/// The samples of the training part that the network believes least.
+pub fn suspicious(run: &Run, step: usize, model: &Model, limit: usize) -> Result<Value> {
+    let data = part_of(run, "train")?;
+    let said = answers(model, data)?;
+    let mut items = Vec::new();
+    for (row, said) in said.chunks_exact(model.network().outputs()).enumerate() {
+        let item = match classes(model, data.targets(), row, said) {
+            Some((truth, probabilities)) => {
+                let p = probabilities[truth];
+                let loss = -f64::from(p.max(f32::MIN_POSITIVE)).ln();
+                let answer = json!(answer(&probabilities));
+                let (truth, probability) = (json!(truth), Some(p));
+                Item { row, truth, answer, probability, loss: Some(loss), weight: loss }
+            }
+            None => {
+                let Target::Values(truth) = data.targets().row(row) else { continue };
+                let off = truth.iter().zip(said).map(|(t, s)| f64::from(t - s).powi(2));
+                let loss = off.sum::<f64>() / truth.len() as f64;
+                let one = |x: &[f32]| if let [x] = x { json!(x) } else { json!(x) };
+                let (truth, answer) = (one(truth), one(said));
+                Item { row, truth, answer, probability: None, loss: Some(loss), weight: loss }
+            }
+        };
+        items.push(item);
+    }
+    items.sort_by(|a, b| b.weight.total_cmp(&a.weight));
+    items.truncate(limit.min(1000));
+    Ok(json!({ "step": step, "names": run.names(), "items": items }))
+}

@@ -1,0 +1,167 @@
+//! Who may ask: this machine's own page, and nobody else's.
+//!
+//! A server on loopback can be reached by any site in the same browser. Two
+//! headers tell them apart: `Host` names another machine where a site's name was
+//! made to point here (DNS rebinding), `Origin` names another site.
+
+use std::net::IpAddr;
+
+use axum::http::{HeaderMap, StatusCode, Uri, header};
+
+use crate::refusal::Refusal;
+
+/// What is let in.
+#[derive(Clone, Debug)]
+pub struct Guard {
+    port: u16,
+    /// The address bound, if it is not loopback.
+    open: Option<IpAddr>,
+    token: Option<String>,
+}
+
+/// The token's cookie.
+const COOKIE: &str = "reshet-token";
+
+impl Guard {
+    /// For a server bound to this address; with a token unless it is loopback.
+    pub fn new(address: IpAddr, port: u16) -> Result<Self, String> {
+        let loopback = address.is_loopback();
+        let token = if loopback { None } else { Some(token()?) };
+        Ok(Self { port, open: (!loopback).then_some(address), token })
+    }
+
+    /// The token that is wanted, if one is.
+    pub fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
+    /// Lets a request in, or says why not. A cookie to set, if the token was in the address.
+    pub fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<Option<String>, Refusal> {
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        let host = text(header::HOST).or(uri.authority().map(|a| a.as_str()));
+        let host = host.filter(|_| headers.get_all(header::HOST).iter().count() < 2);
+        let Some(host) = host.filter(|host| self.is_own(host)) else {
+            let what = "this server answers only to its own name: open the address it printed";
+            return Err(Refusal::new(StatusCode::FORBIDDEN, what));
+        };
+        if headers.contains_key(header::ORIGIN)
+            && text(header::ORIGIN).and_then(|origin| origin.strip_prefix("http://")) != Some(host)
+        {
+            let what = "another site may not ask this server";
+            return Err(Refusal::new(StatusCode::FORBIDDEN, what));
+        }
+        let Some(token) = &self.token else { return Ok(None) };
+        let bearer = text(header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
+        let cookie = cookie(headers, COOKIE);
+        if [bearer, cookie].into_iter().flatten().any(|given| same(given, token)) {
+            return Ok(None);
+        }
+        let query = uri.query().unwrap_or_default().split('&');
+        let mut given = query.filter_map(|pair| pair.strip_prefix("token="));
+        if given.any(|given| same(given, token)) {
+            let cookie = format!("{COOKIE}={token}; HttpOnly; SameSite=Strict; Path=/");
+            return Ok(Some(cookie));
+        }
+        let what = "a token is wanted: open the address that the server printed";
+        Err(Refusal::new(StatusCode::UNAUTHORIZED, what))
+    }
+
+    fn is_own(&self, host: &str) -> bool {
+        let (name, port) = match host.rsplit_once(':') {
+            Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => {
+                (name, port.parse().ok())
+            }
+            _ => (host, Some(80)),
+        };
+        let inner = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
+        let address: Option<IpAddr> = inner.unwrap_or(name).parse().ok();
+        let named = match (address, self.open) {
+            (Some(address), None) => address.is_loopback(),
+            // Of all addresses any may be the one; the token keeps strangers out.
+            (Some(address), Some(open)) => {
+                open.is_unspecified() || address == open || address.is_loopback()
+            }
+            (None, _) => name.eq_ignore_ascii_case("localhost"),
+        };
+        named && port == Some(self.port)
+    }
+}
+
+/// A cookie's value.
+pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    all.flat_map(|all| all.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find_map(|(key, value)| (key == name).then_some(value))
+}
+
+/// Whether two texts are the same, in a time that does not tell where they differ.
+fn same(a: &str, b: &str) -> bool {
+    let differ = a.bytes().zip(b.bytes()).fold(0, |differ, (a, b)| differ | (a ^ b));
+    a.len() == b.len() && differ == 0
+}
+
+/// 128 random bits in hexadecimal.
+fn token() -> Result<String, String> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|e| format!("no random numbers for a token: {e}"))?;
+    Ok(bytes.iter().map(|b| format!("{b:02x}")).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(guard: &Guard, uri: &str, headers: &[(&'static str, &str)]) -> Option<u16> {
+        let headers = headers
+            .iter()
+            .map(|(k, v)| (k.parse().unwrap(), v.parse().unwrap()))
+            .collect::<HeaderMap>();
+        guard.check(&uri.parse().unwrap(), &headers).err().map(|refusal| refusal.status())
+    }
+
+    #[test]
+    fn on_loopback_only_its_own_names_and_its_own_page() {
+        let guard = Guard::new("127.0.0.1".parse().unwrap(), 8080).unwrap();
+        for host in ["127.0.0.1:8080", "localhost:8080", "LOCALHOST:8080", "[::1]:8080"] {
+            let origin = format!("http://{host}");
+            assert_eq!(asked(&guard, "/", &[("host", host)]), None, "{host}");
+            assert_eq!(asked(&guard, "/", &[("host", host), ("origin", &origin)]), None);
+        }
+        for host in [
+            "evil.example:8080",
+            "127.0.0.1:80",
+            "127.0.0.1",
+            "localhost.evil:8080",
+            "",
+            "[::1]",
+            "192.168.0.7:8080",
+            "localhost:8080:8080",
+            "localhost:",
+        ] {
+            assert_eq!(asked(&guard, "/", &[("host", host)]), Some(403), "{host}");
+        }
+        assert_eq!(asked(&guard, "/", &[]), Some(403));
+        let own = ("host", "localhost:8080");
+        for origin in ["http://evil.example", "null", "https://localhost:8080", "http://localhost"]
+        {
+            assert_eq!(asked(&guard, "/", &[own, ("origin", origin)]), Some(403), "{origin}");
+        }
+    }
+
+    #[test]
+    fn elsewhere_a_token_is_wanted() {
+        let guard = Guard::new("0.0.0.0".parse().unwrap(), 80).unwrap();
+        let token = guard.token().unwrap().to_string();
+        assert_eq!(token.len(), 32);
+        let host = ("host", "192.168.0.7");
+        assert_eq!(asked(&guard, "/", &[host]), Some(401));
+        assert_eq!(asked(&guard, "/?token=0", &[host]), Some(401));
+        assert_eq!(asked(&guard, &format!("/?lang=he&token={token}"), &[host]), None);
+        let bearer = format!("Bearer {token}");
+        assert_eq!(asked(&guard, "/", &[host, ("authorization", &bearer)]), None);
+        let cookie = format!("lang=he; {COOKIE}={token}");
+        assert_eq!(asked(&guard, "/", &[host, ("cookie", &cookie)]), None);
+        assert_eq!(asked(&guard, "/", &[("host", "evil.example"), ("cookie", &cookie)]), Some(403));
+    }
+}

@@ -1,0 +1,467 @@
+//! All that the page is about: data, runs, and the one training that goes on.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+        mpsc,
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use reshet::{Error, Model, Result, Score};
+use serde_json::{Value, json};
+use tokio::sync::broadcast;
+
+use crate::{
+    course::{Command, Course},
+    curve::{Means, Tested},
+    moments,
+    run::{Baseline, Phase, Run, State},
+    spec::{Lesson, Spec},
+};
+
+/// Memory that the moments of all runs may take, in bytes.
+const MOMENTS: usize = 4 * moments::LIMIT;
+/// Messages a client may be behind before it is sent everything anew.
+const BEHIND: usize = 256;
+
+/// What the program around gives the page: its data, its defaults, its run folders.
+pub trait Host: Send + Sync + 'static {
+    /// Reads the data and fills in what the spec leaves out.
+    ///
+    /// # Errors
+    /// No such data; a network or settings that do not fit it.
+    fn lesson(&self, spec: &Spec) -> Result<Lesson>;
+
+    /// Writes a run's folder and says where it is.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    fn save(&self, finished: &Finished) -> Result<PathBuf>;
+
+    /// Reads a model file or a run's folder.
+    ///
+    /// # Errors
+    /// It is none, or a damaged one.
+    fn load(&self, path: &std::path::Path) -> Result<Loaded>;
+}
+
+/// A run that is over, for its folder.
+pub struct Finished<'a> {
+    /// What was trained.
+    pub lesson: &'a Lesson,
+    /// The model.
+    pub model: Model,
+    /// On the test part.
+    pub score: Option<Score>,
+    /// Means of the loss: (step, loss).
+    pub losses: Vec<(usize, f64)>,
+    /// The mean loss of each whole epoch.
+    pub epoch_losses: Vec<f64>,
+    /// Steps taken.
+    pub steps: usize,
+    /// Whole epochs trained.
+    pub epochs: usize,
+    /// Spent training.
+    pub seconds: f64,
+    /// Whether all was trained that was meant to be.
+    pub done: bool,
+}
+
+impl Finished<'_> {
+    /// The mean loss of the last whole epoch, or of what there was.
+    pub fn final_loss(&self) -> f64 {
+        let last = || self.losses.last().map(|(_, loss)| *loss);
+        self.epoch_losses.last().copied().or_else(last).unwrap_or(f64::NAN)
+    }
+}
+
+/// A model from a file.
+pub struct Loaded {
+    /// What it is called.
+    pub name: String,
+    /// The model.
+    pub model: Model,
+    /// How it was trained, if its run tells and its data is there.
+    pub lesson: Option<Lesson>,
+    /// Means of the loss: (step, loss).
+    pub losses: Vec<(usize, f64)>,
+    /// Steps it was trained, if that is known.
+    pub steps: usize,
+}
+
+/// A message to all pages.
+#[derive(Clone, Debug)]
+pub struct Message {
+    pub event: &'static str,
+    pub data: Arc<str>,
+}
+
+/// Data that can be asked for.
+pub struct Data {
+    pub id: String,
+    /// Its own question, with all defaults.
+    pub lesson: Lesson,
+}
+
+/// See the [module](self).
+pub struct Lab {
+    pub host: Box<dyn Host>,
+    inner: Mutex<Inner>,
+    messages: broadcast::Sender<Message>,
+    uploads: tempfile::TempDir,
+    /// Pages that listen.
+    pub pages: AtomicUsize,
+    about: Value,
+}
+
+#[derive(Default)]
+struct Inner {
+    data: Vec<Arc<Data>>,
+    runs: BTreeMap<u64, Arc<Run>>,
+    next: u64,
+    current: Option<(u64, JoinHandle<()>)>,
+    interrupted: bool,
+}
+
+impl Lab {
+    /// `about`: version, device and the like, for `/api/state`.
+    pub fn new(host: Box<dyn Host>, about: Value) -> Result<Self> {
+        let failed = |e| io("make a folder for what is dropped on the page", e);
+        let uploads = tempfile::Builder::new().prefix("reshet-").tempdir().map_err(failed)?;
+        let (messages, _) = broadcast::channel(BEHIND);
+        let (inner, pages) = (Mutex::default(), AtomicUsize::new(0));
+        Ok(Self { host, inner, messages, uploads, pages, about })
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on all messages.
+    pub fn listen(&self) -> broadcast::Receiver<Message> {
+        self.messages.subscribe()
+    }
+
+    /// Tells all pages.
+    pub fn tell(&self, event: &'static str, data: &Value) {
+        // Nobody listens: nobody misses anything.
+        if self.messages.receiver_count() > 0 {
+            let _ = self.messages.send(Message { event, data: data.to_string().into() });
+        }
+    }
+
+    /// Everything there is.
+    pub fn state(&self) -> Value {
+        let inner = self.inner();
+        let mut state = self.about.clone();
+        state["data"] = inner.data.iter().map(|data| data.json()).collect();
+        state["runs"] = inner.runs.values().map(|run| run.json()).collect();
+        state["current"] = json!(inner.current.as_ref().map(|(id, _)| id.to_string()));
+        state
+    }
+
+    /// Adds data by its name or path.
+    pub fn add_data(&self, path: &str) -> Result<Arc<Data>> {
+        let lesson = self.host.lesson(&Spec { data: path.into(), ..Spec::default() })?;
+        let mut inner = self.inner();
+        if let Some(known) = inner.data.iter().find(|data| data.lesson.source == path) {
+            return Ok(known.clone());
+        }
+        let taken = |id: &str| inner.data.iter().any(|data| data.id == id);
+        let base = lesson.name.clone();
+        let mut ids = std::iter::once(base.clone()).chain((2..).map(|n| format!("{base}-{n}")));
+        let id = ids.find(|id| !taken(id)).unwrap_or(base);
+        let lesson = Lesson { spec: Spec { data: id.clone(), ..lesson.spec }, ..lesson };
+        let data = Arc::new(Data { id, lesson });
+        inner.data.push(data.clone());
+        drop(inner);
+        self.tell("data", &data.json());
+        Ok(data)
+    }
+
+    /// Adds a table that came over the wire.
+    pub fn upload(&self, name: &str, bytes: &[u8]) -> Result<Arc<Data>> {
+        // A name, not a path: what the browser says cannot leave the folder.
+        let clean = |c: char| if c.is_alphanumeric() || "._- ".contains(c) { c } else { '_' };
+        let name: String = name.chars().take(100).map(clean).collect();
+        let name = name.trim_matches(['.', ' ']);
+        let name = if name.is_empty() { "table.csv" } else { name };
+        let failed = |e| io(&format!("store {name}"), e);
+        let folder = tempfile::tempdir_in(self.uploads.path()).map_err(failed)?;
+        let path = folder.path().join(name);
+        fs::write(&path, bytes).map_err(failed)?;
+        let data = self.add_data(&path.to_string_lossy()).map_err(|e| {
+            // Where it was put for reading is nobody's business.
+            let shown = e.to_string().replace(&*path.to_string_lossy(), name);
+            Error::Data(shown)
+        })?;
+        // It is read again for another question: it stays as long as the page.
+        let _ = folder.keep();
+        Ok(data)
+    }
+
+    pub fn data(&self, id: &str) -> Option<Arc<Data>> {
+        self.inner().data.iter().find(|data| data.id == id).cloned()
+    }
+
+    /// The spec with the data's id turned into where it lies.
+    fn located(&self, mut spec: Spec) -> Result<Spec> {
+        if spec.data.is_empty() {
+            return Err(Error::Invalid("which data? \"data\" is missing".into()));
+        }
+        let Some(data) = self.data(&spec.data) else {
+            let what = format!("no data is called \"{}\" here", spec.data);
+            return Err(Error::Data(what));
+        };
+        spec.data.clone_from(&data.lesson.source);
+        Ok(spec)
+    }
+
+    /// What a spec comes to; in it the data is called by its id.
+    pub fn lesson(&self, spec: Spec) -> Result<Lesson> {
+        let id = spec.data.clone();
+        let mut lesson = self.host.lesson(&self.located(spec)?)?;
+        lesson.spec.data = id;
+        Ok(lesson)
+    }
+
+    pub fn run(&self, id: u64) -> Option<Arc<Run>> {
+        self.inner().runs.get(&id).cloned()
+    }
+
+    /// The newest run.
+    pub fn newest(&self) -> Option<Arc<Run>> {
+        self.inner().runs.values().next_back().cloned()
+    }
+
+    pub fn runs(&self) -> Vec<Arc<Run>> {
+        self.inner().runs.values().cloned().collect()
+    }
+
+    /// The run that trains, or stands.
+    pub fn current(&self) -> Option<Arc<Run>> {
+        let inner = self.inner();
+        inner.current.as_ref().and_then(|(id, _)| inner.runs.get(id)).cloned()
+    }
+
+    /// Begins a training; None while another one goes on.
+    pub fn start(
+        self: &Arc<Self>,
+        lesson: Lesson,
+        pace: Option<f64>,
+        paused: bool,
+    ) -> Result<Option<Arc<Run>>> {
+        let (plan, meaning) = lesson.plan()?;
+        let baseline = lesson.baseline(plan.outputs, &meaning);
+        let training = lesson.trainer().training(&lesson.train)?;
+        let phase = if paused { Phase::Paused } else { Phase::Running };
+        let state = State::new(phase, lesson.steps(), lesson.optimizer.lr(), pace);
+        let (sender, commands) = mpsc::channel();
+        let mut inner = self.inner();
+        if inner.current.is_some() {
+            return Ok(None);
+        }
+        inner.next += 1;
+        let name = lesson.title();
+        let (template, commanded) = (training.model(), Some(sender));
+        let run =
+            Run::new(inner.next, Some(lesson.clone()), template, name, baseline, state, commanded);
+        let run = Arc::new(run);
+        let course = Course::new(self.clone(), run.clone(), lesson, training);
+        let thread = thread::Builder::new().name("training".into());
+        let failed = |e| io("start a thread for the training", e);
+        let thread = thread.spawn(move || course.train(&commands)).map_err(failed)?;
+        inner.current = Some((run.id, thread));
+        inner.runs.insert(run.id, run.clone());
+        drop(inner);
+        self.changed(&run);
+        Ok(Some(run))
+    }
+
+    /// Tells the pages where a run stands.
+    pub fn changed(&self, run: &Run) {
+        self.tell("run", &run.json());
+    }
+
+    /// The training is over: called by its own thread, at its very end.
+    pub fn ended(&self, run: &Run, phase: Phase) {
+        if let Some(lesson) = &run.lesson {
+            let saved = self.save(run, lesson, phase);
+            let mut state = run.state();
+            match saved {
+                Ok(folder) => state.saved = Some(folder),
+                Err(e) => {
+                    state.reason.get_or_insert(format!("it could not be saved: {e}"));
+                }
+            }
+        }
+        run.state().phase = phase;
+        let mut inner = self.inner();
+        inner.interrupted |= phase == Phase::Stopped;
+        inner.current = None;
+        // Old runs make room for new ones.
+        let mut left = MOMENTS;
+        for run in inner.runs.values().rev() {
+            let mut state = run.state();
+            state.moments.shrink(left);
+            left = left.saturating_sub(state.moments.bytes());
+        }
+        drop(inner);
+        self.changed(run);
+    }
+
+    fn save(&self, run: &Run, lesson: &Lesson, phase: Phase) -> Result<PathBuf> {
+        let (_, model) = run.model_at(None)?;
+        let state = run.state();
+        let finished = Finished {
+            lesson,
+            model,
+            score: state.test.as_ref().map(|(_, score)| score.clone()),
+            losses: state.losses.points().to_vec(),
+            epoch_losses: state.epoch_losses.clone(),
+            steps: state.step,
+            epochs: state.epoch,
+            seconds: state.seconds,
+            done: phase == Phase::Done,
+        };
+        drop(state);
+        self.host.save(&finished)
+    }
+
+    /// Stops the training that goes on, and waits until it is saved. False if it
+    /// takes longer than that.
+    pub fn stop(&self, wait: Duration) -> bool {
+        let Some(run) = self.current() else { return true };
+        run.send(Command::Stop);
+        let start = Instant::now();
+        while self.current().is_some_and(|now| now.id == run.id) {
+            if start.elapsed() > wait {
+                return false;
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+        true
+    }
+
+    /// Asks the training that goes on to stop, without waiting.
+    pub fn ask_to_stop(&self) {
+        if let Some(run) = self.current() {
+            run.send(Command::Stop);
+        }
+    }
+
+    /// The end: stops the training, waits until it is saved, lets the pages go.
+    pub fn close(&self, wait: Duration) {
+        self.stop(wait);
+        self.tell("end", &json!({}));
+    }
+
+    /// Forgets a run; its folder stays. None: there is none. False: it trains.
+    pub fn forget(&self, id: u64) -> Option<bool> {
+        let mut inner = self.inner();
+        if inner.current.as_ref().is_some_and(|(current, _)| *current == id) {
+            return Some(false);
+        }
+        inner.runs.remove(&id)?;
+        drop(inner);
+        self.tell("gone", &json!({ "run": id.to_string() }));
+        Some(true)
+    }
+
+    /// Adds a model from a file or a run's folder.
+    pub fn load(&self, path: &std::path::Path) -> Result<Arc<Run>> {
+        let Loaded { name, model, mut lesson, losses, steps } = self.host.load(path)?;
+        let mut state = State::new(Phase::Loaded, steps, 0.0, None);
+        state.step = steps;
+        state.saved = Some(path.to_path_buf());
+        state.losses = Means::of(losses);
+        state.moments.keep(steps, model.parameters().to_vec());
+        let mut baseline = None;
+        if let Some(lesson) = &mut lesson {
+            // Its data can be asked for on the page too.
+            lesson.spec.data = self.add_data(&lesson.source)?.id.clone();
+            state.lr = lesson.optimizer.lr();
+            state.epoch = lesson.epochs;
+            if let Some(test) = &lesson.test {
+                let score = model.test_on(test, lesson.device)?;
+                baseline = Some(Baseline::of(&score, &model.meaning().names));
+                state.tests.end(Tested(steps, score.loss, score.measure()));
+                state.test = Some((steps, score));
+            }
+        }
+        let mut inner = self.inner();
+        inner.next += 1;
+        let run = Arc::new(Run::new(inner.next, lesson, model, name, baseline, state, None));
+        inner.runs.insert(run.id, run.clone());
+        drop(inner);
+        self.changed(&run);
+        Ok(run)
+    }
+
+    /// Whether a training was stopped before its end since the last call.
+    pub fn was_interrupted(&self) -> bool {
+        std::mem::take(&mut self.inner().interrupted)
+    }
+
+    /// Pages that listen now.
+    pub fn watched(&self) -> bool {
+        self.pages.load(Relaxed) > 0
+    }
+}
+
+fn io(what: &str, cause: std::io::Error) -> Error {
+    Error::Io { what: format!("cannot {what}"), cause }
+}
+
+impl Lesson {
+    /// As a person would call it: `mnist: 7?`.
+    fn title(&self) -> String {
+        match (&self.spec.is, &self.spec.target) {
+            (Some(label), _) => format!("{}: {label}?", self.name),
+            (None, Some(target)) => format!("{}: {target}", self.name),
+            (None, None) => self.name.clone(),
+        }
+    }
+}
+
+impl Data {
+    /// As the API has it.
+    pub fn json(&self) -> Value {
+        let lesson = &self.lesson;
+        let features = lesson.train.features();
+        let pictures = matches!(features.storage(), reshet::Storage::U8(_))
+            && matches!(features.shape(), [1 | 3, _, _]);
+        let kind = match (&lesson.columns, pictures) {
+            (Some(_), _) => "table",
+            (None, true) => "pictures",
+            (None, false) => "array",
+        };
+        let (task, names) = match lesson.train.targets() {
+            reshet::Targets::Classes { names, .. } => ("classes", names.clone()),
+            reshet::Targets::YesNo { names, .. } => ("binary", names.clone()),
+            reshet::Targets::Numbers { .. } => ("number", Vec::new()),
+        };
+        json!({
+            "id": self.id,
+            "name": lesson.name,
+            "kind": kind,
+            "train_samples": lesson.train.len(),
+            "test_samples": lesson.test.as_ref().map_or(0, |test| test.len()),
+            "shape": features.shape(),
+            "features": lesson.train.width(),
+            "task": task,
+            "names": names,
+            "columns": lesson.columns,
+            "target": lesson.spec.target,
+            "said": lesson.said,
+            "warnings": lesson.warnings,
+            "defaults": lesson.spec,
+        })
+    }
+}

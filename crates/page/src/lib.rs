@@ -1,0 +1,105 @@
+//! The local page: a server for one machine and the page it serves.
+//!
+//! ```text
+//! browser ──HTTP, events──▶ server ──▶ api ──▶ Lab ──commands──▶ Course (a thread that trains)
+//!                            guard       ask        ◀──messages──
+//! ```
+//! The [`Lab`] holds data and runs. A training has a thread of its own, which takes
+//! commands between its steps and sends messages, at most thirty a second. What is read
+//! and saved where is the program's business: it implements [`Host`].
+//!
+//! `docs/api.md` is what the routes promise.
+
+mod api;
+mod ask;
+mod assets;
+mod course;
+mod curve;
+mod guard;
+mod lab;
+mod moments;
+mod refusal;
+mod run;
+mod server;
+mod spec;
+mod stream;
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    sync::Arc,
+};
+
+use reshet::{Device, Error, Result};
+use serde_json::json;
+
+pub use lab::{Finished, Host, Loaded};
+pub use spec::{Hidden, Lesson, Spec};
+
+use guard::Guard;
+use lab::Lab;
+
+/// Where and what to serve.
+pub struct Options {
+    /// Loopback, unless other machines are to be let in (with a token).
+    pub address: IpAddr,
+    /// 0: any.
+    pub port: u16,
+    /// Whether another port will do where that one is taken.
+    pub any_port: bool,
+    /// Stops the training when no page listens any more.
+    pub stop_when_closed: bool,
+    /// What trainings run on, to be shown.
+    pub device: Device,
+    /// Data to offer: names and paths.
+    pub data: Vec<String>,
+    /// Models and runs to open.
+    pub models: Vec<PathBuf>,
+}
+
+/// Serves until `stop` says so. `ready` is told the address to open.
+///
+/// # Errors
+/// The address cannot be bound; data or a model cannot be read. True if a training
+/// was stopped before its end, and saved.
+pub fn serve(
+    options: &Options,
+    host: Box<dyn Host>,
+    ready: impl FnOnce(&str),
+    stop: impl Fn() -> bool,
+) -> Result<bool> {
+    let threads = match options.device {
+        Device::Cpu { threads, .. } => threads,
+        _ => 1,
+    };
+    let about = json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "device": options.device.to_string(),
+        "threads": threads,
+        "cores": std::thread::available_parallelism().map_or(1, usize::from),
+    });
+    let lab = Arc::new(Lab::new(host, about)?);
+    for data in &options.data {
+        lab.add_data(data)?;
+    }
+    for model in &options.models {
+        lab.load(model)?;
+    }
+    let failed = |what: String| move |cause| Error::Io { what, cause };
+    // One thread is enough for a page, and leaves the cores to the training.
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().max_blocking_threads(4).build();
+    let runtime = runtime.map_err(failed("cannot start the server".into()))?;
+    runtime.block_on(async {
+        let wanted = SocketAddr::new(options.address, options.port);
+        let bound = server::bind(wanted, options.any_port).await;
+        let listener = bound.map_err(failed(format!("cannot listen on {wanted}")))?;
+        let failed = failed("cannot tell the server's own address".into());
+        let address = listener.local_addr().map_err(failed)?;
+        let guard = Guard::new(address.ip(), address.port()).map_err(Error::Invalid)?;
+        let token = guard.token().map(|token| format!("?token={token}")).unwrap_or_default();
+        ready(&format!("http://{address}/{token}"));
+        server::serve(listener, guard, lab.clone(), stop, options.stop_when_closed).await;
+        Ok(lab.was_interrupted())
+    })
+}

@@ -1,0 +1,289 @@
+//! A run: a network on its way, or at the end of it, as all threads see it.
+
+use std::{
+    path::PathBuf,
+    sync::{Mutex, MutexGuard, PoisonError, mpsc},
+};
+
+use reshet::{
+    Model, Result, Score,
+    data::table::Kind,
+    metrics::{self, Task},
+    network::did_you_mean,
+};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::{
+    course::Command,
+    curve::{Means, Tests},
+    moments::Moments,
+    spec::Lesson,
+};
+
+/// Where a run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// It trains.
+    Running,
+    /// It waits.
+    Paused,
+    /// All epochs are trained.
+    Done,
+    /// It was told to stop.
+    Stopped,
+    /// A loss or a parameter was not finite.
+    Diverged,
+    /// A model from a file.
+    Loaded,
+}
+
+impl Phase {
+    /// Whether the training goes on, or may.
+    pub fn alive(self) -> bool {
+        matches!(self, Self::Running | Self::Paused)
+    }
+}
+
+/// What was done last of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// The outputs are there.
+    Forward,
+    /// The loss and the gradient are there.
+    Backward,
+}
+
+/// A run.
+pub struct Run {
+    pub id: u64,
+    pub name: String,
+    /// None for a model whose data is not there.
+    pub lesson: Option<Lesson>,
+    /// The model as it began: network, loss, meaning. Parameters come from the moments.
+    pub template: Model,
+    /// What always giving the same answer scores on the test part.
+    pub baseline: Option<Baseline>,
+    state: Mutex<State>,
+    /// To the thread that trains it.
+    commands: Mutex<Option<mpsc::Sender<Command>>>,
+}
+
+/// What always giving the same answer scores.
+#[derive(Clone, Debug, Serialize)]
+pub struct Baseline {
+    /// Accuracy, or the RMSE of the mean.
+    pub measure: f64,
+    /// The answer; None for numbers.
+    pub answer: Option<String>,
+}
+
+impl Baseline {
+    /// Of a score, which has it beside it; `names` are the model's.
+    pub fn of(score: &Score, names: &[String]) -> Self {
+        match &score.kind {
+            metrics::Kind::Answers { baseline, commonest, .. } => {
+                let answer = match (&**commonest, names) {
+                    ("no", [no, _]) => no,
+                    ("yes", [_, yes]) => yes,
+                    _ => commonest,
+                };
+                Self { measure: *baseline, answer: Some(answer.clone()) }
+            }
+            metrics::Kind::Numbers { baseline, .. } => Self { measure: *baseline, answer: None },
+        }
+    }
+}
+
+/// What changes while it trains.
+#[derive(Debug)]
+pub struct State {
+    pub phase: Phase,
+    pub stage: Option<Stage>,
+    pub step: usize,
+    pub epoch: usize,
+    pub lr: f64,
+    pub pace: Option<f64>,
+    pub loss: Option<f32>,
+    pub seconds: f64,
+    pub losses: Means,
+    /// The mean loss of each whole epoch.
+    pub epoch_losses: Vec<f64>,
+    pub tests: Tests,
+    pub test: Option<(usize, Score)>,
+    pub moments: Moments,
+    pub saved: Option<PathBuf>,
+    pub reason: Option<String>,
+}
+
+impl State {
+    /// At the beginning of a training of so many steps.
+    pub fn new(phase: Phase, steps: usize, lr: f64, pace: Option<f64>) -> Self {
+        Self {
+            phase,
+            stage: None,
+            step: 0,
+            epoch: 0,
+            lr,
+            pace,
+            loss: None,
+            seconds: 0.0,
+            losses: Means::new(steps),
+            epoch_losses: Vec::new(),
+            tests: Tests::default(),
+            test: None,
+            moments: Moments::new(steps),
+            saved: None,
+            reason: None,
+        }
+    }
+}
+
+impl Run {
+    pub fn new(
+        id: u64,
+        lesson: Option<Lesson>,
+        template: Model,
+        name: String,
+        baseline: Option<Baseline>,
+        state: State,
+        commands: Option<mpsc::Sender<Command>>,
+    ) -> Self {
+        let (state, commands) = (Mutex::new(state), Mutex::new(commands));
+        Self { id, name, lesson, template, baseline, state, commands }
+    }
+
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        // A number half written is no reason to show nothing any more.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells the training something; false if there is none any more.
+    pub fn send(&self, command: Command) -> bool {
+        let commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
+        commands.as_ref().is_some_and(|commands| commands.send(command).is_ok())
+    }
+
+    /// The network at a moment of its course.
+    pub fn model_at(&self, step: Option<usize>) -> Result<(usize, Model)> {
+        let (step, parameters) = self.state().moments.at(step).unwrap_or_default();
+        Ok((step, self.model_with(parameters.to_vec())?))
+    }
+
+    /// The network with these parameters.
+    pub fn model_with(&self, parameters: Vec<f32>) -> Result<Model> {
+        let (network, loss) = (self.template.network().clone(), self.template.loss().clone());
+        let mut model = Model::new(network, loss, parameters, self.template.meaning().clone())?;
+        model.notes.clone_from(&self.template.notes);
+        Ok(model)
+    }
+
+    /// The names of a question's answers; of numbers none.
+    pub fn names(&self) -> &[String] {
+        &self.template.meaning().names
+    }
+
+    pub fn task(&self) -> Task {
+        self.template.task()
+    }
+
+    /// Whether the samples are pictures of bytes.
+    pub fn pictures(&self) -> bool {
+        let meaning = self.template.meaning();
+        meaning.bytes && matches!(meaning.shape[..], [1 | 3, _, _])
+    }
+
+    /// All of it but the curves.
+    pub fn json(&self) -> Value {
+        let state = self.state();
+        let lesson = self.lesson.as_ref();
+        let meaning = self.template.meaning();
+        let columns = meaning.columns.as_ref().map(|columns| {
+            columns.inputs.iter().map(|c| column(&c.name, &c.kind)).collect::<Vec<_>>()
+        });
+        json!({
+            "id": self.id.to_string(),
+            "name": self.name,
+            "data": lesson.map(|l| &l.spec.data),
+            "spec": lesson.map(|l| &l.spec),
+            "network": self.template.network().to_string(),
+            "task": self.task(),
+            "names": self.names(),
+            "shape": meaning.shape,
+            "pictures": self.pictures(),
+            "parameters": self.template.parameters().len(),
+            "state": state.phase,
+            "stage": state.stage,
+            "step": state.step,
+            "steps": lesson.map_or(state.step, Lesson::steps),
+            "steps_per_epoch": lesson.map(Lesson::steps_per_epoch),
+            "epoch": state.epoch,
+            "lr": state.lr,
+            "pace": state.pace,
+            "loss": state.loss,
+            "seconds": state.seconds,
+            "test": state.test.as_ref().map(|(step, score)| score_json(*step, score)),
+            "baseline": self.baseline,
+            "tensors": self.tensors(),
+            "columns": columns,
+            "trainable": state.phase != Phase::Loaded,
+            "saved": state.saved,
+            "reason": state.reason,
+            "command": lesson.map(|l| &l.command),
+        })
+    }
+
+    /// As [`Run::json`], with its curves.
+    pub fn json_with_curves(&self) -> Value {
+        let mut json = self.json();
+        let state = self.state();
+        json["curves"] = json!({ "loss": state.losses.points(), "test": state.tests.points() });
+        json
+    }
+
+    /// The names and shapes of the parameters, in their order.
+    fn tensors(&self) -> Vec<Value> {
+        let named = self.named();
+        named.into_iter().map(|p| json!({ "name": p.name, "shape": p.shape })).collect()
+    }
+
+    pub fn named(&self) -> Vec<reshet::plan::Parameter> {
+        let plan = reshet::Plan::new(self.template.network(), self.template.loss().clone());
+        plan.map(|plan| plan.named_parameters()).unwrap_or_default()
+    }
+
+    /// A tensor's place among the parameters.
+    pub fn tensor(&self, name: &str) -> Result<reshet::plan::Parameter, String> {
+        let named = self.named();
+        let names: Vec<&str> = named.iter().map(|p| &*p.name).collect();
+        let hint = did_you_mean(name, &names);
+        let found = named.iter().find(|p| p.name == name).cloned();
+        found.ok_or_else(|| format!("no tensor is called \"{name}\"{hint}"))
+    }
+}
+
+/// A score for the page: what the curve and the list of runs show.
+fn score_json(step: usize, score: &Score) -> Value {
+    let mut json = serde_json::to_value(score).unwrap_or_default();
+    if let Some(fields) = json.as_object_mut() {
+        fields.remove("confusion");
+        fields.insert("step".into(), json!(step));
+        fields.insert("measure".into(), json!(score.measure()));
+    }
+    json
+}
+
+/// A column as a form asks for it.
+fn column(name: &str, kind: &Kind) -> Value {
+    match kind {
+        Kind::Number { fill, range: [low, high], .. } => {
+            json!({ "name": name, "kind": "number", "typical": fill, "low": low, "high": high })
+        }
+        Kind::Two { values } => json!({ "name": name, "kind": "category", "words": values }),
+        Kind::Category { values, .. } => {
+            json!({ "name": name, "kind": "category", "words": values })
+        }
+    }
+}

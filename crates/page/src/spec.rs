@@ -1,0 +1,143 @@
+//! What is to be trained, as the page says it and as it is.
+
+use reshet::{
+    Dataset, Device, Error, Loss, Meaning, Optimizer, Plan, Result, Schedule, Score, Sequential,
+    Trainer, data::memory,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::run::Baseline;
+
+/// Copies of its parameters that a training holds: their own, gradients, the optimiser's
+/// state, a snapshot to fall back on, the first and the last moment.
+const COPIES: u64 = 8;
+
+/// What is to be trained; what is left out takes the data's default.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Spec {
+    /// `mnist`, or where the data lies.
+    pub data: String,
+    /// Yes or no about this class.
+    pub is: Option<String>,
+    /// The column that is asked about, of a table.
+    pub target: Option<String>,
+    /// The hidden layers.
+    pub hidden: Option<Vec<Hidden>>,
+    /// `sgd`, `adam`, `adamw`, `rmsprop`.
+    pub optimizer: Option<String>,
+    /// Learning rate.
+    pub lr: Option<f64>,
+    /// Pulls weights towards 0.
+    pub weight_decay: Option<f64>,
+    /// `constant`, `cosine`, `one-cycle`.
+    pub schedule: Option<String>,
+    /// Samples a step.
+    pub batch_size: Option<usize>,
+    /// How often all samples are seen.
+    pub epochs: Option<usize>,
+    /// Of weights, shuffles and splits.
+    pub seed: Option<u64>,
+}
+
+/// A hidden layer.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hidden {
+    /// Neurons.
+    pub width: usize,
+    /// As in a network's text: `relu`, `leaky_relu(0.2)`; None: a layer without.
+    #[serde(default)]
+    pub activation: Option<String>,
+    /// The part of its neurons that is left out at each step.
+    #[serde(default)]
+    pub dropout: f32,
+}
+
+/// A training, ready to begin: data and all that is decided about it.
+#[derive(Clone)]
+pub struct Lesson {
+    /// With nothing left out.
+    pub spec: Spec,
+    /// Where its data lies: a name or a path.
+    pub source: String,
+    /// What a run of it is called after.
+    pub name: String,
+    /// Learnt from.
+    pub train: Dataset,
+    /// Tested on.
+    pub test: Option<Dataset>,
+    /// All columns of a table.
+    pub columns: Option<Vec<String>>,
+    /// What was decided about the data, a line each.
+    pub said: Vec<String>,
+    /// What looks wrong in it.
+    pub warnings: Vec<String>,
+    /// The network.
+    pub network: Sequential,
+    /// None: it follows from the network and the data.
+    pub loss: Option<Loss>,
+    /// With its highest learning rate.
+    pub optimizer: Optimizer,
+    /// The learning rate's course.
+    pub schedule: Schedule,
+    /// How often all samples are seen.
+    pub epochs: usize,
+    /// Samples a step.
+    pub batch_size: usize,
+    /// Where it is trained.
+    pub device: Device,
+    /// The command line that does the same.
+    pub command: String,
+}
+
+impl Lesson {
+    /// All of it as a trainer.
+    pub(crate) fn trainer(&self) -> Trainer<'static> {
+        let trainer = Trainer::new(self.network.clone())
+            .optimizer(self.optimizer)
+            .schedule(self.schedule)
+            .epochs(self.epochs)
+            .batch_size(self.batch_size)
+            .seed(self.spec.seed.unwrap_or(0))
+            .device(self.device);
+        match &self.loss {
+            Some(loss) => trainer.loss(loss.clone()),
+            None => trainer,
+        }
+    }
+
+    /// What would be trained, all of it checked, and what its answers mean.
+    pub(crate) fn plan(&self) -> Result<(Plan, Meaning)> {
+        let plan = self.trainer().plan(&self.train)?;
+        let needs = COPIES * 4 * plan.parameters as u64;
+        if let Some(free) = memory::available().filter(|free| needs > *free) {
+            let [needs, free] = [needs, free].map(|bytes| bytes as f64 / 1e9);
+            let what = format!(
+                "training {} parameters needs about {needs:.1} GB of memory and {free:.1} GB \
+                 are free; take narrower layers",
+                plan.parameters
+            );
+            return Err(Error::Invalid(what));
+        }
+        let meaning = Meaning::of(&self.train, plan.loss());
+        Ok((plan, meaning))
+    }
+
+    /// What always giving the same answer scores; None without a test part.
+    pub(crate) fn baseline(&self, outputs: usize, meaning: &Meaning) -> Option<Baseline> {
+        let test = self.test.as_ref()?;
+        // Whatever is answered, the baseline stands beside it.
+        let answers = vec![0.0; test.len() * outputs];
+        let score = Score::new(&answers, test.targets(), meaning.task, 0.0);
+        Some(Baseline::of(&score, &meaning.names))
+    }
+
+    pub(crate) fn steps_per_epoch(&self) -> usize {
+        self.train.len().div_ceil(self.batch_size)
+    }
+
+    pub(crate) fn steps(&self) -> usize {
+        self.epochs * self.steps_per_epoch()
+    }
+}

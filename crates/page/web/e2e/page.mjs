@@ -1,0 +1,119 @@
+// What the tests share: the program on a free port in a directory of its own, and a browser.
+
+import { spawn } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const chromium = process.env.CHROMIUM ?? "/usr/bin/chromium";
+const binary =
+  process.env.RESHET_BIN ?? fileURLToPath(new URL("../../../../target/release/reshet", import.meta.url));
+
+/** Why the tests cannot run here, or false. */
+export const skip = !existsSync(chromium)
+  ? `no browser at ${chromium}: set CHROMIUM`
+  : !existsSync(binary)
+    ? `no program at ${binary}: cargo build --release, or set RESHET_BIN`
+    : false;
+
+/** Starts the program; `stop` ends it. */
+export async function serve(port, ...args) {
+  port ??= await freePort();
+  const directory = mkdtempSync(join(tmpdir(), "reshet-page-"));
+  const program = spawn(binary, ["serve", "--port", String(port), ...args], {
+    cwd: directory,
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  let said = "";
+  program.stderr.on("data", (text) => (said += text));
+  const url = `http://127.0.0.1:${port}`;
+  for (let i = 0; ; i++) {
+    if (
+      await fetch(`${url}/api/state`).then(
+        (r) => r.ok,
+        () => false,
+      )
+    )
+      break;
+    if (i > 300 || program.exitCode !== null) throw new Error(`the program does not answer:\n${said}`);
+    await sleep(50);
+  }
+  const ended = new Promise((done) => program.on("exit", done));
+  return {
+    url,
+    port,
+    directory,
+    async stop() {
+      program.kill("SIGINT");
+      await Promise.race([ended, sleep(5000).then(() => program.kill("SIGKILL"))]);
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Starts the browser. */
+export async function browse() {
+  const { launch } = await import("puppeteer-core");
+  return launch({
+    executablePath: chromium,
+    headless: true,
+    args: ["--no-sandbox", "--disable-dev-shm-usage"],
+  });
+}
+
+/** Opens a page of its own, with its own cookies; `trouble` collects all that the console complains of. */
+export async function open(
+  browser,
+  url,
+  { width = 1280, height = 800, language = "en", touch = false } = {},
+) {
+  const context = await browser.createBrowserContext();
+  const page = await context.newPage();
+  const trouble = [];
+  page.on(
+    "console",
+    (message) =>
+      ["error", "warn"].includes(message.type()) &&
+      trouble.push(`${message.text()} ${message.location().url ?? ""}`),
+  );
+  page.on("pageerror", (error) => trouble.push(String(error)));
+  await page.setViewport({ width, height, hasTouch: touch, isMobile: touch });
+  await page.setExtraHTTPHeaders({ "Accept-Language": language });
+  await page.goto(url, { waitUntil: "load" });
+  await page.waitForSelector("#view-train, [role=tabpanel]:not([hidden]) *");
+  return { page, trouble, close: () => context.close() };
+}
+
+/** Waits until the selected run is in one of `states`. */
+export async function untilRun(page, ...states) {
+  const selector = states.map((state) => `.chip-state.${state}`).join(", ");
+  await page.waitForSelector(selector, { timeout: 120_000 });
+}
+
+/** Starts the lecture's network at full speed and waits for its end. */
+export async function trainLecture(page) {
+  const shown = () => page.$eval(".controls", (c) => c.dataset.run ?? "");
+  await page.waitForSelector(".start:not([disabled])");
+  const before = await shown();
+  await page.evaluate(() => (location.hash = "#train?start=full"));
+  await page.waitForFunction((id) => document.querySelector(".controls").dataset.run !== id, {}, before);
+  await untilRun(page, "done");
+}
+
+/** The text of an element. */
+export const text = (page, selector) => page.$eval(selector, (element) => element.textContent.trim());
+
+export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
+
+function freePort() {
+  return new Promise((done, failed) => {
+    const server = createServer()
+      .once("error", failed)
+      .listen(0, "127.0.0.1", () => {
+        const { port } = server.address();
+        server.close(() => done(port));
+      });
+  });
+}

@@ -1,0 +1,49 @@
+// How live the page is. The figures are told, not judged by: machines differ, and this one may be busy.
+
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { browse, open, serve, skip, sleep, untilRun } from "./page.mjs";
+
+describe("speed", { skip }, () => {
+  let server, browser;
+  before(async () => {
+    server = await serve();
+    browser = await browse();
+  });
+  after(async () => {
+    await browser?.close();
+    await server?.stop();
+  });
+
+  test("the first picture comes soon", async (t) => {
+    const { page, close } = await open(browser, server.url);
+    await page.waitForSelector(".start:not([disabled])");
+    const paint = await page.evaluate(
+      () => performance.getEntriesByName("first-contentful-paint")[0]?.startTime,
+    );
+    t.diagnostic(`first contentful paint after ${Math.round(paint)} ms`);
+    assert.ok(paint < 10_000);
+    await close();
+  });
+
+  test("the curve keeps moving while a larger network trains at full speed", async (t) => {
+    const { page, trouble, close } = await open(
+      browser,
+      `${server.url}/#train?is=&hidden=300-100&epochs=4&start=full`,
+    );
+    await untilRun(page, "running");
+    await page.waitForSelector(".live-stage .plot[data-draws]");
+    const count = () =>
+      page.$$eval(".live-stage .plot", (plots) =>
+        Math.max(...plots.map((p) => Number(p.dataset.draws ?? 0))),
+      );
+    await sleep(500);
+    const [from, start] = [await count(), performance.now()];
+    await sleep(4000);
+    const rate = ((await count()) - from) / ((performance.now() - start) / 1000);
+    t.diagnostic(`${rate.toFixed(1)} pictures of the curve a second`);
+    assert.ok(rate > 2, `${rate} a second`);
+    assert.deepEqual(trouble, []);
+    await close();
+  });
+});

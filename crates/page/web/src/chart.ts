@@ -1,0 +1,317 @@
+// Curves: uPlot with a labelled line for the baseline, a marker for the moment, and the same as a table.
+
+import uPlot from "uplot";
+import "uplot/dist/uPlot.min.css";
+import { colours, onScheme } from "./colours";
+import { fill, h, say } from "./dom";
+import { int, t } from "./i18n";
+
+export interface Line {
+  id: string;
+  label: string;
+  colour: string;
+  dash: number[];
+  xs: number[];
+  ys: number[];
+}
+
+export interface Content {
+  lines: Line[];
+  baseline?: { value: number; label: string } | null;
+  moment?: number | null;
+  summary: string;
+}
+
+export interface Options {
+  title: string;
+  format: (y: number) => string;
+  height?: number;
+  /** Offers a logarithmic axis. */
+  log?: boolean;
+  /** Draws the mean of neighbours; a single line's own points stay, faint, behind it. */
+  smooth?: boolean;
+  range?: (low: number, high: number) => [number, number];
+}
+
+/** A chart with a heading, a sentence that says what it shows, and its numbers as a table on demand. */
+export class Chart {
+  readonly el: HTMLElement;
+  private readonly host = h("div", { class: "plot", dir: "ltr", "aria-hidden": "true" });
+  private readonly readout = h("span", { class: "readout" });
+  private readonly summary = h("p", { class: "sr-only" });
+  private readonly table = h("div", { class: "table-scroll", dir: "ltr" });
+  private readonly details: HTMLDetailsElement;
+  private plot: uPlot | null = null;
+  private shown = "";
+  /** What was asked for last: the same again needs no drawing. */
+  private key = "";
+  private content: Content = { lines: [], summary: "" };
+  private drawn = 0;
+  private frame = 0;
+  private log = false;
+
+  constructor(private readonly options: Options) {
+    this.details = h(
+      "details",
+      { class: "as-table", ontoggle: () => this.tabulate() },
+      h("summary", {}, t("asTable")),
+      this.table,
+    );
+    const scale = options.log
+      ? h(
+          "label",
+          { class: "tick" },
+          h("input", {
+            type: "checkbox",
+            onchange: (e: Event) => this.setLog((e.target as HTMLInputElement).checked),
+          }),
+          t("logScale"),
+        )
+      : null;
+    this.el = h(
+      "figure",
+      { class: "chart" },
+      h("figcaption", {}, h("h3", {}, options.title), this.readout, scale, this.details),
+      this.host,
+      this.summary,
+    );
+    new ResizeObserver(() => this.resize()).observe(this.host);
+    onScheme(() => this.rebuild());
+  }
+
+  /** Shows other content at the next frame. */
+  set(content: Content): void {
+    this.content = content;
+    const key = JSON.stringify([
+      content.lines.map((l) => [l.id, l.label, l.colour, l.xs.length, l.xs[0], l.xs.at(-1)]),
+      content.baseline,
+      content.moment,
+      content.summary,
+    ]);
+    if (key === this.key) return;
+    this.key = key;
+    if (this.frame === 0) this.frame = requestAnimationFrame(() => this.draw());
+  }
+
+  private setLog(log: boolean): void {
+    this.log = log;
+    this.rebuild();
+  }
+
+  private rebuild(): void {
+    this.shown = this.key = "";
+    this.set(this.content);
+  }
+
+  private resize(): void {
+    const width = this.host.clientWidth;
+    if (width > 0 && this.plot && this.plot.width !== width)
+      this.plot.setSize({ width, height: this.height() });
+    // What changed while it could not be seen.
+    if (width > 0 && this.key === "") this.set(this.content);
+  }
+
+  private height(): number {
+    return Math.max(this.options.height ?? 200, Math.min(300, Math.round(this.host.clientWidth * 0.45)));
+  }
+
+  private draw(): void {
+    this.frame = 0;
+    if (this.host.clientWidth === 0) return void (this.key = "");
+    const { lines } = this.content;
+    const shown = (ys: number[]) => (this.log ? ys.map((y) => (y > 0 ? y : null)) : ys);
+    const main = (l: Line) => shown(this.options.smooth ? smoothed(l.ys) : l.ys);
+    const tables = lines.map((l): uPlot.AlignedData =>
+      this.withRaw() ? [l.xs, shown(l.ys), main(l)] : [l.xs, main(l)],
+    );
+    const data: uPlot.AlignedData =
+      tables.length === 0 ? [[], []] : tables.length === 1 ? tables[0]! : uPlot.join(tables);
+    const shape = lines.map((l) => l.id + l.label).join("|");
+    if (this.plot === null || shape !== this.shown) {
+      this.plot?.destroy();
+      this.shown = shape;
+      this.plot = new uPlot(this.settings(lines), data, this.host);
+    } else this.plot.setData(data);
+    say(this.summary, this.content.summary);
+    if (this.details.open) this.tabulate();
+    this.host.dataset.draws = String(++this.drawn);
+    this.host.dataset.points = String(data[0].length);
+  }
+
+  private settings(lines: Line[]): uPlot.Options {
+    const c = colours();
+    const font = "13px system-ui, sans-serif";
+    const axis = {
+      stroke: c.quiet,
+      font,
+      grid: { stroke: c.line, width: 1 },
+      ticks: { stroke: c.line, width: 1, size: 4 },
+    };
+    const range = this.options.range;
+    return {
+      width: this.host.clientWidth,
+      height: this.height(),
+      padding: [10, 24, 0, 0],
+      legend: { show: false },
+      cursor: { y: false, drag: { x: false, y: false }, points: { size: 8 } },
+      scales: {
+        x: { time: false },
+        y: this.log ? { distr: 3 } : range ? { range: (_, low, high) => range(low, high) } : {},
+      },
+      axes: [
+        { ...axis, size: 30, values: (_, ticks) => ticks.map((v) => int(v)) },
+        {
+          ...axis,
+          size: 66,
+          values: (_, ticks) => ticks.map((v) => (v === null ? "" : this.options.format(v))),
+        },
+      ],
+      series: [{}, ...(lines.length === 0 ? [{ label: "" }] : lines.flatMap((line) => this.series(line)))],
+      hooks: { draw: [(u) => this.marks(u)], setCursor: [(u) => this.read(u)] },
+    };
+  }
+
+  private withRaw(): boolean {
+    return this.options.smooth === true && this.content.lines.length === 1;
+  }
+
+  private series(line: Line): uPlot.Series[] {
+    const raw: uPlot.Series = {
+      stroke: line.colour,
+      alpha: 0.3,
+      width: 1,
+      spanGaps: true,
+      points: { show: false },
+    };
+    const main: uPlot.Series = {
+      label: line.label,
+      stroke: line.colour,
+      width: 2.5,
+      // Dashes tell lines apart; one alone needs none.
+      dash: this.content.lines.length > 1 ? line.dash : [],
+      spanGaps: true,
+      points: { show: (u, i) => (u.data[i]?.length ?? 0) < 30, size: 6, fill: line.colour },
+    };
+    return this.withRaw() ? [raw, main] : [main];
+  }
+
+  /** The baseline, the moment, and each line's number at its end where there are several. */
+  private marks(u: uPlot): void {
+    const { ctx, bbox } = u;
+    const ratio = uPlot.pxRatio;
+    const c = colours();
+    const { baseline, moment, lines } = this.content;
+    ctx.save();
+    ctx.font = `${13 * ratio}px system-ui, sans-serif`;
+    ctx.lineWidth = 1.5 * ratio;
+    if (baseline) {
+      const y = u.valToPos(baseline.value, "y", true);
+      if (y >= bbox.top - 1 && y <= bbox.top + bbox.height + 1) {
+        ctx.strokeStyle = c.ink;
+        ctx.setLineDash([6 * ratio, 5 * ratio]);
+        line(ctx, bbox.left, y, bbox.left + bbox.width, y);
+        ctx.setLineDash([]);
+        ctx.fillStyle = c.ink;
+        ctx.textAlign = "right";
+        const above = y - bbox.top > 24 * ratio;
+        ctx.textBaseline = above ? "bottom" : "top";
+        ctx.fillText(baseline.label, bbox.left + bbox.width - 4 * ratio, y + (above ? -3 : 4) * ratio);
+      }
+    }
+    if (moment !== null && moment !== undefined) {
+      const x = u.valToPos(moment, "x", true);
+      if (x >= bbox.left && x <= bbox.left + bbox.width) {
+        ctx.strokeStyle = c.ink;
+        line(ctx, x, bbox.top, x, bbox.top + bbox.height);
+        ctx.fillStyle = c.ink;
+        ctx.beginPath();
+        ctx.moveTo(x - 6 * ratio, bbox.top);
+        ctx.lineTo(x + 6 * ratio, bbox.top);
+        ctx.lineTo(x, bbox.top + 8 * ratio);
+        ctx.fill();
+      }
+    }
+    if (lines.length > 1) {
+      ctx.textAlign = "right";
+      ctx.textBaseline = "bottom";
+      const ends = lines.flatMap((l) => {
+        const [x, y] = [l.xs.at(-1), l.ys.at(-1)];
+        if (x === undefined || y === undefined || (this.log && y <= 0)) return [];
+        return [{ l, x: u.valToPos(x, "x", true), y: u.valToPos(y, "y", true) - 3 * ratio }];
+      });
+      // From below upwards, so that none covers another; then down again, should the topmost stand out.
+      let free = bbox.top + bbox.height;
+      const heights = ends
+        .sort((a, b) => b.y - a.y)
+        .map(({ y }) => {
+          const height = Math.min(free, y);
+          free = height - 14 * ratio;
+          return height;
+        });
+      const out = Math.max(0, bbox.top + 12 * ratio - (heights.at(-1) ?? Infinity));
+      ends.forEach(({ l, x }, i) => {
+        ctx.fillStyle = l.colour;
+        ctx.fillText(`#${l.id}`, x, heights[i]! + out);
+      });
+    }
+    ctx.restore();
+  }
+
+  private read(u: uPlot): void {
+    const at = u.cursor.idx;
+    if (at === null || at === undefined) return say(this.readout, "");
+    const step = u.data[0][at];
+    const told = this.content.lines
+      .map((l, i) => ({ l, y: u.data[i + 1]?.[at] }))
+      .filter(({ y }) => y !== null && y !== undefined)
+      .map(
+        ({ l, y }) => (this.content.lines.length > 1 ? `#${l.id} ` : "") + this.options.format(y as number),
+      );
+    say(
+      this.readout,
+      step === undefined || told.length === 0 ? "" : `${t("step")} ${int(step)}: ${told.join(", ")}`,
+    );
+  }
+
+  private tabulate(): void {
+    if (!this.details.open) return;
+    const rows: HTMLElement[] = [];
+    for (const l of this.content.lines) {
+      const every = Math.max(1, Math.ceil(l.xs.length / 12));
+      l.xs.forEach((x, i) => {
+        if (i % every !== 0 && i !== l.xs.length - 1) return;
+        rows.push(
+          h(
+            "tr",
+            {},
+            h("td", {}, `#${l.id}`),
+            h("td", {}, int(x)),
+            h("td", {}, this.options.format(l.ys[i]!)),
+          ),
+        );
+      });
+    }
+    const head = [t("run"), t("step"), this.options.title].map((x) => h("th", { scope: "col" }, x));
+    fill(this.table, h("table", {}, h("thead", {}, h("tr", {}, ...head)), h("tbody", {}, ...rows)));
+  }
+}
+
+/** Each point the mean of its neighbours, a sixtieth of the curve to either side. */
+function smoothed(ys: number[]): number[] {
+  const reach = Math.floor(ys.length / 60);
+  if (reach === 0) return ys;
+  const sums = new Float64Array(ys.length + 1);
+  ys.forEach((y, i) => (sums[i + 1] = sums[i]! + y));
+  return ys.map((_, i) => {
+    const to = Math.min(ys.length, i + reach + 1);
+    const from = Math.max(0, i - reach);
+    return (sums[to]! - sums[from]!) / (to - from);
+  });
+}
+
+function line(ctx: CanvasRenderingContext2D, x0: number, y0: number, x1: number, y1: number): void {
+  ctx.beginPath();
+  ctx.moveTo(x0, y0);
+  ctx.lineTo(x1, y1);
+  ctx.stroke();
+}

@@ -1,0 +1,107 @@
+// The view Lecture: the story of the slides in short steps, each with the thing to try.
+
+import { figure, type Figure } from "./figures";
+import { fill, h, ltr, say, set } from "./dom";
+import { lecture as words, t } from "./i18n";
+
+/** A figure for each step, and where its things to try lead: one link a name in the texts. */
+const STEPS: { figure: Figure; links: string[] }[] = [
+  { figure: "perceptron", links: ["#train?hidden=&start=watch"] },
+  { figure: "connected", links: ["#train?hidden=100"] },
+  { figure: "layers", links: ["#train?hidden=100&is=7", "#train?hidden=100&is="] },
+  { figure: "ends", links: ["#train?is=7", "#train?is="] },
+  { figure: "digits", links: ["#train?is=7", "#train?is=3"] },
+  { figure: "flatten", links: ["#draw"] },
+  { figure: "stages", links: ["#train?start=step"] },
+  { figure: "falling", links: ["#train?start=watch", "#train?start=full", "#train?lr=1&start=watch"] },
+  { figure: "test", links: ["#train?start=full", "#train?seed=1&start=full"] },
+  { figure: "wrong", links: ["#mistakes"] },
+  {
+    figure: "trial",
+    links: ["#train?is=&trials=10,100,300&epochs=1", "#train?activation=leaky_relu&start=full"],
+  },
+  { figure: "hand", links: ["#draw", "#time"] },
+];
+
+/** Builds the view; the step is in the address: #lecture/3. */
+export function lecture(): HTMLElement {
+  const steps = STEPS.map(({ figure, links }, i) => ({ figure, links, ...words[i]! }));
+  const list = h(
+    "ol",
+    { class: "lecture-list" },
+    ...steps.map((step, i) =>
+      h(
+        "li",
+        {},
+        h(
+          "a",
+          { href: `#lecture/${i + 1}` },
+          h("span", { class: "n", "aria-hidden": "true" }, String(i + 1)),
+          h("span", {}, step.title),
+        ),
+      ),
+    ),
+  );
+  const page = h("article", { class: "paper lecture-page", tabindex: -1 });
+  const back = h(
+    "a",
+    { class: "button" },
+    h("span", { class: "flip", "aria-hidden": "true" }, "‹"),
+    t("back"),
+  );
+  const next = h(
+    "a",
+    { class: "button primary" },
+    t("goOn"),
+    h("span", { class: "flip", "aria-hidden": "true" }, "›"),
+  );
+  const count = h("span", { class: "quiet" });
+  const el = h(
+    "div",
+    { class: "lecture" },
+    h("nav", { class: "lecture-nav", "aria-label": t("tab_lecture") }, list),
+    h("div", { class: "lecture-main" }, page, h("div", { class: "lecture-turn" }, back, count, next)),
+  );
+  let shown = -1;
+
+  const show = () => {
+    const [view, which] = location.hash.slice(1).split("/");
+    if (view !== "lecture") return;
+    const at = Math.max(0, Math.min(steps.length - 1, (parseInt(which ?? "1", 10) || 1) - 1));
+    const turned = shown >= 0 && shown !== at;
+    shown = at;
+    const step = steps[at]!;
+    fill(
+      page,
+      h("h2", {}, h("span", { class: "n", "aria-hidden": "true" }, String(at + 1)), step.title),
+      h("div", { class: "lecture-words" }, ...step.text.map((line) => paragraph(line))),
+      figure(step.figure),
+      h(
+        "div",
+        { class: "try" },
+        h("h3", {}, t("tryIt")),
+        ...step.tries.map((text, i) =>
+          h(
+            "a",
+            { class: "button try-button", href: step.links[i] },
+            h("span", { class: "play", "aria-hidden": "true" }),
+            text,
+          ),
+        ),
+      ),
+    );
+    list.querySelectorAll("a").forEach((a, i) => set(a, { "aria-current": i === at ? "step" : null }));
+    set(back, { href: `#lecture/${at}`, "aria-disabled": at === 0 ? "true" : null, hidden: at === 0 });
+    set(next, { href: `#lecture/${at + 2}`, hidden: at === steps.length - 1 });
+    say(count, t("stepOf", { n: at + 1, of: steps.length }));
+    if (turned) page.focus({ preventScroll: innerWidth > 900 });
+  };
+  addEventListener("routed", show);
+  show();
+  return el;
+}
+
+/** A paragraph in which `code` stands between back-ticks. */
+function paragraph(text: string): HTMLElement {
+  return h("p", {}, ...text.split("`").map((part, i) => (i % 2 === 1 ? ltr(part, "code") : part)));
+}

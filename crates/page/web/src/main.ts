@@ -1,0 +1,141 @@
+// The page: a head with the views' tabs, the view, the strip of time.
+
+import "./style/base.css";
+import "./style/train.css";
+import "./style/views.css";
+import { h, ltr, mountLive, roving, set } from "./dom";
+import { draw } from "./draw";
+import { lang, switchTo, t, type Key } from "./i18n";
+import { lecture } from "./lecture";
+import { fillCurves } from "./measure";
+import { mistakes } from "./mistakes";
+import { applyPreset } from "./preset";
+import { runPicker } from "./picker";
+import { takeFile } from "./setup";
+import { listen, on, state } from "./state";
+import { time, timeStrip } from "./time";
+import { mountMessages } from "./toast";
+import { train } from "./train";
+
+const VIEWS = { train, draw, mistakes, lecture, time } as const;
+type Name = keyof typeof VIEWS;
+const names = Object.keys(VIEWS) as Name[];
+const built = new Map<Name, HTMLElement>();
+
+const tabs = new Map(
+  names.map((name) => [
+    name,
+    h(
+      "a",
+      { href: `#${name}`, role: "tab", id: `tab-${name}`, "aria-controls": `view-${name}` },
+      t(`tab_${name}` as Key),
+    ),
+  ]),
+);
+const panels = new Map(
+  names.map((name) => [
+    name,
+    h("section", {
+      role: "tabpanel",
+      id: `view-${name}`,
+      "aria-labelledby": `tab-${name}`,
+      tabindex: -1,
+      hidden: true,
+    }),
+  ]),
+);
+
+function route(): void {
+  const [path = "", query = ""] = location.hash.slice(1).split("?");
+  const name = names.find((n) => n === path.split("/")[0]) ?? "train";
+  if (!built.has(name)) {
+    const view = VIEWS[name]();
+    built.set(name, view);
+    panels.get(name)!.append(view);
+  }
+  for (const n of names) {
+    panels.get(n)!.hidden = n !== name;
+    set(tabs.get(n)!, { "aria-selected": String(n === name), tabindex: n === name ? 0 : -1 });
+  }
+  document.title = `${t(`tab_${name}` as Key)} · reshet`;
+  document.body.dataset.view = name;
+  if (query !== "") {
+    // Once applied it must not start again on reload or on the way back.
+    history.replaceState(null, "", `#${path}`);
+    void applyPreset(new URLSearchParams(query));
+  }
+  dispatchEvent(new Event("routed"));
+}
+
+function logo(): HTMLElement {
+  const mark = h("span", { class: "logo", "aria-hidden": "true" });
+  mark.innerHTML =
+    '<svg viewBox="0 0 32 32" width="30" height="30"><path d="M7 7l9 5M7 7l9 13M7 16l9-4M7 16l9 4M7 25l9-13M7 25l9-5M16 12l9 4M16 20l9-4" class="wires"/><circle cx="7" cy="7" r="3.2" class="a"/><circle cx="7" cy="16" r="3.2" class="b"/><circle cx="7" cy="25" r="3.2" class="a"/><circle cx="16" cy="12" r="3.6" class="b"/><circle cx="16" cy="20" r="3.6" class="a"/><circle cx="25" cy="16" r="4.2" class="c"/></svg>';
+  return h(
+    "a",
+    { class: "brand", href: "#train", "aria-label": "reshet" },
+    mark,
+    h("span", { dir: "ltr" }, "reshet"),
+  );
+}
+
+function dropping(): void {
+  let depth = 0;
+  const files = (event: DragEvent) => event.dataTransfer?.types.includes("Files") ?? false;
+  addEventListener(
+    "dragenter",
+    (event) => files(event) && document.body.classList.toggle("dropping", ++depth > 0),
+  );
+  addEventListener(
+    "dragleave",
+    (event) => files(event) && document.body.classList.toggle("dropping", --depth > 0),
+  );
+  addEventListener("dragover", (event) => files(event) && event.preventDefault());
+  addEventListener("drop", (event) => {
+    if (!files(event)) return;
+    event.preventDefault();
+    depth = 0;
+    document.body.classList.remove("dropping");
+    location.hash = "#train";
+    for (const file of event.dataTransfer?.files ?? []) void takeFile(file);
+  });
+}
+
+const other = lang === "he" ? "en" : "he";
+const language = h(
+  "button",
+  { type: "button", class: "language", lang: other, onclick: () => switchTo(other) },
+  other === "he" ? "עברית" : "English",
+);
+const list = h("nav", { class: "tabs", role: "tablist", "aria-label": t("views") }, ...tabs.values());
+roving(
+  list,
+  () => [...tabs.values()],
+  (tab) => tab.click(),
+);
+
+const device = h("p", { class: "device" });
+on("data", () => device.replaceChildren(ltr(`reshet ${state.version} · ${state.device}`)));
+
+const main = h("main", {}, ...panels.values());
+const skip = h(
+  "a",
+  {
+    class: "skip",
+    href: "#train",
+    onclick: (event: Event) => {
+      event.preventDefault();
+      [...panels.values()].find((p) => !p.hidden)?.focus();
+    },
+  },
+  t("skip"),
+);
+document.body.append(skip, h("header", {}, logo(), list, runPicker(), language), main);
+document.body.append(h("footer", {}, device), timeStrip());
+mountMessages();
+mountLive();
+dropping();
+fillCurves();
+addEventListener("hashchange", route);
+route();
+listen();

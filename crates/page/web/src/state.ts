@@ -1,0 +1,227 @@
+// What the page knows: the data, the runs and their curves, which run and which moment it shows.
+
+import { api, type Data, type Progress, type Run, type State } from "./api";
+
+export interface Curve {
+  loss: [number[], number[]];
+  test: [number[], number[], number[]];
+}
+
+type Topic = "data" | "runs" | "run" | "progress" | "moment" | "online" | "ended";
+const listeners = new Map<Topic, Set<() => void>>();
+
+/** Calls `then` whenever something about `topic` changed. */
+export function on(topics: Topic | Topic[], then: () => void): void {
+  for (const topic of [topics].flat()) {
+    if (!listeners.has(topic)) listeners.set(topic, new Set());
+    listeners.get(topic)!.add(then);
+  }
+}
+
+function tell(...topics: Topic[]): void {
+  for (const then of new Set(topics.flatMap((topic) => [...(listeners.get(topic) ?? [])]))) then();
+}
+
+export const state = {
+  version: "",
+  device: "",
+  data: [] as Data[],
+  runs: new Map<string, Run>(),
+  curves: new Map<string, Curve>(),
+  /** The run all views speak about. */
+  selected: null as string | null,
+  /** The step all views show, or null for now. */
+  moment: null as number | null,
+  online: true,
+};
+
+/** The runs whose curves are laid over the selected one's. */
+export const compared = new Set<string>();
+
+/** The run all views speak about. */
+export function selected(): Run | null {
+  return state.selected === null ? null : (state.runs.get(state.selected) ?? null);
+}
+
+/** The run that trains or stands, if one does. */
+export function current(): Run | null {
+  return [...state.runs.values()].find((run) => run.state === "running" || run.state === "paused") ?? null;
+}
+
+/** Its data, where the server has it. */
+export function dataOf(run: Run): Data | null {
+  return state.data.find((d) => d.id === run.data) ?? null;
+}
+
+/** Whether it has curves to show: a model from a file may have none. */
+export function hasCourse(run: Run): boolean {
+  return run.trainable || (state.curves.get(run.id)?.loss[0].length ?? 0) > 0;
+}
+
+/** Newest first. */
+export function allRuns(): Run[] {
+  return [...state.runs.values()].reverse();
+}
+
+/** Lets all views speak about another run, as it is now. */
+export function select(id: string | null): void {
+  if (state.selected === id) return;
+  state.selected = id;
+  state.moment = null;
+  if (id !== null) void loadCurve(id);
+  tell("run", "moment");
+}
+
+/** Lets all views show another moment; null is now. */
+export function moveTo(moment: number | null): void {
+  if (state.moment === moment) return;
+  state.moment = moment;
+  tell("moment");
+}
+
+/** Takes a run as an answer told it, and makes it known to all views. */
+export function learned(run: Run): void {
+  const before = state.runs.get(run.id);
+  state.runs.set(run.id, { ...before, ...run });
+  const ended = before !== undefined && alive(before) && !alive(run);
+  if (ended) void loadCurve(run.id);
+  tell(before ? "run" : "runs", "run", ...(ended ? (["ended", "runs"] as const) : []));
+}
+
+/** Runs or stands: can go on. */
+export function alive(run: Run): boolean {
+  return run.state === "running" || run.state === "paused";
+}
+
+/** Forgets a run, here and on the server. */
+export async function forget(id: string): Promise<void> {
+  await api.forget(id);
+  gone(id);
+}
+
+function gone(id: string): void {
+  if (!state.runs.delete(id)) return;
+  state.curves.delete(id);
+  if (state.selected === id) {
+    state.selected = null;
+    select(allRuns()[0]?.id ?? null);
+  }
+  tell("runs", "run");
+}
+
+/** Takes data that is new. */
+export function learnedData(data: Data): void {
+  const at = state.data.findIndex((d) => d.id === data.id);
+  if (at < 0) state.data.push(data);
+  else state.data[at] = data;
+  tell("data");
+}
+
+/** Fetches a run's whole curves. */
+export async function loadCurve(id: string): Promise<void> {
+  const told = await api.run(id).catch(() => null);
+  if (told?.curves === undefined) return;
+  const curve: Curve = { loss: [[], []], test: [[], [], []] };
+  addPoints(curve, told.curves.loss, told.curves.test);
+  const newer = state.curves.get(id);
+  if (newer !== undefined) {
+    // Points that came in while this was on its way.
+    const lastLoss = curve.loss[0].at(-1) ?? -1;
+    const lastTest = curve.test[0].at(-1) ?? -1;
+    newer.loss[0].forEach((x, i) => x > lastLoss && push(curve.loss, [x, newer.loss[1][i]!]));
+    newer.test[0].forEach(
+      (x, i) => x > lastTest && push(curve.test, [x, newer.test[1][i]!, newer.test[2][i]!]),
+    );
+  }
+  state.curves.set(id, curve);
+  // What was measured at kept moments is not in what the server told.
+  newer?.test[0].forEach((x, i) => Number.isNaN(newer.test[1][i]) && addTests(id, x, newer.test[2][i]!));
+  tell("progress");
+}
+
+function push(columns: number[][], values: number[]): void {
+  columns.forEach((column, i) => column.push(values[i]!));
+}
+
+/** Adds a measure of a run's moment to its curve, at its place. */
+export function addTests(id: string, step: number, measure: number): void {
+  const test = state.curves.get(id)?.test;
+  if (test === undefined || test[0].includes(step)) return;
+  const at = test[0].findIndex((x) => x > step);
+  const place = at < 0 ? test[0].length : at;
+  [step, NaN, measure].forEach((value, column) => test[column]!.splice(place, 0, value));
+  tell("progress");
+}
+
+const MOST_POINTS = 4000;
+
+function addPoints(curve: Curve, loss: [number, number][], test: [number, number, number][]): void {
+  for (const point of loss) push(curve.loss, point);
+  for (const point of test) push(curve.test, point);
+  if (curve.loss[0].length > MOST_POINTS) {
+    const [xs, ys] = curve.loss;
+    const half = { x: [] as number[], y: [] as number[] };
+    for (let i = 0; i + 1 < xs.length; i += 2) {
+      half.x.push(xs[i + 1]!);
+      half.y.push((ys[i]! + ys[i + 1]!) / 2);
+    }
+    curve.loss = [half.x, half.y];
+  }
+}
+
+function took(all: State): void {
+  state.version = all.version;
+  state.device = all.device;
+  state.data = all.data;
+  state.runs = new Map(all.runs.map((run) => [run.id, run]));
+  if (state.selected === null || !state.runs.has(state.selected)) {
+    state.selected = null;
+    select(all.current ?? allRuns()[0]?.id ?? null);
+  } else void loadCurve(state.selected);
+  tell("data", "runs", "run", "moment");
+}
+
+function progressed(p: Progress): void {
+  const run = state.runs.get(p.run);
+  if (run === undefined) return;
+  run.step = p.step;
+  run.epoch = p.epoch;
+  run.lr = p.lr;
+  run.seconds = p.seconds;
+  const curve = state.curves.get(p.run) ?? { loss: [[], []], test: [[], [], []] };
+  state.curves.set(p.run, curve);
+  addPoints(curve, p.loss, p.test);
+  const loss = p.loss.at(-1);
+  if (loss) run.loss = loss[1];
+  const test = p.test.at(-1);
+  if (test) {
+    const shares = run.task === "number" ? { r2: test[2], rmse: undefined } : { accuracy: test[2] };
+    run.test = { ...run.test, ...shares, errors: undefined, step: test[0], loss: test[1], measure: test[2] };
+  }
+  tell("progress");
+}
+
+function setOnline(online: boolean): void {
+  if (state.online === online) return;
+  state.online = online;
+  tell("online");
+}
+
+/** Listens to the server for as long as the page is open, and comes back to it after it was away. */
+export function listen(): void {
+  const source = new EventSource("/api/events");
+  const take = (name: string, then: (value: any) => void) =>
+    source.addEventListener(name, (event) => then(JSON.parse((event as MessageEvent<string>).data)));
+  take("state", (value: State) => {
+    setOnline(true);
+    took(value);
+  });
+  take("progress", progressed);
+  take("run", learned);
+  take("gone", (value: { run: string }) => gone(value.run));
+  take("data", learnedData);
+  source.onerror = () => {
+    setOnline(false);
+    if (source.readyState === EventSource.CLOSED) setTimeout(listen, 2000);
+  };
+}

@@ -1,0 +1,27 @@
+//! Text from files, as it can be shown.
+
+use std::borrow::Cow;
+
+/// The text with its control characters written out (`\n`, `\t`, else `\u001b`), as JSON does: a
+/// name in somebody's file must not steer the terminal.
+///
+/// ```
+/// assert_eq!(reshet::visible("a\u{1b}[2J\nb"), "a\\u001b[2J\\nb");
+/// assert_eq!(reshet::visible("größe"), "größe");
+/// ```
+pub fn visible(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        match c {
+            '\n' => out += "\\n",
+            '\r' => out += "\\r",
+            '\t' => out += "\\t",
+            c if c.is_control() => out += &format!("\\u{:04x}", u32::from(c)),
+            c => out.push(c),
+        }
+    }
+    Cow::Owned(out)
+}
