@@ -21,6 +21,10 @@ test:
 golden:
     python3 tests/golden/make.py check
 
+# The Python package, into the Python that is active (needs maturin), and its tests (pytest)
+python:
+    cd python && maturin develop --release && pytest -q
+
 # Exports and imports against onnxruntime, scikit-learn, PyTorch (those that python3 has)
 foreign:
     cargo build && python3 tests/foreign/check.py target/debug/reshet

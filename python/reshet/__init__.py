@@ -77,7 +77,11 @@ class Model:
         if isinstance(X, (str, os.PathLike)):
             answers = self._inner.table(X)
         else:
-            answers = self._inner.answers(_samples(X))
+            X = _samples(X)
+            has, takes = (int(np.prod(shape)) for shape in (X.shape[1:], self._inner.shape))
+            if has != takes:
+                raise ValueError(f"X: the network takes {takes} values a sample, not {has}")
+            answers = self._inner.answers(X)
         return np.frombuffer(answers, dtype=np.float32).reshape(-1, self._inner.outputs)
 
     def predict_proba(self, X):
@@ -190,6 +194,10 @@ def _targets(y, task):
 
 def _train(X, y, *, task, net, hidden, activation, dropout, **settings):
     """The model, and how many epochs were trained."""
+    for name in ("epochs", "batch_size", "seed", "patience", "threads"):
+        value = settings[name]
+        if value is not None and (int(value) != value or value < 0):
+            raise ValueError(f"{name}: a whole number of at least 0, not {value}")
     X = _samples(X)
     values, width, task, names = _targets(y, task)
     if len(X) != len(values):
@@ -199,6 +207,6 @@ def _train(X, y, *, task, net, hidden, activation, dropout, **settings):
         layers = [f"{n}:{activation}{drop}" for n in hidden]
         tail = ":sigmoid" if task == "binary" else ""
         net = "-".join([*layers, f"{len(names) if task == 'classes' else width}{tail}"])
-    inner, epochs = _reshet.train(X, list(X.shape[1:]), values, width, task, names,
-                                  {"network": net, **settings})
+    question = {"shape": list(X.shape[1:]), "task": task, "names": names, "width": width}
+    inner, epochs = _reshet.train(X, values, {"network": net, **question, **settings})
     return Model(inner), epochs

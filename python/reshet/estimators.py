@@ -62,7 +62,8 @@ class ReshetClassifier(ClassifierMixin, _Reshet):
         return self._fit(X, places, "classes")
 
     def predict_proba(self, X):
-        return self.model_.predict_proba(self._rows(X))
+        X = self._rows(X)
+        return self.model_.predict_proba(X)
 
     def predict(self, X):
         X = self._rows(X)
@@ -87,4 +88,5 @@ class ReshetRegressor(RegressorMixin, _Reshet):
         return self._fit(X, np.asarray(y, dtype=np.float32), "number")
 
     def predict(self, X):
-        return self.model_.predict(self._rows(X))
+        X = self._rows(X)
+        return self.model_.predict(X).astype(np.float64)

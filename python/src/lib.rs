@@ -7,6 +7,7 @@
 use std::{
     ops::ControlFlow,
     path::PathBuf,
+    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -17,8 +18,8 @@ use pyo3::{
     types::{PyByteArray, PyBytes},
 };
 use reshet::{
-    Adam, AdamW, Dataset, Device, Error, Event, Features, Model, Optimizer, RMSprop, SGD,
-    Sequential, Storage, Table, Targets, Task, Trainer,
+    Adam, AdamW, Dataset, Device, Error, Event, Features, Model, Optimizer, Predictor, RMSprop,
+    SGD, Sequential, Storage, Targets, Trainer,
     data::table::{Rows, Unit, csv},
     formats::safetensors,
 };
@@ -36,77 +37,112 @@ fn python(error: Error) -> PyErr {
     }
 }
 
+/// Up to this many multiply-adds one thread is as fast as a team that must first be gathered.
+const FEW: usize = 1 << 22;
+
 /// A trained network.
-#[pyclass(name = "Model", module = "reshet._reshet", frozen, subclass)]
-struct PyModel(Model);
+#[pyclass(name = "Model", module = "reshet._reshet", frozen)]
+struct PyModel {
+    model: Model,
+    /// Kept between small questions. It has no threads of its own: those would be gone after
+    /// a fork, and be waited for.
+    ready: Mutex<Option<Predictor>>,
+}
+
+impl PyModel {
+    fn new(model: Model) -> Self {
+        Self { model, ready: Mutex::new(None) }
+    }
+
+    fn answer(&self, features: &Features) -> reshet::Result<Vec<f32>> {
+        let mut answers = Vec::new();
+        if features.rows().saturating_mul(self.model.parameters().len()) > FEW {
+            self.model.predictor(Device::best())?.predict(features, &mut answers)?;
+            return Ok(answers);
+        }
+        // Whoever asks at the same time readies one of their own.
+        let ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let mut ready = match ready {
+            Some(ready) => ready,
+            None => self.model.predictor(Device::best().threads(1))?,
+        };
+        ready.predict(features, &mut answers)?;
+        *self.ready.lock().unwrap_or_else(PoisonError::into_inner) = Some(ready);
+        Ok(answers)
+    }
+}
 
 #[pymethods]
 impl PyModel {
     #[staticmethod]
     fn load(py: Python, path: PathBuf) -> PyResult<Self> {
-        py.detach(|| Model::load(path)).map(Self).map_err(python)
+        py.detach(|| Model::load(path)).map(Self::new).map_err(python)
     }
 
     #[staticmethod]
     fn from_bytes(bytes: &[u8]) -> PyResult<Self> {
-        safetensors::from_bytes(bytes).map(Self).map_err(python)
+        safetensors::from_bytes(bytes).map(Self::new).map_err(python)
     }
 
     fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        Ok(PyBytes::new(py, &safetensors::to_bytes(&self.0).map_err(python)?))
+        Ok(PyBytes::new(py, &safetensors::to_bytes(&self.model).map_err(python)?))
     }
 
     fn save(&self, py: Python, path: PathBuf) -> PyResult<()> {
-        py.detach(|| self.0.save(path)).map_err(python)
+        py.detach(|| self.model.save(path)).map_err(python)
     }
 
     /// `binary`, `classes` or `number`.
     #[getter]
     fn task(&self) -> String {
-        self.0.task().to_string()
+        self.model.task().to_string()
     }
 
     #[getter]
     fn names(&self) -> Vec<String> {
-        self.0.meaning().names.clone()
+        self.model.meaning().names.clone()
     }
 
     #[getter]
     fn shape(&self) -> Vec<usize> {
-        self.0.meaning().shape.clone()
+        self.model.meaning().shape.clone()
     }
 
     /// Whether the inputs are bytes that stand for x / 255.
     #[getter]
     fn bytes(&self) -> bool {
-        self.0.meaning().bytes
+        self.model.meaning().bytes
     }
 
     #[getter]
     fn network(&self) -> String {
-        self.0.network().to_string()
+        self.model.network().to_string()
     }
 
     #[getter]
     fn outputs(&self) -> usize {
-        self.0.network().outputs()
+        self.model.network().outputs()
     }
 
     /// Float32, row by row, for samples that are the network's inputs.
-    fn answers<'py>(&self, py: Python<'py>, x: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyByteArray>> {
-        let features = features(py, x, &self.0.meaning().shape)?;
-        let answers = py.detach(|| self.0.predict(&Dataset::unlabelled(features)?));
+    fn answers<'py>(
+        &self,
+        py: Python<'py>,
+        x: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyByteArray>> {
+        let features = features(py, x, &self.model.meaning().shape)?;
+        let answers = py.detach(|| self.answer(&features));
         Ok(bytes(py, &answers.map_err(python)?))
     }
 
     /// The same for the raw rows of a table in a file.
     fn table<'py>(&self, py: Python<'py>, path: PathBuf) -> PyResult<Bound<'py, PyByteArray>> {
         let answers = py.detach(|| -> reshet::Result<Vec<f32>> {
-            let columns = self.0.meaning().columns.as_ref().ok_or_else(|| {
+            let columns = self.model.meaning().columns.as_ref().ok_or_else(|| {
                 Error::Invalid("this model was not trained on a table: give it an array".into())
             })?;
             let mut rows = Rows::open(&path, columns, &csv::Options::default())?;
-            let mut predictor = self.0.predictor(Device::best())?;
+            let mut predictor = self.model.predictor(Device::best())?;
             let (mut all, mut some) = (Vec::new(), Vec::new());
             while let Some(samples) = rows.next(false)? {
                 predictor.predict(&samples.features, &mut some)?;
@@ -140,6 +176,13 @@ fn features(py: Python, x: &Bound<PyAny>, shape: &[usize]) -> PyResult<Features>
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
 struct Settings {
+    /// One sample's.
+    shape: Vec<usize>,
+    task: String,
+    /// The classes, or of a yes/no question the two answers; none: numbers.
+    names: Vec<String>,
+    /// Targets a sample.
+    width: usize,
     network: String,
     optimizer: String,
     lr: f64,
@@ -173,22 +216,17 @@ impl Settings {
 }
 
 /// Trains; the model, and how many epochs it took.
-///
-/// `names`: the classes, or of a yes/no question the two answers; none: numbers.
 #[pyfunction]
 fn train(
     py: Python,
     x: &Bound<PyAny>,
-    shape: Vec<usize>,
     y: &Bound<PyAny>,
-    width: usize,
-    task: &str,
-    names: Vec<String>,
     settings: Settings,
 ) -> PyResult<(PyModel, usize)> {
-    let features = features(py, x, &shape)?;
+    let features = features(py, x, &settings.shape)?;
     let values = copied::<f32>(py, y)?;
-    let targets = match task {
+    let (width, names) = (settings.width, settings.names.clone());
+    let targets = match &*settings.task {
         "classes" => Targets::classes(values.iter().map(|c| *c as u32).collect(), names),
         "binary" => Targets::YesNo { values: values.into(), width, names },
         _ => Targets::numbers(values, width),
@@ -221,7 +259,7 @@ fn train(
                 }
                 if interrupt.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             });
-        if task == "number" {
+        if settings.task == "number" {
             trainer = trainer.units(units(data.targets()));
         }
         if let Some(part) = &validation {
@@ -236,13 +274,14 @@ fn train(
         return Err(error);
     }
     let fit = fit.map_err(python)?;
-    Ok((PyModel(fit.model), fit.epochs))
+    Ok((PyModel::new(fit.model), fit.epochs))
 }
 
 /// What is told of an epoch.
 fn line(event: &Event) -> Option<String> {
     let Event::Epoch { epoch, loss, validation } = event else { return None };
-    let validation = validation.as_ref().map_or(String::new(), |score| format!("; validation: {score}"));
+    let validation =
+        validation.as_ref().map_or(String::new(), |score| format!("; validation: {score}"));
     Some(format!("epoch {}: loss {loss:.4}{validation}", epoch + 1))
 }
 

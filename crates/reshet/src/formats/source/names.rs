@@ -102,7 +102,7 @@ pub(super) fn rust_string(text: &str) -> String {
 
 /// The beginning of what is too long for a comment.
 fn shortened(text: &str) -> String {
-    match text.char_indices().nth(100) {
+    match text.char_indices().nth(300) {
         Some((end, _)) => format!("{}...", &text[..end]),
         None => text.into(),
     }
