@@ -159,6 +159,9 @@ describe("learning", { skip }, () => {
     await trainLecture(page);
     await page.click("#tab-time");
     await page.waitForSelector("#view-time .weights[data-step]", { visible: true });
+    await page.waitForFunction(() =>
+      [...document.querySelectorAll("#view-time .plot")].every((plot) => Number(plot.dataset.points) > 1),
+    );
     await page.waitForFunction(() => Number(document.querySelector(".time-strip input").max) > 0);
     await page.focus(".time-strip input");
     await page.keyboard.press("Home");

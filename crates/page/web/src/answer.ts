@@ -73,7 +73,7 @@ export function answerPanel(what: string): Answer {
     clear(why) {
       last = null;
       el.classList.add("nothing");
-      say(big, "…");
+      say(big, "?");
       say(sure, why);
       details.hidden = true;
       delete el.dataset.step;

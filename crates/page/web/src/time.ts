@@ -187,5 +187,7 @@ export function time(): HTMLElement {
   };
   on(["run", "runs", "moment", "progress"], show);
   show();
+  // The view is built when it is first opened: the run may have been over for long.
+  both.show();
   return el;
 }
