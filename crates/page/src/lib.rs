@@ -4,7 +4,7 @@
 //! browser ──HTTP, events──▶ server ──▶ api ──▶ Lab ──commands──▶ Course (a thread that trains)
 //!                            guard       ask        ◀──messages──
 //! ```
-//! The [`Lab`] holds data and runs. A training has a thread of its own, which takes
+//! The `Lab` holds data and runs. A training has a thread of its own, which takes
 //! commands between its steps and sends messages, at most thirty a second. What is read
 //! and saved where is the program's business: it implements [`Host`].
 //!
