@@ -213,6 +213,15 @@ export class Refused extends Error {
   }
 }
 
+/** Requests on their way, by their addresses. */
+const underway = new Map<Promise<Response>, string>();
+
+/** Waits until nothing is asked of a run any more. */
+async function quiet(id: string): Promise<void> {
+  const all = [...underway].filter(([, path]) => path.startsWith(run(id) + "/"));
+  await Promise.allSettled(all.map(([response]) => response));
+}
+
 async function ask(method: string, path: string, body?: unknown): Promise<Response> {
   const options: RequestInit = { method };
   if (body instanceof Blob) options.body = body;
@@ -220,7 +229,9 @@ async function ask(method: string, path: string, body?: unknown): Promise<Respon
     options.body = JSON.stringify(body);
     options.headers = { "Content-Type": "application/json" };
   }
-  const response = await fetch(path, options);
+  const answer = fetch(path, options);
+  underway.set(answer, path);
+  const response = await answer.finally(() => underway.delete(answer));
   if (response.ok) return response;
   const told = await response.json().catch(() => null);
   throw new Refused(response.status, told?.error?.reason ?? `${response.status} ${response.statusText}`);
@@ -246,7 +257,10 @@ export const api = {
   start: (spec: Spec, pace: number | null, paused: boolean, replace: boolean) =>
     json<Run>("POST", "/api/runs" + (replace ? "?replace=true" : ""), { ...spec, pace, paused }),
   run: (id: string) => json<Run>("GET", run(id)),
-  forget: (id: string) => ask("DELETE", run(id)),
+  forget: async (id: string) => {
+    await quiet(id);
+    return ask("DELETE", run(id));
+  },
   control: (id: string, what: { do?: string; lr?: number; pace?: number | null }) =>
     json<Run>("POST", run(id, "/control"), what),
   snapshots: (id: string) =>

@@ -97,8 +97,9 @@ export function alive(run: Run): boolean {
 
 /** Forgets a run, here and on the server. */
 export async function forget(id: string): Promise<void> {
-  await api.forget(id);
+  // First here, so that nothing more is asked of it.
   gone(id);
+  await api.forget(id);
 }
 
 function gone(id: string): void {

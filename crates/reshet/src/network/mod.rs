@@ -76,6 +76,12 @@ impl Sequential {
     /// Names both layers that do not fit, or the layer that makes no sense.
     pub fn new(layers: impl IntoIterator<Item = Layer>) -> Result<Self> {
         let layers: Vec<Layer> = layers.into_iter().collect();
+        // How many values come in is what the first Linear says, in text as well.
+        if let Some(first) = layers.first().filter(|layer| !matches!(layer, Layer::Linear(..))) {
+            return Err(Error::invalid(format!(
+                "{first} comes first: a network begins with Linear"
+            )));
+        }
         let mut before: Option<(usize, usize)> = None;
         let (mut number, mut parameters) = (0, 0usize);
         for layer in &layers {
@@ -220,6 +226,14 @@ impl fmt::Display for Layer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_network_begins_with_linear() {
+        for first in [Layer::Activation(Activation::ReLU), Layer::Dropout(0.5)] {
+            let error = Sequential::new([first, Layer::Linear(2, 1)]).unwrap_err().to_string();
+            assert!(error.contains("begins with Linear"), "{error}");
+        }
+    }
 
     #[test]
     fn summary_is_a_table() {
