@@ -29,7 +29,7 @@ describe("speed", { skip }, () => {
   test("the curve keeps moving while a larger network trains at full speed", async (t) => {
     const { page, trouble, close } = await open(
       browser,
-      `${server.url}/#train?is=&hidden=300-100&epochs=4&start=full`,
+      `${server.url}/#train?is=&hidden=300-100&epochs=100&start=full`,
     );
     await untilRun(page, "running");
     await page.waitForSelector(".live-stage .plot[data-draws]");
