@@ -77,10 +77,10 @@ impl Sequential {
     pub fn new(layers: impl IntoIterator<Item = Layer>) -> Result<Self> {
         let layers: Vec<Layer> = layers.into_iter().collect();
         // How many values come in is what the first Linear says, in text as well.
-        if let Some(first) = layers.first().filter(|layer| !matches!(layer, Layer::Linear(..))) {
-            return Err(Error::invalid(format!(
-                "{first} comes first: a network begins with Linear"
-            )));
+        let first = layers.iter().find(|layer| !matches!(layer, Layer::Dropout(_)));
+        if let Some(first @ Layer::Activation(_)) = first {
+            let what = "comes first: a network begins with Linear";
+            return Err(Error::invalid(format!("{first} {what}")));
         }
         let mut before: Option<(usize, usize)> = None;
         let (mut number, mut parameters) = (0, 0usize);
@@ -229,10 +229,13 @@ mod tests {
 
     #[test]
     fn a_network_begins_with_linear() {
-        for first in [Layer::Activation(Activation::ReLU), Layer::Dropout(0.5)] {
-            let error = Sequential::new([first, Layer::Linear(2, 1)]).unwrap_err().to_string();
+        let (relu, linear) = (Layer::Activation(Activation::ReLU), Layer::Linear(2, 1));
+        let dropout = Layer::Dropout(0.5);
+        for layers in [vec![relu, linear], vec![dropout, relu, linear]] {
+            let error = Sequential::new(layers).unwrap_err().to_string();
             assert!(error.contains("begins with Linear"), "{error}");
         }
+        assert!(Sequential::new([dropout, linear]).is_ok());
     }
 
     #[test]
