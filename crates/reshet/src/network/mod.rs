@@ -76,12 +76,6 @@ impl Sequential {
     /// Names both layers that do not fit, or the layer that makes no sense.
     pub fn new(layers: impl IntoIterator<Item = Layer>) -> Result<Self> {
         let layers: Vec<Layer> = layers.into_iter().collect();
-        // How many values come in is what the first Linear says, in text as well.
-        let first = layers.iter().find(|layer| !matches!(layer, Layer::Dropout(_)));
-        if let Some(first @ Layer::Activation(_)) = first {
-            let what = "comes first: a network begins with Linear";
-            return Err(Error::invalid(format!("{first} {what}")));
-        }
         let mut before: Option<(usize, usize)> = None;
         let (mut number, mut parameters) = (0, 0usize);
         for layer in &layers {
@@ -226,17 +220,6 @@ impl fmt::Display for Layer {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_network_begins_with_linear() {
-        let (relu, linear) = (Layer::Activation(Activation::ReLU), Layer::Linear(2, 1));
-        let dropout = Layer::Dropout(0.5);
-        for layers in [vec![relu, linear], vec![dropout, relu, linear]] {
-            let error = Sequential::new(layers).unwrap_err().to_string();
-            assert!(error.contains("begins with Linear"), "{error}");
-        }
-        assert!(Sequential::new([dropout, linear]).is_ok());
-    }
 
     #[test]
     fn summary_is_a_table() {
