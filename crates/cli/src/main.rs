@@ -10,6 +10,7 @@ mod digits;
 mod explain;
 mod export;
 mod find_lr;
+mod flags;
 mod folds;
 mod hyper;
 mod import;

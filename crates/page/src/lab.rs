@@ -9,7 +9,7 @@ use std::{
         atomic::{AtomicUsize, Ordering::Relaxed},
         mpsc,
     },
-    thread::{self, JoinHandle},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -55,7 +55,8 @@ struct Inner {
     data: Vec<Arc<Data>>,
     runs: BTreeMap<u64, Arc<Run>>,
     next: u64,
-    current: Option<(u64, JoinHandle<()>)>,
+    /// The run that trains, or stands.
+    current: Option<u64>,
     interrupted: bool,
 }
 
@@ -92,7 +93,7 @@ impl Lab {
         let mut state = self.about.clone();
         state["data"] = inner.data.iter().map(|data| data.json()).collect();
         state["runs"] = inner.runs.values().map(|run| run.json()).collect();
-        state["current"] = json!(inner.current.as_ref().map(|(id, _)| id.to_string()));
+        state["current"] = json!(inner.current.map(|id| id.to_string()));
         state
     }
 
@@ -188,7 +189,7 @@ impl Lab {
     /// The run that trains, or stands.
     pub fn current(&self) -> Option<Arc<Run>> {
         let inner = self.inner();
-        inner.current.as_ref().and_then(|(id, _)| inner.runs.get(id)).cloned()
+        inner.current.and_then(|id| inner.runs.get(&id)).cloned()
     }
 
     /// Begins a training; None while another one goes on.
@@ -217,8 +218,8 @@ impl Lab {
         let course = Course::new(self.clone(), run.clone(), lesson, training);
         let thread = thread::Builder::new().name("training".into());
         let failed = |e| io("start a thread for the training", e);
-        let thread = thread.spawn(move || course.train(&commands)).map_err(failed)?;
-        inner.current = Some((run.id, thread));
+        thread.spawn(move || course.train(&commands)).map_err(failed)?;
+        inner.current = Some(run.id);
         inner.runs.insert(run.id, run.clone());
         drop(inner);
         self.changed(&run);
@@ -306,7 +307,7 @@ impl Lab {
     /// Forgets a run; its folder stays. None: there is none. False: it trains.
     pub fn forget(&self, id: u64) -> Option<bool> {
         let mut inner = self.inner();
-        if inner.current.as_ref().is_some_and(|(current, _)| *current == id) {
+        if inner.current == Some(id) {
             return Some(false);
         }
         inner.runs.remove(&id)?;

@@ -11,9 +11,9 @@ use reshet::{Device, Ended, Error, Event, Fit, Result};
 use reshet_page::{Finished, Host, Lesson, Loaded, Spec};
 use serde_json::{Value, json};
 
-use super::flags;
 use crate::{
     course::Course,
+    flags,
     parts::Parts,
     run::Run,
     table,

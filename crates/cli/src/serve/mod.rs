@@ -1,6 +1,5 @@
 //! `reshet serve [RUN|MODEL|DATA…]`: the local page.
 
-pub mod flags;
 mod host;
 
 use std::{

@@ -18,12 +18,10 @@ use reshet::{
 use serde_json::{Value, json};
 
 use crate::{
-    config, exit,
+    config, exit, flags,
     parts::Parts,
     run::Run,
-    say,
-    serve::flags,
-    table,
+    say, table,
     terminal::{self, note},
     train::{self, Report},
 };

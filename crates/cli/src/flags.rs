@@ -1,5 +1,5 @@
-//! What the page asks for as flags of `reshet train`, and back: so the page can do
-//! what the command line does, with its defaults and its checks, and say the command.
+//! What the page and the race ask for as flags of `reshet train`, and back: so both do
+//! what the command line does, with its defaults and its checks, and can say the command.
 
 use clap::FromArgMatches;
 use reshet::{Activation, Error, Layer, Result, Sequential, Targets};
