@@ -6,7 +6,7 @@ use reshet::{Activation, Error, Layer, Result, Sequential, Targets};
 use reshet_page::{Hidden, Spec};
 use serde_json::Value;
 
-use crate::{Cli, Command, source::outputs, train};
+use crate::{Cli, Command, train};
 
 /// The flags of a command line that begins with `reshet train`.
 pub fn parse(line: &[String]) -> Result<train::Args> {
@@ -91,8 +91,7 @@ fn layers(hidden: &[Hidden], default: &[Hidden], inputs: usize, targets: &Target
         format!("-{}{activation}{dropout}", layer.width)
     };
     let hidden: String = hidden.iter().map(layer).collect();
-    let ending = if matches!(targets, Targets::YesNo { .. }) { ":sigmoid" } else { "" };
-    vec![format!("--net={inputs}{hidden}-{}{ending}", outputs(targets))]
+    vec![format!("--net={inputs}{hidden}{}", targets.output_layer())]
 }
 
 /// The spec that flags come to; hidden layers as the network has them.

@@ -7,10 +7,7 @@ use reshet::{
 };
 use serde::Serialize;
 
-use crate::{
-    defaults::{Defaults, Kind},
-    source::outputs,
-};
+use crate::defaults::{Defaults, Kind};
 
 /// How to train: the network, its loss, the optimiser, the course.
 #[derive(Clone, clap::Args, Serialize)]
@@ -215,7 +212,7 @@ impl Hyper {
         };
         let hidden: String = hidden.iter().map(|n| format!("-{n}:{activation}{dropout}")).collect();
         // The question decides the output: the lecture's rule.
-        let outputs = outputs(data.targets());
+        let outputs = data.targets().outputs();
         let logits = self.loss == Some(LossName::BceLogits);
         let ending = if self.task_of(data) == Task::Binary && !logits { ":sigmoid" } else { "" };
         Sequential::parse(&format!("{inputs}{hidden}-{outputs}{ending}"), Some(inputs))

@@ -230,14 +230,6 @@ pub fn is_npy(path: &Path) -> bool {
     has_extension(path, "npy")
 }
 
-/// The number of outputs that the question needs.
-pub fn outputs(targets: &Targets) -> usize {
-    match targets {
-        Targets::Classes { names, .. } => names.len(),
-        Targets::YesNo { width, .. } | Targets::Numbers { width, .. } => *width,
-    }
-}
-
 /// `runs/<name>-<n>`, the first n that is free.
 pub fn free_folder(name: &str) -> PathBuf {
     (1..)

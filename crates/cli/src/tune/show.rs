@@ -45,7 +45,7 @@ impl Board {
         trials: Option<u32>,
     ) -> Self {
         let bar = terminal::bar(0, "{msg}");
-        let ends = (parts.train.width(), crate::source::outputs(parts.train.targets()));
+        let ends = (parts.train.width(), parts.train.targets().outputs());
         let (name, records) = (parts.name.clone(), Vec::new());
         Self { bar, name, task, baseline, time, trials, records, drawn: None, ends }
     }

@@ -62,6 +62,21 @@ impl Targets {
         }
     }
 
+    /// The number of outputs that the question needs.
+    pub fn outputs(&self) -> usize {
+        match self {
+            Self::Classes { names, .. } => names.len(),
+            Self::YesNo { width, .. } | Self::Numbers { width, .. } => *width,
+        }
+    }
+
+    /// The output layer that follows from the question, as in a network's text:
+    /// `-10`, `-1:sigmoid`.
+    pub fn output_layer(&self) -> String {
+        let activation = if matches!(self, Self::YesNo { .. }) { ":sigmoid" } else { "" };
+        format!("-{}{activation}", self.outputs())
+    }
+
     /// The two answers of a single yes/no question, no first, if both have names.
     pub(crate) fn two(&self) -> Option<&[String; 2]> {
         match self {

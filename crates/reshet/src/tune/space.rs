@@ -116,13 +116,7 @@ impl Candidate {
         };
         let layer = |n: &usize| format!("-{n}:{}{dropout}", self.activation);
         let hidden: String = self.hidden.iter().map(layer).collect();
-        // The lecture's rule: the question decides the output.
-        let (outputs, ending) = match targets {
-            Targets::Classes { names, .. } => (names.len(), ""),
-            Targets::YesNo { width, .. } => (*width, ":sigmoid"),
-            Targets::Numbers { width, .. } => (*width, ""),
-        };
-        Sequential::parse(&format!("{inputs}{hidden}-{outputs}{ending}"), Some(inputs))
+        Sequential::parse(&format!("{inputs}{hidden}{}", targets.output_layer()), Some(inputs))
     }
 
     /// A trainer of this network that does so.
