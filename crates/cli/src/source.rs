@@ -56,7 +56,9 @@ impl Asked {
     /// The data as this model knows it, the model's own question put to it, or `is`.
     pub fn dataset(&self, model: &Model, is: Option<&str>) -> Result<Dataset> {
         let (targets, meaning) = (self.targets.as_deref(), model.meaning());
-        ask(model, Source::open_test(&self.data, targets, &self.csv, meaning)?, is)
+        let data = Source::open_test(&self.data, targets, &self.csv, meaning)?;
+        // What the user asks may be wrong usage; what the model asks fits the data or not.
+        Ok(ask(model, data, is).map_err(|e| if is.is_some() { e } else { self.unfit(e) })?)
     }
 
     /// That the two do not go together is bad data, not bad usage.

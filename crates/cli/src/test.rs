@@ -82,17 +82,17 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 }
 
 /// Puts the model's own question (or `is`) to data with classes.
-pub fn ask(model: &Model, data: Dataset, is: Option<&str>) -> Result<Dataset> {
+pub fn ask(model: &Model, data: Dataset, is: Option<&str>) -> reshet::Result<Dataset> {
     let meaning = model.meaning();
     match (is, meaning.task, data.targets()) {
         (Some(_), Task::Classes | Task::Number, _) => {
             let what =
                 format!("--is asks a yes/no question; this model's task is {}", meaning.task);
-            Err(Error::Invalid(what).into())
+            Err(Error::Invalid(what))
         }
-        (Some(label), ..) => Ok(data.is(label)?),
+        (Some(label), ..) => data.is(label),
         (None, Task::Binary, Targets::Classes { .. }) if model.network().outputs() == 1 => {
-            Ok(data.is(&meaning.names[1])?)
+            data.is(&meaning.names[1])
         }
         _ => Ok(data),
     }
