@@ -28,6 +28,7 @@ mod error;
 pub mod explain;
 pub mod find_lr;
 pub mod formats;
+mod half;
 mod init;
 pub mod loss;
 pub mod metrics;

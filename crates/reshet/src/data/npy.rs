@@ -10,7 +10,7 @@
 use std::{fs, path::Path};
 
 use super::{Dataset, Features, Storage, Targets, memory};
-use crate::{Result, error::Error};
+use crate::{Result, error::Error, half::half};
 
 /// An array and its shape, the last dimension running fastest.
 #[derive(Clone, Debug, PartialEq)]
@@ -147,18 +147,6 @@ fn item_size(kind: &str) -> Result<usize, String> {
             let known = "floats of 2, 4 or 8 bytes, integers and booleans";
             Err(format!("numbers of type \"{kind}\" are not read, only {known}"))
         }
-    }
-}
-
-/// A float of two bytes: a sign, 5 bits of exponent, 10 of mantissa (IEEE 754).
-fn half(bits: u16) -> f32 {
-    let sign = if bits >> 15 == 1 { -1.0 } else { 1.0 };
-    let (exponent, mantissa) = (i32::from(bits >> 10 & 31), f32::from(bits & 1023));
-    sign * match exponent {
-        0 => mantissa * 2f32.powi(-24),
-        31 if mantissa == 0.0 => f32::INFINITY,
-        31 => f32::NAN,
-        _ => (1.0 + mantissa / 1024.0) * 2f32.powi(exponent - 15),
     }
 }
 

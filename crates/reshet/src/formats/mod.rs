@@ -2,7 +2,6 @@
 
 mod chain;
 pub mod import;
-mod number;
 pub mod onnx;
 pub mod probe;
 pub mod pytorch;

@@ -6,8 +6,7 @@ use std::{
     io::{Read, Seek, SeekFrom},
 };
 
-use super::number::half;
-use crate::{Result, error::Error};
+use crate::{Result, error::Error, half::half};
 
 /// The file with the numbers.
 pub(super) struct Store {

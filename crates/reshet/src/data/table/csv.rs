@@ -382,11 +382,6 @@ pub(crate) struct Words {
 }
 
 impl Words {
-    /// In the order of their numbers.
-    pub fn list(&self) -> &[String] {
-        &self.list
-    }
-
     pub fn cell(&mut self, word: &str) -> Cell {
         if let Some(code) = self.codes.get(word) {
             return Cell::from_word(*code);

@@ -161,7 +161,7 @@ impl Columns {
     pub(crate) fn encode(&self, cells: &[Cell], words: &[Vec<String>]) -> Result<Vec<f32>> {
         let names: Vec<String> = self.inputs.iter().map(|column| column.name.clone()).collect();
         let words = |place: usize| &words[place][..];
-        let mut encoder = Encoder::new(self, "a row", &names)?;
+        let mut encoder = Encoder::new(self, "row", &names)?;
         encoder.set_words(words);
         let (width, rows) = (encoder.width(), cells.len() / names.len().max(1));
         let mut inputs = vec![0.0; width * rows];

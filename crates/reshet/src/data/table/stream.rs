@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, path::Path};
 
 use super::{
-    Cell, Columns, Encoder, Table,
+    Cell, Column, Columns, Encoder, Table,
     csv::{self, Reader},
 };
 use crate::{Features, Result, Storage};
@@ -53,18 +53,18 @@ impl Columns {
                 names.push(column.name.clone());
             }
         }
-        let mut words = vec![csv::Words::default(); names.len()];
-        let cell = |(name, words): (&String, &mut csv::Words)| {
-            let text = cells.get(name).map_or("", |text| text.trim());
-            Cell::parse(text, false).unwrap_or_else(|| words.cell(text))
+        // Names that the model does not know are refused here.
+        self.places("row", &names)?;
+        let mut words = vec![Vec::new(); self.inputs.len()];
+        let cell = |(column, words): (&Column, &mut Vec<String>)| {
+            let text = cells.get(&column.name).map_or("", |text| text.trim());
+            Cell::parse(text, false).unwrap_or_else(|| {
+                words.push(text.into());
+                Cell::from_word(0)
+            })
         };
-        let cells: Vec<Cell> = names.iter().zip(&mut words).map(cell).collect();
-        let mut encoder = Encoder::new(self, "row", &names)?;
-        let mut values = vec![0.0; encoder.width()];
-        let words = |place: usize| words[place].list();
-        encoder.set_words(words);
-        encoder.row(&cells, || 1, words, &mut values)?;
-        Features::new(Storage::F32(values), &[encoder.width()])
+        let cells: Vec<Cell> = self.inputs.iter().zip(&mut words).map(cell).collect();
+        Features::new(Storage::F32(self.encode(&cells, &words)?), &[self.width()])
     }
 }
 

@@ -3,6 +3,7 @@
 use prost::bytes::Bytes;
 
 use super::proto::{self, kind, varint};
+use crate::half::half;
 
 /// More whole numbers than this are no shape.
 const MOST_INTS: usize = 4096;
@@ -84,9 +85,7 @@ impl Const {
                 let b = &bytes[i * float.size()..][..float.size()];
                 match (float, b) {
                     (Float::F32, &[a, b, c, d]) => f32::from_le_bytes([a, b, c, d]).into(),
-                    (Float::F16, &[a, b]) => {
-                        super::super::number::half(u16::from_le_bytes([a, b])).into()
-                    }
+                    (Float::F16, &[a, b]) => half(u16::from_le_bytes([a, b])).into(),
                     (Float::BF16, &[a, b]) => f32::from_le_bytes([0, 0, a, b]).into(),
                     (Float::F64, b) => b.try_into().map_or(f64::NAN, f64::from_le_bytes),
                     _ => f64::NAN,

@@ -1,7 +1,7 @@
-//! Numbers of other widths than ours.
+//! Floats of two bytes, as arrays and model files of other programs have them.
 
 /// A half-precision number (IEEE 754 binary16) by its bits.
-pub(super) fn half(bits: u16) -> f32 {
+pub(crate) fn half(bits: u16) -> f32 {
     let sign = u32::from(bits >> 15) << 31;
     let (exponent, fraction) = (u32::from(bits >> 10) & 0x1f, u32::from(bits) & 0x3ff);
     let magnitude = match exponent {
