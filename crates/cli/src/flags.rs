@@ -1,23 +1,25 @@
 //! What the page and the race ask for as flags of `reshet train`, and back: so both do
 //! what the command line does, with its defaults and its checks, and can say the command.
 
-use clap::FromArgMatches;
+use clap::{CommandFactory, FromArgMatches};
 use reshet::{Activation, Error, Layer, Result, Sequential, Targets};
 use reshet_page::{Hidden, Spec};
 use serde_json::Value;
 
-use crate::{Cli, Command, train};
+use crate::{Cli, Command, config, train};
 
-/// The flags of a command line that begins with `reshet train`.
+/// The flags of a command line that begins with `reshet train`, those of its --config too.
 pub fn parse(line: &[String]) -> Result<train::Args> {
-    use clap::CommandFactory;
-    let command = Cli::command();
+    let mut command = Cli::command();
     let plain = |e: clap::Error| {
         let text = e.to_string();
         let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
         Error::Invalid(first.into())
     };
-    let matches = command.try_get_matches_from(line).map_err(plain)?;
+    let mut matches = command.try_get_matches_from_mut(line).map_err(plain)?;
+    if let Some(line) = config::expanded(&command, &matches)? {
+        matches = Cli::command().try_get_matches_from(line).map_err(plain)?;
+    }
     match Cli::from_arg_matches(&matches).map_err(plain)?.command {
         Command::Train(args) => Ok(*args),
         _ => Err(Error::Invalid("not a training".into())),

@@ -144,18 +144,6 @@ fn parse() -> reshet::Result<Cli> {
     Ok(Cli::from_arg_matches(&matches).unwrap_or_else(|e| e.exit()))
 }
 
-/// The command line that `reshet train --config FILE` stands for.
-fn train_line(line: Vec<String>) -> reshet::Result<Vec<String>> {
-    let command = Cli::command();
-    let wrong = |e: clap::Error| Error::Invalid(e.to_string());
-    let matches = command.clone().try_get_matches_from(&line).map_err(wrong)?;
-    let mut command = command;
-    command.build();
-    let expanded = config::expanded(&command, &matches)?;
-    let text = |word: std::ffi::OsString| word.to_string_lossy().into_owned();
-    Ok(expanded.map_or(line, |words| words.into_iter().map(text).collect()))
-}
-
 /// The exit code an error stands for.
 fn code(error: &anyhow::Error) -> u8 {
     match error.downcast_ref::<Error>() {

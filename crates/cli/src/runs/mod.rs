@@ -19,8 +19,8 @@ use crate::{
     say,
     terminal::{bold, faint},
 };
-pub use record::is_run;
-use record::{Record, SCORES, Status};
+pub use record::{Record, is_run};
+use record::{SCORES, Status};
 
 /// Widest network in the table.
 const NETWORK: usize = 34;

@@ -2,20 +2,20 @@
 //! them, and run folders.
 
 use std::{
-    fs,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
 };
 
 use reshet::{Device, Ended, Error, Event, Fit, Result};
 use reshet_page::{Finished, Host, Lesson, Loaded, Spec};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
     course::Course,
     flags,
     parts::Parts,
     run::Run,
+    runs::Record,
     table,
     terminal::{note, tell},
     test,
@@ -168,14 +168,13 @@ impl Host for Here {
         let name = name.to_string_lossy().into_owned();
         let course = folder.and_then(|folder| Course::read(&folder.join("log.jsonl")).ok());
         let losses = course.as_ref().map(Course::losses).unwrap_or_default();
-        let report = folder.and_then(|folder| fs::read(folder.join("report.json")).ok());
-        let report: Option<Value> = report.and_then(|text| serde_json::from_slice(&text).ok());
-        let steps = report.and_then(|report| report["steps"].as_u64()).map(|n| n as usize);
+        let record = folder.map(Record::read);
+        let steps = record.as_ref().and_then(|record| record.report.steps);
         let steps = steps.or(losses.last().map(|(step, _)| *step)).unwrap_or(0);
-        let lesson = folder.and_then(|folder| match self.reopen(folder, &model) {
+        let lesson = record.and_then(|record| match self.reopen(&record, &model) {
             Ok(lesson) => Some(lesson),
             Err(e) => {
-                tell(&format!("warning: {}: without its data: {e}", folder.display()));
+                tell(&format!("warning: {}: without its data: {e}", record.folder.display()));
                 None
             }
         });
@@ -185,17 +184,18 @@ impl Host for Here {
 
 impl Here {
     /// What a run was trained on, split as it was then.
-    fn reopen(&self, folder: &Path, model: &reshet::Model) -> Result<Lesson> {
-        let config = folder.join("config.toml");
-        let line = ["reshet", "train", "--config"].map(String::from);
-        let line: Vec<String> = line.into_iter().chain([config.to_string_lossy().into()]).collect();
-        let lecture = || {
-            let digit = model.meaning().names.get(1).cloned();
-            flags::question(&Spec { data: "mnist".into(), is: digit, ..Spec::default() })
+    fn reopen(&self, record: &Record, model: &reshet::Model) -> Result<Lesson> {
+        let line = match record.config.get("digit") {
+            // Of a lecture, which has flags of its own.
+            Some(digit) => {
+                let is = Some(digit.to_string());
+                flags::question(&Spec { data: "mnist".into(), is, ..Spec::default() })
+            }
+            None => {
+                let config = record.folder.join("config.toml").to_string_lossy().into_owned();
+                ["reshet".into(), "train".into(), "--config".into(), config].to_vec()
+            }
         };
-        let text = fs::read_to_string(&config).unwrap_or_default();
-        let of_lecture = text.lines().any(|line| line.starts_with("digit = "));
-        let line = if of_lecture { lecture() } else { crate::train_line(line)? };
         let mut args = flags::parse(&line)?;
         if table::is_table(Path::new(args.data())) && !Path::new(args.data()).exists() {
             return Err(Error::Data(format!("{} is not there any more", args.data())));
