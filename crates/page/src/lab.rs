@@ -199,8 +199,8 @@ impl Lab {
         pace: Option<f64>,
         paused: bool,
     ) -> Result<Option<Arc<Run>>> {
-        let (plan, meaning) = lesson.plan()?;
-        let baseline = lesson.baseline(plan.outputs, &meaning);
+        let (_, meaning) = lesson.plan()?;
+        let baseline = lesson.baseline(&meaning);
         let training = lesson.trainer().training(&lesson.train)?;
         let phase = if paused { Phase::Paused } else { Phase::Running };
         let state = State::new(phase, lesson.steps(), lesson.optimizer.lr(), pace);

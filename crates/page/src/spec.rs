@@ -125,11 +125,8 @@ impl Lesson {
     }
 
     /// What always giving the same answer scores; None without a test part.
-    pub(crate) fn baseline(&self, outputs: usize, meaning: &Meaning) -> Option<Baseline> {
-        let test = self.test.as_ref()?;
-        // Whatever is answered, the baseline stands beside it.
-        let answers = vec![0.0; test.len() * outputs];
-        let score = Score::new(&answers, test.targets(), meaning.task, 0.0);
+    pub(crate) fn baseline(&self, meaning: &Meaning) -> Option<Baseline> {
+        let score = Score::without_network(self.test.as_ref()?.targets(), meaning.task);
         Some(Baseline::of(&score, &meaning.names))
     }
 

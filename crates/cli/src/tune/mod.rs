@@ -303,9 +303,7 @@ fn usual(flags: &train::Args, parts: &Parts) -> Result<(Candidate, Task)> {
 /// What always giving the same answer scores on these samples: accuracy; of numbers
 /// R², which is 0.
 fn baseline(data: &reshet::Dataset, task: Task) -> f64 {
-    let width = data.targets().outputs();
-    let score = Score::new(&vec![0.0; data.len() * width], data.targets(), task, 0.0);
-    match score.kind {
+    match Score::without_network(data.targets(), task).kind {
         reshet::metrics::Kind::Answers { baseline, .. } => baseline,
         reshet::metrics::Kind::Numbers { .. } => 0.0,
     }

@@ -37,7 +37,7 @@ pub(super) async fn plan(State(lab): Shared, Json(spec): Json<Spec>) -> Answer {
             "test_samples": lesson.test.as_ref().map_or(0, |test| test.len()),
             "steps_per_epoch": lesson.steps_per_epoch(),
             "steps": lesson.steps(),
-            "baseline": lesson.baseline(plan.outputs, &meaning),
+            "baseline": lesson.baseline(&meaning),
             "shape": meaning.shape,
             "spec": lesson.spec,
             "command": lesson.command,

@@ -121,6 +121,13 @@ impl Score {
         Self { samples, loss, kind }
     }
 
+    /// What stands beside every score without any network: only its baseline and its
+    /// commonest answer mean something, as they are the same whatever was answered.
+    pub fn without_network(targets: &Targets, task: Task) -> Self {
+        let samples = targets.rows().unwrap_or(0);
+        Self::new(&vec![0.0; samples * targets.outputs()], targets, task, 0.0)
+    }
+
     /// What one number says how good it is: the accuracy, or R², of several targets
     /// their mean; None where all targets are equal, which leaves R² undefined.
     pub fn measure(&self) -> Option<f64> {
