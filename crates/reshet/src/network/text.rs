@@ -14,6 +14,11 @@ impl Sequential {
     /// A word that is no activation (with a guess at what was meant), shapes
     /// that do not fit, a first width that is not `inputs`.
     pub fn parse(text: &str, inputs: Option<usize>) -> Result<Self> {
+        Self::read(text, inputs, false)
+    }
+
+    /// `whole`: as a network writes itself, the input width always first.
+    fn read(text: &str, inputs: Option<usize>, whole: bool) -> Result<Self> {
         let wrong = |part: &str, why: String| {
             Error::invalid(format!("network \"{text}\": \"{part}\" {why}"))
         };
@@ -29,7 +34,7 @@ impl Sequential {
             let then = words
                 .map(|word| parse_layer(word.trim()).map_err(|why| wrong(word, why)))
                 .collect::<Result<Vec<_>>>()?;
-            let is_input = then.iter().all(|layer| matches!(layer, Layer::Dropout(_)));
+            let is_input = whole || then.iter().all(|layer| matches!(layer, Layer::Dropout(_)));
             match (width, inputs) {
                 (None, Some(n)) if is_input && n != outputs => {
                     return Err(wrong(
@@ -105,8 +110,10 @@ impl FromStr for Sequential {
 impl TryFrom<String> for Sequential {
     type Error = Error;
 
+    /// What a network wrote of itself. Unlike what people write, it may begin with an
+    /// activation: `12:sigmoid-5` squashes its 12 inputs first.
     fn try_from(text: String) -> Result<Self> {
-        text.parse()
+        Self::read(&text, None, true)
     }
 }
 
@@ -215,6 +222,9 @@ mod tests {
             let network: Sequential = text.parse().unwrap();
             assert_eq!(network.to_string(), text);
         }
+        // Found by fuzzing: what was written was not read.
+        let squashed = Sequential::new([Activation::Sigmoid.into(), Layer::Linear(12, 5)]).unwrap();
+        assert_eq!(Sequential::try_from(squashed.to_string()).unwrap(), squashed);
         let inferred = Sequential::parse("100:relu-1:sigmoid", Some(784)).unwrap();
         assert_eq!(inferred.to_string(), "784-100:relu-1:sigmoid");
         assert!("3-2:leakyrelu".parse::<Sequential>().is_err());
