@@ -323,7 +323,7 @@ impl Lab {
         state.step = steps;
         state.saved = Some(path.to_path_buf());
         state.losses = Means::of(losses);
-        state.moments.keep(steps, model.parameters().to_vec());
+        state.moments.keep(steps, model.parameters().into());
         let mut baseline = None;
         if let Some(lesson) = &mut lesson {
             // Its data can be asked for on the page too.

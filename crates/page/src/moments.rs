@@ -32,9 +32,9 @@ impl Moments {
 
     /// Keeps the parameters after `step` steps; those of the last one stay held
     /// until another comes.
-    pub fn keep(&mut self, step: usize, parameters: Vec<f32>) {
+    pub fn keep(&mut self, step: usize, parameters: Arc<[f32]>) {
         self.held.retain(|(held, _)| *held != step);
-        self.held.push((step, parameters.into()));
+        self.held.push((step, parameters));
         while self.bytes() > self.limit && self.held.len() > 2 {
             self.thin();
         }
@@ -87,7 +87,7 @@ mod tests {
         let mut moments = Moments { limit, ..Moments::new(steps) };
         for step in 0..=steps {
             if moments.wants(step) || step == steps {
-                moments.keep(step, vec![step as f32; parameters]);
+                moments.keep(step, vec![step as f32; parameters].into());
             }
         }
         moments

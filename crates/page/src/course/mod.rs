@@ -28,7 +28,7 @@ const TELL_EVERY: Duration = Duration::from_millis(33);
 const TEST_EVERY: Duration = Duration::from_millis(100);
 /// A test, or a look at the parameters, may cost this part of the time when
 /// training runs as fast as it goes; ten times that when it is paced.
-const COST: u32 = 100;
+const COST: u32 = 200;
 
 /// What can be asked of a training.
 #[derive(Debug)]
@@ -315,8 +315,10 @@ impl Course {
     /// Keeps the parameters of this moment.
     fn look(&mut self) {
         let start = Instant::now();
-        let mut parameters = vec![0.0; self.training.plan().parameters];
-        self.training.engine().read(Buffer::Parameters, &mut parameters);
+        let length = self.training.plan().parameters;
+        let mut parameters: Arc<[f32]> = std::iter::repeat_n(0.0, length).collect();
+        // Nobody else holds it yet: made by make_mut without a copy.
+        self.training.engine().read(Buffer::Parameters, Arc::make_mut(&mut parameters));
         self.run.state().moments.keep(self.step, parameters);
         let end = Instant::now();
         // The least: at another time the machine was busy with something else.
