@@ -98,6 +98,11 @@ fn layers(hidden: &[Hidden], default: &[Hidden], inputs: usize, targets: &Target
 
 /// The spec that flags come to; hidden layers as the network has them.
 pub fn spec(args: &train::Args, network: &Sequential) -> Spec {
+    Spec { hidden: Some(hidden(network)), ..asked(args) }
+}
+
+/// Of a line's flags those that a page knows, without a network.
+pub fn asked(args: &train::Args) -> Spec {
     let all = serde_json::to_value(args).unwrap_or_default();
     let text = |key: &str| all[key].as_str().map(String::from);
     let whole = |key: &str| all[key].as_u64().map(|n| n as usize);
@@ -105,7 +110,7 @@ pub fn spec(args: &train::Args, network: &Sequential) -> Spec {
         data: args.data().into(),
         is: text("is"),
         target: text("target"),
-        hidden: Some(hidden(network)),
+        hidden: None,
         optimizer: text("optimizer"),
         lr: all["lr"].as_f64(),
         weight_decay: all["weight-decay"].as_f64(),

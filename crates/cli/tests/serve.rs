@@ -181,11 +181,33 @@ fn ctrl_c_saves_what_trains_and_a_run_is_opened_again() {
 }
 
 #[test]
+fn a_study_is_told_as_tune_tells_it() {
+    let place = Place::new();
+    place.write("flowers.csv", flowers());
+    let told = place.json("tune flowers.csv --trials 9 --epochs 9 --json --out study -q");
+    let server = Server::start(&place, "study");
+    assert_eq!(server.get("/api/state")["studies"], json!(["study"]));
+    let study = server.get("/api/studies/0");
+    for part in ["best", "simplest", "frontier", "importance", "trials", "validation_samples"] {
+        assert_eq!(study[part], told[part], "{part}");
+    }
+    assert_eq!(study["test"], told["test"]["accuracy"]);
+    assert_eq!(study["question"], "reshet train flowers.csv");
+    assert_eq!(study["spec"]["data"], "flowers");
+    assert_eq!(study["networks"].as_array().map(Vec::len), Some(9));
+    // The winner is there as a run.
+    assert_eq!(server.get("/api/runs/1")["name"], "best");
+    assert_eq!(server.get("/api/studies/1")["error"]["status"], 404);
+}
+
+#[test]
 fn what_cannot_be_served_is_told() {
     let place = Place::new();
     place.write("broken.safetensors", "no");
     place.write("empty.csv", "");
-    place.fails("serve nowhere.csv", 3, "nowhere.csv: no such run, model, table or folder");
+    place.write("study/study.toml", "question = 3");
+    place.fails("serve study", 3, "study.toml");
+    place.fails("serve nowhere.csv", 3, "nowhere.csv: no such run, model, study, table or folder");
     place.fails("serve broken.safetensors", 3, "broken.safetensors");
     place.fails("serve empty.csv", 3, "empty.csv");
     place.fails("serve --threads 0", 2, "at least one thread");

@@ -18,7 +18,7 @@ fn table() -> String {
     format!("x,y,kind\n{}", (0..900).map(row).collect::<String>())
 }
 
-const SMALL: &str = "tune t.csv --trials 12 --epochs 18";
+const SMALL: &str = "tune t.csv --trials 12 --epochs 18 --validation 0.2";
 
 fn journal(place: &Place, study: &str) -> Vec<Value> {
     let text = place::text(&place.read(&format!("{study}/journal.jsonl")));
@@ -58,6 +58,23 @@ fn the_best_of_many_is_tested_once_and_can_be_trained_again() {
 }
 
 #[test]
+fn few_samples_are_cross_validated_and_the_usual_is_trained_to_the_end() {
+    let place = Place::new();
+    place.write("t.csv", table());
+    let result = place.json("tune t.csv --trials 9 --epochs 9 --json --out study -q");
+    // Four fifths of 900 are trained on, and each of these is validated on once.
+    assert_eq!(result["validation_samples"], 720);
+    let journal = journal(&place, "study");
+    assert!(journal.iter().all(|record| record["losses"].as_array().unwrap().len() == 5));
+    let longest = |record: &&Value| record["trial"] == 0 && record["epochs"] == 9;
+    assert!(journal.iter().any(|record| longest(&record)), "{journal:?}");
+    let two = place.json("tune t.csv --trials 3 --epochs 9 --folds 2 --json --out two -q");
+    assert_eq!(two["best"]["losses"].as_array().map(Vec::len), Some(2));
+    place.fails("tune t.csv --folds 1", 2, "--folds");
+    place.fails("tune t.csv --folds 3 --validation 0.2", 2, "--validation");
+}
+
+#[test]
 fn the_same_seed_is_the_same_journal_whatever_the_jobs() {
     let place = Place::new();
     place.write("t.csv", table());
@@ -73,7 +90,7 @@ fn the_same_seed_is_the_same_journal_whatever_the_jobs() {
 fn a_study_that_is_killed_goes_on_to_the_same_journal() {
     let place = Place::new();
     place.write("t.csv", table());
-    let call = "tune t.csv --trials 27 --epochs 90 -q";
+    let call = "tune t.csv --trials 27 --epochs 90 --validation 0.2 -q";
     place.done(&format!("{call} --out whole"));
     let mut child = place
         .command(&format!("{call} --out part"))

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use reshet::{Model, Result, Score};
+use serde_json::Value;
 
 use crate::spec::{Lesson, Spec};
 
@@ -25,6 +26,12 @@ pub trait Host: Send + Sync + 'static {
     /// # Errors
     /// It is none, or a damaged one.
     fn load(&self, path: &Path) -> Result<Loaded>;
+
+    /// What a study came to so far, as `docs/api.md` has it; it may still go on.
+    ///
+    /// # Errors
+    /// It is none, or a damaged one.
+    fn study(&self, path: &Path) -> Result<Value>;
 }
 
 /// A run that is over, for its folder.

@@ -53,6 +53,7 @@ pub struct Lab {
 #[derive(Default)]
 struct Inner {
     data: Vec<Arc<Data>>,
+    studies: Vec<PathBuf>,
     runs: BTreeMap<u64, Arc<Run>>,
     next: u64,
     /// The run that trains, or stands.
@@ -93,6 +94,9 @@ impl Lab {
         let mut state = self.about.clone();
         state["data"] = inner.data.iter().map(|data| data.json()).collect();
         state["runs"] = inner.runs.values().map(|run| run.json()).collect();
+        let studies =
+            inner.studies.iter().map(|study| study.file_name().unwrap_or(study.as_os_str()));
+        state["studies"] = studies.map(|name| name.to_string_lossy().into_owned()).collect();
         state["current"] = json!(inner.current.map(|id| id.to_string()));
         state
     }
@@ -114,6 +118,27 @@ impl Lab {
         drop(inner);
         self.tell("data", &data.json());
         Ok(data)
+    }
+
+    /// Adds a study, and the data it is about.
+    pub fn add_study(&self, path: &Path) -> Result<()> {
+        let study = self.host.study(path)?;
+        if let Some(data) = study["spec"]["data"].as_str() {
+            self.add_data(data)?;
+        }
+        self.inner().studies.push(path.to_path_buf());
+        Ok(())
+    }
+
+    /// What a study came to so far; in it the data is called by its id. None: there is no such one.
+    pub fn study(&self, place: usize) -> Option<Result<Value>> {
+        let path = self.inner().studies.get(place)?.clone();
+        Some(self.host.study(&path).map(|mut study| {
+            let source = study["spec"]["data"].as_str().unwrap_or_default();
+            let data = self.inner().data.iter().find(|data| data.lesson.source == source).cloned();
+            study["spec"]["data"] = json!(data.map(|data| data.id.clone()));
+            study
+        }))
     }
 
     /// Adds a table that came over the wire.

@@ -57,6 +57,8 @@ pub struct Options {
     pub data: Vec<String>,
     /// Models and runs to open.
     pub models: Vec<PathBuf>,
+    /// Studies to show.
+    pub studies: Vec<PathBuf>,
 }
 
 /// Serves until `stop` says so. `ready` is told the address to open.
@@ -86,6 +88,9 @@ pub fn serve(
     }
     for model in &options.models {
         lab.load(model)?;
+    }
+    for study in &options.studies {
+        lab.add_study(study)?;
     }
     let failed = |what: String| move |cause| Error::Io { what, cause };
     // One thread is enough for a page, and leaves the cores to the training.

@@ -58,6 +58,10 @@ impl Host for Points {
     fn load(&self, path: &Path) -> Result<Loaded> {
         Err(Error::Data(format!("{}: no models here", path.display())))
     }
+
+    fn study(&self, path: &Path) -> Result<Value> {
+        Err(Error::Data(format!("{}: no studies here", path.display())))
+    }
 }
 
 /// A server on a port of its own, until it is dropped.
@@ -78,6 +82,7 @@ impl Server {
             device: Device::cpu().threads(1),
             data: vec!["points".into()],
             models: Vec::new(),
+            studies: Vec::new(),
         };
         let stop = Arc::<AtomicBool>::default();
         let (asked, (sender, ready)) = (stop.clone(), mpsc::channel());

@@ -8,7 +8,7 @@ use std::{
 
 use reshet::{Device, Ended, Error, Event, Fit, Result};
 use reshet_page::{Finished, Host, Lesson, Loaded, Spec};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     course::Course,
@@ -20,6 +20,7 @@ use crate::{
     terminal::{note, tell},
     test,
     train::{Args, Report},
+    tune,
 };
 
 /// Data sets and questions that are kept read.
@@ -179,6 +180,10 @@ impl Host for Here {
             }
         });
         Ok(Loaded { name, model, lesson, losses, steps })
+    }
+
+    fn study(&self, path: &Path) -> Result<Value> {
+        tune::study(path)
     }
 }
 

@@ -1,4 +1,4 @@
-//! `reshet serve [RUN|MODEL|DATA…]`: the local page.
+//! `reshet serve [RUN|MODEL|STUDY|DATA…]`: the local page.
 
 mod host;
 
@@ -14,6 +14,7 @@ use reshet::{Device, Error};
 use crate::{
     exit, runs, say,
     terminal::{self, bold, note},
+    tune,
 };
 
 /// Where the page is when nobody says otherwise.
@@ -21,8 +22,8 @@ const PORT: u16 = 8080;
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// What to open: runs, models, tables, folders of pictures; mnist is always there
-    #[arg(value_name = "RUN|MODEL|DATA")]
+    /// What to open: runs, models, studies, tables, folders of pictures; mnist is always there
+    #[arg(value_name = "RUN|MODEL|STUDY|DATA")]
     what: Vec<PathBuf>,
     /// Port; 0: any [default: 8080, or any where that one is taken]
     #[arg(long, value_name = "N")]
@@ -43,14 +44,19 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Result<ExitCode> {
     terminal::stop_on_interrupt();
-    let (mut data, mut models) = (vec!["mnist".to_string()], Vec::new());
+    let (mut data, mut models, mut studies) = (vec!["mnist".to_string()], Vec::new(), Vec::new());
     for path in &args.what {
         match () {
+            () if tune::is_study(path) => {
+                let best = path.join(tune::BEST);
+                models.extend(Some(best).filter(|best| runs::is_run(best)));
+                studies.push(path.clone());
+            }
             () if is_model(path) => models.push(path.clone()),
             () if path.exists() => data.push(path.to_string_lossy().into_owned()),
             () if path == Path::new("mnist") => {}
             () => {
-                let what = "no such run, model, table or folder";
+                let what = "no such run, model, study, table or folder";
                 return Err(Error::Data(format!("{}: {what}", path.display())).into());
             }
         }
@@ -72,6 +78,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         device,
         data,
         models,
+        studies,
     };
     let ready = |address: &str| {
         say!("{}", bold(address));

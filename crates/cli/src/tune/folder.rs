@@ -10,13 +10,13 @@ use std::{
 
 use anyhow::{Context, Result};
 use reshet::{
-    Error,
+    Error, Task,
     formats::write_file,
-    tune::{Outcome, Record, Space, Trial},
+    tune::{Candidate, Outcome, Record, Space, Trial},
 };
 use serde::{Deserialize, Serialize};
 
-use crate::run::Run;
+use crate::{flags, run::Run};
 
 const STUDY: &str = "study.toml";
 const JOURNAL: &str = "journal.jsonl";
@@ -27,11 +27,69 @@ const JOURNAL: &str = "journal.jsonl";
 pub struct Kept {
     /// As a command line that begins with `reshet train` and ends in `-- DATA`.
     pub question: Vec<String>,
-    pub validation: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validation: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub folds: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub epochs: Option<usize>,
     pub seed: u64,
     pub space: Space,
+    /// None until the data is read.
+    pub about: Option<About>,
+}
+
+/// What of the data a study's result is told by.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct About {
+    pub name: String,
+    pub task: Task,
+    pub inputs: usize,
+    /// The output layer, as in a network's text.
+    pub output: String,
+    /// Samples that networks are compared on.
+    pub validated: usize,
+    /// What always giving the same answer scores on them: accuracy; of numbers R², which is 0.
+    pub baseline: f64,
+    /// Epochs of a network that comes through.
+    pub epochs: usize,
+}
+
+impl About {
+    /// A network's text.
+    pub fn network(&self, record: &Record) -> String {
+        record.candidate.text(self.inputs, &self.output)
+    }
+
+    /// Whether answers are right or wrong, rather than near or far.
+    pub fn accuracy(&self) -> bool {
+        self.task != Task::Number
+    }
+}
+
+impl Kept {
+    /// The command that trains a candidate on all training samples: as flags, and as one
+    /// would type it.
+    pub fn command(&self, record: &Record) -> (Vec<String>, String) {
+        let Candidate { hidden, activation, lr, batch_size, weight_decay, dropout, schedule } =
+            &record.candidate;
+        let hidden: Vec<String> = hidden.iter().map(ToString::to_string).collect();
+        let settings = vec![
+            format!("--hidden={}", hidden.join(",")),
+            format!("--activation={activation}"),
+            format!("--dropout={dropout}"),
+            "--optimizer=adamw".into(),
+            format!("--lr={lr}"),
+            format!("--weight-decay={weight_decay}"),
+            format!("--schedule={schedule}"),
+            format!("--batch-size={batch_size}"),
+            format!("--epochs={}", record.epochs),
+        ];
+        let (question, data) = self.question.split_at(self.question.len().saturating_sub(2));
+        let line = [question, &settings[..], data].concat();
+        (line, flags::shown(&self.question, &settings))
+    }
 }
 
 #[derive(Default)]
@@ -55,16 +113,8 @@ impl Folder {
 
     /// A study that was stopped, and the trainings it has had.
     pub fn reopen(path: &Path) -> Result<(Self, Kept, Vec<Record>)> {
-        let read = |file: &str| {
-            let wrong = |e| Error::Data(format!("{}: no study: {file}: {e}", path.display()));
-            fs::read_to_string(path.join(file)).map_err(wrong)
-        };
-        let kept: Kept = toml::from_str(&read(STUDY)?)
-            .map_err(|e| Error::Data(format!("{}: {e}", path.join(STUDY).display())))?;
+        let (kept, known) = read(path)?;
         // The last line of a study that was killed may break off.
-        let journal = read(JOURNAL)?;
-        let known: Vec<Record> =
-            journal.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
         let whole: String = known.iter().map(line).collect();
         write_file(&path.join(JOURNAL), whole.as_bytes())?;
         let written = known.iter().map(|record| (record.trial, record.rung)).collect();
@@ -100,6 +150,24 @@ impl Folder {
         self.journal = None;
         Ok(write_file(&self.path.join(JOURNAL), text.as_bytes())?)
     }
+}
+
+/// Whether a folder is a study's.
+pub fn is_study(path: &Path) -> bool {
+    path.join(STUDY).is_file()
+}
+
+/// What a study asks, and the trainings it has had so far; it may still go on.
+pub fn read(path: &Path) -> reshet::Result<(Kept, Vec<Record>)> {
+    let read = |file: &str| {
+        let wrong = |e| Error::Data(format!("{}: no study: {file}: {e}", path.display()));
+        fs::read_to_string(path.join(file)).map_err(wrong)
+    };
+    let kept = toml::from_str(&read(STUDY)?)
+        .map_err(|e| Error::Data(format!("{}: {e}", path.join(STUDY).display())))?;
+    let journal = read(JOURNAL)?;
+    let known = journal.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    Ok((kept, known))
 }
 
 fn line(record: &Record) -> String {

@@ -2,6 +2,7 @@
 
 mod folder;
 mod show;
+mod told;
 
 use std::{
     ops::ControlFlow,
@@ -12,10 +13,10 @@ use std::{
 
 use anyhow::Result;
 use reshet::{
-    Device, Error, Fit, Score, Task,
+    Dataset, Device, Error, Fit, Score, Task,
     tune::{Candidate, Event, Record, Space, Study},
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
     config, exit, flags,
@@ -25,8 +26,10 @@ use crate::{
     terminal::{self, note},
     train::{self, Report},
 };
-use folder::{Folder, Kept};
+pub use folder::is_study;
+use folder::{About, Folder, Kept};
 use show::Board;
+pub use told::{BEST, study};
 
 /// Epochs of a network that comes through, where the data has no habit of its own.
 const EPOCHS: usize = 9;
@@ -59,9 +62,13 @@ pub struct Args {
     /// How long to try, as 30s, 5m, 1h [default: 60s]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     time: Option<Duration>,
-    /// Part of the training samples that networks are compared on [default: 0.15]
-    #[arg(long, value_name = "FRACTION")]
+    /// Part of the training samples that networks are compared on [default: 0.15; of less
+    /// than 10,000 samples --folds 5]
+    #[arg(long, value_name = "FRACTION", conflicts_with = "folds")]
     validation: Option<f64>,
+    /// Compare networks by cross-validation: so many trainings, each leaving a part out
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u16).range(2..))]
+    folds: Option<u16>,
     /// What to try: ranges and choices [default: see docs/tune.md]
     #[arg(long, value_name = "FILE.toml")]
     space: Option<PathBuf>,
@@ -76,7 +83,7 @@ pub struct Args {
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
     /// Go on with a study that was stopped
-    #[arg(long, value_name = "STUDY", conflicts_with_all = ["data", "target", "positive", "weight", "separator", "header", "targets", "is", "test", "test_fraction", "validation", "space", "epochs", "seed", "out", "force"])]
+    #[arg(long, value_name = "STUDY", conflicts_with_all = ["data", "target", "positive", "weight", "separator", "header", "targets", "is", "test", "test_fraction", "validation", "folds", "space", "epochs", "seed", "out", "force"])]
     resume: Option<PathBuf>,
     /// Folder of the study [default: runs/<data>-tune-<n>]
     #[arg(long, value_name = "DIR")]
@@ -142,10 +149,12 @@ impl Args {
         };
         Ok(Kept {
             question: self.question()?,
-            validation: self.validation.unwrap_or(0.15),
+            validation: self.validation,
+            folds: self.folds.map(usize::from),
             epochs: self.epochs,
             seed: self.seed.unwrap_or(0),
             space,
+            about: None,
         })
     }
 }
@@ -153,32 +162,38 @@ impl Args {
 pub fn run(args: &Args) -> Result<ExitCode> {
     terminal::stop_on_interrupt();
     let start = Instant::now();
-    let (mut folder, kept, known) = match &args.resume {
+    let (mut folder, mut kept, known) = match &args.resume {
         Some(folder) => Folder::reopen(folder)?,
         None => (Folder::default(), args.kept()?, Vec::new()),
     };
     let mut flags = flags::parse(&kept.question)?;
-    flags.hyper.validation = Some(kept.validation);
+    flags.hyper.validation = Some(kept.validation.unwrap_or(0.0));
     flags.hyper.seed = kept.seed;
     let parts = Parts::read(&mut flags, None)?;
-    let Some(validation) = &parts.validation else {
-        let what = "--validation: networks are compared on a part of the training samples; \
-                    give it a fraction above 0";
-        return Err(Error::Invalid(what.into()).into());
+    let splits = splits(&kept, &parts)?;
+    let (usual, task) = usual(&flags, &parts)?;
+    let about = About {
+        name: parts.name.clone(),
+        task,
+        inputs: parts.train.width(),
+        output: parts.train.targets().output_layer(),
+        validated: splits.iter().map(|(_, validation)| validation.len()).sum(),
+        baseline: baseline(&parts.train, task),
+        epochs: kept.epochs.unwrap_or(match parts.kind {
+            crate::defaults::Kind::Plain => EPOCHS,
+            _ => flags.hyper.epochs.unwrap_or(EPOCHS),
+        }),
     };
+    kept.about = Some(about.clone());
     if args.resume.is_none() {
         folder = Folder::create(args.out.as_deref(), &parts.name, args.force, &kept)?;
     }
-    let (usual, task) = usual(&flags, &parts)?;
-    let epochs = kept.epochs.unwrap_or(match parts.kind {
-        crate::defaults::Kind::Plain => EPOCHS,
-        _ => flags.hyper.epochs.unwrap_or(EPOCHS),
-    });
     // A network of ten neurons is where every frontier begins.
     let tiny = Candidate { hidden: vec![10], dropout: 0.0, ..usual.clone() };
-    let mut study = Study::new(kept.space.clone())
+    let samples = splits.iter().map(|(train, _)| train.len()).min().unwrap_or(1);
+    let mut study = Study::new(kept.space.for_samples(samples))
         .first([usual, tiny])
-        .epochs(epochs)
+        .epochs(about.epochs)
         .seed(kept.seed)
         .trials(args.trials.map_or(1_000_000, |n| n as usize));
     if args.trials.is_none() {
@@ -189,15 +204,14 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     }
     let table = parts.said.iter().chain(&parts.warnings);
     table.for_each(|line| note(line));
-    let baseline = baseline(validation, task);
-    let mut board = Board::new(&parts, task, baseline, args.time.unwrap_or(TIME), args.trials);
+    let mut board = Board::new(&about, args.time.unwrap_or(TIME), args.trials);
     let earlier = known.len();
     let mut broken = None;
     let (mut heard, mut trained) = (0, 0);
-    let outcome = study.resume(known).watch(&parts.train, validation, |event| {
+    let outcome = study.resume(known).watch(&splits, |event| {
         if let Event::Trained(record) = event {
             heard += 1;
-            trained += record.epochs;
+            trained += record.epochs * splits.len();
             board.add(record);
             if let Err(e) = folder.add(record) {
                 broken = Some(e);
@@ -219,56 +233,39 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         terminal::tell(&format!("error: {what}; go on: reshet tune --resume {folder}"));
         return Ok(ExitCode::from(if interrupted { exit::INTERRUPTED } else { exit::FAILURE }));
     };
-    let accuracy = task != Task::Number;
-    let simplest = outcome.simplest(accuracy).unwrap_or(best);
-    let chart = show::scatter(&outcome, task, baseline);
+    let chart = show::scatter(&outcome, &about);
     chart.save(folder.path(), "scatter")?;
     // The test part has been looked at by nobody so far.
     let tested = match interrupted {
         true => None,
         false => Some(test(&folder, &kept, best)?),
     };
-    let command = |record: &Record| command(&kept, record).map(|(_, shown)| shown);
     if args.json {
-        let record = |record: &Record| -> Result<Value> {
-            let mut json = serde_json::to_value(record)?;
-            json["network"] = json!(network(record, &parts)?);
-            json["command"] = json!(command(record)?);
-            Ok(json)
-        };
-        let frontier = outcome.frontier().into_iter().map(record).collect::<Result<Vec<_>>>()?;
-        let matters: serde_json::Map<String, Value> = outcome
-            .importance(&kept.space)
-            .into_iter()
-            .map(|(name, share)| (name.into(), json!(share)))
-            .collect();
-        say!(
-            "{}",
-            json!({
-                "study": folder.path(), "trials": outcome.trials.len(), "trainings": heard,
-                "resumed_trainings": earlier, "epochs": trained, "seconds": seconds,
-                "validation_samples": outcome.validated, "baseline": baseline,
-                "best": record(best)?, "simplest": record(simplest)?, "frontier": frontier,
-                "importance": matters, "test": tested.as_ref().and_then(|t| t.score.clone()),
-                "finished": outcome.finished,
-            })
-        );
+        let mut json = told::result(&kept, &about, &outcome);
+        json["study"] = json!(folder.path());
+        json["trainings"] = json!(heard);
+        json["resumed_trainings"] = json!(earlier);
+        json["epochs"] = json!(trained);
+        json["seconds"] = json!(seconds);
+        json["test"] = json!(tested.as_ref().and_then(|tested| tested.score.as_ref()));
+        json["finished"] = json!(outcome.finished);
+        say!("{json}");
     } else {
         say!(
             "{} networks, {heard} trainings, {trained} epochs in {seconds:.1} s",
             outcome.trials.len()
         );
-        let names = |record: &Record| network(record, &parts).unwrap_or_default();
-        show::result(&outcome, &kept.space, task, baseline, &names);
+        show::result(&outcome, &kept.space, &about);
         if let (Some(columns), false) = (terminal::columns(), terminal::quiet()) {
             say!("{}", chart.text(columns, terminal::colour()));
         }
         if let Some(Tested { score: Some(score), samples, .. }) = &tested {
             say!("test, opened once, for the best one trained on all {samples}: {score}");
         }
-        say!("best:     {}", command(best)?);
-        if simplest != best {
-            say!("simplest: {}", command(simplest)?);
+        say!("best:     {}", kept.command(best).1);
+        match outcome.simplest(about.accuracy()) {
+            Some(simplest) if simplest != best => say!("simplest: {}", kept.command(simplest).1),
+            _ => {}
         }
         say!("saved {folder}");
     }
@@ -278,6 +275,26 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         return Ok(ExitCode::from(exit::INTERRUPTED));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Below so many training samples networks are compared by cross-validation: a single
+/// part of them would be too few to tell good from lucky.
+const FEW: usize = 10_000;
+
+/// What each network is trained on, and what it is compared by.
+fn splits(kept: &Kept, parts: &Parts) -> Result<Vec<(Dataset, Dataset)>> {
+    let train = &parts.train;
+    let folds = match (kept.folds, &parts.validation) {
+        (None, Some(validation)) => return Ok(vec![(train.clone(), validation.clone())]),
+        (None, None) if kept.validation.is_some() => {
+            let what = "--validation: networks are compared on a part of the training samples; \
+                        give it a fraction above 0";
+            return Err(Error::Invalid(what.into()).into());
+        }
+        (None, None) if train.len() >= FEW => return Ok(vec![train.split(0.15, kept.seed)?]),
+        (folds, _) => folds.unwrap_or(5),
+    };
+    Ok((0..folds).map(|k| train.fold(k, folds, kept.seed)).collect::<reshet::Result<_>>()?)
 }
 
 /// What `reshet train` would do by itself, as a candidate; and the kind of question.
@@ -309,32 +326,6 @@ fn baseline(data: &reshet::Dataset, task: Task) -> f64 {
     }
 }
 
-fn network(record: &Record, parts: &Parts) -> Result<String> {
-    Ok(record.candidate.network(parts.train.width(), parts.train.targets())?.to_string())
-}
-
-/// The command that trains a candidate on all training samples: as flags, and as one
-/// would type it.
-fn command(kept: &Kept, record: &Record) -> Result<(Vec<String>, String)> {
-    let Candidate { hidden, activation, lr, batch_size, weight_decay, dropout, schedule } =
-        &record.candidate;
-    let hidden: Vec<String> = hidden.iter().map(ToString::to_string).collect();
-    let settings = vec![
-        format!("--hidden={}", hidden.join(",")),
-        format!("--activation={activation}"),
-        format!("--dropout={dropout}"),
-        "--optimizer=adamw".into(),
-        format!("--lr={lr}"),
-        format!("--weight-decay={weight_decay}"),
-        format!("--schedule={schedule}"),
-        format!("--batch-size={batch_size}"),
-        format!("--epochs={}", record.epochs),
-    ];
-    let (question, data) = kept.question.split_at(kept.question.len() - 2);
-    let line = [question, &settings[..], data].concat();
-    Ok((line, flags::shown(&kept.question, &settings)))
-}
-
 /// The winner, trained on all training samples.
 struct Tested {
     score: Option<Score>,
@@ -345,11 +336,11 @@ struct Tested {
 /// test part, once.
 fn test(folder: &Folder, kept: &Kept, best: &Record) -> Result<Tested> {
     let start = Instant::now();
-    let mut args = flags::parse(&command(kept, best)?.0)?;
+    let mut args = flags::parse(&kept.command(best).0)?;
     let parts = Parts::read(&mut args, None)?;
     let loaded = start.elapsed();
     let device = Device::best();
-    let mut run = Run::create(Some(&folder.path().join("best")), &parts.name, true)?;
+    let mut run = Run::create(Some(&folder.path().join(BEST)), &parts.name, true)?;
     run.save_config(&args)?;
     let bar = terminal::bar(0, "the best one: {wide_bar} {pos}/{len} steps  {msg}");
     let training = Instant::now();

@@ -9,9 +9,9 @@ use reshet::{
     tune::{Outcome, Record, Space},
 };
 
+use super::folder::About;
 use crate::{
     chart::{Axis, Chart, Look, Point},
-    parts::Parts,
     say,
     terminal::{self, bold, note},
 };
@@ -25,29 +25,17 @@ const LINE: Duration = Duration::from_secs(5);
 /// What is seen while networks race.
 pub struct Board {
     bar: ProgressBar,
-    name: String,
-    task: Task,
-    baseline: f64,
+    about: About,
     time: Duration,
     trials: Option<u32>,
     records: Vec<Record>,
     drawn: Option<Instant>,
-    /// Of an input and an output, to write a network.
-    ends: (usize, usize),
 }
 
 impl Board {
-    pub fn new(
-        parts: &Parts,
-        task: Task,
-        baseline: f64,
-        time: Duration,
-        trials: Option<u32>,
-    ) -> Self {
+    pub fn new(about: &About, time: Duration, trials: Option<u32>) -> Self {
         let bar = terminal::bar(0, "{msg}");
-        let ends = (parts.train.width(), parts.train.targets().outputs());
-        let (name, records) = (parts.name.clone(), Vec::new());
-        Self { bar, name, task, baseline, time, trials, records, drawn: None, ends }
+        Self { bar, about: about.clone(), time, trials, records: Vec::new(), drawn: None }
     }
 
     pub fn add(&mut self, record: &Record) {
@@ -80,12 +68,12 @@ impl Board {
             }
             return;
         }
-        let mut text = format!("{}: {of}\n", self.name);
+        let mut text = format!("{}: {of}\n", self.about.name);
         for leader in leaders.iter().take(LEADERS) {
             text += &format!("  {}\n", self.line(leader));
         }
         let points = self.records.iter().filter_map(point).collect();
-        let chart = chart(self.task, self.baseline, points, Vec::new());
+        let chart = chart(&self.about, points, Vec::new());
         // A column less than there are: a full line would wrap.
         let columns = terminal_size::terminal_size().map_or(80, |(width, _)| width.0 as usize);
         text += &chart.text(columns.saturating_sub(1).clamp(40, 100), terminal::colour());
@@ -94,14 +82,11 @@ impl Board {
     }
 
     fn line(&self, record: &Record) -> String {
-        let hidden: Vec<String> = record.candidate.hidden.iter().map(usize::to_string).collect();
-        let (inputs, outputs) = self.ends;
         format!(
-            "{}  {:>9} parameters  {inputs}-{}-{outputs} {}  lr {}  {} epochs",
-            measure(record, self.task),
+            "{}  {:>9} parameters  {}  lr {}  {} epochs",
+            measure(record, self.about.task),
             thousands(record.parameters),
-            hidden.join("-"),
-            record.candidate.activation,
+            self.about.network(record),
             record.candidate.lr,
             record.epochs
         )
@@ -126,7 +111,8 @@ fn point(record: &Record) -> Option<Point> {
 }
 
 /// Networks by their size and how good they are.
-fn chart(task: Task, baseline: f64, points: Vec<Point>, frontier: Vec<Point>) -> Chart {
+fn chart(about: &About, points: Vec<Point>, frontier: Vec<Point>) -> Chart {
+    let About { task, baseline, .. } = *about;
     let share = |points: Vec<Point>| match task {
         Task::Number => points,
         _ => points.into_iter().map(|(x, y)| (x, 100.0 * y)).collect(),
@@ -153,23 +139,18 @@ fn chart(task: Task, baseline: f64, points: Vec<Point>, frontier: Vec<Point>) ->
 }
 
 /// The picture of a study.
-pub fn scatter(outcome: &Outcome, task: Task, baseline: f64) -> Chart {
+pub fn scatter(outcome: &Outcome, about: &About) -> Chart {
     let all = outcome.trials.iter().flat_map(|trial| &trial.records).filter_map(point).collect();
     let frontier = outcome.frontier().into_iter().filter_map(point).collect();
-    chart(task, baseline, all, frontier)
+    chart(about, all, frontier)
 }
 
 /// What came of it, in words.
-pub fn result(
-    outcome: &Outcome,
-    space: &Space,
-    task: Task,
-    baseline: f64,
-    network: &dyn Fn(&Record) -> String,
-) {
+pub fn result(outcome: &Outcome, space: &Space, about: &About) {
+    let task = about.task;
     let always = match task {
         Task::Number => "always the mean: 0".into(),
-        _ => format!("always the same: {:.2} %", 100.0 * baseline),
+        _ => format!("always the same: {:.2} %", 100.0 * about.baseline),
     };
     say!("on {} validation samples ({always}), trained longest:", thousands(outcome.validated));
     let line = |record: &Record| {
@@ -177,15 +158,21 @@ pub fn result(
             "{}  {:>9}  {}",
             measure(record, task),
             thousands(record.parameters),
-            network(record)
+            about.network(record)
         )
     };
-    for (place, record) in outcome.finalists().into_iter().take(LEADERS).enumerate() {
+    let finalists = outcome.finalists();
+    let best = outcome.best();
+    for record in finalists.iter().take(LEADERS) {
         let line = line(record);
-        say!("  {}", if place == 0 { bold(&line) } else { line });
+        say!("  {}", if best == Some(record) { bold(&line) } else { line });
     }
-    let accuracy = task != Task::Number;
-    if let (Some(best), Some(simplest)) = (outcome.best(), outcome.simplest(accuracy)) {
+    if let Some(usual) = best.filter(|best| finalists.first() != Some(best)) {
+        say!("no better than chance may make of it, against what `reshet train` does by itself:");
+        say!("  {}", bold(&line(usual)));
+    }
+    let accuracy = about.accuracy();
+    if let (Some(best), Some(simplest)) = (best, outcome.simplest(accuracy)) {
         let error = outcome.standard_error(accuracy);
         let error =
             if accuracy { format!("{:.2} points", 100.0 * error) } else { format!("{error:.3}") };

@@ -10,7 +10,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, State},
+    extract::{DefaultBodyLimit, Path, State},
     http::StatusCode,
     routing::{get, post},
 };
@@ -52,6 +52,7 @@ pub fn routes(lab: Arc<Lab>) -> Router {
         .route("/api/runs/{id}/suspicious", get(models::suspicious))
         .route("/api/runs/{id}/model", get(models::model))
         .route("/api/predict", post(models::predict_newest))
+        .route("/api/studies/{place}", get(study))
         .route("/api/events", get(events::events))
         .fallback(async || Refusal::not_found("there is nothing at this address"))
         .method_not_allowed_fallback(async || {
@@ -77,6 +78,15 @@ fn find(lab: &Lab, id: &str) -> Answer<Arc<Run>> {
 
 async fn state(State(lab): Shared) -> axum::Json<Value> {
     axum::Json(lab.state())
+}
+
+async fn study(State(lab): Shared, Path(place): Path<String>) -> Answer {
+    beside(move || {
+        let study = place.parse().ok().and_then(|place| lab.study(place));
+        let none = || Refusal::not_found(format!("there is no study {place}"));
+        Ok(axum::Json(study.ok_or_else(none)??))
+    })
+    .await
 }
 
 /// What a training answers, once it is through with its step.

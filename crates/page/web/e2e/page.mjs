@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const chromium = process.env.CHROMIUM ?? "/usr/bin/chromium";
-const binary =
+export const binary =
   process.env.RESHET_BIN ?? fileURLToPath(new URL("../../../../target/release/reshet", import.meta.url));
 
 /** Why the tests cannot run here, or false. */
@@ -18,10 +18,14 @@ export const skip = !existsSync(chromium)
     ? `no program at ${binary}: cargo build --release, or set RESHET_BIN`
     : false;
 
-/** Starts the program; `stop` ends it. */
+/** Starts the program in a directory of its own; `stop` ends it. */
 export async function serve(port, ...args) {
+  return serveIn(mkdtempSync(join(tmpdir(), "reshet-page-")), port, ...args);
+}
+
+/** Starts it in a directory, which is gone once it is stopped. */
+export async function serveIn(directory, port, ...args) {
   port ??= await freePort();
-  const directory = mkdtempSync(join(tmpdir(), "reshet-page-"));
   const program = spawn(binary, ["serve", "--port", String(port), ...args], {
     cwd: directory,
     stdio: ["ignore", "ignore", "pipe"],

@@ -143,6 +143,44 @@ export type StageReport =
       changes: { name: string; index: number[]; before: number; gradient: number; after: number }[];
     };
 
+/** A training of a study, with what was trained. */
+export interface Network {
+  trial: number;
+  epochs: number;
+  parameters: number;
+  loss: number | null;
+  measure: number | null;
+  network: string;
+  command: string;
+  hidden: number[];
+  activation: string;
+  lr: number;
+  "batch-size": number;
+  "weight-decay": number;
+  dropout: number;
+  schedule: string;
+}
+
+export interface Study {
+  name: string;
+  question: string;
+  /** The question; `data` is null where it is not there any more. */
+  spec: Partial<Spec> & { data: string | null };
+  task: Task;
+  /** Epochs of a network that comes through. */
+  epochs: number;
+  validation_samples: number;
+  baseline: number;
+  /** Each trial's longest training. */
+  networks: Network[];
+  best: Network | null;
+  simplest: Network | null;
+  frontier: Network[];
+  importance: Record<string, number>;
+  /** Of the winner on the test part; null while it is closed. */
+  test: number | null;
+}
+
 export interface State {
   version: string;
   device: string;
@@ -151,6 +189,8 @@ export interface State {
   data: Data[];
   runs: Run[];
   current: string | null;
+  /** The names of the studies. */
+  studies: string[];
 }
 
 export interface Progress {
@@ -275,6 +315,7 @@ export const api = {
   ) => json<Mistakes>("GET", run(id, "/mistakes" + query(q))),
   suspicious: (id: string, limit: number, step: Step) =>
     json<{ step: number; items: Item[] }>("GET", run(id, "/suspicious" + query({ limit, step }))),
+  study: (place: number) => json<Study>("GET", `/api/studies/${place}`),
   modelUrl: (id: string, step: Step) => run(id, "/model" + query({ step })),
 
   /** A tensor, or all of them one after the other, with the step they are of. */

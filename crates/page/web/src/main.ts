@@ -13,11 +13,12 @@ import { applyPreset } from "./preset";
 import { runPicker } from "./picker";
 import { takeFile } from "./setup";
 import { listen, on, state } from "./state";
+import { study } from "./study";
 import { time, timeStrip } from "./time";
 import { mountMessages } from "./toast";
 import { train } from "./train";
 
-const VIEWS = { train, draw, mistakes, lecture, time } as const;
+const VIEWS = { train, draw, mistakes, lecture, time, study } as const;
 type Name = keyof typeof VIEWS;
 const names = Object.keys(VIEWS) as Name[];
 const built = new Map<Name, HTMLElement>();
@@ -110,12 +111,16 @@ const language = h(
 const list = h("nav", { class: "tabs", role: "tablist", "aria-label": t("views") }, ...tabs.values());
 roving(
   list,
-  () => [...tabs.values()],
+  () => [...tabs.values()].filter((tab) => !tab.hidden),
   (tab) => tab.click(),
 );
 
 const device = h("p", { class: "device" });
-on("data", () => device.replaceChildren(ltr(`reshet ${state.version} · ${state.device}`)));
+on("data", () => {
+  device.replaceChildren(ltr(`reshet ${state.version} · ${state.device}`));
+  // A study is there when the program was given one.
+  tabs.get("study")!.hidden = state.studies.length === 0;
+});
 
 const main = h("main", {}, ...panels.values());
 const skip = h(

@@ -3,8 +3,9 @@
 import type { Run } from "./api";
 import { resultSentence } from "./controls";
 import { onScheme, runStyle } from "./colours";
-import { fill, h, ltr, s, set } from "./dom";
+import { fill, h, ltr, s } from "./dom";
 import { className, int, num, percent, t } from "./i18n";
+import { scatter, scatterFigure, SHAPES } from "./scatter";
 import { allRuns, compared, forget, loadCurve, on, select, selected, state } from "./state";
 import { complain } from "./toast";
 
@@ -59,7 +60,7 @@ export function runList(changed: () => void): HTMLElement {
       "div",
       { class: "runs-body" },
       h("div", { class: "table-scroll" }, table),
-      h("figure", {}, h("figcaption", {}, h("h3", {}, t("scatterTitle"))), plot),
+      scatterFigure(plot),
     ),
   );
 
@@ -128,7 +129,7 @@ export function runList(changed: () => void): HTMLElement {
     );
     fill(body, ...runs.map(row));
     if (focused >= 0) [...body.querySelectorAll<HTMLElement>("button, input")][focused]?.focus();
-    scatter(plot);
+    scatterOf(plot);
   };
   on(["runs", "run", "ended"], () => (frame ||= requestAnimationFrame(show)));
   // While it trains twice a second is often enough.
@@ -165,137 +166,30 @@ function result(run: Run): (HTMLElement | string)[] {
   ];
 }
 
-const SHAPES = ["circle", "square", "triangle", "diamond", "cross", "star"] as const;
-
-function marker(
-  kind: (typeof SHAPES)[number],
-  x: number,
-  y: number,
-  size: number,
-  colour: string,
-): SVGElement {
-  const points: Record<string, [number, number][]> = {
-    square: [
-      [-1, -1],
-      [1, -1],
-      [1, 1],
-      [-1, 1],
-    ],
-    triangle: [
-      [0, -1.2],
-      [1.1, 0.9],
-      [-1.1, 0.9],
-    ],
-    diamond: [
-      [0, -1.3],
-      [1.3, 0],
-      [0, 1.3],
-      [-1.3, 0],
-    ],
-    cross: [
-      [-1.2, -0.4],
-      [-0.4, -0.4],
-      [-0.4, -1.2],
-      [0.4, -1.2],
-      [0.4, -0.4],
-      [1.2, -0.4],
-      [1.2, 0.4],
-      [0.4, 0.4],
-      [0.4, 1.2],
-      [-0.4, 1.2],
-      [-0.4, 0.4],
-      [-1.2, 0.4],
-    ],
-    star: [
-      [0, -1.4],
-      [0.4, -0.4],
-      [1.4, -0.3],
-      [0.6, 0.35],
-      [0.9, 1.3],
-      [0, 0.7],
-      [-0.9, 1.3],
-      [-0.6, 0.35],
-      [-1.4, -0.3],
-      [-0.4, -0.4],
-    ],
-  };
-  const corners = points[kind];
-  if (corners === undefined) return s("circle", { cx: x, cy: y, r: size, fill: colour });
-  return s("polygon", {
-    fill: colour,
-    points: corners.map(([a, b]) => `${x + a * size},${y + b * size}`).join(" "),
-  });
-}
-
-function scatter(host: HTMLElement): void {
+function scatterOf(host: HTMLElement): void {
   const chosen = selected();
   const runs =
     chosen === null ? [] : [...state.runs.values()].filter((r) => r.test !== null && sameQuestion(r, chosen));
   host.parentElement!.hidden = runs.length < 2;
   if (runs.length < 2) return fill(host);
-  const [W, H, L, R, T, B] = [420, 250, 58, 16, 14, 40];
-  const base = chosen!.task === "number" ? 0 : (chosen!.baseline?.measure ?? 0);
-  const measures = runs.map((r) => r.test!.measure);
-  const high = Math.min(1, Math.max(...measures) + 0.005);
-  const low = Math.min(...measures, high - 0.02);
-  const withBase = base > low - 3 * (high - low);
-  const bottom = (withBase ? Math.min(low, base) : low) - (high - low) * 0.15;
-  const logs = runs.map((r) => Math.log10(Math.max(1, r.parameters)));
-  const from = Math.floor(Math.min(...logs) * 2 - 0.2) / 2;
-  const to = Math.ceil(Math.max(...logs) * 2 + 0.2) / 2;
-  const x = (p: number) => L + ((Math.log10(Math.max(1, p)) - from) / (to - from)) * (W - L - R);
-  const y = (m: number) => T + ((high - m) / (high - bottom)) * (H - T - B);
-  const say = (m: number) =>
-    chosen!.task === "number" ? num(m, 3) : percent(m, high - bottom < 0.05 ? 1 : 0);
-  const picture = s("svg", { viewBox: `0 0 ${W} ${H}`, role: "group", "aria-label": t("scatterTitle") });
-  for (let i = 0; i <= 4; i++) {
-    const m = bottom + ((high - bottom) * i) / 4;
-    picture.append(
-      s("line", { x1: L, x2: W - R, y1: y(m), y2: y(m), class: "grid" }),
-      s("text", { x: L - 6, y: y(m) + 4, "text-anchor": "end" }, say(m)),
-    );
-  }
-  for (let e = Math.ceil(from); e <= to; e++) {
-    picture.append(
-      s("line", { x1: x(10 ** e), x2: x(10 ** e), y1: T, y2: H - B, class: "grid" }),
-      s("text", { x: x(10 ** e), y: H - B + 16, "text-anchor": "middle" }, int(10 ** e)),
-    );
-  }
-  picture.append(
-    s("text", { x: (L + W - R) / 2, y: H - 6, "text-anchor": "middle", class: "axis" }, t("parametersLog")),
-  );
-  if (withBase && base >= bottom) {
-    picture.append(
-      s("line", { x1: L, x2: W - R, y1: y(base), y2: y(base), class: "base" }),
-      s(
-        "text",
-        { x: W - R - 2, y: y(base) - 4, "text-anchor": "end", class: "axis" },
-        chosen!.task === "number"
-          ? t("alwaysMean")
-          : t("alwaysShort", { answer: className(chosen!.baseline?.answer ?? "") }),
-      ),
-    );
-  }
-  for (const run of runs) {
+  const number = chosen!.task === "number";
+  const { measure = 0, answer = "" } = chosen!.baseline ?? {};
+  const points = runs.map((run) => {
     const { colour, place } = runStyle(run.id);
-    const label = `#${run.id} ${run.network}, ${int(run.parameters)}: ${resultSentence(run)}`;
-    const point = s(
-      "g",
-      {
-        tabindex: 0,
-        role: "button",
-        class: "point",
-        "aria-label": label,
-        onclick: () => select(run.id),
-        onkeydown: (event: KeyboardEvent) => event.key === "Enter" && select(run.id),
-      },
-      s("title", {}, label),
-      s("circle", { cx: x(run.parameters), cy: y(run.test!.measure), r: 20, fill: "transparent" }),
-      marker(SHAPES[place]!, x(run.parameters), y(run.test!.measure), run === chosen ? 9 : 6.5, colour),
-      s("text", { x: x(run.parameters) + 11, y: y(run.test!.measure) - 7 }, `#${run.id}`),
-    );
-    if (run === chosen) set(point, { "aria-current": "true" });
-    picture.append(point);
-  }
-  fill(host, picture);
+    return {
+      parameters: run.parameters,
+      measure: run.test!.measure,
+      label: `#${run.id} ${run.network}, ${int(run.parameters)}: ${resultSentence(run)}`,
+      tag: `#${run.id}`,
+      shape: SHAPES[place]!,
+      size: run === chosen ? 9 : 6.5,
+      colour,
+      current: run === chosen,
+      choose: () => select(run.id),
+    };
+  });
+  const base = number
+    ? { measure: 0, label: t("alwaysMean") }
+    : { measure, label: t("alwaysShort", { answer: className(answer ?? "") }) };
+  fill(host, scatter({ points, number, base, reachable: true }));
 }

@@ -2,7 +2,8 @@
 
 import { api, Refused, type Data } from "./api";
 import { blocks } from "./blocks";
-import { fill, h, ltr, roving, say, segmented, set } from "./dom";
+import { commandLine } from "./command";
+import { fill, h, roving, say, segmented, set } from "./dom";
 import { change, draft, draftData, onDraft, replaceDraft, specFor } from "./draft";
 import { className, int, num, percent, t } from "./i18n";
 import { rateSlider } from "./rate";
@@ -289,25 +290,14 @@ function launch(started: () => void): HTMLElement[] {
     t("start"),
   );
   const trouble = h("p", { class: "trouble", role: "alert", dir: "auto" });
-  const command = ltr("", "code");
-  const copy = h(
-    "button",
-    {
-      type: "button",
-      class: "small",
-      onclick: () => {
-        void navigator.clipboard?.writeText(command.textContent ?? "").then(() => toast(t("copied")));
-      },
-    },
-    t("copy"),
-  );
+  const command = commandLine();
   const steps = h("p", { class: "quiet" });
   onDraft(() => {
     say(trouble, draft.refused ?? "");
     trouble.hidden = draft.refused === null;
     set(button, { disabled: draft.refused !== null || draft.spec === null });
     if (draft.plan) {
-      say(command, draft.plan.command);
+      command.set(draft.plan.command);
       say(
         steps,
         t("stepsN", {
@@ -321,7 +311,7 @@ function launch(started: () => void): HTMLElement[] {
     "details",
     { class: "command" },
     h("summary", {}, t("sameCommand")),
-    h("div", { class: "command-line" }, command, copy),
+    command.el,
   );
   return [steps, same, h("div", { class: "launch" }, trouble, pace.el, button)];
 }

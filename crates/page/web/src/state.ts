@@ -28,6 +28,8 @@ export const state = {
   data: [] as Data[],
   runs: new Map<string, Run>(),
   curves: new Map<string, Curve>(),
+  /** The names of the studies. */
+  studies: [] as string[],
   /** The run all views speak about. */
   selected: null as string | null,
   /** The step all views show, or null for now. */
@@ -176,6 +178,7 @@ function took(all: State): void {
   state.version = all.version;
   state.device = all.device;
   state.data = all.data;
+  state.studies = all.studies;
   state.runs = new Map(all.runs.map((run) => [run.id, run]));
   if (state.selected === null || !state.runs.has(state.selected)) {
     state.selected = null;

@@ -1,5 +1,7 @@
 //! What came of a study: the best, the simplest, the frontier, what mattered.
 
+use std::collections::BTreeMap;
+
 use super::{Record, Space, Trial};
 
 /// What came of a study.
@@ -13,9 +15,26 @@ pub struct Outcome {
     pub epochs: usize,
     /// Samples that were validated on.
     pub validated: usize,
+    /// The trial that stays the best unless another is clearly better: the first of
+    /// [`Study::first`](super::Study::first).
+    pub usual: Option<usize>,
 }
 
 impl Outcome {
+    /// Of the records of a study that may still go on: what a journal holds. The rest as
+    /// in the fields.
+    pub fn of(records: Vec<Record>, epochs: usize, validated: usize, usual: Option<usize>) -> Self {
+        let mut trials = BTreeMap::<usize, Trial>::new();
+        for record in records {
+            let (number, candidate) = (record.trial, record.candidate.clone());
+            let trial = Trial { number, candidate, records: Vec::new() };
+            trials.entry(number).or_insert(trial).records.push(record);
+        }
+        let mut trials: Vec<Trial> = trials.into_values().collect();
+        trials.iter_mut().for_each(|trial| trial.records.sort_by_key(|record| record.rung));
+        Self { trials, finished: false, epochs, validated, usual }
+    }
+
     /// The records of the longest training that any trial has had, the best first.
     pub fn finalists(&self) -> Vec<&Record> {
         let most = self.trials.iter().filter_map(|t| Some(t.last()?.epochs)).max();
@@ -25,9 +44,14 @@ impl Outcome {
         finalists
     }
 
-    /// The best of those that were trained longest.
+    /// The best of those that were trained longest; after cross-validation the usual one,
+    /// if no other is better by more than chance may make of it: the best of many is often
+    /// only the luckiest.
     pub fn best(&self) -> Option<&Record> {
-        self.finalists().first().copied().filter(|record| record.loss.is_some())
+        let finalists = self.finalists();
+        let best = finalists.first().copied().filter(|record| record.loss.is_some())?;
+        let usual = finalists.iter().find(|record| Some(record.trial) == self.usual);
+        Some(usual.filter(|usual| !best.is_clearly_better(usual)).unwrap_or(&best))
     }
 
     /// One standard error of the best one's measure: what chance alone makes of so many
@@ -48,7 +72,8 @@ impl Outcome {
     /// The networks that no smaller one beats, the smallest first.
     pub fn frontier(&self) -> Vec<&Record> {
         let mut all: Vec<&Record> = self.trials.iter().flat_map(|t| &t.records).collect();
-        all.sort_by(|a, b| a.parameters.cmp(&b.parameters).then(a.order(b)));
+        let measure = |record: &Record| record.measure.unwrap_or(f64::NEG_INFINITY);
+        all.sort_by(|a, b| a.parameters.cmp(&b.parameters).then(measure(b).total_cmp(&measure(a))));
         let mut frontier: Vec<&Record> = Vec::new();
         for record in all {
             let best = frontier.last().and_then(|r| r.measure).unwrap_or(f64::NEG_INFINITY);
@@ -104,4 +129,47 @@ fn eta_squared(mut pairs: Vec<(f64, f64)>) -> f64 {
         return 0.0;
     }
     (1.0 - (1.0 - between / all) * (n - 1.0) / (n - k)).max(0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tune::Candidate;
+
+    fn record(trial: usize, measure: f64, losses: &[f64]) -> Record {
+        let candidate = Candidate {
+            hidden: vec![trial + 1],
+            activation: "relu".into(),
+            lr: 0.01,
+            batch_size: 32,
+            weight_decay: 0.01,
+            dropout: 0.0,
+            schedule: "constant".into(),
+        };
+        let loss = losses.iter().sum::<f64>() / losses.len() as f64;
+        let losses = if losses.len() > 1 { losses.to_vec() } else { Vec::new() };
+        let (loss, measure) = (Some(loss), Some(measure));
+        Record { trial, rung: 0, epochs: 9, parameters: trial, loss, measure, losses, candidate }
+    }
+
+    fn best(records: &[Record], usual: Option<usize>) -> usize {
+        Outcome::of(records.to_vec(), 9, 100, usual).best().unwrap().trial
+    }
+
+    #[test]
+    fn after_cross_validation_the_usual_stays_unless_another_is_clearly_better() {
+        let usual = record(0, 0.90, &[0.30, 0.40, 0.35]);
+        // 0.02 better in each split; as much on average, but only by one of them.
+        let better = record(1, 0.89, &[0.28, 0.38, 0.33]);
+        let luckier = record(2, 0.95, &[0.31, 0.41, 0.26]);
+        assert_eq!(best(&[usual.clone(), better], Some(0)), 1);
+        assert_eq!(best(&[usual.clone(), luckier.clone()], Some(0)), 0);
+        assert_eq!(best(&[usual, luckier], None), 2);
+    }
+
+    #[test]
+    fn one_validation_part_decides_by_accuracy() {
+        let records = [record(0, 0.90, &[0.30]), record(1, 0.91, &[0.40])];
+        assert_eq!(best(&records, Some(0)), 1);
+    }
 }

@@ -110,13 +110,18 @@ impl Candidate {
     /// # Errors
     /// An unknown activation; a width of 0.
     pub fn network(&self, inputs: usize, targets: &Targets) -> Result<Sequential> {
+        Sequential::parse(&self.text(inputs, &targets.output_layer()), Some(inputs))
+    }
+
+    /// The network's text; `output` as [`Targets::output_layer`] writes it.
+    pub fn text(&self, inputs: usize, output: &str) -> String {
         let dropout = match self.dropout {
             0.0 => String::new(),
             p => format!(":dropout({p})"),
         };
         let layer = |n: &usize| format!("-{n}:{}{dropout}", self.activation);
         let hidden: String = self.hidden.iter().map(layer).collect();
-        Sequential::parse(&format!("{inputs}{hidden}{}", targets.output_layer()), Some(inputs))
+        format!("{inputs}{hidden}{output}")
     }
 
     /// A trainer of this network that does so.
@@ -205,6 +210,16 @@ impl Space {
             candidate.trainer(candidate.network(1, &targets)?)?;
         }
         Ok(())
+    }
+
+    /// The same without batches that are larger than all the samples there are.
+    pub fn for_samples(&self, samples: usize) -> Self {
+        let mut batch_size = self.batch_size.clone();
+        batch_size.retain(|n| *n <= samples);
+        if batch_size.is_empty() {
+            batch_size.push(samples);
+        }
+        Self { batch_size, ..self.clone() }
     }
 
     fn dimensions(&self) -> Vec<Dimension> {

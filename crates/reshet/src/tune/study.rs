@@ -30,10 +30,10 @@ pub(super) const GENERATION: usize = ETA * ETA;
 /// # let x = Features::new(Storage::F32((0..80).map(|i| i as f32 / 40.0 - 1.0).collect()), &[1])?;
 /// # let data = Dataset::new(x, Targets::numbers((0..80).map(|i| (i as f32 / 9.0).sin()).collect(), 1))?;
 /// # use reshet::Features;
-/// let (train, validation) = data.split(0.25, 0)?;
+/// let splits = [data.split(0.25, 0)?];
 /// let space = Space { depth: [1, 2], width: [4, 32], ..Space::default() };
 /// let study = Study::new(space).epochs(9).trials(9);
-/// let outcome = study.run(&train, &validation)?;
+/// let outcome = study.run(&splits)?;
 /// let best = outcome.best().unwrap();
 /// println!("{:?}: {:?}", best.candidate, best.measure);
 /// # Ok::<(), reshet::Error>(())
@@ -67,7 +67,8 @@ impl Study {
         Self { space, first, known, trials: 100, time: None, epochs: 9, jobs, seed: 0 }
     }
 
-    /// Candidates to begin with, as the defaults one would use otherwise.
+    /// Candidates to begin with, as the defaults one would use otherwise. The first one is
+    /// trained to the end, however it does: see [`Outcome::best`].
     pub fn first(mut self, candidates: impl IntoIterator<Item = Candidate>) -> Self {
         self.first.extend(candidates);
         self
@@ -109,12 +110,14 @@ impl Study {
         self
     }
 
-    /// Trains on `train`, chooses by `validation`.
+    /// Each split is what to train on and what to compare by: one for a validation
+    /// part ([`Dataset::split`]), several for cross-validation ([`Dataset::fold`]).
     ///
     /// # Errors
-    /// A space that makes no sense, data that no network of it fits, no trials or jobs.
-    pub fn run(&self, train: &Dataset, validation: &Dataset) -> Result<Outcome> {
-        self.watch(train, validation, |_| ControlFlow::Continue(()))
+    /// A space that makes no sense, data that no network of it fits, no trials, jobs
+    /// or splits.
+    pub fn run(&self, splits: &[(Dataset, Dataset)]) -> Result<Outcome> {
+        self.watch(splits, |_| ControlFlow::Continue(()))
     }
 
     /// [`Study::run`] that tells what happens; [`ControlFlow::Break`] ends it, and what
@@ -124,13 +127,13 @@ impl Study {
     /// As [`Study::run`].
     pub fn watch(
         &self,
-        train: &Dataset,
-        validation: &Dataset,
+        splits: &[(Dataset, Dataset)],
         mut tell: impl FnMut(Event) -> ControlFlow<()>,
     ) -> Result<Outcome> {
         self.space.check()?;
-        if self.trials == 0 || self.jobs == 0 || self.epochs == 0 {
-            return Err(Error::invalid("a study needs at least one trial, one job and one epoch"));
+        if [self.trials, self.jobs, self.epochs, splits.len()].contains(&0) {
+            let what = "a study needs at least one trial, one job, one epoch and one split";
+            return Err(Error::invalid(what));
         }
         let (start, stop) = (Instant::now(), AtomicBool::new(false));
         let race = Mutex::new(Race::new(self));
@@ -148,8 +151,7 @@ impl Study {
                             Some(record) => Ok(Some(record)),
                             None => {
                                 let what = (number, rung, epochs);
-                                let parts = (train, validation);
-                                trial::train(&task.candidate, what, self.seed, parts, stop)
+                                trial::train(&task.candidate, what, self.seed, splits, stop)
                             }
                         };
                         match done {
@@ -193,7 +195,9 @@ impl Study {
         let race = race.into_inner().unwrap_or_else(PoisonError::into_inner);
         let finished = race.finished(self);
         let trials = race.trials.into_iter().filter(|trial| !trial.records.is_empty()).collect();
-        Ok(Outcome { trials, finished, epochs: self.epochs, validated: validation.len() })
+        let validated = splits.iter().map(|(_, validation)| validation.len()).sum();
+        let usual = (!self.first.is_empty()).then_some(0);
+        Ok(Outcome { trials, finished, epochs: self.epochs, validated, usual })
     }
 
     /// Epochs of each rung, the shortest first.
@@ -211,7 +215,7 @@ mod tests {
     use crate::{Features, Storage, Targets};
 
     /// Inside a ring or not: a network of some width is needed.
-    fn ring(n: usize) -> (Dataset, Dataset) {
+    fn ring(n: usize) -> [(Dataset, Dataset); 1] {
         let values: Vec<f32> = (0..2 * n as u32)
             .map(|i| (i.wrapping_mul(2_654_435_761) >> 8) as f32 / 8_388_608.0 - 1.0)
             .collect();
@@ -220,7 +224,7 @@ mod tests {
         let labels = values.chunks_exact(2).map(inside).collect();
         let features = Features::new(Storage::F32(values), &[2]).unwrap();
         let targets = Targets::yes_no(labels, vec!["inside".into()]);
-        Dataset::new(features, targets).unwrap().split(0.3, 0).unwrap()
+        [Dataset::new(features, targets).unwrap().split(0.3, 0).unwrap()]
     }
 
     fn study() -> Study {
@@ -234,21 +238,21 @@ mod tests {
 
     #[test]
     fn the_same_seed_is_the_same_study_whatever_the_jobs() {
-        let (train, validation) = ring(600);
-        let one = study().jobs(1).run(&train, &validation).unwrap();
+        let data = ring(600);
+        let one = study().jobs(1).run(&data).unwrap();
         assert!(one.finished && one.trials.len() == 40);
         for jobs in [2, 5] {
-            let other = study().jobs(jobs).run(&train, &validation).unwrap();
+            let other = study().jobs(jobs).run(&data).unwrap();
             assert_eq!(records(&one), records(&other), "{jobs} jobs");
         }
-        let other = study().seed(4).run(&train, &validation).unwrap();
+        let other = study().seed(4).run(&data).unwrap();
         assert_ne!(records(&one), records(&other));
     }
 
     #[test]
     fn a_third_goes_on_each_time_and_those_are_the_best() {
-        let (train, validation) = ring(600);
-        let outcome = study().run(&train, &validation).unwrap();
+        let data = ring(600);
+        let outcome = study().run(&data).unwrap();
         let reached = |rung| records(&outcome).iter().filter(|r| r.rung == rung).count();
         // Four generations of nine and one of four, and the small ones that go with them.
         assert_eq!(reached(0), 40);
@@ -275,11 +279,11 @@ mod tests {
 
     #[test]
     fn a_study_that_was_stopped_goes_on_to_the_same_end() {
-        let (train, validation) = ring(600);
-        let whole = records(&study().run(&train, &validation).unwrap());
+        let data = ring(600);
+        let whole = records(&study().run(&data).unwrap());
         let mut heard = 0;
         let part = study()
-            .watch(&train, &validation, |event| {
+            .watch(&data, |event| {
                 heard += usize::from(matches!(event, Event::Trained(_)));
                 if heard < 20 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
             })
@@ -288,7 +292,7 @@ mod tests {
         assert!(!part.finished && (20..whole.len()).contains(&done.len()), "{}", done.len());
         let mut trained = 0;
         let resumed = study().resume(done.clone());
-        let resumed = resumed.watch(&train, &validation, |event| {
+        let resumed = resumed.watch(&data, |event| {
             trained += usize::from(matches!(event, Event::Trained(_)));
             ControlFlow::Continue(())
         });
@@ -298,7 +302,7 @@ mod tests {
 
     #[test]
     fn candidates_that_diverge_come_last_and_the_first_are_ours() {
-        let (train, validation) = ring(300);
+        let data = ring(300);
         let ours = Candidate {
             hidden: vec![7],
             activation: "tanh".into(),
@@ -309,12 +313,11 @@ mod tests {
             schedule: "constant".into(),
         };
         let wild = Candidate { lr: 1e30, activation: "relu".into(), ..ours.clone() };
-        let outcome =
-            study().trials(9).first([ours.clone(), wild]).run(&train, &validation).unwrap();
+        let outcome = study().trials(9).first([ours.clone(), wild]).run(&data).unwrap();
         assert_eq!(outcome.trials[0].candidate, ours);
         let wild = &outcome.trials[1];
         assert!(wild.records.len() == 1 && wild.records[0].loss.is_none(), "{wild:?}");
-        assert!(study().trials(0).run(&train, &validation).is_err());
-        assert!(study().jobs(0).run(&train, &validation).is_err());
+        assert!(study().trials(0).run(&data).is_err());
+        assert!(study().jobs(0).run(&data).is_err());
     }
 }

@@ -1,6 +1,7 @@
 //! One candidate's way through the race.
 
 use std::{
+    cmp::Ordering,
     ops::ControlFlow,
     sync::atomic::{AtomicBool, Ordering::Relaxed},
 };
@@ -8,7 +9,10 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::Candidate;
-use crate::{Dataset, Device, Ended, Error, Result, metrics::Kind};
+use crate::{Dataset, Device, Ended, Error, Result, Score, metrics::Kind};
+
+/// Standard errors by which another candidate must be better than the usual one.
+const CLEARLY: f64 = 1.5;
 
 /// What one training of a candidate came to: a line of a study's journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,24 +29,42 @@ pub struct Record {
     pub loss: Option<f64>,
     /// Accuracy, or R², on the validation part.
     pub measure: Option<f64>,
+    /// Of several splits: the validation loss of each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub losses: Vec<f64>,
     /// What was trained.
     #[serde(flatten)]
     pub candidate: Candidate,
 }
 
 impl Record {
-    /// Better comes first: by accuracy or R², then by loss, then the older one.
-    pub fn order(&self, other: &Self) -> std::cmp::Ordering {
+    /// Better comes first: by accuracy or R², then by loss, then the older one. After
+    /// cross-validation by the loss at once: it is for few samples, whose accuracy is a
+    /// coarse measure.
+    pub fn order(&self, other: &Self) -> Ordering {
         let key = |record: &Self| {
-            let worst = (f64::NEG_INFINITY, f64::INFINITY);
-            match (record.measure, record.loss) {
-                (Some(measure), Some(loss)) => (measure, loss),
-                (None, Some(loss)) => (worst.0, loss),
-                _ => worst,
-            }
+            let loss = record.loss.unwrap_or(f64::INFINITY);
+            let measure = if record.loss.is_some() { record.measure } else { None };
+            let measure = measure.filter(|_| record.losses.is_empty());
+            (measure.unwrap_or(f64::NEG_INFINITY), loss)
         };
         let (a, b) = (key(self), key(other));
         b.0.total_cmp(&a.0).then(a.1.total_cmp(&b.1)).then(self.trial.cmp(&other.trial))
+    }
+
+    /// Whether chance is a poor reason for it to be better than another: after
+    /// cross-validation, if the mean difference of the losses is more than 1.5 of its
+    /// standard errors over the splits. One split says nothing of that.
+    pub(super) fn is_clearly_better(&self, than: &Self) -> bool {
+        let differences: Vec<f64> =
+            than.losses.iter().zip(&self.losses).map(|(theirs, ours)| theirs - ours).collect();
+        let k = differences.len() as f64;
+        if k < 2.0 {
+            return self.order(than) == Ordering::Less;
+        }
+        let mean = differences.iter().sum::<f64>() / k;
+        let squares: f64 = differences.iter().map(|d| (d - mean).powi(2)).sum();
+        mean > CLEARLY * (squares / (k - 1.0) / k).sqrt()
     }
 }
 
@@ -64,41 +86,64 @@ impl Trial {
     }
 }
 
-/// Trains a candidate for so many epochs and tests it; None if it was told to stop.
+/// Trains a candidate for so many epochs, once a split, and tests it on what each
+/// leaves out; None if it was told to stop.
 pub(super) fn train(
     candidate: &Candidate,
     (trial, rung, epochs): (usize, usize, usize),
     seed: u64,
-    (train, validation): (&Dataset, &Dataset),
+    splits: &[(Dataset, Dataset)],
     stop: &AtomicBool,
 ) -> Result<Option<Record>> {
-    let network = candidate.network(train.width(), train.targets())?;
-    let parameters = network.parameters();
+    let mut record = Record {
+        trial,
+        rung,
+        epochs,
+        parameters: 0,
+        loss: None,
+        measure: None,
+        losses: Vec::new(),
+        candidate: candidate.clone(),
+    };
+    let mut scores = Vec::new();
     // One core a candidate: the others have their own.
     let device = Device::cpu().threads(1);
-    let fit = candidate
-        .trainer(network)?
-        .epochs(epochs)
-        .seed(seed)
-        .device(device)
-        .on_event(|_| match stop.load(Relaxed) {
+    for (train, validation) in splits {
+        let network = candidate.network(train.width(), train.targets())?;
+        record.parameters = network.parameters();
+        let trainer = candidate.trainer(network)?.epochs(epochs).seed(seed).device(device);
+        let fit = trainer.on_event(|_| match stop.load(Relaxed) {
             true => ControlFlow::Break(()),
             false => ControlFlow::Continue(()),
-        })
-        .fit(train);
-    let (loss, measure) = match fit {
-        Ok(fit) if fit.ended == Ended::Asked => return Ok(None),
-        Ok(fit) => {
-            let score = fit.model.test_on(validation, device)?;
-            let measure = match score.kind {
-                Kind::Answers { accuracy, .. } => Some(accuracy),
-                Kind::Numbers { .. } => score.measure(),
-            };
-            (Some(score.loss).filter(|loss| loss.is_finite()), measure)
+        });
+        match fit.fit(train) {
+            Ok(fit) if fit.ended == Ended::Asked => return Ok(None),
+            Ok(fit) => scores.push(fit.model.test_on(validation, device)?),
+            Err(Error::Diverged(_)) => return Ok(Some(record)),
+            Err(other) => return Err(other),
         }
-        Err(Error::Diverged(_)) => (None, None),
-        Err(other) => return Err(other),
+    }
+    let mean = |of: &dyn Fn(&Score) -> Option<f64>| {
+        let weighted = scores.iter().map(|score| Some(of(score)? * score.samples as f64));
+        let samples: usize = scores.iter().map(|score| score.samples).sum();
+        Some(weighted.sum::<Option<f64>>()? / samples as f64)
     };
-    let candidate = candidate.clone();
-    Ok(Some(Record { trial, rung, epochs, parameters, loss, measure, candidate }))
+    record.loss = mean(&|score| Some(score.loss).filter(|loss| loss.is_finite()));
+    record.measure = match &scores[..] {
+        // Of one number R² over all splits together: few samples may hardly vary.
+        [Score { kind: Kind::Numbers { r2_mean: None, .. }, .. }, _, ..] => {
+            let squares = |score: &Score| match score.kind {
+                Kind::Numbers { rmse, baseline, .. } => (rmse.powi(2), baseline.powi(2)),
+                Kind::Answers { .. } => (0.0, 0.0),
+            };
+            let [error, variance] =
+                [mean(&|score| Some(squares(score).0)), mean(&|score| Some(squares(score).1))];
+            error.zip(variance).filter(|(_, v)| *v > 0.0).map(|(error, v)| 1.0 - error / v)
+        }
+        _ => mean(&Score::measure),
+    };
+    if scores.len() > 1 {
+        record.losses = scores.iter().map(|score| score.loss).collect();
+    }
+    Ok(Some(record))
 }

@@ -1,0 +1,68 @@
+// A study: its winner, another network of it taken into Train, and one that still goes on.
+
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { binary, browse, open, serveIn, skip, text } from "./page.mjs";
+
+describe("study", { skip }, () => {
+  let server, browser, directory, folder;
+  before(async () => {
+    directory = mkdtempSync(join(tmpdir(), "reshet-study-"));
+    folder = join(directory, "study");
+    const rows = Array.from({ length: 300 }, (_, i) => {
+      const [x, y] = [(i * 37) % 101, (i * 53) % 97];
+      return `${x},${y},${x > 50 === y > 50 ? "same" : "other"}`;
+    });
+    writeFileSync(join(directory, "t.csv"), ["x,y,kind", ...rows, ""].join("\n"));
+    execFileSync(binary, ["tune", "t.csv", "--trials", "9", "--epochs", "18", "--out", "study", "-q"], {
+      cwd: directory,
+    });
+    server = await serveIn(directory, undefined, "study");
+    browser = await browse();
+  });
+  after(async () => {
+    await browser?.close();
+    await server?.stop();
+  });
+
+  test("the winner is shown; another network goes into Train; what is new comes in", async () => {
+    const { page, trouble, close } = await open(browser, `${server.url}/#study`);
+    await page.waitForSelector("#tab-study:not([hidden])");
+    await page.waitForSelector(".study-table tbody tr");
+    assert.match(await text(page, ".study-result"), /opened once, for the winner: \d+\.\d\d/);
+    assert.match(await text(page, ".study .command-line code"), /^reshet train t\.csv --hidden /);
+    assert.ok((await page.$$(".study-scatter .point")).length >= 5);
+    const rows = await page.$$(".study-table tbody button");
+    const widths = await rows.at(-1).evaluate((button) => button.textContent.trim());
+    await rows.at(-1).click();
+    const hidden = widths.split("-").slice(1, -1).join(",");
+    const command = await text(page, ".study .command-line code");
+    assert.ok(command.includes(`--hidden ${hidden} `), `${widths}: ${command}`);
+    await page.click(".study .command-line ~ button");
+    await page.waitForSelector(".start:not([disabled])");
+    await page.waitForFunction(
+      (widths) => document.querySelector("#view-train .command-line code").textContent.includes(widths),
+      {},
+      `--hidden ${hidden} `,
+    );
+    // A training that the study has meanwhile had.
+    await page.click("#tab-study");
+    const journal = readFileSync(join(folder, "journal.jsonl"), "utf8").trim().split("\n");
+    rmSync(join(folder, "best"), { recursive: true });
+    await page.reload();
+    await page.waitForFunction(() =>
+      document.querySelector(".study-result")?.textContent.includes("still closed"),
+    );
+    const last = JSON.parse(journal.at(-1));
+    appendFileSync(join(folder, "journal.jsonl"), JSON.stringify({ ...last, trial: 99, rung: 0 }) + "\n");
+    await page.waitForFunction(() => document.querySelector(".study .quiet").textContent.includes("10 networks"));
+    await page.setViewport({ width: 360, height: 740 });
+    await page.waitForFunction(() => document.documentElement.scrollWidth <= 360);
+    assert.deepEqual(trouble, []);
+    await close();
+  });
+});
