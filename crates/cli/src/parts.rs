@@ -1,6 +1,6 @@
 //! What `train` learns from: training, validation and test part of any data.
 
-use std::path::Path;
+use std::{fmt::Display, path::Path};
 
 use reshet::{Dataset, Error, Result};
 
@@ -40,10 +40,7 @@ impl Parts {
             args.hyper.batch_size = args.hyper.batch_size.map(|n| n.min(parts.train.len()));
         }
         if args.balance {
-            parts.train = parts.train.balanced().map_err(|e| match e {
-                Error::Invalid(what) => Error::Invalid(format!("--balance: {what}")),
-                other => other,
-            })?;
+            parts.train = parts.train.balanced().map_err(of_flag("--balance"))?;
         }
         Ok(parts)
     }
@@ -80,7 +77,8 @@ impl Parts {
         let chosen = args.hyper.resolve(kind, train.len());
         let (train, validation) = match args.hyper.validation {
             Some(fraction) if fraction != 0.0 => {
-                let (train, validation) = train.split(fraction, args.hyper.seed)?;
+                let parts = train.split(fraction, args.hyper.seed);
+                let (train, validation) = parts.map_err(of_flag("--validation"))?;
                 (train, Some(validation))
             }
             _ => (train, None),
@@ -130,6 +128,14 @@ impl Parts {
         let reshet::data::table::Parts { train, validation, test, said, warnings } = parts;
         let (kind, name) = (Kind::Table, table::name(&path));
         Ok(Self { kind, name, train, validation, test, said, warnings, chosen })
+    }
+}
+
+/// Bad usage names its flag.
+pub fn of_flag(flag: impl Display) -> impl FnOnce(Error) -> Error {
+    move |error| match error {
+        Error::Invalid(what) => Error::Invalid(format!("{flag}: {what}")),
+        other => other,
     }
 }
 

@@ -20,7 +20,7 @@ use serde_json::json;
 
 use crate::{
     config, exit, flags,
-    parts::Parts,
+    parts::{Parts, of_flag},
     run::Run,
     say, table,
     terminal::{self, note},
@@ -294,7 +294,8 @@ fn splits(kept: &Kept, parts: &Parts) -> Result<Vec<(Dataset, Dataset)>> {
         (None, None) if train.len() >= FEW => return Ok(vec![train.split(0.15, kept.seed)?]),
         (folds, _) => folds.unwrap_or(5),
     };
-    Ok((0..folds).map(|k| train.fold(k, folds, kept.seed)).collect::<reshet::Result<_>>()?)
+    let split = |k| train.fold(k, folds, kept.seed).map_err(of_flag(format!("--folds {folds}")));
+    Ok((0..folds).map(split).collect::<reshet::Result<_>>()?)
 }
 
 /// What `reshet train` would do by itself, as a candidate; and the kind of question.

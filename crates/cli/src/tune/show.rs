@@ -183,6 +183,10 @@ pub fn result(outcome: &Outcome, space: &Space, about: &About) {
     for record in outcome.frontier() {
         say!("  {}", line(record));
     }
+    // Of fewer it is chance.
+    if outcome.trials.len() < 9 {
+        return;
+    }
     let matters = outcome.importance(space);
     let matters: Vec<String> =
         matters.iter().map(|(name, share)| format!("{name} {:.0} %", 100.0 * share)).collect();
