@@ -67,12 +67,6 @@ pub enum Target<'a> {
     Values(&'a [f32]),
 }
 
-/// What a batch's sum of losses is divided by. Samples that all weigh nothing have
-/// no loss, rather than 0/0.
-pub(crate) fn denominator(weights: impl Iterator<Item = f64>) -> f64 {
-    weights.sum::<f64>().max(f64::MIN_POSITIVE)
-}
-
 impl Loss {
     /// Cross entropy, without smoothing or weights.
     pub fn cross_entropy() -> Self {
@@ -183,12 +177,26 @@ impl Head {
     }
 
     /// What a sample adds to the mean's denominator, its own weight counted in.
-    pub fn weight_of(&self, data: &Dataset, row: usize) -> f64 {
+    fn weight_of(&self, data: &Dataset, row: usize) -> f64 {
         let outputs = match data.targets() {
             Targets::Classes { .. } => 1,
             Targets::YesNo { width, .. } | Targets::Numbers { width, .. } => *width,
         };
         data.weight(row) * self.weight(data.targets().row(row), outputs)
+    }
+
+    /// What the sum of these samples' losses is divided by. Samples that all weigh
+    /// nothing have no loss, rather than 0/0.
+    pub fn denominator(&self, data: &Dataset, rows: impl ExactSizeIterator<Item = usize>) -> f64 {
+        let differ = data.weights().is_some()
+            || matches!(self.loss, Loss::CrossEntropyLoss { weight: Some(_), .. });
+        let (all, mut weights) = (rows.len(), rows.map(|row| self.weight_of(data, row)));
+        let sum: f64 = match differ {
+            true => weights.sum(),
+            // As in most data: asking once will do.
+            false => all as f64 * weights.next().unwrap_or(0.0),
+        };
+        sum.max(f64::MIN_POSITIVE)
     }
 
     /// The loss of one row, summed over its outputs and not yet divided by the

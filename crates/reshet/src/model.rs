@@ -335,15 +335,13 @@ impl Predictor {
 pub(crate) fn score(plan: &Plan, meaning: &Meaning, rows: &mut [f32], data: &Dataset) -> Score {
     // The loss is in the units of the training, everything else in the data's own.
     let scaled = data.in_units(&meaning.units);
-    let (mut sum, mut weight) = (0.0, 0.0);
-    let mut z = vec![0.0; plan.outputs];
+    let (mut sum, mut z) = (0.0, vec![0.0; plan.outputs]);
     for (i, row) in rows.chunks_exact(plan.outputs).enumerate() {
         z.iter_mut().zip(row).for_each(|(z, x)| *z = f64::from(*x));
         sum += data.weight(i) * plan.head.row(&mut z, scaled.targets().row(i));
-        weight += plan.head.weight_of(&scaled, i);
     }
     plan.answer(rows);
     meaning.to_units(rows);
-    let loss = sum / weight.max(f64::MIN_POSITIVE);
+    let loss = sum / plan.head.denominator(&scaled, 0..data.len());
     Score::new(rows, data.targets(), meaning.task, loss).named(meaning.answers())
 }

@@ -9,7 +9,6 @@ use crate::{
     Features, Plan,
     activation::Activation,
     data::Dataset,
-    loss::denominator,
     optim::Hyper,
     plan::{Dense, Step},
 };
@@ -85,7 +84,7 @@ impl Reference {
     fn loss(&self) -> (f64, Vec<f64>) {
         let (head, data, outputs) = (&self.plan.head, &self.data, self.plan.outputs);
         let mut d = self.trace.last().map_or(Vec::new(), |last| last.y.clone());
-        let denominator = denominator(self.rows.iter().map(|r| head.weight_of(data, *r as usize)));
+        let denominator = head.denominator(data, self.rows.iter().map(|row| *row as usize));
         let rows = d.chunks_exact_mut(outputs).zip(&self.rows);
         let weighted = |(z, r): (&mut [f64], &u32)| {
             let loss = head.row(z, data.targets().row(*r as usize));

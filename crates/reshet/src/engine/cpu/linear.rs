@@ -122,8 +122,9 @@ pub(super) unsafe fn add_up<V: Vector>(
     }
 }
 
-/// dX = dZ·Wᵀ for some strips of inputs, as dXᵀ = W·dZᵀ: a number of W meets a
-/// vector of samples.
+/// dX = dZ·Wᵀ for some strips of inputs: as it stands, where a strip of Wᵀ is smaller
+/// than what the samples have in it, else as dXᵀ = W·dZᵀ, where a number of W meets a
+/// vector of samples. Either way something is transposed; the bits are the same.
 #[inline(always)]
 pub(super) unsafe fn backward<V: Vector>(
     work: &Work,
@@ -137,6 +138,38 @@ pub(super) unsafe fn backward<V: Vector>(
     // SAFETY: `Work` describes what is there; the scratch is this thread's own.
     unsafe {
         let scratch = work.scratch.add(thread * work.scratch_each);
+        if dz.strips() == 1 {
+            let (outputs, step) = (weights.used(0), weights.width(0));
+            let part = Segment { row: dz.width(0), step: 1, len: outputs };
+            let at = work.stage.add(dz.at(0, rows.start));
+            let left = Left { at, strips: 1, next: 0, inner: part, last: part };
+            let is_small = |strip| {
+                let inputs = dx.used(strip);
+                inputs * outputs < rows.len() * (inputs + outputs)
+            };
+            if inputs.clone().all(is_small) {
+                for strip in inputs {
+                    let w = work.flat.parameters.add(weights.at(0, strip * STRIP));
+                    let (used, width) = (dx.used(strip), dx.width(strip));
+                    transpose::<V>(w, step, used, outputs, scratch, width);
+                    let (start, fetch) = (Start::Zero, &mut Fetch::NOTHING.clone());
+                    let to = work.stage.add(dx.at(strip, rows.start));
+                    product::<V>(
+                        &left,
+                        0,
+                        scratch,
+                        width,
+                        start,
+                        to,
+                        width,
+                        rows.len(),
+                        width,
+                        fetch,
+                    );
+                }
+                return;
+            }
+        }
         let samples = rows.len().next_multiple_of(16);
         // dZᵀ, (out, samples), then a strip of dXᵀ, (64, samples).
         let (dz_t, dx_t) = (scratch.add(STRIP * BLOCK), scratch);
@@ -204,12 +237,23 @@ pub(super) unsafe fn bias_gradient<V: Vector>(
 ) {
     // SAFETY: `Work` describes what is there.
     unsafe {
+        let step = dz.width(strip);
         for column in columns.clone().step_by(V::LANES) {
             let to = db.add(column - columns.start);
-            let mut sum = if accumulate == Accumulate::Yes { V::load(to) } else { V::splat(0.0) };
-            for row in 0..work.rows.len() {
-                sum = sum.add(V::load(work.stage.add(dz.at(strip, row) + column)));
+            let from = work.stage.add(dz.at(strip, 0) + column);
+            // Four sums, as each addition waits for the one before it.
+            let mut sums = [V::splat(0.0); 4];
+            let (n, whole) = (work.rows.len(), work.rows.len() / 4 * 4);
+            for row in (0..whole).step_by(4) {
+                for (i, sum) in sums.iter_mut().enumerate() {
+                    *sum = sum.add(V::load(from.add((row + i) * step)));
+                }
             }
+            for row in whole..n {
+                sums[0] = sums[0].add(V::load(from.add(row * step)));
+            }
+            let sum = sums[0].add(sums[1]).add(sums[2].add(sums[3]));
+            let sum = if accumulate == Accumulate::Yes { V::load(to).add(sum) } else { sum };
             sum.store(to);
         }
     }

@@ -37,7 +37,6 @@ use super::{Buffer, Device, Engine, reference::clip_scale};
 use crate::{
     Features, Plan,
     data::Dataset,
-    loss::denominator,
     optim::{Hyper, Rule},
     plan::Step,
 };
@@ -116,7 +115,9 @@ impl Cpu {
         // A strip of 64 × 64, and the widest layer's derivatives transposed.
         let scratch_each = 64 * (64 + widest.next_multiple_of(64));
         // Two rows of the widest, or a block of outputs; threads apart by a cache line.
-        let wide_each = (2 * widest).max(BLOCK * plan.outputs).next_multiple_of(8);
+        let wide_each = (2 * widest)
+            .max(BLOCK * plan.outputs.next_multiple_of(matrix::ROUND))
+            .next_multiple_of(8);
         let sparse = sparse::is_worth_it(&ops, data.features(), 0..data.len());
         let seen =
             vec![0; if sparse { team.threads() * sparse::seen_each(plan.inputs) } else { 0 }];
@@ -202,8 +203,8 @@ impl Cpu {
         self.reserve(rows.len());
         self.rows.clear();
         self.rows.extend_from_slice(rows);
-        let weight = |row: &u32| self.plan.head.weight_of(&self.data, *row as usize);
-        self.denominator = denominator(rows.iter().map(weight));
+        let rows = rows.iter().map(|row| *row as usize);
+        self.denominator = self.plan.head.denominator(&self.data, rows);
     }
 
     /// The mean of the last backward pass's losses, summed in the rows' order.

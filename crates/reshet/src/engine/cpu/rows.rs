@@ -113,13 +113,25 @@ fn stretches(
 }
 
 /// The loss of a block of samples, and its derivative by what the loss sees.
+#[inline(always)]
 pub(super) unsafe fn loss(work: &Work, thread: usize, rows: &Range<usize>) {
     let (Some(last), n) = (work.stages.last(), work.outputs) else { return };
+    // Rows as wide as in the stage: of one strip they are converted in one go.
+    let (step, one) = (last.y.all_columns().len(), last.y.strips() == 1);
     // SAFETY: rows and scratch are this thread's own.
     unsafe {
-        let wide = wide(work, thread, rows.len() * n);
-        for (z, row) in wide.chunks_exact_mut(n).zip(rows.clone()) {
-            load_row(work, &last.y, row, z);
+        let wide = wide(work, thread, rows.len() * step);
+        if one {
+            let from = work.stage.add(last.y.at(0, rows.start));
+            let from = std::slice::from_raw_parts(from, wide.len());
+            wide.iter_mut().zip(from).for_each(|(wide, z)| *wide = f64::from(*z));
+        }
+        for (z, row) in wide.chunks_exact_mut(step).zip(rows.clone()) {
+            let (z, added) = z.split_at_mut(n);
+            if !one {
+                load_row(work, &last.y, row, z);
+            }
+            added.fill(0.0);
             let sample = work.rows[row] as usize;
             let mut loss = work.head.row(z, work.targets.row(sample));
             if let Some(weights) = work.weights {
@@ -131,9 +143,16 @@ pub(super) unsafe fn loss(work: &Work, thread: usize, rows: &Range<usize>) {
         }
         // Apart from the loop above: what was just stored one by one cannot be
         // loaded in pairs without waiting, which made this half of the loss.
-        for (z, row) in wide.chunks_exact_mut(n).zip(rows.clone()) {
-            z.iter_mut().for_each(|d| *d /= work.denominator);
-            store_row(work, &last.d, row, z);
+        let part = 1.0 / work.denominator;
+        if one {
+            let to = work.stage.add(last.d.at(0, rows.start));
+            let to = std::slice::from_raw_parts_mut(to, wide.len());
+            to.iter_mut().zip(&*wide).for_each(|(to, d)| *to = (d * part) as f32);
+            return;
+        }
+        for (z, row) in wide.chunks_exact_mut(step).zip(rows.clone()) {
+            z.iter_mut().for_each(|d| *d *= part);
+            store_row(work, &last.d, row, &z[..n]);
         }
     }
 }
@@ -172,6 +191,7 @@ unsafe fn wide<'a>(work: &Work<'a>, thread: usize, n: usize) -> &'a mut [f64] {
     unsafe { std::slice::from_raw_parts_mut(work.wide.add(thread * work.wide_each), n) }
 }
 
+#[inline(always)]
 unsafe fn load_row(work: &Work, from: &Matrix, row: usize, wide: &mut [f64]) {
     for (strip, wide) in wide[..from.columns].chunks_mut(STRIP).enumerate() {
         // SAFETY: this thread's own row.
