@@ -156,7 +156,7 @@ unsafe fn rows_of<V: Vector>(
                 4 => columns::<V, 6, 4>(left, first, b, step_b, start, c, step_c, rows, fetch),
                 3 => columns::<V, 8, 3>(left, first, b, step_b, start, c, step_c, rows, fetch),
                 2 => columns::<V, 12, 2>(left, first, b, step_b, start, c, step_c, rows, fetch),
-                _ => columns::<V, 12, 1>(left, first, b, step_b, start, c, step_c, rows, fetch),
+                _ => columns::<V, 16, 1>(left, first, b, step_b, start, c, step_c, rows, fetch),
             }
             return;
         }
