@@ -61,6 +61,14 @@ bench *args:
 bench-tables *args:
     python3 bench/tables/run.py {{args}}
 
+# Trial and error beside Optuna with PyTorch, a minute each in turn (after `just bench`)
+bench-tune *args:
+    cargo build --release && python3 bench/tune/run.py {{args}}
+
+# What a study's winner gains on the tables over the defaults
+bench-tables-tuned *args:
+    cargo build --release && python3 bench/tables/tuned.py {{args}}
+
 # The stages of a step apart, by instruction set (Criterion)
 bench-kernels *args:
     cargo bench --manifest-path bench/kernels/Cargo.toml {{args}}

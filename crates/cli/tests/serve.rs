@@ -198,6 +198,12 @@ fn a_study_is_told_as_tune_tells_it() {
     // The winner is there as a run.
     assert_eq!(server.get("/api/runs/1")["name"], "best");
     assert_eq!(server.get("/api/studies/1")["error"]["status"], 404);
+    // It can be looked at without its data.
+    drop(server);
+    fs::remove_file(place.path("flowers.csv")).unwrap();
+    let server = Server::start(&place, "study");
+    let study = server.get("/api/studies/0");
+    assert_eq!((&study["spec"]["data"], &study["best"]), (&Value::Null, &told["best"]));
 }
 
 #[test]

@@ -120,11 +120,12 @@ impl Lab {
         Ok(data)
     }
 
-    /// Adds a study, and the data it is about.
+    /// Adds a study, and the data it is about if that is still there.
     pub fn add_study(&self, path: &Path) -> Result<()> {
         let study = self.host.study(path)?;
         if let Some(data) = study["spec"]["data"].as_str() {
-            self.add_data(data)?;
+            // A study can be looked at without.
+            let _ = self.add_data(data);
         }
         self.inner().studies.push(path.to_path_buf());
         Ok(())

@@ -218,7 +218,8 @@ export function study(): HTMLElement {
         ),
       );
       command.set(network.command);
-      set(take, { disabled: !state.data.some((d) => d.id === study.spec.data) });
+      const there = state.data.some((d) => d.id === study.spec.data);
+      set(take, { disabled: !there, title: there ? null : t("studyNoData") });
     }
     fill(
       mattered,

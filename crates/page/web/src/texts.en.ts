@@ -101,6 +101,7 @@ export const texts = {
   simplest: "simplest as good",
   onValidation: "on the validation part",
   studySettings: "Rate {lr}, batches of {batch}, decay {decay}, {epochs} epochs, {schedule}.",
+  studyNoData: "Its data is not there any more",
   trainItHere: "Put it into Train",
   whatMattered: "What mattered",
   matteredHint:

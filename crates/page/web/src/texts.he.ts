@@ -97,6 +97,7 @@ export const texts: Record<keyof typeof en, string> = {
   simplest: "הפשוטה שטובה כמוה",
   onValidation: "על חלק האימות",
   studySettings: "קצב {lr}, אצוות של {batch}, דעיכה {decay}, {epochs} מעברים, {schedule}.",
+  studyNoData: "הנתונים שלו כבר אינם במקומם",
   trainItHere: "העברה אל האימון",
   whatMattered: "מה השפיע",
   matteredHint:

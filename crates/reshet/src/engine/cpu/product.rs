@@ -152,6 +152,7 @@ unsafe fn rows_of<V: Vector>(
     // SAFETY: the caller's promise; columns stay below `width`.
     unsafe {
         if V::LANES == 16 {
+            // As many sums as registers hold; of one vector as many rows as divide 64.
             match width / 16 {
                 4 => columns::<V, 6, 4>(left, first, b, step_b, start, c, step_c, rows, fetch),
                 3 => columns::<V, 8, 3>(left, first, b, step_b, start, c, step_c, rows, fetch),
