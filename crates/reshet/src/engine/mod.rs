@@ -207,12 +207,29 @@ impl Mask {
 
     /// For one number of a sample's row.
     pub fn at(self, row: u32, column: usize) -> f32 {
-        self.four(row, column / 4)[column % 4]
+        let bits = self.stream.block(Self::block(row, column));
+        self.scale(bits[column % 4])
     }
 
-    /// For the columns 4 · `quad` ..: random bits come by four.
-    pub fn four(self, row: u32, quad: usize) -> [f32; 4] {
-        let bits = self.stream.block(u64::from(row) << 30 | quad as u64);
-        bits.map(|b| if uniform(b) < self.p { 0.0 } else { 1.0 / (1.0 - self.p) })
+    /// For the 32 columns from `first` on, a multiple of 4.
+    #[inline(always)]
+    pub fn stretch(self, row: u32, first: usize) -> [f32; 32] {
+        let blocks: [[u32; 4]; 8] = self.stream.blocks(Self::block(row, first));
+        let mut scales = [0.0; 32];
+        for (scale, bits) in scales.iter_mut().zip(blocks.as_flattened()) {
+            *scale = self.scale(*bits);
+        }
+        scales
+    }
+
+    /// Random bits come by four columns.
+    #[inline(always)]
+    fn block(row: u32, column: usize) -> u64 {
+        u64::from(row) << 30 | (column / 4) as u64
+    }
+
+    #[inline(always)]
+    fn scale(self, bits: u32) -> f32 {
+        if uniform(bits) < self.p { 0.0 } else { 1.0 / (1.0 - self.p) }
     }
 }

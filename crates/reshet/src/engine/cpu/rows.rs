@@ -158,19 +158,21 @@ pub(super) unsafe fn loss(work: &Work, thread: usize, rows: &Range<usize>) {
 }
 
 /// Silences some numbers of a block and strengthens the others, in place.
+#[inline(always)]
 pub(super) unsafe fn dropout(work: &Work, at: &Matrix, rows: &Range<usize>, p: f32, module: usize) {
     let Some((seed, step)) = work.dropout else { return };
     let mask = Mask::new(seed, step, module, p);
-    // Four columns lie side by side: strips are whole multiples of that.
-    const { assert!(STRIP % 4 == 0) };
+    // Columns of a stretch lie side by side: strips are whole multiples of it.
+    const { assert!(STRIP % 32 == 0) };
     for row in rows.clone() {
-        for start in (0..at.columns).step_by(4) {
-            let place = at.index(row, start);
-            let four = mask.four(work.rows[row], start / 4);
-            for (i, scale) in four.iter().enumerate().take(at.columns - start) {
-                // SAFETY: this thread's own row.
-                unsafe { *work.stage.add(place + i) *= scale }
-            }
+        for start in (0..at.columns).step_by(32) {
+            let scales = mask.stretch(work.rows[row], start);
+            let n = (at.columns - start).min(32);
+            // SAFETY: this thread's own row.
+            let numbers = unsafe {
+                std::slice::from_raw_parts_mut(work.stage.add(at.index(row, start)), n)
+            };
+            numbers.iter_mut().zip(&scales).for_each(|(number, scale)| *number *= scale);
         }
     }
 }
