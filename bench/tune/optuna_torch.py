@@ -1,0 +1,110 @@
+"""What `reshet tune mnist` does, by Optuna and PyTorch: one worker of as many as there are
+cores. Optuna's estimator and its successive halving (1, 3, 9 epochs), the same space, one
+thread a worker, tensors in memory, fused AdamW, validated after each epoch.
+
+Asked as `optuna_torch.py STORAGE SECONDS SEED NARROWEST WIDEST`; prints a line of JSON."""
+
+import json
+import resource
+import sys
+import time
+
+import optuna
+import torch
+from torch import nn
+
+from common import Job, batches
+
+EPOCHS = 9
+SPACE = {
+    "depth": (1, 3),
+    "activation": {"relu": nn.ReLU, "gelu": nn.GELU, "silu": nn.SiLU, "tanh": nn.Tanh},
+    "lr": (3e-4, 0.02),
+    "batch": [32, 64, 128, 256],
+    "weight decay": (1e-3, 1.0),
+    "dropout": (0.0, 0.4),
+    "schedule": ["one-cycle", "constant"],
+}
+
+storage, seconds, seed = sys.argv[1], float(sys.argv[2]), int(sys.argv[3])
+SPACE["width"] = int(sys.argv[4]), int(sys.argv[5])
+torch.set_num_threads(1)
+torch.manual_seed(seed)
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+pictures, labels = (torch.from_numpy(part) for part in Job("C").train)
+order = torch.randperm(len(pictures), generator=torch.Generator().manual_seed(0))
+validated, trained = order[:9000], order[9000:]
+(x, y), (vx, vy) = ((pictures[rows], labels[rows]) for rows in (trained, validated))
+epochs = work = 0
+
+
+def network(trial):
+    activation = SPACE["activation"][trial.suggest_categorical("activation", [*SPACE["activation"]])]
+    dropout = trial.suggest_float("dropout", *SPACE["dropout"])
+    layers, before = [], 784
+    for i in range(trial.suggest_int("depth", *SPACE["depth"])):
+        width = trial.suggest_int(f"width {i + 1}", *SPACE["width"], log=True)
+        layers += [nn.Linear(before, width), activation(), nn.Dropout(dropout)]
+        before = width
+    return nn.Sequential(*layers, nn.Linear(before, 10))
+
+
+def objective(trial):
+    global epochs, work
+    net = network(trial)
+    parameters = sum(p.numel() for p in net.parameters())
+    lr = trial.suggest_float("lr", *SPACE["lr"], log=True)
+    decay = trial.suggest_float("weight decay", *SPACE["weight decay"], log=True)
+    size = trial.suggest_categorical("batch", SPACE["batch"])
+    adam = torch.optim.AdamW(net.parameters(), lr=lr, weight_decay=decay, fused=True)
+    a_epoch = len(x) // size
+    schedule = None
+    if trial.suggest_categorical("schedule", SPACE["schedule"]) == "one-cycle":
+        steps = EPOCHS * a_epoch
+        schedule = torch.optim.lr_scheduler.OneCycleLR(adam, lr, total_steps=steps)
+    loss_of, source = nn.CrossEntropyLoss(), batches(len(x), size, trial.number)
+    for epoch in range(1, EPOCHS + 1):
+        net.train()
+        for _ in range(a_epoch):
+            if time.perf_counter() > end:
+                trial.study.stop()
+                raise optuna.TrialPruned
+            rows = torch.from_numpy(next(source))
+            adam.zero_grad()
+            loss_of(net(x[rows]), y[rows]).backward()
+            adam.step()
+            if schedule:
+                schedule.step()
+        net.eval()
+        with torch.inference_mode():
+            accuracy = (net(vx).argmax(1) == vy).float().mean().item()
+        epochs += 1
+        work += parameters
+        trial.report(accuracy, epoch)
+        if epoch < EPOCHS and trial.should_prune():
+            raise optuna.TrialPruned
+    return accuracy
+
+
+backend = optuna.storages.journal.JournalFileBackend(storage)
+study = optuna.create_study(
+    storage=optuna.storages.JournalStorage(backend),
+    study_name="digits",
+    load_if_exists=True,
+    direction="maximize",
+    sampler=optuna.samplers.TPESampler(seed=seed),
+    pruner=optuna.pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=3),
+)
+# From here on the clock runs: imports and data are not counted.
+start = time.perf_counter()
+end = start + seconds
+study.optimize(objective, timeout=seconds)
+values = [t.value for t in study.trials if t.state == optuna.trial.TrialState.COMPLETE]
+print(json.dumps({
+    "version": f"Optuna {optuna.__version__}, PyTorch {torch.__version__}",
+    "networks": len(study.trials),
+    "epochs": epochs,
+    "work": work / 1e6,
+    "best": max(values, default=None),
+    "mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+}))
