@@ -169,9 +169,8 @@ pub(super) unsafe fn dropout(work: &Work, at: &Matrix, rows: &Range<usize>, p: f
             let scales = mask.stretch(work.rows[row], start);
             let n = (at.columns - start).min(32);
             // SAFETY: this thread's own row.
-            let numbers = unsafe {
-                std::slice::from_raw_parts_mut(work.stage.add(at.index(row, start)), n)
-            };
+            let numbers =
+                unsafe { std::slice::from_raw_parts_mut(work.stage.add(at.index(row, start)), n) };
             numbers.iter_mut().zip(&scales).for_each(|(number, scale)| *number *= scale);
         }
     }
