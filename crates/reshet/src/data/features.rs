@@ -44,8 +44,7 @@ impl Features {
     /// # Errors
     /// They do not, or one of them is not finite: no network learns from NaN.
     pub fn new(storage: Storage, shape: &[usize]) -> Result<Self> {
-        let width: usize = shape.iter().product();
-        let length = storage.len();
+        let (width, length) = (super::count(shape).unwrap_or(0), storage.len());
         if width == 0 || length % width != 0 {
             return Err(Error::data(format!(
                 "{length} numbers are not whole samples of shape {shape:?}"

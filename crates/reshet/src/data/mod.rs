@@ -34,3 +34,10 @@ pub use features::{Features, Pictures, Storage};
 pub use loader::{Batch, DataLoader};
 pub use table::Table;
 pub use targets::Targets;
+
+/// How many numbers a shape has; None if they cannot be counted, or could not if it were
+/// not for a size of 0: whoever leaves that one out is safe too.
+pub(crate) fn count(shape: &[usize]) -> Option<usize> {
+    let most = shape.iter().try_fold(1usize, |n, size| n.checked_mul((*size).max(1)))?;
+    Some(if shape.contains(&0) { 0 } else { most })
+}

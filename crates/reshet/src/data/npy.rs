@@ -58,13 +58,14 @@ pub fn parse(bytes: &[u8]) -> Result<Array, String> {
         _ => return Err(format!("numbers of type \"{kind}\" are not read")),
     };
     let size = item_size(kind)?;
-    let count = shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d));
-    let count = count.filter(|n| n.checked_mul(size) == Some(data.len())).ok_or_else(|| {
-        format!(
-            "its header says {shape:?} numbers of {size} bytes and there are {} bytes",
-            data.len()
-        )
-    })?;
+    let count = super::count(&shape)
+        .filter(|n| n.checked_mul(size) == Some(data.len()))
+        .ok_or_else(|| {
+            format!(
+                "its header says {shape:?} numbers of {size} bytes and there are {} bytes",
+                data.len()
+            )
+        })?;
     // Little-endian, in eight bytes, the sign carried on.
     let wide = |i: usize| -> [u8; 8] {
         let part = &data[i * size..(i + 1) * size];
@@ -165,6 +166,7 @@ fn parse_header(header: &str) -> Option<(&str, bool, Vec<usize>)> {
     let (shape, _) = value("shape")?.strip_prefix('(')?.split_once(')')?;
     let numbers = shape.split(',').map(str::trim).filter(|n| !n.is_empty());
     let shape = numbers.map(|n| n.parse().ok()).collect::<Option<Vec<usize>>>()?;
+    super::count(&shape)?;
     Some((kind, fortran, shape))
 }
 
@@ -275,6 +277,9 @@ mod tests {
         let array = read("|u1", "True", "(2, 2, 2)", &[0, 4, 2, 6, 1, 5, 3, 7]).unwrap();
         assert_eq!(array.numbers, Numbers::U8(vec![0, 1, 2, 3, 4, 5, 6, 7]));
         assert_eq!(read("|u1", "True", "(0, 3)", &[]).unwrap().numbers, Numbers::U8(vec![]));
+        // Found by fuzzing: no samples of more numbers than can be counted.
+        let huge = "(0, 4294967296, 4294967296)";
+        assert!(read("|u1", "False", huge, &[]).unwrap_err().to_string().contains("damaged"));
 
         let says = |result: Result<Array, String>, what: &str| {
             let error = result.unwrap_err();

@@ -91,7 +91,7 @@ impl Metadata {
         let inputs = self.network.inputs();
         let mut model = Model::new(self.network, self.loss, parameters, self.meaning)?;
         let shape = &model.meaning.shape;
-        if shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d)) != Some(inputs) {
+        if crate::data::count(shape) != Some(inputs) {
             return Err(Error::data(format!(
                 "its metadata is damaged: samples of shape {shape:?} for a network of {inputs} inputs"
             )));

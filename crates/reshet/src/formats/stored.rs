@@ -81,7 +81,7 @@ impl Entry {
         let last = self.shape.iter().zip(&self.strides).try_fold(0usize, |n, (d, s)| {
             d.saturating_sub(1).checked_mul(*s).and_then(|m| n.checked_add(m))
         });
-        let all = self.shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d));
+        let all = crate::data::count(&self.shape);
         // Strides of 0 would make many numbers of one.
         let count = match all {
             Some(0) => Some(0),

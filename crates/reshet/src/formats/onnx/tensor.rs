@@ -59,8 +59,9 @@ impl Const {
         let dims: Option<Vec<usize>> =
             tensor.dims.iter().map(|d| usize::try_from(*d).ok()).collect();
         let dims = dims.ok_or("it has a negative size")?;
-        let count = dims.iter().try_fold(1usize, |n, d| n.checked_mul(*d));
-        let count = count.filter(|n| *n < usize::MAX / 16).ok_or("it is absurdly large")?;
+        let count = crate::data::count(&dims)
+            .filter(|n| *n < usize::MAX / 16)
+            .ok_or("it is absurdly large")?;
         let data = data(tensor, count)?;
         Ok(Self { strides: row_by_row(&dims), dims, data })
     }
@@ -152,8 +153,7 @@ impl Const {
 
     /// The same numbers with other dimensions; None where they do not stand row by row.
     pub fn reshaped(&self, dims: Vec<usize>) -> Option<Self> {
-        let count = dims.iter().try_fold(1usize, |n, d| n.checked_mul(*d));
-        let fits = count == Some(self.len());
+        let fits = crate::data::count(&dims) == Some(self.len());
         let steady = self.strides == row_by_row(&self.dims);
         (fits && steady).then(|| Self { strides: row_by_row(&dims), dims, data: self.data.clone() })
     }

@@ -243,7 +243,7 @@ impl Walk {
     /// Values a sample has behind a link.
     pub fn width(&self, link: usize) -> Option<usize> {
         let dims = self.links[link].dims.as_ref()?;
-        dims.iter().try_fold(1usize, |n, d| n.checked_mul(*d))
+        crate::data::count(dims)
     }
 
     fn gemm(&mut self, node: &Node, x: usize, w: &Rc<Const>, rest: &[Value], at: &Rc<str>) -> Step {
