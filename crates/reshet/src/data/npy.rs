@@ -116,8 +116,8 @@ impl Header<'_> {
     /// The length that the file should have, if it is a number at all.
     pub fn length(&self) -> Result<Option<usize>, String> {
         let size = item_size(self.kind.get(1..).unwrap_or_default())?;
-        let count = self.shape.iter().try_fold(size, |n, d| n.checked_mul(*d));
-        Ok(count.and_then(|n| n.checked_add(self.start)))
+        let bytes = super::count(&self.shape).and_then(|n| n.checked_mul(size));
+        Ok(bytes.and_then(|n| n.checked_add(self.start)))
     }
 }
 
@@ -166,7 +166,6 @@ fn parse_header(header: &str) -> Option<(&str, bool, Vec<usize>)> {
     let (shape, _) = value("shape")?.strip_prefix('(')?.split_once(')')?;
     let numbers = shape.split(',').map(str::trim).filter(|n| !n.is_empty());
     let shape = numbers.map(|n| n.parse().ok()).collect::<Option<Vec<usize>>>()?;
-    super::count(&shape)?;
     Some((kind, fortran, shape))
 }
 
@@ -279,7 +278,7 @@ mod tests {
         assert_eq!(read("|u1", "True", "(0, 3)", &[]).unwrap().numbers, Numbers::U8(vec![]));
         // Found by fuzzing: no samples of more numbers than can be counted.
         let huge = "(0, 4294967296, 4294967296)";
-        assert!(read("|u1", "False", huge, &[]).unwrap_err().to_string().contains("damaged"));
+        assert!(read("|u1", "False", huge, &[]).unwrap_err().contains("there are 0 bytes"));
 
         let says = |result: Result<Array, String>, what: &str| {
             let error = result.unwrap_err();
