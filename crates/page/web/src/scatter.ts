@@ -107,7 +107,7 @@ export function scatter({ points, number, base, frontier, lowest, reachable }: P
   const to = Math.ceil(Math.max(...logs) * 2 + 0.2) / 2;
   const x = (p: number) => L + ((Math.log10(Math.max(1, p)) - from) / (to - from)) * (W - L - R);
   const y = (m: number) => T + ((high - m) / (high - bottom)) * (H - T - B);
-  const say = (m: number) => (number ? num(m, 3) : percent(m, high - bottom < 0.05 ? 1 : 0));
+  const say = (m: number) => (number ? num(m, 3) : percent(m, high - bottom < 0.2 ? 1 : 0));
   const picture = s("svg", { viewBox: `0 0 ${W} ${H}`, role: "group", "aria-label": t("scatterTitle") });
   for (let i = 0; i <= 4; i++) {
     const m = bottom + ((high - bottom) * i) / 4;
