@@ -198,8 +198,19 @@ fn a_study_is_told_as_tune_tells_it() {
     // The winner is there as a run.
     assert_eq!(server.get("/api/runs/1")["name"], "best");
     assert_eq!(server.get("/api/studies/1")["error"]["status"], 404);
-    // It can be looked at without its data.
     drop(server);
+    // People edit files.
+    let text = place::text(&place.read("study/study.toml"));
+    let (before, after) = text.split_at(text.find("depth").unwrap());
+    let after = after.split_once(']').unwrap().1;
+    place.write("study/study.toml", format!("{before}depth = [1, 100]{after}"));
+    place.fails("serve study", 3, "depth = [1, 100]");
+    place.fails("tune --resume study", 3, "depth = [1, 100]");
+    let question = text.split_once(']').unwrap().1;
+    place.write("study/study.toml", format!("question = []{question}"));
+    place.fails("serve study", 3, "study.toml: question");
+    place.write("study/study.toml", &text);
+    // It can be looked at without its data.
     fs::remove_file(place.path("flowers.csv")).unwrap();
     let server = Server::start(&place, "study");
     let study = server.get("/api/studies/0");

@@ -163,8 +163,11 @@ pub fn read(path: &Path) -> reshet::Result<(Kept, Vec<Record>)> {
         let wrong = |e| Error::Data(format!("{}: no study: {file}: {e}", path.display()));
         fs::read_to_string(path.join(file)).map_err(wrong)
     };
-    let kept = toml::from_str(&read(STUDY)?)
-        .map_err(|e| Error::Data(format!("{}: {e}", path.join(STUDY).display())))?;
+    // People edit files: what is kept is checked as if it had just been said.
+    let wrong = |e: String| Error::Data(format!("{}: {e}", path.join(STUDY).display()));
+    let kept: Kept = toml::from_str(&read(STUDY)?).map_err(|e| wrong(e.to_string()))?;
+    kept.space.check().map_err(|e| wrong(e.to_string()))?;
+    flags::parse(&kept.question).map_err(|e| wrong(format!("question: {e}")))?;
     let journal = read(JOURNAL)?;
     let known = journal.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
     Ok((kept, known))
