@@ -170,23 +170,25 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     flags.hyper.validation = Some(kept.validation.unwrap_or(0.0));
     flags.hyper.seed = kept.seed;
     let parts = Parts::read(&mut flags, None)?;
-    let splits = splits(&kept, &parts)?;
     let (usual, task) = usual(&flags, &parts)?;
-    let about = About {
-        name: parts.name.clone(),
+    let Parts { kind, name, train, validation, said, warnings, .. } = parts;
+    let mut about = About {
+        name,
         task,
-        inputs: parts.train.width(),
-        output: parts.train.targets().output_layer(),
-        validated: splits.iter().map(|(_, validation)| validation.len()).sum(),
-        baseline: baseline(&parts.train, task),
-        epochs: kept.epochs.unwrap_or(match parts.kind {
+        inputs: train.width(),
+        output: train.targets().output_layer(),
+        validated: 0,
+        baseline: baseline(&train, task),
+        epochs: kept.epochs.unwrap_or(match kind {
             crate::defaults::Kind::Plain => EPOCHS,
             _ => flags.hyper.epochs.unwrap_or(EPOCHS),
         }),
     };
+    let splits = splits(&kept, train, validation)?;
+    about.validated = splits.iter().map(|(_, validation)| validation.len()).sum();
     kept.about = Some(about.clone());
     if args.resume.is_none() {
-        folder = Folder::create(args.out.as_deref(), &parts.name, args.force, &kept)?;
+        folder = Folder::create(args.out.as_deref(), &about.name, args.force, &kept)?;
     }
     // A network of ten neurons is where every frontier begins.
     let tiny = Candidate { hidden: vec![10], dropout: 0.0, ..usual.clone() };
@@ -202,8 +204,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if let Some(jobs) = args.jobs {
         study = study.jobs(jobs.into());
     }
-    let table = parts.said.iter().chain(&parts.warnings);
-    table.for_each(|line| note(line));
+    said.iter().chain(&warnings).for_each(|line| note(line));
     let mut board = Board::new(&about, args.time.unwrap_or(TIME), args.trials);
     let earlier = known.len();
     let mut broken = None;
@@ -282,10 +283,13 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 const FEW: usize = 10_000;
 
 /// What each network is trained on, and what it is compared by.
-fn splits(kept: &Kept, parts: &Parts) -> Result<Vec<(Dataset, Dataset)>> {
-    let train = &parts.train;
-    let folds = match (kept.folds, &parts.validation) {
-        (None, Some(validation)) => return Ok(vec![(train.clone(), validation.clone())]),
+fn splits(
+    kept: &Kept,
+    train: Dataset,
+    validation: Option<Dataset>,
+) -> Result<Vec<(Dataset, Dataset)>> {
+    let folds = match (kept.folds, validation) {
+        (None, Some(validation)) => return Ok(vec![(train, validation)]),
         (None, None) if kept.validation.is_some() => {
             let what = "--validation: networks are compared on a part of the training samples; \
                         give it a fraction above 0";

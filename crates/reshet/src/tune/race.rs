@@ -112,7 +112,7 @@ impl Race {
             let mut smallest = usize::MAX;
             let mut on = Vec::new();
             for (place, record) in heard.iter().enumerate() {
-                let usual = record.trial == 0 && !study.first.is_empty();
+                let usual = study.usual() == Some(record.trial);
                 if place < third || record.parameters < smallest || usual {
                     on.push(record.trial);
                 }

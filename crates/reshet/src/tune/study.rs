@@ -196,8 +196,13 @@ impl Study {
         let finished = race.finished(self);
         let trials = race.trials.into_iter().filter(|trial| !trial.records.is_empty()).collect();
         let validated = splits.iter().map(|(_, validation)| validation.len()).sum();
-        let usual = (!self.first.is_empty()).then_some(0);
-        Ok(Outcome { trials, finished, epochs: self.epochs, validated, usual })
+        let (epochs, usual) = (self.epochs, self.usual());
+        Ok(Outcome { trials, finished, epochs, validated, usual })
+    }
+
+    /// The trial that goes on however it does, if there is one.
+    pub(super) fn usual(&self) -> Option<usize> {
+        (!self.first.is_empty()).then_some(0)
     }
 
     /// Epochs of each rung, the shortest first.

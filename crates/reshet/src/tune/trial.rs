@@ -133,11 +133,10 @@ pub(super) fn train(
         // Of one number R² over all splits together: few samples may hardly vary.
         [Score { kind: Kind::Numbers { r2_mean: None, .. }, .. }, _, ..] => {
             let squares = |score: &Score| match score.kind {
-                Kind::Numbers { rmse, baseline, .. } => (rmse.powi(2), baseline.powi(2)),
-                Kind::Answers { .. } => (0.0, 0.0),
+                Kind::Numbers { rmse, baseline, .. } => Some([rmse.powi(2), baseline.powi(2)]),
+                Kind::Answers { .. } => None,
             };
-            let [error, variance] =
-                [mean(&|score| Some(squares(score).0)), mean(&|score| Some(squares(score).1))];
+            let [error, variance] = [0, 1].map(|which| mean(&|score| Some(squares(score)?[which])));
             error.zip(variance).filter(|(_, v)| *v > 0.0).map(|(error, v)| 1.0 - error / v)
         }
         _ => mean(&Score::measure),
