@@ -18,13 +18,15 @@
 //!
 //! The words are Optuna's: a study has trials, one of them is the best trial.
 
+mod candidate;
 mod outcome;
 mod race;
 mod space;
 mod study;
 mod trial;
 
+pub use candidate::Candidate;
 pub use outcome::Outcome;
-pub use space::{Candidate, Space};
+pub use space::Space;
 pub use study::{Event, Study};
 pub use trial::{Record, Trial};
