@@ -29,6 +29,7 @@ pub mod explain;
 pub mod find_lr;
 pub mod formats;
 mod half;
+mod huge;
 mod init;
 pub mod loss;
 pub mod metrics;

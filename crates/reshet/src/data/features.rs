@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::table::Columns;
-use crate::{Result, error::Error};
+use crate::{Result, error::Error, huge};
 
 /// The inputs: one row a sample.
 #[derive(Clone, Debug)]
@@ -130,8 +130,11 @@ impl Features {
     pub(super) fn select(&self, rows: &[u32]) -> Self {
         let width = self.width();
         fn pick<T: Copy>(values: &[T], rows: &[u32], width: usize) -> Vec<T> {
-            let row = |r: &u32| &values[*r as usize * width..][..width];
-            rows.iter().flat_map(row).copied().collect()
+            let mut picked = huge::room(rows.len() * width);
+            for row in rows {
+                picked.extend_from_slice(&values[*row as usize * width..][..width]);
+            }
+            picked
         }
         let storage = match &self.storage {
             Storage::U8(bytes) => Storage::U8(pick(bytes, rows, width)),

@@ -20,7 +20,7 @@ use super::{
     Dataset, Features, Pictures, Storage, Targets, mnist,
     npy::{Array, Numbers},
 };
-use crate::{Result, error::Error};
+use crate::{Result, error::Error, huge};
 
 /// More than this in one file is taken for a broken header.
 const MOST_BYTES: usize = 1 << 34;
@@ -73,7 +73,7 @@ fn parse(mut from: impl Read) -> Result<Array, String> {
         .filter(|n| *n <= MOST_BYTES)
         .ok_or_else(|| format!("the header asks for {shape:?} bytes: not believable"))?;
     // Grows with what is really there, whatever the header says.
-    let mut bytes = Vec::with_capacity(length.min(1 << 26));
+    let mut bytes = huge::room(length.min(1 << 26));
     from.by_ref()
         .take(length as u64)
         .read_to_end(&mut bytes)

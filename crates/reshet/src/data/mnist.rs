@@ -4,22 +4,24 @@
 #[cfg(feature = "mnist")]
 use super::{Dataset, Features, Storage, Targets};
 #[cfg(feature = "mnist")]
-use crate::Result;
+use crate::{Result, huge};
 
 /// The 60,000 training digits, from inside the program; ten classes.
 #[cfg(feature = "mnist")]
 pub fn train() -> Result<Dataset> {
-    digits(reshet_mnist::train_images(), reshet_mnist::train_labels())
+    digits(reshet_mnist::train_images_into, reshet_mnist::train_labels())
 }
 
 /// The 10,000 test digits, from inside the program; ten classes.
 #[cfg(feature = "mnist")]
 pub fn test() -> Result<Dataset> {
-    digits(reshet_mnist::test_images(), reshet_mnist::test_labels())
+    digits(reshet_mnist::test_images_into, reshet_mnist::test_labels())
 }
 
 #[cfg(feature = "mnist")]
-fn digits(images: Vec<u8>, labels: Vec<u8>) -> Result<Dataset> {
+fn digits(unpack: fn(&mut [u8]), labels: Vec<u8>) -> Result<Dataset> {
+    let mut images = huge::zeros(labels.len() * SIDE * SIDE);
+    unpack(&mut images);
     let features = Features::new(Storage::U8(images), &[1, 28, 28])?;
     let names = (0..10).map(|digit| digit.to_string()).collect();
     Dataset::new(features, Targets::classes(labels.into_iter().map(u32::from).collect(), names))

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{Cell, Column, Columns, Kind, Table, side_by_side, written::leading_zeros};
-use crate::{Result, error::Error};
+use crate::{Result, error::Error, huge};
 
 /// Turns rows of one table into inputs.
 #[derive(Clone)]
@@ -216,7 +216,7 @@ pub(super) fn encode<const PARTS: usize>(
         })
         .collect();
     let mut inputs: [Vec<f32>; PARTS] =
-        std::array::from_fn(|p| vec![0.0; lengths.iter().map(|l| l[p]).sum()]);
+        std::array::from_fn(|p| huge::zeros(lengths.iter().map(|l| l[p]).sum()));
     let mut rest = inputs.each_mut().map(Vec::as_mut_slice);
     let mut start = 0;
     let jobs: Vec<_> = chunks

@@ -83,31 +83,3 @@ impl Matrix {
         self.at(column / STRIP, row) + column % STRIP
     }
 }
-
-/// Zeroed numbers whose start is aligned to a cache line.
-#[derive(Default)]
-pub(super) struct Buffer(Vec<Line>);
-
-#[derive(Clone, Copy)]
-#[repr(C, align(64))]
-struct Line([f32; 16]);
-
-impl Buffer {
-    pub fn zeros(length: usize) -> Self {
-        Self(vec![Line([0.0; 16]); length.div_ceil(16)])
-    }
-
-    pub fn as_mut_ptr(&mut self) -> *mut f32 {
-        self.0.as_mut_ptr().cast()
-    }
-
-    pub fn as_slice(&self) -> &[f32] {
-        // SAFETY: a `Line` is 16 numbers without padding.
-        unsafe { std::slice::from_raw_parts(self.0.as_ptr().cast(), self.0.len() * 16) }
-    }
-
-    pub fn as_mut_slice(&mut self) -> &mut [f32] {
-        // SAFETY: a `Line` is 16 numbers without padding.
-        unsafe { std::slice::from_raw_parts_mut(self.0.as_mut_ptr().cast(), self.0.len() * 16) }
-    }
-}

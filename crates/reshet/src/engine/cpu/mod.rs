@@ -3,12 +3,13 @@
 //! `phases` says what a step does, `work` what the threads of the `team` share in
 //! it, `shares` which of it is whose, and `run` sets them to it; `linear` and
 //! `rows` do it, with the matrix `product` under them, on matrices laid out as in
-//! `matrix`; `sparse` is a first layer whose inputs are mostly zero, `ahead`
+//! `matrix` in an `arena`; `sparse` is a first layer whose inputs are mostly zero, `ahead`
 //! fetches the next batch's; `update` is the optimisers. Kernels are written once,
 //! over a small `vector`, and compiled for each instruction set; the path is
 //! picked when the program runs.
 
 mod ahead;
+mod arena;
 mod instructions;
 mod linear;
 mod math;
@@ -28,6 +29,7 @@ mod work;
 pub use self::instructions::Instructions;
 
 use self::{
+    arena::Arena,
     matrix::Matrix,
     run::{NOTHING, Weights},
     team::Team,
@@ -50,21 +52,22 @@ pub struct Cpu {
     team: Team,
     ops: Vec<Op>,
 
+    arena: Arena,
     /// The flat buffers, laid out as `ops` says.
-    parameters: matrix::Buffer,
-    gradients: matrix::Buffer,
-    state: Vec<matrix::Buffer>,
+    parameters: arena::Buffer,
+    gradients: arena::Buffer,
+    state: Vec<arena::Buffer>,
     flat_length: usize,
     updates: u64,
 
     /// What a batch leaves at each stage, room for `capacity` samples.
-    stage: matrix::Buffer,
+    stage: arena::Buffer,
     stages: Vec<Stage>,
     partial: Option<Matrix>,
     capacity: usize,
     losses: Vec<f64>,
     norms: Vec<f64>,
-    scratch: matrix::Buffer,
+    scratch: arena::Buffer,
     scratch_each: usize,
     wide: Vec<f64>,
     wide_each: usize,
@@ -110,7 +113,7 @@ impl Cpu {
                 Step::Dropout(p, module) => Op::Dropout(p, module),
             })
             .collect();
-        let team = Team::new(threads);
+        let (team, mut arena) = (Team::new(threads), Arena::default());
         let widest = plan.dense().map(|d| d.inputs.max(d.outputs)).max().unwrap_or(0);
         // A strip of 64 × 64, and the widest layer's derivatives transposed.
         let scratch_each = 64 * (64 + widest.next_multiple_of(64));
@@ -125,18 +128,18 @@ impl Cpu {
             data,
             seed,
             instructions,
-            parameters: matrix::Buffer::zeros(flat_length),
-            gradients: matrix::Buffer::default(),
+            parameters: arena.zeros(flat_length),
+            gradients: arena::Buffer::default(),
             state: Vec::new(),
             flat_length,
             updates: 0,
-            stage: matrix::Buffer::default(),
+            stage: arena::Buffer::default(),
             stages: Vec::new(),
             partial: None,
             capacity: 0,
             losses: Vec::new(),
             norms: vec![0.0; flat_length.div_ceil(NORM_CHUNK)],
-            scratch: matrix::Buffer::zeros(scratch_each * team.threads()),
+            scratch: arena.zeros(scratch_each * team.threads()),
             scratch_each,
             wide: vec![0.0; wide_each * team.threads()],
             wide_each,
@@ -150,6 +153,7 @@ impl Cpu {
             team,
             ops,
             plan,
+            arena,
         };
         engine.write(Buffer::Parameters, parameters);
         engine
@@ -187,7 +191,7 @@ impl Cpu {
             _ => None,
         };
         self.stages = stages;
-        self.stage = matrix::Buffer::zeros(end);
+        self.stage = self.arena.zeros(end);
         self.losses = vec![0.0; rows];
         self.capacity = rows;
     }
@@ -195,7 +199,7 @@ impl Cpu {
     /// Room for gradients: a fused step does without.
     fn keep_gradients(&mut self) {
         if self.gradients.as_slice().is_empty() {
-            self.gradients = matrix::Buffer::zeros(self.flat_length);
+            self.gradients = self.arena.zeros(self.flat_length);
         }
     }
 
@@ -216,7 +220,7 @@ impl Cpu {
     /// The next update's rule, and room for its state.
     fn next_rule(&mut self, hyper: &Hyper) -> Rule {
         let length = self.flat_length;
-        self.state.resize_with(hyper.optimizer.slots(), || matrix::Buffer::zeros(length));
+        self.state.resize_with(hyper.optimizer.slots(), || self.arena.zeros(length));
         let rule = hyper.optimizer.rule(self.updates + 1);
         if !rule.rests() {
             // Weight decay moves every weight, and may leave it a momentum.
@@ -375,7 +379,7 @@ impl Engine for Cpu {
             Buffer::Gradients => &mut self.gradients,
             Buffer::State(slot) => {
                 if self.state.len() <= slot {
-                    self.state.resize_with(slot + 1, || matrix::Buffer::zeros(length));
+                    self.state.resize_with(slot + 1, || self.arena.zeros(length));
                 }
                 &mut self.state[slot]
             }
