@@ -203,13 +203,51 @@ impl Head {
     /// batch's denominator. `z` is what the network gives; its derivative
     /// takes its place.
     pub fn row(&self, z: &mut [f64], target: Target) -> f64 {
-        match (&self.loss, target) {
-            (Loss::CrossEntropyLoss { label_smoothing, weight }, Target::Class(t)) => {
-                cross_entropy(z, t as usize, (*label_smoothing).into(), weight.as_deref())
+        let mut loss = [0.0];
+        self.rows(std::iter::once(z), [target], &mut loss);
+        loss[0]
+    }
+
+    /// [`Head::row`] for several rows. Which loss it is, is asked once for all of them.
+    #[inline(always)]
+    pub fn rows<'a>(
+        &self,
+        rows: impl Iterator<Item = &'a mut [f64]>,
+        targets: impl IntoIterator<Item = Target<'a>>,
+        losses: &'a mut [f64],
+    ) {
+        let rows = rows.zip(targets).zip(losses);
+        match &self.loss {
+            Loss::CrossEntropyLoss { label_smoothing, weight } => {
+                for ((z, target), loss) in rows {
+                    *loss = match target {
+                        Target::Class(t) => {
+                            let smoothing = (*label_smoothing).into();
+                            cross_entropy(z, t as usize, smoothing, weight.as_deref())
+                        }
+                        // Data and loss were matched when they met: see `Plan::check`.
+                        Target::Values(_) => f64::NAN,
+                    }
+                }
             }
-            (_, Target::Values(t)) => self.elements(z, t),
-            // Data and loss were matched when they met: see `Plan::check`.
-            (_, Target::Class(_)) => f64::NAN,
+            Loss::BCELoss | Loss::BCEWithLogitsLoss => elements(rows, |z, t| {
+                // −t ln σ(x) − (1 − t) ln(1 − σ(x)), written so that e never overflows
+                let x = self.scale * z;
+                let e = (-x.abs()).exp();
+                let loss = x.max(0.0) - x * t + e.ln_1p();
+                let sigmoid = if x < 0.0 { e } else { 1.0 } / (1.0 + e);
+                (loss, self.scale * (sigmoid - t))
+            }),
+            Loss::MSELoss => elements(rows, |z, t| ((z - t) * (z - t), 2.0 * (z - t))),
+            Loss::L1Loss => elements(rows, |z, t| ((z - t).abs(), sign(z - t))),
+            Loss::SmoothL1Loss { beta } => elements(rows, |z, t| {
+                let (error, beta) = (z - t, f64::from(*beta));
+                if error.abs() < beta {
+                    (0.5 * error * error / beta, error / beta)
+                } else {
+                    (error.abs() - 0.5 * beta, sign(error))
+                }
+            }),
         }
     }
 
@@ -233,39 +271,24 @@ impl Head {
             _ => (1.0, Activation::Identity),
         }
     }
+}
 
-    /// The sum over independent outputs.
-    fn elements(&self, z: &mut [f64], t: &[f32]) -> f64 {
-        // Which loss it is, is asked once, not once an element.
-        fn each(z: &mut [f64], t: &[f32], f: impl Fn(f64, f64) -> (f64, f64)) -> f64 {
-            let mut sum = 0.0;
-            for (z, t) in z.iter_mut().zip(t) {
-                let (loss, derivative) = f(*z, f64::from(*t));
-                *z = derivative;
-                sum += loss;
-            }
-            sum
-        }
-        match self.loss {
-            Loss::BCELoss | Loss::BCEWithLogitsLoss => each(z, t, |z, t| {
-                // −t ln σ(x) − (1 − t) ln(1 − σ(x)), written so that e never overflows
-                let x = self.scale * z;
-                let e = (-x.abs()).exp();
-                let loss = x.max(0.0) - x * t + e.ln_1p();
-                let sigmoid = if x < 0.0 { e } else { 1.0 } / (1.0 + e);
-                (loss, self.scale * (sigmoid - t))
-            }),
-            Loss::MSELoss => each(z, t, |z, t| ((z - t) * (z - t), 2.0 * (z - t))),
-            Loss::L1Loss => each(z, t, |z, t| ((z - t).abs(), sign(z - t))),
-            Loss::SmoothL1Loss { beta } => each(z, t, |z, t| {
-                let (error, beta) = (z - t, f64::from(beta));
-                if error.abs() < beta {
-                    (0.5 * error * error / beta, error / beta)
-                } else {
-                    (error.abs() - 0.5 * beta, sign(error))
-                }
-            }),
-            Loss::CrossEntropyLoss { .. } => f64::NAN,
+/// Losses that are sums over independent outputs: `f` gives one's loss and derivative.
+#[inline(always)]
+fn elements<'a>(
+    rows: impl Iterator<Item = ((&'a mut [f64], Target<'a>), &'a mut f64)>,
+    f: impl Fn(f64, f64) -> (f64, f64),
+) {
+    for ((z, target), sum) in rows {
+        let Target::Values(t) = target else {
+            *sum = f64::NAN;
+            continue;
+        };
+        *sum = 0.0;
+        for (z, t) in z.iter_mut().zip(t) {
+            let (loss, derivative) = f(*z, f64::from(*t));
+            *z = derivative;
+            *sum += loss;
         }
     }
 }

@@ -126,20 +126,25 @@ pub(super) unsafe fn loss(work: &Work, thread: usize, rows: &Range<usize>) {
             let from = std::slice::from_raw_parts(from, wide.len());
             wide.iter_mut().zip(from).for_each(|(wide, z)| *wide = f64::from(*z));
         }
-        for (z, row) in wide.chunks_exact_mut(step).zip(rows.clone()) {
-            let (z, added) = z.split_at_mut(n);
-            if !one {
+        if !one {
+            for (z, row) in wide.chunks_exact_mut(step).zip(rows.clone()) {
                 load_row(work, &last.y, row, z);
             }
-            added.fill(0.0);
-            let sample = work.rows[row] as usize;
-            let mut loss = work.head.row(z, work.targets.row(sample));
-            if let Some(weights) = work.weights {
+        }
+        // Columns added by rounding are the same in all rows.
+        if wide[n..step].iter().any(|z| *z != 0.0) {
+            wide.chunks_exact_mut(step).for_each(|z| z[n..].fill(0.0));
+        }
+        let losses = std::slice::from_raw_parts_mut(work.losses.add(rows.start), rows.len());
+        let samples = work.rows[rows.clone()].iter().map(|sample| *sample as usize);
+        let targets = samples.clone().map(|sample| work.targets.row(sample));
+        work.head.rows(wide.chunks_exact_mut(step).map(|z| &mut z[..n]), targets, losses);
+        if let Some(weights) = work.weights {
+            for ((z, loss), sample) in wide.chunks_exact_mut(step).zip(losses).zip(samples) {
                 let weight = f64::from(weights[sample]);
-                loss *= weight;
+                *loss *= weight;
                 z.iter_mut().for_each(|d| *d *= weight);
             }
-            *work.losses.add(row) = loss;
         }
         // Apart from the loop above: what was just stored one by one cannot be
         // loaded in pairs without waiting, which made this half of the loss.
