@@ -1,8 +1,10 @@
-"""What `reshet tune mnist` does, by Optuna and PyTorch: one worker of as many as there are
-cores. Optuna's estimator and its successive halving (1, 3, 9 epochs), the same space, one
-thread a worker, tensors in memory, fused AdamW, validated after each epoch.
+"""What `reshet tune mnist` does, by Optuna and PyTorch: Optuna's estimator and its successive
+halving (1, 3, 9 epochs), the same space, validated after each epoch. Tensors in memory and
+fused AdamW; or with `--loader` a DataLoader over pictures and plain AdamW, as in Optuna's
+example for PyTorch.
 
-Asked as `optuna_torch.py STORAGE SECONDS SEED NARROWEST WIDEST`; prints a line of JSON."""
+Asked as `optuna_torch.py STORAGE SECONDS SEED THREADS NARROWEST WIDEST [--loader]`; prints a
+line of JSON."""
 
 import json
 import resource
@@ -13,7 +15,7 @@ import optuna
 import torch
 from torch import nn
 
-from common import Job, batches
+from common import DATA, Job, batches
 
 EPOCHS = 9
 SPACE = {
@@ -27,14 +29,20 @@ SPACE = {
 }
 
 storage, seconds, seed = sys.argv[1], float(sys.argv[2]), int(sys.argv[3])
-SPACE["width"] = int(sys.argv[4]), int(sys.argv[5])
-torch.set_num_threads(1)
+SPACE["width"] = int(sys.argv[5]), int(sys.argv[6])
+with_loader = "--loader" in sys.argv
+torch.set_num_threads(int(sys.argv[4]))
 torch.manual_seed(seed)
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 pictures, labels = (torch.from_numpy(part) for part in Job("C").train)
 order = torch.randperm(len(pictures), generator=torch.Generator().manual_seed(0))
 validated, trained = order[:9000], order[9000:]
 (x, y), (vx, vy) = ((pictures[rows], labels[rows]) for rows in (trained, validated))
+if with_loader:
+    from torch.utils.data import DataLoader, Subset
+    from torchvision import datasets, transforms
+
+    digits = datasets.MNIST(DATA, train=True, transform=transforms.ToTensor())
 epochs = work = 0
 
 
@@ -49,6 +57,27 @@ def network(trial):
     return nn.Sequential(*layers, nn.Linear(before, 10))
 
 
+def in_memory(size, seed):
+    source = batches(len(x), size, seed)
+    while True:
+        rows = torch.from_numpy(next(source))
+        yield x[rows], y[rows]
+
+
+def loader(size):
+    while True:
+        for a, b in DataLoader(Subset(digits, trained), size, shuffle=True, drop_last=True):
+            yield a.reshape(-1, 784), b
+
+
+def right(net):
+    """The share of the validation part that it gets right."""
+    if not with_loader:
+        return (net(vx).argmax(1) == vy).float().mean().item()
+    asked = DataLoader(Subset(digits, validated), 256)
+    return sum((net(a.reshape(-1, 784)).argmax(1) == b).sum().item() for a, b in asked) / len(vy)
+
+
 def objective(trial):
     global epochs, work
     net = network(trial)
@@ -56,28 +85,29 @@ def objective(trial):
     lr = trial.suggest_float("lr", *SPACE["lr"], log=True)
     decay = trial.suggest_float("weight decay", *SPACE["weight decay"], log=True)
     size = trial.suggest_categorical("batch", SPACE["batch"])
-    adam = torch.optim.AdamW(net.parameters(), lr=lr, weight_decay=decay, fused=True)
+    adam = torch.optim.AdamW(net.parameters(), lr=lr, weight_decay=decay, fused=not with_loader)
     a_epoch = len(x) // size
     schedule = None
     if trial.suggest_categorical("schedule", SPACE["schedule"]) == "one-cycle":
         steps = EPOCHS * a_epoch
         schedule = torch.optim.lr_scheduler.OneCycleLR(adam, lr, total_steps=steps)
-    loss_of, source = nn.CrossEntropyLoss(), batches(len(x), size, trial.number)
+    loss_of = nn.CrossEntropyLoss()
+    source = loader(size) if with_loader else in_memory(size, trial.number)
     for epoch in range(1, EPOCHS + 1):
         net.train()
         for _ in range(a_epoch):
             if time.perf_counter() > end:
                 trial.study.stop()
                 raise optuna.TrialPruned
-            rows = torch.from_numpy(next(source))
+            a, b = next(source)
             adam.zero_grad()
-            loss_of(net(x[rows]), y[rows]).backward()
+            loss_of(net(a), b).backward()
             adam.step()
             if schedule:
                 schedule.step()
         net.eval()
         with torch.inference_mode():
-            accuracy = (net(vx).argmax(1) == vy).float().mean().item()
+            accuracy = right(net)
         epochs += 1
         work += parameters
         trial.report(accuracy, epoch)

@@ -43,15 +43,17 @@ def ours(folder, seconds, seed, width):
     }
 
 
-def theirs(folder, seconds, seed, jobs, width):
-    """A worker a core; networks are the study's, epochs and memory the sum."""
+def theirs(folder, seconds, seed, cores, width, loader):
+    """A worker a core, or one that uses all; networks are the study's, epochs and memory the sum."""
     storage = Path(folder) / f"optuna-{seed}.journal"
+    jobs = 1 if loader else cores
     surroundings = os.environ | {
         "PYTHONPATH": str(HERE.parent / "contenders"), "RESHET_BENCH_DATA": str(HOME / "data"),
     }
 
     def start(job):
-        command = [PYTHON, HERE / "optuna_torch.py", storage, seconds, 100 * seed + job, *width]
+        command = [PYTHON, HERE / "optuna_torch.py", storage, seconds, 100 * seed + job]
+        command += [cores // jobs, *width, *(["--loader"] if loader else [])]
         return subprocess.Popen([str(w) for w in command], env=surroundings,
                                 stdout=subprocess.PIPE, text=True)
 
@@ -82,6 +84,8 @@ def main():
     ask.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
     ask.add_argument("--width", type=int, nargs=2, default=[8, 512], metavar=("LOW", "HIGH"),
                      help="neurons of a hidden layer")
+    ask.add_argument("--loader", action="store_true",
+                     help="PyTorch as in Optuna's example: a DataLoader, one process")
     asked = ask.parse_args()
     if not (PYTHON.exists() and (HOME / "data").exists()):
         ask.error("run bench/run.py once: it makes the bench's Python and data")
@@ -90,7 +94,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         for seed in range(asked.rounds):
             mine = ours(folder, asked.seconds, seed, asked.width)
-            other = theirs(folder, asked.seconds, seed, asked.jobs, asked.width)
+            other = theirs(folder, asked.seconds, seed, asked.jobs, asked.width, asked.loader)
             line("reshet", mine)
             line(other["version"], other)
             for what, all_of in ratios.items():

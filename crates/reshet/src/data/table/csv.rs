@@ -7,9 +7,9 @@
 //! never the text.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     fs::File,
-    io::{self, BufReader, Read as _},
+    io::{self, BufReader, Read},
     path::Path,
     sync::{
         Arc, Condvar, Mutex, PoisonError,
@@ -23,12 +23,12 @@ use flate2::bufread::MultiGzDecoder;
 
 pub use super::dialect::{Dialect, Options};
 use super::{
-    Cell, Chunk, Dressed, Table,
-    blocks::{Block, Blocks, Count, SAMPLE},
+    Dressed, Table,
+    blocks::{Blocks, Count, SAMPLE},
     dialect::{first_rows, guess, names},
-    written::{Written, is_open, leading_zeros},
+    parsed::{Layout, Parsed, parser},
 };
-use crate::{Result, data::memory, error::Error};
+use crate::{Result, error::Error};
 
 /// Reads a file whole; `progress` is told how many bytes of how many are read.
 ///
@@ -55,57 +55,6 @@ pub fn read(path: &Path, options: Options, progress: &mut dyn FnMut(u64, u64)) -
     Ok(table)
 }
 
-/// A block of rows, its words numbered by themselves.
-pub(crate) struct Read {
-    pub chunk: Chunk,
-    /// The words of each column, by number.
-    pub words: Vec<Vec<String>>,
-    /// Where each column first has what.
-    pub firsts: Vec<Firsts>,
-    /// The lines of rows that were passed over, and what is wrong with each.
-    pub bad: Vec<(u64, String)>,
-}
-
-/// The lines in which a column first has a word, a number, a number with leading zeros, one
-/// whose comma may part thousands or decimals (`1,234`), one whose comma cannot part thousands.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Firsts {
-    pub word: Option<u64>,
-    pub number: Option<u64>,
-    pub zeros: Option<u64>,
-    pub open: Option<u64>,
-    pub clear: Option<u64>,
-}
-
-impl Firsts {
-    /// What came before in the file goes first.
-    pub fn or(self, later: Self) -> Self {
-        Self {
-            word: self.word.or(later.word),
-            number: self.number.or(later.number),
-            zeros: self.zeros.or(later.zeros),
-            open: self.open.or(later.open),
-            clear: self.clear.or(later.clear),
-        }
-    }
-
-    /// Takes note of a cell with this text.
-    pub fn see(&mut self, cell: Cell, text: &str, comma: bool, line: u64) {
-        if cell.word().is_some() {
-            self.word.get_or_insert(line);
-            if leading_zeros(text.trim()) {
-                self.zeros.get_or_insert(line);
-            }
-        } else if !cell.is_missing() {
-            self.number.get_or_insert(line);
-            if comma && text.contains(',') {
-                let open = is_open(text, ',');
-                if open { &mut self.open } else { &mut self.clear }.get_or_insert(line);
-            }
-        }
-    }
-}
-
 /// Reads a file (or standard input) from top to bottom.
 pub(crate) struct Reader {
     pub layout: Layout,
@@ -114,16 +63,6 @@ pub(crate) struct Reader {
     /// Bytes of the file that have been read.
     read: Arc<AtomicU64>,
     blocks: Blocks,
-}
-
-/// What is known of a file from its beginning.
-pub(crate) struct Layout {
-    /// The file's name, for messages.
-    pub source: String,
-    pub names: Vec<String>,
-    pub dialect: Dialect,
-    /// The columns whose numbers are known to be written in some way.
-    pub written: Vec<Option<Written>>,
 }
 
 impl Reader {
@@ -200,7 +139,7 @@ impl Reader {
     /// The next rows, in order; none at the end. A few blocks are parsed side by
     /// side: each thread reads one and parses it while others read theirs.
     /// `lenient`: bad rows are passed over, not an error.
-    pub fn round(&mut self, lenient: bool) -> Result<Vec<Read>> {
+    pub fn round(&mut self, lenient: bool) -> Result<Vec<Parsed>> {
         let Self { layout, blocks, .. } = self;
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let next = Mutex::new((0, blocks));
@@ -220,7 +159,7 @@ impl Reader {
     /// All rows that are left, a block after the other: given to `each` in their order, while
     /// the following ones are read and parsed. It is also told where in the file they end, and
     /// the file's size.
-    fn each(mut self, mut each: impl FnMut(Read, &Layout, u64, u64) -> Result<()>) -> Result<()> {
+    fn each(mut self, mut each: impl FnMut(Parsed, &Layout, u64, u64) -> Result<()>) -> Result<()> {
         let Self { layout, blocks, read, size } = &mut self;
         let (layout, read, size) = (&*layout, &*read, *size);
         let cores = thread::available_parallelism().map_or(1, usize::from);
@@ -260,8 +199,8 @@ impl Reader {
             for (n, parsed) in take {
                 waiting.insert(n, parsed);
                 while let Some(parsed) = waiting.remove(&number) {
-                    let given =
-                        parsed.and_then(|rows: Read| each(rows, layout, read.load(Relaxed), size));
+                    let given = parsed
+                        .and_then(|rows: Parsed| each(rows, layout, read.load(Relaxed), size));
                     number += 1;
                     if let Err(e) = given {
                         // Nobody is to wait for more.
@@ -274,129 +213,6 @@ impl Reader {
             Ok(())
         })
     }
-}
-
-impl Layout {
-    /// Stops before memory runs out: the table and the network's inputs made
-    /// from it stand side by side for a moment.
-    fn check_memory(&self, rows: usize, position: u64, size: u64) -> Result<()> {
-        if size == 0 {
-            return Ok(());
-        }
-        let share = (position as f64 / size as f64).clamp(1e-3, 1.0);
-        let here = 4.0 * rows as f64 * self.names.len() as f64;
-        let all = here / share;
-        memory::check(&self.source, (2.0 * all) as u64, (2.0 * all - here) as u64)
-    }
-
-    fn parse(&self, block: &Block, lenient: bool) -> Result<Read> {
-        let width = self.names.len();
-        let mut words = vec![Words::default(); width];
-        let Read { mut chunk, mut firsts, mut bad, .. } = Read::empty(width);
-        chunk.cells.reserve(block.text.len() / 6);
-        let mut rows = parser(&block.text, self.dialect.separator);
-        let mut row = ::csv::ByteRecord::new();
-        while rows
-            .read_byte_record(&mut row)
-            .map_err(|e| Error::data(format!("{}: {e}", self.source)))?
-        {
-            let line = block.line_of(&row);
-            let start = chunk.cells.len();
-            let cells = &mut chunk.cells;
-            match self.row(&row, line, &mut words, &mut firsts, |cell| cells.push(cell)) {
-                Ok(()) => chunk.lines.push(line),
-                Err(what) if lenient => {
-                    chunk.cells.truncate(start);
-                    bad.push((line, what));
-                }
-                Err(what) => return Err(Error::data(what)),
-            }
-        }
-        chunk.cells.shrink_to_fit();
-        Ok(Read { chunk, words: Vec::new(), firsts, bad }.with_words(words))
-    }
-
-    fn row(
-        &self,
-        row: &::csv::ByteRecord,
-        line: u64,
-        words: &mut [Words],
-        firsts: &mut [Firsts],
-        mut push: impl FnMut(Cell),
-    ) -> Result<(), String> {
-        let at = || format!("{}:{line}", self.source);
-        if row.len() != self.names.len() {
-            let (n, is) = (row.len(), if row.len() == 1 { "cell" } else { "cells" });
-            let columns = self.names.len();
-            // A quote that is never closed swallows lines.
-            let swallowed = row.iter().any(|field| field.contains(&b'\n'));
-            let hint = if swallowed { "; is there a quote that is never closed?" } else { "" };
-            return Err(format!("{}: {n} {is}, and there are {columns} columns{hint}", at()));
-        }
-        // All cells of the row at once: most are ASCII.
-        let text = std::str::from_utf8(row.as_slice()).map_err(|_| {
-            let broken = |field: &[u8]| std::str::from_utf8(field).is_err();
-            let column = row.iter().position(broken).unwrap_or(0);
-            let name = &self.names[column];
-            format!("{}: column \"{name}\": not UTF-8 text; save the file as UTF-8", at())
-        })?;
-        let comma = self.dialect.comma;
-        for column in 0..row.len() {
-            let text = row.range(column).and_then(|range| text.get(range)).unwrap_or_default();
-            let cell = match &self.written[column] {
-                None => Cell::parse(text, comma),
-                Some(written) => match written.parse(text) {
-                    Some(x) => Some(Cell::from_number(x)),
-                    None => Cell::parse(text, comma).filter(|cell| cell.is_missing()),
-                },
-            };
-            let cell = cell.unwrap_or_else(|| words[column].cell(text.trim()));
-            // Most cells are not the first of their kind.
-            if comma || firsts[column].number.is_none() || cell.word().is_some() {
-                firsts[column].see(cell, text, comma, line);
-            }
-            push(cell);
-        }
-        Ok(())
-    }
-}
-
-impl Read {
-    /// No rows of so many columns.
-    pub fn empty(width: usize) -> Self {
-        let (words, firsts) = (vec![Vec::new(); width], vec![Firsts::default(); width]);
-        Self { chunk: Chunk::default(), words, firsts, bad: Vec::new() }
-    }
-
-    /// With the words that its cells mean.
-    pub fn with_words(self, words: Vec<Words>) -> Self {
-        Self { words: words.into_iter().map(|words| words.list).collect(), ..self }
-    }
-}
-
-/// The words of a column in one block.
-#[derive(Clone, Default)]
-pub(crate) struct Words {
-    list: Vec<String>,
-    codes: HashMap<String, u32>,
-}
-
-impl Words {
-    pub fn cell(&mut self, word: &str) -> Cell {
-        if let Some(code) = self.codes.get(word) {
-            return Cell::from_word(*code);
-        }
-        let code = self.list.len() as u32;
-        self.list.push(word.into());
-        self.codes.insert(word.into(), code);
-        Cell::from_word(code)
-    }
-}
-
-pub(super) fn parser(text: &[u8], separator: u8) -> ::csv::Reader<&[u8]> {
-    let mut builder = ::csv::ReaderBuilder::new();
-    builder.delimiter(separator).has_headers(false).flexible(true).buffer_capacity(1 << 13);
-    builder.from_reader(text)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use super::{
     Cell,
     blocks::{SAMPLE, last_row_end},
-    csv::parser,
+    parsed::parser,
     written::{Written, is_clear, is_like_a_number, is_open, leading_zeros},
 };
 use crate::{Result, error::Error};

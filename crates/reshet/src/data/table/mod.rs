@@ -18,6 +18,7 @@ mod dialect;
 mod encoder;
 #[cfg(feature = "parquet")]
 pub mod parquet;
+mod parsed;
 mod prepare;
 mod question;
 mod statistics;
@@ -35,6 +36,7 @@ pub(crate) use cell::MISSING;
 pub use check::{Check, Checked};
 pub use columns::{Column, Columns, Kind, LeftOut};
 use encoder::Encoder;
+use parsed::{Firsts, Parsed};
 pub use prepare::{Parts, Prepare};
 pub use question::{Ask, Unit};
 pub use stream::{Rows, Samples};
@@ -68,7 +70,7 @@ pub(crate) struct Head {
     codes: HashMap<String, u32>,
     /// There were more than [`MOST_WORDS`] different words; only these are kept.
     pub overflow: bool,
-    pub firsts: csv::Firsts,
+    pub firsts: Firsts,
     /// How its numbers are written, if not plainly.
     pub dressed: Option<Dressed>,
     /// A number for each word, if all of them are numbers.
@@ -315,8 +317,8 @@ impl Table {
     }
 
     /// Adds rows whose words have numbers of their own.
-    pub(crate) fn append(&mut self, read: csv::Read) {
-        let csv::Read { mut chunk, words, firsts, .. } = read;
+    pub(crate) fn append(&mut self, read: Parsed) {
+        let Parsed { mut chunk, words, firsts, .. } = read;
         let width = self.heads.len();
         let comma = self.comma();
         for (column, (head, words)) in self.heads.iter_mut().zip(words).enumerate() {

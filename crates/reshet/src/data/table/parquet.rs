@@ -13,7 +13,7 @@ use ::parquet::{
 
 use super::{
     Cell, Table,
-    csv::{Read, Words},
+    parsed::{Parsed, Words},
 };
 use crate::{Result, data::memory, error::Error};
 
@@ -49,7 +49,7 @@ pub fn read(path: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<Table> {
     let bytes = rows.saturating_mul(8 * width as u64);
     memory::check(&source, bytes, bytes)?;
     let mut table = Table::new(source.clone(), names);
-    let mut read = Read::empty(width);
+    let mut read = Parsed::empty(width);
     let mut words = vec![Words::default(); width];
     for (row, fields) in reader.get_row_iter(None).map_err(damaged)?.enumerate() {
         let fields = fields.map_err(damaged)?;
@@ -68,7 +68,7 @@ pub fn read(path: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<Table> {
         }
         read.chunk.lines.push(line);
         if read.chunk.lines.len() == ROWS || line == rows {
-            let full = std::mem::replace(&mut read, Read::empty(width));
+            let full = std::mem::replace(&mut read, Parsed::empty(width));
             let words = std::mem::replace(&mut words, vec![Words::default(); width]);
             table.append(full.with_words(words));
             progress(line, rows);

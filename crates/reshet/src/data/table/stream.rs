@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, path::Path};
 use super::{
     Cell, Column, Columns, Encoder, Table,
     csv::{self, Reader},
+    parsed::Parsed,
 };
 use crate::{Features, Result, Storage};
 
@@ -36,7 +37,7 @@ pub struct Rows<'a> {
     width: usize,
     encoder: Encoder<'a>,
     /// Read, in reverse, and not yet turned into inputs.
-    waiting: Vec<csv::Read>,
+    waiting: Vec<Parsed>,
     values: Vec<f32>,
 }
 
@@ -103,7 +104,7 @@ impl<'a> Rows<'a> {
         let encoder = Encoder::new(columns, &table.source, &names)?;
         let (width, values) = (names.len(), vec![0.0; encoder.width()]);
         let words: Vec<Vec<String>> = table.heads.into_iter().map(|head| head.words).collect();
-        let read = |chunk| csv::Read { chunk, words: words.clone(), ..csv::Read::empty(width) };
+        let read = |chunk| Parsed { chunk, words: words.clone(), ..Parsed::empty(width) };
         let waiting = table.chunks.into_iter().rev().map(read).collect();
         Ok(Self { reader: None, width, encoder, waiting, values })
     }
@@ -117,7 +118,7 @@ impl<'a> Rows<'a> {
             self.waiting = reader.round(lenient)?;
             self.waiting.reverse();
         }
-        let Some(csv::Read { chunk, words, mut bad, .. }) = self.waiting.pop() else {
+        let Some(Parsed { chunk, words, mut bad, .. }) = self.waiting.pop() else {
             return Ok(None);
         };
         let words = |place: usize| &words[place][..];
