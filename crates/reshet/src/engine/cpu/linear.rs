@@ -226,20 +226,20 @@ pub(super) unsafe fn gradient<V: Vector>(
     }
 }
 
-/// db = Σ dZ over the samples, for the columns `columns` of a strip.
+/// db = Σ dZ over the samples, for a strip of outputs.
 #[inline(always)]
 pub(super) unsafe fn bias_gradient<V: Vector>(
     work: &Work,
     dz: &Matrix,
-    (strip, columns): (usize, Range<usize>),
+    strip: usize,
     db: *mut f32,
     accumulate: Accumulate,
 ) {
     // SAFETY: `Work` describes what is there.
     unsafe {
         let step = dz.width(strip);
-        for column in columns.clone().step_by(V::LANES) {
-            let to = db.add(column - columns.start);
+        for column in (0..step).step_by(V::LANES) {
+            let to = db.add(column);
             let from = work.stage.add(dz.at(strip, 0) + column);
             // Four sums, as each addition waits for the one before it.
             let mut sums = [V::splat(0.0); 4];

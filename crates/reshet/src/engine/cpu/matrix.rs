@@ -12,8 +12,6 @@
 //! so that a row of weights meets one input and all outputs of a strip at once.
 //! Columns added by rounding hold zeros and stay zero.
 
-use std::ops::Range;
-
 /// Columns of a strip.
 pub(super) const STRIP: usize = 64;
 /// Widths are rounded up to this: the lanes of the widest vector.
@@ -52,25 +50,6 @@ impl Matrix {
     /// Columns of a strip that are really there.
     pub fn used(&self, strip: usize) -> usize {
         (self.columns - strip * STRIP).min(STRIP)
-    }
-
-    /// The strips that some columns, bounded by multiples of 16, reach into,
-    /// and which columns of each.
-    pub fn parts(
-        &self,
-        columns: Range<usize>,
-    ) -> impl Iterator<Item = (usize, Range<usize>)> + use<> {
-        let (strips, end) = (columns.start / STRIP..columns.end.div_ceil(STRIP), columns.end);
-        strips.map(move |strip| {
-            let first = strip * STRIP;
-            let from = columns.start.max(first) - first;
-            (strip, from..end.min(first + STRIP) - first)
-        })
-    }
-
-    /// All columns, with those that rounding added.
-    pub fn all_columns(&self) -> Range<usize> {
-        0..self.columns.next_multiple_of(ROUND)
     }
 
     /// Where a row of a strip starts.

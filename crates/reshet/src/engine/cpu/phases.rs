@@ -11,23 +11,23 @@
 //! 64, so that what one layer leaves is still in the cache for the next.
 //!
 //! A first layer that skips zeros begins differently: each thread has its own
-//! columns of it, in forward as in weights, so that these weights never move
+//! strips of it, in forward as in weights, so that these weights never move
 //! from one core's cache to another's.
 //!
 //! ```text
-//! forward    every thread its own columns: input → first hidden layer
+//! forward    every thread its own strips: input → first hidden layer
 //! ─────────── all wait ───────────
 //!            every thread its own samples: first hidden layer → logits
 //! ```
-//! And if the second layer is the last, a thread's columns stay its own all the
+//! And if the second layer is the last, a thread's strips stay its own all the
 //! way: what another core has read is slow to write again (`docs/kernels.md`).
 //!
 //! ```text
-//! forward    every thread its own columns: input → hidden layer → partial sums
+//! forward    every thread its own strips: input → hidden layer → partial sums
 //! ─────────── all wait ───────────
 //! backward   every thread its own samples: partial sums → logits → loss, dz
 //! ─────────── all wait ───────────
-//! weights    every thread its own columns: dz → dz of the hidden layer → dW, update
+//! weights    every thread its own strips: dz → dz of the hidden layer → dW, update
 //! ```
 
 use std::ops::Range;
@@ -38,7 +38,7 @@ use super::{
     matrix::{Matrix, STRIP},
     product::Fetch,
     rows,
-    shares::{blocks, own_columns, share},
+    shares::{blocks, own_strips, share},
     sparse::{self, Sparse},
     team::Barrier,
     update::{Stretch, update},
@@ -100,17 +100,17 @@ unsafe fn forward<V: Vector>(work: &Work, thread: usize, barrier: &Barrier) {
         if let Some(sparse) = &work.sparse {
             // What a thread looks at itself it need not wait for, nor fetch from another.
             let all = 0..work.rows.len();
-            let scanned = if work.own_columns { all.clone() } else { samples.clone() };
+            let scanned = if work.own_strips { all.clone() } else { samples.clone() };
             sparse::scan::<V>(work, sparse, thread, scanned);
-            if let (true, Op::Dense(weights, activation)) = (work.own_columns, work.ops[0]) {
-                let columns = own_columns(&weights, thread, work.threads);
+            if let (true, Op::Dense(weights, activation)) = (work.own_strips, work.ops[0]) {
+                let strips = own_strips(&weights, thread, work.threads);
                 let layer = (&weights, activation);
-                sparse_forward::<V>(work, sparse, thread, layer, columns.clone(), &all);
+                sparse_forward::<V>(work, sparse, thread, layer, strips.clone(), &all);
                 if let (true, Some(sums), [_, Op::Dense(next, _)]) =
                     (work.own_rest, &work.partial, work.ops)
                 {
                     let hidden = work.stages[1].y;
-                    for (strip, _) in hidden.parts(columns) {
+                    for strip in strips {
                         linear::partial::<V>(work, next, &hidden, strip, sums, &all);
                     }
                 }
@@ -129,9 +129,9 @@ unsafe fn forward<V: Vector>(work: &Work, thread: usize, barrier: &Barrier) {
                 let activation = match *op {
                     Op::Dense(weights, activation) => {
                         if let (0, Some(sparse)) = (i, &work.sparse) {
-                            let columns = weights.all_columns();
                             let layer = (&weights, activation);
-                            sparse_forward::<V>(work, sparse, thread, layer, columns, &block);
+                            let strips = 0..weights.strips();
+                            sparse_forward::<V>(work, sparse, thread, layer, strips, &block);
                             continue;
                         }
                         if let (1, Some(sums)) = (i, &work.partial) {
@@ -160,7 +160,7 @@ unsafe fn forward<V: Vector>(work: &Work, thread: usize, barrier: &Barrier) {
                     activation,
                     stage,
                     &block,
-                    y.all_columns(),
+                    0..y.strips(),
                 );
             }
         }
@@ -174,17 +174,17 @@ unsafe fn sparse_forward<V: Vector>(
     sparse: &Sparse,
     thread: usize,
     (weights, activation): (&Matrix, Activation),
-    columns: Range<usize>,
+    strips: Range<usize>,
     samples: &Range<usize>,
 ) {
     let stage = &work.stages[1];
     let z = stage.z.unwrap_or(stage.y);
     // SAFETY: the caller's promise.
     unsafe {
-        for part in weights.parts(columns.clone()) {
-            sparse::forward::<V>(work, sparse, thread, weights, &z, part, samples.clone());
+        for strip in strips.clone() {
+            sparse::forward::<V>(work, sparse, thread, weights, &z, strip, samples.clone());
         }
-        rows::activation_forward::<V>(work, thread, activation, stage, samples, columns);
+        rows::activation_forward::<V>(work, thread, activation, stage, samples, strips);
     }
 }
 
@@ -192,7 +192,7 @@ unsafe fn sparse_forward<V: Vector>(
 /// waits until all have.
 #[inline(always)]
 unsafe fn backward<V: Vector>(work: &Work, thread: usize, barrier: &Barrier) {
-    // Of the first layer, each thread may have its own columns instead.
+    // Of the first layer, each thread may have its own strips instead.
     let first = usize::from(work.own_rest);
     // SAFETY: `Work` describes what is there; samples are this thread's own.
     unsafe {
@@ -200,7 +200,7 @@ unsafe fn backward<V: Vector>(work: &Work, thread: usize, barrier: &Barrier) {
             rows::loss(work, thread, &block);
             for (i, op) in work.ops.iter().enumerate().skip(first).rev() {
                 let (before, stage) = (&work.stages[i], &work.stages[i + 1]);
-                let (d, all) = (stage.d, stage.d.all_columns());
+                let (d, all) = (stage.d, 0..stage.d.strips());
                 match *op {
                     Op::Dense(weights, activation) => {
                         let (block, inputs) = (&block, 0..before.d.strips());
@@ -230,14 +230,13 @@ unsafe fn backward<V: Vector>(work: &Work, thread: usize, barrier: &Barrier) {
         }
         barrier.wait();
         if let (true, [Op::Dense(one, activation), Op::Dense(two, _)]) = (work.own_rest, work.ops) {
-            let columns = own_columns(one, thread, work.threads);
-            let inputs = columns.start / STRIP..columns.end.div_ceil(STRIP);
+            let strips = own_strips(one, thread, work.threads);
             let (hidden, last) = (&work.stages[1], &work.stages[2]);
             for block in blocks(0..work.rows.len()) {
-                let inputs = inputs.clone();
+                let inputs = strips.clone();
                 linear::backward::<V>(work, thread, two, &last.d, &hidden.d, inputs, &block);
-                let columns = columns.clone();
-                rows::activation_backward::<V>(work, thread, *activation, hidden, &block, columns);
+                let strips = strips.clone();
+                rows::activation_backward::<V>(work, thread, *activation, hidden, &block, strips);
             }
         }
     }
@@ -254,16 +253,16 @@ unsafe fn weights<V: Vector>(work: &Work, thread: usize) {
             sparse::turn(work, sparse, thread);
         }
         let next = work.next.len();
-        let next = if work.own_columns { 0..next } else { share(next, thread, work.threads) };
+        let next = if work.own_strips { 0..next } else { share(next, thread, work.threads) };
         let mut ahead = Ahead::new(next);
         // All weights but those of which each thread has its own.
         let mut shared = 0..work.flat_length;
         let mut own = 0..0;
         for (i, op) in work.ops.iter().enumerate() {
             let Op::Dense(weights, _) = op else { continue };
-            if i == 0 && work.own_columns {
-                own = own_columns(weights, thread, work.threads);
-                for part in weights.parts(own.clone()) {
+            if i == 0 && work.own_strips {
+                own = own_strips(weights, thread, work.threads);
+                for part in own.clone() {
                     finite &=
                         strip::<V>(work, thread, &mut ahead, i, weights, part, 0..weights.rows);
                 }
@@ -274,18 +273,17 @@ unsafe fn weights<V: Vector>(work: &Work, thread: usize) {
                 let inputs = weights.rows - 1;
                 // The bias goes with the first inputs, as in the sums.
                 let bias = if own.start == 0 { inputs..weights.rows } else { 0..0 };
-                for rows in [own.start..own.end.min(inputs), bias] {
-                    let part = (0, weights.all_columns());
-                    finite &= strip::<V>(work, thread, &mut ahead, i, weights, part, rows);
+                for rows in [own.start * STRIP..inputs.min(own.end * STRIP), bias] {
+                    finite &= strip::<V>(work, thread, &mut ahead, i, weights, 0, rows);
                 }
                 continue;
             }
             let mine = share(shared.len(), thread, work.threads);
             let mine = shared.start + mine.start..shared.start + mine.end;
-            for part in weights.parts(weights.all_columns()) {
-                let start = weights.at(part.0, 0);
+            for part in 0..weights.strips() {
+                let start = weights.at(part, 0);
                 // A row belongs to whom its first number belongs to.
-                let row = |at: usize| at.saturating_sub(start).div_ceil(part.1.len());
+                let row = |at: usize| at.saturating_sub(start).div_ceil(weights.width(part));
                 let rows = row(mine.start).min(weights.rows)..row(mine.end).min(weights.rows);
                 finite &= strip::<V>(work, thread, &mut ahead, i, weights, part, rows);
             }
@@ -297,7 +295,7 @@ unsafe fn weights<V: Vector>(work: &Work, thread: usize) {
     }
 }
 
-/// [`weights`] for some rows of some columns of a strip, in blocks of 64 rows.
+/// [`weights`] for some rows of a strip, in blocks of 64.
 #[inline(always)]
 unsafe fn strip<V: Vector>(
     work: &Work,
@@ -305,7 +303,7 @@ unsafe fn strip<V: Vector>(
     ahead: &mut Ahead,
     op: usize,
     weights: &Matrix,
-    (strip, columns): (usize, Range<usize>),
+    strip: usize,
     rows: Range<usize>,
 ) -> bool {
     let mut finite = true;
@@ -319,7 +317,7 @@ unsafe fn strip<V: Vector>(
             // A block of rows meets one strip of the input, or is the bias.
             let until =
                 if row < inputs { ((row / STRIP + 1) * STRIP).min(inputs).min(end) } else { end };
-            let at = weights.at(strip, row) + columns.start;
+            let at = weights.at(strip, row);
             // A gradient that is used at once stays in the first-level cache.
             let fused = work.gradient.is_some() && work.rule.is_some();
             let dw = if fused {
@@ -336,15 +334,16 @@ unsafe fn strip<V: Vector>(
                 Fetch::NOTHING
             };
             if let Some(accumulate) = work.gradient {
-                let part = (strip, columns.clone());
                 match &work.sparse {
-                    _ if row == inputs => linear::bias_gradient::<V>(work, d, part, dw, accumulate),
+                    _ if row == inputs => {
+                        linear::bias_gradient::<V>(work, d, strip, dw, accumulate)
+                    }
                     Some(sparse) if op == 0 => sparse::gradient::<V>(
                         work,
                         sparse,
                         thread,
                         d,
-                        part,
+                        strip,
                         row..until,
                         dw,
                         accumulate,
@@ -368,13 +367,11 @@ unsafe fn strip<V: Vector>(
                     mask &= sparse.seen(work, thread, row / BLOCK) >> (row % BLOCK);
                 }
                 while mask != 0 {
-                    // Rows that follow each other in memory are one stretch.
                     let first = mask.trailing_zeros() as usize;
-                    let run =
-                        if columns.len() == step { (mask >> first).trailing_ones() } else { 1 };
+                    let run = (mask >> first).trailing_ones();
                     mask &= !(u64::MAX >> (64 - run) << first);
-                    let n = if run > 1 { run as usize * step } else { columns.len() };
-                    let own = work.own_columns && (op == 0 || work.own_rest);
+                    let n = run as usize * step;
+                    let own = work.own_strips && (op == 0 || work.own_rest);
                     let stream = work.threads > 1 && !own;
                     finite &= update::<V>(rule, flat.skip(first * step), n, work.scale, stream);
                 }

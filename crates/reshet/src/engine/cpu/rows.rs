@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::{
     math,
-    matrix::{Matrix, STRIP},
+    matrix::{Matrix, ROUND, STRIP},
     vector::Vector,
     work::{Stage, Work},
 };
@@ -33,7 +33,7 @@ pub(super) unsafe fn gather(work: &Work, rows: Range<usize>) {
     }
 }
 
-/// y = f(z) for some samples, and some columns unless it is Softmax.
+/// y = f(z) for some samples, and some strips unless it is Softmax.
 #[inline(always)]
 pub(super) unsafe fn activation_forward<V: Vector>(
     work: &Work,
@@ -41,7 +41,7 @@ pub(super) unsafe fn activation_forward<V: Vector>(
     activation: Activation,
     stage: &Stage,
     rows: &Range<usize>,
-    columns: Range<usize>,
+    strips: Range<usize>,
 ) {
     let y = stage.y;
     let z = stage.z.unwrap_or(y);
@@ -56,14 +56,14 @@ pub(super) unsafe fn activation_forward<V: Vector>(
             }
             return;
         }
-        for (strip, row, column, length) in stretches(y, rows.clone(), columns) {
-            let at = |m: &Matrix| work.stage.add(m.at(strip, row) + column);
-            math::activation_forward::<V>(activation, at(&z), at(&y), length);
+        for strip in strips {
+            let at = |m: &Matrix| work.stage.add(m.at(strip, rows.start));
+            math::activation_forward::<V>(activation, at(&z), at(&y), rows.len() * y.width(strip));
         }
     }
 }
 
-/// dz = dy · f′ for some samples, in place, and some columns unless it is Softmax.
+/// dz = dy · f′ for some samples, in place, and some strips unless it is Softmax.
 #[inline(always)]
 pub(super) unsafe fn activation_backward<V: Vector>(
     work: &Work,
@@ -71,7 +71,7 @@ pub(super) unsafe fn activation_backward<V: Vector>(
     activation: Activation,
     stage: &Stage,
     rows: &Range<usize>,
-    columns: Range<usize>,
+    strips: Range<usize>,
 ) {
     let (y, d) = (stage.y, stage.d);
     let z = stage.z.unwrap_or(y);
@@ -88,28 +88,12 @@ pub(super) unsafe fn activation_backward<V: Vector>(
             }
             return;
         }
-        for (strip, row, column, length) in stretches(d, rows.clone(), columns) {
-            let at = |m: &Matrix| work.stage.add(m.at(strip, row) + column);
+        for strip in strips {
+            let at = |m: &Matrix| work.stage.add(m.at(strip, rows.start));
+            let length = rows.len() * d.width(strip);
             math::activation_backward::<V>(activation, at(&z), at(&y), at(&d), length);
         }
     }
-}
-
-/// Strip, row, column and length of each stretch of these rows and columns:
-/// rows that follow each other in memory are one.
-fn stretches(
-    matrix: Matrix,
-    rows: Range<usize>,
-    columns: Range<usize>,
-) -> impl Iterator<Item = (usize, usize, usize, usize)> {
-    matrix.parts(columns).flat_map(move |(strip, columns)| {
-        let step = matrix.width(strip);
-        let whole = columns.len() == step;
-        let (count, length) =
-            if whole { (1, rows.len() * step) } else { (rows.len(), columns.len()) };
-        let first = rows.start;
-        (first..first + count).map(move |row| (strip, row, columns.start, length))
-    })
 }
 
 /// The loss of a block of samples, and its derivative by what the loss sees.
@@ -117,7 +101,7 @@ fn stretches(
 pub(super) unsafe fn loss(work: &Work, thread: usize, rows: &Range<usize>) {
     let (Some(last), n) = (work.stages.last(), work.outputs) else { return };
     // Rows as wide as in the stage: of one strip they are converted in one go.
-    let (step, one) = (last.y.all_columns().len(), last.y.strips() == 1);
+    let (step, one) = (last.y.columns.next_multiple_of(ROUND), last.y.strips() == 1);
     // SAFETY: rows and scratch are this thread's own.
     unsafe {
         let wide = wide(work, thread, rows.len() * step);

@@ -65,7 +65,7 @@ impl Cpu {
         let alone = self.plan.parameters * each < WORTH_A_TEAM[usize::from(!skips_zeros)];
         let threads = if alone { 1 } else { self.team.threads() };
         let sparse = skips_zeros.then(|| self.sparse(rows.len()));
-        let own_columns = skips_zeros && training && shares::can_own_columns(&self.ops, threads);
+        let own_strips = skips_zeros && training && shares::can_own_strips(&self.ops, threads);
         let work = Work {
             ops: &self.ops,
             stages: &self.stages,
@@ -78,10 +78,8 @@ impl Cpu {
             next: if training { &self.next } else { &[] },
             threads,
             sparse,
-            own_columns,
-            own_rest: own_columns
-                && self.partial.is_some()
-                && shares::are_whole_strips(&self.ops, threads),
+            own_strips,
+            own_rest: own_strips && self.partial.is_some(),
             partial: self.partial,
             dropout: training.then_some((self.seed, self.updates)),
             denominator: self.denominator,

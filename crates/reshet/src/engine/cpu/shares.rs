@@ -13,16 +13,13 @@ pub(super) fn share(n: usize, thread: usize, threads: usize) -> Range<usize> {
     n * thread / threads..n * (thread + 1) / threads
 }
 
-/// A thread's own columns of the first layer: whole strips if that is nearly fair.
-pub(super) fn own_columns(weights: &Matrix, thread: usize, threads: usize) -> Range<usize> {
-    let (vectors, whole) = (weights.columns.div_ceil(ROUND), STRIP / ROUND);
-    let border = |thread: usize| {
-        let fair = vectors * thread / threads;
-        let strip = (fair + whole / 2) / whole * whole;
-        let near = thread > 0 && thread < threads && strip.abs_diff(fair) <= 1;
-        ROUND * if near { strip.min(vectors) } else { fair }
-    };
-    border(thread)..border(thread + 1)
+/// A thread's own strips of the first layer, as near to its share of the columns as whole
+/// strips come: of one that two threads shared, each would fetch the other's half too, ahead of
+/// need (`docs/kernels.md`).
+pub(super) fn own_strips(weights: &Matrix, thread: usize, threads: usize) -> Range<usize> {
+    let vectors = weights.columns.div_ceil(ROUND);
+    let border = |thread: usize| (ROUND * vectors * thread / threads + STRIP / 2) / STRIP;
+    border(thread)..if thread + 1 == threads { weights.strips() } else { border(thread + 1) }
 }
 
 /// Samples in blocks.
@@ -31,20 +28,13 @@ pub(super) fn blocks(samples: Range<usize>) -> impl Iterator<Item = Range<usize>
     (start..end).step_by(BLOCK).map(move |first| first..end.min(first + BLOCK))
 }
 
-/// Whether each thread can have its own columns of the first layer.
-pub(super) fn can_own_columns(ops: &[Op], threads: usize) -> bool {
+/// Whether each thread can have its own strips of the first layer.
+pub(super) fn can_own_strips(ops: &[Op], threads: usize) -> bool {
     match ops.first() {
         // Softmax needs whole rows.
         Some(Op::Dense(weights, activation)) if *activation != Activation::Softmax => {
-            threads > 1 && weights.columns.div_ceil(ROUND) >= 2 * threads
+            threads > 1 && weights.strips() >= threads
         }
         _ => false,
     }
-}
-
-/// Whether each thread's own columns are whole strips.
-pub(super) fn are_whole_strips(ops: &[Op], threads: usize) -> bool {
-    let Some(Op::Dense(weights, _)) = ops.first() else { return false };
-    let start = |thread| own_columns(weights, thread, threads).start;
-    (0..threads).all(|thread| start(thread) % STRIP == 0)
 }

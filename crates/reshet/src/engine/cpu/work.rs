@@ -53,9 +53,9 @@ pub(super) struct Work<'a> {
     pub threads: usize,
     /// The first layer skips zeros.
     pub sparse: Option<Sparse>,
-    /// Each thread keeps its own columns of the first layer, in all phases.
-    pub own_columns: bool,
-    /// And of the second, which is the last, the weights that those columns meet.
+    /// Each thread keeps its own strips of the first layer, in all phases.
+    pub own_strips: bool,
+    /// And of the second, which is the last, the weights that those strips meet.
     pub own_rest: bool,
     /// Where the second layer sums by strips of its inputs, if it does.
     pub partial: Option<Matrix>,

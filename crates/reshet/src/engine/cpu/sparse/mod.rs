@@ -32,7 +32,7 @@ pub(super) use self::products::{forward, gradient};
 #[derive(Clone, Copy)]
 pub(super) struct Sparse {
     /// The samples' masks, `samples` of each block of inputs: `[block][sample]`;
-    /// once for all threads, or, if each has its own columns, once for each.
+    /// once for all threads, or, if each has its own strips, once for each.
     pub masks: *mut u64,
     pub samples: usize,
     /// For each thread the same turned: `[block][samples / 64][input % 64]`.
@@ -47,7 +47,7 @@ pub(super) struct Sparse {
 impl Sparse {
     unsafe fn masks(&self, work: &Work, thread: usize) -> *mut u64 {
         // SAFETY: within the masks of all threads.
-        unsafe { self.masks.add(if work.own_columns { thread * self.each } else { 0 }) }
+        unsafe { self.masks.add(if work.own_strips { thread * self.each } else { 0 }) }
     }
 
     /// Which inputs of a block have not been zero in some sample so far.

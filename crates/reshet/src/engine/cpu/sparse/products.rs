@@ -16,10 +16,10 @@ use crate::data::Storage;
 /// Calls a kernel made for N vectors on each group of a width's vectors, on as
 /// many at once as there are registers for.
 macro_rules! by_vectors {
-    ($columns:expr, at most $most:literal, |$column:ident, $n:ident| $f:expr) => {
-        let mut $column = $columns.start;
-        while $column < $columns.end {
-            let left = ($columns.end - $column) / V::LANES;
+    ($width:expr, at most $most:literal, |$column:ident, $n:ident| $f:expr) => {
+        let mut $column = 0;
+        while $column < $width {
+            let left = ($width - $column) / V::LANES;
             macro_rules! run {
                 ($count:literal) => {{
                     const $n: usize = $count;
@@ -39,7 +39,7 @@ macro_rules! by_vectors {
     };
 }
 
-/// Z = X·W + b for some samples and the columns `columns` of a strip.
+/// Z = X·W + b for some samples and a strip of outputs.
 #[inline(always)]
 pub(in super::super) unsafe fn forward<V: Vector>(
     work: &Work,
@@ -47,7 +47,7 @@ pub(in super::super) unsafe fn forward<V: Vector>(
     thread: usize,
     weights: &Matrix,
     z: &Matrix,
-    (strip, columns): (usize, Range<usize>),
+    strip: usize,
     samples: Range<usize>,
 ) {
     let step = weights.width(strip);
@@ -59,7 +59,7 @@ pub(in super::super) unsafe fn forward<V: Vector>(
         for first in samples.clone().step_by(BLOCK) {
             let part = first..samples.end.min(first + BLOCK);
             with_source!(work, |source| {
-                by_vectors!(columns, at most 8, |column, N| forward_part::<V, _, N>(
+                by_vectors!(step, at most 8, |column, N| forward_part::<V, _, N>(
                     work,
                     masks,
                     sparse.samples,
@@ -125,8 +125,7 @@ unsafe fn forward_part<V: Vector, S: Source, const N: usize>(
     }
 }
 
-/// dW = Xᵀ·dZ for some inputs of one block and the columns `columns` of a
-/// strip, into rows that stand `step` apart.
+/// dW = Xᵀ·dZ for some inputs of one block and a strip of outputs.
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
 pub(in super::super) unsafe fn gradient<V: Vector>(
@@ -134,7 +133,7 @@ pub(in super::super) unsafe fn gradient<V: Vector>(
     sparse: &Sparse,
     thread: usize,
     dz: &Matrix,
-    (strip, columns): (usize, Range<usize>),
+    strip: usize,
     inputs: Range<usize>,
     dw: *mut f32,
     accumulate: Accumulate,
@@ -149,7 +148,7 @@ pub(in super::super) unsafe fn gradient<V: Vector>(
             let masks = turned.add(part * BLOCK);
             let adds = part > 0 || accumulate == Accumulate::Yes;
             with_source!(work, |source| {
-                by_vectors!(columns, at most 4, |column, N| gradient_part::<V, _, N>(
+                by_vectors!(step, at most 4, |column, N| gradient_part::<V, _, N>(
                     work,
                     source,
                     masks,
@@ -157,7 +156,7 @@ pub(in super::super) unsafe fn gradient<V: Vector>(
                     dz.add(column),
                     step,
                     inputs.clone(),
-                    dw.add(column - columns.start),
+                    dw.add(column),
                     adds,
                 ));
             });
