@@ -83,7 +83,7 @@ fn every_way(net: &str) {
         out.iter().map(|x| (x + 0.0).to_bits()).collect::<Vec<_>>()
     };
     let want = run(1, false, true);
-    for threads in [1, 2, 4] {
+    for threads in [1, 2, 3, 4] {
         for sparse in [false, true] {
             for stages in [false, true] {
                 let got = run(threads, sparse, stages);
