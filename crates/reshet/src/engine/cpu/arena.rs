@@ -82,7 +82,7 @@ struct Chunk {
 }
 
 impl Chunk {
-    /// Whole huge pages; small ones of a small network's are not worth one.
+    /// Whole huge pages; what a small network needs is not worth one.
     fn new(length: usize) -> Self {
         let bytes = length * size_of::<f32>();
         let (size, align) =

@@ -109,15 +109,14 @@ pub(super) unsafe fn loss(work: &Work, thread: usize, rows: &Range<usize>) {
             let from = work.stage.add(last.y.at(0, rows.start));
             let from = std::slice::from_raw_parts(from, wide.len());
             wide.iter_mut().zip(from).for_each(|(wide, z)| *wide = f64::from(*z));
-        }
-        if !one {
+            // Columns added by rounding are the same in all rows, and have no derivative.
+            if wide[n..step].iter().any(|z| *z != 0.0) {
+                wide.chunks_exact_mut(step).for_each(|z| z[n..].fill(0.0));
+            }
+        } else {
             for (z, row) in wide.chunks_exact_mut(step).zip(rows.clone()) {
                 load_row(work, &last.y, row, z);
             }
-        }
-        // Columns added by rounding are the same in all rows.
-        if wide[n..step].iter().any(|z| *z != 0.0) {
-            wide.chunks_exact_mut(step).for_each(|z| z[n..].fill(0.0));
         }
         let losses = std::slice::from_raw_parts_mut(work.losses.add(rows.start), rows.len());
         let samples = work.rows[rows.clone()].iter().map(|sample| *sample as usize);
