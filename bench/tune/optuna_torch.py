@@ -34,15 +34,16 @@ with_loader = "--loader" in sys.argv
 torch.set_num_threads(int(sys.argv[4]))
 torch.manual_seed(seed)
 optuna.logging.set_verbosity(optuna.logging.ERROR)
-pictures, labels = (torch.from_numpy(part) for part in Job("C").train)
-order = torch.randperm(len(pictures), generator=torch.Generator().manual_seed(0))
+order = torch.randperm(60_000, generator=torch.Generator().manual_seed(0))
 validated, trained = order[:9000], order[9000:]
-(x, y), (vx, vy) = ((pictures[rows], labels[rows]) for rows in (trained, validated))
 if with_loader:
     from torch.utils.data import DataLoader, Subset
     from torchvision import datasets, transforms
 
     digits = datasets.MNIST(DATA, train=True, transform=transforms.ToTensor())
+else:
+    pictures, labels = (torch.from_numpy(part) for part in Job("C").train)
+    (x, y), (vx, vy) = ((pictures[rows], labels[rows]) for rows in (trained, validated))
 epochs = work = 0
 
 
@@ -58,7 +59,7 @@ def network(trial):
 
 
 def in_memory(size, seed):
-    source = batches(len(x), size, seed)
+    source = batches(len(trained), size, seed)
     while True:
         rows = torch.from_numpy(next(source))
         yield x[rows], y[rows]
@@ -75,7 +76,7 @@ def right(net):
     if not with_loader:
         return (net(vx).argmax(1) == vy).float().mean().item()
     asked = DataLoader(Subset(digits, validated), 256)
-    return sum((net(a.reshape(-1, 784)).argmax(1) == b).sum().item() for a, b in asked) / len(vy)
+    return sum((net(a.reshape(-1, 784)).argmax(1) == b).sum().item() for a, b in asked) / len(validated)
 
 
 def objective(trial):
@@ -86,7 +87,7 @@ def objective(trial):
     decay = trial.suggest_float("weight decay", *SPACE["weight decay"], log=True)
     size = trial.suggest_categorical("batch", SPACE["batch"])
     adam = torch.optim.AdamW(net.parameters(), lr=lr, weight_decay=decay, fused=not with_loader)
-    a_epoch = len(x) // size
+    a_epoch = len(trained) // size
     schedule = None
     if trial.suggest_categorical("schedule", SPACE["schedule"]) == "one-cycle":
         steps = EPOCHS * a_epoch

@@ -4,8 +4,8 @@
     cargo build --release && python3 bench/tune/run.py [--seconds 60] [--rounds 3]
 
 Prints networks, finished epochs (of all networks together, and each times its network's
-parameters, in millions), the best validation accuracy and memory of each, and the ratios. `bench/run.py` has to have run once: it writes
-the digits and makes the bench's Python."""
+parameters, in millions), the best validation accuracy and memory of each, and the ratios.
+`bench/run.py` has to have run once: it writes the digits and makes the bench's Python."""
 
 import argparse
 import json

@@ -45,9 +45,7 @@ static TEST_LABELS: &[u8] = include_bytes!("../data/test-labels.zst");
 
 /// The training images: 60,000 × 28 × 28 pixels, row by row, 0 the paper and 255 the ink.
 pub fn train_images() -> Vec<u8> {
-    let mut images = vec![0; TRAIN * ROWS * COLUMNS];
-    train_images_into(&mut images);
-    images
+    unpacked(&TRAIN_IMAGES, TRAIN * ROWS * COLUMNS)
 }
 
 /// [`train_images`] into memory of that length.
@@ -55,21 +53,18 @@ pub fn train_images() -> Vec<u8> {
 /// # Panics
 /// If it is shorter or longer.
 pub fn train_images_into(images: &mut [u8]) {
+    assert_eq!(images.len(), TRAIN * ROWS * COLUMNS, "the length of the training images");
     unpack(&TRAIN_IMAGES, images);
 }
 
 /// The digits, 0 to 9, that the 60,000 training images show.
 pub fn train_labels() -> Vec<u8> {
-    let mut labels = vec![0; TRAIN];
-    unpack(&[TRAIN_LABELS], &mut labels);
-    labels
+    unpacked(&[TRAIN_LABELS], TRAIN)
 }
 
 /// The test images: 10,000 × 28 × 28 pixels, row by row, 0 the paper and 255 the ink.
 pub fn test_images() -> Vec<u8> {
-    let mut images = vec![0; TEST * ROWS * COLUMNS];
-    test_images_into(&mut images);
-    images
+    unpacked(&TEST_IMAGES, TEST * ROWS * COLUMNS)
 }
 
 /// [`test_images`] into memory of that length.
@@ -77,26 +72,34 @@ pub fn test_images() -> Vec<u8> {
 /// # Panics
 /// If it is shorter or longer.
 pub fn test_images_into(images: &mut [u8]) {
+    assert_eq!(images.len(), TEST * ROWS * COLUMNS, "the length of the test images");
     unpack(&TEST_IMAGES, images);
 }
 
 /// The digits, 0 to 9, that the 10,000 test images show.
 pub fn test_labels() -> Vec<u8> {
-    let mut labels = vec![0; TEST];
-    unpack(&[TEST_LABELS], &mut labels);
-    labels
+    unpacked(&[TEST_LABELS], TEST)
+}
+
+fn unpacked(parts: &[&[u8]], length: usize) -> Vec<u8> {
+    let mut out = vec![0; length];
+    unpack(parts, &mut out);
+    out
 }
 
 /// Unpacks parts of equal size beside each other.
 fn unpack(parts: &[&[u8]], into: &mut [u8]) {
-    assert_eq!(into.len() % parts.len(), 0, "not the length of the digits");
     let into = into.chunks_exact_mut(into.len() / parts.len());
     thread::scope(|scope| {
         for (part, into) in parts.iter().zip(into) {
             scope.spawn(|| {
                 let unpacked = zstd::bulk::decompress_to_buffer(part, into);
                 // The parts are constants, and the tests compare every byte.
-                assert_eq!(unpacked.ok(), Some(into.len()), "not the length of the digits");
+                assert_eq!(
+                    unpacked.ok(),
+                    Some(into.len()),
+                    "the digits inside the crate are damaged"
+                );
             });
         }
     });

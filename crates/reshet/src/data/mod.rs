@@ -5,6 +5,8 @@
 
 #[cfg(feature = "images")]
 mod bmp;
+#[cfg(feature = "download")]
+mod cache;
 mod cores;
 mod dataset;
 #[cfg(feature = "download")]

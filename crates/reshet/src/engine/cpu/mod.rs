@@ -180,7 +180,7 @@ impl Cpu {
             let z = needs_input.then(|| place(width));
             stages.push(Stage { y: place(width), d: place(width), z });
         }
-        // So that threads can have their own columns of both layers. By the
+        // So that threads can have their own strips of both layers. By the
         // network alone, so that all sums of it are always the same.
         self.partial = match self.ops[..] {
             [Op::Dense(one, _), Op::Dense(two, _)]

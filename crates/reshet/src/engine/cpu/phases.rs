@@ -233,9 +233,8 @@ unsafe fn backward<V: Vector>(work: &Work, thread: usize, barrier: &Barrier) {
             let strips = own_strips(one, thread, work.threads);
             let (hidden, last) = (&work.stages[1], &work.stages[2]);
             for block in blocks(0..work.rows.len()) {
-                let inputs = strips.clone();
+                let (inputs, strips) = (strips.clone(), strips.clone());
                 linear::backward::<V>(work, thread, two, &last.d, &hidden.d, inputs, &block);
-                let strips = strips.clone();
                 rows::activation_backward::<V>(work, thread, *activation, hidden, &block, strips);
             }
         }

@@ -39,7 +39,7 @@ fn poisoned_scratch_never_leaks() {
     }
 }
 
-/// Zeros skipped or not, columns owned or shared, fused or in stages: the
+/// Zeros skipped or not, strips owned or shared, fused or in stages: the
 /// same bits, but for the sign of zero.
 #[test]
 fn every_way_through_a_step_gives_the_same_bits() {
