@@ -1,6 +1,6 @@
 //! One suite of properties over every engine, against the reference.
 
-use proptest::prelude::*;
+use proptest::{prelude::*, test_runner::RngSeed};
 use reshet::{
     rng::{Purpose, Stream},
     *,
@@ -120,9 +120,26 @@ struct Outcome {
 }
 
 impl Job {
-    fn run(&self, device: Device) -> Outcome {
+    fn training(&self, device: Device) -> Training {
         let setup = self.network.clone().with_loss(self.loss.clone()).seeded(3);
-        let mut training = setup.on(device).unwrap().attach(&self.data).unwrap();
+        setup.on(device).unwrap().attach(&self.data).unwrap()
+    }
+
+    /// The first batch's gradients before they cancel: the largest mean of their magnitudes.
+    fn magnitude(&self) -> f32 {
+        let mut training = self.training(Device::Reference);
+        let rows = self.data.loader(self.batch).shuffled(1, 0).next().unwrap();
+        let mut sums = vec![0.0; self.network.parameters()];
+        for row in rows.iter() {
+            training.forward(&[*row]).unwrap();
+            training.backward().unwrap();
+            sums.iter_mut().zip(training.gradients()).for_each(|(sum, g)| *sum += g.abs());
+        }
+        largest(&sums) / rows.len() as f32
+    }
+
+    fn run(&self, device: Device) -> Outcome {
+        let mut training = self.training(device);
         training.clip_grad_norm(self.clip);
         let batches: Vec<_> = self.data.loader(self.batch).shuffled(1, 0).collect();
         let first = &batches[0];
@@ -141,11 +158,14 @@ impl Job {
     }
 }
 
-fn close(what: &str, got: &[f32], want: &[f32], tolerance: f32) -> Result<(), TestCaseError> {
+fn largest(numbers: &[f32]) -> f32 {
+    numbers.iter().fold(0.0, |m, x| m.max(x.abs()))
+}
+
+fn close(what: &str, got: &[f32], want: &[f32], within: f32) -> Result<(), TestCaseError> {
     prop_assert_eq!(got.len(), want.len());
-    let largest = want.iter().fold(1e-3f32, |m, x| m.max(x.abs()));
     for (g, w) in got.iter().zip(want) {
-        prop_assert!((g - w).abs() <= tolerance * largest, "{}: {} should be {}", what, g, w);
+        prop_assert!((g - w).abs() <= within, "{}: {} should be {} ± {}", what, g, w, within);
     }
     Ok(())
 }
@@ -155,19 +175,39 @@ fn paths() -> impl Iterator<Item = Device> {
     available.map(|instructions| Device::cpu().instructions(instructions))
 }
 
+/// Relative to what was added up, not to what is left of it.
+fn agrees(job: &Job) -> Result<(), TestCaseError> {
+    let (want, magnitude) = (job.run(Device::Reference), job.magnitude());
+    for device in paths() {
+        let got = job.run(device.exact_threads(2));
+        // Initial weights and inputs are such that sums are of terms of about 1.
+        close("output", &got.output, &want.output, 5e-6 * largest(&want.output).max(1.0))?;
+        close("gradients", &got.gradients, &want.gradients, 5e-6 * magnitude.max(1e-3))?;
+        close("losses", &got.losses, &want.losses, 2e-3 * largest(&want.losses).max(1e-3))?;
+    }
+    Ok(())
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..Default::default() })]
+    // The same jobs each time, unless `PROPTEST_RNG_SEED` is set: one in some 50,000 has a z so
+    // close to 0 that an engine may rightly see the other side of ReLU's corner.
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        rng_seed: match ProptestConfig::default().rng_seed {
+            RngSeed::Random => RngSeed::Fixed(1),
+            given => given,
+        },
+        ..Default::default()
+    })]
 
     #[test]
     fn every_path_agrees_with_the_reference(job in job()) {
-        let want = job.run(Device::Reference);
-        for device in paths() {
-            let got = job.run(device.exact_threads(2));
-            close("output", &got.output, &want.output, 1e-5)?;
-            close("gradients", &got.gradients, &want.gradients, 1e-5)?;
-            close("losses", &got.losses, &want.losses, 2e-3)?;
-        }
+        agrees(&job)?;
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
 
     #[test]
     fn same_bits_for_any_number_of_threads(job in job()) {
@@ -196,6 +236,26 @@ proptest! {
         seen.sort_unstable();
         prop_assert_eq!(seen, (0..rows as u32).collect::<Vec<_>>());
     }
+}
+
+/// All samples alike, of two classes that pull apart equally: what they add up to is small.
+#[test]
+fn what_cancels_agrees() {
+    let features = Features::new(Storage::F32(vec![0.0; 132 * 20]), &[20]).unwrap();
+    let classes = (0..132).map(|i| u32::from(i % 11 > 5)).collect();
+    let targets = Targets::classes(classes, ["0", "1"].map(String::from).into());
+    let loss = Loss::CrossEntropyLoss { label_smoothing: 0.1, weight: Some(vec![0.5, 0.6]) };
+    let job = Job {
+        network: "20-64:relu:tanh-2".parse().unwrap(),
+        loss,
+        data: Dataset::new(features, targets).unwrap(),
+        optimizer: SGD::new(0.05).into(),
+        clip: None,
+        batch: 130,
+    };
+    let (left, terms) = (largest(&job.run(Device::Reference).gradients), job.magnitude());
+    assert!(left < terms / 10.0, "{left} of {terms}");
+    agrees(&job).unwrap();
 }
 
 /// Large enough that the work is really shared, and reaches over strips and blocks.
@@ -239,8 +299,12 @@ fn same_bits_on_a_large_job() {
                     assert!(one == bits(threads), "{net}, {device} with {threads}");
                 }
                 let got = job.run(device);
-                close("gradients", &got.gradients, &want.gradients, 1e-5).unwrap();
-                close("parameters", &got.parameters, &want.parameters, 1e-3).unwrap();
+                for (what, got, want, within) in [
+                    ("gradients", &got.gradients, &want.gradients, 1e-5),
+                    ("parameters", &got.parameters, &want.parameters, 1e-3),
+                ] {
+                    close(what, got, want, within * largest(want)).unwrap();
+                }
             }
         }
     }
