@@ -12,13 +12,15 @@ pub enum Instructions {
     Avx512,
     /// 8 lanes, with FMA.
     Avx2,
+    /// 4 lanes: all 64-bit Arm processors.
+    Neon,
     /// What every processor of the architecture has.
     Portable,
 }
 
 impl Instructions {
     /// All of them, the best first.
-    pub const ALL: [Self; 3] = [Self::Avx512, Self::Avx2, Self::Portable];
+    pub const ALL: [Self; 4] = [Self::Avx512, Self::Avx2, Self::Neon, Self::Portable];
 
     /// The best this processor has, or what `RESHET_INSTRUCTIONS` names, if it has that.
     pub fn best() -> Self {
@@ -29,24 +31,24 @@ impl Instructions {
 
     /// Whether this processor has them.
     pub fn available(self) -> bool {
-        #[cfg(target_arch = "x86_64")]
         match self {
+            #[cfg(target_arch = "x86_64")]
             Self::Avx512 => {
                 is_x86_feature_detected!("avx512f")
                     && is_x86_feature_detected!("avx512bw")
                     && Self::Avx2.available()
             }
+            #[cfg(target_arch = "x86_64")]
             Self::Avx2 => {
                 is_x86_feature_detected!("avx2")
                     && is_x86_feature_detected!("fma")
                     && is_x86_feature_detected!("bmi1")
                     && is_x86_feature_detected!("bmi2")
             }
+            Self::Neon => cfg!(target_arch = "aarch64"),
             Self::Portable => true,
-        }
-        #[cfg(not(target_arch = "x86_64"))]
-        {
-            self == Self::Portable
+            #[cfg(not(target_arch = "x86_64"))]
+            Self::Avx512 | Self::Avx2 => false,
         }
     }
 
@@ -57,6 +59,8 @@ impl Instructions {
             Self::Avx512 if self.available() => &phases::AVX512,
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 if self.available() => &phases::AVX2,
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => &phases::NEON,
             _ => &phases::PORTABLE,
         }
     }
@@ -67,6 +71,7 @@ impl fmt::Display for Instructions {
         f.write_str(match self {
             Self::Avx512 => "avx512",
             Self::Avx2 => "avx2",
+            Self::Neon => "neon",
             Self::Portable => "portable",
         })
     }

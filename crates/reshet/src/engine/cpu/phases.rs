@@ -88,6 +88,8 @@ macro_rules! phases {
 phases!(AVX512, super::vector::Avx512, "avx512f,avx512bw,avx2,fma,bmi1,bmi2");
 #[cfg(target_arch = "x86_64")]
 phases!(AVX2, super::vector::Avx2, "avx2,fma,bmi1,bmi2");
+#[cfg(target_arch = "aarch64")]
+phases!(NEON, super::vector::Neon, "neon");
 phases!(PORTABLE, super::vector::Portable);
 
 /// Takes the batch from features to what the loss sees.

@@ -161,14 +161,19 @@ unsafe fn rows_of<V: Vector>(
             }
             return;
         }
-        // Sixteen registers: six rows of two vectors.
-        for column in (0..width).step_by(2 * V::LANES) {
+        // Six rows of four vectors, or of two where registers are few.
+        let together = V::REGISTERS / 8;
+        for column in (0..width).step_by(together * V::LANES) {
             let start = match start {
                 Start::Row(row) => Start::Row(row.add(column)),
                 other => other,
             };
             let (b, c) = (b.add(column), c.add(column));
-            columns::<V, 6, 2>(left, first, b, step_b, start, c, step_c, rows, fetch);
+            if together == 4 {
+                columns::<V, 6, 4>(left, first, b, step_b, start, c, step_c, rows, fetch);
+            } else {
+                columns::<V, 6, 2>(left, first, b, step_b, start, c, step_c, rows, fetch);
+            }
         }
     }
 }

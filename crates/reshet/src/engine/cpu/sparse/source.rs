@@ -86,19 +86,22 @@ pub(super) use with_source;
 
 #[cfg(test)]
 mod tests {
-    use super::{super::super::vector::Portable, *};
+    use super::{super::super::vector::with_each_vector, *};
 
     #[test]
     fn masks_show_what_is_not_zero() {
-        for n in 0..=64 {
-            let bytes: Vec<u8> = (0..n).map(|i| [0, 1, 128, 0, 255, 127][i * i % 6]).collect();
-            let numbers: Vec<f32> = bytes.iter().map(|b| f32::from(*b) * -1e-40).collect();
-            let want = (0..n).fold(0, |mask, i| mask | u64::from(bytes[i] != 0) << i);
-            // SAFETY: there are n numbers.
-            unsafe {
-                assert_eq!(bytes.as_ptr().not_zero::<Portable>(n), want);
-                assert_eq!(numbers.as_ptr().not_zero::<Portable>(n), want);
+        fn shows<V: Vector>() {
+            for n in 0..=64 {
+                let bytes: Vec<u8> = (0..n).map(|i| [0, 1, 128, 0, 255, 127][i * i % 6]).collect();
+                let numbers: Vec<f32> = bytes.iter().map(|b| f32::from(*b) * -1e-40).collect();
+                let want = (0..n).fold(0, |mask, i| mask | u64::from(bytes[i] != 0) << i);
+                // SAFETY: called for what the processor has; there are n numbers.
+                unsafe {
+                    assert_eq!(bytes.as_ptr().not_zero::<V>(n), want);
+                    assert_eq!(numbers.as_ptr().not_zero::<V>(n), want);
+                }
             }
         }
+        with_each_vector!(shows);
     }
 }
