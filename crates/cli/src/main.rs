@@ -137,6 +137,8 @@ fn main() -> ExitCode {
 fn parse() -> reshet::Result<Cli> {
     let mut command = Cli::command();
     let matches = command.get_matches_mut();
+    // Whatever the command computes on: what the environment asks for must be there.
+    reshet::Device::named("cpu")?;
     let matches = match config::expanded(&command, &matches)? {
         Some(line) => Cli::command().get_matches_from(line),
         None => matches,

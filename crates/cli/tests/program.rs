@@ -249,6 +249,15 @@ fn bad_input_gets_one_line_and_its_exit_code() {
     ] {
         place.fails(args, code, says);
     }
+    for (name, value, says) in [
+        ("RESHET_THREADS", "0", "whole number of threads"),
+        ("RESHET_THREADS", "two", "RESHET_THREADS is \"two\""),
+        ("RESHET_INSTRUCTIONS", "avx9", "RESHET_INSTRUCTIONS is \"avx9\": here there are "),
+    ] {
+        let output = place.command("test m mnist").env(name, value).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{name}");
+        assert!(text(&output.stderr).contains(says), "{}", text(&output.stderr));
+    }
     fs::write(place.path("file"), "").unwrap();
     place.fails("train mnist --out file/run", 1, "cannot make the run folder file/run");
     place.fails("lecture --out file/run", 1, "cannot make the run folder file/run");

@@ -8,7 +8,7 @@
 pub mod cpu;
 pub mod reference;
 
-use std::{env, fmt, thread};
+use std::{env, fmt, num::NonZero, thread};
 
 use crate::{Features, Plan, Result, data::Dataset, error::Error, optim::Hyper, rng::uniform};
 
@@ -104,11 +104,15 @@ impl Device {
     /// `auto`, `cpu`, `cuda` or `reference`.
     ///
     /// # Errors
-    /// An unknown name; a device that is not there, with the reason.
+    /// An unknown name; a device that is not there, with the reason; `RESHET_THREADS` or
+    /// `RESHET_INSTRUCTIONS` that ask for what is not there.
     pub fn named(name: &str) -> Result<Self> {
         match name {
-            "auto" => Ok(Self::best()),
-            "cpu" => Ok(Self::cpu()),
+            "auto" | "cpu" => {
+                asked_cores()?;
+                Instructions::asked()?;
+                Ok(if name == "cpu" { Self::cpu() } else { Self::best() })
+            }
             "reference" => Ok(Self::Reference),
             "cuda" => Err(Error::Device(
                 "device cuda: this build has no GPU engine yet; use --device cpu or auto".into(),
@@ -185,8 +189,15 @@ impl fmt::Display for Device {
 /// Cores this process may use; `RESHET_THREADS` lowers it.
 fn cores() -> usize {
     let cores = thread::available_parallelism().map_or(1, usize::from);
-    let wanted = env::var("RESHET_THREADS").ok().and_then(|n| n.parse().ok());
-    wanted.map_or(cores, |n: usize| n.clamp(1, cores))
+    asked_cores().ok().flatten().map_or(cores, |n| n.get().min(cores))
+}
+
+/// What `RESHET_THREADS` says, if anything.
+fn asked_cores() -> Result<Option<NonZero<usize>>> {
+    let Ok(n) = env::var("RESHET_THREADS") else { return Ok(None) };
+    let wrong =
+        || format!("RESHET_THREADS is \"{n}\": it must be a whole number of threads, 1 or more");
+    n.parse().map(Some).map_err(|_| Error::invalid(wrong()))
 }
 
 /// The mask of dropout at one step: 0, or 1 / (1 − p). Keyed by the sample's

@@ -100,6 +100,10 @@ impl Import {
                 "an HDF5 file, as Keras writes; model.export(\"net.onnx\", format=\"onnx\") in \
                  Keras writes one that can be read",
             )),
+            // ONNX begins with the field 1, a number: 8.
+            [first, ..] if *first != 8 && path.extension().is_none_or(|e| e != "onnx") => {
+                Err(Error::data("neither a PyTorch nor a safetensors nor an ONNX file"))
+            }
             _ if network.is_some() => Err(Error::invalid(
                 "--net is for files that do not say what network they hold (.pt, .safetensors)",
             )),

@@ -1,9 +1,9 @@
 //! Instruction sets: which there are, and which this processor has.
 
-use std::{env, fmt, str::FromStr};
+use std::{env, fmt};
 
 use super::phases::{self, Phases};
-use crate::error::Error;
+use crate::error::{Error, Result};
 
 /// A path through the kernels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,18 +19,31 @@ pub enum Instructions {
 }
 
 impl Instructions {
-    /// All of them, the best first.
-    pub const ALL: [Self; 4] = [Self::Avx512, Self::Avx2, Self::Neon, Self::Portable];
-
     /// The best this processor has, or what `RESHET_INSTRUCTIONS` names, if it has that.
     pub fn best() -> Self {
-        let wanted = env::var("RESHET_INSTRUCTIONS").ok().and_then(|name| name.parse().ok());
-        let mut known = Self::ALL.into_iter().filter(|i| i.available());
-        wanted.filter(|w: &Self| w.available()).or(known.next()).unwrap_or(Self::Portable)
+        let asked = Self::asked().ok().flatten();
+        asked.or(Self::here().next()).unwrap_or(Self::Portable)
+    }
+
+    /// What `RESHET_INSTRUCTIONS` names, if anything.
+    pub(in super::super) fn asked() -> Result<Option<Self>> {
+        let Ok(name) = env::var("RESHET_INSTRUCTIONS") else { return Ok(None) };
+        let found = Self::here().find(|i| i.to_string() == name);
+        let wrong = || {
+            let here: Vec<_> = Self::here().map(|i| i.to_string()).collect();
+            format!("RESHET_INSTRUCTIONS is \"{name}\": here there are {}", here.join(", "))
+        };
+        found.map(Some).ok_or_else(|| Error::invalid(wrong()))
+    }
+
+    /// Those this processor has, the best first.
+    pub fn here() -> impl Iterator<Item = Self> {
+        let all = [Self::Avx512, Self::Avx2, Self::Neon, Self::Portable];
+        all.into_iter().filter(|i| i.available())
     }
 
     /// Whether this processor has them.
-    pub fn available(self) -> bool {
+    pub(super) fn available(self) -> bool {
         match self {
             #[cfg(target_arch = "x86_64")]
             Self::Avx512 => {
@@ -74,14 +87,5 @@ impl fmt::Display for Instructions {
             Self::Neon => "neon",
             Self::Portable => "portable",
         })
-    }
-}
-
-impl FromStr for Instructions {
-    type Err = Error;
-
-    fn from_str(name: &str) -> Result<Self, Error> {
-        let found = Self::ALL.into_iter().find(|i| i.to_string() == name);
-        found.ok_or_else(|| Error::invalid(format!("no instruction set is called \"{name}\"")))
     }
 }

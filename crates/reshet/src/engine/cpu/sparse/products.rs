@@ -16,7 +16,7 @@ use crate::data::Storage;
 /// Calls a kernel made for N vectors on each group of a width's vectors, on as
 /// many at once as there are registers for.
 macro_rules! by_vectors {
-    ($width:expr, at most $most:literal, |$column:ident, $n:ident| $f:expr) => {
+    ($width:expr, at most $most:expr, |$column:ident, $n:ident| $f:expr) => {
         let mut $column = 0;
         while $column < $width {
             let left = ($width - $column) / V::LANES;
@@ -148,7 +148,7 @@ pub(in super::super) unsafe fn gradient<V: Vector>(
             let masks = turned.add(part * BLOCK);
             let adds = part > 0 || accumulate == Accumulate::Yes;
             with_source!(work, |source| {
-                by_vectors!(step, at most 4, |column, N| gradient_part::<V, _, N>(
+                by_vectors!(step, at most V::REGISTERS / 4, |column, N| gradient_part::<V, _, N>(
                     work,
                     source,
                     masks,
