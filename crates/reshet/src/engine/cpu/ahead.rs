@@ -31,11 +31,11 @@ impl Ahead {
             if self.sample >= self.end {
                 return;
             }
-            let row = work.next[self.sample] as usize * bytes;
-            prefetch(data.wrapping_add(row + self.line));
+            let row = data.wrapping_add(work.next[self.sample] as usize * bytes);
+            let before = row as usize % 64;
+            prefetch(row.wrapping_sub(before).wrapping_add(self.line));
             self.line += 64;
-            // A row that begins within a line reaches into one more.
-            if self.line >= bytes + 63 {
+            if self.line >= before + bytes {
                 (self.sample, self.line) = (self.sample + 1, 0);
             }
         }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{
-    matrix::{Matrix, STRIP},
+    matrix::{Matrix, ROUND, STRIP},
     product::{Fetch, Left, Segment, Start, product},
     vector::Vector,
     work::{Accumulate, BLOCK, Work},
@@ -197,11 +197,13 @@ pub(super) unsafe fn backward<V: Vector>(
     }
 }
 
-/// dW = Xᵀ·dZ for some inputs (rows of W) and a strip of outputs.
+/// dW = Xᵀ·dZ for some inputs (rows of W) and a strip of outputs: as it stands, or, where
+/// rounding makes most of the outputs, as dWᵀ = dZᵀ·X. The bits are the same.
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
 pub(super) unsafe fn gradient<V: Vector>(
     work: &Work,
+    thread: usize,
     x: &Matrix,
     dz: &Matrix,
     strip: usize,
@@ -213,6 +215,20 @@ pub(super) unsafe fn gradient<V: Vector>(
     // SAFETY: `Work` describes what is there.
     unsafe {
         let (strip_x, width) = (inputs.start / STRIP, dz.width(strip));
+        let outputs = dz.used(strip);
+        if 2 * outputs <= width && accumulate == Accumulate::No {
+            let columns = inputs.start % STRIP..(inputs.end - 1) % STRIP + 1;
+            let whole = columns.start / ROUND * ROUND..columns.end.next_multiple_of(ROUND);
+            let dw_t = work.scratch.add(thread * work.scratch_each + STRIP * BLOCK);
+            let part = Segment { row: 1, step: width, len: work.rows.len() };
+            let at = work.stage.add(dz.at(strip, 0));
+            let left = Left { at, strips: 1, next: 0, inner: part, last: part };
+            let (b, step_b) = (work.stage.add(x.at(strip_x, 0) + whole.start), x.width(strip_x));
+            let n = whole.len();
+            product::<V>(&left, 0, b, step_b, Start::Zero, dw_t, n, outputs, n, fetch);
+            let from = dw_t.add(columns.start - whole.start);
+            return transpose::<V>(from, n, outputs, columns.len(), dw, width);
+        }
         let mut start = if accumulate == Accumulate::Yes { Start::Itself } else { Start::Zero };
         for first in (0..work.rows.len()).step_by(DEPTH) {
             let len = DEPTH.min(work.rows.len() - first);

@@ -211,10 +211,13 @@ impl Cpu {
         self.denominator = self.plan.head.denominator(&self.data, rows);
     }
 
-    /// The mean of the last backward pass's losses, summed in the rows' order.
+    /// The mean of the last backward pass's losses, each eighth row's summed in order.
     fn loss(&self) -> f32 {
-        let sum: f64 = self.losses[..self.rows.len()].iter().sum();
-        (sum / self.denominator) as f32
+        let mut sums = [0.0; 8];
+        for losses in self.losses[..self.rows.len()].chunks(8) {
+            sums.iter_mut().zip(losses).for_each(|(sum, loss)| *sum += loss);
+        }
+        (sums.iter().sum::<f64>() / self.denominator) as f32
     }
 
     /// The next update's rule, and room for its state.

@@ -351,6 +351,7 @@ unsafe fn strip<V: Vector>(
                     ),
                     _ => linear::gradient::<V>(
                         work,
+                        thread,
                         x,
                         d,
                         strip,
