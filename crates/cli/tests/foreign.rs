@@ -123,12 +123,13 @@ fn numbers_keep_their_form_in_python() {
 /// scikit-learn and PyTorch where they are.
 #[test]
 fn other_programs_give_the_same_answers() {
-    let python = std::env::var("RESHET_PYTHON").unwrap_or_else(|_| "python3".into());
-    let has = Command::new(&python).args(["-c", "import numpy, onnx, onnxruntime"]).output();
+    let named = std::env::var("RESHET_PYTHON");
+    let python = named.as_deref().unwrap_or("python3");
+    let has = Command::new(python).args(["-c", "import numpy, onnx, onnxruntime"]).output();
     if !has.as_ref().is_ok_and(|output| output.status.success()) {
-        eprintln!(
-            "skipped: {python} has no numpy, onnx and onnxruntime (RESHET_PYTHON says another)"
-        );
+        let lacks = format!("{python} has no numpy, onnx and onnxruntime");
+        assert!(named.is_err(), "{lacks}");
+        eprintln!("skipped: {lacks} (RESHET_PYTHON says another)");
         return;
     }
     let checked = Command::new(python)

@@ -197,8 +197,7 @@ pub(super) unsafe fn backward<V: Vector>(
     }
 }
 
-/// dW = Xᵀ·dZ for some inputs (rows of W) and a strip of outputs: as it stands, or, where
-/// rounding makes most of the outputs, as dWᵀ = dZᵀ·X. The bits are the same.
+/// dW = Xᵀ·dZ for some inputs (rows of W) and a strip of outputs.
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
 pub(super) unsafe fn gradient<V: Vector>(
@@ -215,19 +214,8 @@ pub(super) unsafe fn gradient<V: Vector>(
     // SAFETY: `Work` describes what is there.
     unsafe {
         let (strip_x, width) = (inputs.start / STRIP, dz.width(strip));
-        let outputs = dz.used(strip);
-        if 2 * outputs <= width && accumulate == Accumulate::No {
-            let columns = inputs.start % STRIP..(inputs.end - 1) % STRIP + 1;
-            let whole = columns.start / ROUND * ROUND..columns.end.next_multiple_of(ROUND);
-            let dw_t = work.scratch.add(thread * work.scratch_each + STRIP * BLOCK);
-            let part = Segment { row: 1, step: width, len: work.rows.len() };
-            let at = work.stage.add(dz.at(strip, 0));
-            let left = Left { at, strips: 1, next: 0, inner: part, last: part };
-            let (b, step_b) = (work.stage.add(x.at(strip_x, 0) + whole.start), x.width(strip_x));
-            let n = whole.len();
-            product::<V>(&left, 0, b, step_b, Start::Zero, dw_t, n, outputs, n, fetch);
-            let from = dw_t.add(columns.start - whole.start);
-            return transpose::<V>(from, n, outputs, columns.len(), dw, width);
+        if 2 * dz.used(strip) <= width && accumulate == Accumulate::No {
+            return gradient_turned::<V>(work, thread, x, dz, strip, inputs, dw, fetch);
         }
         let mut start = if accumulate == Accumulate::Yes { Start::Itself } else { Start::Zero };
         for first in (0..work.rows.len()).step_by(DEPTH) {
@@ -239,6 +227,36 @@ pub(super) unsafe fn gradient<V: Vector>(
             product::<V>(&left, 0, b, width, start, dw, width, inputs.len(), width, fetch);
             start = Start::Itself;
         }
+    }
+}
+
+/// [`gradient`] as dWᵀ = dZᵀ·X, turned, for few outputs: of dW's rows most were what rounding
+/// adds. The bits are the same.
+#[inline(always)]
+#[allow(clippy::too_many_arguments)]
+unsafe fn gradient_turned<V: Vector>(
+    work: &Work,
+    thread: usize,
+    x: &Matrix,
+    dz: &Matrix,
+    strip: usize,
+    inputs: Range<usize>,
+    dw: *mut f32,
+    fetch: &mut Fetch,
+) {
+    // SAFETY: `Work` describes what is there; the scratch is this thread's own.
+    unsafe {
+        let (strip_x, first) = (inputs.start / STRIP, inputs.start % STRIP);
+        let (outputs, step) = (dz.used(strip), dz.width(strip));
+        // Whole vectors of the inputs.
+        let (from, to) = (first / ROUND * ROUND, (first + inputs.len()).next_multiple_of(ROUND));
+        let dw_t = work.scratch.add(thread * work.scratch_each + STRIP * BLOCK);
+        let part = Segment { row: 1, step, len: work.rows.len() };
+        let at = work.stage.add(dz.at(strip, 0));
+        let left = Left { at, strips: 1, next: 0, inner: part, last: part };
+        let (b, step_b, n) = (work.stage.add(x.at(strip_x, 0) + from), x.width(strip_x), to - from);
+        product::<V>(&left, 0, b, step_b, Start::Zero, dw_t, n, outputs, n, fetch);
+        transpose::<V>(dw_t.add(first - from), n, outputs, inputs.len(), dw, step);
     }
 }
 
