@@ -180,7 +180,7 @@ fn agrees(job: &Job) -> Result<(), TestCaseError> {
     for device in paths() {
         let got = job.run(device.exact_threads(2));
         // Initial weights and inputs are such that sums are of terms of about 1.
-        close("output", &got.output, &want.output, 5e-6 * largest(&want.output).max(1.0))?;
+        close("output", &got.output, &want.output, 2e-6 * largest(&want.output).max(1.0))?;
         close("gradients", &got.gradients, &want.gradients, 5e-6 * magnitude.max(1e-3))?;
         close("losses", &got.losses, &want.losses, 2e-3 * largest(&want.losses).max(1e-3))?;
     }
