@@ -74,33 +74,32 @@ impl Trainer<'_> {
     /// As [`Trainer::plan`]; [`Error::Diverged`] if the very first loss is not
     /// finite.
     pub fn find_lr(mut self, data: &Dataset) -> Result<LrCurve> {
-        let mut training = self.training(data)?;
-        let steps = data.len().div_ceil(self.batch_size.min(data.len())).clamp(FEWEST, MOST);
+        let per_epoch = data.len().div_ceil(self.batch_size.clamp(1, data.len()));
+        let steps = per_epoch.clamp(FEWEST, MOST);
+        self.for_range_test(steps.div_ceil(per_epoch));
+        let mut training = self.start(data)?;
         let mut watch = Watch::new(steps);
         let mut ended = Ended::Done;
         let mut points = Vec::with_capacity(steps);
-        'test: for epoch in 0.. {
-            for (i, batch) in self.loader(data, epoch).enumerate() {
-                let step = points.len();
-                if step == steps {
-                    break 'test;
-                }
-                let lr = LOW * (HIGH / LOW).powf(step as f64 / (steps - 1) as f64);
-                training.prefetch(batch.following());
-                let loss = match training.step(&batch, self.optimizer.with_lr(lr)) {
-                    Ok(loss) => loss,
-                    // Too large a rate: what the test is looking for.
-                    Err(Error::Diverged(_)) if step > 0 => break 'test,
-                    Err(e) => return Err(e),
-                };
-                points.push(LrPoint { lr, loss: loss.into(), smoothed: loss.into() });
-                if self.tell(&Event::Step { epoch, i, step, steps, loss, lr }).is_break() {
-                    ended = Ended::Asked;
-                    break 'test;
-                }
-                if watch.is_far(loss.into()) {
-                    break 'test;
-                }
+        while points.len() < steps {
+            let step = points.len();
+            let lr = LOW * (HIGH / LOW).powf(step as f64 / (steps - 1) as f64);
+            training.set_lr(Some(lr));
+            let event = match training.advance() {
+                Ok(Some(event)) => event,
+                Ok(None) => break,
+                // Too large a rate: what the test is looking for.
+                Err(Error::Diverged(_)) if step > 0 => break,
+                Err(e) => return Err(e),
+            };
+            let Event::Step { epoch, i, loss, .. } = event else { continue };
+            points.push(LrPoint { lr, loss: loss.into(), smoothed: loss.into() });
+            if (self.on_event)(&Event::Step { epoch, i, step, steps, loss, lr }).is_break() {
+                ended = Ended::Asked;
+                break;
+            }
+            if watch.is_far(loss.into()) {
+                break;
             }
         }
         smooth(&mut points, reach(steps));

@@ -47,8 +47,11 @@ mod visible;
 
 pub use activation::Activation;
 pub use data::table::Prepare;
-pub use data::{Batch, DataLoader, Dataset, Features, Pictures, Storage, Table, Targets, mnist};
-pub use engine::{Device, Engine, Instructions};
+pub use data::{
+    Batch, BatchTargets, Chosen, DataLoader, Dataset, Features, Inputs, Pictures, Storage, Table,
+    Targets, mnist,
+};
+pub use engine::{Buffer, Device, Instructions};
 pub use error::{Diverged, Error, Result};
 pub use find_lr::{LrCurve, LrPoint};
 pub use init::Init;
@@ -59,14 +62,14 @@ pub use network::{Layer, Sequential};
 pub use optim::{Adam, AdamW, Optimizer, RMSprop, SGD};
 pub use plan::Plan;
 pub use schedule::Schedule;
-pub use train::{Checkpoint, Ended, Event, Fit, Trainer, infer_loss};
+pub use train::{Checkpoint, Ended, Event, Fit, Trainer, TrainingLoop, infer_loss};
 pub use training::{Setup, Training};
 pub use visible::visible;
 
 /// All that a program usually needs: `use reshet::prelude::*;`.
 pub mod prelude {
     pub use crate::{
-        Adam, AdamW, Dataset, Device, Event, Features, Init, Loss, Loss::*, Model, Prepare,
+        Adam, AdamW, Chosen, Dataset, Device, Event, Features, Init, Loss, Loss::*, Model, Prepare,
         RMSprop, SGD, Schedule, Sequential, Storage, Table, Targets, Trainer, mnist, sequential,
     };
 }

@@ -14,7 +14,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Dataset, Result, Targets,
+    Result,
     activation::{Activation, sigmoid, softmax},
     error::Error,
 };
@@ -60,11 +60,21 @@ fn one() -> f32 {
 
 /// What one row should have given.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub enum Target<'a> {
     /// The number of the right class.
     Class(u32),
     /// One number an output.
     Values(&'a [f32]),
+    /// One number an output; NaN: that output does not count.
+    Partial(&'a [f32]),
+    /// Only one output counts.
+    Chosen {
+        /// Which.
+        output: u32,
+        /// What it should have given.
+        value: f32,
+    },
 }
 
 impl Loss {
@@ -165,38 +175,23 @@ impl Head {
     }
 
     /// What a row adds to the mean's denominator: its class weight under
-    /// cross entropy, else its number of outputs.
-    pub fn weight(&self, target: Target, outputs: usize) -> f64 {
+    /// cross entropy, else the number of its outputs that count.
+    pub fn weight(&self, target: Target) -> f64 {
         match (&self.loss, target) {
             (Loss::CrossEntropyLoss { weight: Some(w), .. }, Target::Class(t)) => {
                 w[t as usize].into()
             }
-            (Loss::CrossEntropyLoss { .. }, _) => 1.0,
-            _ => outputs as f64,
+            (_, Target::Class(_) | Target::Chosen { .. }) => 1.0,
+            (_, Target::Values(values)) => values.len() as f64,
+            (_, Target::Partial(values)) => {
+                values.iter().filter(|value| !value.is_nan()).count() as f64
+            }
         }
     }
 
-    /// What a sample adds to the mean's denominator, its own weight counted in.
-    fn weight_of(&self, data: &Dataset, row: usize) -> f64 {
-        let outputs = match data.targets() {
-            Targets::Classes { .. } => 1,
-            Targets::YesNo { width, .. } | Targets::Numbers { width, .. } => *width,
-        };
-        data.weight(row) * self.weight(data.targets().row(row), outputs)
-    }
-
-    /// What the sum of these samples' losses is divided by. Samples that all weigh
-    /// nothing have no loss, rather than 0/0.
-    pub fn denominator(&self, data: &Dataset, rows: impl ExactSizeIterator<Item = usize>) -> f64 {
-        let differ = data.weights().is_some()
-            || matches!(self.loss, Loss::CrossEntropyLoss { weight: Some(_), .. });
-        let (all, mut weights) = (rows.len(), rows.map(|row| self.weight_of(data, row)));
-        let sum: f64 = match differ {
-            true => weights.sum(),
-            // As in most data: asking once will do.
-            false => all as f64 * weights.next().unwrap_or(0.0),
-        };
-        sum.max(f64::MIN_POSITIVE)
+    /// Whether samples can add differently to the mean's denominator, their own weights apart.
+    pub fn weighs(&self) -> bool {
+        matches!(self.loss, Loss::CrossEntropyLoss { weight: Some(_), .. })
     }
 
     /// The loss of one row, summed over its outputs and not yet divided by the
@@ -226,7 +221,7 @@ impl Head {
                             cross_entropy(z, t as usize, smoothing, weight.as_deref())
                         }
                         // Data and loss were matched when they met: see `Plan::check`.
-                        Target::Values(_) => f64::NAN,
+                        _ => f64::NAN,
                     }
                 }
             }
@@ -280,15 +275,33 @@ fn elements<'a>(
     f: impl Fn(f64, f64) -> (f64, f64),
 ) {
     for ((z, target), sum) in rows {
-        let Target::Values(t) = target else {
-            *sum = f64::NAN;
-            continue;
-        };
         *sum = 0.0;
-        for (z, t) in z.iter_mut().zip(t) {
-            let (loss, derivative) = f(*z, f64::from(*t));
+        let mut add = |z: &mut f64, t: f32| {
+            let (loss, derivative) = f(*z, f64::from(t));
             *z = derivative;
             *sum += loss;
+        };
+        match target {
+            Target::Values(t) => z.iter_mut().zip(t).for_each(|(z, t)| add(z, *t)),
+            Target::Partial(t) => {
+                for (z, t) in z.iter_mut().zip(t) {
+                    if t.is_nan() {
+                        *z = 0.0;
+                    } else {
+                        add(z, *t);
+                    }
+                }
+            }
+            Target::Chosen { output, value } => {
+                for (i, z) in z.iter_mut().enumerate() {
+                    if i == output as usize {
+                        add(z, value);
+                    } else {
+                        *z = 0.0;
+                    }
+                }
+            }
+            Target::Class(_) => *sum = f64::NAN,
         }
     }
 }

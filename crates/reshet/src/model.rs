@@ -1,13 +1,22 @@
 //! A trained network: what is saved, sent, tested and asked.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::Path,
+    sync::{Mutex, PoisonError},
+};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Dataset, Device, Engine, Features, Loss, Pictures, Plan, Result, Score, Sequential, Storage,
-    Targets, Task,
-    data::table::{Columns, Unit},
+    Dataset, Device, Loss, Pictures, Plan, Result, Score, Sequential, Storage, Targets, Task,
+    Training,
+    data::{
+        Inputs,
+        table::{Columns, Unit},
+    },
+    engine::{Buffer, Engine, Samples},
     error::Error,
     formats,
     metrics::{Report, check_threshold},
@@ -23,6 +32,7 @@ pub struct Model {
     pub(crate) meaning: Meaning,
     /// How the model came to be, in free words: `data`, `optimizer`, …
     pub notes: BTreeMap<String, String>,
+    pub(crate) ready: Ready,
 }
 
 /// What a model's inputs and outputs stand for.
@@ -91,8 +101,20 @@ impl Meaning {
         Self { task, names, shape, bytes, columns, units: Vec::new(), pictures }
     }
 
+    /// What a network says that has seen no data.
+    pub(crate) fn without_data(plan: &Plan) -> Self {
+        let outputs = plan.outputs;
+        let numbered = |n: usize| (0..n).map(|i| i.to_string()).collect();
+        let (task, names) = match plan.loss() {
+            Loss::CrossEntropyLoss { .. } => (Task::Classes, numbered(outputs)),
+            loss if loss.is_binary() => (Task::Binary, numbered(outputs.max(2))),
+            _ => (Task::Number, Vec::new()),
+        };
+        Self::new(task, names, &[plan.inputs])
+    }
+
     /// Numbers from the network's outputs.
-    fn to_units(&self, answers: &mut [f32]) {
+    pub(crate) fn to_units(&self, answers: &mut [f32]) {
         for row in answers.chunks_exact_mut(self.units.len().max(1)) {
             row.iter_mut().zip(&self.units).for_each(|(y, unit)| *y = unit.value(*y));
         }
@@ -120,15 +142,9 @@ impl Model {
         parameters: Vec<f32>,
         meaning: Meaning,
     ) -> Result<Self> {
-        let plan = Plan::new(&network, loss.clone())?;
-        if parameters.len() != plan.parameters {
-            let (needs, has) = (plan.parameters, parameters.len());
-            return Err(Error::data(format!("{network} has {needs} parameters, not {has}")));
-        }
-        if let Some(name) = plan.not_finite(&parameters) {
-            return Err(Error::data(format!("parameter {name} is not finite")));
-        }
-        Ok(Self { network, loss, parameters, meaning, notes: BTreeMap::new() })
+        Plan::new(&network, loss.clone())?.check_parameters(&parameters)?;
+        let (notes, ready) = Default::default();
+        Ok(Self { network, loss, parameters, meaning, notes, ready })
     }
 
     /// The network.
@@ -170,30 +186,67 @@ impl Model {
     pub(crate) fn answers(&self, mut logits: Vec<f32>) -> Vec<f32> {
         // A model's network and loss were checked when it was made.
         if let Ok(plan) = self.plan() {
-            plan.answer(&mut logits);
+            plan.answer(&mut logits, &mut Vec::new());
         }
         self.meaning.to_units(&mut logits);
         logits
     }
 
     /// What the model says to each sample: probabilities (of yes; of each
-    /// class) or numbers, one row of outputs a sample. Targets are not looked at;
-    /// samples without any are made by [`Dataset::unlabelled`].
+    /// class) or numbers, one row of outputs a sample. Samples are a [`Dataset`], whose
+    /// targets are not looked at, [`Features`], or plain numbers row by row.
+    ///
+    /// A few samples are answered by an engine that the model keeps; for many, or again and
+    /// again from several threads, take a [`Predictor`] each.
     ///
     /// # Errors
-    /// The data has another number of values a sample.
-    pub fn predict(&self, data: &Dataset) -> Result<Vec<f32>> {
-        self.predict_on(data, Device::best())
+    /// The samples have another number of values, or one that is not finite.
+    pub fn predict<'a>(&self, samples: impl Into<Inputs<'a>>) -> Result<Vec<f32>> {
+        let (samples, mut answers) = (samples.into(), Vec::new());
+        let rows = samples.rows_of(self.network.inputs())?.len();
+        if rows.saturating_mul(self.parameters.len()) > FEW {
+            self.predictor(Device::best())?.predict(samples, &mut answers)?;
+            return Ok(answers);
+        }
+        let mut ready = match self.ready.take() {
+            Some(ready) => ready,
+            None => self.predictor(Device::best().threads(1))?,
+        };
+        let done = ready.predict(samples, &mut answers);
+        self.ready.put(ready);
+        done.map(|()| answers)
     }
 
     /// [`Model::predict`] on a chosen device.
     ///
     /// # Errors
     /// As [`Model::predict`].
-    pub fn predict_on(&self, data: &Dataset, device: Device) -> Result<Vec<f32>> {
+    pub fn predict_on<'a>(
+        &self,
+        samples: impl Into<Inputs<'a>>,
+        device: Device,
+    ) -> Result<Vec<f32>> {
         let mut answers = Vec::new();
-        self.predictor(device)?.predict(data.features(), &mut answers)?;
+        self.predictor(device)?.predict(samples, &mut answers)?;
         Ok(answers)
+    }
+
+    /// Copies the parameters of a training of the same network: a target network is brought
+    /// up to date so.
+    ///
+    /// # Errors
+    /// Another network.
+    pub fn copy_from(&mut self, training: &Training) -> Result<()> {
+        if training.network() != &self.network {
+            let (ours, theirs) = (&self.network, training.network());
+            return Err(Error::invalid(format!("parameters of {theirs} do not fit {ours}")));
+        }
+        training.read(Buffer::Parameters, &mut self.parameters)?;
+        if let Some(mut ready) = self.ready.take() {
+            ready.engine.write(Buffer::Parameters, &self.parameters);
+            self.ready.put(ready);
+        }
+        Ok(())
     }
 
     /// Readies the model to be asked again and again.
@@ -201,11 +254,8 @@ impl Model {
     /// # Errors
     /// None for a model that [`Model::new`] has let pass.
     pub fn predictor(&self, device: Device) -> Result<Predictor> {
-        let plan = self.plan()?;
-        // Engines are attached to data; this one is only ever asked about other.
-        let features = Features::new(Storage::U8(vec![0; plan.inputs]), &self.meaning.shape)?;
-        let engine = device.engine(plan, Dataset::unlabelled(features)?, &self.parameters, 0);
-        Ok(Predictor { engine, rows: Vec::new(), meaning: self.meaning.clone() })
+        let engine = device.engine(self.plan()?, &self.parameters, 0);
+        Ok(Predictor { engine, wide: Vec::new(), meaning: self.meaning.clone() })
     }
 
     /// Asks the model about each sample and compares with the targets.
@@ -285,8 +335,46 @@ impl Model {
 /// ```
 pub struct Predictor {
     engine: Box<dyn Engine>,
-    rows: Vec<u32>,
+    /// Room for a row.
+    wide: Vec<f64>,
     meaning: Meaning,
+}
+
+/// Up to this many multiply-adds one thread is as fast as a team that must first be gathered.
+const FEW: usize = 1 << 22;
+
+/// What a model keeps to answer a few samples at once: an engine of one thread, since threads
+/// would be gone after a fork, and be waited for. Who asks at the same time makes one anew.
+#[derive(Default)]
+pub(crate) struct Ready(Mutex<Option<Box<Predictor>>>);
+
+impl Ready {
+    fn take(&self) -> Option<Predictor> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take().map(|ready| *ready)
+    }
+
+    fn put(&self, predictor: Predictor) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(predictor));
+    }
+}
+
+impl Clone for Ready {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+/// It says nothing of the model.
+impl PartialEq for Ready {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl fmt::Debug for Ready {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("Ready")
+    }
 }
 
 impl Predictor {
@@ -295,21 +383,23 @@ impl Predictor {
     ///
     /// # Errors
     /// The samples have another number of values than the network takes.
-    pub fn predict(&mut self, features: &Features, answers: &mut Vec<f32>) -> Result<()> {
-        self.logits(features, answers)?;
-        self.engine.plan().answer(answers);
+    pub fn predict<'a>(
+        &mut self,
+        samples: impl Into<Inputs<'a>>,
+        answers: &mut Vec<f32>,
+    ) -> Result<()> {
+        self.logits(samples.into(), answers)?;
+        self.engine.plan().answer(answers, &mut self.wide);
         self.meaning.to_units(answers);
         Ok(())
     }
 
-    fn logits(&mut self, features: &Features, into: &mut Vec<f32>) -> Result<()> {
+    fn logits(&mut self, samples: Inputs, into: &mut Vec<f32>) -> Result<()> {
         let plan = self.engine.plan();
-        plan.check_inputs(features)?;
-        let samples = features.rows();
+        let rows = samples.rows_of(plan.inputs)?;
         into.clear();
-        into.resize(samples * plan.outputs, 0.0);
-        self.rows.extend(self.rows.len() as u32..samples as u32);
-        self.engine.predict(features, &self.rows[..samples], into);
+        into.resize(rows.len() * plan.outputs, 0.0);
+        self.engine.predict(rows, into);
         Ok(())
     }
 
@@ -325,7 +415,7 @@ impl Predictor {
     fn examine(&mut self, data: &Dataset) -> Result<(Score, Vec<f32>)> {
         self.engine.plan().check(&data.in_units(&self.meaning.units))?;
         let mut rows = Vec::new();
-        self.logits(data.features(), &mut rows)?;
+        self.logits(data.into(), &mut rows)?;
         let score = score(self.engine.plan(), &self.meaning, &mut rows, data);
         Ok((score, rows))
     }
@@ -335,13 +425,15 @@ impl Predictor {
 pub(crate) fn score(plan: &Plan, meaning: &Meaning, rows: &mut [f32], data: &Dataset) -> Score {
     // The loss is in the units of the training, everything else in the data's own.
     let scaled = data.in_units(&meaning.units);
+    let all: Vec<u32> = (0..data.len() as u32).collect();
+    let samples = Samples::of(&scaled, &all);
     let (mut sum, mut z) = (0.0, vec![0.0; plan.outputs]);
     for (i, row) in rows.chunks_exact(plan.outputs).enumerate() {
         z.iter_mut().zip(row).for_each(|(z, x)| *z = f64::from(*x));
-        sum += data.weight(i) * plan.head.row(&mut z, scaled.targets().row(i));
+        sum += data.weight(i) * plan.head.row(&mut z, scaled.wanted().row(i));
     }
-    plan.answer(rows);
+    plan.answer(rows, &mut z);
     meaning.to_units(rows);
-    let loss = sum / plan.head.denominator(&scaled, 0..data.len());
+    let loss = sum / samples.denominator(&plan.head);
     Score::new(rows, data.targets(), meaning.task, loss).named(meaning.answers())
 }

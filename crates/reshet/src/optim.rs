@@ -152,6 +152,9 @@ pub struct Hyper {
 }
 
 impl Optimizer {
+    /// The most slots of state that any optimiser keeps.
+    pub const MOST_SLOTS: usize = 3;
+
     /// The learning rate.
     pub fn lr(&self) -> f64 {
         match self {
@@ -363,4 +366,9 @@ impl Rule {
             }
         }
     }
+}
+/// What gradients of this norm are multiplied by so that it is at most `most`;
+/// PyTorch's `clip_grad_norm_`, its 1e-6 included.
+pub(crate) fn clip_scale(norm: f64, most: f32) -> f64 {
+    (f64::from(most) / (norm + 1e-6)).min(1.0)
 }

@@ -16,7 +16,7 @@ use std::ops::Range;
 use crate::{
     Features, Layer, Loss, Result, Sequential,
     activation::Activation,
-    data::{Dataset, Targets},
+    data::{Dataset, Given, Inputs, Targets, Wanted},
     error::Error,
     init::Init,
     loss::Head,
@@ -169,23 +169,48 @@ impl Plan {
     }
 
     /// Turns what the engine gives (what the loss sees) into the network's output.
-    pub(crate) fn output(&self, rows: &mut [f32]) {
-        if self.head.output != Activation::Identity {
-            self.each_row(rows, |row| self.head.output.forward(row));
+    pub(crate) fn output(&self, rows: &mut [f32], wide: &mut Vec<f64>) {
+        if self.loss_sees_logits() {
+            self.each_row(rows, wide, |row| self.head.output.forward(row));
         }
     }
 
     /// Turns what the engine gives into probabilities, or numbers.
-    pub(crate) fn answer(&self, rows: &mut [f32]) {
-        self.each_row(rows, |row| self.head.answer(row));
+    pub(crate) fn answer(&self, rows: &mut [f32], wide: &mut Vec<f64>) {
+        if self.head.answering() != (1.0, Activation::Identity) {
+            self.each_row(rows, wide, |row| self.head.answer(row));
+        }
     }
 
-    fn each_row(&self, rows: &mut [f32], f: impl Fn(&mut [f64])) {
-        let mut wide = vec![0.0; self.outputs];
+    /// Whether the loss starts from before the output activation.
+    pub(crate) fn loss_sees_logits(&self) -> bool {
+        self.head.output != Activation::Identity
+    }
+
+    /// Turns the derivative by the network's output into that by what the loss sees, where
+    /// the engine gave `z`; `wide` is room for three rows.
+    pub(crate) fn derivative(&self, z: &[f32], d: &mut [f32], wide: &mut Vec<f64>) {
+        let (activation, n) = (self.head.output, self.outputs);
+        wide.resize(3 * n, 0.0);
+        let (wide_z, rest) = wide.split_at_mut(n);
+        let (wide_y, wide_d) = rest.split_at_mut(n);
+        for (z, d) in z.chunks_exact(n).zip(d.chunks_exact_mut(n)) {
+            wide_z.iter_mut().zip(z).for_each(|(wide, z)| *wide = f64::from(*z));
+            wide_d.iter_mut().zip(&*d).for_each(|(wide, d)| *wide = f64::from(*d));
+            wide_y.copy_from_slice(wide_z);
+            activation.forward(wide_y);
+            activation.backward(wide_z, wide_y, wide_d);
+            d.iter_mut().zip(&*wide_d).for_each(|(d, wide)| *d = *wide as f32);
+        }
+    }
+
+    /// Calls `f` with each row in f64; `wide` is room for one.
+    fn each_row(&self, rows: &mut [f32], wide: &mut Vec<f64>, f: impl Fn(&mut [f64])) {
+        wide.resize(self.outputs, 0.0);
         for row in rows.chunks_exact_mut(self.outputs) {
             wide.iter_mut().zip(&*row).for_each(|(w, x)| *w = f64::from(*x));
-            f(&mut wide);
-            row.iter_mut().zip(&wide).for_each(|(x, w)| *x = *w as f32);
+            f(wide);
+            row.iter_mut().zip(&*wide).for_each(|(x, w)| *x = *w as f32);
         }
     }
 
@@ -223,18 +248,85 @@ impl Plan {
                     give(*width)
                 ))
             }
-            Targets::Numbers { values, .. }
-                if loss.is_binary() && !values.iter().all(|t| (0.0..=1.0).contains(t)) =>
-            {
-                wrong(format!(
-                    "{} needs targets from 0 (no) to 1 (yes), and the data has others; \
-                     use MSELoss for numbers",
-                    loss.name()
-                ))
-            }
-            Targets::Numbers { values, .. } => self.check_reach(values),
+            Targets::Numbers { values, .. } => self.check_values(values),
             _ => Ok(()),
         }
+    }
+
+    /// What a batch of so many samples made just now should give.
+    ///
+    /// # Errors
+    /// The wrong kind of targets, not enough of them, or an output that is not there.
+    pub(crate) fn batch<'a>(&self, given: Given<'a>, samples: usize) -> Result<Wanted<'a>> {
+        let (outputs, loss) = (self.outputs, self.loss());
+        let classes = matches!(loss, Loss::CrossEntropyLoss { .. });
+        if classes != matches!(given, Given::Classes(_)) {
+            let what = if classes { "class numbers" } else { "numbers" };
+            return Err(Error::invalid(format!("{} needs {what} as targets", loss.name())));
+        }
+        let enough = |what: &str, needs: usize, has: usize| {
+            if needs == has {
+                return Ok(());
+            }
+            Err(Error::invalid(format!("{samples} samples need {needs} {what}, not {has}")))
+        };
+        let there = |numbers: &[u32]| match numbers.iter().position(|o| *o as usize >= outputs) {
+            Some(i) => Err(Error::invalid(format!(
+                "sample {i}: the network has no output {} (it has {outputs}, counted from 0)",
+                numbers[i]
+            ))),
+            None => Ok(()),
+        };
+        match given {
+            Given::Classes(labels) => {
+                enough("class numbers", samples, labels.len())?;
+                there(labels)?;
+                Ok(Wanted::Classes(labels))
+            }
+            Given::Values(values) => {
+                enough("targets", samples * outputs, values.len())?;
+                Ok(Wanted::Values { values, width: outputs })
+            }
+            Given::Partial(values) => {
+                enough("targets", samples * outputs, values.len())?;
+                Ok(Wanted::Partial { values, width: outputs })
+            }
+            Given::Chosen(values, chosen) => {
+                enough("chosen outputs", samples, chosen.len())?;
+                there(chosen)?;
+                let width = if values.len() == samples { 1 } else { outputs };
+                enough("targets", samples * width, values.len())?;
+                Ok(Wanted::Chosen { values, width, outputs: chosen })
+            }
+        }
+    }
+
+    /// Whether the loss and the last layer can have what a batch should give.
+    pub(crate) fn check_batch(&self, wanted: &Wanted) -> Result<()> {
+        let (values, partial) = match wanted {
+            Wanted::Classes(_) => return Ok(()),
+            Wanted::Values { values, .. } | Wanted::Chosen { values, .. } => (values, false),
+            Wanted::Partial { values, .. } => (values, true),
+        };
+        match values.iter().position(|y| !(y.is_finite() || partial && y.is_nan())) {
+            Some(i) => {
+                let y = values[i];
+                Err(Error::invalid(format!("target {i} (counted from 0): {y} is not finite")))
+            }
+            None => self.check_values(values),
+        }
+    }
+
+    /// Whether the loss and the last layer can have these targets; NaN is none.
+    fn check_values(&self, values: &[f32]) -> Result<()> {
+        if self.loss().is_binary() && values.iter().any(|t| *t < 0.0 || *t > 1.0) {
+            return Err(Error::invalid(format!(
+                "{} needs targets from 0 (no) to 1 (yes), and the data has others; \
+                 use MSELoss for numbers",
+                self.loss().name()
+            )));
+        }
+        self.check_reach(values)
     }
 
     /// An output that ends in Sigmoid can never be 4: such targets are refused
@@ -260,14 +352,23 @@ impl Plan {
         }
     }
 
+    /// Whether samples have the network's inputs.
     pub(crate) fn check_inputs(&self, features: &Features) -> Result<()> {
-        if features.width() == self.inputs {
-            return Ok(());
+        Inputs::from(features).rows_of(self.inputs).map(|_| ())
+    }
+
+    /// Whether these can be the network's parameters.
+    ///
+    /// # Errors
+    /// Their number, or the first one that is not finite.
+    pub(crate) fn check_parameters(&self, parameters: &[f32]) -> Result<()> {
+        let (needs, has) = (self.parameters, parameters.len());
+        if has != needs {
+            return Err(Error::data(format!("the network has {needs} parameters, not {has}")));
         }
-        Err(Error::invalid(format!(
-            "the network takes {} values a sample and the data has {}",
-            self.inputs,
-            features.width()
-        )))
+        match self.not_finite(parameters) {
+            Some(name) => Err(Error::data(format!("parameter {name} is not finite"))),
+            None => Ok(()),
+        }
     }
 }

@@ -1,45 +1,52 @@
 //! The three stages by hand: forward, backward, update.
 //!
-//! For whoever writes the loop; [`Trainer`](crate::Trainer) writes it for you.
+//! For whoever writes the loop; [`Trainer`](crate::Trainer) writes it for you. A batch is rows
+//! of a dataset that the training is attached to, or arrays handed in now (`…_on`).
+
+use std::path::Path;
 
 use crate::{
-    Dataset, Device, Engine, Init, Loss, Model, Optimizer, Plan, Result, Score, Sequential,
-    data::table::Unit,
-    engine::Buffer,
+    Dataset, Device, Init, Loss, Model, Optimizer, Plan, Result, Score, Sequential,
+    data::{BatchTargets, Inputs, Numbers, Rows, Wanted, table::Unit},
+    engine::{Buffer, Engine, Samples},
     error::{Diverged, Error},
+    formats::saved_training::{self, Kept},
     model::{self, Meaning},
     optim::Hyper,
 };
 
 /// A network with its loss, on its way to a device.
 #[derive(Clone, Debug)]
+#[must_use = "attach it to data, or start it without"]
 pub struct Setup {
     network: Sequential,
     loss: Loss,
     seed: u64,
     init: Init,
-    device: Device,
+    device: Option<Device>,
     parameters: Option<Vec<f32>>,
     units: Vec<Unit>,
+    /// Lowered already, where somebody had to.
+    plan: Option<Plan>,
 }
 
 impl Sequential {
-    /// Says what training makes small.
+    /// Sets the loss.
     pub fn with_loss(self, loss: Loss) -> Setup {
-        let (init, device) = (Init::Default, Device::best());
         let (parameters, units) = (None, Vec::new());
-        Setup { network: self, loss, seed: 0, init, device, parameters, units }
+        let (init, device, plan) = (Init::Default, None, None);
+        Setup { network: self, loss, seed: 0, init, device, parameters, units, plan }
     }
 }
 
 impl Setup {
-    /// The seed of initial weights and dropout (0 if not said).
+    /// Sets the seed of initial weights and dropout (0 by default).
     pub fn seeded(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// How weights start.
+    /// Sets how weights start.
     pub fn init(mut self, init: Init) -> Self {
         self.init = init;
         self
@@ -57,32 +64,86 @@ impl Setup {
         self
     }
 
-    /// Chooses the device; [`Device::best`] if not said.
+    /// Sets the device ([`Device::best`] by default).
     ///
     /// # Errors
     /// The loss does not go with the network's output.
     pub fn on(mut self, device: Device) -> Result<Self> {
-        Plan::new(&self.network, self.loss.clone())?;
-        self.device = device;
+        self.plan = Some(Plan::new(&self.network, self.loss.clone())?);
+        self.device = Some(device);
         Ok(self)
+    }
+
+    /// [`Setup::on`] where the network is lowered already.
+    pub(crate) fn lowered(mut self, device: Device) -> Self {
+        self.device = Some(device);
+        self
     }
 
     /// Binds the network to the data it will learn from.
     ///
     /// # Errors
     /// The network does not fit its loss or the data; says what would.
-    pub fn attach(self, data: &Dataset) -> Result<Training> {
-        let plan = Plan::new(&self.network, self.loss.clone())?;
-        let data = &data.in_units(&self.units);
-        plan.check(data)?;
-        let parameters = self.parameters.unwrap_or_else(|| plan.init(self.init, self.seed));
-        let (mut meaning, samples) = (Meaning::of(data, &self.loss), data.len());
-        meaning.units = self.units;
-        let start =
-            Model::new(self.network.clone(), self.loss.clone(), parameters, meaning.clone())?;
-        let engine = self.device.engine(plan, data.clone(), start.parameters(), self.seed);
-        let (network, loss) = (self.network, self.loss);
-        Ok(Training { network, loss, meaning, engine, samples, stage: Stage::Start, clip: None })
+    pub fn attach(mut self, data: &Dataset) -> Result<Training> {
+        let plan = self.lower()?;
+        let scaled = data.in_units(&self.units);
+        plan.check(&scaled)?;
+        self.attach_checked(plan, scaled)
+    }
+
+    /// [`Setup::attach`] to data that has been held against the plan, in the training's units.
+    pub(crate) fn attach_checked(self, plan: Plan, scaled: Dataset) -> Result<Training> {
+        let meaning = Meaning { units: self.units.clone(), ..Meaning::of(&scaled, &self.loss) };
+        let mut training = self.begin(plan, meaning)?;
+        training.engine.attach(&scaled);
+        training.data = Some(scaled);
+        Ok(training)
+    }
+
+    /// Readies the network without data: batches are handed in one by one, as in
+    /// [`Training::step_on`].
+    ///
+    /// # Errors
+    /// The network does not fit its loss, or its parameters.
+    pub fn start(mut self) -> Result<Training> {
+        let plan = self.lower()?;
+        if !self.units.is_empty() && self.units.len() != plan.outputs {
+            let (units, outputs) = (self.units.len(), plan.outputs);
+            return Err(Error::invalid(format!("{units} units for {outputs} outputs")));
+        }
+        let meaning = Meaning { units: self.units.clone(), ..Meaning::without_data(&plan) };
+        self.begin(plan, meaning)
+    }
+
+    fn lower(&mut self) -> Result<Plan> {
+        match self.plan.take() {
+            Some(plan) => Ok(plan),
+            None => Plan::new(&self.network, self.loss.clone()),
+        }
+    }
+
+    fn begin(self, plan: Plan, meaning: Meaning) -> Result<Training> {
+        let parameters = match self.parameters {
+            Some(parameters) => parameters,
+            None => plan.init(self.init, self.seed),
+        };
+        plan.check_parameters(&parameters)?;
+        let device = self.device.unwrap_or_else(Device::best);
+        Ok(Training {
+            engine: device.engine(plan, &parameters, self.seed),
+            network: self.network,
+            loss: self.loss,
+            seed: self.seed,
+            meaning,
+            data: None,
+            stage: Stage::Start,
+            of: Of::Rows,
+            clip: None,
+            rows: Vec::new(),
+            numbers: Vec::new(),
+            logits: Vec::new(),
+            wide: Vec::new(),
+        })
     }
 }
 
@@ -94,7 +155,18 @@ enum Stage {
     Backward,
 }
 
-/// A network attached to a dataset and an engine.
+/// Where the current batch is from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Of {
+    /// The attached dataset.
+    Rows,
+    /// An array that was handed in.
+    Arrays,
+}
+
+/// A network on an engine: stepped, looked into between the stages, saved and gone on with.
+///
+/// Attached to a dataset it is told which rows make a batch:
 ///
 /// ```
 /// use reshet::prelude::*;
@@ -115,35 +187,75 @@ enum Stage {
 /// assert!(last < 1e-4);
 /// # Ok::<(), reshet::Error>(())
 /// ```
+///
+/// Without one, batches are arrays made just now, to the same bits:
+///
+/// ```
+/// use reshet::prelude::*;
+/// let mut agent = sequential![Linear(2, 8), ReLU, Linear(8, 1)]?.with_loss(MSELoss).start()?;
+/// let states = [0.0, 0.0, 1.0, 0.5]; // two samples of two numbers
+/// let loss = agent.step_on(&states, &[0.0, 1.0], SGD::new(0.1))?;
+/// assert_eq!(agent.predict(&states)?.len(), 2);
+/// # assert!(loss.is_finite());
+/// # Ok::<(), reshet::Error>(())
+/// ```
 pub struct Training {
     network: Sequential,
     loss: Loss,
+    seed: u64,
     meaning: Meaning,
     engine: Box<dyn Engine>,
-    samples: usize,
+    /// In the training's units.
+    data: Option<Dataset>,
     stage: Stage,
+    of: Of,
     clip: Option<f32>,
+    /// The current batch of the dataset, or 0, 1, 2, … of an array.
+    rows: Vec<u32>,
+    /// Answers, targets in the training's units, or derivatives.
+    numbers: Vec<f32>,
+    /// What the loss saw of the current batch.
+    logits: Vec<f32>,
+    /// Room for some rows.
+    wide: Vec<f64>,
 }
 
 impl Training {
-    /// Scales gradients so that their norm over all parameters is at most
-    /// `norm` (Pascanu et al. 2013; PyTorch's `clip_grad_norm_`).
+    /// Limits the norm of the gradient over all parameters to `norm`
+    /// (Pascanu et al. 2013; PyTorch's `clip_grad_norm_`).
     pub fn clip_grad_norm(&mut self, norm: Option<f32>) {
         self.clip = norm;
     }
 
-    /// First stage: the network's outputs for these rows of the dataset.
+    /// First stage: computes the network's outputs for these rows of the dataset.
     ///
     /// # Errors
-    /// No rows, or one that is not there.
+    /// No rows, or one that is not there; no dataset.
     pub fn forward(&mut self, rows: &[u32]) -> Result<()> {
-        self.check(rows)?;
-        self.engine.forward(rows);
-        self.stage = Stage::Forward;
+        let samples = Samples::of(attached(&self.data)?, rows);
+        check_rows(&samples)?;
+        self.rows.clear();
+        self.rows.extend_from_slice(rows);
+        self.engine.forward(&samples);
+        (self.stage, self.of) = (Stage::Forward, Of::Rows);
         Ok(())
     }
 
-    /// Second stage: the mean loss of the batch, and its fresh gradient.
+    /// First stage: computes the network's outputs for these samples, row by row. Dropout,
+    /// if there is any, is on.
+    ///
+    /// # Errors
+    /// No samples, not whole ones, or a number that is not finite.
+    pub fn forward_on<'a>(&mut self, inputs: impl Into<Inputs<'a>>) -> Result<()> {
+        let inputs = self.inputs(inputs.into())?;
+        let rows = &self.rows;
+        let samples = Samples { inputs, targets: None, weights: None, rows, attached: false };
+        self.engine.forward(&samples);
+        (self.stage, self.of) = (Stage::Forward, Of::Arrays);
+        Ok(())
+    }
+
+    /// Second stage: computes the mean loss of the batch, and its fresh gradient.
     ///
     /// # Errors
     /// [`Error::Diverged`] if the loss is not finite; no forward pass before.
@@ -161,7 +273,84 @@ impl Training {
 
     fn backward_into(&mut self, accumulate: bool) -> Result<f32> {
         self.after(Stage::Forward, "backward", "forward")?;
-        let loss = self.engine.backward(accumulate);
+        if self.of == Of::Arrays {
+            let what = "backward: after forward_on, give backward_on the targets";
+            return Err(Error::invalid(what));
+        }
+        let samples = Samples::of(attached(&self.data)?, &self.rows);
+        let loss = self.engine.backward(&samples, None, accumulate);
+        self.went_back(loss)
+    }
+
+    /// Second stage after [`Training::forward_on`]: computes the mean loss of these targets,
+    /// and its fresh gradient.
+    ///
+    /// # Errors
+    /// As [`Training::backward`]; targets that do not fit the samples or the loss.
+    pub fn backward_on<'a>(&mut self, targets: impl Into<BatchTargets<'a>>) -> Result<f32> {
+        self.after(Stage::Forward, "backward_on", "forward_on")?;
+        if self.of == Of::Rows {
+            return Err(Error::invalid("backward_on: after forward, call backward"));
+        }
+        let (plan, units) = (self.engine.plan(), &self.meaning.units);
+        let samples = Samples {
+            inputs: no_inputs(plan),
+            ..wanted(plan, units, &mut self.numbers, targets.into(), &self.rows)?
+        };
+        let loss = self.engine.backward(&samples, None, false);
+        self.went_back(loss)
+    }
+
+    /// Second stage with a loss of one's own: `derivative` is dLoss/dOutput, a row a sample,
+    /// by what [`Training::output`] gives. Nothing is divided by the number of samples.
+    ///
+    /// ```
+    /// use reshet::prelude::*;
+    /// let mut net = sequential![Linear(1, 1)]?.with_loss(MSELoss).start()?;
+    /// net.forward_on(&[1.0, 2.0])?;
+    /// let d: Vec<f32> = net.output(2).iter().map(|y| y.powi(3)).collect(); // of Σ y⁴ / 4
+    /// net.backward_from(&d)?;
+    /// net.update(SGD::new(0.01))?;
+    /// # Ok::<(), reshet::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// No forward pass before; not a number an output, or one that is not finite.
+    pub fn backward_from(&mut self, derivative: &[f32]) -> Result<()> {
+        self.after(Stage::Forward, "backward_from", "forward")?;
+        let plan = self.engine.plan();
+        let needed = self.rows.len() * plan.outputs;
+        if derivative.len() != needed {
+            let has = derivative.len();
+            return Err(Error::invalid(format!("{needed} derivatives are needed, not {has}")));
+        }
+        if let Some(i) = derivative.iter().position(|d| !d.is_finite()) {
+            let d = derivative[i];
+            return Err(Error::invalid(format!("derivative {i} (counted from 0): {d}")));
+        }
+        self.numbers.clear();
+        self.numbers.extend_from_slice(derivative);
+        if plan.loss_sees_logits() {
+            self.logits.resize(needed, 0.0);
+            self.engine.output(&mut self.logits);
+            self.engine.plan().derivative(&self.logits, &mut self.numbers, &mut self.wide);
+        }
+        let samples = match self.of {
+            Of::Rows => Samples { targets: None, ..Samples::of(attached(&self.data)?, &self.rows) },
+            Of::Arrays => Samples {
+                inputs: no_inputs(self.engine.plan()),
+                targets: None,
+                weights: None,
+                rows: &self.rows,
+                attached: false,
+            },
+        };
+        self.engine.backward(&samples, Some(&self.numbers), false);
+        self.stage = Stage::Backward;
+        Ok(())
+    }
+
+    fn went_back(&mut self, loss: f32) -> Result<f32> {
         self.stage = Stage::Backward;
         if loss.is_finite() { Ok(loss) } else { Err(self.diverged(f64::NAN, Some(loss))) }
     }
@@ -180,16 +369,49 @@ impl Training {
         if finite { Ok(()) } else { Err(self.diverged(optimizer.lr(), None)) }
     }
 
-    /// The three stages in one, fused where the engine can; the same bits.
+    /// Takes the three stages in one, fused where the engine can; the same bits.
     ///
     /// # Errors
     /// As the three apart.
     pub fn step(&mut self, rows: &[u32], optimizer: impl Into<Optimizer>) -> Result<f32> {
-        self.check(rows)?;
+        let samples = Samples::of(attached(&self.data)?, rows);
+        check_rows(&samples)?;
         let optimizer = optimizer.into();
         optimizer.check()?;
+        let hyper = Hyper { optimizer, clip_norm: self.clip };
+        let done = self.engine.step(&samples, &hyper);
+        self.rows.clear();
+        self.rows.extend_from_slice(rows);
+        self.of = Of::Rows;
+        self.stepped(done, optimizer)
+    }
+
+    /// [`Training::step`] over samples made just now: inputs row by row, and what they should
+    /// give (numbers, class numbers, or [`Targets`](crate::Targets)). The arrays are read where
+    /// they are; the same samples as rows of a dataset end in the same bits, but for
+    /// dropout, which is drawn by a sample's place in the batch.
+    ///
+    /// # Errors
+    /// Arrays that do not fit the network or its loss, or hold what is not finite; as
+    /// [`Training::step`].
+    pub fn step_on<'a>(
+        &mut self,
+        inputs: impl Into<Inputs<'a>>,
+        targets: impl Into<BatchTargets<'a>>,
+        optimizer: impl Into<Optimizer>,
+    ) -> Result<f32> {
+        let inputs = self.inputs(inputs.into())?;
+        let optimizer = optimizer.into();
+        optimizer.check()?;
+        let (plan, units) = (self.engine.plan(), &self.meaning.units);
+        let targets = wanted(plan, units, &mut self.numbers, targets.into(), &self.rows)?;
+        let samples = Samples { inputs, ..targets };
+        let done = self.engine.step(&samples, &Hyper { optimizer, clip_norm: self.clip });
+        self.stepped(done, optimizer)
+    }
+
+    fn stepped(&mut self, (loss, finite): (f32, bool), optimizer: Optimizer) -> Result<f32> {
         self.stage = Stage::Start;
-        let (loss, finite) = self.engine.step(rows, &Hyper { optimizer, clip_norm: self.clip });
         if !loss.is_finite() {
             Err(self.diverged(optimizer.lr(), Some(loss)))
         } else if !finite {
@@ -202,22 +424,31 @@ impl Training {
     /// A hint: these rows come next ([`Batch::following`](crate::Batch::following)).
     /// The engine may fetch them while it computes; nothing else changes.
     pub fn prefetch(&mut self, rows: &[u32]) {
-        if rows.iter().all(|row| (*row as usize) < self.samples) {
+        let samples = self.data.as_ref().map_or(0, Dataset::len);
+        if rows.iter().all(|row| (*row as usize) < samples) {
             self.engine.prefetch(rows);
         }
     }
 
-    fn check(&self, rows: &[u32]) -> Result<()> {
-        if rows.is_empty() {
-            return Err(Error::invalid("a batch needs at least one sample"));
+    /// Holds a batch made just now against the network, and counts its samples.
+    fn inputs<'a>(&mut self, inputs: Inputs<'a>) -> Result<Rows<'a>> {
+        let inputs = inputs.rows_of(self.network.inputs())?;
+        let count = inputs.len();
+        if count == 0 {
+            return Err(Error::invalid(EMPTY));
         }
-        match rows.iter().find(|row| **row as usize >= self.samples) {
-            Some(row) => Err(Error::invalid(format!(
-                "row {row}: the data has {} samples, counted from 0",
-                self.samples
-            ))),
-            None => Ok(()),
+        if count > u32::MAX as usize {
+            return Err(Error::invalid(format!("{count} samples; at most {} fit", u32::MAX)));
         }
+        if self.of == Of::Rows {
+            self.rows.clear();
+            self.of = Of::Arrays;
+        }
+        // What stood there is not this batch.
+        self.stage = Stage::Start;
+        self.rows.truncate(count);
+        self.rows.extend(self.rows.len() as u32..count as u32);
+        Ok(inputs)
     }
 
     fn after(&self, stage: Stage, this: &str, before: &str) -> Result<()> {
@@ -240,34 +471,126 @@ impl Training {
         Error::Diverged(Box::new(Diverged { step, lr, what, last_good: None, last_good_step: 0 }))
     }
 
-    /// The network's outputs for the last batch, one row a sample.
+    /// The network's outputs for the first `samples` of the current batch, a row each, as the
+    /// loss's formula has them.
     pub fn output(&self, samples: usize) -> Vec<f32> {
         let plan = self.engine.plan();
-        let mut output = vec![0.0; samples * plan.outputs];
+        let mut output = vec![0.0; samples.min(self.rows.len()) * plan.outputs];
         self.engine.output(&mut output);
-        plan.output(&mut output);
+        plan.output(&mut output, &mut Vec::new());
         output
+    }
+
+    /// What the first `samples` of the current batch are answered: as [`Training::output`],
+    /// but probabilities where the network ends in logits, and numbers in the data's own units.
+    pub fn answers(&self, samples: usize) -> Vec<f32> {
+        let plan = self.engine.plan();
+        let mut answers = vec![0.0; samples.min(self.rows.len()) * plan.outputs];
+        self.engine.output(&mut answers);
+        plan.answer(&mut answers, &mut Vec::new());
+        self.meaning.to_units(&mut answers);
+        answers
+    }
+
+    /// What the network says to each sample as it is now: probabilities (of yes; of each
+    /// class) or numbers, a row of outputs each. Dropout is off. The batch between the stages,
+    /// if there is one, is forgotten.
+    ///
+    /// # Errors
+    /// Not whole samples, or a number that is not finite.
+    pub fn predict<'a>(&mut self, inputs: impl Into<Inputs<'a>>) -> Result<&[f32]> {
+        let inputs = inputs.into().rows_of(self.network.inputs())?;
+        self.stage = Stage::Start;
+        self.numbers.clear();
+        self.numbers.resize(inputs.len() * self.engine.plan().outputs, 0.0);
+        self.engine.predict(inputs, &mut self.numbers);
+        self.engine.plan().answer(&mut self.numbers, &mut self.wide);
+        self.meaning.to_units(&mut self.numbers);
+        Ok(&self.numbers)
     }
 
     /// All parameters, flat, in the order of PyTorch's `state_dict`.
     pub fn parameters(&self) -> Vec<f32> {
-        self.read(Buffer::Parameters)
+        self.copy(Buffer::Parameters)
     }
 
     /// The gradient of the last backward pass, in the parameters' order.
     pub fn gradients(&self) -> Vec<f32> {
-        self.read(Buffer::Gradients)
+        self.copy(Buffer::Gradients)
     }
 
-    fn read(&self, buffer: Buffer) -> Vec<f32> {
+    pub(crate) fn copy(&self, buffer: Buffer) -> Vec<f32> {
         let mut into = vec![0.0; self.engine.plan().parameters];
         self.engine.read(buffer, &mut into);
         into
     }
 
-    /// The engine: for reading and writing its buffers between the stages.
-    pub fn engine(&mut self) -> &mut dyn Engine {
-        &mut *self.engine
+    /// Copies a buffer out, in the parameters' order. What is not there yet is 0.
+    ///
+    /// # Errors
+    /// `into` is not as long as the parameters.
+    pub fn read(&self, buffer: Buffer, into: &mut [f32]) -> Result<()> {
+        self.check_length(into.len())?;
+        self.engine.read(buffer, into);
+        Ok(())
+    }
+
+    /// Copies a buffer in, in the parameters' order: parameters of another network, or
+    /// gradients that several machines have summed, between backward and update.
+    ///
+    /// # Errors
+    /// `from` is not as long as the parameters, or holds what is not finite; a slot that no
+    /// optimiser has.
+    pub fn write(&mut self, buffer: Buffer, from: &[f32]) -> Result<()> {
+        self.check_length(from.len())?;
+        if let Some(name) = self.engine.plan().not_finite(from) {
+            return Err(Error::invalid(format!("what stands for {name} is not finite")));
+        }
+        if let Buffer::State(slot) = buffer
+            && slot >= Optimizer::MOST_SLOTS
+        {
+            return Err(Error::invalid(format!("no optimizer has a slot {slot}")));
+        }
+        self.engine.write(buffer, from);
+        Ok(())
+    }
+
+    fn check_length(&self, has: usize) -> Result<()> {
+        let needs = self.engine.plan().parameters;
+        if has == needs {
+            return Ok(());
+        }
+        Err(Error::invalid(format!("the network has {needs} parameters, not {has}")))
+    }
+
+    /// Copies the parameters of another training of the same network; optimiser and counters
+    /// stay.
+    ///
+    /// # Errors
+    /// Another network.
+    pub fn copy_from(&mut self, other: &Training) -> Result<()> {
+        if self.network != other.network {
+            let (ours, theirs) = (&self.network, &other.network);
+            return Err(Error::invalid(format!("parameters of {theirs} do not fit {ours}")));
+        }
+        self.stage = Stage::Start;
+        if self.engine.copy_from(&*other.engine) {
+            return Ok(());
+        }
+        self.numbers.resize(self.engine.plan().parameters, 0.0);
+        other.engine.read(Buffer::Parameters, &mut self.numbers);
+        self.engine.write(Buffer::Parameters, &self.numbers);
+        Ok(())
+    }
+
+    /// Updates taken.
+    pub fn updates(&self) -> u64 {
+        self.engine.updates()
+    }
+
+    /// Sets how many updates the optimiser's state has seen: for resuming.
+    pub(crate) fn set_updates(&mut self, updates: u64) {
+        self.engine.set_updates(updates);
     }
 
     /// The network.
@@ -280,7 +603,17 @@ impl Training {
         self.engine.plan()
     }
 
-    /// The network as it is now, tested on these samples: as `model().test(…)`,
+    /// Where it runs.
+    pub fn device(&self) -> Device {
+        self.engine.device()
+    }
+
+    /// What inputs and outputs stand for.
+    pub fn meaning(&self) -> &Meaning {
+        &self.meaning
+    }
+
+    /// Tests the network as it is now on these samples: as `model().test(…)`,
     /// without another engine.
     ///
     /// # Errors
@@ -291,23 +624,135 @@ impl Training {
         // The engine's memory of the last batch is gone after this.
         self.stage = Stage::Start;
         let mut rows = vec![0.0; data.len() * self.plan().outputs];
-        let all: Vec<u32> = (0..data.len() as u32).collect();
-        self.engine.predict(data.features(), &all, &mut rows);
+        self.engine.predict(Rows::of(data.features()), &mut rows);
         Ok(model::score(self.plan(), &self.meaning, &mut rows, data))
     }
 
-    /// The network as it is now, apart from its engine.
+    /// The network as it is now, apart from its engine: a copy that stands still.
     pub fn model(&self) -> Model {
         self.model_with(self.parameters())
     }
 
     pub(crate) fn model_with(&self, parameters: Vec<f32>) -> Model {
-        Model {
-            network: self.network.clone(),
-            loss: self.loss.clone(),
-            parameters,
-            meaning: self.meaning.clone(),
-            notes: Default::default(),
+        let (notes, ready) = Default::default();
+        let (network, loss) = (self.network.clone(), self.loss.clone());
+        Model { network, loss, parameters, meaning: self.meaning.clone(), notes, ready }
+    }
+
+    /// Writes parameters, the optimiser's state and counters; the file is a model's too, and
+    /// [`Model::load`] reads it as one.
+    ///
+    /// # Errors
+    /// The file cannot be written; what was there before is then unharmed.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        let state = (0..self.engine.slots()).map(|slot| self.copy(Buffer::State(slot))).collect();
+        let kept = Kept { seed: self.seed, updates: self.updates(), state };
+        saved_training::save(&self.model(), &kept, path.as_ref())
+    }
+
+    /// Goes on from what [`Training::save`] wrote, without data, on [`Device::best`]: the same
+    /// steps end in the same bits as if it had never stopped.
+    ///
+    /// # Errors
+    /// Not a training, or a damaged one.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
+        Self::load_on(path, Device::best())
+    }
+
+    /// [`Training::load`] on a chosen device.
+    ///
+    /// # Errors
+    /// As [`Training::load`].
+    pub fn load_on(path: impl AsRef<Path>, device: Device) -> Result<Self> {
+        let (model, kept) = saved_training::load(path.as_ref())?;
+        let Model { network, loss, parameters, meaning, .. } = model;
+        let setup = network.with_loss(loss).seeded(kept.seed).parameters(parameters).on(device)?;
+        let mut training = setup.start()?;
+        training.meaning = meaning;
+        for (slot, state) in kept.state.iter().enumerate() {
+            training.write(Buffer::State(slot), state)?;
         }
+        training.set_updates(kept.updates);
+        Ok(training)
+    }
+}
+
+const EMPTY: &str = "a batch needs at least one sample";
+
+fn attached(data: &Option<Dataset>) -> Result<&Dataset> {
+    let what = "this training has no dataset: hand in arrays, with step_on or forward_on";
+    data.as_ref().ok_or_else(|| Error::invalid(what))
+}
+
+/// One look at all rows; an engine does not check again.
+fn check_rows(samples: &Samples) -> Result<()> {
+    let (rows, count) = (samples.rows, samples.inputs.len());
+    let Some(last) = rows.iter().max() else { return Err(Error::invalid(EMPTY)) };
+    if (*last as usize) < count {
+        return Ok(());
+    }
+    Err(Error::invalid(format!("row {last}: the data has {count} samples, counted from 0")))
+}
+
+/// A batch of arrays between its stages: the engine has what it needs of its inputs.
+fn no_inputs(plan: &Plan) -> Rows<'static> {
+    Rows { numbers: Numbers::F32(&[]), width: plan.inputs }
+}
+
+/// What the samples of a batch made just now should give, held against the network; `into`
+/// is room for it in the training's units. The inputs are still to be said.
+fn wanted<'a>(
+    plan: &Plan,
+    units: &[Unit],
+    into: &'a mut Vec<f32>,
+    targets: BatchTargets<'a>,
+    rows: &'a [u32],
+) -> Result<Samples<'a>> {
+    let BatchTargets { given, weights } = targets;
+    if let Some(weights) = weights {
+        check_weights(weights, rows.len())?;
+    }
+    let mut wanted = plan.batch(given, rows.len())?;
+    if !units.is_empty() {
+        wanted = in_units(wanted, units, into);
+    }
+    plan.check_batch(&wanted)?;
+    let inputs = no_inputs(plan);
+    Ok(Samples { inputs, targets: Some(wanted), weights, rows, attached: false })
+}
+
+fn check_weights(weights: &[f32], samples: usize) -> Result<()> {
+    if weights.len() != samples {
+        let has = weights.len();
+        return Err(Error::invalid(format!("{samples} samples but {has} weights")));
+    }
+    match weights.iter().position(|w| !(w.is_finite() && *w >= 0.0)) {
+        Some(i) => {
+            let w = weights[i];
+            Err(Error::invalid(format!("sample {i}: weight {w}; it must be 0 or more")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The same targets in the training's units, one an output.
+fn in_units<'a>(wanted: Wanted<'a>, units: &[Unit], into: &'a mut Vec<f32>) -> Wanted<'a> {
+    let unit = |i: usize, width: usize| match wanted {
+        Wanted::Chosen { outputs, .. } if width == 1 => units[outputs[i] as usize],
+        _ => units[i % width],
+    };
+    let (values, width) = match wanted {
+        Wanted::Classes(_) => return wanted,
+        Wanted::Values { values, width }
+        | Wanted::Partial { values, width }
+        | Wanted::Chosen { values, width, .. } => (values, width),
+    };
+    into.clear();
+    into.extend(values.iter().enumerate().map(|(i, y)| unit(i, width).output(*y)));
+    let values = &*into;
+    match wanted {
+        Wanted::Partial { .. } => Wanted::Partial { values, width },
+        Wanted::Chosen { outputs, .. } => Wanted::Chosen { values, width, outputs },
+        _ => Wanted::Values { values, width },
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Features, Storage, Targets, table::Unit};
+use super::{Features, Storage, Targets, Wanted, table::Unit};
 use crate::{Result, error::Error};
 
 /// Samples with what each should give. Cloning it, or asking another question
@@ -13,6 +13,8 @@ pub struct Dataset {
     targets: Targets,
     /// How much each sample counts in the loss; None: all the same.
     weights: Option<Arc<Vec<f32>>>,
+    /// Whether some targets are missing: NaN, where a number is asked for.
+    partial: bool,
 }
 
 struct Fingerprint(u64);
@@ -29,8 +31,30 @@ impl Dataset {
     ///
     /// # Errors
     /// Different numbers of samples, none at all, a class number without a name, a
-    /// target that is not finite.
+    /// target that is not finite, an answer that is neither 0 (no) nor 1 (yes).
     pub fn new(features: Features, targets: Targets) -> Result<Self> {
+        Self::checked(features, targets, false)
+    }
+
+    /// [`Dataset::new`] where NaN stands for a target that is missing: that output adds
+    /// nothing to the loss or the gradient, and no score counts it.
+    ///
+    /// # Errors
+    /// As [`Dataset::new`]; a column of targets that are all missing.
+    pub fn with_missing_targets(features: Features, targets: Targets) -> Result<Self> {
+        let (Targets::YesNo { values, width, .. } | Targets::Numbers { values, width }) = &targets
+        else {
+            return Self::new(features, targets);
+        };
+        let (values, width) = (values.clone(), *width);
+        let empty = |q: &usize| values.iter().skip(*q).step_by(width).all(|value| value.is_nan());
+        if let Some(q) = (0..width).find(empty) {
+            return Err(Error::data(format!("target {q} (counted from 0) is missing everywhere")));
+        }
+        Self::checked(features, targets, values.iter().any(|value| value.is_nan()))
+    }
+
+    fn checked(features: Features, targets: Targets, partial: bool) -> Result<Self> {
         let rows = features.rows();
         if targets.rows() != Some(rows) {
             let n = targets.rows().map_or("a broken number of".into(), |n| n.to_string());
@@ -43,10 +67,19 @@ impl Dataset {
             return Err(Error::data(format!("{rows} samples; at most {} fit", u32::MAX)));
         }
         if let Targets::YesNo { values, width, .. } | Targets::Numbers { values, width } = &targets
-            && let Some(i) = values.iter().position(|x| !x.is_finite())
+            && let Some(i) = values.iter().position(|x| !(x.is_finite() || partial && x.is_nan()))
         {
             return Err(Error::data(format!(
                 "sample {}: target {} is not finite",
+                i / width,
+                values[i]
+            )));
+        }
+        if let Targets::YesNo { values, width, .. } = &targets
+            && let Some(i) = values.iter().position(|x| *x != 0.0 && *x != 1.0 && !x.is_nan())
+        {
+            return Err(Error::data(format!(
+                "sample {}: a yes/no answer is 1 or 0, not {}; amounts are Targets::numbers",
                 i / width,
                 values[i]
             )));
@@ -60,7 +93,7 @@ impl Dataset {
                 names.len()
             )));
         }
-        Ok(Self { features: Arc::new(features), targets, weights: None })
+        Ok(Self { features: Arc::new(features), targets, weights: None, partial })
     }
 
     /// Samples without targets: to ask a model about.
@@ -97,6 +130,21 @@ impl Dataset {
         &self.targets
     }
 
+    /// What each sample should give, for an engine.
+    pub(crate) fn wanted(&self) -> Wanted<'_> {
+        match &self.targets {
+            Targets::Classes { labels, .. } => Wanted::Classes(labels),
+            Targets::YesNo { values, width, .. } | Targets::Numbers { values, width } => {
+                let width = *width;
+                if self.partial {
+                    Wanted::Partial { values, width }
+                } else {
+                    Wanted::Values { values, width }
+                }
+            }
+        }
+    }
+
     /// The same targets with other features, as many.
     pub(crate) fn with_features(&self, features: Features) -> Self {
         Self { features: Arc::new(features), ..self.clone() }
@@ -104,7 +152,7 @@ impl Dataset {
 
     /// The same samples with other targets.
     fn with_targets(&self, targets: Targets) -> Self {
-        Self { features: self.features.clone(), targets, weights: self.weights.clone() }
+        Self { targets, ..self.clone() }
     }
 
     /// The same samples, each counting this much: the loss becomes Σ wᵢ lossᵢ / Σ wᵢ over the
@@ -266,6 +314,7 @@ impl Dataset {
             features: Arc::new(self.features.select(rows)),
             targets: self.targets.select(rows),
             weights: self.weights.as_ref().map(pick),
+            partial: self.partial,
         }
     }
 
@@ -313,6 +362,9 @@ mod tests {
         let targets = Targets::numbers(vec![0.0, f32::INFINITY, 0.0], 1);
         let error = Dataset::new(features(), targets).unwrap_err();
         assert_eq!(error.to_string(), "sample 1: target inf is not finite");
+        let targets = Targets::yes_no(vec![0.0, 1.0, 5.0], vec!["x".into()]);
+        let error = Dataset::new(features(), targets).unwrap_err();
+        assert!(error.to_string().starts_with("sample 2: a yes/no answer is 1 or 0, not 5"));
         let targets = Targets::classes(vec![0, 9, 1], vec!["x".into(), "y".into()]);
         let error = Dataset::new(features(), targets).unwrap_err();
         assert_eq!(error.to_string(), "sample 1: label 9 is out of range, there are 2 classes");

@@ -49,6 +49,14 @@ impl Batch {
     }
 }
 
+impl DataLoader {
+    /// Passes over the next batches, as if they had been taken.
+    pub(crate) fn skip_batches(&mut self, count: usize) {
+        let step = self.batch_size.saturating_mul(count);
+        self.position = self.position.saturating_add(step).min(self.end);
+    }
+}
+
 impl Dataset {
     /// Batches of `batch_size` rows in the data's order; the last may be smaller.
     ///

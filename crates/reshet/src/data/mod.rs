@@ -17,6 +17,7 @@ pub mod folder;
 pub mod idx;
 #[cfg(feature = "images")]
 pub mod images;
+mod inputs;
 #[cfg(feature = "images")]
 mod jpeg;
 mod loader;
@@ -33,6 +34,8 @@ pub(crate) mod zip;
 pub(crate) use cores::side_by_side;
 pub use dataset::Dataset;
 pub use features::{Features, Pictures, Storage};
+pub use inputs::{BatchTargets, Chosen, Inputs};
+pub(crate) use inputs::{Given, Numbers, Rows, Wanted};
 pub use loader::{Batch, DataLoader};
 pub use table::Table;
 pub use targets::Targets;

@@ -1,16 +1,23 @@
-//! The narrow waist: an engine runs training steps over a dataset.
+//! The narrow waist: an engine runs training steps.
 //!
-//! An [`Engine`] is made for one [`Plan`], attached to one [`Dataset`], and
-//! then told row numbers. It owns the parameters, their gradients and the
-//! optimiser's state; between the stages all three are readable and writable as
-//! flat slices in the plan's order.
+//! An engine is made for one [`Plan`]. It computes over rows of a dataset that it is
+//! attached to, or over samples handed in now. It owns the parameters, their gradients and
+//! the optimiser's state; between the stages all three are readable and writable as flat
+//! slices in the plan's order, through [`Training`](crate::Training).
 
-pub mod cpu;
-pub mod reference;
+mod cpu;
+mod dropout;
+mod reference;
 
 use std::{env, fmt, num::NonZero, thread};
 
-use crate::{Features, Plan, Result, data::Dataset, error::Error, optim::Hyper, rng::uniform};
+use crate::{
+    Plan, Result,
+    data::{Dataset, Rows, Wanted},
+    error::Error,
+    loss::{Head, Target},
+    optim::Hyper,
+};
 
 pub use cpu::Instructions;
 
@@ -25,47 +32,104 @@ pub enum Buffer {
     State(usize),
 }
 
-/// Runs a plan over a dataset. [`Training`](crate::Training) is the friendly
-/// face; it checks what it is given, engines do not check again.
-pub trait Engine: Send {
+/// What a stage of a training step is computed over.
+#[derive(Clone, Copy)]
+pub(crate) struct Samples<'a> {
+    pub inputs: Rows<'a>,
+    /// None where the loss's derivative is given instead, or nothing is learnt.
+    pub targets: Option<Wanted<'a>>,
+    /// How much each sample counts in the loss; None: all the same.
+    pub weights: Option<&'a [f32]>,
+    /// Which samples, in this order.
+    pub rows: &'a [u32],
+    /// Whether they are rows of the dataset that the engine is attached to.
+    pub attached: bool,
+}
+
+impl<'a> Samples<'a> {
+    /// Rows of a dataset.
+    pub fn of(data: &'a Dataset, rows: &'a [u32]) -> Self {
+        Self {
+            inputs: Rows::of(data.features()),
+            targets: Some(data.wanted()),
+            weights: data.weights(),
+            rows,
+            attached: true,
+        }
+    }
+
+    /// How much the i-th of them counts in the loss.
+    fn weight(&self, i: usize) -> f64 {
+        self.weights.map_or(1.0, |weights| weights[self.rows[i] as usize].into())
+    }
+
+    /// What the i-th of them should give.
+    fn target(&self, i: usize) -> Option<Target<'a>> {
+        self.targets.map(|targets| targets.row(self.rows[i] as usize))
+    }
+
+    /// What the sum of their losses is divided by. Samples that all weigh nothing have
+    /// no loss, rather than 0/0.
+    pub fn denominator(&self, head: &Head) -> f64 {
+        let weigh = |i| self.target(i).map_or(0.0, |target| self.weight(i) * head.weight(target));
+        let partial = matches!(self.targets, Some(Wanted::Partial { .. }));
+        let count = self.rows.len();
+        let sum = if self.weights.is_some() || partial || head.weighs() {
+            (0..count).map(weigh).sum()
+        } else {
+            // As in most data: asking once will do.
+            count as f64 * if count > 0 { weigh(0) } else { 0.0 }
+        };
+        sum.max(f64::MIN_POSITIVE)
+    }
+}
+
+/// Runs a plan. Only [`Training`](crate::Training) and [`Predictor`](crate::Predictor)
+/// hold one, and they have checked all that it is given: rows are there, as wide as the
+/// plan's inputs; targets fit the plan's loss; buffers have their lengths.
+pub(crate) trait Engine: Send {
     /// What is run.
     fn plan(&self) -> &Plan;
 
-    /// What it runs on, in words.
+    /// What it runs on.
     fn device(&self) -> Device;
 
-    /// Computes the output for these rows, as training sees it (dropout on).
-    fn forward(&mut self, rows: &[u32]);
+    /// Prepares for rows of this dataset, as [`Samples::attached`] will name them.
+    fn attach(&mut self, data: &Dataset);
+
+    /// Computes the output for these samples, as training sees it (dropout on).
+    fn forward(&mut self, samples: &Samples);
 
     /// The output of the last `forward`: what the loss sees, (rows, outputs).
     fn output(&self, into: &mut [f32]);
 
-    /// The mean loss of the last `forward`, and its gradient, which replaces
-    /// the gradient before it or, if asked, is added to it.
-    fn backward(&mut self, accumulate: bool) -> f32;
+    /// The mean loss of the samples of the last `forward`, and its gradient, which replaces
+    /// the gradient before it or, if asked, is added to it. With `derivative`, the loss's
+    /// derivative by what it would see, (rows, outputs), the targets are not looked at.
+    fn backward(&mut self, samples: &Samples, derivative: Option<&[f32]>, accumulate: bool) -> f32;
 
     /// Takes a step along the gradient. False if a parameter is no longer finite.
     fn update(&mut self, hyper: &Hyper) -> bool;
 
-    /// A hint: these rows are the next ones asked for. An engine may fetch them
-    /// while it computes.
+    /// A hint: these rows of the attached dataset are the next ones asked for. An engine
+    /// may fetch them while it computes.
     fn prefetch(&mut self, _rows: &[u32]) {}
 
     /// Forward, backward and update; the same bits as the three apart. An
     /// engine may fuse them, and then need not keep the gradient.
-    fn step(&mut self, rows: &[u32], hyper: &Hyper) -> (f32, bool) {
-        self.forward(rows);
-        let loss = self.backward(false);
+    fn step(&mut self, samples: &Samples, hyper: &Hyper) -> (f32, bool) {
+        self.forward(samples);
+        let loss = self.backward(samples, None, false);
         (loss, self.update(hyper))
     }
 
-    /// What the loss would see for these rows of any features (dropout off).
-    fn predict(&mut self, features: &Features, rows: &[u32], into: &mut [f32]);
+    /// What the loss would see for all of these (dropout off).
+    fn predict(&mut self, inputs: Rows, into: &mut [f32]);
 
     /// Updates taken since the state was fresh.
     fn updates(&self) -> u64;
 
-    /// Says how many updates the state has seen: for resuming.
+    /// Sets how many updates the state has seen: for resuming.
     fn set_updates(&mut self, updates: u64);
 
     /// Copies a buffer out, in the plan's order. State not yet there is 0.
@@ -73,6 +137,20 @@ pub trait Engine: Send {
 
     /// Copies a buffer in.
     fn write(&mut self, buffer: Buffer, from: &[f32]);
+
+    /// How many slots of optimiser state there are.
+    fn slots(&self) -> usize;
+
+    /// The parameters in the layout of engines like this one, if there is such a layout.
+    fn laid_out(&self) -> Option<&[f32]> {
+        None
+    }
+
+    /// Copies the parameters of an engine of the same plan without turning them to the plan's
+    /// order and back; false if the two are not laid out alike.
+    fn copy_from(&mut self, _other: &dyn Engine) -> bool {
+        false
+    }
 }
 
 /// Where a network is trained or run.
@@ -157,19 +235,13 @@ impl Device {
         }
     }
 
-    /// An engine here, for this plan and dataset, with these parameters.
-    pub(crate) fn engine(
-        self,
-        plan: Plan,
-        data: Dataset,
-        parameters: &[f32],
-        seed: u64,
-    ) -> Box<dyn Engine> {
+    /// An engine here, for this plan, with these parameters.
+    pub(crate) fn engine(self, plan: Plan, parameters: &[f32], seed: u64) -> Box<dyn Engine> {
         match self {
             Self::Cpu { threads, instructions } => {
-                Box::new(cpu::Cpu::new(plan, data, parameters, seed, threads, instructions))
+                Box::new(cpu::Cpu::new(plan, parameters, seed, threads, instructions))
             }
-            Self::Reference => Box::new(reference::Reference::new(plan, data, parameters, seed)),
+            Self::Reference => Box::new(reference::Reference::new(plan, parameters, seed)),
         }
     }
 }
@@ -198,49 +270,4 @@ fn asked_cores() -> Result<Option<NonZero<usize>>> {
     let wrong =
         || format!("RESHET_THREADS is \"{n}\": it must be a whole number of threads, 1 or more");
     n.parse().map(Some).map_err(|_| Error::invalid(wrong()))
-}
-
-/// The mask of dropout at one step: 0, or 1 / (1 − p). Keyed by the sample's
-/// row, so that it depends neither on the batch nor on threads.
-#[derive(Clone, Copy)]
-pub(crate) struct Mask {
-    stream: crate::rng::Stream,
-    p: f32,
-}
-
-impl Mask {
-    pub fn new(seed: u64, step: u64, module: usize, p: f32) -> Self {
-        use crate::rng::{Purpose, Stream};
-        // Step and module share the index; the seed carries what does not fit.
-        let seed = seed ^ (module as u64) << 48;
-        Self { stream: Stream::new(seed, Purpose::Dropout, step as u32), p }
-    }
-
-    /// For one number of a sample's row.
-    pub fn at(self, row: u32, column: usize) -> f32 {
-        let bits = self.stream.block(Self::block(row, column));
-        self.scale(bits[column % 4])
-    }
-
-    /// For the 32 columns from `first` on, a multiple of 4.
-    #[inline(always)]
-    pub fn stretch(self, row: u32, first: usize) -> [f32; 32] {
-        let blocks: [[u32; 4]; 8] = self.stream.blocks(Self::block(row, first));
-        let mut scales = [0.0; 32];
-        for (scale, bits) in scales.iter_mut().zip(blocks.as_flattened()) {
-            *scale = self.scale(*bits);
-        }
-        scales
-    }
-
-    /// Random bits come by four columns.
-    #[inline(always)]
-    fn block(row: u32, column: usize) -> u64 {
-        u64::from(row) << 30 | (column / 4) as u64
-    }
-
-    #[inline(always)]
-    fn scale(self, bits: u32) -> f32 {
-        if uniform(bits) < self.p { 0.0 } else { 1.0 / (1.0 - self.p) }
-    }
 }

@@ -4,25 +4,23 @@
 //! `docs/backprop.md`. Every other engine is held to it; it is held to finite
 //! differences and to PyTorch's own runs. It is not meant to be fast.
 
-use super::{Buffer, Device, Engine, Mask};
+use super::{Buffer, Device, Engine, Samples, dropout::Mask};
 use crate::{
-    Features, Plan,
+    Plan,
     activation::Activation,
-    data::Dataset,
-    optim::Hyper,
+    data::{Dataset, Numbers, Rows},
+    optim::{Hyper, clip_scale},
     plan::{Dense, Step},
 };
 
 /// See the [module](self).
-pub struct Reference {
+pub(super) struct Reference {
     plan: Plan,
-    data: Dataset,
     seed: u64,
     parameters: Vec<f64>,
     gradients: Vec<f64>,
     state: Vec<Vec<f64>>,
     updates: u64,
-    rows: Vec<u32>,
     trace: Vec<Trace>,
 }
 
@@ -38,19 +36,28 @@ struct Trace {
 
 impl Reference {
     /// An engine with these parameters.
-    pub fn new(plan: Plan, data: Dataset, parameters: &[f32], seed: u64) -> Self {
+    pub fn new(plan: Plan, parameters: &[f32], seed: u64) -> Self {
         let parameters: Vec<f64> = parameters.iter().copied().map(f64::from).collect();
         let gradients = vec![0.0; parameters.len()];
-        let (state, rows, trace) = (Vec::new(), Vec::new(), Vec::new());
-        Self { plan, data, seed, parameters, gradients, state, updates: 0, rows, trace }
+        let (state, trace) = (Vec::new(), Vec::new());
+        Self { plan, seed, parameters, gradients, state, updates: 0, trace }
     }
 
-    fn run(&self, features: &Features, rows: &[u32], training: bool) -> Vec<Trace> {
+    fn run(&self, inputs: Rows, rows: &[u32], training: bool) -> Vec<Trace> {
         let mut x: Vec<f64> = Vec::new();
-        let mut row = vec![0.0; features.width()];
-        for r in rows {
-            features.read(*r as usize, &mut row);
-            x.extend(row.iter().copied().map(f64::from));
+        for row in rows {
+            let (start, width) = (*row as usize * inputs.width, inputs.width);
+            match inputs.numbers {
+                Numbers::U8(bytes) => {
+                    // Divided in f32: PyTorch's ToTensor to the bit.
+                    x.extend(
+                        bytes[start..][..width].iter().map(|b| f64::from(f32::from(*b) / 255.0)),
+                    );
+                }
+                Numbers::F32(values) => {
+                    x.extend(values[start..][..width].iter().copied().map(f64::from));
+                }
+            }
         }
         let mut width = self.plan.inputs;
         let mut trace = Vec::new();
@@ -81,19 +88,17 @@ impl Reference {
     }
 
     /// The mean loss and its derivative by what the head sees.
-    fn loss(&self) -> (f64, Vec<f64>) {
-        let (head, data, outputs) = (&self.plan.head, &self.data, self.plan.outputs);
+    fn loss(&self, samples: &Samples) -> (f64, Vec<f64>) {
+        let (head, outputs) = (&self.plan.head, self.plan.outputs);
         let mut d = self.trace.last().map_or(Vec::new(), |last| last.y.clone());
-        let denominator = head.denominator(data, self.rows.iter().map(|row| *row as usize));
-        let rows = d.chunks_exact_mut(outputs).zip(&self.rows);
-        let weighted = |(z, r): (&mut [f64], &u32)| {
-            let loss = head.row(z, data.targets().row(*r as usize));
-            let weight = data.weight(*r as usize);
-            z.iter_mut().for_each(|d| *d *= weight);
-            loss * weight
-        };
-        let sum: f64 = rows.map(weighted).sum();
-        d.iter_mut().for_each(|d| *d /= denominator);
+        let denominator = samples.denominator(head);
+        let mut sum = 0.0;
+        for (i, z) in d.chunks_exact_mut(outputs).enumerate() {
+            let Some(target) = samples.target(i) else { continue };
+            let (loss, weight) = (head.row(z, target), samples.weight(i));
+            z.iter_mut().for_each(|d| *d = *d * weight / denominator);
+            sum += loss * weight;
+        }
         (sum / denominator, d)
     }
 }
@@ -142,9 +147,10 @@ impl Engine for Reference {
         Device::Reference
     }
 
-    fn forward(&mut self, rows: &[u32]) {
-        self.trace = self.run(self.data.features(), rows, true);
-        self.rows = rows.to_vec();
+    fn attach(&mut self, _data: &Dataset) {}
+
+    fn forward(&mut self, samples: &Samples) {
+        self.trace = self.run(samples.inputs, samples.rows, true);
     }
 
     fn output(&self, into: &mut [f32]) {
@@ -152,13 +158,16 @@ impl Engine for Reference {
         into.iter_mut().zip(y).for_each(|(into, y)| *into = *y as f32);
     }
 
-    fn backward(&mut self, accumulate: bool) -> f32 {
+    fn backward(&mut self, samples: &Samples, derivative: Option<&[f32]>, accumulate: bool) -> f32 {
         if !accumulate {
             self.gradients.fill(0.0);
         }
-        let (loss, mut d) = self.loss();
+        let (loss, mut d) = match derivative {
+            Some(derivative) => (0.0, derivative.iter().copied().map(f64::from).collect()),
+            None => self.loss(samples),
+        };
         for (step, trace) in self.plan.steps.iter().zip(&self.trace).rev() {
-            let width = trace.y.len() / self.rows.len();
+            let width = trace.y.len() / samples.rows.len();
             let mut activation = |a: Activation| {
                 let rows = trace.z.chunks_exact(width).zip(trace.y.chunks_exact(width));
                 for ((z, y), d) in rows.zip(d.chunks_exact_mut(width)) {
@@ -174,7 +183,7 @@ impl Engine for Reference {
                 Step::Activation(a) => activation(*a),
                 Step::Dropout(p, module) => {
                     let mask = Mask::new(self.seed, self.updates, *module, *p);
-                    for (d, r) in d.chunks_exact_mut(width).zip(&self.rows) {
+                    for (d, r) in d.chunks_exact_mut(width).zip(samples.rows) {
                         d.iter_mut().enumerate().for_each(|(j, d)| *d *= f64::from(mask.at(*r, j)));
                     }
                 }
@@ -204,8 +213,9 @@ impl Engine for Reference {
         finite
     }
 
-    fn predict(&mut self, features: &Features, rows: &[u32], into: &mut [f32]) {
-        let trace = self.run(features, rows, false);
+    fn predict(&mut self, inputs: Rows, into: &mut [f32]) {
+        let rows: Vec<u32> = (0..inputs.len() as u32).collect();
+        let trace = self.run(inputs, &rows, false);
         let y = trace.last().map_or(&[][..], |last| &last.y);
         into.iter_mut().zip(y).for_each(|(into, y)| *into = *y as f32);
     }
@@ -243,18 +253,16 @@ impl Engine for Reference {
         };
         into.iter_mut().zip(from).for_each(|(into, x)| *into = f64::from(*x));
     }
-}
 
-/// What gradients of this norm are multiplied by so that it is at most `most`;
-/// PyTorch's `clip_grad_norm_`, its 1e-6 included.
-pub(crate) fn clip_scale(norm: f64, most: f32) -> f64 {
-    (f64::from(most) / (norm + 1e-6)).min(1.0)
+    fn slots(&self) -> usize {
+        self.state.len()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Loss, Sequential, Storage, Targets, init::Init};
+    use crate::{Features, Loss, Sequential, Storage, Targets, init::Init};
 
     /// dL/dθ of every parameter against (L(θ+h) − L(θ−h)) / 2h, all in f64.
     #[test]
@@ -279,18 +287,19 @@ mod tests {
             let features = Features::new(Storage::F32(inputs), &[4]).unwrap();
             let data = Dataset::new(features, targets).unwrap();
             let parameters = plan.init(Init::XavierNormal, 1);
-            let mut engine = Reference::new(plan, data, &parameters, 0);
-            engine.forward(&[0, 1]);
-            engine.backward(false);
+            let mut engine = Reference::new(plan, &parameters, 0);
+            let samples = Samples::of(&data, &[0, 1]);
+            engine.forward(&samples);
+            engine.backward(&samples, None, false);
             let gradients = engine.gradients.clone();
             let largest = gradients.iter().fold(0f64, |m, g| m.max(g.abs()));
             for i in 0..gradients.len() {
                 let h = 1e-5;
                 let mut at = |h: f64| {
                     engine.parameters[i] += h;
-                    engine.forward(&[0, 1]);
+                    engine.forward(&samples);
                     engine.parameters[i] -= h;
-                    engine.loss().0
+                    engine.loss(&samples).0
                 };
                 let numeric = (at(h) - at(-h)) / (2.0 * h);
                 let difference = (gradients[i] - numeric).abs() / largest;

@@ -6,6 +6,7 @@ pub mod onnx;
 pub mod probe;
 pub mod pytorch;
 pub mod safetensors;
+pub(crate) mod saved_training;
 pub mod source;
 mod state_dict;
 mod stored;

@@ -26,6 +26,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     METADATA_KEY,
     import::Found,
+    saved_training::{self, Counters},
     state_dict,
     stored::{Entry, Kind, Store},
 };
@@ -50,6 +51,9 @@ pub(super) struct Metadata {
     meaning: Meaning,
     #[serde(default)]
     notes: BTreeMap<String, String>,
+    /// Of a training that was saved with its optimiser's state.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub training: Option<Counters>,
 }
 
 impl Metadata {
@@ -60,6 +64,7 @@ impl Metadata {
             loss: model.loss.clone(),
             meaning: model.meaning.clone(),
             notes: model.notes.clone(),
+            training: None,
         }
     }
 
@@ -111,32 +116,46 @@ pub(crate) fn save(model: &Model, path: &Path) -> Result<()> {
 /// # Errors
 /// None in practice: all shapes were checked when the model was made.
 pub fn to_bytes(model: &Model) -> Result<Vec<u8>> {
-    let bytes: Vec<u8> = model.parameters.iter().flat_map(|x| x.to_le_bytes()).collect();
+    file_of(model, &Metadata::of(model), Vec::new())
+}
+
+/// The file of a model, and of other tensors beside it.
+pub(super) fn file_of(
+    model: &Model,
+    metadata: &Metadata,
+    others: Vec<(String, TensorView)>,
+) -> Result<Vec<u8>> {
+    let bytes = tensor_bytes(&model.parameters);
+    let mut tensors = others;
     let wrong = |e: String| Error::invalid(format!("model: {e}"));
-    let tensors = model
-        .plan()?
-        .named_parameters()
-        .into_iter()
-        .map(|p| {
-            let bytes = &bytes[4 * p.range.start..4 * p.range.end];
-            let view =
-                TensorView::new(Dtype::F32, p.shape, bytes).map_err(|e| wrong(e.to_string()))?;
-            Ok((p.name, view))
-        })
-        .collect::<Result<Vec<_>>>()?;
+    for p in model.plan()?.named_parameters() {
+        let bytes = &bytes[4 * p.range.start..4 * p.range.end];
+        let view = TensorView::new(Dtype::F32, p.shape, bytes).map_err(|e| wrong(e.to_string()))?;
+        tensors.push((p.name, view));
+    }
     // One key only: a map of several would be written in a random order.
-    let metadata = HashMap::from([(METADATA_KEY.to_string(), Metadata::of(model).json()?)]);
+    let metadata = HashMap::from([(METADATA_KEY.to_string(), metadata.json()?)]);
     serialize(tensors, Some(metadata)).map_err(|e| wrong(e.to_string()))
+}
+
+/// Numbers as a file has them.
+pub(super) fn tensor_bytes(numbers: &[f32]) -> Vec<u8> {
+    numbers.iter().flat_map(|x| x.to_le_bytes()).collect()
 }
 
 /// See [`Model::load`].
 pub(crate) fn load(path: &Path) -> Result<Model> {
-    load_parts(path).map_err(|e| match e {
+    load_parts(path).map_err(|e| in_file(path, e))
+}
+
+/// Says in which file something is wrong.
+pub(super) fn in_file(path: &Path, error: Error) -> Error {
+    match error {
         Error::Data(what) | Error::Invalid(what) => {
             Error::data(format!("{}: {what}", path.display()))
         }
         other => other,
-    })
+    }
 }
 
 fn load_parts(path: &Path) -> Result<Model> {
@@ -148,6 +167,11 @@ fn load_parts(path: &Path) -> Result<Model> {
 /// # Errors
 /// Says which part of the file is not what it should be.
 pub fn from_bytes(bytes: &[u8]) -> Result<Model> {
+    Ok(parsed(bytes)?.0)
+}
+
+/// The model, and the counters of a training that was saved with it.
+pub(super) fn parsed(bytes: &[u8]) -> Result<(Model, Option<Counters>)> {
     check_header(bytes)?;
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(not_safetensors)?;
     let json = header.metadata().as_ref().and_then(|m| m.get(METADATA_KEY)).ok_or_else(|| {
@@ -158,7 +182,8 @@ pub fn from_bytes(bytes: &[u8]) -> Result<Model> {
     })?;
     let metadata = Metadata::parse(json)?;
     let parameters = tensors(bytes, &metadata.plan()?)?;
-    metadata.model(parameters)
+    let training = metadata.training;
+    Ok((metadata.model(parameters)?, training))
 }
 
 /// Reads only the parameters of a network: from a model of ours, or from a
@@ -273,6 +298,7 @@ fn tensors(bytes: &[u8], plan: &Plan) -> Result<Vec<f32>> {
     let file = SafeTensors::deserialize(bytes).map_err(not_safetensors)?;
     let named = plan.named_parameters();
     let mut names: Vec<&str> = file.names().into_iter().collect();
+    names.retain(|name| !name.starts_with(saved_training::PREFIX));
     names.sort_unstable();
     let list = names.join(", ");
     if let Some(extra) = names.iter().find(|n| !named.iter().any(|p| p.name == **n)) {

@@ -201,16 +201,20 @@ fn yes_no(
 ) -> Kind {
     let (is, said) = (|x: &f32| yes(*x, 0.5), |x: &f32| yes(*x, threshold));
     let mut confusion = vec![vec![0; 2]; 2];
-    for (answer, value) in answers.iter().zip(values) {
+    // What is missing (NaN) is not counted.
+    for (answer, value) in answers.iter().zip(values).filter(|(_, value)| !value.is_nan()) {
         confusion[is(value)][said(answer)] += 1;
     }
-    let (right, n) = (confusion[0][0] + confusion[1][1], values.len());
+    let right = confusion[0][0] + confusion[1][1];
+    let n: usize = confusion.iter().flatten().sum();
     let all = answers.chunks_exact(width).zip(values.chunks_exact(width));
-    let all = all.filter(|(a, v)| a.iter().zip(*v).all(|(a, v)| said(a) == is(v))).count();
+    let right_one = |a: &f32, v: &f32| v.is_nan() || said(a) == is(v);
+    let all = all.filter(|(a, v)| a.iter().zip(*v).all(|(a, v)| right_one(a, v))).count();
     // The commonest answer to each question apart.
-    let yeses = |q: usize| values[q..].iter().step_by(width).filter(|v| is(v) == 1).count();
-    let per = n / width;
-    let baseline: usize = (0..width).map(|q| yeses(q).max(per - yeses(q))).sum();
+    let known = |q: usize| values[q..].iter().step_by(width).filter(|v| !v.is_nan());
+    let yeses = |q: usize| known(q).filter(|v| is(v) == 1).count();
+    let per = values.len() / width;
+    let baseline: usize = (0..width).map(|q| yeses(q).max(known(q).count() - yeses(q))).sum();
     let commonest = usize::from(width == 1 && 2 * yeses(0) > n);
     let commonest = names.map_or(["no", "yes"][commonest], |names| &names[commonest]);
     Kind::Answers {
@@ -225,14 +229,18 @@ fn yes_no(
 }
 
 fn numbers(answers: &[f32], values: &[f32], width: usize) -> Kind {
-    let n = values.len() as f64;
-    let pairs = || answers.iter().zip(values).map(|(a, v)| f64::from(*a) - f64::from(*v));
+    // What is missing (NaN) is not counted.
+    let n = values.iter().filter(|v| !v.is_nan()).count() as f64;
+    let known = answers.iter().zip(values).filter(|(_, v)| !v.is_nan());
+    let pairs = || known.clone().map(|(a, v)| f64::from(*a) - f64::from(*v));
     let mse = pairs().map(|e| e * e).sum::<f64>() / n;
     let mean = |q: usize| {
-        values[q..].iter().step_by(width).copied().map(f64::from).sum::<f64>() / (n / width as f64)
+        let column = || values[q..].iter().step_by(width).filter(|v| !v.is_nan());
+        column().copied().map(f64::from).sum::<f64>() / column().count() as f64
     };
     let means: Vec<f64> = (0..width).map(mean).collect();
-    let spread = values.iter().enumerate().map(|(i, v)| (f64::from(*v) - means[i % width]).powi(2));
+    let known = values.iter().enumerate().filter(|(_, v)| !v.is_nan());
+    let spread = known.map(|(i, v)| (f64::from(*v) - means[i % width]).powi(2));
     let variance = spread.sum::<f64>() / n;
     let per_target: Vec<Number> =
         (0..width).map(|q| Number::new(answers, values, q, width)).collect();

@@ -140,13 +140,16 @@ pub struct Number {
 impl Number {
     /// Of target `q` of `width`, without a name of its own.
     pub(super) fn new(answers: &[f32], values: &[f32], q: usize, width: usize) -> Self {
-        let n = (values.len() / width) as f64;
-        let pairs = || column(answers, values, q, width).map(|(a, v)| (f64::from(a), f64::from(v)));
+        // What is missing (NaN) is not counted.
+        let column = || column(answers, values, q, width).filter(|(_, value)| !value.is_nan());
+        let pairs = || column().map(|(a, v)| (f64::from(a), f64::from(v)));
+        let n = pairs().count() as f64;
         let errors = || pairs().map(|(answer, value)| answer - value);
         let mse = errors().map(|e| e * e).sum::<f64>() / n;
         let mean = pairs().map(|(_, value)| value).sum::<f64>() / n;
         // Of equal values the mean may be off by a rounding, and that is no variance.
-        let varies = pairs().any(|(_, value)| value != f64::from(values[q]));
+        let first = pairs().next().map(|(_, value)| value);
+        let varies = pairs().any(|(_, value)| Some(value) != first);
         let squares = pairs().map(|(_, value)| (value - mean).powi(2)).sum::<f64>();
         let variance = if varies { squares / n } else { 0.0 };
         Self {

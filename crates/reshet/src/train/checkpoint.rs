@@ -104,16 +104,10 @@ impl Standing {
 }
 
 impl Checkpoint {
-    pub(super) fn of(training: &mut Training, data: u64, slots: usize, at: &Standing) -> Self {
+    pub(super) fn of(training: &Training, data: u64, slots: usize, at: &Standing) -> Self {
         let parameters = training.parameters();
         let network = training.network().to_string();
-        let engine = training.engine();
-        let slot = |slot| {
-            let mut state = vec![0.0; parameters.len()];
-            engine.read(Buffer::State(slot), &mut state);
-            state
-        };
-        let state = (0..slots).map(slot).collect();
+        let state = (0..slots).map(|slot| training.copy(Buffer::State(slot))).collect();
         let standing = Position {
             epoch: at.epoch,
             batches: at.batches,
@@ -124,7 +118,7 @@ impl Checkpoint {
             best: at.best.as_ref().map(|(loss, _)| loss.to_bits()),
             clock: at.clock.state(),
         };
-        let updates = engine.updates();
+        let updates = training.updates();
         let about = About { format: FORMAT, network, data, updates, standing };
         Self { about, parameters, state, best: at.best.as_ref().map(|(_, best)| best.clone()) }
     }
@@ -151,12 +145,11 @@ impl Checkpoint {
             let what = "the training data is not what it was when the checkpoint was made";
             return Err(Error::data(what));
         }
-        let engine = training.engine();
-        engine.write(Buffer::Parameters, &self.parameters);
+        training.write(Buffer::Parameters, &self.parameters)?;
         for (slot, state) in self.state.iter().enumerate() {
-            engine.write(Buffer::State(slot), state);
+            training.write(Buffer::State(slot), state)?;
         }
-        engine.set_updates(updates);
+        training.set_updates(updates);
         clock.restore(standing.clock);
         let Position { epoch, batches, steps, since_best, .. } = standing;
         let best = standing.best.map(f64::from_bits).zip(self.best);

@@ -1,16 +1,24 @@
-//! Trains a network on a dataset: what is asked here, the loop in `course`.
+//! Trains a network on a dataset: what is asked here, the loop in `training_loop`.
 
 mod checkpoint;
-mod course;
+mod training_loop;
 
-use std::ops::ControlFlow;
+use std::{
+    ops::ControlFlow,
+    time::{Duration, Instant},
+};
 
 use crate::{
-    DataLoader, Dataset, Device, Error, Init, Loss, Model, Optimizer, Plan, Result, Schedule,
-    Score, Sequential, Targets, Training, activation::Activation, data::table::Unit, optim::Adam,
+    Dataset, Device, Error, Init, Loss, Model, Optimizer, Plan, Result, Schedule, Score,
+    Sequential, Targets, activation::Activation, data::table::Unit, optim::Adam, schedule::Clock,
 };
 
 pub use checkpoint::Checkpoint;
+use training_loop::Settings;
+pub use training_loop::TrainingLoop;
+
+/// At the ends of epochs, a checkpoint is made if the last one is this old.
+const CHECKPOINT_TIME: Duration = Duration::from_secs(10);
 
 /// Trains a network on a dataset: epochs, batches, schedule, validation.
 ///
@@ -28,7 +36,7 @@ pub use checkpoint::Checkpoint;
 pub struct Trainer<'a> {
     network: Sequential,
     loss: Option<Loss>,
-    pub(crate) optimizer: Optimizer,
+    optimizer: Optimizer,
     schedule: Schedule,
     epochs: usize,
     pub(crate) batch_size: usize,
@@ -41,7 +49,7 @@ pub struct Trainer<'a> {
     validation: Option<Dataset>,
     patience: Option<usize>,
     units: Option<Vec<Unit>>,
-    on_event: Handler<'a>,
+    pub(crate) on_event: Handler<'a>,
     checkpoint_every: Option<usize>,
     on_checkpoint: Option<Box<dyn FnMut(Checkpoint) + 'a>>,
     resume: Option<Checkpoint>,
@@ -84,6 +92,19 @@ pub enum Event {
         /// Why it ended.
         ended: Ended,
     },
+}
+
+/// Steps of which a log keeps a line, at most; longer trainings keep every k-th.
+const LOGGED_STEPS: usize = 5000;
+
+impl Event {
+    /// Whether a log should keep it: at most 5,000 steps, evenly, and everything else.
+    pub fn is_logged(&self) -> bool {
+        match self {
+            Self::Step { step, steps, .. } => step % steps.div_ceil(LOGGED_STEPS).max(1) == 0,
+            _ => true,
+        }
+    }
 }
 
 /// What came of a training.
@@ -272,17 +293,61 @@ impl<'a> Trainer<'a> {
         self
     }
 
+    /// Nothing but steps for so many epochs.
+    pub(crate) fn for_range_test(&mut self, epochs: usize) {
+        (self.epochs, self.validation, self.patience) = (epochs, None, None);
+    }
+
+    /// Trains.
+    ///
+    /// # Errors
+    /// As [`Trainer::plan`]; [`Error::Diverged`], with the last good model; a
+    /// checkpoint of another training.
+    pub fn fit(mut self, data: &Dataset) -> Result<Fit> {
+        let mut training = self.start(data)?;
+        let mut checkpointed = Instant::now();
+        while let Some(event) = training.advance()? {
+            if matches!(event, Event::End { .. }) {
+                self.checkpoint(&training);
+            }
+            if (self.on_event)(&event).is_break() {
+                training.stop();
+                continue;
+            }
+            let due = match (&event, self.checkpoint_every) {
+                (Event::Step { .. }, Some(every)) => training.step() % every.max(1) == 0,
+                (Event::Epoch { .. }, None) => checkpointed.elapsed() >= CHECKPOINT_TIME,
+                _ => false,
+            };
+            if due {
+                self.checkpoint(&training);
+                checkpointed = Instant::now();
+            }
+        }
+        Ok(training.finish())
+    }
+
+    fn checkpoint(&mut self, training: &TrainingLoop) {
+        if let Some(handle) = &mut self.on_checkpoint {
+            handle(training.checkpoint());
+        }
+    }
+
     /// What would be trained on this data, all of it checked: what [`Trainer::fit`] begins with.
     ///
     /// # Errors
     /// Network, loss, data or hyper-parameters do not fit.
     pub fn plan(&self, data: &Dataset) -> Result<Plan> {
+        self.lowered(data).map(|lowered| lowered.plan)
+    }
+
+    fn lowered(&self, data: &Dataset) -> Result<Lowered> {
         let invalid = |what: &str| Err(Error::Invalid(what.into()));
         if self.batch_size == 0 {
             return invalid("a batch needs at least one sample");
         }
         if self.patience.is_some() && self.validation.is_none() {
-            return invalid("patience needs a validation part to watch: --validation FRACTION");
+            return invalid("patience needs a validation part to watch");
         }
         if matches!(self.schedule, Schedule::StepLR { step_size: 0, .. }) {
             return invalid("StepLR: step_size must be at least 1 epoch");
@@ -290,9 +355,9 @@ impl<'a> Trainer<'a> {
         self.optimizer.check()?;
         let loss = self.loss.clone().unwrap_or_else(|| infer_loss(&self.network, data.targets()));
         let units = self.units_for(data, &loss);
-        let plan = Plan::new(&self.network, loss)?;
-        plan.check(&data.in_units(&units))?;
-        Ok(plan)
+        let (plan, scaled) = (Plan::new(&self.network, loss)?, data.in_units(&units));
+        plan.check(&scaled)?;
+        Ok(Lowered { plan, scaled, units })
     }
 
     /// The network that will be trained.
@@ -300,37 +365,39 @@ impl<'a> Trainer<'a> {
         &self.network
     }
 
-    /// The network on its device, attached to the data, all of it checked: for
-    /// whoever writes the loop. [`Trainer::fit`] begins with it.
+    /// Readies the training, to be taken from event to event: [`Trainer::fit`] is a loop over
+    /// it. Event and checkpoint handlers are left to whoever writes the loop.
     ///
     /// # Errors
-    /// As [`Trainer::plan`].
-    pub fn training(&mut self, data: &Dataset) -> Result<Training> {
-        let loss = self.plan(data)?.loss().clone();
-        let units = self.units_for(data, &loss);
-        let mut setup = self
-            .network
-            .clone()
-            .with_loss(loss)
-            .units(units)
-            .seeded(self.seed)
-            .init(self.init)
-            .on(self.device)?;
+    /// As [`Trainer::plan`]; a checkpoint of another training.
+    pub fn start(&mut self, data: &Dataset) -> Result<TrainingLoop> {
+        let Lowered { plan, scaled, units } = self.lowered(data)?;
+        let setup = self.network.clone().with_loss(plan.loss().clone());
+        let mut setup = setup.units(units).seeded(self.seed).init(self.init).lowered(self.device);
         if let Some(parameters) = self.parameters.take() {
             setup = setup.parameters(parameters);
         }
-        let mut training = setup.attach(data)?;
+        let mut training = setup.attach_checked(plan, scaled)?;
         training.clip_grad_norm(self.clip);
-        Ok(training)
+        let settings = Settings {
+            data: data.clone(),
+            validation: self.validation.clone(),
+            optimizer: self.optimizer,
+            epochs: self.epochs,
+            batch_size: self.batch_size.min(data.len()),
+            seed: self.seed,
+            shuffle: self.shuffle,
+            patience: self.patience,
+        };
+        let clock = Clock::new(self.schedule, self.optimizer.lr());
+        TrainingLoop::new(training, settings, clock, self.resume.take())
     }
+}
 
-    /// The batches of an epoch, as [`Trainer::fit`] takes them.
-    pub fn loader(&self, data: &Dataset, epoch: usize) -> DataLoader {
-        let loader = data.loader(self.batch_size.min(data.len()));
-        if self.shuffle { loader.shuffled(self.seed, epoch) } else { loader }
-    }
-
-    pub(crate) fn tell(&mut self, event: &Event) -> ControlFlow<()> {
-        (self.on_event)(event)
-    }
+/// A network lowered for data that it fits.
+struct Lowered {
+    plan: Plan,
+    /// The data in the training's units.
+    scaled: Dataset,
+    units: Vec<Unit>,
 }

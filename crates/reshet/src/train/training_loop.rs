@@ -1,114 +1,292 @@
-//! The training loop, written once.
+//! The training loop, written once, event by event.
 
 use std::{
-    cell::LazyCell,
+    cell::OnceCell,
     time::{Duration, Instant},
 };
 
-use super::{Checkpoint, Ended, Event, Fit, Trainer, checkpoint::Standing};
-use crate::{Dataset, Error, Result, Training, engine::Buffer, schedule::Clock};
+use super::{Checkpoint, Ended, Event, Fit, checkpoint::Standing};
+use crate::{
+    Batch, DataLoader, Dataset, Error, Optimizer, Result, Training, engine::Buffer, schedule::Clock,
+};
 
 /// The last good snapshot is at most this old.
 const SNAPSHOT_STEPS: usize = 1000;
 const SNAPSHOT_TIME: Duration = Duration::from_secs(10);
-/// At the ends of epochs, a checkpoint is made if the last one is this old.
-const CHECKPOINT_TIME: Duration = Duration::from_secs(10);
 
-impl Trainer<'_> {
-    /// Trains.
-    ///
-    /// # Errors
-    /// As [`Trainer::plan`]; [`Error::Diverged`], with the last good model; a
-    /// checkpoint of another training.
-    pub fn fit(mut self, data: &Dataset) -> Result<Fit> {
-        let mut training = self.training(data)?;
-        self.run(&mut training, data)
+/// A training that a [`Trainer`](crate::Trainer) has set up, on its way through the epochs:
+/// [`advance`](TrainingLoop::advance) takes it from one [`Event`] to the next. Between two of
+/// them it can be looked into, tested, given another learning rate, or stopped, and nothing
+/// of that changes what it would have computed otherwise.
+///
+/// ```
+/// use reshet::prelude::*;
+/// # use reshet::{Features, Storage, Targets};
+/// # let x = Features::new(Storage::F32((0..40).map(|i| i as f32 / 40.0).collect()), &[1])?;
+/// # let data = Dataset::new(x, Targets::numbers((0..40).map(|i| i as f32 / 20.0).collect(), 1))?;
+/// let network = sequential![Linear(1, 8), ReLU, Linear(8, 1)]?;
+/// let mut training = Trainer::new(network).epochs(3).batch_size(10).start(&data)?;
+/// while let Some(event) = training.advance()? {
+///     if let Event::Epoch { epoch, loss, .. } = event {
+///         println!("epoch {epoch}: {loss}");
+///     }
+/// }
+/// let model = training.finish().model;
+/// # assert_eq!(model.network().inputs(), 1);
+/// # Ok::<(), reshet::Error>(())
+/// ```
+pub struct TrainingLoop {
+    training: Training,
+    settings: Settings,
+    at: Standing,
+    /// The batches of this epoch that are left.
+    loader: DataLoader,
+    /// The batch that is being gone through by its stages.
+    current: Option<Current>,
+    lr: Option<f64>,
+    snapshot: Snapshot,
+    ended: Option<Ended>,
+    /// Whether the end has been told.
+    over: bool,
+    fingerprint: OnceCell<u64>,
+}
+
+/// What is gone through, and how.
+pub(super) struct Settings {
+    pub data: Dataset,
+    pub validation: Option<Dataset>,
+    pub optimizer: Optimizer,
+    pub epochs: usize,
+    pub batch_size: usize,
+    pub seed: u64,
+    pub shuffle: bool,
+    pub patience: Option<usize>,
+}
+
+/// A batch between its stages.
+struct Current {
+    batch: Batch,
+    lr: f64,
+    /// Once there is one.
+    loss: Option<f32>,
+}
+
+impl Settings {
+    fn loader(&self, epoch: usize) -> DataLoader {
+        let loader = self.data.loader(self.batch_size);
+        if self.shuffle { loader.shuffled(self.seed, epoch) } else { loader }
     }
 
-    fn run(&mut self, training: &mut Training, data: &Dataset) -> Result<Fit> {
-        let batch_size = self.batch_size.min(data.len());
-        let steps = self.epochs * data.len().div_ceil(batch_size);
-        let clock = Clock::new(self.schedule, self.optimizer.lr());
-        let known = LazyCell::new(|| data.fingerprint());
-        let mut at = match self.resume.take() {
-            Some(checkpoint) => checkpoint.restore(training, *known, &self.optimizer, clock)?,
+    fn steps_per_epoch(&self) -> usize {
+        self.data.len().div_ceil(self.batch_size)
+    }
+
+    fn steps(&self) -> usize {
+        self.epochs.saturating_mul(self.steps_per_epoch())
+    }
+}
+
+impl TrainingLoop {
+    pub(super) fn new(
+        mut training: Training,
+        settings: Settings,
+        clock: Clock,
+        resume: Option<Checkpoint>,
+    ) -> Result<Self> {
+        let fingerprint = OnceCell::new();
+        let at = match resume {
+            Some(checkpoint) => {
+                let data = *fingerprint.get_or_init(|| settings.data.fingerprint());
+                checkpoint.restore(&mut training, data, &settings.optimizer, clock)?
+            }
             None => Standing::new(clock),
         };
-        let mut snapshot = Snapshot::of(training, at.steps);
-        let mut checkpointed = Instant::now();
-        let mut ended = Ended::Done;
-        'epochs: while at.epoch < self.epochs && !self.out_of_patience(&at) {
-            let epoch = at.epoch;
-            let done = at.batches;
-            for (i, batch) in self.loader(data, epoch).enumerate().skip(done) {
-                let lr = at.clock.lr(at.steps, steps, epoch);
-                training.prefetch(batch.following());
-                let loss = training
-                    .step(&batch, self.optimizer.with_lr(lr))
-                    .map_err(|e| snapshot.rescue(e, training))?;
-                let step = at.steps;
-                at.add(loss);
-                snapshot.renew(training, at.steps);
-                let event = Event::Step { epoch, i, step, steps, loss, lr };
-                if self.tell(&event).is_break() {
-                    ended = Ended::Asked;
-                    break 'epochs;
-                }
-                if self.checkpoint_every.is_some_and(|every| at.steps % every.max(1) == 0) {
-                    self.checkpoint(training, &known, &at);
-                }
-            }
-            let validation = match &self.validation {
-                Some(data) => Some(training.test(data)?),
-                None => None,
-            };
-            let mean = at.mean();
-            let watched = validation.as_ref().map_or(mean, |score| score.loss);
-            at.clock.epoch_ended(watched);
-            at.since_best += 1;
-            if self.patience.is_some() && at.best.as_ref().is_none_or(|(loss, _)| watched < *loss) {
-                at.best = Some((watched, training.parameters()));
-                at.since_best = 0;
-            }
-            at.epoch_ended();
-            let event = Event::Epoch { epoch, loss: mean, validation };
-            if self.tell(&event).is_break() {
-                ended = Ended::Asked;
-                break;
-            }
-            if self.checkpoint_every.is_none() && checkpointed.elapsed() >= CHECKPOINT_TIME {
-                checkpointed = Instant::now();
-                self.checkpoint(training, &known, &at);
-            }
-        }
-        if ended == Ended::Done && at.epoch < self.epochs {
-            ended = Ended::Patience;
-        }
-        self.checkpoint(training, &known, &at);
-        let _ = self.tell(&Event::End { steps: at.steps, ended });
-        let (epochs, steps, final_loss) = (at.epoch, at.steps, at.last_mean());
-        let model = match at.best {
-            Some((_, parameters)) => training.model_with(parameters),
-            None => training.model(),
-        };
-        Ok(Fit { model, epochs, steps, final_loss, ended })
+        let mut loader = settings.loader(at.epoch);
+        loader.skip_batches(at.batches);
+        let snapshot = Snapshot::of(&training, at.steps);
+        let (current, lr, ended, over) = (None, None, None, false);
+        Ok(Self { training, settings, at, loader, current, lr, snapshot, ended, over, fingerprint })
     }
 
-    fn out_of_patience(&self, at: &Standing) -> bool {
+    /// Takes a step, or ends an epoch, or the training, and says what happened. A batch whose
+    /// stages were begun by hand is gone through to its update. None after [`Event::End`].
+    ///
+    /// # Errors
+    /// [`Error::Diverged`], with the last good model.
+    pub fn advance(&mut self) -> Result<Option<Event>> {
+        if self.over {
+            return Ok(None);
+        }
+        if self.current.is_some() {
+            return self.finish_stages().map(Some);
+        }
+        if self.ended.is_none() && self.at.batches == self.settings.steps_per_epoch() {
+            return self.end_epoch().map(Some);
+        }
+        if self.ended.is_none() {
+            self.ended = self.reason_to_end();
+        }
+        if let Some(ended) = self.ended {
+            self.over = true;
+            return Ok(Some(Event::End { steps: self.at.steps, ended }));
+        }
+        let (batch, lr) = (self.next_batch()?, self.lr());
+        self.training.prefetch(batch.following());
+        let done = self.training.step(&batch, self.settings.optimizer.with_lr(lr));
+        let loss = done.map_err(|e| self.snapshot.rescue(e, &self.training))?;
+        Ok(Some(self.stepped(loss, lr)))
+    }
+
+    /// Why it should end before the next epoch, if it should.
+    fn reason_to_end(&self) -> Option<Ended> {
         // After a resumption in the middle of an epoch, that epoch is finished first.
-        at.batches == 0 && self.patience.is_some_and(|most| at.epoch > 0 && at.since_best >= most)
+        if self.at.batches > 0 {
+            return None;
+        }
+        if self.at.epoch >= self.settings.epochs {
+            return Some(Ended::Done);
+        }
+        let patience = self.settings.patience?;
+        (self.at.epoch > 0 && self.at.since_best >= patience).then_some(Ended::Patience)
     }
 
-    fn checkpoint(
-        &mut self,
-        training: &mut Training,
-        data: &LazyCell<u64, impl FnOnce() -> u64>,
-        at: &Standing,
-    ) {
-        let slots = self.optimizer.slots();
-        if let Some(handle) = &mut self.on_checkpoint {
-            handle(Checkpoint::of(training, **data, slots, at));
+    fn next_batch(&mut self) -> Result<Batch> {
+        let what = "the training is over";
+        self.loader.next().ok_or_else(|| Error::invalid(what))
+    }
+
+    fn stepped(&mut self, loss: f32, lr: f64) -> Event {
+        let (epoch, i, step) = (self.at.epoch, self.at.batches, self.at.steps);
+        self.at.add(loss);
+        self.snapshot.renew(&self.training, self.at.steps);
+        Event::Step { epoch, i, step, steps: self.settings.steps(), loss, lr }
+    }
+
+    fn end_epoch(&mut self) -> Result<Event> {
+        let validation = match &self.settings.validation {
+            Some(data) => Some(self.training.test(data)?),
+            None => None,
+        };
+        let (epoch, loss) = (self.at.epoch, self.at.mean());
+        let watched = validation.as_ref().map_or(loss, |score| score.loss);
+        self.at.clock.epoch_ended(watched);
+        self.at.since_best += 1;
+        let better = self.at.best.as_ref().is_none_or(|(best, _)| watched < *best);
+        if self.settings.patience.is_some() && better {
+            self.at.best = Some((watched, self.training.parameters()));
+            self.at.since_best = 0;
         }
+        self.at.epoch_ended();
+        self.loader = self.settings.loader(self.at.epoch);
+        Ok(Event::Epoch { epoch, loss, validation })
+    }
+
+    /// The first stage of the next batch, by hand: computes the network's outputs for it.
+    /// Gives the batch.
+    ///
+    /// # Errors
+    /// The stages of the last batch are not done, or the epoch is.
+    pub fn forward(&mut self) -> Result<&Batch> {
+        if self.current.is_some() {
+            return Err(Error::invalid("forward: the batch before it has not been updated"));
+        }
+        let (batch, lr) = (self.next_batch()?, self.lr());
+        self.training.forward(&batch)?;
+        Ok(&self.current.insert(Current { batch, lr, loss: None }).batch)
+    }
+
+    /// The second stage, by hand: computes the mean loss of the batch, and its gradient.
+    ///
+    /// # Errors
+    /// [`Error::Diverged`]; no forward stage before.
+    pub fn backward(&mut self) -> Result<f32> {
+        let Some(current) = &mut self.current else {
+            return Err(Error::invalid("backward without forward"));
+        };
+        let done = self.training.backward();
+        let loss = done.map_err(|e| self.snapshot.rescue(e, &self.training))?;
+        current.loss = Some(loss);
+        Ok(loss)
+    }
+
+    /// The third stage, by hand: takes a step along the gradient, and says so.
+    ///
+    /// # Errors
+    /// [`Error::Diverged`]; no backward stage before.
+    pub fn update(&mut self) -> Result<Event> {
+        let Some(&Current { lr, loss: Some(loss), .. }) = self.current.as_ref() else {
+            return Err(Error::invalid("update without backward"));
+        };
+        let done = self.training.update(self.settings.optimizer.with_lr(lr));
+        done.map_err(|e| self.snapshot.rescue(e, &self.training))?;
+        self.current = None;
+        Ok(self.stepped(loss, lr))
+    }
+
+    fn finish_stages(&mut self) -> Result<Event> {
+        let begun = self.current.as_ref().is_some_and(|current| current.loss.is_none());
+        if begun {
+            self.backward()?;
+        }
+        self.update()
+    }
+
+    /// Ends the training before its next step; [`advance`](Self::advance) then tells the end.
+    pub fn stop(&mut self) {
+        self.ended.get_or_insert(Ended::Asked);
+        self.current = None;
+    }
+
+    /// Sets the learning rate of all steps from here on, whatever the schedule says; None: as
+    /// the schedule says.
+    pub fn set_lr(&mut self, lr: Option<f64>) {
+        self.lr = lr;
+    }
+
+    /// The learning rate of the next step, or of the batch that is being gone through.
+    pub fn lr(&self) -> f64 {
+        if let Some(current) = &self.current {
+            return current.lr;
+        }
+        let steps = self.settings.steps();
+        self.lr.unwrap_or_else(|| self.at.clock.lr(self.at.steps, steps, self.at.epoch))
+    }
+
+    /// Updates taken.
+    pub fn step(&self) -> usize {
+        self.at.steps
+    }
+
+    /// Updates there will be, if nothing ends it early.
+    pub fn steps(&self) -> usize {
+        self.settings.steps()
+    }
+
+    /// Whole epochs done.
+    pub fn epoch(&self) -> usize {
+        self.at.epoch
+    }
+
+    /// The network on its engine: to look into, and to test. Steps taken by it are not counted.
+    pub fn training(&mut self) -> &mut Training {
+        &mut self.training
+    }
+
+    /// Where the training stands, between two steps.
+    pub fn checkpoint(&self) -> Checkpoint {
+        let data = *self.fingerprint.get_or_init(|| self.settings.data.fingerprint());
+        Checkpoint::of(&self.training, data, self.settings.optimizer.slots(), &self.at)
+    }
+
+    /// What came of it so far.
+    pub fn finish(self) -> Fit {
+        let ended = self.ended.unwrap_or(Ended::Asked);
+        let (epochs, steps, final_loss) = (self.at.epoch, self.at.steps, self.at.last_mean());
+        let model = match self.at.best {
+            Some((_, parameters)) => self.training.model_with(parameters),
+            None => self.training.model(),
+        };
+        Fit { model, epochs, steps, final_loss, ended }
     }
 }
 
@@ -124,12 +302,11 @@ impl Snapshot {
         Self { parameters: training.parameters(), step, taken: Instant::now() }
     }
 
-    fn renew(&mut self, training: &mut Training, step: usize) {
+    fn renew(&mut self, training: &Training, step: usize) {
         // Looking at the clock costs more than counting.
         let due = step - self.step >= SNAPSHOT_STEPS
             || (step % 64 == 0 && self.taken.elapsed() >= SNAPSHOT_TIME);
-        if due {
-            training.engine().read(Buffer::Parameters, &mut self.parameters);
+        if due && training.read(Buffer::Parameters, &mut self.parameters).is_ok() {
             (self.step, self.taken) = (step, Instant::now());
         }
     }

@@ -48,7 +48,9 @@ impl Unit {
     pub(crate) fn fitting(targets: &Targets, output: Activation) -> Vec<Self> {
         let Targets::Numbers { values, width } = targets else { return Vec::new() };
         let of = |q: usize| {
-            let column = || values[q..].iter().step_by(*width).map(|y| f64::from(*y));
+            // NaN: a target that is missing.
+            let known = || values[q..].iter().step_by(*width).filter(|y| !y.is_nan());
+            let column = || known().map(|y| f64::from(*y));
             let n = column().count() as f64;
             let mean = column().sum::<f64>() / n;
             let sd = (column().map(|y| (y - mean).powi(2)).sum::<f64>() / n).sqrt();

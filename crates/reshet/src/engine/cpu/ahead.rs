@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use super::{vector::prefetch, work::Work};
-use crate::data::Storage;
+use crate::data::Numbers;
 
 /// Asks for the cache lines of the next samples, some at a time.
 pub(super) struct Ahead {
@@ -22,10 +22,10 @@ impl Ahead {
 
     /// Asks for `count` lines more.
     pub fn ask(&mut self, work: &Work, count: usize) {
-        let width = work.features.width();
-        let (data, bytes) = match work.features.storage() {
-            Storage::U8(bytes) => (bytes.as_ptr(), width),
-            Storage::F32(values) => (values.as_ptr().cast(), 4 * width),
+        let width = work.inputs.width;
+        let (data, bytes) = match work.inputs.numbers {
+            Numbers::U8(bytes) => (bytes.as_ptr(), width),
+            Numbers::F32(values) => (values.as_ptr().cast(), 4 * width),
         };
         for _ in 0..count {
             if self.sample >= self.end {

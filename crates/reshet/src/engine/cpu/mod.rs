@@ -31,22 +31,21 @@ pub use self::instructions::Instructions;
 use self::{
     arena::Arena,
     matrix::Matrix,
-    run::{NOTHING, Weights},
+    run::{NOTHING, Pass, Weights},
     team::Team,
     work::{Accumulate, BLOCK, NORM_CHUNK, Op, Stage},
 };
-use super::{Buffer, Device, Engine, reference::clip_scale};
+use super::{Buffer, Device, Engine, Samples};
 use crate::{
-    Features, Plan,
-    data::Dataset,
-    optim::{Hyper, Rule},
+    Plan,
+    data::{Dataset, Rows},
+    optim::{Hyper, Rule, clip_scale},
     plan::Step,
 };
 
 /// See the [module](self).
-pub struct Cpu {
+pub(super) struct Cpu {
     plan: Plan,
-    data: Dataset,
     seed: u64,
     instructions: Instructions,
     team: Team,
@@ -72,17 +71,22 @@ pub struct Cpu {
     wide: Vec<f64>,
     wide_each: usize,
 
-    /// Most of the data's inputs are zero, and the first layer skips them.
+    /// Most of the attached data's inputs are zero, and the first layer skips them.
     sparse: bool,
+    /// The same of batches made just now, decided by the first one of so many samples.
+    sparse_given: Option<(usize, bool)>,
     masks: Vec<u64>,
     turned: Vec<u64>,
+    /// See [`sparse::Sparse::seen`]; empty until a first layer skips zeros.
     seen: Vec<u64>,
 
-    /// The rows of the last forward pass, and what their losses are divided by.
+    /// The rows of the last forward pass, and whether it skipped zeros.
     rows: Vec<u32>,
-    denominator: f64,
+    skips_zeros: bool,
     /// The rows expected next.
     next: Vec<u32>,
+    /// 0, 1, 2, …: all samples of what is predicted.
+    all: Vec<u32>,
 }
 
 /// Strips of inputs of which the last layer is summed apart.
@@ -94,7 +98,6 @@ impl Cpu {
     /// An engine with these parameters.
     pub fn new(
         plan: Plan,
-        data: Dataset,
         parameters: &[f32],
         seed: u64,
         threads: usize,
@@ -121,11 +124,7 @@ impl Cpu {
         let wide_each = (2 * widest)
             .max(BLOCK * plan.outputs.next_multiple_of(matrix::ROUND))
             .next_multiple_of(8);
-        let sparse = sparse::is_worth_it(&ops, data.features(), 0..data.len());
-        let seen =
-            vec![0; if sparse { team.threads() * sparse::seen_each(plan.inputs) } else { 0 }];
         let mut engine = Self {
-            data,
             seed,
             instructions,
             parameters: arena.zeros(flat_length),
@@ -143,13 +142,15 @@ impl Cpu {
             scratch_each,
             wide: vec![0.0; wide_each * team.threads()],
             wide_each,
-            sparse,
+            sparse: false,
+            sparse_given: None,
             masks: Vec::new(),
             turned: Vec::new(),
-            seen,
+            seen: Vec::new(),
             rows: Vec::new(),
-            denominator: 0.0,
+            skips_zeros: false,
             next: Vec::new(),
+            all: Vec::new(),
             team,
             ops,
             plan,
@@ -203,21 +204,45 @@ impl Cpu {
         }
     }
 
-    fn set_rows(&mut self, rows: &[u32]) {
-        self.reserve(rows.len());
+    /// Whether the first layer should skip the zeros of these samples.
+    fn skips_zeros(&mut self, samples: &Samples) -> bool {
+        if samples.attached {
+            return self.sparse;
+        }
+        let count = samples.rows.len();
+        match self.sparse_given {
+            Some((known, sparse)) if known == count => sparse,
+            _ => {
+                let sparse = sparse::is_worth_it(&self.ops, samples.inputs);
+                self.sparse_given = Some((count, sparse));
+                sparse
+            }
+        }
+    }
+
+    /// Makes room for a batch, and notes how it is gone through.
+    fn begin(&mut self, samples: &Samples, skips_zeros: bool) {
+        self.reserve(samples.rows.len());
         self.rows.clear();
-        self.rows.extend_from_slice(rows);
-        let rows = rows.iter().map(|row| *row as usize);
-        self.denominator = self.plan.head.denominator(&self.data, rows);
+        self.rows.extend_from_slice(samples.rows);
+        self.skips_zeros = skips_zeros;
+        if !skips_zeros {
+            // Any weight of the first layer may get a gradient.
+            self.seen.fill(u64::MAX);
+        } else if self.seen.is_empty() {
+            let fresh = self.updates == 0 && self.gradients.as_slice().is_empty();
+            let length = self.team.threads() * sparse::seen_each(self.plan.inputs);
+            self.seen = vec![if fresh { 0 } else { u64::MAX }; length];
+        }
     }
 
     /// The mean of the last backward pass's losses, each eighth row's summed in order.
-    fn loss(&self) -> f32 {
+    fn loss(&self, denominator: f64) -> f32 {
         let mut sums = [0.0; 8];
         for losses in self.losses[..self.rows.len()].chunks(8) {
             sums.iter_mut().zip(losses).for_each(|(sum, loss)| *sum += loss);
         }
-        (sums.iter().sum::<f64>() / self.denominator) as f32
+        (sums.iter().sum::<f64>() / denominator) as f32
     }
 
     /// The next update's rule, and room for its state.
@@ -272,9 +297,15 @@ impl Engine for Cpu {
         Device::Cpu { threads: self.team.threads(), instructions: self.instructions }
     }
 
-    fn forward(&mut self, rows: &[u32]) {
-        self.set_rows(rows);
-        self.run_batch(NOTHING, |phases, work, thread, barrier| unsafe {
+    fn attach(&mut self, data: &Dataset) {
+        self.sparse = sparse::is_worth_it(&self.ops, Rows::of(data.features()));
+    }
+
+    fn forward(&mut self, samples: &Samples) {
+        // A batch made just now need not be there any more when its gradient is asked for:
+        // what is copied for the dense products is.
+        self.begin(samples, samples.attached && self.sparse);
+        self.run(&self.pass(), samples, NOTHING, |phases, work, thread, barrier| unsafe {
             (phases.forward)(work, thread, barrier)
         });
     }
@@ -283,27 +314,30 @@ impl Engine for Cpu {
         self.copy_output(self.rows.len(), into);
     }
 
-    fn backward(&mut self, accumulate: bool) -> f32 {
+    fn backward(&mut self, samples: &Samples, derivative: Option<&[f32]>, accumulate: bool) -> f32 {
         self.keep_gradients();
+        let denominator = samples.denominator(&self.plan.head);
         let gradient = Some(if accumulate { Accumulate::Yes } else { Accumulate::No });
-        self.run_batch(Weights { gradient, ..NOTHING }, |phases, work, thread, barrier| unsafe {
+        let pass = Pass { denominator, derivative, ..self.pass() };
+        let weights = Weights { gradient, ..NOTHING };
+        self.run(&pass, samples, weights, |phases, work, thread, barrier| unsafe {
             (phases.backward)(work, thread, barrier);
             (phases.weights)(work, thread);
         });
-        self.loss()
+        self.loss(denominator)
     }
 
     fn update(&mut self, hyper: &Hyper) -> bool {
         let mut scale = 1.0;
         if let Some(most) = hyper.clip_norm {
-            self.run_batch(NOTHING, |phases, work, thread, _| unsafe {
+            self.run_apart(NOTHING, |phases, work, thread, _| unsafe {
                 (phases.norms)(work, thread)
             });
             scale = clip_scale(self.norms.iter().sum::<f64>().sqrt(), most) as f32;
         }
         let rule = Some(self.next_rule(hyper));
         let weights = Weights { gradient: None, rule, scale };
-        let finite = self.run_batch(weights, |phases, work, thread, _| unsafe {
+        let finite = self.run_apart(weights, |phases, work, thread, _| unsafe {
             (phases.weights)(work, thread)
         });
         self.updates += 1;
@@ -315,37 +349,44 @@ impl Engine for Cpu {
         self.next.extend_from_slice(rows);
     }
 
-    fn step(&mut self, rows: &[u32], hyper: &Hyper) -> (f32, bool) {
+    fn step(&mut self, samples: &Samples, hyper: &Hyper) -> (f32, bool) {
         if hyper.clip_norm.is_some() {
             // The norm needs the whole gradient before the first weight moves.
-            self.forward(rows);
-            let loss = self.backward(false);
+            self.forward(samples);
+            let loss = self.backward(samples, None, false);
             return (loss, self.update(hyper));
         }
-        self.set_rows(rows);
+        let skips_zeros = self.skips_zeros(samples);
+        self.begin(samples, skips_zeros);
+        let denominator = samples.denominator(&self.plan.head);
+        let pass = Pass { denominator, ..self.pass() };
         let (gradient, rule) = (Some(Accumulate::No), Some(self.next_rule(hyper)));
         let weights = Weights { gradient, rule, scale: 1.0 };
-        let finite = self.run_batch(weights, |phases, work, thread, barrier| unsafe {
+        let finite = self.run(&pass, samples, weights, |phases, work, thread, barrier| unsafe {
             (phases.forward)(work, thread, barrier);
             (phases.backward)(work, thread, barrier);
             (phases.weights)(work, thread);
         });
         self.updates += 1;
-        (self.loss(), finite)
+        (self.loss(denominator), finite)
     }
 
-    fn predict(&mut self, features: &Features, rows: &[u32], into: &mut [f32]) {
-        let outputs = self.plan.outputs;
-        let block = rows.len().min(PREDICTED * self.team.threads()).max(1);
+    fn predict(&mut self, inputs: Rows, into: &mut [f32]) {
+        let (outputs, count) = (self.plan.outputs, inputs.len());
+        let block = count.min(PREDICTED * self.team.threads()).max(1);
         self.reserve(block);
-        let sparse = sparse::is_worth_it(&self.ops, features, rows.iter().map(|row| *row as usize));
-        let features = Some((features, sparse));
-        for (rows, into) in rows.chunks(block).zip(into.chunks_mut(block * outputs)) {
-            self.run(features, rows, NOTHING, |phases, work, thread, barrier| unsafe {
+        let skips_zeros = sparse::is_worth_it(&self.ops, inputs);
+        let pass = Pass { training: false, skips_zeros, ..Pass::default() };
+        self.all.extend(self.all.len() as u32..count as u32);
+        let all = std::mem::take(&mut self.all);
+        for (rows, into) in all[..count].chunks(block).zip(into.chunks_mut(block * outputs)) {
+            let samples = Samples { inputs, targets: None, weights: None, rows, attached: false };
+            self.run(&pass, &samples, NOTHING, |phases, work, thread, barrier| unsafe {
                 (phases.forward)(work, thread, barrier)
             });
             self.copy_output(rows.len(), into);
         }
+        self.all = all;
     }
 
     fn updates(&self) -> u64 {
@@ -374,8 +415,8 @@ impl Engine for Cpu {
         let length = self.flat_length;
         if buffer != Buffer::Parameters {
             // From here on any weight may have a gradient or a momentum.
-            self.seen.fill(u64::MAX);
             self.keep_gradients();
+            self.seen.fill(u64::MAX);
         }
         let into = match buffer {
             Buffer::Parameters => &mut self.parameters,
@@ -389,6 +430,25 @@ impl Engine for Cpu {
         };
         let into = into.as_mut_slice();
         each_place(&self.plan, &self.ops, |theirs, ours| into[ours] = from[theirs]);
+    }
+
+    fn slots(&self) -> usize {
+        self.state.len()
+    }
+
+    fn laid_out(&self) -> Option<&[f32]> {
+        Some(self.parameters.as_slice())
+    }
+
+    fn copy_from(&mut self, other: &dyn Engine) -> bool {
+        match other.laid_out() {
+            // The layout follows from the plan.
+            Some(from) if from.len() == self.flat_length && other.plan() == &self.plan => {
+                self.parameters.as_mut_slice().copy_from_slice(from);
+                true
+            }
+            _ => false,
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
     vector::Vector,
     work::{Stage, Work},
 };
-use crate::{activation::Activation, data::Storage, engine::Mask};
+use crate::{activation::Activation, data::Numbers, engine::dropout::Mask};
 
 /// Copies samples from the features, as numbers, into stage 0.
 #[inline(always)]
@@ -21,13 +21,13 @@ pub(super) unsafe fn gather(work: &Work, rows: Range<usize>) {
             let (start, n) = (from + strip * STRIP, x.used(strip));
             // SAFETY: this thread's own row of stage 0.
             let to = unsafe { std::slice::from_raw_parts_mut(work.stage.add(x.at(strip, row)), n) };
-            match work.features.storage() {
-                Storage::U8(bytes) => {
+            match work.inputs.numbers {
+                Numbers::U8(bytes) => {
                     for (to, byte) in to.iter_mut().zip(&bytes[start..start + n]) {
                         *to = f32::from(*byte) / 255.0;
                     }
                 }
-                Storage::F32(values) => copy_row(&values[start..start + n], to),
+                Numbers::F32(values) => copy_row(&values[start..start + n], to),
             }
         }
     }
@@ -123,6 +123,20 @@ pub(super) unsafe fn activation_backward<V: Vector>(
 #[inline(always)]
 pub(super) unsafe fn loss(work: &Work, thread: usize, rows: &Range<usize>) {
     let (Some(last), n) = (work.stages.last(), work.outputs) else { return };
+    if let Some(derivative) = work.derivative {
+        // SAFETY: rows, losses and scratch are this thread's own.
+        unsafe {
+            std::slice::from_raw_parts_mut(work.losses.add(rows.start), rows.len()).fill(0.0);
+            let wide = wide(work, thread, n);
+            for row in rows.clone() {
+                let from = &derivative[row * n..][..n];
+                wide.iter_mut().zip(from).for_each(|(wide, d)| *wide = f64::from(*d));
+                store_row(work, &last.d, row, wide);
+            }
+        }
+        return;
+    }
+    let Some(targets) = work.targets else { return };
     // Rows as wide as in the stage: of one strip they are converted in one go.
     let (step, one) = (last.y.columns.next_multiple_of(ROUND), last.y.strips() == 1);
     // SAFETY: rows and scratch are this thread's own.
@@ -143,7 +157,7 @@ pub(super) unsafe fn loss(work: &Work, thread: usize, rows: &Range<usize>) {
         }
         let losses = std::slice::from_raw_parts_mut(work.losses.add(rows.start), rows.len());
         let samples = work.rows[rows.clone()].iter().map(|sample| *sample as usize);
-        let targets = samples.clone().map(|sample| work.targets.row(sample));
+        let targets = samples.clone().map(|sample| targets.row(sample));
         work.head.rows(wide.chunks_exact_mut(step).map(|z| &mut z[..n]), targets, losses);
         if let Some(weights) = work.weights {
             for ((z, loss), sample) in wide.chunks_exact_mut(step).zip(losses).zip(samples) {

@@ -15,7 +15,11 @@ use super::{
     update::Stretch,
     work::{Accumulate, BLOCK, Work},
 };
-use crate::{Features, optim::Rule};
+use crate::{
+    data::{Numbers, Rows},
+    engine::Samples,
+    optim::Rule,
+};
 
 /// Below this many multiply-adds, a second thread costs more than it gives: with
 /// a first layer that skips zeros, whose weights stay with their threads, and without.
@@ -29,6 +33,25 @@ pub(super) struct Weights {
     pub gradient: Option<Accumulate>,
     pub rule: Option<Rule>,
     pub scale: f32,
+}
+
+/// How a batch is gone through.
+#[derive(Clone, Copy)]
+pub(super) struct Pass<'a> {
+    /// Dropout is on, and what comes next is fetched.
+    pub training: bool,
+    /// The first layer skips zeros.
+    pub skips_zeros: bool,
+    /// What the batch's losses are divided by.
+    pub denominator: f64,
+    /// The loss's derivative, where the caller has it.
+    pub derivative: Option<&'a [f32]>,
+}
+
+impl Default for Pass<'_> {
+    fn default() -> Self {
+        Self { training: true, skips_zeros: false, denominator: 1.0, derivative: None }
+    }
 }
 
 /// No weight is touched.
@@ -46,12 +69,16 @@ impl Cpu {
         Sparse { masks, samples, turned, each, seen: self.seen.as_mut_ptr() }
     }
 
-    /// Describes the batch to the threads and runs phases on it. Of features
-    /// other than the training's it must be said whether most are zero.
+    /// As the last batch began.
+    pub(super) fn pass(&self) -> Pass<'static> {
+        Pass { skips_zeros: self.skips_zeros, ..Pass::default() }
+    }
+
+    /// Describes the batch to the threads and runs phases on it.
     pub(super) fn run(
         &mut self,
-        features: Option<(&Features, bool)>,
-        rows: &[u32],
+        pass: &Pass,
+        samples: &Samples,
         weights: Weights,
         job: impl Fn(&Phases, &Work, usize, &Barrier) + Sync,
     ) -> bool {
@@ -59,9 +86,9 @@ impl Cpu {
         for (pointer, buffer) in state.iter_mut().zip(&mut self.state) {
             *pointer = buffer.as_mut_ptr();
         }
-        let training = features.is_none();
+        let rows = samples.rows;
+        let &Pass { training, skips_zeros, denominator, derivative } = pass;
         let each = rows.len() + if training { AN_UPDATE } else { 0 };
-        let skips_zeros = features.map_or(self.sparse, |(_, sparse)| sparse);
         let alone = self.plan.parameters * each < WORTH_A_TEAM[usize::from(!skips_zeros)];
         let threads = if alone { 1 } else { self.team.threads() };
         let sparse = skips_zeros.then(|| self.sparse(rows.len()));
@@ -71,18 +98,20 @@ impl Cpu {
             stages: &self.stages,
             head: &self.plan.head,
             outputs: self.plan.outputs,
-            features: features.map_or(self.data.features(), |(features, _)| features),
-            targets: self.data.targets(),
-            weights: self.data.weights(),
+            inputs: samples.inputs,
+            targets: samples.targets,
+            derivative,
+            weights: samples.weights,
             rows,
-            next: if training { &self.next } else { &[] },
+            // Of the attached data alone.
+            next: if training && samples.attached { &self.next } else { &[] },
             threads,
             sparse,
             own_strips,
             own_rest: own_strips && self.partial.is_some(),
             partial: self.partial,
             dropout: training.then_some((self.seed, self.updates)),
-            denominator: self.denominator,
+            denominator,
             stage: self.stage.as_mut_ptr(),
             losses: self.losses.as_mut_ptr(),
             scratch: self.scratch.as_mut_ptr(),
@@ -121,14 +150,17 @@ impl Cpu {
         finite
     }
 
-    /// The phases over the last batch's rows.
-    pub(super) fn run_batch(
+    /// Runs phases that look at no sample, by as many threads as the last batch.
+    pub(super) fn run_apart(
         &mut self,
         weights: Weights,
         job: impl Fn(&Phases, &Work, usize, &Barrier) + Sync,
     ) -> bool {
         let rows = std::mem::take(&mut self.rows);
-        let finite = self.run(None, &rows, weights, job);
+        let inputs = Rows { numbers: Numbers::F32(&[]), width: self.plan.inputs };
+        let samples =
+            Samples { inputs, targets: None, weights: None, rows: &rows, attached: false };
+        let finite = self.run(&self.pass(), &samples, weights, job);
         self.rows = rows;
         finite
     }

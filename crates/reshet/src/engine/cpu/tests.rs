@@ -1,7 +1,7 @@
 //! What the engine promises, seen from inside.
 
 use super::*;
-use crate::{Adam, Loss, Sequential, Storage, Targets, init::Init};
+use crate::{Adam, Features, Loss, Sequential, Storage, Targets, init::Init};
 
 /// Nothing is read that the step has not written: with NaN in all its
 /// scratch memory it gives the same bits.
@@ -20,8 +20,8 @@ fn poisoned_scratch_never_leaks() {
         let hyper = Hyper { optimizer: Adam::new(0.01).into(), clip_norm: None };
         for instructions in Instructions::here() {
             let run = |poison: bool| {
-                let (plan, data) = (plan.clone(), data.clone());
-                let mut cpu = Cpu::new(plan, data, &parameters, 0, 2, instructions);
+                let mut cpu = Cpu::new(plan.clone(), &parameters, 0, 2, instructions);
+                cpu.attach(&data);
                 for rows in [&[1, 2, 3, 4, 5][..], &[6, 7, 8], &[9; 19]] {
                     cpu.reserve(20);
                     if poison {
@@ -30,7 +30,7 @@ fn poisoned_scratch_never_leaks() {
                         cpu.wide.fill(f64::NAN);
                         cpu.losses.fill(f64::NAN);
                     }
-                    assert!(cpu.step(rows, &hyper).1, "{net} {instructions}");
+                    assert!(cpu.step(&Samples::of(&data, rows), &hyper).1, "{net} {instructions}");
                 }
                 cpu.parameters.as_slice().iter().map(|x| x.to_bits()).collect::<Vec<_>>()
             };
@@ -62,20 +62,21 @@ fn every_way(net: &str) {
     let adam = |weight_decay| Adam { weight_decay, ..Adam::new(0.01) };
     let hyper = |decay| Hyper { optimizer: adam(decay).into(), clip_norm: None };
     let run = |threads, sparse, stages| {
-        let (plan, data) = (plan.clone(), data.clone());
         let instructions = Instructions::best();
-        let mut cpu = Cpu::new(plan, data, &parameters, 0, threads, instructions);
+        let mut cpu = Cpu::new(plan.clone(), &parameters, 0, threads, instructions);
+        cpu.attach(&data);
         assert!(cpu.sparse);
         cpu.sparse = sparse;
         for batch in 0..4 {
             let rows: Vec<u32> = (batch * 17..batch * 17 + 130).collect();
             let hyper = hyper(if batch == 1 { 0.1 } else { 0.0 });
+            let samples = Samples::of(&data, &rows);
             if stages {
-                cpu.forward(&rows);
-                cpu.backward(false);
+                cpu.forward(&samples);
+                cpu.backward(&samples, None, false);
                 assert!(cpu.update(&hyper));
             } else {
-                assert!(cpu.step(&rows, &hyper).1);
+                assert!(cpu.step(&samples, &hyper).1);
             }
         }
         let mut out = vec![0.0; parameters.len()];

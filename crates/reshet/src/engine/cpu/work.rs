@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use super::{matrix::Matrix, sparse::Sparse, update::Stretch};
 use crate::{
     activation::Activation,
-    data::{Features, Targets},
+    data::{Rows, Wanted},
     loss::Head,
     optim::Rule,
 };
@@ -43,8 +43,10 @@ pub(super) struct Work<'a> {
     pub stages: &'a [Stage],
     pub head: &'a Head,
     pub outputs: usize,
-    pub features: &'a Features,
-    pub targets: &'a Targets,
+    pub inputs: Rows<'a>,
+    pub targets: Option<Wanted<'a>>,
+    /// The loss's derivative by what it sees, (samples, outputs), where it is given.
+    pub derivative: Option<&'a [f32]>,
     /// How much each sample counts.
     pub weights: Option<&'a [f32]>,
     pub rows: &'a [u32],

@@ -24,7 +24,7 @@ use super::{
     vector::{Portable, Vector},
     work::{BLOCK, Op, Work},
 };
-use crate::data::{Features, Storage};
+use crate::data::{Numbers, Rows};
 
 pub(super) use self::products::{forward, gradient};
 
@@ -53,7 +53,7 @@ impl Sparse {
     /// Which inputs of a block have not been zero in some sample so far.
     pub unsafe fn seen(&self, work: &Work, thread: usize, block: usize) -> u64 {
         // SAFETY: within the masks of all threads.
-        unsafe { *self.seen.add(thread * seen_each(work.features.width()) + block) }
+        unsafe { *self.seen.add(thread * seen_each(work.inputs.width) + block) }
     }
 }
 
@@ -71,27 +71,23 @@ pub(super) fn blocks(n: usize) -> usize {
 /// they are even at 0.6 (`docs/kernels.md`).
 const WORTH_IT: f64 = 0.5;
 
-/// Whether the first layer should skip the zeros of these samples.
-pub(super) fn is_worth_it(
-    ops: &[Op],
-    features: &Features,
-    rows: impl ExactSizeIterator<Item = usize>,
-) -> bool {
-    matches!(ops.first(), Some(Op::Dense(..))) && density(features, rows) <= WORTH_IT
+/// Whether the first layer should skip the zeros of samples like these.
+pub(super) fn is_worth_it(ops: &[Op], inputs: Rows) -> bool {
+    matches!(ops.first(), Some(Op::Dense(..))) && density(inputs) <= WORTH_IT
 }
 
 /// The share of numbers that are not zero, over at most 64 of some samples.
-fn density(features: &Features, rows: impl ExactSizeIterator<Item = usize>) -> f64 {
-    let (width, step) = (features.width(), rows.len().div_ceil(64).max(1));
+fn density(inputs: Rows) -> f64 {
+    let (width, samples) = (inputs.width, inputs.len());
     let (mut count, mut all) = (0, 0);
-    for row in rows.step_by(step) {
+    for row in (0..samples).step_by(samples.div_ceil(64).max(1)) {
         for first in (0..width).step_by(BLOCK) {
             let (at, n) = (row * width + first, BLOCK.min(width - first));
             // SAFETY: the slices' bounds are checked, and n numbers are there.
             let mask = unsafe {
-                match features.storage() {
-                    Storage::U8(bytes) => bytes[at..at + n].as_ptr().not_zero::<Portable>(n),
-                    Storage::F32(values) => values[at..at + n].as_ptr().not_zero::<Portable>(n),
+                match inputs.numbers {
+                    Numbers::U8(bytes) => bytes[at..at + n].as_ptr().not_zero::<Portable>(n),
+                    Numbers::F32(values) => values[at..at + n].as_ptr().not_zero::<Portable>(n),
                 }
             };
             count += mask.count_ones();
@@ -109,7 +105,7 @@ pub(super) unsafe fn scan<V: Vector>(
     thread: usize,
     samples: Range<usize>,
 ) {
-    let width = work.features.width();
+    let width = work.inputs.width;
     // SAFETY: `Work` describes what is there; these masks are this thread's own.
     unsafe {
         let masks = sparse.masks(work, thread);
@@ -127,7 +123,7 @@ pub(super) unsafe fn scan<V: Vector>(
 /// Turns all masks, for this thread, and notes which inputs have been seen.
 #[inline(always)]
 pub(super) unsafe fn turn(work: &Work, sparse: &Sparse, thread: usize) {
-    let (inputs, samples) = (blocks(work.features.width()), work.rows.len());
+    let (inputs, samples) = (blocks(work.inputs.width), work.rows.len());
     // SAFETY: `Work` describes what is there; the stretches are this thread's own.
     unsafe {
         let turned = sparse.turned.add(thread * sparse.each);
@@ -143,7 +139,7 @@ pub(super) unsafe fn turn(work: &Work, sparse: &Sparse, thread: usize) {
                 let to = turned.add((block * blocks(samples) + part) * BLOCK);
                 square.as_ptr().copy_to_nonoverlapping(to, BLOCK);
             }
-            *sparse.seen.add(thread * seen_each(work.features.width()) + block) |= seen;
+            *sparse.seen.add(thread * seen_each(work.inputs.width) + block) |= seen;
         }
     }
 }

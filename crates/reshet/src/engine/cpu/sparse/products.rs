@@ -11,7 +11,7 @@ use super::{
     Sparse, blocks,
     source::{Source, with_source},
 };
-use crate::data::Storage;
+use crate::data::Numbers;
 
 /// Calls a kernel made for N vectors on each group of a width's vectors, on as
 /// many at once as there are registers for.
@@ -86,7 +86,7 @@ unsafe fn forward_part<V: Vector, S: Source, const N: usize>(
     step: usize,
     samples: Range<usize>,
 ) {
-    let inputs = work.features.width();
+    let inputs = work.inputs.width;
     // SAFETY: the caller's promise.
     unsafe {
         let bias = w.add(inputs * step);
@@ -205,7 +205,7 @@ unsafe fn sum<V: Vector, S: Source, const N: usize, const R: usize>(
     dw: *mut f32,
     adds: bool,
 ) {
-    let width = work.features.width();
+    let width = work.inputs.width;
     // SAFETY: the caller's promise.
     unsafe {
         let mut sums = [[V::splat(0.0); N]; R];

@@ -70,12 +70,12 @@ impl Source for *const f32 {
 /// Calls a function on the features, whatever their storage.
 macro_rules! with_source {
     ($work:expr, |$source:ident| $f:expr) => {
-        match $work.features.storage() {
-            Storage::U8(bytes) => {
+        match $work.inputs.numbers {
+            Numbers::U8(bytes) => {
                 let $source = bytes.as_ptr();
                 $f
             }
-            Storage::F32(values) => {
+            Numbers::F32(values) => {
                 let $source = values.as_ptr();
                 $f
             }
