@@ -18,9 +18,6 @@ use serde_json::json;
 
 use crate::{chart::Chart, course::Course, source, terminal};
 
-/// Steps of which the log keeps a line, at most; longer runs keep every k-th.
-const LOG_STEPS: usize = 5000;
-
 const LOG: &str = "log.jsonl";
 const CHECKPOINT: &str = "checkpoint.safetensors";
 
@@ -143,8 +140,8 @@ impl Run {
             _ => {}
         }
         match event {
-            Event::Step { epoch, step, steps, loss, lr, .. } => {
-                if step % steps.div_ceil(LOG_STEPS) == 0 {
+            Event::Step { epoch, step, loss, lr, .. } => {
+                if event.is_logged() {
                     self.log(&json!({"epoch": epoch, "step": step, "loss": loss, "lr": lr}))?;
                 }
                 // What a checkpoint says was done is in the log, however the run ends.

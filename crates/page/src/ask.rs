@@ -240,6 +240,7 @@ pub fn trace_row(run: &Run, step: usize, model: &Model, part: &str, row: u32) ->
             json!(yes.map(|(name, _)| &**name).collect::<Vec<_>>().join(", "))
         }
         (Target::Values(all), ..) => json!(all),
+        _ => Value::Null,
     };
     json["row"] = json!(row);
     if json["label"].is_string() {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use reshet::{Model, Result, Score};
+use reshet::{Event, Model, Result, Score};
 use serde_json::Value;
 
 use crate::spec::{Lesson, Spec};
@@ -42,8 +42,8 @@ pub struct Finished<'a> {
     pub model: Model,
     /// On the test part.
     pub score: Option<Score>,
-    /// Means of the loss: (step, loss).
-    pub losses: Vec<(usize, f64)>,
+    /// The steps that a log keeps, as they were.
+    pub log: Vec<Event>,
     /// The mean loss of each whole epoch.
     pub epoch_losses: Vec<f64>,
     /// Steps taken.
@@ -57,10 +57,13 @@ pub struct Finished<'a> {
 }
 
 impl Finished<'_> {
-    /// The mean loss of the last whole epoch, or of what there was.
+    /// The mean loss of the last whole epoch, or the last step's.
     pub fn final_loss(&self) -> f64 {
-        let last = || self.losses.last().map(|(_, loss)| *loss);
-        self.epoch_losses.last().copied().or_else(last).unwrap_or(f64::NAN)
+        let last = || match self.log.last() {
+            Some(Event::Step { loss, .. }) => f64::from(*loss),
+            _ => f64::NAN,
+        };
+        self.epoch_losses.last().copied().unwrap_or_else(last)
     }
 }
 

@@ -227,7 +227,7 @@ impl Lab {
     ) -> Result<Option<Arc<Run>>> {
         let (_, meaning) = lesson.plan()?;
         let baseline = lesson.baseline(&meaning);
-        let training = lesson.trainer().training(&lesson.train)?;
+        let mut training = lesson.trainer().start(&lesson.train)?;
         let phase = if paused { Phase::Paused } else { Phase::Running };
         let state = State::new(phase, lesson.steps(), lesson.optimizer.lr(), pace);
         let (sender, commands) = mpsc::channel();
@@ -237,7 +237,7 @@ impl Lab {
         }
         inner.next += 1;
         let name = lesson.title();
-        let (template, commanded) = (training.model(), Some(sender));
+        let (template, commanded) = (training.training().model(), Some(sender));
         let run =
             Run::new(inner.next, Some(lesson.clone()), template, name, baseline, state, commanded);
         let run = Arc::new(run);
@@ -291,7 +291,7 @@ impl Lab {
             lesson,
             model,
             score: state.test.as_ref().map(|(_, score)| score.clone()),
-            losses: state.losses.points().to_vec(),
+            log: state.log.clone(),
             epoch_losses: state.epoch_losses.clone(),
             steps: state.step,
             epochs: state.epoch,

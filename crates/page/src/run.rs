@@ -6,7 +6,7 @@ use std::{
 };
 
 use reshet::{
-    Model, Result, Score,
+    Event, Model, Result, Score,
     data::table::Kind,
     metrics::{self, Task},
     network::did_you_mean,
@@ -109,6 +109,8 @@ pub struct State {
     pub loss: Option<f32>,
     pub seconds: f64,
     pub losses: Means,
+    /// The steps that a log keeps, as they were.
+    pub log: Vec<Event>,
     /// The mean loss of each whole epoch.
     pub epoch_losses: Vec<f64>,
     pub tests: Tests,
@@ -131,6 +133,7 @@ impl State {
             loss: None,
             seconds: 0.0,
             losses: Means::new(steps),
+            log: Vec::new(),
             epoch_losses: Vec::new(),
             tests: Tests::default(),
             test: None,

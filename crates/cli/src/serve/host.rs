@@ -222,20 +222,15 @@ impl Here {
     }
 }
 
-/// Writes what the page kept of the course as `reshet train` would have.
+/// Writes what happened as `reshet train` would have.
 fn log(run: &mut Run, finished: &Finished) -> anyhow::Result<()> {
-    let steps =
-        finished.lesson.epochs * finished.lesson.train.len().div_ceil(finished.lesson.batch_size);
-    let per_epoch = steps / finished.lesson.epochs.max(1);
     let mut means = finished.epoch_losses.iter().enumerate().peekable();
-    for (step, loss) in &finished.losses {
-        let step = step.saturating_sub(1);
-        let (epoch, i) = (step / per_epoch.max(1), step % per_epoch.max(1));
-        while let Some((epoch, loss)) = means.next_if(|(done, _)| *done < epoch) {
+    for event in &finished.log {
+        let Event::Step { epoch: now, .. } = event else { continue };
+        while let Some((epoch, loss)) = means.next_if(|(done, _)| done < now) {
             run.log_event(&Event::Epoch { epoch, loss: *loss, validation: None })?;
         }
-        let (loss, lr) = (*loss as f32, finished.lesson.optimizer.lr());
-        run.log_event(&Event::Step { epoch, i, step, steps, loss, lr })?;
+        run.log_event(event)?;
     }
     for (epoch, loss) in means {
         run.log_event(&Event::Epoch { epoch, loss: *loss, validation: None })?;

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use reshet::{Batch, DataLoader, Result, Training, engine::Buffer};
+use reshet::{Buffer, Event, Result, TrainingLoop};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
@@ -57,15 +57,7 @@ pub struct Course {
     lab: Arc<Lab>,
     run: Arc<Run>,
     lesson: Lesson,
-    training: Training,
-    loader: DataLoader,
-    /// The batch whose stages are being taken, and its learning rate.
-    current: Option<(Batch, f64)>,
-    epoch: usize,
-    step: usize,
-    /// The losses of this epoch.
-    sum: f64,
-    lr: Option<f64>,
+    training: TrainingLoop,
     pace: Option<f64>,
     standing: bool,
     stage: Option<Stage>,
@@ -82,22 +74,15 @@ pub struct Course {
 }
 
 impl Course {
-    pub fn new(lab: Arc<Lab>, run: Arc<Run>, lesson: Lesson, training: Training) -> Self {
+    pub fn new(lab: Arc<Lab>, run: Arc<Run>, lesson: Lesson, training: TrainingLoop) -> Self {
         let (now, state) = (Instant::now(), run.state());
         let (standing, pace) = (state.phase == Phase::Paused, state.pace);
         drop(state);
-        let loader = lesson.trainer().loader(&lesson.train, 0);
         Self {
             lab,
             run,
             lesson,
             training,
-            loader,
-            current: None,
-            epoch: 0,
-            step: 0,
-            sum: 0.0,
-            lr: None,
             pace,
             standing,
             stage: None,
@@ -126,7 +111,7 @@ impl Course {
             self.look();
         }
         let mut state = self.run.state();
-        state.losses.close(self.step);
+        state.losses.close(self.training.step());
         if let Some((step, score)) = &state.test {
             let last = Tested(*step, score.loss, score.measure());
             state.tests.end(last);
@@ -139,7 +124,7 @@ impl Course {
 
     /// Whether all epochs were trained.
     fn all(&mut self, commands: &Receiver<Command>) -> Result<bool> {
-        while self.epoch < self.lesson.epochs {
+        while !self.is_over() {
             if self.listen(commands)?.is_break() {
                 return Ok(false);
             }
@@ -149,6 +134,10 @@ impl Course {
             self.show(start);
         }
         Ok(true)
+    }
+
+    fn is_over(&self) -> bool {
+        self.training.epoch() >= self.lesson.epochs
     }
 
     /// Does what is asked, and waits while there is nothing to be trained.
@@ -182,7 +171,7 @@ impl Course {
                 return Ok(ControlFlow::Break(()));
             }
             // A step by hand may have been the last one.
-            if self.epoch >= self.lesson.epochs {
+            if self.is_over() {
                 return Ok(ControlFlow::Continue(()));
             }
         }
@@ -194,7 +183,7 @@ impl Course {
             Command::Pause => self.stand(true),
             Command::Resume => self.stand(false),
             Command::Lr(lr) => {
-                self.lr = Some(lr);
+                self.training.set_lr(Some(lr));
                 self.run.state().lr = lr;
             }
             Command::Pace(pace) => {
@@ -206,7 +195,7 @@ impl Course {
                 let _ = reply.send(());
             }
             Command::Read(reply) => {
-                let _ = reply.send((self.step, self.training.parameters()));
+                let _ = reply.send((self.training.step(), self.training.training().parameters()));
             }
             Command::Step(reply) => {
                 self.stand(true);
@@ -252,47 +241,33 @@ impl Course {
         self.lab.changed(&self.run);
     }
 
-    fn rate(&self) -> f64 {
-        let steps = self.lesson.steps();
-        let set = self.lesson.optimizer.lr();
-        self.lr.unwrap_or_else(|| self.lesson.schedule.lr(set, self.step, steps, self.epoch))
-    }
-
-    fn next_batch(&mut self) -> Batch {
-        loop {
-            match self.loader.next() {
-                Some(batch) => return batch,
-                // The epoch was counted when its last batch was done.
-                None => self.loader = self.lesson.trainer().loader(&self.lesson.train, self.epoch),
-            }
-        }
-    }
-
+    /// Takes a step, or the rest of the one begun by hand.
     fn whole_step(&mut self) -> Result<()> {
-        if self.stage.is_some() {
-            while self.stage.is_some() {
-                self.next_stage()?;
-            }
-            return Ok(());
+        self.stage = None;
+        // An end that comes before any step has nothing to be shown.
+        if let Some(event) = self.training.advance()? {
+            self.happened(event)?;
         }
-        let (batch, lr) = (self.next_batch(), self.rate());
-        self.training.prefetch(batch.following());
-        let loss = self.training.step(&batch, self.lesson.optimizer.with_lr(lr))?;
-        self.stepped(loss, lr);
         Ok(())
     }
 
-    fn stepped(&mut self, loss: f32, lr: f64) {
-        self.step += 1;
-        self.sum += f64::from(loss);
+    /// Keeps what the page, and the run's folder, need of a step and of the epoch it ends.
+    fn happened(&mut self, event: Event) -> Result<()> {
+        let Event::Step { i, loss, lr, .. } = event else { return Ok(()) };
+        let step = self.training.step();
+        let ended =
+            if i + 1 == self.lesson.steps_per_epoch() { self.training.advance()? } else { None };
         let mut state = self.run.state();
-        let per_epoch = self.lesson.steps_per_epoch();
-        if self.step % per_epoch == 0 {
-            self.epoch += 1;
-            state.epoch_losses.push(std::mem::take(&mut self.sum) / per_epoch as f64);
+        state.losses.add(step, loss);
+        if event.is_logged() {
+            state.log.push(event);
         }
-        state.losses.add(self.step, loss);
-        (state.step, state.epoch, state.lr, state.loss) = (self.step, self.epoch, lr, Some(loss));
+        if let Some(Event::Epoch { loss, .. }) = ended {
+            state.epoch_losses.push(loss);
+        }
+        (state.step, state.epoch, state.lr) = (step, self.training.epoch(), lr);
+        state.loss = Some(loss);
+        Ok(())
     }
 
     /// Tests, keeps the parameters and tells the page, each if it is time.
@@ -301,7 +276,8 @@ impl Course {
         let due = |(cost, at): (Duration, Instant), least| {
             start >= at + cost.saturating_mul(share).max(least)
         };
-        if due(self.looked, Duration::ZERO) && self.run.state().moments.wants(self.step) {
+        if due(self.looked, Duration::ZERO) && self.run.state().moments.wants(self.training.step())
+        {
             self.look();
         }
         if due(self.tested, TEST_EVERY) {
@@ -315,26 +291,30 @@ impl Course {
     /// Keeps the parameters of this moment.
     fn look(&mut self) {
         let start = Instant::now();
-        let length = self.training.plan().parameters;
+        let length = self.run.template.parameters().len();
         let mut parameters: Arc<[f32]> = std::iter::repeat_n(0.0, length).collect();
         // Nobody else holds it yet: made by make_mut without a copy.
-        self.training.engine().read(Buffer::Parameters, Arc::make_mut(&mut parameters));
-        self.run.state().moments.keep(self.step, parameters);
+        let read =
+            self.training.training().read(Buffer::Parameters, Arc::make_mut(&mut parameters));
+        if read.is_ok() {
+            self.run.state().moments.keep(self.training.step(), parameters);
+        }
         let end = Instant::now();
         // The least: at another time the machine was busy with something else.
         self.looked = (self.looked.0.min(end - start), end);
     }
 
     fn test(&mut self) {
+        let now = self.training.step();
         let Some(test) = &self.lesson.test else { return };
-        if self.run.state().test.as_ref().is_some_and(|(step, _)| *step == self.step) {
+        if self.run.state().test.as_ref().is_some_and(|(step, _)| *step == now) {
             return;
         }
         let start = Instant::now();
-        if let Ok(score) = self.training.test(test) {
+        if let Ok(score) = self.training.training().test(test) {
             let mut state = self.run.state();
-            state.tests.add(Tested(self.step, score.loss, score.measure()));
-            state.test = Some((self.step, score));
+            state.tests.add(Tested(now, score.loss, score.measure()));
+            state.test = Some((now, score));
         }
         let end = Instant::now();
         self.tested = (self.tested.0.min(end - start), end);
@@ -348,8 +328,8 @@ impl Course {
         let (losses, tests) = (state.losses.points(), state.tests.points());
         let message = json!({
             "run": self.run.id.to_string(),
-            "step": self.step,
-            "epoch": self.epoch,
+            "step": state.step,
+            "epoch": state.epoch,
             "lr": state.lr,
             "loss": &losses[self.told_points.min(losses.len())..],
             "test": &tests[self.told_tests.min(tests.len())..],
