@@ -275,35 +275,39 @@ fn elements<'a>(
     f: impl Fn(f64, f64) -> (f64, f64),
 ) {
     for ((z, target), sum) in rows {
+        let Target::Values(t) = target else {
+            *sum = masked(z, target, &f);
+            continue;
+        };
         *sum = 0.0;
-        let mut add = |z: &mut f64, t: f32| {
-            let (loss, derivative) = f(*z, f64::from(t));
+        for (z, t) in z.iter_mut().zip(t) {
+            let (loss, derivative) = f(*z, f64::from(*t));
             *z = derivative;
             *sum += loss;
-        };
-        match target {
-            Target::Values(t) => z.iter_mut().zip(t).for_each(|(z, t)| add(z, *t)),
-            Target::Partial(t) => {
-                for (z, t) in z.iter_mut().zip(t) {
-                    if t.is_nan() {
-                        *z = 0.0;
-                    } else {
-                        add(z, *t);
-                    }
-                }
-            }
-            Target::Chosen { output, value } => {
-                for (i, z) in z.iter_mut().enumerate() {
-                    if i == output as usize {
-                        add(z, value);
-                    } else {
-                        *z = 0.0;
-                    }
-                }
-            }
-            Target::Class(_) => *sum = f64::NAN,
         }
     }
+}
+
+/// [`elements`] of a row where not every output counts; apart, so that the usual loop stays short.
+#[inline(never)]
+fn masked(z: &mut [f64], target: Target, f: &impl Fn(f64, f64) -> (f64, f64)) -> f64 {
+    let mut sum = 0.0;
+    for (i, z) in z.iter_mut().enumerate() {
+        let wanted = match target {
+            Target::Partial(values) => Some(values[i]).filter(|value| !value.is_nan()),
+            Target::Chosen { output, value } => (i == output as usize).then_some(value),
+            // Data and loss were matched when they met: see `Plan::check`.
+            _ => return f64::NAN,
+        };
+        let Some(t) = wanted else {
+            *z = 0.0;
+            continue;
+        };
+        let (loss, derivative) = f(*z, f64::from(t));
+        *z = derivative;
+        sum += loss;
+    }
+    sum
 }
 
 /// −(1 − ε) wₜ ln pₜ − ε/K Σ wc ln pc, with p = softmax(z); z becomes its

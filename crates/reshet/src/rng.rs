@@ -24,6 +24,8 @@ pub enum Purpose {
     Permutation = 5,
     /// What a study tries; the index is the trial.
     Candidate = 6,
+    /// What a game rolls, and what a replay buffer gives; the index is the caller's.
+    Play = 7,
 }
 
 /// The random numbers of one seed, purpose and index.
