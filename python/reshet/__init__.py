@@ -6,6 +6,7 @@
     model.save("model.safetensors")          # the program `reshet` reads it
     reshet.load("model.safetensors").predict_proba(X)
 
+Batch by batch, as a game's agent learns: `Net`, with `ReplayBuffer`.
 For scikit-learn: `ReshetClassifier` and `ReshetRegressor`.
 """
 
@@ -14,9 +15,10 @@ import os
 import numpy as np
 
 from . import _reshet
-from ._reshet import __version__
+from ._reshet import Net, ReplayBuffer, __version__
 
-__all__ = ["Model", "ReshetClassifier", "ReshetRegressor", "load", "train", "__version__"]
+__all__ = ["Batch", "Model", "Net", "ReplayBuffer", "ReshetClassifier", "ReshetRegressor", "load",
+           "train", "__version__"]
 
 
 def __getattr__(name):
@@ -38,6 +40,17 @@ def _samples(X):
     # A number too large for float32 becomes infinite, and is refused as that.
     with np.errstate(over="ignore"):
         return np.ascontiguousarray(X, dtype=kind)
+
+
+class Batch(dict):
+    """What a `ReplayBuffer` gives: an array a name, as `batch.state` or `batch["state"]`."""
+
+    def __getattr__(self, name):
+        try:
+            return self[name]
+        except KeyError:
+            known = ", ".join(self)
+            raise AttributeError(f"nothing is called {name}; there are {known}") from None
 
 
 class Model:

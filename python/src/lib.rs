@@ -4,10 +4,13 @@
 //! `docs/decisions/0014-arrays-are-copied.md`. The interpreter is free while a network
 //! trains or answers.
 
+mod convert;
+mod net;
+mod replay;
+
 use std::{
     ops::ControlFlow,
     path::PathBuf,
-    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -18,8 +21,8 @@ use pyo3::{
     types::{PyByteArray, PyBytes},
 };
 use reshet::{
-    Adam, AdamW, Dataset, Device, Error, Event, Features, Model, Optimizer, Predictor, RMSprop,
-    SGD, Sequential, Storage, Targets, Trainer,
+    Dataset, Device, Error, Event, Features, Model, Optimizer, Sequential, Storage, Targets,
+    Trainer,
     data::table::{Rows, Unit, csv},
     formats::safetensors,
 };
@@ -37,38 +40,15 @@ fn python(error: Error) -> PyErr {
     }
 }
 
-/// Up to this many multiply-adds one thread is as fast as a team that must first be gathered.
-const FEW: usize = 1 << 22;
-
 /// A trained network.
 #[pyclass(name = "Model", module = "reshet._reshet", frozen)]
 struct PyModel {
     model: Model,
-    /// Kept between small questions. It has no threads of its own: those would be gone after
-    /// a fork, and be waited for.
-    ready: Mutex<Option<Predictor>>,
 }
 
 impl PyModel {
     fn new(model: Model) -> Self {
-        Self { model, ready: Mutex::new(None) }
-    }
-
-    fn answer(&self, features: &Features) -> reshet::Result<Vec<f32>> {
-        let mut answers = Vec::new();
-        if features.rows().saturating_mul(self.model.parameters().len()) > FEW {
-            self.model.predictor(Device::best())?.predict(features, &mut answers)?;
-            return Ok(answers);
-        }
-        // Whoever asks at the same time readies one of their own.
-        let ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let mut ready = match ready {
-            Some(ready) => ready,
-            None => self.model.predictor(Device::best().threads(1))?,
-        };
-        ready.predict(features, &mut answers)?;
-        *self.ready.lock().unwrap_or_else(PoisonError::into_inner) = Some(ready);
-        Ok(answers)
+        Self { model }
     }
 }
 
@@ -131,7 +111,7 @@ impl PyModel {
         x: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyByteArray>> {
         let features = features(py, x, &self.model.meaning().shape)?;
-        let answers = py.detach(|| self.answer(&features));
+        let answers = py.detach(|| self.model.predict(&features));
         Ok(bytes(py, &answers.map_err(python)?))
     }
 
@@ -201,17 +181,14 @@ struct Settings {
 impl Settings {
     fn optimizer(&self) -> reshet::Result<Optimizer> {
         let Self { lr, weight_decay, momentum, .. } = *self;
-        Ok(match &*self.optimizer {
-            "adam" => Adam { weight_decay, ..Adam::new(lr) }.into(),
-            "adamw" => AdamW { weight_decay, ..AdamW::new(lr) }.into(),
-            "sgd" => SGD { weight_decay, momentum, ..SGD::new(lr) }.into(),
-            "rmsprop" => RMSprop { weight_decay, momentum, ..RMSprop::new(lr) }.into(),
-            name => {
-                let known = ["adam", "adamw", "sgd", "rmsprop"];
-                let guess = reshet::network::did_you_mean(name, &known);
-                return Err(Error::Invalid(format!("no optimizer is called \"{name}\"{guess}")));
-            }
-        })
+        let mut optimizer = Optimizer::named(&self.optimizer, lr)?;
+        match &mut optimizer {
+            Optimizer::SGD(o) => (o.weight_decay, o.momentum) = (weight_decay, momentum),
+            Optimizer::RMSprop(o) => (o.weight_decay, o.momentum) = (weight_decay, momentum),
+            Optimizer::Adam(o) => o.weight_decay = weight_decay,
+            Optimizer::AdamW(o) => o.weight_decay = weight_decay,
+        }
+        Ok(optimizer)
     }
 }
 
@@ -308,5 +285,7 @@ fn units(targets: &Targets) -> Vec<Unit> {
 fn _reshet(module: &Bound<PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<PyModel>()?;
+    module.add_class::<net::Net>()?;
+    module.add_class::<replay::ReplayBuffer>()?;
     module.add_function(wrap_pyfunction!(train, module)?)
 }

@@ -34,6 +34,7 @@ mod init;
 pub mod loss;
 pub mod metrics;
 mod model;
+mod names;
 pub mod network;
 pub mod optim;
 pub mod plan;

@@ -139,6 +139,7 @@ impl Setup {
             stage: Stage::Start,
             of: Of::Rows,
             clip: None,
+            optimizer: None,
             rows: Vec::new(),
             numbers: Vec::new(),
             logits: Vec::new(),
@@ -210,6 +211,8 @@ pub struct Training {
     stage: Stage,
     of: Of,
     clip: Option<f32>,
+    /// Of the last update.
+    optimizer: Option<Optimizer>,
     /// The current batch of the dataset, or 0, 1, 2, … of an array.
     rows: Vec<u32>,
     /// Answers, targets in the training's units, or derivatives.
@@ -364,7 +367,7 @@ impl Training {
         self.after(Stage::Backward, "update", "backward")?;
         let optimizer = optimizer.into();
         optimizer.check()?;
-        self.stage = Stage::Start;
+        (self.stage, self.optimizer) = (Stage::Start, Some(optimizer));
         let finite = self.engine.update(&Hyper { optimizer, clip_norm: self.clip });
         if finite { Ok(()) } else { Err(self.diverged(optimizer.lr(), None)) }
     }
@@ -411,7 +414,7 @@ impl Training {
     }
 
     fn stepped(&mut self, (loss, finite): (f32, bool), optimizer: Optimizer) -> Result<f32> {
-        self.stage = Stage::Start;
+        (self.stage, self.optimizer) = (Stage::Start, Some(optimizer));
         if !loss.is_finite() {
             Err(self.diverged(optimizer.lr(), Some(loss)))
         } else if !finite {
@@ -583,6 +586,34 @@ impl Training {
         Ok(())
     }
 
+    /// The optimiser of the last update, or of the training that was loaded.
+    pub fn optimizer(&self) -> Option<Optimizer> {
+        self.optimizer
+    }
+
+    /// Sets the optimiser that [`Training::save`] tells of, where there was no update yet.
+    pub fn set_optimizer(&mut self, optimizer: impl Into<Optimizer>) {
+        self.optimizer = Some(optimizer.into());
+    }
+
+    /// A copy with the optimiser's state, on the same device, that goes its own way; without
+    /// the dataset, if there is one.
+    ///
+    /// # Errors
+    /// None in practice: it was all checked when this training was made.
+    pub fn duplicate(&self) -> Result<Self> {
+        let (network, loss) = (self.network.clone(), self.loss.clone());
+        let setup = network.with_loss(loss).seeded(self.seed).parameters(self.parameters());
+        let mut copy = setup.on(self.device())?.start()?;
+        copy.meaning = self.meaning.clone();
+        (copy.clip, copy.optimizer) = (self.clip, self.optimizer);
+        for slot in 0..self.engine.slots() {
+            copy.write(Buffer::State(slot), &self.copy(Buffer::State(slot)))?;
+        }
+        copy.set_updates(self.updates());
+        Ok(copy)
+    }
+
     /// Updates taken.
     pub fn updates(&self) -> u64 {
         self.engine.updates()
@@ -646,7 +677,8 @@ impl Training {
     /// The file cannot be written; what was there before is then unharmed.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let state = (0..self.engine.slots()).map(|slot| self.copy(Buffer::State(slot))).collect();
-        let kept = Kept { seed: self.seed, updates: self.updates(), state };
+        let (seed, updates, optimizer) = (self.seed, self.updates(), self.optimizer);
+        let kept = Kept { seed, updates, optimizer, clip: self.clip, state };
         saved_training::save(&self.model(), &kept, path.as_ref())
     }
 
@@ -669,6 +701,7 @@ impl Training {
         let setup = network.with_loss(loss).seeded(kept.seed).parameters(parameters).on(device)?;
         let mut training = setup.start()?;
         training.meaning = meaning;
+        (training.clip, training.optimizer) = (kept.clip, kept.optimizer);
         for (slot, state) in kept.state.iter().enumerate() {
             training.write(Buffer::State(slot), state)?;
         }

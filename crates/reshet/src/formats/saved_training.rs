@@ -25,6 +25,10 @@ pub(super) struct Counters {
     seed: u64,
     updates: u64,
     slots: usize,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    optimizer: Option<Optimizer>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    clip: Option<f32>,
 }
 
 /// What a training is besides its model.
@@ -33,6 +37,10 @@ pub(crate) struct Kept {
     pub seed: u64,
     /// Updates taken.
     pub updates: u64,
+    /// Of the last update.
+    pub optimizer: Option<Optimizer>,
+    /// The most that the gradient's norm may be.
+    pub clip: Option<f32>,
     /// The optimiser's state, a buffer a slot.
     pub state: Vec<Vec<f32>>,
 }
@@ -43,7 +51,8 @@ fn slot_name(slot: usize) -> String {
 
 /// See [`Training::save`](crate::Training::save).
 pub(crate) fn save(model: &Model, kept: &Kept, path: &Path) -> Result<()> {
-    let counters = Counters { seed: kept.seed, updates: kept.updates, slots: kept.state.len() };
+    let &Kept { seed, updates, optimizer, clip, .. } = kept;
+    let counters = Counters { seed, updates, slots: kept.state.len(), optimizer, clip };
     let mut metadata = Metadata::of(model);
     metadata.training = Some(counters);
     let state: Vec<Vec<u8>> = kept.state.iter().map(|state| tensor_bytes(state)).collect();
@@ -64,7 +73,7 @@ pub(crate) fn load(path: &Path) -> Result<(Model, Kept)> {
 
 fn parse(bytes: &[u8]) -> Result<(Model, Kept)> {
     let (model, counters) = parsed(bytes)?;
-    let Some(Counters { seed, updates, slots }) = counters else {
+    let Some(Counters { seed, updates, slots, optimizer, clip }) = counters else {
         return Err(Error::data("a model, but not a training: it has no optimizer state"));
     };
     if slots > Optimizer::MOST_SLOTS {
@@ -89,5 +98,5 @@ fn parse(bytes: &[u8]) -> Result<(Model, Kept)> {
         }
         state.push(numbers);
     }
-    Ok((model, Kept { seed, updates, state }))
+    Ok((model, Kept { seed, updates, optimizer, clip, state }))
 }
