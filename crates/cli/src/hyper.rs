@@ -350,6 +350,10 @@ impl Hyper {
 
     /// A trainer with all of this set.
     pub fn trainer<'a>(&self, data: &Dataset) -> Result<Trainer<'a>> {
+        if self.patience.is_some() && self.validation.is_none() {
+            let what = "--patience needs a validation part to watch: --validation FRACTION";
+            return Err(Error::Invalid(what.into()));
+        }
         let plain = Defaults::plain();
         let epochs = self.epochs.unwrap_or(plain.epochs);
         if epochs == 0 {

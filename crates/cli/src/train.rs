@@ -8,7 +8,10 @@ use std::{
 
 use anyhow::Result;
 use reshet::{
-    Dataset, Ended, Event, Fit, Score, data::download::sha256_of, formats::safetensors,
+    Dataset, Ended, Event, Fit, Score,
+    data::download::sha256_of,
+    diagnosis::{self, Finding},
+    formats::safetensors,
     metrics::Kind,
 };
 use serde::Serialize;
@@ -129,7 +132,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         trainer = trainer.validation(validation);
     }
     let plan = trainer.plan(&train)?;
-    let network = trainer.network().to_string();
+    let untrained = trainer.network().clone();
+    let network = untrained.to_string();
     if let (Some(path), None) = (&args.load, &args.resume) {
         trainer = trainer.parameters(safetensors::load_parameters(path, &plan)?);
     }
@@ -151,6 +155,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if args.resume.is_none() {
         run.save_config(args)?;
     }
+    let odd = diagnosis::of_network(&untrained);
+    let warnings: Vec<String> =
+        warnings.into_iter().chain(odd.iter().map(ToString::to_string)).collect();
     warnings.iter().for_each(|warning| terminal::tell(&format!("warning: {warning}")));
     if !args.json && !terminal::quiet() {
         said.iter().for_each(|line| say!("{line}"));
@@ -191,6 +198,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let report = Report { args, train: &train, test, fit: &fit, score: &score, folds };
     let kept = report.keep(&mut run, &name, &device, &seconds)?;
     run.finish_checkpoints()?;
+    kept.findings.iter().for_each(|finding| terminal::tell(&format!("warning: {finding}")));
     if args.resume.is_some() {
         // Only now is it sure that the run could go on with these.
         run.save_config(args)?;
@@ -236,6 +244,7 @@ pub struct Kept {
     pub model: PathBuf,
     course: Option<Chart>,
     report: Value,
+    findings: Vec<Finding>,
 }
 
 impl Report<'_> {
@@ -261,9 +270,21 @@ impl Report<'_> {
             model.notes.insert("test".into(), score.to_string());
         }
         let model = run.save_model(&model)?;
-        let (course, report) = (run.save_course()?, self.json(device, seconds, &model)?);
+        let (course, mut report) = (run.save_course()?, self.json(device, seconds, &model)?);
+        let findings = self.findings()?;
+        report["findings"] = findings.iter().map(ToString::to_string).collect();
         run.save_report(&report)?;
-        Ok(Kept { model, course, report })
+        Ok(Kept { model, course, report, findings })
+    }
+
+    /// Whether it is worth anything, and if not the likely reason.
+    fn findings(&self) -> Result<Vec<Finding>> {
+        let optimizer = self.args.hyper.optimizer()?;
+        let score = match self.score {
+            Some(score) => score.clone(),
+            None => self.fit.model.test(self.train)?,
+        };
+        Ok(diagnosis::of_fit(self.fit, self.train, &score, &optimizer)?)
     }
 
     /// Prints what came of it.

@@ -403,3 +403,26 @@ fn a_reader_that_goes_away_is_no_crash() {
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success() && output.stderr.is_empty(), "{}", text(&output.stderr));
 }
+
+#[test]
+fn a_training_that_came_to_nothing_says_so_and_why() {
+    let place = Place::new();
+    let (out, error) =
+        place.both("train mnist --is 7 --batch-size 60000 --epochs 3 --out a --json");
+    assert!(error.contains("no better than always answering \"not 7\""), "{error}");
+    assert!(error.contains("only 3 training steps"), "{error}");
+    let report: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(
+        report["findings"].as_array().map(Vec::len),
+        Some(error.lines().filter(|l| l.starts_with("warning: ")).count())
+    );
+    place.write(
+        "t.csv",
+        "x,y\n".to_string() + &(0..200).map(|i| format!("{},{}\n", i, 3 * i)).collect::<String>(),
+    );
+    let (_, error) = place.both("train t.csv --net 1-8-8:softmax-1 --epochs 60 --out b");
+    assert!(error.contains("layers 1 and 2 are Linear with nothing between"), "{error}");
+    assert!(error.contains("layer 3 is Softmax inside"), "{error}");
+    let (_, error) = place.both("train t.csv --net 1-8:relu-1 --lr 0.01 --epochs 60 --out c");
+    assert!(!error.contains("no better") && !error.contains("Linear"), "{error}");
+}

@@ -23,6 +23,7 @@
 
 pub mod activation;
 pub mod data;
+pub mod diagnosis;
 pub mod engine;
 mod error;
 pub mod explain;

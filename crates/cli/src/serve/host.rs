@@ -146,6 +146,7 @@ impl Host for Here {
                 epochs: finished.epochs,
                 steps: finished.steps,
                 final_loss: finished.final_loss(),
+                epoch_losses: finished.epoch_losses.clone(),
                 ended: if finished.done { Ended::Done } else { Ended::Asked },
             };
             let (train, test, score) = (&lesson.train, lesson.test.as_ref(), &finished.score);

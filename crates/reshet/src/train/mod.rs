@@ -118,6 +118,8 @@ pub struct Fit {
     pub steps: usize,
     /// The mean of the last epoch's step losses (of what there was of it).
     pub final_loss: f64,
+    /// The mean loss of each whole epoch (since the last resumption).
+    pub epoch_losses: Vec<f64>,
     /// Why it ended.
     pub ended: Ended,
 }

@@ -44,6 +44,7 @@ pub struct TrainingLoop {
     /// The batch that is being gone through by its stages.
     current: Option<Current>,
     lr: Option<f64>,
+    epoch_losses: Vec<f64>,
     snapshot: Snapshot,
     ended: Option<Ended>,
     /// Whether the end has been told.
@@ -104,8 +105,20 @@ impl TrainingLoop {
         let mut loader = settings.loader(at.epoch);
         loader.skip_batches(at.batches);
         let snapshot = Snapshot::of(&training, at.steps);
-        let (current, lr, ended, over) = (None, None, None, false);
-        Ok(Self { training, settings, at, loader, current, lr, snapshot, ended, over, fingerprint })
+        let (current, lr, ended, over, epoch_losses) = Default::default();
+        Ok(Self {
+            training,
+            settings,
+            at,
+            loader,
+            current,
+            lr,
+            epoch_losses,
+            snapshot,
+            ended,
+            over,
+            fingerprint,
+        })
     }
 
     /// Takes a step, or ends an epoch, or the training, and says what happened. A batch whose
@@ -177,6 +190,7 @@ impl TrainingLoop {
             self.at.since_best = 0;
         }
         self.at.epoch_ended();
+        self.epoch_losses.push(loss);
         self.loader = self.settings.loader(self.at.epoch);
         Ok(Event::Epoch { epoch, loss, validation })
     }
@@ -286,7 +300,7 @@ impl TrainingLoop {
             Some((_, parameters)) => self.training.model_with(parameters),
             None => self.training.model(),
         };
-        Fit { model, epochs, steps, final_loss, ended }
+        Fit { model, epochs, steps, final_loss, epoch_losses: self.epoch_losses, ended }
     }
 }
 

@@ -1,0 +1,307 @@
+//! Why a training came to little: what a person who knows would look at first.
+//!
+//! A network that is no better than no network says so, with the likely reason. The findings
+//! are of the kind one can see without training again: all answers alike, neurons that are
+//! dead, too few steps, a learning rate far from the usual, a loss that was still falling.
+
+use std::fmt;
+
+use crate::{
+    Activation, Dataset, Fit, Layer, Loss, Model, Optimizer, Result, Score, Sequential, Task,
+    metrics::{Kind, argmax},
+    model::Meaning,
+};
+
+/// Training samples that are looked at, at most.
+const LOOKED_AT: usize = 1000;
+/// Fewer updates than this teach little.
+const FEW_STEPS: usize = 100;
+/// A learning rate this many times the usual one is probably the reason.
+const FAR: f64 = 30.0;
+/// A fit of the training part below this is poor.
+const POOR: f64 = 0.9;
+/// The loss is still falling if it lost this part from one fifth of the epochs to the next.
+const FALLING: f64 = 0.01;
+
+/// What was found.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Finding {
+    /// Two Linear layers, by their number in the network, with nothing between.
+    LinearAfterLinear(usize, usize),
+    /// Softmax before the last layer, by its number.
+    SoftmaxInside(usize),
+    /// The score is no better than always giving one answer, or the mean (None).
+    NoBetter(Option<String>),
+    /// Every sample gets the same answer.
+    SameAnswer,
+    /// Neurons of a ReLU layer that are 0 for every sample.
+    DeadNeurons {
+        /// The layer's number in the network.
+        layer: usize,
+        /// How many are dead.
+        dead: usize,
+        /// How many there are.
+        of: usize,
+    },
+    /// The learning rate is far above what is usual for the optimiser.
+    HighLearningRate {
+        /// What it was.
+        lr: f64,
+        /// What is usual.
+        usual: f64,
+    },
+    /// So few updates were made.
+    FewSteps(usize),
+    /// Nothing of that: perhaps the inputs do not tell.
+    NothingSeen,
+    /// Training and test part are both fitted badly, and the loss was still falling.
+    StillFalling,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Self::LinearAfterLinear(first, second) => write!(
+                f,
+                "layers {first} and {second} are Linear with nothing between: together they are \
+                 one Linear layer; put an activation between them"
+            ),
+            Self::SoftmaxInside(layer) => write!(
+                f,
+                "layer {layer} is Softmax inside the network: its outputs add up to 1, which \
+                 hides most of what the layers before it say; Softmax belongs at the end"
+            ),
+            Self::NoBetter(Some(answer)) => {
+                write!(f, "the network is no better than always answering \"{answer}\"")
+            }
+            Self::NoBetter(None) => {
+                write!(f, "the network is no better than always giving the mean")
+            }
+            Self::SameAnswer => write!(f, "it gives every sample the same answer"),
+            Self::DeadNeurons { layer, dead, of } => write!(
+                f,
+                "{dead} of the {of} ReLU neurons of layer {layer} are 0 for every sample (dead): \
+                 they learn nothing any more; a smaller learning rate, or leaky_relu, helps"
+            ),
+            Self::HighLearningRate { lr, usual } => write!(
+                f,
+                "the learning rate {lr} is far above the usual {usual}: try a smaller one"
+            ),
+            Self::FewSteps(steps) => write!(
+                f,
+                "only {steps} training steps were taken: train for more epochs, or with smaller \
+                 batches"
+            ),
+            Self::NothingSeen => write!(
+                f,
+                "no usual reason was found: try another learning rate, more neurons or epochs, \
+                 and look whether the inputs can tell the answer at all"
+            ),
+            Self::StillFalling => write!(
+                f,
+                "the training part itself is fitted badly, and the loss was still falling: train \
+                 for more epochs, with wider layers, or with less dropout and weight decay"
+            ),
+        }
+    }
+}
+
+/// What looks wrong in a network, before it is trained. Layers are counted from 1.
+pub fn of_network(network: &Sequential) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let mut linear = None;
+    let layers = network.layers();
+    for (i, layer) in layers.iter().enumerate() {
+        match layer {
+            Layer::Linear(..) => {
+                if let Some(before) = linear {
+                    found.push(Finding::LinearAfterLinear(before, i + 1));
+                }
+                linear = Some(i + 1);
+            }
+            Layer::Activation(Activation::Softmax) if i + 1 < layers.len() => {
+                found.push(Finding::SoftmaxInside(i + 1));
+                linear = None;
+            }
+            Layer::Activation(Activation::Identity) | Layer::Dropout(_) => {}
+            Layer::Activation(_) => linear = None,
+        }
+    }
+    found
+}
+
+/// What looks wrong in what came of a training; nothing if it is better than no network.
+/// `score` is of the test part, or of the training part where there is none.
+///
+/// # Errors
+/// The training data is not what the model was trained on.
+pub fn of_fit(
+    fit: &Fit,
+    train: &Dataset,
+    score: &Score,
+    optimizer: &Optimizer,
+) -> Result<Vec<Finding>> {
+    let some = sample(train);
+    let Some(no_better) = no_better(score, &fit.model) else {
+        let fitted = fit.model.test(&some)?;
+        let poor = |score: &Score| score.measure().is_some_and(|measure| measure < POOR);
+        let underfits = poor(&fitted) && poor(score) && still_falling(&fit.epoch_losses);
+        return Ok(if underfits { vec![Finding::StillFalling] } else { Vec::new() });
+    };
+    let mut found = vec![no_better];
+    let answers = fit.model.predict(&some)?;
+    if fit.model.task() != Task::Number && all_alike(&answers, fit.model.network().outputs()) {
+        found.push(Finding::SameAnswer);
+    }
+    found.extend(dead_neurons(&fit.model, &some)?);
+    let (lr, usual) = (optimizer.lr(), usual_lr(optimizer));
+    if lr >= FAR * usual {
+        found.push(Finding::HighLearningRate { lr, usual });
+    }
+    if fit.steps < FEW_STEPS {
+        found.push(Finding::FewSteps(fit.steps));
+    }
+    found.extend(of_network(fit.model.network()));
+    if !found[1..].iter().any(|finding| *finding != Finding::SameAnswer) {
+        found.push(Finding::NothingSeen);
+    }
+    Ok(found)
+}
+
+/// Some of the samples, evenly.
+fn sample(data: &Dataset) -> Dataset {
+    let step = data.len().div_ceil(LOOKED_AT).max(1);
+    if step == 1 {
+        return data.clone();
+    }
+    data.select(&(0..data.len() as u32).step_by(step).collect::<Vec<u32>>())
+}
+
+fn no_better(score: &Score, model: &Model) -> Option<Finding> {
+    match &score.kind {
+        Kind::Answers { accuracy, baseline, commonest, .. } => {
+            let answer = match (&**commonest, &model.meaning().names[..]) {
+                ("no", [no, _]) => no,
+                ("yes", [_, yes]) => yes,
+                _ => commonest,
+            };
+            (accuracy <= baseline).then(|| Finding::NoBetter(Some(answer.clone())))
+        }
+        // Where nothing varies there is nothing to be better at.
+        Kind::Numbers { .. } => {
+            score.measure().is_some_and(|r2| r2 <= 0.0).then_some(Finding::NoBetter(None))
+        }
+    }
+}
+
+/// Whether every row means the same answer.
+fn all_alike(answers: &[f32], outputs: usize) -> bool {
+    let answer = |row: &[f32]| match row {
+        [p] => usize::from(*p > 0.5),
+        row => argmax(row),
+    };
+    let mut rows = answers.chunks_exact(outputs).map(answer);
+    let first = rows.next();
+    rows.all(|row| Some(row) == first)
+}
+
+/// Layers of ReLU of which most neurons are 0 for all of these samples.
+fn dead_neurons(model: &Model, data: &Dataset) -> Result<Vec<Finding>> {
+    let mut found = Vec::new();
+    let layers = model.network().layers();
+    for (i, layer) in layers.iter().enumerate() {
+        if *layer != Layer::Activation(Activation::ReLU) || i + 1 == layers.len() {
+            continue;
+        }
+        // The network up to there is a network too, and its parameters come first.
+        let part = Sequential::new(layers[..=i].to_vec())?;
+        let parameters = model.parameters()[..part.parameters()].to_vec();
+        let meaning = Meaning::new(Task::Number, Vec::new(), &model.meaning().shape);
+        let outputs = part.outputs();
+        let values = Model::new(part, Loss::MSELoss, parameters, meaning)?.predict(data)?;
+        let alive = |neuron: &usize| values.iter().skip(*neuron).step_by(outputs).any(|y| *y > 0.0);
+        let dead = outputs - (0..outputs).filter(alive).count();
+        if 2 * dead > outputs {
+            found.push(Finding::DeadNeurons { layer: i + 1, dead, of: outputs });
+        }
+    }
+    Ok(found)
+}
+
+/// What these optimisers usually learn with.
+fn usual_lr(optimizer: &Optimizer) -> f64 {
+    match optimizer {
+        Optimizer::SGD(o) if o.momentum == 0.0 => 0.1,
+        Optimizer::SGD(_) | Optimizer::RMSprop(_) => 0.01,
+        Optimizer::Adam(_) | Optimizer::AdamW(_) => 0.001,
+    }
+}
+
+fn still_falling(losses: &[f64]) -> bool {
+    let fifth = losses.len() / 5;
+    if fifth == 0 {
+        return false;
+    }
+    let mean = |losses: &[f64]| losses.iter().sum::<f64>() / losses.len() as f64;
+    let (rest, last) = losses.split_at(losses.len() - fifth);
+    let before = mean(&rest[rest.len() - fifth..]);
+    mean(last) < (1.0 - FALLING) * before
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Adam, Features, Storage, Targets, Trainer};
+
+    fn network(text: &str) -> Sequential {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_networks_oddities_are_seen() {
+        assert_eq!(of_network(&network("4-8:relu-3:softmax")), []);
+        assert_eq!(of_network(&network("4-8-3")), [Finding::LinearAfterLinear(1, 2)]);
+        assert_eq!(
+            of_network(&network("4-8:dropout(0.5)-6-3")),
+            [Finding::LinearAfterLinear(1, 3), Finding::LinearAfterLinear(3, 4)]
+        );
+        assert_eq!(of_network(&network("4-8:softmax-3")), [Finding::SoftmaxInside(2)]);
+    }
+
+    fn corners() -> Dataset {
+        let x: Vec<f32> = (0..400).map(|i| ((i * 7919) % 400) as f32 / 200.0 - 1.0).collect();
+        let y = x.chunks_exact(2).map(|p| f32::from(p[0] > 0.5 && p[1] > 0.0)).collect();
+        let features = Features::new(Storage::F32(x), &[2]).unwrap();
+        Dataset::new(features, Targets::yes_no(y, vec!["corner".into()])).unwrap()
+    }
+
+    fn findings(net: &str, lr: f64, epochs: usize, batch: usize) -> Vec<Finding> {
+        let (data, adam) = (corners(), Adam::new(lr).into());
+        let trainer = Trainer::new(network(net)).optimizer(&adam).epochs(epochs);
+        let fit = trainer.batch_size(batch).fit(&data).unwrap();
+        let score = fit.model.test(&data).unwrap();
+        of_fit(&fit, &data, &score, &adam).unwrap()
+    }
+
+    #[test]
+    fn what_learnt_nothing_says_so_and_why() {
+        assert_eq!(findings("2-16:relu-1:sigmoid", 0.01, 60, 20), []);
+        let found = findings("2-16:relu-16:relu-1:sigmoid", 30.0, 20, 20);
+        assert_eq!(found[0], Finding::NoBetter(Some("not corner".into())));
+        assert!(found.contains(&Finding::SameAnswer), "{found:?}");
+        assert!(found.contains(&Finding::HighLearningRate { lr: 30.0, usual: 0.001 }));
+        assert!(found.iter().any(|f| matches!(f, Finding::DeadNeurons { .. })), "{found:?}");
+        let found = findings("2-16:relu-1:sigmoid", 1e-5, 2, 200);
+        assert!(found.contains(&Finding::FewSteps(2)), "{found:?}");
+        let found = findings("2-1:sigmoid", 1e-6, 200, 20);
+        assert!(found.contains(&Finding::NothingSeen), "{found:?}");
+    }
+
+    #[test]
+    fn a_loss_that_is_still_falling_is_seen() {
+        assert!(still_falling(&[1.0, 0.9, 0.8, 0.7, 0.6]));
+        assert!(!still_falling(&[1.0, 0.5, 0.4, 0.4, 0.4]));
+        assert!(!still_falling(&[1.0, 0.1]));
+    }
+}
