@@ -5,7 +5,7 @@
 use reshet::prelude::*;
 
 fn main() -> reshet::Result<()> {
-    let device = Device::best(); // a GPU if one really answers, else the CPU
+    let device = Device::best(); // the fastest there is here
     let train = mnist::train()?.is(7)?; // the question: is it a 7?
     let test = mnist::test()?.is(7)?;
 

@@ -426,3 +426,13 @@ fn a_training_that_came_to_nothing_says_so_and_why() {
     let (_, error) = place.both("train t.csv --net 1-8:relu-1 --lr 0.01 --epochs 60 --out c");
     assert!(!error.contains("no better") && !error.contains("Linear"), "{error}");
 }
+
+#[test]
+fn a_network_that_no_memory_holds_is_refused_before_it_is_asked_for() {
+    let place = Place::new();
+    let mut command = place.command("train mnist --hidden 4000,4000 --out run");
+    let output = command.env("RESHET_MEMORY", "300000000").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("needs about 0.6 GB of memory"), "{output:?}");
+    assert!(!place.path("run").exists());
+}

@@ -1,16 +1,11 @@
 //! What is to be trained, as the page says it and as it is.
 
 use reshet::{
-    Dataset, Device, Error, Loss, Meaning, Optimizer, Plan, Result, Schedule, Score, Sequential,
-    Trainer, data::memory,
+    Dataset, Device, Loss, Meaning, Optimizer, Plan, Result, Schedule, Score, Sequential, Trainer,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::run::Baseline;
-
-/// Copies of its parameters that a training holds: their own, gradients, the optimiser's
-/// state, a snapshot to fall back on, the first and the last moment.
-const COPIES: u64 = 8;
 
 /// What is to be trained; what is left out takes the data's default.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
@@ -110,16 +105,6 @@ impl Lesson {
     /// What would be trained, all of it checked, and what its answers mean.
     pub(crate) fn plan(&self) -> Result<(Plan, Meaning)> {
         let plan = self.trainer().plan(&self.train)?;
-        let needs = COPIES * 4 * plan.parameters as u64;
-        if let Some(free) = memory::available().filter(|free| needs > *free) {
-            let [needs, free] = [needs, free].map(|bytes| bytes as f64 / 1e9);
-            let what = format!(
-                "training {} parameters needs about {needs:.1} GB of memory and {free:.1} GB \
-                 are free; take narrower layers",
-                plan.parameters
-            );
-            return Err(Error::Invalid(what));
-        }
         let meaning = Meaning::of(&self.train, plan.loss());
         Ok((plan, meaning))
     }

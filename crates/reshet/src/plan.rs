@@ -16,11 +16,17 @@ use std::ops::Range;
 use crate::{
     Features, Layer, Loss, Result, Sequential,
     activation::Activation,
-    data::{Dataset, Given, Inputs, Targets, Wanted},
+    data::{Dataset, Given, Inputs, Targets, Wanted, memory},
     error::Error,
     init::Init,
     loss::Head,
 };
+
+/// Copies of its parameters that a training holds: their own, gradients, the optimiser's
+/// state, a snapshot to fall back on, what is written out.
+const COPIES: u64 = 8;
+/// Less than so many bytes there always are.
+const WORTH_ASKING: u64 = 1 << 28;
 
 /// What an engine runs: see the [module](self).
 #[derive(Clone, Debug, PartialEq)]
@@ -355,6 +361,25 @@ impl Plan {
     /// Whether samples have the network's inputs.
     pub(crate) fn check_inputs(&self, features: &Features) -> Result<()> {
         Inputs::from(features).rows_of(self.inputs).map(|_| ())
+    }
+
+    /// Whether there is memory to train this network, before it is asked for: a system may
+    /// give what it does not have, and end the program when it is used.
+    ///
+    /// # Errors
+    /// How much is needed, and how much is free.
+    pub(crate) fn check_memory(&self) -> Result<()> {
+        let needs = COPIES.saturating_mul(4).saturating_mul(self.parameters as u64);
+        if needs < WORTH_ASKING {
+            return Ok(());
+        }
+        let Some(free) = memory::available().filter(|free| needs > *free) else { return Ok(()) };
+        let [needs, free] = [needs, free].map(|bytes| bytes as f64 / 1e9);
+        Err(Error::invalid(format!(
+            "training {} parameters needs about {needs:.1} GB of memory and {free:.1} GB are free; \
+             take narrower layers",
+            self.parameters
+        )))
     }
 
     /// Whether these can be the network's parameters.

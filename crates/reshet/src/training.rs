@@ -123,6 +123,7 @@ impl Setup {
     }
 
     fn begin(self, plan: Plan, meaning: Meaning) -> Result<Training> {
+        plan.check_memory()?;
         let parameters = match self.parameters {
             Some(parameters) => parameters,
             None => plan.init(self.init, self.seed),

@@ -168,7 +168,7 @@ pub enum Device {
 }
 
 impl Device {
-    /// The fastest there is here: a GPU if one really answers, else the CPU.
+    /// The fastest there is here: all cores of the processor, until there is a GPU engine.
     /// Its text ([`Display`](fmt::Display)) says what was chosen and why.
     pub fn best() -> Self {
         Self::cpu()

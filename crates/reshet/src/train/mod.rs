@@ -359,6 +359,7 @@ impl<'a> Trainer<'a> {
         let units = self.units_for(data, &loss);
         let (plan, scaled) = (Plan::new(&self.network, loss)?, data.in_units(&units));
         plan.check(&scaled)?;
+        plan.check_memory()?;
         Ok(Lowered { plan, scaled, units })
     }
 
