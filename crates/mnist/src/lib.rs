@@ -22,6 +22,8 @@
 
 use std::thread;
 
+mod packing;
+
 /// Rows of an image.
 pub const ROWS: usize = 28;
 /// Columns of an image.
@@ -31,21 +33,22 @@ pub const TRAIN: usize = 60_000;
 /// Number of test images.
 pub const TEST: usize = 10_000;
 
-/// Each part is 15,000 images (the test part 10,000), compressed on its own, so that
-/// several cores can share the unpacking.
+/// The training images in parts of 15,000 and the test images in parts of 5,000, each packed
+/// on its own, so that several cores can share the unpacking.
 static TRAIN_IMAGES: [&[u8]; 4] = [
-    include_bytes!("../data/train-images-0.zst"),
-    include_bytes!("../data/train-images-1.zst"),
-    include_bytes!("../data/train-images-2.zst"),
-    include_bytes!("../data/train-images-3.zst"),
+    include_bytes!("../data/train-images-0"),
+    include_bytes!("../data/train-images-1"),
+    include_bytes!("../data/train-images-2"),
+    include_bytes!("../data/train-images-3"),
 ];
-static TEST_IMAGES: [&[u8]; 1] = [include_bytes!("../data/test-images-0.zst")];
-static TRAIN_LABELS: &[u8] = include_bytes!("../data/train-labels.zst");
-static TEST_LABELS: &[u8] = include_bytes!("../data/test-labels.zst");
+static TEST_IMAGES: [&[u8]; 2] =
+    [include_bytes!("../data/test-images-0"), include_bytes!("../data/test-images-1")];
+static TRAIN_LABELS: &[u8] = include_bytes!("../data/train-labels");
+static TEST_LABELS: &[u8] = include_bytes!("../data/test-labels");
 
 /// The training images: 60,000 × 28 × 28 pixels, row by row, 0 the paper and 255 the ink.
 pub fn train_images() -> Vec<u8> {
-    unpacked(&TRAIN_IMAGES, TRAIN * ROWS * COLUMNS)
+    images(&TRAIN_IMAGES, TRAIN * ROWS * COLUMNS)
 }
 
 /// [`train_images`] into memory of that length.
@@ -59,12 +62,12 @@ pub fn train_images_into(images: &mut [u8]) {
 
 /// The digits, 0 to 9, that the 60,000 training images show.
 pub fn train_labels() -> Vec<u8> {
-    unpacked(&[TRAIN_LABELS], TRAIN)
+    labels(TRAIN_LABELS, TRAIN)
 }
 
 /// The test images: 10,000 × 28 × 28 pixels, row by row, 0 the paper and 255 the ink.
 pub fn test_images() -> Vec<u8> {
-    unpacked(&TEST_IMAGES, TEST * ROWS * COLUMNS)
+    images(&TEST_IMAGES, TEST * ROWS * COLUMNS)
 }
 
 /// [`test_images`] into memory of that length.
@@ -78,13 +81,19 @@ pub fn test_images_into(images: &mut [u8]) {
 
 /// The digits, 0 to 9, that the 10,000 test images show.
 pub fn test_labels() -> Vec<u8> {
-    unpacked(&[TEST_LABELS], TEST)
+    labels(TEST_LABELS, TEST)
 }
 
-fn unpacked(parts: &[&[u8]], length: usize) -> Vec<u8> {
-    let mut out = vec![0; length];
-    unpack(parts, &mut out);
-    out
+fn images(parts: &[&[u8]], length: usize) -> Vec<u8> {
+    let mut images = vec![0; length];
+    unpack(parts, &mut images);
+    images
+}
+
+fn labels(packed: &[u8], count: usize) -> Vec<u8> {
+    let labels = packing::inflate(&mut &packed[..], count);
+    assert_eq!(labels.len(), count, "{}", packing::DAMAGED);
+    labels
 }
 
 /// Unpacks parts of equal size beside each other.
@@ -92,15 +101,7 @@ fn unpack(parts: &[&[u8]], into: &mut [u8]) {
     let into = into.chunks_exact_mut(into.len() / parts.len());
     thread::scope(|scope| {
         for (part, into) in parts.iter().zip(into) {
-            scope.spawn(|| {
-                let unpacked = zstd::bulk::decompress_to_buffer(part, into);
-                // The parts are constants, and the tests compare every byte.
-                assert_eq!(
-                    unpacked.ok(),
-                    Some(into.len()),
-                    "the digits inside the crate are damaged"
-                );
-            });
+            scope.spawn(|| packing::unpack(part, into));
         }
     });
 }
