@@ -14,10 +14,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use flate2::bufread::MultiGzDecoder;
-
 use super::{
-    Dataset, Features, Pictures, Storage, Targets, mnist,
+    Dataset, Features, Pictures, Storage, Targets, gzip, mnist,
     npy::{Array, Numbers},
 };
 use crate::{Result, error::Error, huge};
@@ -39,8 +37,10 @@ pub fn read(path: &Path) -> Result<Array> {
         Err(_) => false,
     };
     let file = io::Cursor::new(magic).chain(file);
-    let parsed =
-        if gzipped { parse(MultiGzDecoder::new(BufReader::new(file))) } else { parse(file) };
+    let parsed = match gzipped {
+        true => gzip::gunzip(BufReader::new(file)).and_then(parse),
+        false => parse(file),
+    };
     parsed.map_err(|what| Error::data(format!("{}: {what}", path.display())))
 }
 

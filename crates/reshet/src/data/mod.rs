@@ -14,6 +14,11 @@ pub mod download;
 mod features;
 #[cfg(feature = "images")]
 pub mod folder;
+#[cfg(feature = "gzip")]
+mod gzip;
+#[cfg(not(feature = "gzip"))]
+#[path = "no_gzip.rs"]
+mod gzip;
 pub mod idx;
 #[cfg(feature = "images")]
 pub mod images;

@@ -10,10 +10,8 @@
 
 use std::{fs, io::Read, path::Path};
 
-use flate2::{Crc, read::DeflateDecoder};
-
 use super::{
-    Dataset, Features, Targets, memory,
+    Dataset, Features, Targets, gzip, memory,
     npy::{self, Array},
     zip::{self, Entry},
 };
@@ -81,10 +79,7 @@ impl Npz {
         let one = |entry: &Entry| {
             let head = self.packed(entry).and_then(|packed| {
                 let mut head = Vec::new();
-                let read = match entry.deflated {
-                    true => DeflateDecoder::new(packed).take(1 << 16).read_to_end(&mut head),
-                    false => packed.take(1 << 16).read_to_end(&mut head),
-                };
+                let read = content(packed, entry.deflated)?.take(1 << 16).read_to_end(&mut head);
                 read.map_err(|e| e.to_string())?;
                 let header = npy::header(&head)?;
                 Ok(format!("{} {:?}", header.kind, header.shape))
@@ -125,10 +120,7 @@ impl Npz {
             return Err(lies(&format!("not believable for {} packed ones", packed.len())));
         }
         let mut unpacked = Vec::new();
-        let mut from: Box<dyn Read> = match entry.deflated {
-            true => Box::new(DeflateDecoder::new(packed)),
-            false => Box::new(packed),
-        };
+        let mut from = content(packed, entry.deflated)?;
         let damaged = |e: std::io::Error| format!("damaged: {e}");
         // The array's own header first: nothing is unpacked that it does not declare.
         from.by_ref().take(1 << 12).read_to_end(&mut unpacked).map_err(damaged)?;
@@ -156,13 +148,18 @@ impl Npz {
             let more = if unpacked.len() > size { "longer" } else { "shorter" };
             return Err(format!("{more} than the {size} bytes that it declares"));
         }
-        let mut crc = Crc::new();
-        crc.update(&unpacked);
-        if crc.sum() != entry.crc {
+        if crc32fast::hash(&unpacked) != entry.crc {
             return Err("damaged: its checksum is another".into());
         }
         Ok(unpacked)
     }
+}
+
+fn content(packed: &[u8], deflated: bool) -> Result<Box<dyn Read + '_>, String> {
+    Ok(match deflated {
+        true => Box::new(gzip::inflate(packed)?),
+        false => Box::new(packed),
+    })
 }
 
 fn directory(bytes: &[u8]) -> Result<Vec<Entry>, String> {
@@ -301,12 +298,11 @@ mod tests {
         let mut deflate = DeflateEncoder::new(Vec::new(), Compression::best());
         deflate.write_all(content).unwrap();
         let packed = deflate.finish().unwrap();
-        let mut crc = Crc::new();
-        crc.update(content);
+        let crc = crc32fast::hash(content);
         let name = b"x.npy";
         let fields = |bytes: &mut Vec<u8>| {
             bytes.extend([20, 0, 0, 0, 8, 0, 0, 0, 0, 0]);
-            bytes.extend(crc.sum().to_le_bytes());
+            bytes.extend(crc.to_le_bytes());
             bytes.extend((packed.len() as u32).to_le_bytes());
             bytes.extend((size.min(0xffff_ffff) as u32).to_le_bytes());
             bytes.extend([5, 0]);

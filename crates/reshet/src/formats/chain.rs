@@ -39,11 +39,6 @@ pub(super) struct Affine {
 }
 
 impl Affine {
-    /// The same s and t for all.
-    pub fn scalar(scale: f64, shift: f64) -> Self {
-        Self { scale: vec![scale], shift: vec![shift] }
-    }
-
     /// What batch normalization does once it has been trained:
     /// y = (x − mean) / √(var + ε) · scale + b.
     pub fn batch_norm(scale: &[f64], b: &[f64], mean: &[f64], var: &[f64], epsilon: f64) -> Self {

@@ -2,7 +2,11 @@
 
 mod chain;
 pub mod import;
+#[cfg(feature = "onnx")]
 pub mod onnx;
+#[cfg(not(feature = "onnx"))]
+#[path = "no_onnx.rs"]
+mod onnx;
 pub mod probe;
 pub mod pytorch;
 pub mod safetensors;

@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use super::dialect::SEPARATORS;
+use super::{dialect::SEPARATORS, records::Record};
 use crate::{Result, error::Error};
 
 /// Bytes of text parsed in one go.
@@ -70,7 +70,7 @@ impl Blocks {
 
 impl Block {
     /// The file's line in which a row begins, behind empty ones.
-    pub fn line_of(&self, row: &::csv::ByteRecord) -> u64 {
+    pub fn line_of(&self, row: &Record) -> u64 {
         let Some(position) = row.position() else { return self.first_line };
         let before = &self.text[position.byte() as usize..];
         let empty = before.iter().take_while(|b| matches!(b, b'\r' | b'\n'));

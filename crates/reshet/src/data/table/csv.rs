@@ -19,16 +19,15 @@ use std::{
     thread,
 };
 
-use flate2::bufread::MultiGzDecoder;
-
 pub use super::dialect::{Dialect, Options};
 use super::{
     Dressed, Table,
     blocks::{Blocks, Count, SAMPLE},
     dialect::{first_rows, guess, names},
-    parsed::{Layout, Parsed, parser},
+    parsed::{Layout, Parsed},
+    records::{empty_record, parser},
 };
-use crate::{Result, error::Error};
+use crate::{Result, data::gzip, error::Error};
 
 /// Reads a file whole; `progress` is told how many bytes of how many are read.
 ///
@@ -96,7 +95,8 @@ impl Reader {
         let mut from: Box<dyn io::Read + Send> = if start == [0x1f, 0x8b] {
             let all = io::Cursor::new(start).chain(from);
             start = Vec::new();
-            Box::new(MultiGzDecoder::new(BufReader::with_capacity(1 << 18, all)))
+            let unpacked = gzip::gunzip(BufReader::with_capacity(1 << 18, all));
+            Box::new(unpacked.map_err(|what| Error::data(format!("{source}: {what}")))?)
         } else {
             from
         };
@@ -117,8 +117,9 @@ impl Reader {
         }
         let sample = first_rows(&start);
         let dialect = guess(sample, options);
-        let mut rows = parser(sample, dialect.separator);
-        let mut first = ::csv::ByteRecord::new();
+        let mut rows =
+            parser(sample, dialect.separator).map_err(|e| Error::data(format!("{source}: {e}")))?;
+        let mut first = empty_record(&rows);
         let found = rows.read_byte_record(&mut first);
         if !found.map_err(|e| Error::data(format!("{source}: {e}")))? {
             return Err(Error::data(format!("{source}: the file is empty")));

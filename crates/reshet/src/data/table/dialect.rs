@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use super::{
     Cell,
     blocks::{SAMPLE, last_row_end},
-    parsed::parser,
+    records::{Record, parser},
     written::{Written, is_clear, is_like_a_number, is_open, leading_zeros},
 };
 use crate::{Result, error::Error};
@@ -62,7 +62,8 @@ pub(super) fn first_rows(sample: &[u8]) -> &[u8] {
 }
 
 fn records(sample: &[u8], separator: u8) -> Vec<Vec<String>> {
-    let rows = parser(sample, separator).into_byte_records().take(200).map_while(Result::ok);
+    let Ok(parser) = parser(sample, separator) else { return Vec::new() };
+    let rows = parser.into_byte_records().take(200).map_while(Result::ok);
     let text = |field: &[u8]| String::from_utf8_lossy(field).trim().to_string();
     rows.map(|row| row.iter().map(text).collect()).collect()
 }
@@ -119,7 +120,7 @@ fn has_header(rows: &[Vec<String>], comma: bool) -> bool {
 }
 
 /// The columns' names from the first row, or made up.
-pub(super) fn names(source: &str, first: &::csv::ByteRecord, header: bool) -> Result<Vec<String>> {
+pub(super) fn names(source: &str, first: &Record, header: bool) -> Result<Vec<String>> {
     let made_up = |column: usize| format!("column {}", column + 1);
     if !header {
         return Ok((0..first.len()).map(made_up).collect());

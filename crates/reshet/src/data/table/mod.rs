@@ -21,6 +21,11 @@ pub mod parquet;
 mod parsed;
 mod prepare;
 mod question;
+#[cfg(feature = "csv")]
+mod records;
+#[cfg(not(feature = "csv"))]
+#[path = "no_records.rs"]
+mod records;
 mod statistics;
 mod stream;
 mod suspect;

@@ -6,6 +6,7 @@ use super::{
     Cell, Chunk,
     blocks::Block,
     dialect::Dialect,
+    records::{Record, empty_record, parser},
     written::{Written, is_open, leading_zeros},
 };
 use crate::{Result, data::memory, error::Error};
@@ -39,8 +40,8 @@ impl Layout {
         let mut words = vec![Words::default(); width];
         let Parsed { mut chunk, mut firsts, mut bad, .. } = Parsed::empty(width);
         chunk.cells.reserve(block.text.len() / 6);
-        let mut rows = parser(&block.text, self.dialect.separator);
-        let mut row = ::csv::ByteRecord::new();
+        let mut rows = parser(&block.text, self.dialect.separator)?;
+        let mut row = empty_record(&rows);
         while rows
             .read_byte_record(&mut row)
             .map_err(|e| Error::data(format!("{}: {e}", self.source)))?
@@ -63,7 +64,7 @@ impl Layout {
 
     fn row(
         &self,
-        row: &::csv::ByteRecord,
+        row: &Record,
         line: u64,
         words: &mut [Words],
         firsts: &mut [Firsts],
@@ -187,10 +188,4 @@ impl Words {
         self.codes.insert(word.into(), code);
         Cell::from_word(code)
     }
-}
-
-pub(super) fn parser(text: &[u8], separator: u8) -> ::csv::Reader<&[u8]> {
-    let mut builder = ::csv::ReaderBuilder::new();
-    builder.delimiter(separator).has_headers(false).flexible(true).buffer_capacity(1 << 13);
-    builder.from_reader(text)
 }

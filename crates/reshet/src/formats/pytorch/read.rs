@@ -14,7 +14,7 @@ use std::{
     rc::Rc,
 };
 
-use flate2::Crc;
+use crc32fast::Hasher;
 
 use super::pickle::{self, Item, Pickle, Tensor, Value};
 use crate::{
@@ -114,7 +114,7 @@ fn zipped(file: &mut File, size: u64) -> Result<(Pickle, Storages), String> {
 
 fn check_crc(file: &mut File, start: u64, entry: &zip::Entry) -> Result<(), String> {
     file.seek(SeekFrom::Start(start)).map_err(|e| e.to_string())?;
-    let (mut crc, mut buffer, mut left) = (Crc::new(), vec![0; 1 << 16], entry.size);
+    let (mut crc, mut buffer, mut left) = (Hasher::new(), vec![0; 1 << 16], entry.size);
     while left > 0 {
         let part = left.min(buffer.len());
         file.read_exact(&mut buffer[..part]).map_err(|e| e.to_string())?;
@@ -122,7 +122,7 @@ fn check_crc(file: &mut File, start: u64, entry: &zip::Entry) -> Result<(), Stri
         left -= part;
     }
     // PyTorch can be told not to compute it, and then writes 0.
-    if entry.crc == 0 || crc.sum() == entry.crc {
+    if entry.crc == 0 || crc.finalize() == entry.crc {
         return Ok(());
     }
     Err("damaged: its checksum is another".into())

@@ -1,0 +1,11 @@
+//! Stands for `onnx` where that feature is off: its files are refused.
+
+use super::import::Found;
+use crate::{Result, error::Error};
+
+pub(super) fn read(_: Vec<u8>) -> Result<Found> {
+    Err(Error::data(
+        "an ONNX file, and this program was built without ONNX; turn on the feature `onnx` of \
+         the crate reshet",
+    ))
+}
