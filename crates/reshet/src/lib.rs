@@ -1,22 +1,13 @@
-//! Fully connected neural networks: define, train, test, look inside, predict, ship.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+// Its programs, which are compiled and run, ask for the digits.
+#![cfg_attr(any(not(doctest), feature = "mnist"), doc = include_str!("../README.md"))]
+//!
+//! ## Where things are
 //!
 //! A network is plain data ([`Sequential`]); a [`Trainer`] or the three stages
-//! of [`Training`] teach it; what comes out is a [`Model`].
-//!
-//! ```
-//! # #[cfg(feature = "mnist")] {
-//! use reshet::prelude::*;
-//!
-//! let train = mnist::train()?.is(7);
-//! let network = sequential![Linear(784, 100), ReLU, Linear(100, 1), Sigmoid]?;
-//! let fit = Trainer::new(network).epochs(1).batch_size(50).optimizer(Adam::new(0.01)).fit(&train?)?;
-//! println!("{}", fit.model.test(&mnist::test()?.is(7)?)?);
-//! # }
-//! # Ok::<(), reshet::Error>(())
-//! ```
-//!
-//! Where things are: what is computed is in [`activation`], [`loss`], [`optim`],
-//! [`schedule`]; how it is lowered in [`plan`]; who computes it in [`engine`].
+//! of [`Training`] teach it; what comes out is a [`Model`]. What is computed is in
+//! [`activation`], [`loss`], [`optim`], [`schedule`]; how it is lowered in [`plan`];
+//! who computes it in [`engine`].
 //!
 //! What this is not: a tensor library, automatic differentiation, or anything
 //! with convolutions or attention in it. A chain of dense layers needs none.
@@ -75,8 +66,3 @@ pub mod prelude {
         RMSprop, SGD, Schedule, Sequential, Storage, Table, Targets, Trainer, mnist, sequential,
     };
 }
-
-// The README's program, compiled and run.
-#[cfg(all(doctest, feature = "mnist"))]
-#[doc = include_str!("../../../README.md")]
-struct Readme;
