@@ -29,6 +29,9 @@ pub struct Args {
     /// The network takes bytes as x / 255, as torchvision's ToTensor gives them
     #[arg(long)]
     bytes: bool,
+    /// ONNX: the output that is the answer, where there are several
+    #[arg(long, value_name = "OUTPUT")]
+    answer: Option<String>,
 }
 
 pub fn run(args: &Args) -> Result<ExitCode> {
@@ -38,8 +41,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         names: args.classes.clone(),
         shape: args.shape.clone(),
         bytes: args.bytes,
+        answer: args.answer.clone(),
     };
-    let imported = import.read(&args.file)?;
+    let imported = import.read(&args.file).map_err(hinted)?;
     let same = |a: &PathBuf, b: &PathBuf| {
         a == b || a.canonicalize().ok().is_some_and(|a| b.canonicalize().is_ok_and(|b| a == b))
     };
@@ -51,4 +55,14 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     imported.model.save(&args.output)?;
     say!("{}: {}", args.output.display(), imported.model.network());
     Ok(ExitCode::SUCCESS)
+}
+
+/// Adds the flag that answers what an error asks for.
+fn hinted(error: Error) -> Error {
+    match error {
+        Error::Data(what) if what.ends_with("say which one is the answer") => {
+            Error::Data(format!("{what} (--answer OUTPUT)"))
+        }
+        other => other,
+    }
 }

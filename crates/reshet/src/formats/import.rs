@@ -30,6 +30,8 @@ pub struct Import {
     pub shape: Option<Vec<usize>>,
     /// Whether the network takes bytes as x / 255.
     pub bytes: bool,
+    /// ONNX: the output that is the answer, where a graph has several.
+    pub answer: Option<String>,
 }
 
 /// A model, and what was assumed about it.
@@ -41,6 +43,15 @@ pub struct Imported {
     pub said: Vec<String>,
 }
 
+/// What a file decides from a network's outputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Decides {
+    /// One of several classes.
+    Class,
+    /// Yes or no, of each output.
+    YesNo,
+}
+
 /// What a reader found in a file.
 pub(super) enum Found {
     /// A model of ours, whole.
@@ -49,8 +60,8 @@ pub(super) enum Found {
         chain: Chain,
         names: Option<Vec<String>>,
         shape: Option<Vec<usize>>,
-        /// The file chooses a label from its output.
-        labels: bool,
+        /// What the file decides from its outputs.
+        decides: Option<Decides>,
         how: String,
         said: Vec<String>,
     },
@@ -80,8 +91,9 @@ impl Import {
     }
 
     fn asks(&self) -> bool {
-        let Self { network, task, names, shape, bytes } = self;
-        network.is_some() || task.is_some() || names.is_some() || shape.is_some() || *bytes
+        let Self { network, task, names, shape, bytes, answer } = self;
+        let texts = network.is_some() || answer.is_some();
+        texts || task.is_some() || names.is_some() || shape.is_some() || *bytes
     }
 
     fn found(&self, path: &Path) -> Result<Found> {
@@ -90,6 +102,10 @@ impl Import {
         let read = file.by_ref().take(16).read_to_end(&mut start);
         read.map_err(|e| Error::unreadable(path, e))?;
         let network = self.network.as_deref();
+        let onnx = start.first() == Some(&8) || path.extension().is_some_and(|e| e == "onnx");
+        if self.answer.is_some() && !onnx {
+            return Err(Error::invalid("only a graph has outputs to choose among: an ONNX file"));
+        }
         match &start[..] {
             [] => Err(Error::data("the file is empty")),
             [b'P', b'K', ..] | [0x80, 2..=5, ..] => pytorch::read(file, network, path),
@@ -101,26 +117,24 @@ impl Import {
                  Keras writes one that can be read",
             )),
             // ONNX begins with the field 1, a number: 8.
-            [first, ..] if *first != 8 && path.extension().is_none_or(|e| e != "onnx") => {
-                Err(Error::data("neither a PyTorch nor a safetensors nor an ONNX file"))
-            }
+            _ if !onnx => Err(Error::data("neither a PyTorch nor a safetensors nor an ONNX file")),
             _ if network.is_some() => Err(Error::invalid(
                 "--net is for files that do not say what network they hold (.pt, .safetensors)",
             )),
             _ => {
                 let mut bytes = start;
                 file.read_to_end(&mut bytes).map_err(|e| Error::unreadable(path, e))?;
-                onnx::read(bytes)
+                onnx::read(bytes, self)
             }
         }
     }
 
     fn model(&self, found: Found, path: &Path) -> Result<Imported> {
-        let Found::Chain { chain, names, shape, labels, how, mut said } = found else {
+        let Found::Chain { chain, names, shape, decides, how, mut said } = found else {
             return Err(Error::data("it holds no network"));
         };
         let Chain { network, parameters, bytes, units, .. } = chain;
-        let task = self.task(&network, labels, !units.is_empty(), &mut said);
+        let task = self.task(&network, decides, !units.is_empty(), &mut said);
         if !units.is_empty() && task != Task::Number {
             return Err(Error::data("its outputs are scaled after the last activation"));
         }
@@ -157,7 +171,7 @@ impl Import {
     fn task(
         &self,
         network: &Sequential,
-        labels: bool,
+        decides: Option<Decides>,
         units: bool,
         said: &mut Vec<String>,
     ) -> Task {
@@ -166,11 +180,13 @@ impl Import {
         }
         let outputs = network.outputs();
         let (task, why) = match (network.output_activation(), outputs) {
+            _ if decides == Some(Decides::Class) => (Task::Classes, "the file chooses a class"),
+            _ if decides.is_some() => (Task::Binary, "the file says yes or no"),
             _ if units => (Task::Number, "its outputs are scaled"),
             (Activation::Softmax, _) => (Task::Classes, "it ends in Softmax"),
             (Activation::Sigmoid, _) => (Task::Binary, "it ends in Sigmoid"),
             (_, 1) => (Task::Number, "it has one output and no Sigmoid"),
-            _ if labels || self.names.is_some() => (Task::Classes, "its outputs are classes"),
+            _ if self.names.is_some() => (Task::Classes, "its outputs are classes"),
             _ => (Task::Classes, "it has several outputs, taken for the logits of classes"),
         };
         said.push(format!("task {task}: {why} (--task binary|classes|number says otherwise)"));

@@ -83,7 +83,7 @@ pub(super) fn network(
     let mut chain = chain::build(steps, usize::try_from(most).unwrap_or(usize::MAX))?;
     said.append(&mut chain.said);
     let how = format!("{how} state_dict");
-    Ok(Found::Chain { chain, names: None, shape: None, labels: false, how, said })
+    Ok(Found::Chain { chain, names: None, shape: None, decides: None, how, said })
 }
 
 fn joined(widths: &[usize]) -> String {

@@ -5,17 +5,18 @@ use std::rc::Rc;
 use prost::{Message, bytes::Bytes};
 
 use super::{
+    answer::{Answer, answer},
     proto::{self, kind},
     tensor::Const,
-    walk::{Op, Value, Walk},
+    walk::{Op, Walk},
 };
 use crate::{
-    Activation, Result,
+    Activation, Result, Task,
     error::Error,
     formats::{
         METADATA_KEY,
-        chain::{self, Linear, Step},
-        import::Found,
+        chain::{self, Affine, Linear, Step},
+        import::{Found, Import},
     },
 };
 
@@ -23,7 +24,7 @@ use crate::{
 ///
 /// # Errors
 /// Not ONNX, damaged, or not a network of dense layers: names the node and its position.
-pub(in crate::formats) fn read(bytes: Vec<u8>) -> Result<Found> {
+pub(in crate::formats) fn read(bytes: Vec<u8>, import: &Import) -> Result<Found> {
     let size = bytes.len();
     proto::check(&bytes).map_err(|e| Error::data(format!("not an ONNX file: {e}")))?;
     let model = proto::Model::decode(Bytes::from(bytes))
@@ -35,11 +36,12 @@ pub(in crate::formats) fn read(bytes: Vec<u8>) -> Result<Found> {
     }
     let (input, shape) = input(graph)?;
     let walk = Walk::of(graph, input, shape.clone()).map_err(Error::data)?;
-    let (end, labels) = output(graph, &walk)?;
-    let (mut said, mut yes_no) = (Vec::new(), false);
-    let steps = steps(&walk, end, &mut said, &mut yes_no)?;
+    let labels = import.task != Some(Task::Number);
+    let mut answer = answer(graph, &walk, import.answer.as_deref(), labels)?;
+    let steps = steps(&walk, &mut answer)?;
     // Of half-precision numbers, ours take twice the bytes.
     let mut chain = chain::build(steps, 2 * size)?;
+    let mut said = answer.said;
     said.append(&mut chain.said);
     let shape = shape.filter(|s| s.iter().product::<usize>() == chain.network.inputs());
     // A sample of Keras has its one channel last, which is the same order.
@@ -49,7 +51,8 @@ pub(in crate::formats) fn read(bytes: Vec<u8>) -> Result<Found> {
     });
     let by = format!("{} {}", model.producer_name, model.producer_version);
     let how = format!("ONNX, written by {}", by.trim());
-    Ok(Found::Chain { chain, names: walk.names, shape, labels: labels || yes_no, how, said })
+    let (names, decides) = (answer.names, answer.decides);
+    Ok(Found::Chain { chain, names, shape, decides, how, said })
 }
 
 /// The one input and a sample's shape.
@@ -77,63 +80,41 @@ fn input(graph: &proto::Graph) -> Result<(&str, Option<Vec<usize>>)> {
     Ok((&input.name, shape))
 }
 
-/// The link of the output that says most, and whether labels are chosen from it.
-fn output(graph: &proto::Graph, walk: &Walk) -> Result<(usize, bool)> {
-    let values = || graph.output.iter().filter_map(|o| walk.values.get(&o.name));
-    let labels = values().find_map(|v| if let Value::Label(x) = v { Some(*x) } else { None });
-    let nets: Vec<usize> =
-        values().filter_map(|v| if let Value::Net(x) = v { Some(*x) } else { None }).collect();
-    let Some(end) = nets.iter().copied().max().or(labels) else {
-        let why = values().find_map(|v| if let Value::Unknown(why) = v { Some(why) } else { None });
-        return Err(Error::data(match why {
-            Some(why) => format!("not a network of dense layers: {why}"),
-            None => "no output of the graph depends on its input".into(),
-        }));
-    };
-    // Several outputs may be stages of one network, such as logits and probabilities.
-    let path: Vec<usize> = path(walk, end);
-    if let Some(other) = nets.iter().find(|x| !path.contains(x)) {
-        let (a, b) = (&walk.links[end].node, &walk.links[*other].node);
-        return Err(Error::data(format!("two outputs that are two networks: {a}; {b}")));
-    }
-    Ok((end, labels.is_some()))
-}
+/// What an output of exactly the middle is moved by to be above it: it must still be seen in a
+/// Sigmoid's f32.
+const TIE: f64 = 2.5e-7;
 
-/// The links from the input to this one.
-fn path(walk: &Walk, end: usize) -> Vec<usize> {
-    let mut path = vec![end];
-    let mut at = end;
-    while at != 0 {
-        at = walk.links[at].before;
-        path.push(at);
-    }
-    path.reverse();
-    path
-}
-
-fn steps<'a>(
-    walk: &'a Walk,
-    end: usize,
-    said: &mut Vec<String>,
-    yes_no: &mut bool,
-) -> Result<Vec<Step<'a>>> {
+fn steps<'a>(walk: &'a Walk, answer: &mut Answer) -> Result<Vec<Step<'a>>> {
     let mut steps = Vec::new();
-    for x in path(walk, end) {
+    let path = walk.path(answer.link);
+    let activation = |x: &usize| matches!(walk.links[*x].op, Op::Activation(_));
+    let last_activation = path.iter().copied().rfind(activation);
+    let last_linear = path.iter().rposition(|x| matches!(walk.links[*x].op, Op::Linear { .. }));
+    // 1 − σ(z) = σ(−z), and −tanh(z) = tanh(−z).
+    let turn =
+        Affine::scalar(if answer.turned { -1.0 } else { 1.0 }, if answer.tie { TIE } else { 0.0 });
+    let behind = path.iter().position(|x| Some(*x) == last_activation) > last_linear;
+    for x in path {
         let link = &walk.links[x];
         let not_here = |what: &str| Err(Error::data(format!("{}: {what}", link.node)));
         match &link.op {
             Op::Input | Op::Nothing => {}
             Op::Affine(affine) if affine.is_identity() => {}
             Op::Affine(affine) => steps.push(Step::Affine(affine.clone())),
-            Op::Activation(activation) => steps.push(Step::Activation(*activation)),
-            Op::LogSoftmax if x == end => {
-                said.push(
+            Op::Activation(activation) => {
+                if behind && Some(x) == last_activation && !turn.is_identity() {
+                    steps.push(Step::Affine(turn.clone()));
+                }
+                steps.push(Step::Activation(*activation));
+            }
+            Op::LogSoftmax if x == answer.link => {
+                answer.said.push(
                     "the file gives logarithms of probabilities; the model gives probabilities"
                         .into(),
                 );
                 steps.push(Step::Activation(Activation::Softmax));
             }
-            Op::NoAndYes if x == end => *yes_no = true,
+            Op::NoAndYes if x == answer.link => {}
             Op::LogSoftmax | Op::NoAndYes => {
                 return not_here("it stands in the middle of the network");
             }
@@ -149,6 +130,9 @@ fn steps<'a>(
                 steps.push(Step::Linear(Linear { inputs, outputs, read: Box::new(read) }));
             }
         }
+    }
+    if !behind && !turn.is_identity() {
+        steps.push(Step::Affine(turn));
     }
     Ok(steps)
 }

@@ -1,7 +1,8 @@
 //! What a graph computes, followed from its input to its output.
 //!
 //! Each value is a constant, the network so far, what was decided from it (a label), or not
-//! understood. A node that is not understood matters only if the output needs it. The network
+//! understood. A node that is not understood matters only if an output needs it, and then the
+//! output is not understood either: no node is left out. The network
 //! so far is a chain of links; GELU and SiLU, which most programs write as several nodes, are
 //! put together again where two branches of it meet.
 
@@ -9,6 +10,7 @@ use std::{collections::HashMap, rc::Rc};
 
 use super::{
     constants::{attribute, constant, float, int, text, words},
+    label::Label,
     proto::{Graph, Node},
     tensor::Const,
 };
@@ -20,8 +22,8 @@ pub enum Value {
     Const(Rc<Const>),
     /// The network up to this link.
     Net(usize),
-    /// A class or an answer chosen from what this link gives.
-    Label(usize),
+    /// What is decided from the network.
+    Label(Rc<Label>),
     /// Why it is not known.
     Unknown(Rc<str>),
 }
@@ -62,9 +64,21 @@ pub enum Op {
 pub struct Walk {
     pub links: Vec<Link>,
     pub values: HashMap<String, Value>,
-    /// The classes' names, if a node says them.
-    pub names: Option<Vec<String>>,
+    /// Links whose outputs a node gives names to.
+    pub names: Vec<Names>,
+    /// What labels say, all in all.
+    said: usize,
 }
+
+/// The names that a node gives to a link's outputs.
+pub struct Names {
+    pub link: usize,
+    pub names: Vec<String>,
+    pub node: Rc<str>,
+}
+
+/// Labels of a hostile file could say much many times.
+const MOST_SAID: usize = 1 << 20;
 
 /// What a node becomes, or why it is not understood.
 pub(super) type Step = Result<Value, String>;
@@ -76,7 +90,8 @@ impl Walk {
     /// A node takes what no node before it gives; a constant is damaged.
     pub fn of(graph: &Graph, input: &str, dims: Option<Vec<usize>>) -> Result<Self, String> {
         let start = Link { before: 0, op: Op::Input, dims, node: "the input".into() };
-        let mut walk = Self { links: vec![start], values: HashMap::new(), names: None };
+        let mut walk =
+            Self { links: vec![start], values: HashMap::new(), names: Vec::new(), said: 0 };
         for tensor in &graph.initializer {
             let constant = Const::of(tensor).map_err(|e| format!("tensor {}: {e}", tensor.name))?;
             walk.values.insert(tensor.name.clone(), Value::Const(constant.into()));
@@ -88,11 +103,30 @@ impl Walk {
             let at: Rc<str> =
                 format!("node {} of {}, {}{name}", i + 1, graph.node.len(), node.op_type).into();
             let value = walk.node(node, &at).map_err(|e| format!("{at}: {e}"))?;
-            for output in &node.output {
-                walk.values.insert(output.clone(), value.clone());
+            // Of TopK the second output says where the largest are.
+            let main = usize::from(node.op_type == "TopK");
+            for (i, output) in node.output.iter().enumerate() {
+                let value = match &value {
+                    Value::Unknown(_) => value.clone(),
+                    value if i == main => value.clone(),
+                    _ => Value::Unknown(format!("{at}: its output \"{output}\"").into()),
+                };
+                walk.values.insert(output.clone(), value);
             }
         }
         Ok(walk)
+    }
+
+    /// The links from the input to this one.
+    pub fn path(&self, end: usize) -> Vec<usize> {
+        let mut path = vec![end];
+        let mut at = end;
+        while at != 0 {
+            at = self.links[at].before;
+            path.push(at);
+        }
+        path.reverse();
+        path
     }
 
     fn node(&mut self, node: &Node, at: &Rc<str>) -> Result<Value, String> {
@@ -111,25 +145,32 @@ impl Walk {
         {
             return Ok(Value::Unknown(why.clone()));
         }
-        let net = inputs.iter().any(|v| matches!(v, Value::Net(_)));
-        if !net
-            && let Some(Value::Label(link)) = inputs.iter().find(|v| matches!(v, Value::Label(_)))
-        {
-            self.note_names(node, &inputs);
-            return Ok(Value::Label(*link));
+        if !["", "ai.onnx", "ai.onnx.ml"].contains(&&*node.domain) {
+            let what = format!("{at}: an operator of \"{}\", which is not known", node.domain);
+            return Ok(Value::Unknown(what.into()));
         }
-        let step = if net { self.net(node, &inputs, at) } else { constant(node, &inputs) };
+        let net = inputs.iter().any(|v| matches!(v, Value::Net(_)));
+        let label = inputs.iter().find_map(|v| match v {
+            Value::Label(label) => Some(label),
+            _ => None,
+        });
+        let step = match label {
+            Some(label) if net => {
+                Err(format!("what is decided in {} goes on into the network", label.node))
+            }
+            Some(label) => label.after(node, &inputs).and_then(|label| self.label(label)),
+            None if net => self.net(node, &inputs, at),
+            None => constant(node, &inputs),
+        };
         Ok(step.unwrap_or_else(|why| Value::Unknown(format!("{at}: {why}").into())))
     }
 
-    /// Names that a label is looked up in.
-    fn note_names(&mut self, node: &Node, inputs: &[Value]) {
-        let table = match (&*node.op_type, inputs.first()) {
-            ("ArrayFeatureExtractor" | "Gather", Some(Value::Const(c))) => c.names(),
-            ("LabelEncoder", _) => words(node, "values_strings"),
-            _ => None,
-        };
-        self.names = table.or(self.names.take());
+    fn label(&mut self, label: Label) -> Step {
+        self.said += label.says.len();
+        if self.said > MOST_SAID {
+            return Err("too many labels".into());
+        }
+        Ok(Value::Label(label.into()))
     }
 
     /// A node that takes the network so far.
@@ -147,13 +188,15 @@ impl Walk {
             ("Tanh", _) => activation(self, Tanh),
             ("LeakyRelu", _) => activation(self, LeakyReLU(float(node, "alpha").unwrap_or(0.01))),
             ("Elu", _) => activation(self, ELU(float(node, "alpha").unwrap_or(1.0))),
-            ("Softmax", _) if in_rows(axis) => activation(self, Softmax),
+            ("Softmax", [Value::Net(x)]) if in_rows(axis) && self.is_flat(*x) => {
+                activation(self, Softmax)
+            }
             ("Gelu", _) => match text(node, "approximate").as_deref() {
                 None | Some("none") => activation(self, GELU),
                 _ => Err("GELU approximated by tanh is not the exact one".into()),
             },
             ("Swish", _) if float(node, "alpha").is_none_or(|a| a == 1.0) => activation(self, SiLU),
-            ("LogSoftmax", [Value::Net(x)]) if in_rows(axis) => {
+            ("LogSoftmax", [Value::Net(x)]) if in_rows(axis) && self.is_flat(*x) => {
                 Ok(self.push(*x, Op::LogSoftmax, at))
             }
             ("Exp", [Value::Net(x)]) if matches!(self.links[*x].op, Op::LogSoftmax) => {
@@ -164,7 +207,19 @@ impl Walk {
             ("Neg", [Value::Net(x)]) => {
                 Ok(self.push(*x, Op::Affine(Affine::scalar(-1.0, 0.0)), at))
             }
-            ("Identity" | "Dropout", [Value::Net(x), ..]) => Ok(Value::Net(*x)),
+            ("Identity", [Value::Net(x)]) => Ok(Value::Net(*x)),
+            ("Dropout", [Value::Net(x), rest @ ..]) => {
+                // With a ratio and a third input, which says that it trains.
+                let trains = match rest {
+                    [_, Value::Const(trains)] => trains.numbers() != [0.0],
+                    [_, _] => true,
+                    _ => false,
+                };
+                match trains {
+                    true => Err("it is in training mode; export the network after eval()".into()),
+                    false => Ok(Value::Net(*x)),
+                }
+            }
             ("Cast", [Value::Net(x)]) => match int(node, "to") {
                 Some(1 | 10 | 11 | 16) => Ok(Value::Net(*x)),
                 _ => Err("a cast that rounds".into()),
@@ -174,7 +229,7 @@ impl Walk {
                     let ints = &attribute(node, "classlabels_int64s")?.ints;
                     Some(ints.iter().map(i64::to_string).collect())
                 });
-                self.names = names.or(self.names.take());
+                self.names.extend(names.map(|names| Names { link: *x, names, node: at.clone() }));
                 Ok(Value::Net(*x))
             }
             ("Gemm", [Value::Net(x), Value::Const(w), rest @ ..]) => {
@@ -207,26 +262,40 @@ impl Walk {
             ("Reshape", [Value::Net(x), shape]) => self.reshape(*x, shape, at),
             ("Squeeze", [Value::Net(x), ..]) if self.width(*x) == Some(1) => Ok(Value::Net(*x)),
             ("Concat", [Value::Net(no), Value::Net(yes)]) if in_rows(axis) => {
-                match &self.links[*no] {
-                    Link { before, op: Op::Affine(a), .. }
-                        if before == yes && *a == Affine::scalar(-1.0, 1.0) =>
-                    {
-                        Ok(self.push(*yes, Op::NoAndYes, at))
-                    }
-                    _ => Err("two branches side by side".into()),
-                }
+                self.no_and_yes(*no, *yes, at)
             }
             (
-                "ArgMax" | "TopK" | "Greater" | "GreaterOrEqual" | "Less" | "LessOrEqual" | "Round"
-                | "Binarizer" | "Sign",
+                "ArgMax" | "ArgMin" | "TopK" | "Greater" | "GreaterOrEqual" | "Less"
+                | "LessOrEqual" | "Binarizer" | "Round",
                 _,
-            ) => match inputs.iter().find(|v| matches!(v, Value::Net(_))) {
-                Some(Value::Net(x)) => Ok(Value::Label(*x)),
-                _ => Err(NOT_SO.into()),
-            },
+            ) => {
+                let label = self.decided(node, inputs, at)?;
+                self.label(label)
+            }
             ("Shape" | "Size", _) => Err("a shape that is computed".into()),
             _ => Err(NOT_SO.into()),
         }
+    }
+
+    /// 1 − p and p of Sigmoid's p, side by side.
+    fn no_and_yes(&mut self, no: usize, yes: usize, at: &Rc<str>) -> Step {
+        let of_yes = match &self.links[no] {
+            Link { before, op: Op::Affine(a), .. } => {
+                *before == yes && *a == Affine::scalar(-1.0, 1.0)
+            }
+            _ => false,
+        };
+        if !of_yes || !matches!(self.links[yes].op, Op::Activation(Activation::Sigmoid)) {
+            return Err("two branches side by side".into());
+        }
+        let dims = self.width(yes).map(|n| vec![2 * n]);
+        self.links.push(Link { before: yes, op: Op::NoAndYes, dims, node: at.clone() });
+        Ok(Value::Net(self.links.len() - 1))
+    }
+
+    /// Whether a sample is a list of values, as far as it is known.
+    fn is_flat(&self, x: usize) -> bool {
+        self.links[x].dims.as_ref().is_none_or(|dims| dims.len() == 1)
     }
 
     pub(super) fn push(&mut self, before: usize, op: Op, at: &Rc<str>) -> Value {
@@ -244,73 +313,6 @@ impl Walk {
     pub fn width(&self, link: usize) -> Option<usize> {
         let dims = self.links[link].dims.as_ref()?;
         crate::data::count(dims)
-    }
-
-    fn gemm(&mut self, node: &Node, x: usize, w: &Rc<Const>, rest: &[Value], at: &Rc<str>) -> Step {
-        let number = |name| f64::from(float(node, name).unwrap_or(1.0));
-        if int(node, "transA").unwrap_or(0) != 0 {
-            return Err("transA".into());
-        }
-        let bias = match rest {
-            [] => None,
-            [Value::Const(b)] => Some((b.clone(), number("beta"))),
-            _ => return Err(NOT_SO.into()),
-        };
-        let by_output = int(node, "transB").unwrap_or(0) != 0;
-        self.linear(
-            x,
-            Op::Linear { weight: w.clone(), by_output, alpha: number("alpha"), bias },
-            at,
-        )
-    }
-
-    fn linear(&mut self, x: usize, op: Op, at: &Rc<str>) -> Step {
-        let Op::Linear { weight, by_output, bias, .. } = &op else { return Err(NOT_SO.into()) };
-        let [inputs, outputs] = match weight.dims[..] {
-            [o, i] if *by_output => [i, o],
-            [i, o] => [i, o],
-            _ => {
-                return Err(format!("its weights have the shape {:?}, not two sizes", weight.dims));
-            }
-        };
-        if !weight.is_floats() || bias.as_ref().is_some_and(|(b, _)| !b.is_floats()) {
-            return Err("its weights are not floats".into());
-        }
-        match &self.links[x].dims {
-            Some(dims) if dims.len() != 1 => {
-                return Err(format!("samples of shape {dims:?} come in without being flattened"));
-            }
-            Some(dims) if dims[0] != inputs => {
-                return Err(format!("it takes {inputs} values and gets {}", dims[0]));
-            }
-            _ => {}
-        }
-        if bias.as_ref().is_some_and(|(b, _)| b.len() != outputs && b.len() != 1) {
-            return Err(format!("its bias is not of {outputs} values"));
-        }
-        self.links.push(Link { before: x, op, dims: Some(vec![outputs]), node: at.clone() });
-        Ok(Value::Net(self.links.len() - 1))
-    }
-
-    /// y = (x − mean) / √(var + ε) · scale + b
-    fn normalize(&mut self, node: &Node, x: usize, rest: &[Value], at: &Rc<str>) -> Step {
-        let [Value::Const(scale), Value::Const(b), Value::Const(mean), Value::Const(var)] = rest
-        else {
-            return Err(NOT_SO.into());
-        };
-        if int(node, "training_mode").unwrap_or(0) != 0 {
-            return Err("it is in training mode; export the network after eval()".into());
-        }
-        if [b, mean, var].iter().any(|c| c.len() != scale.len()) {
-            return Err("its parts are not of one length".into());
-        }
-        if self.links[x].dims.as_ref().is_some_and(|d| d[..] != [scale.len()]) {
-            return Err("it normalizes something else than the values of a dense layer".into());
-        }
-        let epsilon = f64::from(float(node, "epsilon").unwrap_or(1e-5));
-        let [scale, b, mean, var] = [scale, b, mean, var].map(|c| c.numbers());
-        let affine = Affine::batch_norm(&scale, &b, &mean, &var, epsilon);
-        Ok(self.push(x, Op::Affine(affine), at))
     }
 
     fn reshape(&mut self, x: usize, shape: &Value, at: &Rc<str>) -> Step {

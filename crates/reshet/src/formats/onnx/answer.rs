@@ -1,0 +1,214 @@
+//! Which of a graph's outputs is the network's answer, and what else the outputs say about it.
+
+use super::{
+    label::{Label, Rule, Said},
+    proto::Graph,
+    walk::{Op, Value, Walk},
+};
+use crate::{Activation, Result, error::Error, formats::import::Decides};
+
+/// The end of the network.
+pub struct Answer {
+    pub link: usize,
+    /// What the graph decides from it.
+    pub decides: Option<Decides>,
+    /// Of yes and no: the graph says yes where the network's output is low.
+    pub turned: bool,
+    /// Of yes and no: exactly in the middle it is yes.
+    pub tie: bool,
+    pub names: Option<Vec<String>>,
+    pub said: Vec<String>,
+}
+
+/// An output that is the network's, by its name.
+type Net<'a> = (&'a str, usize);
+
+/// Finds the answer among all outputs, or at the one called `wanted`. `labels`: whether what is
+/// decided counts; else it is the numbers that it is decided from.
+///
+/// # Errors
+/// An output that is not understood and could be the answer, or several answers: they are named.
+pub fn answer(graph: &Graph, walk: &Walk, wanted: Option<&str>, labels: bool) -> Result<Answer> {
+    let names: Vec<&str> = graph.output.iter().map(|o| &*o.name).collect();
+    let outputs: Vec<&str> = match wanted {
+        Some(name) if !names.contains(&name) => {
+            let names = names.join(", ");
+            return Err(Error::invalid(format!(
+                "no output is called \"{name}\"; there are {names}"
+            )));
+        }
+        Some(name) => vec![name],
+        None => names,
+    };
+    let (mut nets, mut decided, mut unknown): (Vec<Net>, Vec<(&str, &Label)>, Vec<_>) =
+        Default::default();
+    for name in &outputs {
+        match walk.values.get(*name) {
+            Some(Value::Net(x)) => nets.push((name, *x)),
+            Some(Value::Label(label)) => decided.push((name, label)),
+            Some(Value::Unknown(why)) => unknown.push((name, why)),
+            Some(Value::Const(_)) | None => {}
+        }
+    }
+    let choose = |what: String| {
+        let advice = if outputs.len() > 1 {
+            format!("; the outputs are {}: say which one is the answer", outputs.join(", "))
+        } else {
+            String::new()
+        };
+        Error::data(format!("{what}{advice}"))
+    };
+    let Some((first, label)) = decided.first() else {
+        // It could be the answer.
+        if let Some((_, why)) = unknown.first() {
+            return Err(choose(format!("not a network of dense layers: {why}")));
+        }
+        return numbers(walk, &nets, &choose);
+    };
+    if let Some((other, second)) = decided.iter().find(|(_, l)| !same(l, label)) {
+        let (a, b) = (&label.node, &second.node);
+        let what = format!("\"{first}\" ({a}) and \"{other}\" ({b}) are two decisions");
+        return Err(choose(what));
+    }
+    if !label.is_distinct() {
+        let what = format!("{}: what is made of it is the same for several answers", label.node);
+        return Err(choose(format!("the label \"{first}\" is not one a model gives: {what}")));
+    }
+    if !labels {
+        let nets = if nets.is_empty() { vec![(*first, label.link)] } else { nets };
+        return numbers(walk, &nets, &choose);
+    }
+    let (link, mut said) = joined(walk, (first, label), &nets, &choose)?;
+    let passed_over = |(name, why): &(&&str, &std::rc::Rc<str>)| {
+        format!("the output \"{name}\" is not taken over: {why}")
+    };
+    said.extend(unknown.iter().map(passed_over));
+    let answer = Answer {
+        link,
+        decides: Some(Decides::Class),
+        turned: false,
+        tie: false,
+        names: None,
+        said,
+    };
+    let answer = match label.rule {
+        Rule::Largest => Answer { names: texts(&label.says), ..answer },
+        Rule::Above { tie, several } => {
+            let turned = match &label.says[..] {
+                [no, yes] => no.number().zip(yes.number()).is_some_and(|(no, yes)| no > yes),
+                _ => false,
+            };
+            let mut says = label.says.clone();
+            if turned {
+                says.reverse();
+            }
+            let names = texts(&says);
+            if several && names.is_some() {
+                let what = format!("{}: it says the same words to several questions", label.node);
+                return Err(choose(what));
+            }
+            Answer { decides: Some(Decides::YesNo), turned, tie: tie != turned, names, ..answer }
+        }
+    };
+    named(walk, answer, Some(label), &choose)
+}
+
+/// The answer is the numbers that the network gives.
+fn numbers(walk: &Walk, nets: &[Net], choose: &dyn Fn(String) -> Error) -> Result<Answer> {
+    let Some((last, link)) = nets.iter().max_by_key(|(_, x)| x) else {
+        return Err(Error::data("no output of the graph depends on its input"));
+    };
+    // Several outputs may be stages of one network, such as logits and probabilities.
+    let path = walk.path(*link);
+    if let Some((other, x)) = nets.iter().find(|(_, x)| !path.contains(x)) {
+        let (a, b) = (&walk.links[*link].node, &walk.links[*x].node);
+        let what = format!("the outputs \"{last}\" ({a}) and \"{other}\" ({b}) are two networks");
+        return Err(choose(what));
+    }
+    let earlier = nets.iter().filter(|(_, x)| x != link).map(|(name, _)| stage(name));
+    let said = earlier.collect();
+    let decides = matches!(walk.links[*link].op, Op::NoAndYes).then_some(Decides::YesNo);
+    let answer = Answer { link: *link, decides, turned: false, tie: false, names: None, said };
+    named(walk, answer, None, choose)
+}
+
+fn stage(name: &str) -> String {
+    format!("the output \"{name}\" is a stage on the way to the answer: not taken over")
+}
+
+/// The last link that the label and other outputs have in common, and the outputs left out.
+fn joined(
+    walk: &Walk,
+    (label_name, label): (&str, &Label),
+    nets: &[Net],
+    choose: &dyn Fn(String) -> Error,
+) -> Result<(usize, Vec<String>)> {
+    // What comes behind it decides the same: the order of the outputs stays.
+    let keeps = |x: usize| match (&walk.links[x].op, label.rule) {
+        (Op::Nothing | Op::NoAndYes, _) => true,
+        (Op::Activation(Activation::Softmax) | Op::LogSoftmax, Rule::Largest) => true,
+        (Op::Activation(Activation::Sigmoid | Activation::Tanh), Rule::Above { .. }) => true,
+        _ => false,
+    };
+    let mut root = label.link;
+    while keeps(root) {
+        root = walk.links[root].before;
+    }
+    let (mut end, mut said) = (label.link, Vec::new());
+    for (name, x) in nets {
+        let path = walk.path(*x);
+        match path.iter().position(|link| *link == root) {
+            Some(at) if path[at + 1..].iter().all(|link| keeps(*link)) => {
+                // Of two branches either will do.
+                let goes_on = path.contains(&end);
+                end = if goes_on { *x } else { end };
+            }
+            None if walk.path(root).contains(x) => said.push(stage(name)),
+            _ => {
+                let (a, b) = (&label.node, &walk.links[*x].node);
+                return Err(choose(format!(
+                    "the outputs \"{label_name}\" ({a}) and \"{name}\" ({b}) are two answers"
+                )));
+            }
+        }
+    }
+    Ok((end, said))
+}
+
+fn same(a: &Label, b: &Label) -> bool {
+    let texts = |label: &Label| label.says.iter().map(Said::text).collect::<Vec<_>>();
+    a.link == b.link && a.rule == b.rule && texts(a) == texts(b)
+}
+
+/// None if it is only the numbers 0, 1, 2, …, or no and yes.
+fn texts(says: &[Said]) -> Option<Vec<String>> {
+    let plain = says.iter().enumerate().all(|(i, s)| s.number() == Some(i as f64));
+    (!plain).then(|| says.iter().map(Said::text).collect())
+}
+
+/// The classes' names that ZipMap knows must be the label's.
+fn named(
+    walk: &Walk,
+    answer: Answer,
+    label: Option<&Label>,
+    choose: &dyn Fn(String) -> Error,
+) -> Result<Answer> {
+    let path = walk.path(answer.link);
+    let mut zipped = walk.names.iter().filter(|zip| path.contains(&zip.link));
+    let Some(first) = zipped.next() else { return Ok(answer) };
+    let zip = &first.names;
+    let numbered = |names: &[String]| names.iter().enumerate().all(|(i, n)| *n == i.to_string());
+    let agree = label.is_none_or(|label| {
+        let says: Vec<String> = label.says.iter().map(Said::text).collect();
+        let words = zip.iter().all(|name| name.parse::<f64>().is_err());
+        // A place says nothing that words could contradict, and the other way round.
+        let loose = !answer.turned && (numbered(&says) && words || numbered(zip));
+        says == *zip || loose
+    });
+    if !agree || zipped.any(|other| other.names != *zip) {
+        let what = format!("{}: the label calls the classes by other names", first.node);
+        return Err(choose(what));
+    }
+    let names = answer.names.or_else(|| (!numbered(zip)).then(|| zip.clone()));
+    Ok(Answer { names, ..answer })
+}

@@ -1,0 +1,95 @@
+//! Dense layers and batch normalization.
+
+use std::rc::Rc;
+
+use super::{
+    constants::{float, int},
+    proto::Node,
+    tensor::Const,
+    walk::{Link, NOT_SO, Op, Step, Value, Walk},
+};
+use crate::formats::chain::Affine;
+
+impl Walk {
+    /// y = α x W + β b
+    pub(super) fn gemm(
+        &mut self,
+        node: &Node,
+        x: usize,
+        w: &Rc<Const>,
+        rest: &[Value],
+        at: &Rc<str>,
+    ) -> Step {
+        let number = |name| f64::from(float(node, name).unwrap_or(1.0));
+        if int(node, "transA").unwrap_or(0) != 0 {
+            return Err("transA".into());
+        }
+        let bias = match rest {
+            [] => None,
+            [Value::Const(b)] => Some((b.clone(), number("beta"))),
+            _ => return Err(NOT_SO.into()),
+        };
+        let by_output = int(node, "transB").unwrap_or(0) != 0;
+        self.linear(
+            x,
+            Op::Linear { weight: w.clone(), by_output, alpha: number("alpha"), bias },
+            at,
+        )
+    }
+
+    /// y = x W + b
+    pub(super) fn linear(&mut self, x: usize, op: Op, at: &Rc<str>) -> Step {
+        let Op::Linear { weight, by_output, bias, .. } = &op else { return Err(NOT_SO.into()) };
+        let [inputs, outputs] = match weight.dims[..] {
+            [o, i] if *by_output => [i, o],
+            [i, o] => [i, o],
+            _ => {
+                return Err(format!("its weights have the shape {:?}, not two sizes", weight.dims));
+            }
+        };
+        if !weight.is_floats() || bias.as_ref().is_some_and(|(b, _)| !b.is_floats()) {
+            return Err("its weights are not floats".into());
+        }
+        match &self.links[x].dims {
+            Some(dims) if dims.len() != 1 => {
+                return Err(format!("samples of shape {dims:?} come in without being flattened"));
+            }
+            Some(dims) if dims[0] != inputs => {
+                return Err(format!("it takes {inputs} values and gets {}", dims[0]));
+            }
+            _ => {}
+        }
+        if bias.as_ref().is_some_and(|(b, _)| b.len() != outputs && b.len() != 1) {
+            return Err(format!("its bias is not of {outputs} values"));
+        }
+        self.links.push(Link { before: x, op, dims: Some(vec![outputs]), node: at.clone() });
+        Ok(Value::Net(self.links.len() - 1))
+    }
+
+    /// y = (x − mean) / √(var + ε) · scale + b
+    pub(super) fn normalize(
+        &mut self,
+        node: &Node,
+        x: usize,
+        rest: &[Value],
+        at: &Rc<str>,
+    ) -> Step {
+        let [Value::Const(scale), Value::Const(b), Value::Const(mean), Value::Const(var)] = rest
+        else {
+            return Err(NOT_SO.into());
+        };
+        if int(node, "training_mode").unwrap_or(0) != 0 {
+            return Err("it is in training mode; export the network after eval()".into());
+        }
+        if [b, mean, var].iter().any(|c| c.len() != scale.len()) {
+            return Err("its parts are not of one length".into());
+        }
+        if self.links[x].dims.as_ref().is_some_and(|d| d[..] != [scale.len()]) {
+            return Err("it normalizes something else than the values of a dense layer".into());
+        }
+        let epsilon = f64::from(float(node, "epsilon").unwrap_or(1e-5));
+        let [scale, b, mean, var] = [scale, b, mean, var].map(|c| c.numbers());
+        let affine = Affine::batch_norm(&scale, &b, &mean, &var, epsilon);
+        Ok(self.push(x, Op::Affine(affine), at))
+    }
+}
