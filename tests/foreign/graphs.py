@@ -186,11 +186,58 @@ def refusals():
     refused("second_input", [*net(3), N("Add", ["z", "u"], ["y"])], "2 inputs", inputs=second)
 
 
+def pictures():
+    """Inputs are bytes; a model gets them as x / 255."""
+    wide = {"Wp": rng.normal(size=(48, 3)) / 10, "bp": rng.normal(size=3)}
+    planes = rng.integers(0, 256, (5, 48)).astype(np.float32)
+    mean = np.float32([123.675, 116.28, 103.53])
+    std = np.float32([58.395, 57.12, 57.375])
+    flat = [N("Reshape", ["z", "flat"], ["f"]), N("Gemm", ["f", "Wp", "bp"], ["y"])]
+    flat_i = np.int64([-1, 48])
+
+    def picture(name, shape, before, tensors, kind=T.FLOAT, scale=255.0, **more):
+        inputs = [h.make_tensor_value_info("x", kind, ["N", *shape])]
+        tensors = {"flat": flat_i, **wide, **tensors}
+        tensors = {k: v.astype(np.float32) if v.dtype == np.float64 else v for k, v in tensors.items()}
+        made_model = model([*before, *flat], ["y"], inputs, tensors)
+        given = (planes if scale == 255 else planes / 255).reshape(5, *shape)
+        y = session(made_model).run(None, {"x": given.astype(h.tensor_dtype_to_np_dtype(kind))})[0]
+        write(f"picture_{name}", made_model, inputs=(planes / 255).tolist(), outputs=y.tolist(), **more)
+
+    f = np.float32
+    nchw, nhwc = [3, 4, 4], [4, 4, 3]
+    picture("127", nhwc, [N("Mul", ["x", "k"], ["m"]), N("Add", ["m", "o"], ["z"])], {"k": f(2 / 255), "o": f(-1)}, bytes=True)
+    picture("127_sub_div", nchw, [N("Sub", ["x", "k"], ["m"]), N("Div", ["m", "k"], ["z"])], {"k": f(127.5)}, bytes=True)
+    picture("grey_127", [1, 6, 8], [N("Sub", ["x", "k"], ["m"]), N("Div", ["m", "k"], ["z"])], {"k": f(127.5)}, bytes=True)
+    picture("255", nchw, [N("Div", ["x", "k"], ["z"])], {"k": f(255)}, bytes=True)
+    picture("0.00392", nchw, [N("Mul", ["x", "k"], ["z"])], {"k": f(0.00392)}, bytes=True)
+    picture("mean_std", nchw, [N("Sub", ["x", "m"], ["c"]), N("Div", ["c", "s"], ["z"])],
+            {"m": mean.reshape(3, 1, 1), "s": std.reshape(1, 3, 1, 1)}, bytes=True)
+    picture("mean_std_nhwc", nhwc, [N("Sub", ["x", "m"], ["c"]), N("Div", ["c", "s"], ["z"])], {"m": mean, "s": std}, bytes=True)
+    picture("255_mean_std", nchw, [N("Div", ["x", "k"], ["d"]), N("Sub", ["d", "m"], ["c"]), N("Div", ["c", "s"], ["z"])],
+            {"k": f(255), "m": (mean / 255).reshape(3, 1, 1), "s": (std / 255).reshape(3, 1, 1)}, bytes=True)
+    picture("uint8", nchw, [N("Cast", ["x"], ["c"], to=T.FLOAT), N("Div", ["c", "k"], ["z"])], {"k": f(255)}, T.UINT8, bytes=True)
+    picture("uint8_raw", nchw, [N("Cast", ["x"], ["z"], to=T.FLOAT)], {}, T.UINT8, bytes=True)
+    picture("nhwc_to_nchw", nhwc, [N("Transpose", ["x"], ["t"], perm=[0, 3, 1, 2]), N("Sub", ["t", "m"], ["c"]), N("Div", ["c", "s"], ["z"])],
+            {"m": mean.reshape(3, 1, 1), "s": std.reshape(3, 1, 1)}, bytes=True)
+    picture("scaled_then_nhwc_to_nchw", nhwc, [N("Sub", ["x", "m"], ["c"]), N("Div", ["c", "s"], ["d"]), N("Transpose", ["d"], ["z"], perm=[0, 3, 1, 2])],
+            {"m": mean, "s": std}, bytes=True)
+    picture("batch_norm", nchw, [N("BatchNormalization", ["x", "g", "b0", "m", "v"], ["z"])],
+            {"g": np.ones(3, f), "b0": np.zeros(3, f), "m": mean, "v": std**2}, bytes=True)
+    picture("one_half", nchw, [N("Sub", ["x", "k"], ["m"]), N("Div", ["m", "k"], ["z"])], {"k": f(0.5)}, scale=1.0, bytes=False)
+    picture("plain", nchw, [N("Identity", ["x"], ["z"])], {}, scale=1.0, bytes=False)
+    picture("white_255", nchw, [N("Identity", ["x"], ["z"])], {}, bytes=True, white=255)
+    inputs = [h.make_tensor_value_info("x", T.FLOAT, ["N", *nchw])]
+    tensors = {"flat": flat_i, "k": f(0.12), **{k: v.astype(f) for k, v in wide.items()}}
+    write("picture_unclear", model([N("Mul", ["x", "k"], ["z"]), *flat], ["y"], inputs, tensors), refused="0…255")
+
+
 HERE.mkdir(exist_ok=True)
 for old in HERE.glob("*.onnx"):
     old.unlink()
 decisions()
 refusals()
+pictures()
 lines = [f"{json.dumps(name)}: {json.dumps(made[name])}" for name in sorted(made)]
 versions = f"onnx {onnx.__version__}, onnxruntime {onnxruntime.__version__}"
 (HERE / "expected.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")

@@ -32,6 +32,12 @@ pub struct Args {
     /// ONNX: the output that is the answer, where there are several
     #[arg(long, value_name = "OUTPUT")]
     answer: Option<String>,
+    /// A state_dict: its layers in the network's order, where the file does not settle it
+    #[arg(long, value_delimiter = ',', value_name = "A,B,…")]
+    order: Option<Vec<String>>,
+    /// What a white pixel is in the network's inputs, if the file does not say: 1 or 255
+    #[arg(long, value_name = "1|255")]
+    white: Option<f32>,
 }
 
 pub fn run(args: &Args) -> Result<ExitCode> {
@@ -42,6 +48,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         shape: args.shape.clone(),
         bytes: args.bytes,
         answer: args.answer.clone(),
+        order: args.order.clone(),
+        white: args.white,
     };
     let imported = import.read(&args.file).map_err(hinted)?;
     let same = |a: &PathBuf, b: &PathBuf| {
@@ -51,7 +59,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         let what = "-o: that is the file itself; choose another name";
         return Err(Error::Invalid(what.into()).into());
     }
-    imported.said.iter().for_each(|line| note(line));
+    for line in &imported.said {
+        let order = line.starts_with("the layers' order is taken");
+        note(&if order { format!("{line} (--order A,B,… says it)") } else { line.clone() });
+    }
     imported.model.save(&args.output)?;
     say!("{}: {}", args.output.display(), imported.model.network());
     Ok(ExitCode::SUCCESS)

@@ -5,11 +5,14 @@
 //! |---|---|
 //! | after a dense layer | W ← diag(s) W, b ← s·b + t |
 //! | before a dense layer | b ← b + W t, W ← W diag(s) |
-//! | before everything, s = 1/255 | the inputs are bytes |
+//! | before everything, of a picture | what its inputs are: see `pixels.rs` |
 //! | after everything | the units of the numbers |
 //!
 //! Both are exact but for rounding: they are computed in f64 and rounded once.
 
+use std::rc::Rc;
+
+use super::pixels::Inputs;
 use crate::{Activation, Layer, Result, Sequential, data::table::Unit, error::Error};
 
 /// What a chain is made of.
@@ -17,6 +20,8 @@ pub(super) enum Step<'a> {
     Linear(Linear<'a>),
     /// s·x + t, either the same for all or one a value.
     Affine(Affine),
+    /// yᵢ = x at the place that stands at i; only before the first dense layer.
+    Reorder(Rc<Vec<u32>>),
     Activation(Activation),
     Dropout(f32),
 }
@@ -47,7 +52,8 @@ impl Affine {
         Self { scale: s, shift }
     }
 
-    fn at(&self, i: usize) -> (f64, f64) {
+    /// s and t of value i.
+    pub fn at(&self, i: usize) -> (f64, f64) {
         let of = |v: &[f64]| v.get(i).or(v.first()).copied().unwrap_or(0.0);
         (of(&self.scale), of(&self.shift))
     }
@@ -69,9 +75,19 @@ impl Affine {
         self.scale.iter().all(|s| (s - 1.0).abs() < 1e-7) && self.shift.iter().all(|t| *t == 0.0)
     }
 
-    fn is_byte_scale(&self) -> bool {
+    /// Whether it is x / 255.
+    pub fn is_byte_scale(&self) -> bool {
         let byte = |s: &f64| (255.0 * s - 1.0).abs() < 1e-6;
         self.scale.iter().all(byte) && self.shift.iter().all(|t| *t == 0.0)
+    }
+
+    /// The same for values in another order.
+    fn reordered(&self, order: &[u32]) -> Self {
+        if self.width().is_none() {
+            return self.clone();
+        }
+        let (scale, shift) = order.iter().map(|i| self.at(*i as usize)).unzip();
+        Self { scale, shift }
     }
 
     /// Values it goes with; None: any number.
@@ -84,19 +100,20 @@ impl Affine {
 pub(super) struct Chain {
     pub network: Sequential,
     pub parameters: Vec<f32>,
-    /// The inputs were divided by 255.
+    /// The inputs are bytes that stand for x / 255.
     pub bytes: bool,
     /// What the outputs are scaled by at the very end.
     pub units: Vec<Unit>,
     pub said: Vec<String>,
 }
 
-/// Builds the network. `most`: bytes that its parameters may take.
+/// Builds the network. `most`: bytes that its parameters may take; `inputs`: what is known of
+/// them besides.
 ///
 /// # Errors
 /// Layers that do not fit, a scaling between two activations, more parameters than `most`,
 /// a number that is not finite.
-pub(super) fn build(steps: Vec<Step>, most: usize) -> Result<Chain> {
+pub(super) fn build(steps: Vec<Step>, most: usize, inputs: &Inputs) -> Result<Chain> {
     let layers: Vec<Layer> = steps.iter().filter_map(layer).collect();
     let network = Sequential::new(layers).map_err(|e| Error::data(e.to_string()))?;
     if network.parameters().checked_mul(4).is_none_or(|bytes| bytes > most) {
@@ -109,19 +126,27 @@ pub(super) fn build(steps: Vec<Step>, most: usize) -> Result<Chain> {
     let (mut bytes, mut said) = (false, Vec::new());
     // A scaling that waits for the next dense layer, and the layer just before, if it is one.
     let mut waiting: Option<Affine> = None;
+    let mut order: Option<Rc<Vec<u32>>> = None;
     let mut last: Option<(usize, usize)> = None;
     for step in steps {
         match step {
             Step::Linear(linear) => {
-                let (inputs, outputs) = (linear.inputs, linear.outputs);
+                let (width, outputs) = (linear.inputs, linear.outputs);
                 let start = parameters.len();
-                parameters.resize(start + (inputs + 1) * outputs, 0.0);
+                parameters.resize(start + (width + 1) * outputs, 0.0);
                 let new = &mut parameters[start..];
                 (linear.read)(new)?;
-                match waiting.take() {
-                    Some(affine) if start == 0 && affine.is_byte_scale() => bytes = true,
-                    Some(affine) => said.extend(fold_before(&affine, inputs, new)?),
-                    None => {}
+                let mut affine = waiting.take();
+                if start == 0 {
+                    let scaled = inputs.scaled(affine)?;
+                    (bytes, affine) = (scaled.bytes, scaled.affine);
+                    said.extend(scaled.said);
+                }
+                if let Some(affine) = affine {
+                    said.extend(fold_before(&affine, width, new)?);
+                }
+                if let Some(order) = order.take() {
+                    reorder(&order, width, new)?;
                 }
                 last = Some((start, outputs));
             }
@@ -132,6 +157,16 @@ pub(super) fn build(steps: Vec<Step>, most: usize) -> Result<Chain> {
                     waiting = Some(before.map_or(affine.clone(), |b| b.then(&affine)));
                 }
             },
+            Step::Reorder(new) if parameters.is_empty() => {
+                waiting = waiting.map(|affine| affine.reordered(&new));
+                order = Some(match order {
+                    Some(before) => Rc::new(new.iter().map(|i| before[*i as usize]).collect()),
+                    None => new,
+                });
+            }
+            Step::Reorder(_) => {
+                return Err(Error::data("values change their places inside of the network"));
+            }
             Step::Activation(_) | Step::Dropout(_) => {
                 last = None;
                 if waiting.as_ref().is_some_and(|affine| !affine.is_identity()) {
@@ -155,7 +190,7 @@ fn layer(step: &Step) -> Option<Layer> {
         Step::Linear(linear) => Some(Layer::Linear(linear.inputs, linear.outputs)),
         Step::Activation(activation) => Some((*activation).into()),
         Step::Dropout(p) => Some(Layer::Dropout(*p)),
-        Step::Affine(_) => None,
+        Step::Affine(_) | Step::Reorder(_) => None,
     }
 }
 
@@ -206,6 +241,23 @@ fn fold_before(affine: &Affine, inputs: usize, layer: &mut [f32]) -> Result<Opti
             far * f64::from(f32::EPSILON)
         )
     }))
+}
+
+/// The weights of a layer before which the values change their places.
+fn reorder(order: &[u32], inputs: usize, layer: &mut [f32]) -> Result<()> {
+    if order.len() != inputs {
+        let n = order.len();
+        return Err(Error::data(format!(
+            "{n} values change their places before a layer of {inputs}"
+        )));
+    }
+    let outputs = layer.len() / (inputs + 1);
+    let mut row = vec![0.0; inputs];
+    for weights in layer[..inputs * outputs].chunks_exact_mut(inputs) {
+        order.iter().zip(&*weights).for_each(|(from, w)| row[*from as usize] = *w);
+        weights.copy_from_slice(&row);
+    }
+    Ok(())
 }
 
 fn units(affine: &Affine, outputs: usize) -> Result<Vec<Unit>> {

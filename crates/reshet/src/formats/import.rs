@@ -6,7 +6,7 @@
 
 use std::{fs::File, io::Read, path::Path};
 
-use super::{chain::Chain, onnx, pytorch, safetensors};
+use super::{chain::Chain, onnx, pixels::Inputs, pytorch, safetensors};
 use crate::{Activation, Loss, Meaning, Model, Pictures, Result, Sequential, Task, error::Error};
 
 /// What is known of a file beyond what it says itself.
@@ -32,6 +32,10 @@ pub struct Import {
     pub bytes: bool,
     /// ONNX: the output that is the answer, where a graph has several.
     pub answer: Option<String>,
+    /// A `state_dict`: its layers' names in the network's order.
+    pub order: Option<Vec<String>>,
+    /// What a white pixel is in the network's inputs, 1 or 255, where the file does not say it.
+    pub white: Option<f32>,
 }
 
 /// A model, and what was assumed about it.
@@ -91,9 +95,21 @@ impl Import {
     }
 
     fn asks(&self) -> bool {
-        let Self { network, task, names, shape, bytes, answer } = self;
+        let Self { network, task, names, shape, bytes, answer, order, white } = self;
         let texts = network.is_some() || answer.is_some();
-        texts || task.is_some() || names.is_some() || shape.is_some() || *bytes
+        texts
+            || order.is_some()
+            || white.is_some()
+            || task.is_some()
+            || names.is_some()
+            || shape.is_some()
+            || *bytes
+    }
+
+    /// What was told of the inputs.
+    pub(super) fn inputs(&self) -> Inputs {
+        let white = self.white.map(f64::from);
+        Inputs { white, bytes: self.bytes, ..Inputs::default() }
     }
 
     fn found(&self, path: &Path) -> Result<Found> {
@@ -101,24 +117,26 @@ impl Import {
         let mut start = Vec::new();
         let read = file.by_ref().take(16).read_to_end(&mut start);
         read.map_err(|e| Error::unreadable(path, e))?;
-        let network = self.network.as_deref();
         let onnx = start.first() == Some(&8) || path.extension().is_some_and(|e| e == "onnx");
         if self.answer.is_some() && !onnx {
             return Err(Error::invalid("only a graph has outputs to choose among: an ONNX file"));
         }
         match &start[..] {
             [] => Err(Error::data("the file is empty")),
-            [b'P', b'K', ..] | [0x80, 2..=5, ..] => pytorch::read(file, network, path),
-            [.., b'{', _, _, _, _, _, _, _] if start.len() == 16 => {
-                safetensors::read_foreign(file, network, path)
-            }
+            // The length of a JSON header; its first bytes may look like a pickle's.
+            [_, _, _, _, 0, 0, 0, 0, b'{', ..] => safetensors::read_foreign(file, self, path),
+            [b'P', b'K', ..] | [0x80, 2..=5, ..] => pytorch::read(file, self, path),
+            [_, _, _, _, _, _, _, _, b'{', ..] => safetensors::read_foreign(file, self, path),
             [0x89, b'H', b'D', b'F', ..] => Err(Error::data(
                 "an HDF5 file, as Keras writes; model.export(\"net.onnx\", format=\"onnx\") in \
                  Keras writes one that can be read",
             )),
             // ONNX begins with the field 1, a number: 8.
             _ if !onnx => Err(Error::data("neither a PyTorch nor a safetensors nor an ONNX file")),
-            _ if network.is_some() => Err(Error::invalid(
+            _ if self.order.is_some() => {
+                Err(Error::invalid("a graph says itself in which order its layers follow"))
+            }
+            _ if self.network.is_some() => Err(Error::invalid(
                 "--net is for files that do not say what network they hold (.pt, .safetensors)",
             )),
             _ => {
@@ -154,13 +172,12 @@ impl Import {
             )));
         }
         let mut meaning = Meaning::new(task, names, &shape);
-        meaning.bytes = bytes || self.bytes;
+        meaning.bytes = bytes;
         meaning.units = units;
-        if matches!(shape[..], [1 | 3, height, width] if (height, width) != (28, 28)) {
-            meaning.pictures = Pictures::AsTheyAre;
-        }
-        if bytes {
-            said.push("the inputs are bytes, taken as x / 255".into());
+        match shape[..] {
+            [1, 28, 28] => {}
+            [1 | 3, _, _] | [_, _, 3] => meaning.pictures = Pictures::AsTheyAre,
+            _ => {}
         }
         let mut model = Model::new(network, loss, parameters, meaning)?;
         let name = path.file_name().map_or(String::new(), |n| n.to_string_lossy().into_owned());

@@ -7,6 +7,8 @@ pub mod onnx;
 #[cfg(not(feature = "onnx"))]
 #[path = "no_onnx.rs"]
 mod onnx;
+mod order;
+mod pixels;
 pub mod probe;
 pub mod pytorch;
 pub mod safetensors;

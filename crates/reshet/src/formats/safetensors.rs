@@ -25,9 +25,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     METADATA_KEY,
-    import::Found,
+    import::{Found, Import},
     saved_training::{self, Counters},
-    state_dict,
+    state_dict::{self, Contents},
     stored::{Entry, Kind, Store},
 };
 use crate::{Loss, Model, Plan, Result, Sequential, error::Error, model::Meaning};
@@ -196,12 +196,12 @@ pub fn load_parameters(path: &Path, plan: &Plan) -> Result<Vec<f32>> {
     tensors(&bytes, plan).map_err(|e| Error::data(format!("{}: {e}", path.display())))
 }
 
-/// Reads safetensors of another program, as PyTorch writes them; `network` says what they
+/// Reads safetensors of another program, as PyTorch writes them; `import` says what they
 /// leave open.
 ///
 /// # Errors
-/// Damaged, something else than dense layers, or no `network`.
-pub(super) fn read_foreign(mut file: File, network: Option<&str>, path: &Path) -> Result<Found> {
+/// Damaged, something else than dense layers, or no network is given.
+pub(super) fn read_foreign(mut file: File, import: &Import, path: &Path) -> Result<Found> {
     let io = |e| Error::unreadable(path, e);
     let size = file.metadata().map_err(io)?.len();
     file.rewind().map_err(io)?;
@@ -249,24 +249,18 @@ pub(super) fn read_foreign(mut file: File, network: Option<&str>, path: &Path) -
         let entry = Entry { name: name.clone(), shape, strides, kind, at, bytes };
         entries.push(entry.starting(0).map_err(|e| Error::data(format!("{name}: {e}")))?);
     }
-    // The file's order is by size of number and by name; the network's is by name, 2 before 10.
-    entries.sort_by_cached_key(|entry| by_number(&entry.name));
+    entries.sort_by(|a, b| a.name.cmp(&b.name));
     let store = Store { file: file.into(), size };
-    state_dict::network(entries, Vec::new(), store, network, path, "safetensors")
-}
-
-/// `net.10.weight` as "net.", 10, ".weight": sorts numbers by their value.
-fn by_number(name: &str) -> Vec<(String, u64)> {
-    let mut parts = Vec::new();
-    let mut rest = name;
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
-        let (word, from) = rest.split_at(digits);
-        let end = from.find(|c: char| !c.is_ascii_digit()).unwrap_or(from.len());
-        parts.push((word.to_string(), from[..end].parse().unwrap_or(0)));
-        rest = &from[end..];
-    }
-    parts
+    let contents = Contents {
+        entries,
+        other: Vec::new(),
+        said: Vec::new(),
+        store,
+        // It is sorted by size of number and by name.
+        in_order: false,
+        how: "safetensors",
+    };
+    state_dict::network(contents, import, path)
 }
 
 /// Refuses a header that would take more memory than a network's ever does. `bytes`: the

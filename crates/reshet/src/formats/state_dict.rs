@@ -5,13 +5,15 @@
 //! | `X.weight` (out, in), perhaps `X.bias` (out) | a dense layer |
 //! | `X.running_mean`, `X.running_var`, perhaps `X.weight`, `X.bias` | batch normalization, folded into a neighbour |
 //!
-//! The layers follow each other as in the file. Where activations stand it does not say.
+//! How the layers follow each other is found out in `order.rs`. Where activations stand the file
+//! does not say.
 
 use std::path::Path;
 
 use super::{
     chain::{self, Affine, Linear, Step},
-    import::Found,
+    import::{Found, Import},
+    order::{self, Known},
     stored::{Entry, Kind, Store},
 };
 use crate::{Layer, Result, Sequential, error::Error};
@@ -34,28 +36,46 @@ struct Module {
     var: Option<Entry>,
 }
 
-enum Layers {
+pub(super) enum Layers {
     Linear { name: String, weight: Entry, bias: Option<Entry> },
     Norm { name: String, affine: Affine },
 }
 
-/// The network of a `state_dict`. `other`: what stands in it besides tensors.
+impl Layers {
+    /// The module's name.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Linear { name, .. } | Self::Norm { name, .. } => name,
+        }
+    }
+}
+
+/// What a file holds.
+pub(super) struct Contents {
+    pub entries: Vec<Entry>,
+    /// What stands in it besides tensors.
+    pub other: Vec<String>,
+    /// What was passed over or chosen.
+    pub said: Vec<String>,
+    pub store: Store,
+    /// Whether the entries stand in the order in which the modules were defined.
+    pub in_order: bool,
+    /// The kind of file.
+    pub how: &'static str,
+}
+
+/// The network of a `state_dict`.
 ///
 /// # Errors
 /// What is no dense layer, what does not fit, and what to say with `--net`.
-pub(super) fn network(
-    entries: Vec<Entry>,
-    other: Vec<String>,
-    store: Store,
-    network: Option<&str>,
-    path: &Path,
-    how: &str,
-) -> Result<Found> {
+pub(super) fn network(contents: Contents, import: &Import, path: &Path) -> Result<Found> {
+    let Contents { entries, other, mut said, store, in_order, how } = contents;
     if entries.len() > MOST_TENSORS {
         let what = format!("{} tensors are too many for dense layers", entries.len());
         return Err(Error::data(what));
     }
-    let modules = modules(entries, other)?;
+    let entries = without_averages(entries, &mut said);
+    let modules = modules(entries, other, &mut said)?;
     let normalized: usize = modules.iter().filter_map(|m| Some(m.mean.as_ref()?.count())).sum();
     if normalized > MOST_NORMALIZED {
         return Err(Error::data(format!("batch normalization of {normalized} values")));
@@ -64,23 +84,38 @@ pub(super) fn network(
     for module in modules {
         layers.push(layer(module, &store)?);
     }
+    let given = match &import.network {
+        Some(text) => {
+            let first = layers.iter().find_map(|layer| match layer {
+                Layers::Linear { weight, .. } => weight.shape.last().copied(),
+                Layers::Norm { .. } => None,
+            });
+            let alone = Sequential::parse(text, None);
+            Some(alone.or_else(|_| Sequential::parse(text, first))?)
+        }
+        None => None,
+    };
+    let wanted: Option<Vec<usize>> =
+        given.as_ref().map(|given| given.linears().map(|l| l.0).chain([given.outputs()]).collect());
+    let known =
+        Known { given: import.order.as_deref(), by_file: in_order, widths: wanted.as_deref() };
+    let layers = order::arrange(layers, &known, &mut said)?;
     let widths = widths(&layers)?;
-    let Some(text) = network else {
+    let (Some(given), Some(wanted)) = (given, wanted) else {
         return Err(asking(&widths, &layers, path));
     };
-    let given = Sequential::parse(text, widths.first().copied())?;
-    let linears: Vec<usize> = given.linears().map(|l| l.0).chain([given.outputs()]).collect();
-    if linears != widths {
+    if wanted != widths {
         return Err(Error::invalid(format!(
-            "--net {text} has the widths {}, and the file {}",
-            joined(&linears),
+            "--net {} has the widths {}, and the file {}",
+            import.network.as_deref().unwrap_or_default(),
+            joined(&wanted),
             joined(&widths)
         )));
     }
-    let mut said = Vec::new();
     let steps = steps(layers, &given, &store, &mut said)?;
     let most = store.size.saturating_mul(2).saturating_add(SPARE_BYTES);
-    let mut chain = chain::build(steps, usize::try_from(most).unwrap_or(usize::MAX))?;
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
+    let mut chain = chain::build(steps, most, &import.inputs())?;
     said.append(&mut chain.said);
     let how = format!("{how} state_dict");
     Ok(Found::Chain { chain, names: None, shape: None, decides: None, how, said })
@@ -90,16 +125,52 @@ fn joined(widths: &[usize]) -> String {
     widths.iter().map(usize::to_string).collect::<Vec<_>>().join("-")
 }
 
+/// Without the names under which nn.DataParallel and torch.compile wrap a network.
+fn unwrapped(mut name: &str) -> &str {
+    while let Some(rest) = ["module.", "_orig_mod."].iter().find_map(|p| name.strip_prefix(p)) {
+        name = rest;
+    }
+    name
+}
+
+/// Words in the names of copies of a network that training keeps beside it.
+pub(super) const AVERAGES: [&str; 8] =
+    ["ema", "swa", "avg", "averaged", "average", "shadow", "target", "teacher"];
+
+/// Leaves out a copy that training keeps of the whole network, as `ema.fc1.weight` beside
+/// `model.fc1.weight` or `fc1.weight`.
+fn without_averages(entries: Vec<Entry>, said: &mut Vec<String>) -> Vec<Entry> {
+    let split = |entry: &Entry| -> Option<(String, String)> {
+        let (first, rest) = unwrapped(&entry.name).split_once('.')?;
+        let mut words = first.split('_');
+        words.any(|word| AVERAGES.contains(&word)).then(|| (first.into(), unwrapped(rest).into()))
+    };
+    let (copies, own): (Vec<Entry>, Vec<Entry>) =
+        entries.into_iter().partition(|entry| split(entry).is_some());
+    let is_copy = |copy: &Entry| {
+        let Some((_, rest)) = split(copy) else { return false };
+        own.iter().any(|entry| {
+            let name = unwrapped(&entry.name);
+            let inside = name.split_once('.').map_or("", |(_, inside)| unwrapped(inside));
+            (name == rest || inside == rest) && entry.shape == copy.shape
+        })
+    };
+    if own.is_empty() || copies.is_empty() || !copies.iter().all(is_copy) {
+        // The order does not matter where there is no copy, and there all are `own`.
+        return own.into_iter().chain(copies).collect();
+    }
+    let first = copies.first().and_then(split).map_or(String::new(), |(first, _)| first);
+    said.push(format!("{first}, a copy that training keeps of the network, is passed over"));
+    own
+}
+
 /// Groups the tensors by the module that their names say.
-fn modules(entries: Vec<Entry>, other: Vec<String>) -> Result<Vec<Module>> {
+fn modules(entries: Vec<Entry>, other: Vec<String>, said: &mut Vec<String>) -> Result<Vec<Module>> {
     let mut modules: Vec<Module> = Vec::new();
     let mut strange = other;
     for entry in entries {
         // nn.DataParallel and torch.compile wrap the network under these names.
-        let mut name = &*entry.name;
-        while let Some(rest) = ["module.", "_orig_mod."].iter().find_map(|p| name.strip_prefix(p)) {
-            name = rest;
-        }
+        let name = unwrapped(&entry.name);
         let (module, part) = name.rsplit_once('.').unwrap_or(("", name));
         let module = match modules.iter_mut().position(|m| m.name == module) {
             Some(i) => &mut modules[i],
@@ -119,6 +190,11 @@ fn modules(entries: Vec<Entry>, other: Vec<String>) -> Result<Vec<Module>> {
             "running_mean" if fits(&entry, 1) => &mut module.mean,
             "running_var" if fits(&entry, 1) => &mut module.var,
             "num_batches_tracked" => continue,
+            // One number on its own: an epoch, a loss, a counter.
+            _ if entry.shape.is_empty() || (module.name.is_empty() && entry.count() == 1) => {
+                said.push(format!("{}, one number, is passed over", entry.name));
+                continue;
+            }
             _ => {
                 strange.push(format!("{} of shape {:?}", entry.name, entry.shape));
                 continue;
@@ -126,6 +202,8 @@ fn modules(entries: Vec<Entry>, other: Vec<String>) -> Result<Vec<Module>> {
         };
         *place = Some(entry);
     }
+    let holds = |m: &Module| [&m.weight, &m.bias, &m.mean, &m.var].iter().any(|e| e.is_some());
+    modules.retain(holds);
     for module in &modules {
         let norm = module.mean.is_some() && module.var.is_some();
         let weight = module.weight.as_ref();

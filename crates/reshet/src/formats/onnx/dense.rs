@@ -84,12 +84,65 @@ impl Walk {
         if [b, mean, var].iter().any(|c| c.len() != scale.len()) {
             return Err("its parts are not of one length".into());
         }
-        if self.links[x].dims.as_ref().is_some_and(|d| d[..] != [scale.len()]) {
-            return Err("it normalizes something else than the values of a dense layer".into());
-        }
+        // Of a picture it normalizes the channels.
+        let each = match self.links[x].dims.as_deref() {
+            Some([channels, rest @ ..]) if *channels == scale.len() => {
+                crate::data::count(rest).filter(|n| n.saturating_mul(*channels) <= MOST_MOVED)
+            }
+            Some(_) => None,
+            None => Some(1),
+        };
+        let what = "it normalizes something else than the values of a dense layer";
+        let each = each.ok_or(what)?;
         let epsilon = f64::from(float(node, "epsilon").unwrap_or(1e-5));
         let [scale, b, mean, var] = [scale, b, mean, var].map(|c| c.numbers());
-        let affine = Affine::batch_norm(&scale, &b, &mean, &var, epsilon);
+        let channels = Affine::batch_norm(&scale, &b, &mean, &var, epsilon);
+        let spread = |of: &[f64]| of.iter().flat_map(|x| vec![*x; each]).collect();
+        let affine = Affine { scale: spread(&channels.scale), shift: spread(&channels.shift) };
         Ok(self.push(x, Op::Affine(affine), at))
     }
+
+    /// The values of a sample in another order of its dimensions.
+    pub(super) fn transposed(&mut self, x: usize, order: &[i64], at: &Rc<str>) -> Step {
+        let dims = self.links[x].dims.clone().ok_or("a sample's shape is not known")?;
+        let wrong = "it does not keep samples apart";
+        let places: Option<Vec<usize>> = match order {
+            [0, rest @ ..] => {
+                rest.iter().map(|d| usize::try_from(*d).ok()?.checked_sub(1)).collect()
+            }
+            _ => None,
+        };
+        let places = places.ok_or(wrong)?;
+        let mut sorted = places.clone();
+        sorted.sort_unstable();
+        if !sorted.into_iter().eq(0..dims.len()) {
+            return Err(wrong.into());
+        }
+        if dims.len() == 1 {
+            return Ok(Value::Net(x));
+        }
+        let width = self.width(x).filter(|n| self.moved + n <= MOST_MOVED);
+        let width = width.ok_or("too many values to be followed")?;
+        self.moved += width;
+        let mut strides = vec![1; dims.len()];
+        for i in (1..dims.len()).rev() {
+            strides[i - 1] = strides[i] * dims[i];
+        }
+        let new: Vec<usize> = places.iter().map(|p| dims[*p]).collect();
+        let source = |mut n: usize| {
+            let mut from = 0;
+            for (size, place) in new.iter().zip(&places).rev() {
+                from += n % size * strides[*place];
+                n /= size;
+            }
+            from as u32
+        };
+        let order = Rc::new((0..width).map(source).collect());
+        let link = Link { before: x, op: Op::Reorder(order), dims: Some(new), node: at.clone() };
+        self.links.push(link);
+        Ok(Value::Net(self.links.len() - 1))
+    }
 }
+
+/// Values of pictures that change their places or are scaled by channel, all in all.
+const MOST_MOVED: usize = 1 << 22;

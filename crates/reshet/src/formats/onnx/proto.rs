@@ -13,6 +13,7 @@ const MOST_FIELDS: usize = 50_000;
 /// Types of tensors' numbers.
 pub mod kind {
     pub const FLOAT: i32 = 1;
+    pub const UINT8: i32 = 2;
     pub const INT32: i32 = 6;
     pub const INT64: i32 = 7;
     pub const STRING: i32 = 8;

@@ -17,6 +17,7 @@ use crate::{
         METADATA_KEY,
         chain::{self, Affine, Linear, Step},
         import::{Found, Import},
+        pixels::Inputs,
     },
 };
 
@@ -34,13 +35,18 @@ pub(in crate::formats) fn read(bytes: Vec<u8>, import: &Import) -> Result<Found>
     if let Some(ours) = model.metadata_props.iter().find(|e| e.key == METADATA_KEY) {
         return Ok(Found::Ours(super::ours::read(&ours.value, graph)?));
     }
-    let (input, shape) = input(graph)?;
+    let Input { name: input, shape, whole } = input(graph)?;
     let walk = Walk::of(graph, input, shape.clone()).map_err(Error::data)?;
     let labels = import.task != Some(Task::Number);
     let mut answer = answer(graph, &walk, import.answer.as_deref(), labels)?;
     let steps = steps(&walk, &mut answer)?;
+    let inputs = Inputs {
+        picture: is_picture(import.shape.as_deref().or(shape.as_deref())),
+        whole,
+        ..import.inputs()
+    };
     // Of half-precision numbers, ours take twice the bytes.
-    let mut chain = chain::build(steps, 2 * size)?;
+    let mut chain = chain::build(steps, 2 * size, &inputs)?;
     let mut said = answer.said;
     said.append(&mut chain.said);
     let shape = shape.filter(|s| s.iter().product::<usize>() == chain.network.inputs());
@@ -55,8 +61,21 @@ pub(in crate::formats) fn read(bytes: Vec<u8>, import: &Import) -> Result<Found>
     Ok(Found::Chain { chain, names, shape, decides, how, said })
 }
 
-/// The one input and a sample's shape.
-fn input(graph: &proto::Graph) -> Result<(&str, Option<Vec<usize>>)> {
+/// Whether samples of this shape are pictures, planes first or last.
+fn is_picture(shape: Option<&[usize]>) -> bool {
+    matches!(shape, Some([1 | 3, h, w] | [h, w, 1 | 3] | [h, w]) if *h > 1 && *w > 1)
+}
+
+/// The one input.
+struct Input<'a> {
+    name: &'a str,
+    /// A sample's shape.
+    shape: Option<Vec<usize>>,
+    /// It takes bytes.
+    whole: bool,
+}
+
+fn input(graph: &proto::Graph) -> Result<Input<'_>> {
     let is_constant = |name: &str| graph.initializer.iter().any(|t| t.name == name);
     let inputs: Vec<_> = graph.input.iter().filter(|i| !is_constant(&i.name)).collect();
     let [input] = inputs[..] else {
@@ -77,7 +96,11 @@ fn input(graph: &proto::Graph) -> Result<(&str, Option<Vec<usize>>)> {
             dims.get(1..)?.iter().map(|d| usize::try_from(d.value?).ok().filter(|n| *n > 0));
         sizes.collect::<Option<Vec<_>>>().filter(|sizes| !sizes.is_empty())
     });
-    Ok((&input.name, shape))
+    // Whole numbers of any size are pixels in a picture; in a table they are numbers.
+    let of = tensor.map_or(kind::FLOAT, |t| t.elem_type);
+    let whole = of == kind::UINT8
+        || ([kind::INT32, kind::INT64].contains(&of) && is_picture(shape.as_deref()));
+    Ok(Input { name: &input.name, shape, whole })
 }
 
 /// What an output of exactly the middle is moved by to be above it: it must still be seen in a
@@ -101,6 +124,7 @@ fn steps<'a>(walk: &'a Walk, answer: &mut Answer) -> Result<Vec<Step<'a>>> {
             Op::Input | Op::Nothing => {}
             Op::Affine(affine) if affine.is_identity() => {}
             Op::Affine(affine) => steps.push(Step::Affine(affine.clone())),
+            Op::Reorder(order) => steps.push(Step::Reorder(order.clone())),
             Op::Activation(activation) => {
                 if behind && Some(x) == last_activation && !turn.is_identity() {
                     steps.push(Step::Affine(turn.clone()));

@@ -49,6 +49,8 @@ pub enum Op {
         bias: Option<(Rc<Const>, f64)>,
     },
     Affine(Affine),
+    /// yᵢ = x at the place that stands at i.
+    Reorder(Rc<Vec<u32>>),
     Activation(Activation),
     /// Half of a GELU: erf(x), or 1 − erf(x).
     Erf {
@@ -68,6 +70,8 @@ pub struct Walk {
     pub names: Vec<Names>,
     /// What labels say, all in all.
     said: usize,
+    /// Values that change their places, all in all.
+    pub(super) moved: usize,
 }
 
 /// The names that a node gives to a link's outputs.
@@ -90,8 +94,13 @@ impl Walk {
     /// A node takes what no node before it gives; a constant is damaged.
     pub fn of(graph: &Graph, input: &str, dims: Option<Vec<usize>>) -> Result<Self, String> {
         let start = Link { before: 0, op: Op::Input, dims, node: "the input".into() };
-        let mut walk =
-            Self { links: vec![start], values: HashMap::new(), names: Vec::new(), said: 0 };
+        let mut walk = Self {
+            links: vec![start],
+            values: HashMap::new(),
+            names: Vec::new(),
+            said: 0,
+            moved: 0,
+        };
         for tensor in &graph.initializer {
             let constant = Const::of(tensor).map_err(|e| format!("tensor {}: {e}", tensor.name))?;
             walk.values.insert(tensor.name.clone(), Value::Const(constant.into()));
@@ -260,6 +269,10 @@ impl Walk {
                 Ok(self.shaped(*x, flat, at))
             }
             ("Reshape", [Value::Net(x), shape]) => self.reshape(*x, shape, at),
+            ("Transpose", [Value::Net(x)]) => {
+                let order = attribute(node, "perm").map(|a| a.ints.clone()).unwrap_or_default();
+                self.transposed(*x, &order, at)
+            }
             ("Squeeze", [Value::Net(x), ..]) if self.width(*x) == Some(1) => Ok(Value::Net(*x)),
             ("Concat", [Value::Net(no), Value::Net(yes)]) if in_rows(axis) => {
                 self.no_and_yes(*no, *yes, at)

@@ -22,39 +22,45 @@ use crate::{
     data::zip,
     error::Error,
     formats::{
-        import::Found,
-        state_dict,
+        import::{Found, Import},
+        state_dict::{self, Contents},
         stored::{Entry, Kind, Store},
     },
 };
 
 /// What a legacy file starts with, as a number in a pickle.
 const MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
-/// Keys under which programs keep a `state_dict` among other things.
-const WRAPPERS: [&str; 6] =
-    ["state_dict", "model_state_dict", "model", "net", "network", "weights"];
+/// Keys under which programs keep a `state_dict` among other things, the likeliest first.
+const WRAPPERS: [&str; 8] = [
+    "state_dict",
+    "model_state_dict",
+    "model",
+    "net",
+    "network",
+    "weights",
+    "net_state_dict",
+    "model_state",
+];
 
 /// Where a storage's bytes are: place, length.
 type Storages = HashMap<Rc<str>, (u64, u64)>;
 
-/// Reads a `state_dict`; `network` says what it leaves open.
+/// Reads a `state_dict`; `import` says what it leaves open.
 ///
 /// # Errors
-/// Damaged, something else than a `state_dict` of dense layers, or no `network`.
-pub(in crate::formats) fn read(
-    mut file: File,
-    network: Option<&str>,
-    path: &Path,
-) -> Result<Found> {
+/// Damaged, something else than a `state_dict` of dense layers, or no network is given.
+pub(in crate::formats) fn read(mut file: File, import: &Import, path: &Path) -> Result<Found> {
     let mut start = [0; 2];
     let io = |e| Error::unreadable(path, e);
     file.rewind().and_then(|()| file.read_exact(&mut start)).map_err(io)?;
     let size = file.metadata().map_err(io)?.len();
     let read = if start == *b"PK" { zipped(&mut file, size) } else { legacy(&mut file, size) };
     let (pickle, storages) = read.map_err(Error::data)?;
-    let (entries, other) = entries(&pickle, &storages).map_err(Error::data)?;
+    let Entries { tensors, other, said } = entries(&pickle, &storages).map_err(Error::data)?;
     let store = Store { file: file.into(), size };
-    state_dict::network(entries, other, store, network, path, "PyTorch")
+    let (in_order, how) = (true, "PyTorch");
+    let contents = Contents { entries: tensors, other, said, store, in_order, how };
+    state_dict::network(contents, import, path)
 }
 
 fn zipped(file: &mut File, size: u64) -> Result<(Pickle, Storages), String> {
@@ -181,27 +187,49 @@ fn legacy(file: &mut File, size: u64) -> Result<(Pickle, Storages), String> {
 }
 
 /// The tensors of the `state_dict`, in order, and what else stands in it.
-fn entries(pickle: &Pickle, storages: &Storages) -> Result<(Vec<Entry>, Vec<String>), String> {
-    let pairs = dictionary(pickle)?;
-    let (mut entries, mut other) = (Vec::new(), Vec::new());
-    for (key, value) in pairs {
+#[derive(Default)]
+struct Entries {
+    tensors: Vec<Entry>,
+    /// What could be part of a network.
+    other: Vec<String>,
+    said: Vec<String>,
+}
+
+fn entries(pickle: &Pickle, storages: &Storages) -> Result<Entries, String> {
+    let mut found = Entries::default();
+    for (key, value) in dictionary(pickle, &mut found.said)? {
         let name = pickle.text(*key).unwrap_or("a key that is no text");
+        let what = || format!("{name} ({})", pickle.describe(*value));
         match pickle.item(*value) {
             Some(Item::Tensor(tensor)) => {
                 let entry = entry(name, tensor, storages).map_err(|e| format!("{name}: {e}"))?;
-                entries.push(entry);
+                found.tensors.push(entry);
             }
-            _ => other.push(format!("{name} ({})", pickle.describe(*value))),
+            // A number or a text among the tensors: an epoch, a note.
+            None | Some(Item::Text(_)) => found.said.push(format!("{} is passed over", what())),
+            _ if is_named(name, &OF_TRAINING) => {
+                found.said.push(format!("{} is passed over", what()));
+            }
+            _ => found.other.push(what()),
         }
     }
-    Ok((entries, other))
+    Ok(found)
 }
 
-/// The dictionary with tensors in it: the whole, or one it holds under a usual name.
-fn dictionary(pickle: &Pickle) -> Result<&[(Value, Value)], String> {
-    let has_tensors = |pairs: &[(Value, Value)]| {
-        pairs.iter().any(|(_, v)| matches!(pickle.item(*v), Some(Item::Tensor(_))))
-    };
+/// Words in the names of what training keeps beside the network.
+const OF_TRAINING: [&str; 6] = ["optim", "optimizer", "scheduler", "scaler", "lr", "rng"];
+
+/// Whether one of these words is part of a name.
+fn is_named(name: &str, words: &[&str]) -> bool {
+    let mut parts = name.split(|c: char| !c.is_alphanumeric());
+    parts.any(|part| words.contains(&&*part.to_lowercase()))
+}
+
+/// A dictionary, as it stands in a pickle.
+type Pairs = [(Value, Value)];
+
+/// The dictionary with tensors in it: one that the whole holds under a usual name, or the whole.
+fn dictionary<'p>(pickle: &'p Pickle, said: &mut Vec<String>) -> Result<&'p Pairs, String> {
     let pairs = match pickle.item(pickle.top) {
         Some(Item::Dict(pairs)) => pairs,
         Some(Item::Object(class)) => {
@@ -218,20 +246,46 @@ fn dictionary(pickle: &Pickle) -> Result<&[(Value, Value)], String> {
             ));
         }
     };
-    if has_tensors(pairs) {
+    let mut inside = Vec::new();
+    state_dicts(pickle, pairs, "", 0, &mut inside);
+    let last = |name: &str| name.rsplit('.').next().unwrap_or_default().to_string();
+    let usual = |name: &str| WRAPPERS.iter().position(|wrapper| *wrapper == last(name));
+    // Averages of the network beside the network itself.
+    let averaged = |name: &str| is_named(name, &state_dict::AVERAGES);
+    inside.sort_by_key(|(name, _)| (averaged(name), usual(name).unwrap_or(WRAPPERS.len())));
+    let chosen = match &inside[..] {
+        [] => None,
+        [(name, _), ..] if has_tensors(pickle, pairs) && usual(name).is_none() => None,
+        [(name, inner)] => Some((name, *inner)),
+        [(name, inner), (other, _), ..] => {
+            let better = usual(name).is_some() || (!averaged(name) && averaged(other));
+            if !better {
+                let names: Vec<&str> = inside.iter().map(|(name, _)| &**name).collect();
+                let names = names.join(", ");
+                return Err(format!("several state_dicts: {names}; save one of them alone"));
+            }
+            let others: Vec<&str> = inside[1..].iter().map(|(name, _)| &**name).collect();
+            said.push(format!("taken is {name}; {} beside it is not", others.join(", ")));
+            Some((name, *inner))
+        }
+    };
+    if let Some((name, inner)) = chosen {
+        if usual(name).is_none() {
+            said.push(format!("the state_dict is taken from {name}"));
+        }
+        return Ok(inner);
+    }
+    if has_tensors(pickle, pairs) {
         return Ok(pairs);
     }
-    let find = |name: &&str| pairs.iter().find(|(k, _)| pickle.text(*k) == Some(name));
-    for (_, value) in WRAPPERS.iter().filter_map(find) {
-        match pickle.item(*value) {
-            Some(Item::Dict(inner)) if has_tensors(inner) => return Ok(inner),
-            Some(Item::Object(class)) => {
-                return Err(format!(
-                    "a whole object of the class {class} in a dictionary; save its state_dict() instead"
-                ));
-            }
-            _ => {}
-        }
+    let object = |(key, value): &(Value, Value)| match (pickle.text(*key), pickle.item(*value)) {
+        (Some(name), Some(Item::Object(class))) if WRAPPERS.contains(&name) => Some(class),
+        _ => None,
+    };
+    if let Some(class) = pairs.iter().find_map(object) {
+        return Err(format!(
+            "a whole object of the class {class} in a dictionary; save its state_dict() instead"
+        ));
     }
     let name = |(k, v): &(Value, Value)| {
         format!("{} ({})", pickle.text(*k).unwrap_or("?"), pickle.describe(*v))
@@ -241,6 +295,39 @@ fn dictionary(pickle: &Pickle) -> Result<&[(Value, Value)], String> {
         true => "an empty dictionary".into(),
         false => format!("a dictionary without a state_dict: it has {}", names.join(", ")),
     })
+}
+
+fn has_tensors(pickle: &Pickle, pairs: &Pairs) -> bool {
+    pairs.iter().any(|(_, v)| matches!(pickle.item(*v), Some(Item::Tensor(_))))
+}
+
+/// Dictionaries inside of dictionaries, at most: one can hold itself.
+const DEEPEST: usize = 3;
+/// More than these are no network's.
+const MOST_DICTS: usize = 100;
+
+/// All dictionaries of named tensors inside of one, but those that belong to the training.
+fn state_dicts<'p>(
+    pickle: &'p Pickle,
+    pairs: &'p Pairs,
+    outer: &str,
+    depth: usize,
+    found: &mut Vec<(String, &'p Pairs)>,
+) {
+    for (key, value) in pairs {
+        let (Some(name), Some(Item::Dict(inner))) = (pickle.text(*key), pickle.item(*value)) else {
+            continue;
+        };
+        if is_named(name, &OF_TRAINING) || found.len() >= MOST_DICTS {
+            continue;
+        }
+        let name = if outer.is_empty() { name.into() } else { format!("{outer}.{name}") };
+        if has_tensors(pickle, inner) {
+            found.push((name, inner));
+        } else if depth < DEEPEST {
+            state_dicts(pickle, inner, &name, depth + 1, found);
+        }
+    }
 }
 
 fn entry(name: &str, tensor: &Tensor, storages: &Storages) -> Result<Entry, String> {

@@ -1,0 +1,260 @@
+//! The order in which a `state_dict`'s layers follow each other.
+//!
+//! A file of PyTorch keeps the order of the modules' definitions, which is nearly always that of
+//! the network. safetensors are sorted by name. Then the names settle the order if they differ by
+//! numbers or say what they are (`input`, `hidden1`, `head`); else the sizes do, if the layers fit
+//! together in one way only. What is left is taken by name, and that is said.
+
+use std::cmp::Ordering;
+
+use super::state_dict::Layers;
+use crate::{Result, error::Error};
+
+/// More layers than this are not tried in other orders.
+const MOST_LAYERS: usize = 64;
+/// Steps of the search for an order; layers that fit in many ways are not worth more.
+const MOST_STEPS: usize = 100_000;
+
+/// What is known about the order.
+pub(super) struct Known<'a> {
+    /// The modules' names, as somebody gave them.
+    pub given: Option<&'a [String]>,
+    /// Whether the file keeps the order of the definitions.
+    pub by_file: bool,
+    /// The widths that the network has.
+    pub widths: Option<&'a [usize]>,
+}
+
+/// Puts the layers in order; says what was taken for it where nothing settles it.
+///
+/// # Errors
+/// Names that are not the layers'.
+pub(super) fn arrange(
+    layers: Vec<Layers>,
+    known: &Known,
+    said: &mut Vec<String>,
+) -> Result<Vec<Layers>> {
+    if let Some(given) = known.given {
+        return by_given(layers, given);
+    }
+    let sizes: Vec<[usize; 2]> = layers.iter().filter_map(Layers::size).collect();
+    let fits = |sizes: &[[usize; 2]]| {
+        let follow = sizes.windows(2).all(|pair| pair[0][1] == pair[1][0]);
+        follow && known.widths.is_none_or(|widths| widths == self::widths(sizes))
+    };
+    if known.by_file && fits(&sizes) {
+        return Ok(layers);
+    }
+    let file: Vec<String> = layers.iter().map(|layer| layer.name().to_string()).collect();
+    let named = by_name(layers);
+    let linears: Vec<&Layers> = named.iter().filter(|l| l.size().is_some()).collect();
+    let sizes: Vec<[usize; 2]> = linears.iter().filter_map(|l| l.size()).collect();
+    let settled = linears.windows(2).all(|pair| {
+        let (order, certain) = compare(pair[0].name(), pair[1].name());
+        certain && order == Ordering::Less
+    });
+    if settled && fits(&sizes) {
+        return Ok(named);
+    }
+    let mut search = Search { sizes: &sizes, widths: known.widths, found: Vec::new(), steps: 0 };
+    if sizes.len() <= MOST_LAYERS {
+        search.go(&mut Vec::new());
+    }
+    let Some(first) = search.found.first().cloned() else {
+        // It is told that they do not fit, in the order that is best known.
+        return if known.by_file { by_given(named, &file) } else { Ok(named) };
+    };
+    let one = search.found.len() == 1 && search.steps < MOST_STEPS;
+    let names: Vec<String> = first.iter().map(|i| linears[*i].name().to_string()).collect();
+    let reason = match one {
+        true => "the only one in which they fit together",
+        false => "their sizes fit in other orders too, and the file does not say",
+    };
+    said.push(format!("the layers' order is taken as {}: {reason}", names.join(", ")));
+    Ok(with_norms(named, &names))
+}
+
+impl Layers {
+    /// Inputs and outputs of a dense layer.
+    fn size(&self) -> Option<[usize; 2]> {
+        match self {
+            Self::Linear { weight, .. } => match weight.shape[..] {
+                [outputs, inputs] => Some([inputs, outputs]),
+                _ => None,
+            },
+            Self::Norm { .. } => None,
+        }
+    }
+}
+
+fn widths(sizes: &[[usize; 2]]) -> Vec<usize> {
+    sizes.first().map(|[inputs, _]| *inputs).into_iter().chain(sizes.iter().map(|s| s[1])).collect()
+}
+
+fn by_given(layers: Vec<Layers>, given: &[String]) -> Result<Vec<Layers>> {
+    let names: Vec<String> = layers.iter().map(|layer| layer.name().to_string()).collect();
+    let mut sorted = (names.clone(), given.to_vec());
+    sorted.0.sort();
+    sorted.1.sort();
+    if sorted.0 != sorted.1 {
+        return Err(Error::invalid(format!(
+            "the order {} does not name each layer once; they are {}",
+            given.join(", "),
+            names.join(", ")
+        )));
+    }
+    let mut layers: Vec<Option<Layers>> = layers.into_iter().map(Some).collect();
+    let place = |name: &String| names.iter().position(|n| n == name);
+    Ok(given.iter().filter_map(|name| layers[place(name)?].take()).collect())
+}
+
+/// By their names; a batch normalization with a dense layer's number stands behind that one.
+fn by_name(mut layers: Vec<Layers>) -> Vec<Layers> {
+    layers.sort_by(|a, b| compare(a.name(), b.name()).0);
+    let names: Vec<String> =
+        layers.iter().filter(|l| l.size().is_some()).map(|l| l.name().to_string()).collect();
+    with_norms(layers, &names)
+}
+
+/// The dense layers in the order of `names`, each with its batch normalizations: those beside it
+/// or with its number, else those that stood behind it.
+fn with_norms(layers: Vec<Layers>, names: &[String]) -> Vec<Layers> {
+    let outputs = |name: &String| {
+        let layer = layers.iter().find(|layer| layer.name() == name)?;
+        layer.size().map(|[_, outputs]| outputs)
+    };
+    let widths: Vec<Option<usize>> = names.iter().map(outputs).collect();
+    let mut groups: Vec<Vec<Layers>> = names.iter().map(|_| Vec::new()).collect();
+    let (mut first, mut last) = (Vec::new(), None);
+    for layer in layers {
+        let own = names.iter().position(|name| name == layer.name());
+        last = own.or(last);
+        let place = match &layer {
+            Layers::Linear { .. } => own,
+            Layers::Norm { name, affine } => {
+                let beside: Vec<usize> =
+                    (0..names.len()).filter(|i| parent(&names[*i]) == parent(name)).collect();
+                let numbered = |i: &&usize| {
+                    // `net.1` behind `net.0` counts itself.
+                    number(&names[**i]) == number(name)
+                        && number(name).is_some()
+                        && words(&names[**i]) != words(name)
+                };
+                let partner = match beside[..] {
+                    [one] if !parent(name).is_empty() => Some(one),
+                    _ => beside.iter().find(numbered).copied(),
+                };
+                partner.filter(|i| widths[*i] == Some(affine.scale.len())).or(last)
+            }
+        };
+        match place {
+            Some(i) if own.is_some() => groups[i].insert(0, layer),
+            Some(i) => groups[i].push(layer),
+            None => first.push(layer),
+        }
+    }
+    first.into_iter().chain(groups.into_iter().flatten()).collect()
+}
+
+fn parent(name: &str) -> &str {
+    name.rsplit_once('.').map_or("", |(parent, _)| parent)
+}
+
+/// The number at the end of a name.
+fn number(name: &str) -> Option<u64> {
+    let digits = name.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+    name[digits..].parse().ok()
+}
+
+/// A name without the number at its end.
+fn words(name: &str) -> &str {
+    name.trim_end_matches(|c: char| c.is_ascii_digit())
+}
+
+/// The order of two names, and whether numbers or known words settle it.
+fn compare(a: &str, b: &str) -> (Ordering, bool) {
+    let (mut first, mut second) = (pieces(a).into_iter(), pieces(b).into_iter());
+    loop {
+        let (a, b) = match (first.next(), second.next()) {
+            (None, None) => return (Ordering::Equal, false),
+            // `fc` before `fc2`.
+            (a, b) if a.is_none() || b.is_none() => return (a.is_some().cmp(&b.is_some()), true),
+            (a, b) => (a.unwrap_or_default(), b.unwrap_or_default()),
+        };
+        if a == b {
+            continue;
+        }
+        let ranks = rank(&a.0).cmp(&rank(&b.0));
+        return match ranks {
+            Ordering::Equal if a.0 == b.0 => (a.1.cmp(&b.1), true),
+            Ordering::Equal => (a.0.cmp(&b.0), false),
+            order => (order, true),
+        };
+    }
+}
+
+/// `net.layer10` as ("net", none), ("layer", 10).
+fn pieces(name: &str) -> Vec<(String, Option<u64>)> {
+    let mut pieces = Vec::new();
+    for part in name.split(['.', '_', '-']).filter(|part| !part.is_empty()) {
+        let mut rest = part;
+        while !rest.is_empty() {
+            let digits = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
+            let (word, from) = rest.split_at(digits);
+            let end = from.find(|c: char| !c.is_ascii_digit()).unwrap_or(from.len());
+            pieces.push((word.to_lowercase(), from[..end].parse().ok()));
+            rest = &from[end..];
+        }
+    }
+    pieces
+}
+
+/// Where a layer with this word in its name stands: early, in between, late.
+fn rank(word: &str) -> i32 {
+    match word {
+        "in" | "inp" | "input" | "inputs" | "stem" | "embed" | "embedding" => -2,
+        "first" | "start" | "encoder" | "enc" | "one" => -1,
+        "decoder" | "dec" | "third" | "three" => 1,
+        "last" | "final" | "end" | "four" => 2,
+        "out" | "output" | "outputs" | "head" | "classifier" | "logits" | "logit" | "predict"
+        | "prediction" | "predictor" => 3,
+        _ => 0,
+    }
+}
+
+/// All orders in which layers fit together, until there are two.
+struct Search<'a> {
+    sizes: &'a [[usize; 2]],
+    widths: Option<&'a [usize]>,
+    found: Vec<Vec<usize>>,
+    steps: usize,
+}
+
+impl Search<'_> {
+    fn go(&mut self, path: &mut Vec<usize>) {
+        self.steps += 1;
+        if self.found.len() > 1 || self.steps >= MOST_STEPS {
+            return;
+        }
+        if path.len() == self.sizes.len() {
+            self.found.push(path.clone());
+            return;
+        }
+        for i in 0..self.sizes.len() {
+            if !path.contains(&i) && self.follows(path, self.sizes[i]) {
+                path.push(i);
+                self.go(path);
+                path.pop();
+            }
+        }
+    }
+
+    fn follows(&self, path: &[usize], [inputs, outputs]: [usize; 2]) -> bool {
+        let behind = path.last().is_none_or(|last| self.sizes[*last][1] == inputs);
+        let place = path.len();
+        behind
+            && self.widths.is_none_or(|widths| {
+                widths.get(place) == Some(&inputs) && widths.get(place + 1) == Some(&outputs)
+            })
+    }
+}

@@ -1,0 +1,90 @@
+//! `state_dict`s as programs keep them: in checkpoints, with copies, in files sorted by name.
+//! `tests/foreign/states.py` makes them, and the answers are PyTorch's.
+
+use std::{collections::BTreeMap, fs, path::PathBuf};
+
+use reshet::{
+    Dataset, Features, Storage, Task,
+    formats::import::{Import, Imported},
+};
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Expected {
+    net: String,
+    #[serde(default)]
+    inputs: Vec<Vec<f32>>,
+    #[serde(default)]
+    outputs: Vec<Vec<f32>>,
+    order: Option<Vec<String>>,
+    refused: Option<String>,
+}
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/foreign/states")
+}
+
+fn expected() -> BTreeMap<String, Expected> {
+    let json = fs::read_to_string(folder().join("expected.json")).unwrap();
+    serde_json::from_str(&json).unwrap()
+}
+
+fn import(name: &str, net: &str, order: Option<Vec<String>>) -> reshet::Result<Imported> {
+    let (network, task) = (Some(net.to_string()), Some(Task::Number));
+    Import { network, task, order, ..Import::default() }.read(folder().join(name))
+}
+
+#[test]
+fn a_state_dict_is_found_and_put_in_order() {
+    for (name, expected) in &expected() {
+        let imported = import(name, &expected.net, expected.order.clone());
+        if let Some(says) = &expected.refused {
+            let error = imported.unwrap_err().to_string();
+            assert!(error.contains(says.as_str()), "{name}: {error}");
+            continue;
+        }
+        let model = imported.unwrap_or_else(|e| panic!("{name}: {e}")).model;
+        let features =
+            Features::new(Storage::F32(expected.inputs.concat()), &[expected.inputs[0].len()]);
+        let answers = model.predict(&Dataset::unlabelled(features.unwrap()).unwrap()).unwrap();
+        let all = expected.outputs.concat();
+        let near = |(a, b): (&f32, &f32)| (a - b).abs() < 1e-5;
+        assert!(answers.len() == all.len() && answers.iter().zip(&all).all(near), "{name}");
+    }
+}
+
+#[test]
+fn what_settles_the_order_is_said_if_names_do_not() {
+    let said = |name: &str| {
+        let net = &expected()[name].net;
+        import(name, net, None).unwrap().said.join("\n")
+    };
+    for settled in ["words.safetensors", "fc_out.safetensors", "numbers.safetensors"] {
+        assert!(!said(settled).contains("order"), "{settled}: {}", said(settled));
+    }
+    let only = "order is taken as zeta, alpha, mu: the only one in which they fit together";
+    assert!(said("sizes.safetensors").contains(only), "{}", said("sizes.safetensors"));
+    let open = "order is taken as alpha, beta, gamma: their sizes fit in other orders too";
+    assert!(said("unclear.safetensors").contains(open), "{}", said("unclear.safetensors"));
+    let order = Some(vec!["alpha".into(), "beta".into()]);
+    let error = import("unclear.safetensors", "3-3:relu-3:relu-3", order).unwrap_err().to_string();
+    assert!(error.contains("they are alpha, beta, gamma"), "{error}");
+}
+
+#[test]
+fn what_is_passed_over_is_said() {
+    let said = |name: &str| {
+        let net = &expected()[name].net;
+        import(name, net, None).unwrap().said.join("\n")
+    };
+    for (name, says) in [
+        ("ema_beside.pt", "taken is model; model_ema beside it is not"),
+        ("ema_flat.pt", "ema_model, a copy that training keeps of the network, is passed over"),
+        ("with_an_epoch.pt", "epoch (a number) is passed over"),
+        ("with_an_epoch.pt", "loss, one number, is passed over"),
+        ("averaged.pt", "n_averaged, one number, is passed over"),
+        ("only_ema.pt", "the state_dict is taken from ema_state_dict"),
+    ] {
+        assert!(said(name).contains(says), "{name}: {}", said(name));
+    }
+}
