@@ -16,6 +16,7 @@ mod hyper;
 mod import;
 mod info;
 mod lecture;
+mod mistakes;
 mod network_svg;
 mod parts;
 mod picture;

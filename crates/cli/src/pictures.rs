@@ -42,7 +42,7 @@ impl Flags {
     /// What the reader is asked for.
     pub fn form(&self) -> Form {
         let channels = self.channels.map(|c| if c == Channels::Rgb { 3 } else { 1 });
-        Form { size: self.size, channels, digits: false }
+        Form { size: self.size, channels, ..Form::default() }
     }
 
     /// Fills in what the pictures decided.
@@ -59,8 +59,15 @@ pub fn form_of(meaning: &Meaning) -> Form {
     match (meaning.pictures, &meaning.shape[..]) {
         (Pictures::Digit, [1, 28, 28]) => Form { digits: true, ..Form::default() },
         (Pictures::AsTheyAre, [channels @ (1 | 3), height, width]) => {
-            Form { size: Some((*width, *height)), channels: Some(*channels), digits: false }
+            Form { size: Some((*width, *height)), channels: Some(*channels), ..Form::default() }
         }
+        // As TensorFlow has them.
+        (Pictures::AsTheyAre, [height, width, channels @ 3]) => Form {
+            size: Some((*width, *height)),
+            channels: Some(*channels),
+            channels_last: true,
+            ..Form::default()
+        },
         _ => Form::default(),
     }
 }
@@ -68,17 +75,19 @@ pub fn form_of(meaning: &Meaning) -> Form {
 /// Grey pixels of each picture and their width, colour as its luma; None if the
 /// samples are no pictures.
 pub fn grey(features: &Features) -> Option<(Vec<Vec<u8>>, usize)> {
-    let (Storage::U8(bytes), [channels @ (1 | 3), height, width]) =
-        (features.storage(), features.shape())
-    else {
-        return None;
+    let Storage::U8(bytes) = features.storage() else { return None };
+    let (channels, height, width, last) = match features.shape() {
+        [channels @ (1 | 3), height, width] => (channels, height, width, false),
+        [height, width, channels @ 3] => (channels, height, width, true),
+        _ => return None,
     };
     let area = height * width;
+    let place = |pixel: usize, c: usize| if last { 3 * pixel + c } else { c * area + pixel };
     let one = |picture: &[u8]| match channels {
         1 => picture.to_vec(),
         _ => (0..area)
             .map(|i| {
-                let [r, g, b] = [0, 1, 2].map(|c| f32::from(picture[c * area + i]));
+                let [r, g, b] = [0, 1, 2].map(|c| f32::from(picture[place(i, c)]));
                 (0.299 * r + 0.587 * g + 0.114 * b).round() as u8
             })
             .collect(),

@@ -8,19 +8,22 @@ use std::{
 use anyhow::Result;
 use reshet::{
     Dataset, Error, Features, Model, Storage, Task,
-    data::{images, npy, npz, picture::Picture},
+    data::{
+        folder, images, npy, npz,
+        picture::{Picture, interleaved},
+    },
     metrics::argmax,
     visible,
 };
 use serde_json::{Map, Value, json};
 
 use crate::{
-    digits, pictures,
+    digits, exit, pictures,
     rows::{self, How},
     say,
     source::{is_npy, is_npz},
     table::{Csv, is_table},
-    terminal,
+    terminal::{self, note},
     test::{check, load, unfit},
 };
 
@@ -29,14 +32,14 @@ pub struct Args {
     /// A model.safetensors that `reshet train` wrote, or its run's folder
     model: PathBuf,
     /// Rows of a table (.csv, or - for standard input), pictures (PNG, JPEG or BMP of
-    /// any size; drawn digits on light or dark paper), or arrays (.npy; of an .npz
-    /// its x, or x_test)
+    /// any size; drawn digits on light or dark paper) or folders of them, or arrays
+    /// (.npy; of an .npz its x, or x_test)
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
     /// Yes/no models: the probability above which the answer is yes (default 0.5)
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     threshold: Option<f64>,
-    /// Table: pass over bad rows instead of stopping there
+    /// Pass over bad rows of a table, and files that cannot be read
     #[arg(long)]
     skip_bad: bool,
     #[command(flatten)]
@@ -64,33 +67,81 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    // All inputs are read before the first answer: a bad one is told at once.
-    let inputs = args.inputs.iter().map(|path| read(&model, path));
-    let inputs = inputs.collect::<Result<Vec<_>>>()?;
-    for (path, data) in args.inputs.iter().zip(inputs) {
-        let answers = model.predict(&data);
-        let answers = answers.map_err(|e| unfit(e, &args.model, path.display()))?;
-        for row in answers.chunks_exact(model.network().outputs()) {
-            let answer = Answer::new(&model, row, threshold);
-            if args.json {
-                let mut line = answer.json();
-                line.insert("input".into(), json!(path));
-                say!("{}", Value::Object(line));
-            } else {
-                say!("{}: {}", path.display(), terminal::bold(&answer.text()));
+    let files = files(&args.inputs)?;
+    // A folder's pictures are too many to be shown.
+    let show = files.len() == args.inputs.len();
+    let mut bad = 0;
+    for path in &files {
+        match answer(args, &model, path, threshold, show) {
+            Ok(()) => {}
+            // Bad usage is so for all; one bad file alone is the error itself.
+            Err(error) if files.len() == 1 || is_usage(&error) => return Err(error),
+            Err(error) => {
+                terminal::tell(&format!("error: {error:#}"));
+                bad += 1;
             }
         }
-        if !args.json
-            && !is_npy(path)
-            && !is_npz(path)
-            && let Some((pictures, width)) = pictures::grey(data.features())
-            && width <= terminal::COLUMNS
-        {
-            let caption = format!("as the network sees it, {width}×{}", pictures[0].len() / width);
-            say!("{}", digits::grid(&[&pictures[0]], &[caption], width));
+    }
+    match bad {
+        0 => Ok(ExitCode::SUCCESS),
+        _ if args.skip_bad && bad < files.len() => {
+            note(&format!("{bad} of {} files passed over", files.len()));
+            Ok(ExitCode::SUCCESS)
+        }
+        _ => {
+            terminal::tell(&format!("{bad} of {} files could not be answered", files.len()));
+            Ok(ExitCode::from(exit::BAD_DATA))
         }
     }
-    Ok(ExitCode::SUCCESS)
+}
+
+fn is_usage(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref::<Error>(), Some(Error::Invalid(_)))
+}
+
+/// The inputs, folders as the pictures in them.
+fn files(inputs: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for path in inputs {
+        if !path.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let inside = folder::pictures(path)?;
+        if inside.is_empty() {
+            let what = "no PNG, JPEG or BMP pictures in this folder";
+            return Err(Error::Data(format!("{}: {what}", path.display())).into());
+        }
+        files.extend(inside);
+    }
+    Ok(files)
+}
+
+/// Reads one file and answers its samples.
+fn answer(args: &Args, model: &Model, path: &Path, threshold: f64, show: bool) -> Result<()> {
+    let data = read(model, path)?;
+    let answers = model.predict(&data).map_err(|e| unfit(e, &args.model, path.display()))?;
+    for row in answers.chunks_exact(model.network().outputs()) {
+        let answer = Answer::new(model, row, threshold);
+        if args.json {
+            let mut line = answer.json();
+            line.insert("input".into(), json!(path));
+            say!("{}", Value::Object(line));
+        } else {
+            say!("{}: {}", path.display(), terminal::bold(&answer.text()));
+        }
+    }
+    if !args.json
+        && show
+        && !is_npy(path)
+        && !is_npz(path)
+        && let Some((pictures, width)) = pictures::grey(data.features())
+        && width <= terminal::COLUMNS
+    {
+        let caption = format!("as the network sees it, {width}×{}", pictures[0].len() / width);
+        say!("{}", digits::grid(&[&pictures[0]], &[caption], width));
+    }
+    Ok(())
 }
 
 /// The samples of an array, or the one of a picture.
@@ -102,19 +153,39 @@ fn read(model: &Model, path: &Path) -> Result<Dataset> {
         return Err(Error::Data(format!("{}: {what}", path.display())).into());
     }
     let features = if is_npy(path) {
-        npy::features(path, model.meaning().bytes)?
+        as_bytes(npy::features(path, model.meaning().bytes)?, model, path)?
     } else if is_npz(path) {
-        npz::features(path, model.meaning().bytes)?
+        as_bytes(npz::features(path, model.meaning().bytes)?, model, path)?
     } else if form.digits {
-        Features::new(Storage::U8(images::digit(path)?), shape)?
+        let digit = images::look(path)?;
+        digit.doubts.iter().for_each(|doubt| note(&format!("{}: {doubt}", path.display())));
+        Features::new(Storage::U8(digit.pixels), shape)?
     } else if let (Some((width, height)), Some(channels)) = (form.size, form.channels) {
         let planes = Picture::open(path)?.planes(channels, width, height);
-        Features::new(Storage::U8(planes), shape)?
+        let pixels = if form.channels_last { interleaved(&planes, channels) } else { planes };
+        Features::new(Storage::U8(pixels), shape)?
     } else {
         let what = format!("this model takes samples of shape {shape:?}, not pictures");
         return Err(Error::Invalid(format!("{}: {what}", path.display())).into());
     };
     Ok(Dataset::unlabelled(features)?)
+}
+
+/// Floats up to 255 for a model that takes bytes are bytes too: they stand for x / 255.
+pub fn as_bytes(features: Features, model: &Model, path: &Path) -> reshet::Result<Features> {
+    let Storage::F32(values) = features.storage() else { return Ok(features) };
+    let largest = values.iter().copied().fold(0.0, f32::max);
+    if !model.meaning().bytes || largest <= 1.5 {
+        return Ok(features);
+    }
+    let path = path.display();
+    if largest > 255.0 || values.iter().any(|x| *x < 0.0) {
+        let what = "the model takes bytes: numbers from 0 to 255, or from 0 to 1";
+        return Err(Error::Data(format!("{path}: {what}")));
+    }
+    note(&format!("{path}: numbers up to {largest}: taken as bytes, x / 255"));
+    let scaled = values.iter().map(|x| x / 255.0).collect();
+    Ok(Features::new(Storage::F32(scaled), features.shape())?.with_pictures(features.pictures()))
 }
 
 /// What the outputs of one sample mean.

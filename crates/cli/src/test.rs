@@ -10,7 +10,7 @@ pub use reshet::metrics::table;
 use reshet::{Dataset, Error, Model, Targets, Task, metrics::check_threshold};
 
 use crate::{
-    exit, plots, say,
+    exit, mistakes, plots, say,
     source::Asked,
     terminal::{note, tell},
 };
@@ -29,6 +29,10 @@ pub struct Args {
     /// confusion table; numbers: predicted against true, residuals
     #[arg(long, value_name = "DIR")]
     pictures: Option<PathBuf>,
+    /// Pictures, classes or yes/no: draw the most certain wrong answers into one PNG,
+    /// each with its label, the answer, and how sure the model was
+    #[arg(long, value_name = "FILE.png")]
+    mistakes: Option<PathBuf>,
     /// Print one JSON object instead of text
     #[arg(long)]
     json: bool,
@@ -55,6 +59,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         Some(folder) => plots::save(folder, &report, data.targets())?,
         None => Vec::new(),
     };
+    let mistakes = match &args.mistakes {
+        Some(path) => Some(mistakes::draw(path, &model, &data, args.threshold.unwrap_or(0.5))?),
+        None => None,
+    };
     if args.json {
         let mut json = serde_json::to_value(&report)?;
         json["samples"] = report.score.samples.into();
@@ -62,12 +70,18 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         if args.pictures.is_some() {
             json["pictures"] = serde_json::to_value(&pictures)?;
         }
+        if let Some(mistakes) = &mistakes {
+            json["mistakes"] = serde_json::to_value(mistakes)?;
+        }
         say!("{json}");
     } else {
         say!("{report}");
     }
     for path in &pictures {
         note(&format!("drawn: {0}.svg, {0}.png", path.display()));
+    }
+    if let Some(mistakes) = &mistakes {
+        note(&mistakes.text());
     }
     let reached = report.score.measure();
     match args.fail_under {

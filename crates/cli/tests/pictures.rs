@@ -116,6 +116,59 @@ fn a_folder_trains_tests_and_predicts() {
 }
 
 #[test]
+fn predict_takes_folders_and_goes_on_past_bad_pictures() {
+    let place = Place::new();
+    striped(&place, "stripes", 12);
+    place.done("train stripes --hidden 16 --epochs 2 --out run");
+    place.write("ask/deep/2.bmp", &bmp(&stripes(true, 2, 12), 12));
+    place.write("ask/1.png", &png(&stripes(false, 1, 12), 12, png::ColorType::Grayscale));
+    place.write("ask/broken.png", b"\x89PNG\r\n\x1a\n and no more");
+    place.write("ask/notes.txt", b"mine");
+    let answered = |output: &std::process::Output| -> Vec<String> {
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let line = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap();
+        text.lines().map(|l| line(l)["input"].as_str().unwrap().to_string()).collect()
+    };
+    let output = place.run("predict run ask --json");
+    let errors = place::text(&output.stderr);
+    assert_eq!(answered(&output), ["ask/1.png", "ask/deep/2.bmp"], "{errors}");
+    assert_eq!(output.status.code(), Some(3));
+    assert!(errors.contains("ask/broken.png: a damaged"), "{errors}");
+    assert!(errors.contains("1 of 3 files could not be answered"), "{errors}");
+    let output = place.run("predict run ask/broken.png ask/1.png --skip-bad --json");
+    let errors = place::text(&output.stderr);
+    assert_eq!((answered(&output).len(), output.status.code()), (1, Some(0)), "{errors}");
+    assert!(errors.contains("1 of 2 files passed over"), "{errors}");
+    // One file alone is the error itself.
+    place.fails("predict run ask/broken.png", 3, "a damaged or truncated PNG");
+    place.write("empty/notes.txt", b"mine");
+    place.fails("predict run empty", 3, "no PNG, JPEG or BMP pictures in this folder");
+}
+
+#[test]
+fn the_surest_mistakes_are_drawn() {
+    let place = Place::new();
+    striped(&place, "stripes", 12);
+    place.done("train stripes --hidden 16 --epochs 20 --out run");
+    // The labels exchanged: nearly every answer is wrong.
+    striped(&place, "other", 12);
+    fs::rename(place.path("other/down"), place.path("other/x")).unwrap();
+    fs::rename(place.path("other/across"), place.path("other/down")).unwrap();
+    fs::rename(place.path("other/x"), place.path("other/across")).unwrap();
+    let report = place.json("test run other --mistakes wrong.png --json");
+    let accuracy = report["accuracy"].as_f64().unwrap();
+    assert_eq!(report["mistakes"]["wrong"], (80.0 * (1.0 - accuracy)).round() as u64);
+    assert_eq!(report["mistakes"]["shown"], 30);
+    let picture = reshet::data::picture::Picture::open(&place.path("wrong.png")).unwrap();
+    assert!(picture.width > 6 * 48 && picture.height > 5 * 48, "{}", picture.width);
+    let (_, notes) = place.both("test run stripes --mistakes none.png");
+    assert!(notes.contains("drawn: none.png") || notes.contains("every answer is right"));
+    place.write("t.csv", &"a,b,y\n1,2,u\n2,1,v\n".repeat(20));
+    place.done("train t.csv --epochs 1 --out table");
+    place.fails("test table t.csv --mistakes x.png", 2, "the data is no pictures");
+}
+
+#[test]
 fn colour_sizes_and_what_is_asked_for() {
     let place = Place::new();
     for i in 0..12 {

@@ -61,6 +61,7 @@ fn pictures_of_all_kinds() {
         ("progressive.jpg", 20),
         ("cmyk.jpg", 20),
         ("turned.jpg", 6),
+        ("turned.png", 0),
     ] {
         compare(name, colour, off);
     }
@@ -78,6 +79,23 @@ fn pictures_of_all_kinds() {
         vec![(0.299 * r + 0.587 * g + 0.114 * b).round() as u8]
     };
     compare("rgb.png", luma, 0);
+}
+
+#[test]
+fn a_png_is_turned_wherever_it_says_so() {
+    let bytes = fs::read(file("pictures/turned.png")).unwrap();
+    // Behind the header, 33 bytes, and before the end, 12.
+    assert_eq!(&bytes[37..41], b"eXIf");
+    let length = 12 + usize::from(bytes[36]);
+    let (head, rest) = bytes.split_at(33);
+    let (note, rest) = rest.split_at(length);
+    let (pixels, end) = rest.split_at(rest.len() - 12);
+    let behind = [head, pixels, note, end].concat();
+    let turned = Picture::decode(&bytes).unwrap();
+    assert_eq!((turned.width, turned.height), (WIDTH, HEIGHT));
+    assert_eq!(Picture::decode(&behind).unwrap(), turned);
+    let without = Picture::decode(&[head, pixels, end].concat()).unwrap();
+    assert_eq!((without.width, without.height), (HEIGHT, WIDTH));
 }
 
 #[test]
@@ -164,6 +182,71 @@ fn a_folder_with_its_own_test_part() {
     put("test/new/x.png", "grey.png");
     let error = folder::read(place.path(), Form::default()).unwrap_err().to_string();
     assert!(error.contains("unknown classes: new; the known ones are a, b, c"), "{error}");
+}
+
+/// A folder with the picture `grey.png` under each of these names.
+fn folder_of(names: &[&str]) -> tempfile::TempDir {
+    let place = tempfile::tempdir().unwrap();
+    for name in names {
+        let to = place.path().join(name);
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::copy(file("pictures/grey.png"), to).unwrap();
+    }
+    place
+}
+
+#[test]
+fn parts_are_told_whatever_their_case_and_affix() {
+    for [train, test] in [
+        ["Train", "Test"],
+        ["TRAINING", "TEST"],
+        ["train_set", "test_set"],
+        ["seg_train/seg_train", "seg_test/seg_test"],
+        ["training", "validation"],
+        ["my data/Train", "my data/val"],
+    ] {
+        let names = [
+            format!("{train}/cat/1.png"),
+            format!("{train}/dog/1.png"),
+            format!("{train}/dog/2.png"),
+            format!("{test}/dog/1.png"),
+            format!("{test}/cat/1.png"),
+        ];
+        let place = folder_of(&names.each_ref().map(String::as_str));
+        let found = folder::read(place.path(), Form::default()).unwrap();
+        assert_eq!(found.train.targets().names().unwrap(), ["cat", "dog"], "{train}");
+        assert_eq!(found.train.labels().unwrap(), [0, 1, 1], "{train}");
+        assert_eq!(found.test.unwrap().labels().unwrap(), [0, 1], "{test}");
+    }
+    // A folder with pictures in it is a class, whatever its name.
+    let place = folder_of(&["train/1.png", "car/1.png", "plane/1.png"]);
+    let found = folder::read(place.path(), Form::default()).unwrap();
+    assert_eq!(found.train.targets().names().unwrap(), ["car", "plane", "train"]);
+    // Pictures may lie deeper in their class.
+    let place = folder_of(&["cat/images/1.png", "dog/images/1.png"]);
+    let found = folder::read(place.path(), Form::default()).unwrap();
+    assert_eq!(found.train.targets().names().unwrap(), ["cat", "dog"]);
+    let beside = ["train/a/1.png", "train/b/1.png", "test/a/1.png", "val/a/1.png", "extra/1.png"];
+    let found = folder::read(folder_of(&beside).path(), Form::default()).unwrap();
+    let notes = found.notes.join("\n");
+    assert!(notes.contains("extra, val beside the parts are not read"), "{notes}");
+}
+
+#[test]
+fn folders_that_hold_the_same_folders_are_no_classes() {
+    let refused = |names: &[&str], says: &str| {
+        let place = folder_of(names);
+        assert!(folder::looks_like_one(place.path()), "{names:?}");
+        let error = folder::read(place.path(), Form::default()).unwrap_err().to_string();
+        assert!(error.contains(says), "{error}");
+    };
+    let fold = ["1/cat/1.png", "1/dog/1.png", "2/cat/1.png", "2/dog/1.png"];
+    refused(&fold, "1, 2 hold the same folders cat, dog: they are no classes");
+    let turned = ["cat/train/1.png", "cat/test/1.png", "dog/train/1.png", "dog/test/1.png"];
+    refused(&turned, "put the parts outside and the classes inside");
+    refused(&["Train/1.png", "Test/1.png"], "Test, Train hold pictures, but no class folders");
+    let two = ["train_a/x/1.png", "train_a/y/1.png", "train_b/x/1.png", "train_b/y/1.png"];
+    refused(&two, "train_a, train_b could all be the same part");
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! DIR/cat/2.jpg     or     DIR/train/dog/1.png
 //! DIR/dog/1.png            DIR/test/cat/2.jpg
 //! ```
+//! The parts' names are recognised in any case and with affixes: `Train`, `seg_test`, `validation`.
 //! The classes are named by their folders and sorted by name. All pictures are brought to one
 //! size and to grey or RGB ([`Picture::planes`]) and kept as bytes. What is hidden or no picture
 //! by its name is passed over and counted.
@@ -17,7 +18,8 @@ use std::{
 
 use super::{
     Dataset, Features, Pictures, Storage, Targets, images, memory,
-    picture::{Picture, Prepared},
+    parts::{DEEPEST, Parts, is_filled, parts},
+    picture::{Picture, Prepared, interleaved},
     side_by_side,
 };
 use crate::{Result, error::Error};
@@ -28,8 +30,6 @@ const MOST_SIDE: usize = 64;
 const SIDE: usize = 32;
 /// More bytes than this are not believed to be meant.
 const MOST_BYTES: usize = 1 << 34;
-/// Folders inside folders, at most: a link can lead back up.
-const DEEPEST: usize = 8;
 
 /// How pictures are brought to one form; what is not said, the pictures decide.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,6 +42,9 @@ pub struct Form {
     /// Drawn digits, brought to MNIST's form ([`images::digit`]); size and
     /// channels are its own then.
     pub digits: bool,
+    /// A pixel's channels stand side by side, a sample's shape is `[height, width, channels]`;
+    /// else one plane comes after the other.
+    pub channels_last: bool,
 }
 
 /// What was found in a folder.
@@ -49,7 +52,7 @@ pub struct Form {
 pub struct Folder {
     /// The pictures to learn from, or all there are.
     pub train: Dataset,
-    /// Those of `DIR/test`, if there are any.
+    /// Those of `DIR/test` (else `DIR/validation`), if there are any.
     pub test: Option<Dataset>,
     /// What the user should know: sizes, what was passed over, poor classes.
     pub notes: Vec<String>,
@@ -64,9 +67,17 @@ struct Part {
 
 /// Whether there are pictures in a folder, or in folders in it.
 pub fn looks_like_one(folder: &Path) -> bool {
-    let (train, _) = parts(folder);
-    let direct = || entries(&train).is_ok_and(|all| all.iter().any(|path| is_picture(path)));
-    scan(&train).is_ok_and(|part| part.classes.values().any(|files| !files.is_empty())) || direct()
+    is_filled(folder, 0)
+}
+
+/// All pictures in a folder and in the folders in it, by their names; what is hidden is left out.
+///
+/// # Errors
+/// The folder, or one in it, cannot be read.
+pub fn pictures(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    collect(folder, 0, &mut files, &mut 0)?;
+    Ok(files)
 }
 
 /// Reads a folder of pictures, on all cores.
@@ -75,8 +86,7 @@ pub fn looks_like_one(folder: &Path) -> bool {
 /// No class folders, or no pictures in them; pictures that cannot be read: the
 /// first is named, the others are counted; more than 16 GiB of pixels.
 pub fn read(folder: &Path, form: Form) -> Result<Folder> {
-    let mut notes = Vec::new();
-    let (train, test) = parts(folder);
+    let Parts { train, test, mut notes } = parts(folder)?;
     let train = scan(&train)?.checked(&train, &mut notes)?;
     let test = match test {
         Some(path) => Some(scan(&path)?.checked(&path, &mut notes)?),
@@ -107,10 +117,18 @@ pub fn read(folder: &Path, form: Form) -> Result<Folder> {
         Some(channels) => channels,
         None => common_channels(&pictures, &mut notes),
     };
-    let mut planes = pictures.into_iter().flat_map(|p| p.planes(channels));
+    let side_by_side = form.channels_last && !form.digits;
+    let mut planes = pictures.into_iter().flat_map(|p| match side_by_side {
+        true => interleaved(&p.planes(channels), channels),
+        false => p.planes(channels),
+    });
+    let shape = match side_by_side {
+        true => [height, width, channels],
+        false => [channels, height, width],
+    };
     let mut dataset = |part: &Part, pictures: usize| -> Result<Dataset> {
         let bytes = planes.by_ref().take(pictures * channels * width * height).collect();
-        let features = Features::new(Storage::U8(bytes), &[channels, height, width])?;
+        let features = Features::new(Storage::U8(bytes), &shape)?;
         let labels = part.classes.values().enumerate();
         let labels = labels.flat_map(|(class, files)| vec![class as u32; files.len()]).collect();
         let names = part.classes.keys().cloned().collect();
@@ -130,22 +148,7 @@ pub fn read(folder: &Path, form: Form) -> Result<Folder> {
     Ok(Folder { train: first, test, notes })
 }
 
-/// The folders of the training and the test part: the folder itself, or
-/// `train` and `test` in it.
-fn parts(folder: &Path) -> (PathBuf, Option<PathBuf>) {
-    // A class may be called "train": then there are pictures in its folder.
-    let of_classes = |path: &PathBuf| {
-        scan(path).is_ok_and(|part| !part.classes.is_empty())
-            && !entries(path).is_ok_and(|all| all.iter().any(|p| p.is_file() && is_picture(p)))
-    };
-    let find = |names: &[&str]| names.iter().map(|n| folder.join(n)).find(of_classes);
-    match find(&["train", "training"]) {
-        Some(train) => (train, find(&["test", "testing", "val", "valid", "validation"])),
-        None => (folder.to_path_buf(), None),
-    }
-}
-
-fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+pub(super) fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     let unreadable = |e| Error::unreadable(folder, e);
     let entries = fs::read_dir(folder).map_err(unreadable)?;
     let entries = entries.map(|e| e.map(|e| e.path()).map_err(unreadable));
@@ -154,11 +157,11 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(entries)
 }
 
-fn name(path: &Path) -> String {
+pub(super) fn name(path: &Path) -> String {
     path.file_name().map_or(String::new(), |name| name.to_string_lossy().into_owned())
 }
 
-fn is_picture(path: &Path) -> bool {
+pub(super) fn is_picture(path: &Path) -> bool {
     let known = ["png", "jpg", "jpeg", "bmp"];
     !name(path).starts_with('.')
         && path.extension().is_some_and(|e| known.iter().any(|k| e.eq_ignore_ascii_case(k)))

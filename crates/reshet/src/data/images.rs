@@ -8,8 +8,9 @@
 use std::path::Path;
 
 use super::{
+    drawing::{EDGE, Grey},
     mnist::{CENTRE, SIDE, is_placed},
-    picture::{Picture, grey, shares},
+    picture::{Picture, grey},
 };
 use crate::{Result, error::Error};
 
@@ -17,16 +18,16 @@ use crate::{Result, error::Error};
 const BOX: usize = 20;
 /// Fainter than this part of the strongest ink is paper.
 const PAPER: f32 = 0.15;
-/// Fainter than this is the soft edge of a stroke: it does not count for the size.
-const EDGE: f32 = 0.4;
 /// The part of the ink that may lie outside the box on each side: specks.
 const SPECKS: f32 = 0.005;
 
-/// A grey picture of floats, 0 to 255, row by row.
-struct Grey {
-    width: usize,
-    height: usize,
-    pixels: Vec<f32>,
+/// A digit as MNIST would have it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Digit {
+    /// 28×28 grey pixels, white ink on black.
+    pub pixels: Vec<u8>,
+    /// What is doubtful about the picture, and what was done about it.
+    pub doubts: Vec<String>,
 }
 
 /// Reads a picture of one handwritten digit as MNIST would have it: 28×28 grey
@@ -38,6 +39,14 @@ struct Grey {
 /// # Errors
 /// As [`Picture::open`]; nothing is drawn in it.
 pub fn digit(path: &Path) -> Result<Vec<u8>> {
+    Ok(look(path)?.pixels)
+}
+
+/// [`digit`], and what is doubtful: a table around the paper, two digits, a tiny one.
+///
+/// # Errors
+/// As [`digit`].
+pub fn look(path: &Path) -> Result<Digit> {
     let picture = Picture::open(path)?;
     to_mnist(ink_and_paper(&picture))
         .ok_or_else(|| Error::data(format!("{}: {NOTHING}", path.display())))
@@ -53,7 +62,8 @@ pub fn digit_from_grey(pixels: &[u8], width: usize) -> Result<Vec<u8>> {
         return Err(Error::data(format!("{n} pixels are not whole rows of {width}")));
     }
     let (height, pixels) = (pixels.len() / width, pixels.iter().map(|p| f32::from(*p)).collect());
-    to_mnist(Grey { width, height, pixels }).ok_or_else(|| Error::data(NOTHING))
+    let digit = to_mnist(Grey { width, height, pixels }).ok_or_else(|| Error::data(NOTHING))?;
+    Ok(digit.pixels)
 }
 
 const NOTHING: &str = "nothing is drawn in the picture: no ink stands out from the paper";
@@ -74,11 +84,32 @@ fn ink_and_paper(picture: &Picture) -> Grey {
 }
 
 /// None if there is no ink.
-fn to_mnist(picture: Grey) -> Option<Vec<u8>> {
-    if let Some(same) = already_mnist(&picture) {
-        return Some(same);
+fn to_mnist(picture: Grey) -> Option<Digit> {
+    let mut doubts = Vec::new();
+    if let Some(pixels) = already_mnist(&picture) {
+        return Some(Digit { pixels, doubts });
     }
-    let picture = picture.ink()?.cropped().scaled();
+    let mut ink = picture.clone().ink()?;
+    if let Some(window) = ink.sheet() {
+        match picture.window(window).ink().map(Grey::without_rim) {
+            Some(inner) if inner.cropped().sheet().is_none() => {
+                ink = inner;
+                doubts
+                    .push("paper on a table: only what is drawn on the paper is looked at".into());
+            }
+            _ => doubts.push("a large even patch is taken for ink; show the digit alone".into()),
+        }
+    }
+    let digit = ink.cropped();
+    if digit.beside() > 1 {
+        let what = "more than one thing is drawn side by side; the answer is for all as one digit";
+        doubts.push(what.into());
+    }
+    if digit.is_tiny() {
+        let (w, h) = (digit.width, digit.height);
+        doubts.push(format!("the digit has only {w}×{h} pixels: too few to be read well"));
+    }
+    let picture = digit.thickened().scaled();
     // Shrinking makes thin strokes faint; MNIST's reach white.
     let brightest = picture.pixels.iter().copied().fold(0.0, f32::max);
     let (x, y) = picture.centre();
@@ -92,7 +123,7 @@ fn to_mnist(picture: Grey) -> Option<Vec<u8>> {
             mnist[row as usize * SIDE + column as usize] = (255.0 * ink / brightest).round() as u8;
         }
     }
-    Some(mnist)
+    Some(Digit { pixels: mnist, doubts })
 }
 
 /// A picture that is one of MNIST's stays as it is: bringing it there again
@@ -149,9 +180,7 @@ impl Grey {
         };
         let (left, right) = extent(self.width, &|i| i % self.width);
         let (top, bottom) = extent(self.height, &|i| i / self.width);
-        let row = |y: usize| &self.pixels[y * self.width + left..y * self.width + right];
-        let pixels = (top..bottom).flat_map(row).copied().collect();
-        Self { width: right - left, height: bottom - top, pixels }
+        self.window([left, right, top, bottom])
     }
 
     /// With the longer side at 20 pixels; each pixel is the mean of the area
@@ -160,17 +189,7 @@ impl Grey {
         let step = self.width.max(self.height) as f32 / BOX as f32;
         let size = |n: usize| ((n as f32 / step).round() as usize).clamp(1, BOX);
         let (width, height) = (size(self.width), size(self.height));
-        let (columns, rows) = (shares(self.width, width), shares(self.height, height));
-        let mut pixels = Vec::with_capacity(width * height);
-        for row in &rows {
-            for column in &columns {
-                let mean = |(y, a): &(usize, f32)| -> f32 {
-                    column.iter().map(|(x, b)| a * b * self.pixels[y * self.width + x]).sum()
-                };
-                pixels.push(row.iter().map(mean).sum());
-            }
-        }
-        Self { width, height, pixels }
+        self.resized(width, height)
     }
 
     /// The centre of mass of the ink, (column, row).
@@ -245,6 +264,67 @@ mod tests {
         // 20 pixels high, white at its brightest, in the middle.
         let rows = (0..28).filter(|y| first[y * 28..(y + 1) * 28].iter().any(|p| *p > 0)).count();
         assert_eq!((rows, first.iter().max()), (20, Some(&255)));
+    }
+
+    /// Pixels of a picture with `paint` over a plain background.
+    fn painted(side: usize, paper: f32, paint: impl Fn(f32, f32) -> Option<f32>) -> Digit {
+        let pixel = |i: usize| {
+            let (x, y) = ((i % side) as f32 / side as f32, (i / side) as f32 / side as f32);
+            // The light falls from the left.
+            paint(x, y).unwrap_or(paper) - 10.0 * x
+        };
+        let pixels = (0..side * side).map(pixel).collect();
+        to_mnist(Grey { width: side, height: side, pixels }).unwrap()
+    }
+
+    /// A seven of lines this thick, in the unit square.
+    fn seven(x: f32, y: f32, thick: f32) -> bool {
+        let bar = (0.3..0.7).contains(&x) && (y - 0.3).abs() < thick / 2.0;
+        let down = (0.3..0.75).contains(&y) && (x - (0.7 - 0.5 * (y - 0.3))).abs() < thick / 2.0;
+        bar || down
+    }
+
+    fn off(a: &[u8], b: &[u8]) -> u32 {
+        a.iter().zip(b).map(|(a, b)| u32::from(a.abs_diff(*b))).sum::<u32>() / 784
+    }
+
+    #[test]
+    fn a_table_around_the_paper_is_left_out() {
+        let alone = painted(300, 230.0, |x, y| seven(x, y, 0.05).then_some(40.0));
+        assert_eq!(alone.doubts, Vec::<String>::new());
+        for table in [60.0, 110.0] {
+            let photo = painted(400, table, |x, y| {
+                let (u, v) = ((x - 0.1) / 0.8, (y - 0.12) / 0.8);
+                let on_paper = (0.0..1.0).contains(&u) && (0.0..1.0).contains(&v);
+                on_paper.then(|| if seven(u, v, 0.05) { 40.0 } else { 230.0 })
+            });
+            assert!(photo.doubts[0].starts_with("paper on a table"), "{:?}", photo.doubts);
+            assert!(off(&alone.pixels, &photo.pixels) < 6, "{table}");
+        }
+    }
+
+    #[test]
+    fn two_digits_and_tiny_ones_are_doubted() {
+        let two = painted(300, 230.0, |x, y| {
+            let (u, v) = (if x < 0.5 { 2.0 * x } else { 2.0 * x - 1.0 }, y);
+            seven(u, v, 0.08).then_some(40.0)
+        });
+        assert!(two.doubts[0].starts_with("more than one thing"), "{:?}", two.doubts);
+        let tiny = painted(20, 230.0, |x, y| seven(x, y, 0.1).then_some(40.0));
+        assert!(tiny.doubts[0].contains("too few to be read well"), "{:?}", tiny.doubts);
+    }
+
+    #[test]
+    fn thin_strokes_are_made_as_thick_as_a_pens() {
+        let pen = painted(400, 230.0, |x, y| seven(x, y, 0.045).then_some(40.0));
+        for thick in [0.005, 0.01] {
+            let thin = painted(400, 230.0, |x, y| seven(x, y, thick).then_some(40.0));
+            assert!(
+                off(&pen.pixels, &thin.pixels) < 12,
+                "{thick}: {}",
+                off(&pen.pixels, &thin.pixels)
+            );
+        }
     }
 
     #[cfg(feature = "mnist")]

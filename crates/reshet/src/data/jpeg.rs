@@ -51,8 +51,8 @@ fn head(bytes: &[u8]) -> Head {
     head
 }
 
-/// The tag 0x0112 of a TIFF's first directory.
-fn orientation(tiff: &[u8]) -> Option<usize> {
+/// The tag 0x0112 of a TIFF's first directory, as Exif has it in JPEG and PNG: 1 to 8.
+pub(super) fn orientation(tiff: &[u8]) -> Option<usize> {
     let little = tiff.starts_with(b"II");
     let number = |at: usize, size: usize| -> Option<usize> {
         let part = tiff.get(at..at.checked_add(size)?)?;
@@ -104,7 +104,8 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Picture, String> {
     Ok(turned(Picture { width, height, channels, pixels }, head(bytes).orientation))
 }
 
-fn turned(picture: Picture, orientation: usize) -> Picture {
+/// Turns a picture as it is to be shown.
+pub(super) fn turned(picture: Picture, orientation: usize) -> Picture {
     if orientation == 1 {
         return picture;
     }

@@ -11,6 +11,8 @@ mod cores;
 mod dataset;
 #[cfg(feature = "download")]
 pub mod download;
+#[cfg(feature = "images")]
+mod drawing;
 mod features;
 #[cfg(feature = "images")]
 pub mod folder;
@@ -30,6 +32,8 @@ pub mod memory;
 pub mod mnist;
 pub mod npy;
 pub mod npz;
+#[cfg(feature = "images")]
+mod parts;
 #[cfg(feature = "images")]
 pub mod picture;
 pub mod table;

@@ -2,11 +2,11 @@
 //!
 //! The decoders are [`png`], [`zune_jpeg`] and `bmp.rs` beside this file; which one is decided by
 //! a file's first bytes, not by its name. Deeper colours are cut to 8 bits; colour profiles are not
-//! looked at.
+//! looked at. Pictures that their file says are to be turned (Exif) are turned.
 
 use std::{
     fs::{self, File},
-    io::{BufReader, Read},
+    io::{BufReader, Read, Seek, SeekFrom},
     path::Path,
 };
 
@@ -92,7 +92,12 @@ impl Picture {
                 let number = |at: usize| {
                     u32::from_be_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]])
                 };
-                Ok((number(16) as usize, number(20) as usize))
+                let (width, height) = (number(16) as usize, number(20) as usize);
+                let file = File::open(path).map_err(|e| Error::unreadable(path, e))?;
+                match png_orientation(BufReader::new(file)) {
+                    5.. => Ok((height, width)),
+                    _ => Ok((width, height)),
+                }
             }
             Format::Png => Err("a truncated PNG picture".into()),
             Format::Bmp => bmp::size(&head),
@@ -203,6 +208,12 @@ impl Prepared {
     }
 }
 
+/// Planes as pixels whose channels stand side by side.
+pub fn interleaved(planes: &[u8], channels: usize) -> Vec<u8> {
+    let area = planes.len() / channels.max(1);
+    (0..area).flat_map(|i| (0..channels).map(move |c| planes[c * area + i])).collect()
+}
+
 /// Luma as in ITU-R BT.601, 0 to 255.
 pub(super) fn grey(rgb: &[u8]) -> f32 {
     0.299 * f32::from(rgb[0]) + 0.587 * f32::from(rgb[1]) + 0.114 * f32::from(rgb[2])
@@ -258,5 +269,36 @@ fn decode_png(bytes: &[u8]) -> Result<Picture, String> {
         ColorType::Rgba => 4,
         _ => 3,
     };
-    Ok(Picture { width, height, channels, pixels })
+    let picture = Picture { width, height, channels, pixels };
+    Ok(jpeg::turned(picture, png_orientation(std::io::Cursor::new(bytes))))
+}
+
+/// How an `eXIf` chunk says that the picture is to be turned: 1 to 8, 1 as it is. It may stand
+/// before or behind the pixels.
+///
+/// ```text
+/// 89 P N G 0D 0A 1A 0A │ length, IHDR, … │ length, eXIf, TIFF, checksum │ … │ length, IEND, …
+/// ```
+fn png_orientation(mut from: impl Read + Seek) -> usize {
+    /// A longer note holds more than an orientation, which stands at its start.
+    const MOST: u64 = 1 << 16;
+    let look = || -> std::io::Result<Option<usize>> {
+        from.seek(SeekFrom::Start(8))?;
+        loop {
+            let mut head = [0; 8];
+            from.read_exact(&mut head)?;
+            let [a, b, c, d, kind @ ..] = head;
+            let length = u64::from(u32::from_be_bytes([a, b, c, d]));
+            if kind == *b"eXIf" {
+                let mut tiff = Vec::new();
+                from.take(length.min(MOST)).read_to_end(&mut tiff)?;
+                return Ok(jpeg::orientation(&tiff));
+            }
+            if kind == *b"IEND" {
+                return Ok(None);
+            }
+            from.seek(SeekFrom::Current(length as i64 + 4))?;
+        }
+    };
+    look().ok().flatten().unwrap_or(1)
 }
