@@ -2,7 +2,7 @@
 
 use std::{fmt::Display, path::Path};
 
-use reshet::{Dataset, Error, Result};
+use reshet::{Dataset, Error, Result, Task};
 
 use crate::{
     defaults::Kind,
@@ -48,6 +48,10 @@ impl Parts {
     fn split(args: &mut Args, fold: Option<(usize, usize)>) -> anyhow::Result<Self> {
         let path = Path::new(args.data());
         if args.targets.is_none() && table::is_table(path) && path.exists() {
+            if args.names.is_some() {
+                let what = "--names: the classes of a table are called as its cells are";
+                return Err(Error::Invalid(what.into()).into());
+            }
             return Ok(Self::of_table(args, fold)?);
         }
         table::refuse(&args.table, args.data())?;
@@ -55,6 +59,12 @@ impl Parts {
         let reading = Reading { targets: args.targets.as_deref(), scale: !args.no_scale, form };
         let mut source = Source::open(args.data(), &reading)?;
         source.check_classes()?;
+        if args.hyper.asked_task() == Some(Task::Classes) {
+            source = source.with_classes_of_numbers()?;
+        }
+        if let Some(names) = &args.names {
+            source = source.named(names)?;
+        }
         if let Some(label) = &args.is {
             source = source.is(label)?;
         }

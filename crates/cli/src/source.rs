@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::Result;
 use reshet::{
-    Dataset, Error, Meaning, Model, Targets,
+    Dataset, Error, Meaning, Model, Targets, Task,
     data::{
         folder::{self, Form},
         idx, npy, npz,
@@ -48,6 +48,9 @@ pub struct Asked {
     /// The targets that go with a .npy or IDX file, or an array in a .npz
     #[arg(long, value_name = "FILE")]
     targets: Option<PathBuf>,
+    /// Names of the classes of IDX files and arrays, as cat,dog, or a file with a name a line
+    #[arg(long, value_name = "A,B,…|FILE")]
+    names: Option<String>,
     #[command(flatten)]
     csv: Csv,
 }
@@ -56,7 +59,10 @@ impl Asked {
     /// The data as this model knows it, the model's own question put to it, or `is`.
     pub fn dataset(&self, model: &Model, is: Option<&str>) -> Result<Dataset> {
         let (targets, meaning) = (self.targets.as_deref(), model.meaning());
-        let data = Source::open_test(&self.data, targets, &self.csv, meaning)?;
+        let mut data = Source::open_test(&self.data, targets, &self.csv, meaning)?;
+        if let Some(names) = &self.names {
+            data = named(&data, names)?;
+        }
         // What the user asks may be wrong usage; what the model asks fits the data or not.
         Ok(ask(model, data, is).map_err(|e| if is.is_some() { e } else { self.unfit(e) })?)
     }
@@ -188,8 +194,29 @@ impl Source {
         }
         let of_classes = path.is_dir() && !has_idx(path);
         let form = if of_classes { pictures::form_of(meaning) } else { Form::default() };
-        let source = Self::open(data, &Reading { targets, scale: meaning.bytes, form })?;
+        let mut source = Self::open(data, &Reading { targets, scale: meaning.bytes, form })?;
+        if meaning.task == Task::Classes {
+            source = source.with_classes_of_numbers()?;
+        }
         Ok(source.test.unwrap_or(source.train))
+    }
+
+    /// Numbers as classes, over all parts: class numbers as floats, one-hot rows.
+    pub fn with_classes_of_numbers(self) -> Result<Self> {
+        let test = self.test.map(|test| test.with_classes_of_numbers()).transpose()?;
+        let train = self.train.with_classes_of_numbers()?;
+        // The test part may not have the last classes.
+        let test = match (test, train.targets().names()) {
+            (Some(test), Some(names)) => Some(test.with_classes(names)?),
+            (test, _) => test,
+        };
+        Ok(Self { train, test, ..self })
+    }
+
+    /// The classes called by `names`: see [`named`].
+    pub fn named(self, names: &str) -> Result<Self> {
+        let test = self.test.map(|test| named(&test, names)).transpose()?;
+        Ok(Self { train: named(&self.train, names)?, test, ..self })
     }
 
     /// The yes/no question "is it a `label`?" over all parts.
@@ -211,6 +238,18 @@ impl Source {
             _ => Ok(()),
         }
     }
+}
+
+/// The classes called by `names`: apart by commas, or a line each in the file of this name.
+fn named(data: &Dataset, names: &str) -> Result<Dataset> {
+    let path = Path::new(names);
+    let list = if path.is_file() { idx::names(path)? } else { separated(names) };
+    let wrong = |e: Error| Error::Invalid(format!("--names: {e}"));
+    Ok(data.with_names(&list).map_err(wrong)?)
+}
+
+fn separated(names: &str) -> Vec<String> {
+    names.split(',').map(|name| name.trim().to_string()).collect()
 }
 
 /// Whether there are IDX files in a folder.

@@ -40,13 +40,18 @@ pub struct Args {
     #[serde(flatten)]
     pub table: table::Question,
     /// The targets that go with a .npy or IDX file, or the name of the array in a
-    /// .npz; a column of integers is class numbers, all else is numbers
+    /// .npz; a column of integers is class numbers, all else is numbers; with --task
+    /// classes also floats (0.0, 1.0) and one-hot rows
     #[arg(long, value_name = "FILE")]
     pub targets: Option<PathBuf>,
+    /// Names of the classes of IDX files and arrays, as cat,dog, or a file with a name a
+    /// line [default: names.txt beside IDX files, else their numbers]
+    #[arg(long, value_name = "A,B,…|FILE")]
+    pub names: Option<String>,
     /// Take numbers as they are: no x / 255 for bytes, no mean 0 for columns
     #[arg(long)]
     pub no_scale: bool,
-    /// Ask yes or no: is it a LABEL?
+    /// Ask yes or no: is it a LABEL? Or, as 0,1,5, is it one of these?
     #[arg(long, value_name = "LABEL", conflicts_with = "positive")]
     pub is: Option<String>,
     #[command(flatten)]

@@ -242,7 +242,64 @@ impl Dataset {
         hash.0
     }
 
-    /// The yes/no question "is it a `label`?" over the same samples.
+    /// The same samples, their numbers as classes: see [`Targets::into_classes`].
+    ///
+    /// # Errors
+    /// As [`Targets::into_classes`].
+    pub fn with_classes_of_numbers(&self) -> Result<Self> {
+        Ok(self.with_targets(self.targets.clone().into_classes()?))
+    }
+
+    /// The same samples, their classes called by these names, in their order.
+    ///
+    /// # Errors
+    /// There are no classes, or not so many; a name that comes twice.
+    pub fn with_names(&self, names: &[String]) -> Result<Self> {
+        let Targets::Classes { labels, names: own } = &self.targets else {
+            return Err(Error::invalid("the data has no classes to be named"));
+        };
+        if own.len() != names.len() {
+            let (given, needed) = (names.len(), own.len());
+            return Err(Error::data(format!("{given} names for {needed} classes")));
+        }
+        if let Some(i) = (1..names.len()).find(|i| names[..*i].contains(&names[*i])) {
+            return Err(Error::data(format!("two classes would be called \"{}\"", names[i])));
+        }
+        let labels = labels.clone();
+        Ok(self.with_targets(Targets::Classes { labels, names: names.to_vec() }))
+    }
+
+    /// The yes/no question "is it one of these?" over the same samples; yes is called
+    /// `0, 1 or 5`, in the classes' order.
+    ///
+    /// # Errors
+    /// No class has one of the names, all classes or none are asked for, or there are no classes.
+    pub fn is_any(&self, labels: &[impl ToString]) -> Result<Self> {
+        let Targets::Classes { labels: of, names } = &self.targets else {
+            return Err(Error::invalid("is_any: the data has no classes to ask about"));
+        };
+        let mut asked = vec![false; names.len()];
+        for label in labels {
+            let label = label.to_string();
+            let place = names.iter().position(|name| *name == label);
+            asked[place.ok_or_else(|| no_class(&label, names))?] = true;
+        }
+        let group: Vec<&str> =
+            names.iter().zip(&asked).filter(|(_, asked)| **asked).map(|(n, _)| &**n).collect();
+        if group.is_empty() || group.len() == names.len() {
+            let what = "no class is asked about, or all are: every answer would be the same";
+            return Err(Error::invalid(what));
+        }
+        let name = match group.split_last() {
+            Some((last, rest @ [_, ..])) => format!("{} or {last}", rest.join(", ")),
+            _ => group.concat(),
+        };
+        let values = of.iter().map(|l| f32::from(u8::from(asked[*l as usize]))).collect();
+        Ok(self.with_targets(Targets::yes_no(values, vec![name])))
+    }
+
+    /// The yes/no question "is it a `label`?" over the same samples. `0,1,5` and `0, 1 or 5` ask
+    /// about a group, if no class is called so: see [`Dataset::is_any`].
     ///
     /// # Errors
     /// No class has this name, or there are no classes.
@@ -254,10 +311,11 @@ impl Dataset {
             )));
         };
         let Some(class) = names.iter().position(|name| *name == label) else {
-            return Err(Error::invalid(format!(
-                "no class is called \"{label}\"; the classes are {}",
-                names.join(", ")
-            )));
+            let group = group(&label);
+            return match group.len() {
+                1 => Err(no_class(&label, names)),
+                _ => self.is_any(&group),
+            };
         };
         let values = labels.iter().map(|l| f32::from(u8::from(*l as usize == class))).collect();
         let targets = Targets::yes_no(values, vec![label]);
@@ -339,6 +397,21 @@ impl Dataset {
     }
 }
 
+fn no_class(label: &str, names: &[String]) -> Error {
+    let names = names.join(", ");
+    Error::invalid(format!("no class is called \"{label}\"; the classes are {names}"))
+}
+
+/// `0,1,5` or `0, 1 or 5` as its parts.
+fn group(text: &str) -> Vec<&str> {
+    let mut parts: Vec<&str> = text.split(',').map(str::trim).collect();
+    if let Some((a, b)) = parts.last().and_then(|last| last.rsplit_once(" or ")) {
+        parts.pop();
+        parts.extend([a.trim(), b.trim()]);
+    }
+    parts
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -378,6 +451,62 @@ mod tests {
         let error = small().is("c").unwrap_err();
         assert_eq!(error.to_string(), "no class is called \"c\"; the classes are a, b");
         assert!(yes.is("b").is_err());
+    }
+
+    #[test]
+    fn is_any_asks_about_a_group() {
+        let features = || Features::new(Storage::F32(vec![0.0; 5]), &[1]).unwrap();
+        let names = ["0", "1", "5", "9"].map(String::from).to_vec();
+        let data = Dataset::new(features(), Targets::classes(vec![0, 1, 2, 3, 2], names)).unwrap();
+        let asked = |data: Result<Dataset>| match data.unwrap().targets() {
+            Targets::YesNo { values, names, .. } => (values.to_vec(), names.join(";")),
+            _ => panic!(),
+        };
+        let group = (vec![1.0, 0.0, 1.0, 0.0, 1.0], "0 or 5".to_string());
+        assert_eq!(asked(data.is_any(&["5", "0"])), group);
+        assert_eq!(asked(data.is_any(&[0, 5])), group);
+        assert_eq!(asked(data.is("0,5")), group);
+        assert_eq!(asked(data.is("0 or 5")), group);
+        assert_eq!(asked(data.is("9, 5,0")).1, "0, 5 or 9");
+        assert_eq!(asked(data.is("0, 5 or 9")).1, "0, 5 or 9");
+        let says = |result: Result<Dataset>, what: &str| {
+            let error = result.unwrap_err().to_string();
+            assert!(error.contains(what), "{error}");
+        };
+        says(data.is("0,7"), "no class is called \"7\"; the classes are 0, 1, 5, 9");
+        says(data.is("7"), "no class is called \"7\"");
+        says(data.is("0,1,5,9"), "or all are");
+        // A class of that very name goes first.
+        let names = ["a,b", "a", "b"].map(String::from).to_vec();
+        let data = Dataset::new(features(), Targets::classes(vec![0, 1, 2, 0, 0], names)).unwrap();
+        assert_eq!(asked(data.is("a,b")).0, [1.0, 0.0, 0.0, 1.0, 1.0]);
+    }
+
+    #[test]
+    fn classes_get_names_and_come_from_numbers() {
+        let classes = |values: &[f32], width| {
+            let targets = Targets::numbers(values.to_vec(), width).into_classes()?;
+            let Targets::Classes { labels, names } = targets else { panic!() };
+            Ok((labels.to_vec(), names.join(" ")))
+        };
+        assert_eq!(classes(&[0.0, 2.0, 1.0], 1).unwrap(), (vec![0, 2, 1], "0 1 2".into()));
+        assert_eq!(classes(&[1.0, 3.0], 1).unwrap(), (vec![1, 3], "0 1 2 3".into()));
+        assert_eq!(classes(&[-1.0, 1.0, -1.0], 1).unwrap(), (vec![0, 1, 0], "-1 1".into()));
+        let one_hot = [0.0, 1.0, 0.0, 1.0, 0.0, 0.0];
+        assert_eq!(classes(&one_hot, 3).unwrap(), (vec![1, 0], "0 1 2".into()));
+        let says = |result: Result<(Vec<u32>, String)>, what: &str| {
+            let error = result.unwrap_err().to_string();
+            assert!(error.contains(what), "{error}");
+        };
+        says(classes(&[0.0, 0.5], 1), "sample 1: 0.5 is no class number");
+        says(classes(&[0.0, 1.0, 1.0, 1.0], 2), "sample 1: its 2 targets are not one 1 among");
+        says(classes(&[0.2, 0.8], 2), "sample 0");
+
+        let named = small().with_names(&["x".into(), "y".into()]).unwrap();
+        assert_eq!(named.targets().names().unwrap(), ["x", "y"]);
+        let error = small().with_names(&["x".into()]).unwrap_err().to_string();
+        assert_eq!(error, "1 names for 2 classes");
+        assert!(small().with_names(&["x".into(), "x".into()]).is_err());
     }
 
     #[test]

@@ -209,16 +209,17 @@ pub fn parts(folder: &Path) -> Result<(Dataset, Option<Dataset>)> {
         Some(test) => Some(test),
         None => find("test")?,
     };
-    let train = beside(train)?;
-    let test = test.map(|path| beside(path)).transpose()?;
-    match (train.targets().names(), test) {
+    let names = names_beside(train)?;
+    let train = unnamed(train)?;
+    let test = test.map(|path| unnamed(path)).transpose()?;
+    let test = match (train.targets().names(), test) {
         (Some(names), Some(test)) => {
             let test = test.with_classes(names);
-            let test = test.map_err(|e| Error::data(format!("{}: {e}", folder.display())))?;
-            Ok((train.clone(), Some(test)))
+            Some(test.map_err(|e| Error::data(format!("{}: {e}", folder.display())))?)
         }
-        (_, test) => Ok((train, test)),
-    }
+        (_, test) => test,
+    };
+    Ok((named(train, &names)?, test.map(|test| named(test, &names)).transpose()?))
 }
 
 /// Whether a file holds pictures, by its name (`…-images-idx3-ubyte`).
@@ -228,11 +229,49 @@ pub fn is_images(path: &Path) -> bool {
 }
 
 /// Pictures with the labels that lie beside them under the same name
-/// (`t10k-images-idx3-ubyte.gz`: `t10k-labels-idx1-ubyte`, packed or not).
+/// (`t10k-images-idx3-ubyte.gz`: `t10k-labels-idx1-ubyte`, packed or not). The classes are called
+/// by the lines of a `names.txt` beside them, if there is one.
 ///
 /// # Errors
-/// As [`pair`]; there are no such labels.
+/// As [`pair`]; there are no such labels; a `names.txt` of more or fewer names than classes.
 pub fn beside(images: &Path) -> Result<Dataset> {
+    named(unnamed(images)?, &names_beside(images)?)
+}
+
+/// Names of classes, a line each.
+///
+/// # Errors
+/// The file cannot be read, or is no text.
+pub fn names(path: &Path) -> Result<Vec<String>> {
+    let text = fs::read_to_string(path).map_err(|e| Error::unreadable(path, e))?;
+    let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
+    Ok(lines.filter(|line| !line.is_empty()).map(String::from).collect())
+}
+
+/// A `names.txt` in the pictures' folder: its path and its lines.
+type Names = Option<(PathBuf, Vec<String>)>;
+
+fn names_beside(images: &Path) -> Result<Names> {
+    let path = images.with_file_name("names.txt");
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let names = names(&path)?;
+    Ok(Some((path, names)))
+}
+
+fn named(data: Dataset, names: &Names) -> Result<Dataset> {
+    match names {
+        None => Ok(data),
+        Some((path, names)) => data.with_names(names).map_err(|e| {
+            let what =
+                "a line is needed for each class; call the file otherwise if it is no such list";
+            Error::data(format!("{}: {e}: {what}", path.display()))
+        }),
+    }
+}
+
+fn unnamed(images: &Path) -> Result<Dataset> {
     let labels = name(images).replace("images", "labels").replace("idx3", "idx1");
     let plain = labels.trim_end_matches(".gz").to_string();
     let candidates = [labels, plain.clone(), format!("{plain}.gz")];

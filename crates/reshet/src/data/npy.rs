@@ -133,6 +133,14 @@ pub(super) fn header(bytes: &[u8]) -> Result<Header<'_>, String> {
     };
     let text = rest[start..].get(..length).ok_or("truncated in its header")?;
     let text = std::str::from_utf8(text).map_err(|_| "its header is damaged")?;
+    if let Some(fields) = structured(text) {
+        return Err(format!(
+            "a structured array (fields {}), not numbers; save plain ones: np.save(\"x.npy\", \
+             numpy.lib.recfunctions.structured_to_unstructured(a[[\"…\"]])), and the targets' \
+             field on its own",
+            fields.join(", ")
+        ));
+    }
     let (kind, fortran, shape) = parse_header(text).ok_or("its header is damaged")?;
     Ok(Header { kind, fortran, shape, start: 6 + start + length })
 }
@@ -149,6 +157,20 @@ fn item_size(kind: &str) -> Result<usize, String> {
             Err(format!("numbers of type \"{kind}\" are not read, only {known}"))
         }
     }
+}
+
+/// The fields of a structured array: `{'descr': [('a', '<f4'), ('b', '<i8')], …`.
+fn structured(header: &str) -> Option<Vec<&str>> {
+    let (_, after) = header.split_once("'descr'")?;
+    let list = after.trim_start().strip_prefix(':')?.trim_start().strip_prefix('[')?;
+    let field = |part: &'_ str| -> Option<usize> { part.find('\'').or(part.find('"')) };
+    let name = |part| {
+        let part: &str = part;
+        let start = field(part)? + 1;
+        let quote = &part[start - 1..start];
+        part[start..].split(quote).next()
+    };
+    Some(list.split('(').skip(1).filter_map(name).take(20).collect())
 }
 
 /// `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 2), }`
@@ -290,6 +312,8 @@ mod tests {
         says(read("<c8", "False", "(1,)", &[0; 8]), "type \"c8\" are not read");
         says(read("<f4", "Maybe", "(1,)", &[0; 4]), "header is damaged");
         says(read("<f8", "False", "(18446744073709551615, 9)", &[]), "there are 0 bytes");
+        let fields = "{'descr': [('area', '<f4'), ('price', '<f8')], 'fortran_order': False, 'shape': (3,), }";
+        says(parse(&file(fields, &[0; 36])), "a structured array (fields area, price)");
         says(parse(b"PK"), "not an NPY file");
         says(parse(b"\x93NUMPY\x01"), "truncated");
         says(parse(b"\x93NUMPY\x01\x00\xff\xff{"), "truncated");

@@ -54,6 +54,48 @@ impl Targets {
         Self::Numbers { values: Arc::new(values), width }
     }
 
+    /// Numbers as classes: whole numbers (0, 1, 2 or −1, 1, also as floats), named by themselves,
+    /// or one-hot rows (0, 0, 1), named by the place of their 1. Other targets stay as they are.
+    ///
+    /// # Errors
+    /// A number that is not whole, a row without exactly one 1: names the sample.
+    pub fn into_classes(self) -> Result<Self> {
+        let Self::Numbers { values, width } = &self else { return Ok(self) };
+        if *width > 1 {
+            let row = |(i, row): (usize, &[f32])| {
+                let ones = row.iter().filter(|x| **x == 1.0).count();
+                let zeros = row.iter().filter(|x| **x == 0.0).count();
+                match row.iter().position(|x| *x == 1.0) {
+                    Some(class) if ones == 1 && zeros == width - 1 => Ok(class as u32),
+                    _ => Err(Error::data(format!(
+                        "sample {i}: its {width} targets are not one 1 among zeros: no class"
+                    ))),
+                }
+            };
+            let labels = values.chunks_exact(*width).enumerate().map(row).collect::<Result<_>>()?;
+            return Ok(Self::classes(labels, (0..*width).map(|n| n.to_string()).collect()));
+        }
+        /// More classes than this are not believed to be meant.
+        const MOST: f32 = 65_536.0;
+        let whole = |x: f32| x.fract() == 0.0 && x.abs() < MOST;
+        if let Some(i) = values.iter().position(|x| !whole(*x)) {
+            let x = values[i];
+            return Err(Error::data(format!(
+                "sample {i}: {x} is no class number, not a whole one"
+            )));
+        }
+        let mut classes: Vec<i64> = values.iter().map(|x| *x as i64).collect();
+        classes.sort_unstable();
+        classes.dedup();
+        // Class numbers count from 0, and some may not occur.
+        if classes.first().is_some_and(|first| *first >= 0) {
+            classes = (0..=classes.last().copied().unwrap_or(0)).collect();
+        }
+        let place = |x: &f32| classes.partition_point(|class| *class < *x as i64) as u32;
+        let labels = values.iter().map(place).collect();
+        Ok(Self::classes(labels, classes.iter().map(i64::to_string).collect()))
+    }
+
     /// The names of classes or of yes/no questions.
     pub fn names(&self) -> Option<&[String]> {
         match self {
