@@ -16,6 +16,7 @@ use reshet::{
 use crate::{
     code::{self, Language},
     say,
+    terminal::note,
     test::load,
 };
 
@@ -91,6 +92,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
                 for Port { name, kind, shape } in ports {
                     say!("{what}  {name}  {kind} {shape}");
                 }
+            }
+            if exported.inputs.iter().any(|port| port.kind == "string") {
+                // ONNX has no operator that cuts them.
+                note("the graph compares words as they are: cut the spaces around them before");
             }
             vec![args.output.clone()]
         }

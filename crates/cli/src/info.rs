@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use crate::{
     network_svg, pictures, say,
     source::{Reading, Source},
-    table,
+    table, weights,
 };
 
 #[derive(clap::Args)]
@@ -28,6 +28,9 @@ pub struct Args {
     /// Draw the network: layers, nodes and connections
     #[arg(long, value_name = "FILE.svg")]
     draw: Option<PathBuf>,
+    /// Print the parameters too, and of a single dense layer the formula in the data's units
+    #[arg(long)]
+    weights: bool,
     /// Print one JSON object instead of text
     #[arg(long)]
     json: bool,
@@ -44,13 +47,22 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         || (path.is_file() && !is_data(path));
     if is_model {
         let model = crate::test::load(path)?;
-        return match args.json {
-            true => draw(args, model.network(), Some(model_json(&model)?)),
-            false => {
-                about_model(&model);
-                draw(args, model.network(), None)
+        if args.json {
+            let mut json = model_json(&model)?;
+            if args.weights {
+                weights::add(&model, &mut json)?;
             }
-        };
+            return draw(args, model.network(), Some(json));
+        }
+        about_model(&model);
+        if args.weights {
+            say!("{}", weights::text(&model)?);
+        }
+        return draw(args, model.network(), None);
+    }
+    if args.weights {
+        let what = format!("--weights: only a model has parameters, not {}", args.what);
+        return Err(reshet::Error::Invalid(what).into());
     }
     // A network string starts with a width; a folder of that name goes first.
     if !path.exists() && args.what.starts_with(|c: char| c.is_ascii_digit()) {

@@ -33,6 +33,7 @@ mod terminal;
 mod test;
 mod train;
 mod tune;
+mod weights;
 
 use std::process::ExitCode;
 
