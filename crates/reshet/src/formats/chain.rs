@@ -21,6 +21,7 @@ pub(super) enum Step<'a> {
     /// s·x + t, either the same for all or one a value.
     Affine(Affine),
     /// yᵢ = x at the place that stands at i; only before the first dense layer.
+    #[cfg_attr(not(feature = "onnx"), expect(dead_code, reason = "only ONNX has it"))]
     Reorder(Rc<Vec<u32>>),
     Activation(Activation),
     Dropout(f32),
@@ -44,6 +45,11 @@ pub(super) struct Affine {
 }
 
 impl Affine {
+    /// The same s and t for all.
+    pub fn scalar(scale: f64, shift: f64) -> Self {
+        Self { scale: vec![scale], shift: vec![shift] }
+    }
+
     /// What batch normalization does once it has been trained:
     /// y = (x − mean) / √(var + ε) · scale + b.
     pub fn batch_norm(scale: &[f64], b: &[f64], mean: &[f64], var: &[f64], epsilon: f64) -> Self {

@@ -53,6 +53,7 @@ pub(super) enum Decides {
     /// One of several classes.
     Class,
     /// Yes or no, of each output.
+    #[cfg_attr(not(feature = "onnx"), expect(dead_code, reason = "only ONNX has it"))]
     YesNo,
 }
 

@@ -1,9 +1,9 @@
 //! Stands for `onnx` where that feature is off: its files are refused.
 
-use super::import::Found;
+use super::import::{Found, Import};
 use crate::{Result, error::Error};
 
-pub(super) fn read(_: Vec<u8>) -> Result<Found> {
+pub(super) fn read(_: Vec<u8>, _: &Import) -> Result<Found> {
     Err(Error::data(
         "an ONNX file, and this program was built without ONNX; turn on the feature `onnx` of \
          the crate reshet",

@@ -9,13 +9,6 @@ use super::{
 };
 use crate::{Activation, formats::chain::Affine};
 
-impl Affine {
-    /// The same s and t for all.
-    pub(super) fn scalar(scale: f64, shift: f64) -> Self {
-        Self { scale: vec![scale], shift: vec![shift] }
-    }
-}
-
 impl Walk {
     /// A constant spread over a sample's values.
     fn spread(&self, x: usize, c: &Const) -> Result<Vec<f64>, String> {
