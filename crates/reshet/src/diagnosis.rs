@@ -287,10 +287,10 @@ mod tests {
     #[test]
     fn what_learnt_nothing_says_so_and_why() {
         assert_eq!(findings("2-16:relu-1:sigmoid", 0.01, 60, 20), []);
-        let found = findings("2-16:relu-16:relu-1:sigmoid", 30.0, 20, 20);
+        let found = findings("2-16:relu-16:relu-1:sigmoid", 1e4, 20, 20);
         assert_eq!(found[0], Finding::NoBetter(Some("not corner".into())));
         assert!(found.contains(&Finding::SameAnswer), "{found:?}");
-        assert!(found.contains(&Finding::HighLearningRate { lr: 30.0, usual: 0.001 }));
+        assert!(found.contains(&Finding::HighLearningRate { lr: 1e4, usual: 0.001 }));
         assert!(found.iter().any(|f| matches!(f, Finding::DeadNeurons { .. })), "{found:?}");
         let found = findings("2-16:relu-1:sigmoid", 1e-5, 2, 200);
         assert!(found.contains(&Finding::FewSteps(2)), "{found:?}");

@@ -4,11 +4,11 @@
 //! All are pure functions of one number, so a number's bits do not depend on
 //! where in a batch it stands.
 
-use super::vector::Vector;
+use super::{subnormal::LEAST, vector::Vector};
 use crate::activation::Activation;
 
-/// eˣ. Below −87.3 the result is the smallest normal number, not a subnormal
-/// one (those slow the processor down); above 88 it stays at e⁸⁸.
+/// eˣ. Below −60 it stays at e⁻⁶⁰, with which one can calculate on without meeting subnormal
+/// numbers, and which is taken for 0 in the end; above 88 it stays at e⁸⁸.
 ///
 /// eˣ = 2ⁿ eʳ with n = round(x / ln 2), |r| ≤ ln 2 / 2, and eʳ by its Taylor
 /// series to r⁶ (the next term is below 2⁻²³ there).
@@ -18,7 +18,7 @@ unsafe fn exp<V: Vector>(x: V) -> V {
     unsafe {
         let c = |x: f32| V::splat(x);
         // In this order both keep a NaN.
-        let x = c(88.0).min(c(-87.3).max(x));
+        let x = c(88.0).min(c(-60.0).max(x));
         let n = x.mul(c(std::f32::consts::LOG2_E)).round();
         // ln 2 in two parts, so that the subtraction is exact.
         let r = n.fma(c(-0.693_359_4), x);
@@ -31,19 +31,13 @@ unsafe fn exp<V: Vector>(x: V) -> V {
     }
 }
 
-#[inline(always)]
-unsafe fn abs<V: Vector>(x: V) -> V {
-    // SAFETY: the caller has enabled V's instructions.
-    unsafe { x.max(V::splat(0.0).sub(x)) }
-}
-
 /// σ(x), from e^−|x| so that nothing overflows.
 #[inline(always)]
 unsafe fn sigmoid<V: Vector>(x: V) -> V {
     // SAFETY: the caller has enabled V's instructions.
     unsafe {
         let one = V::splat(1.0);
-        let e = exp(V::splat(0.0).sub(abs(x)));
+        let e = exp(V::splat(0.0).sub(x.abs()));
         x.positive(one, e).div(one.add(e))
     }
 }
@@ -55,7 +49,7 @@ unsafe fn tanh<V: Vector>(x: V) -> V {
     // SAFETY: the caller has enabled V's instructions.
     unsafe {
         let c = |x: f32| V::splat(x);
-        let size = abs(x);
+        let size = x.abs();
         let e = exp(size.mul(c(-2.0)));
         let far = c(1.0).sub(e).div(c(1.0).add(e));
         let far = x.positive(far, c(0.0).sub(far));
@@ -84,7 +78,7 @@ unsafe fn normal_cdf<V: Vector>(x: V) -> (V, V) {
     unsafe {
         let c = |x: f32| V::splat(x);
         let bell = exp(x.mul(x).mul(c(-0.5)));
-        let t = c(1.0).div(abs(x).fma(c(0.327_591_1 * std::f32::consts::FRAC_1_SQRT_2), c(1.0)));
+        let t = c(1.0).div(x.abs().fma(c(0.327_591_1 * std::f32::consts::FRAC_1_SQRT_2), c(1.0)));
         let mut p = c(1.061_405_4);
         for term in [-1.453_152, 1.421_413_7, -0.284_496_74, 0.254_829_6] {
             p = p.fma(t, c(term));
@@ -95,7 +89,7 @@ unsafe fn normal_cdf<V: Vector>(x: V) -> (V, V) {
     }
 }
 
-/// y = f(x) over `n` numbers, a multiple of the lanes. Not for Softmax.
+/// y = f(x) over `n` numbers, a multiple of the lanes; what is tiny becomes 0. Not for Softmax.
 #[inline(always)]
 pub(super) unsafe fn activation_forward<V: Vector>(
     activation: Activation,
@@ -111,25 +105,36 @@ pub(super) unsafe fn activation_forward<V: Vector>(
             }
         };
     }
+    // What squares x or multiplies it by something small must not meet a tiny one either.
+    macro_rules! each_large {
+        (|$x:ident| $f:expr) => {
+            each!(|x| {
+                let $x = x.not_within(V::splat(LEAST));
+                $f.not_within(V::splat(LEAST))
+            })
+        };
+    }
     // SAFETY: the caller vouches for n numbers at x and y, and V's instructions.
     unsafe {
         let c = |x: f32| V::splat(x);
         match activation {
-            Activation::Identity | Activation::Softmax => {}
-            Activation::ReLU => each!(|x| c(0.0).max(x)),
-            Activation::LeakyReLU(slope) => each!(|x| x.positive(x, x.mul(c(slope)))),
-            Activation::Sigmoid => each!(|x| sigmoid(x)),
-            Activation::Tanh => each!(|x| tanh(x)),
-            Activation::GELU => each!(|x| x.mul(normal_cdf(x).0)),
-            Activation::SiLU => each!(|x| x.mul(sigmoid(x))),
+            Activation::Softmax => {}
+            Activation::Identity => each!(|x| x.not_within(c(LEAST))),
+            Activation::ReLU => each!(|x| x.not_below(c(LEAST))),
+            Activation::LeakyReLU(slope) => each_large!(|x| x.positive(x, x.mul(c(slope)))),
+            Activation::Sigmoid => each_large!(|x| sigmoid(x)),
+            Activation::Tanh => each_large!(|x| tanh(x)),
+            Activation::GELU => each_large!(|x| x.mul(normal_cdf(x).0)),
+            Activation::SiLU => each_large!(|x| x.mul(sigmoid(x))),
             Activation::ELU(alpha) => {
-                each!(|x| x.positive(x, c(alpha).mul(exp_m1(c(0.0).min(x)))))
+                each_large!(|x| x.positive(x, c(alpha).mul(exp_m1(c(0.0).min(x)))))
             }
         }
     }
 }
 
-/// d ← d · f′ over `n` numbers, from y, or from z where f needs it. Not for Softmax.
+/// d ← d · f′ over `n` numbers, from y, or from z where f needs it; what is tiny becomes 0.
+/// Not for Softmax.
 #[inline(always)]
 pub(super) unsafe fn activation_backward<V: Vector>(
     activation: Activation,
@@ -143,35 +148,43 @@ pub(super) unsafe fn activation_backward<V: Vector>(
             for i in (0..n).step_by(V::LANES) {
                 let $x = V::load($from.add(i));
                 let $d = V::load(d.add(i));
-                V::store($f, d.add(i));
+                V::store($f.not_within(V::splat(LEAST)), d.add(i));
             }
+        };
+    }
+    // d times a slope that is at least `LEAST` or 0.
+    macro_rules! times {
+        ($from:ident, |$x:ident| $slope:expr) => {
+            each!($from, |$x, d| d.not_within(V::splat(LEAST)).mul($slope))
         };
     }
     // SAFETY: the caller vouches for n numbers at each, and V's instructions.
     unsafe {
         let c = |x: f32| V::splat(x);
+        let one = c(1.0);
         match activation {
-            Activation::Identity | Activation::Softmax => {}
+            Activation::Softmax => {}
+            Activation::Identity => each!(d, |_d, d| d),
             Activation::ReLU => each!(y, |y, d| y.positive(d, c(0.0))),
             Activation::LeakyReLU(slope) if activation.needs_input() => {
-                each!(z, |z, d| z.positive(d, d.mul(c(slope))))
+                times!(z, |z| z.positive(one, c(slope)))
             }
-            Activation::LeakyReLU(slope) => each!(y, |y, d| y.positive(d, d.mul(c(slope)))),
-            Activation::Sigmoid => each!(y, |y, d| d.mul(y.mul(c(1.0).sub(y)))),
-            Activation::Tanh => each!(y, |y, d| d.mul(c(1.0).sub(y.mul(y)))),
-            Activation::GELU => each!(z, |z, d| {
-                let (cdf, bell) = normal_cdf(z);
+            Activation::LeakyReLU(slope) => times!(y, |y| y.positive(one, c(slope))),
+            Activation::Sigmoid => times!(y, |y| y.mul(one.sub(y))),
+            Activation::Tanh => times!(y, |y| one.sub(y.mul(y))),
+            Activation::GELU => times!(z, |z| {
+                let (cdf, bell) = normal_cdf(z.not_within(c(LEAST)));
                 // 1/√2π
-                d.mul(z.mul(bell).fma(c(0.398_942_3), cdf))
+                z.mul(bell).fma(c(0.398_942_3), cdf).not_within(c(LEAST))
             }),
-            Activation::SiLU => each!(z, |z, d| {
+            Activation::SiLU => times!(z, |z| {
                 let s = sigmoid(z);
-                d.mul(s.mul(z.mul(c(1.0).sub(s)).add(c(1.0))))
+                s.mul(z.mul(one.sub(s)).add(one)).not_within(c(LEAST))
             }),
-            Activation::ELU(alpha) if activation.needs_input() => {
-                each!(z, |z, d| z.positive(d, d.mul(c(alpha).mul(exp(c(0.0).min(z))))))
-            }
-            Activation::ELU(alpha) => each!(y, |y, d| y.positive(d, d.mul(y.add(c(alpha))))),
+            Activation::ELU(alpha) if activation.needs_input() => times!(z, |z| {
+                z.positive(one, c(alpha).mul(exp(c(0.0).min(z))).not_within(c(LEAST)))
+            }),
+            Activation::ELU(alpha) => times!(y, |y| y.positive(one, y.add(c(alpha)))),
         }
     }
 }

@@ -41,7 +41,7 @@ use super::{
     shares::{blocks, own_strips, share},
     sparse::{self, Sparse},
     team::Barrier,
-    update::{Stretch, update},
+    update::{How, Stretch, update},
     vector::{Vector, fence},
     work::{BLOCK, NORM_CHUNK, Op, Work},
 };
@@ -375,7 +375,8 @@ unsafe fn strip<V: Vector>(
                     let n = run as usize * step;
                     let own = work.own_strips && (op == 0 || work.own_rest);
                     let stream = work.threads > 1 && !own;
-                    finite &= update::<V>(rule, flat.skip(first * step), n, work.scale, stream);
+                    let how = How { scale: work.scale, settle: work.settle, stream };
+                    finite &= update::<V>(rule, flat.skip(first * step), n, how);
                 }
             }
             row = until;

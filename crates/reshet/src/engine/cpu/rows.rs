@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::{
     math,
     matrix::{Matrix, ROUND, STRIP},
+    subnormal::narrow,
     vector::Vector,
     work::{Stage, Work},
 };
@@ -68,6 +69,9 @@ pub(super) unsafe fn activation_forward<V: Vector>(
 ) {
     let y = stage.y;
     let z = stage.z.unwrap_or(y);
+    if is_bare_output(work, activation, stage) {
+        return;
+    }
     // SAFETY: `Work` describes what is there; rows are this thread's own.
     unsafe {
         if activation == Activation::Softmax {
@@ -98,6 +102,9 @@ pub(super) unsafe fn activation_backward<V: Vector>(
 ) {
     let (y, d) = (stage.y, stage.d);
     let z = stage.z.unwrap_or(y);
+    if is_bare_output(work, activation, stage) {
+        return;
+    }
     // SAFETY: `Work` describes what is there; rows are this thread's own.
     unsafe {
         if activation == Activation::Softmax {
@@ -117,6 +124,13 @@ pub(super) unsafe fn activation_backward<V: Vector>(
             math::activation_backward::<V>(activation, at(&z), at(&y), at(&d), length);
         }
     }
+}
+
+/// Whether the loss sees these numbers as the layer leaves them: it calculates in f64, and what
+/// it gives back is not tiny.
+fn is_bare_output(work: &Work, activation: Activation, stage: &Stage) -> bool {
+    let is_last = work.stages.last().is_some_and(|last| std::ptr::eq(last, stage));
+    is_last && activation == Activation::Identity
 }
 
 /// The loss of a block of samples, and its derivative by what the loss sees.
@@ -172,7 +186,7 @@ pub(super) unsafe fn loss(work: &Work, thread: usize, rows: &Range<usize>) {
         if one {
             let to = work.stage.add(last.d.at(0, rows.start));
             let to = std::slice::from_raw_parts_mut(to, wide.len());
-            to.iter_mut().zip(&*wide).for_each(|(to, d)| *to = (d * part) as f32);
+            to.iter_mut().zip(&*wide).for_each(|(to, d)| *to = narrow(d * part));
             return;
         }
         for (z, row) in wide.chunks_exact_mut(step).zip(rows.clone()) {
@@ -237,7 +251,7 @@ unsafe fn store_row(work: &Work, to: &Matrix, row: usize, wide: &[f64]) {
             std::slice::from_raw_parts_mut(work.stage.add(to.at(strip, row)), to.width(strip))
         };
         let (used, added) = to.split_at_mut(wide.len());
-        used.iter_mut().zip(wide).for_each(|(to, wide)| *to = *wide as f32);
+        used.iter_mut().zip(wide).for_each(|(to, wide)| *to = narrow(*wide));
         added.fill(0.0);
     }
 }

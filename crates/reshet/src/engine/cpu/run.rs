@@ -10,9 +10,8 @@ use super::{
     phases::Phases,
     shares,
     sparse::{self, Sparse},
-    subnormal::FlushToZero,
     team::Barrier,
-    update::Stretch,
+    update::{SETTLES_EACH, Stretch},
     work::{Accumulate, BLOCK, Work},
 };
 use crate::{
@@ -127,12 +126,12 @@ impl Cpu {
             gradient: weights.gradient,
             rule: weights.rule,
             scale: weights.scale,
+            settle: self.updates % SETTLES_EACH == 0,
             norms: self.norms.as_mut_ptr(),
             finite: AtomicBool::new(true),
         };
         let phases = self.instructions.phases();
         let job = |thread: usize, barrier: &Barrier| {
-            let _flush = FlushToZero::on();
             job(phases, &work, thread, barrier);
         };
         if threads == 1 {

@@ -1,7 +1,8 @@
 //! What the engine promises, seen from inside.
 
+use super::update::SETTLES_EACH;
 use super::*;
-use crate::{Adam, Features, Loss, Sequential, Storage, Targets, init::Init};
+use crate::{Adam, AdamW, Features, Loss, RMSprop, SGD, Sequential, Storage, Targets, init::Init};
 
 /// Nothing is read that the step has not written: with NaN in all its
 /// scratch memory it gives the same bits.
@@ -89,6 +90,85 @@ fn every_way(net: &str) {
             for stages in [false, true] {
                 let got = run(threads, sparse, stages);
                 assert!(got == want, "{net}, {threads} threads, sparse {sparse}, stages {stages}");
+            }
+        }
+    }
+}
+
+fn tiny(numbers: &[f32]) -> Vec<f32> {
+    numbers.iter().copied().filter(|x| x.is_subnormal()).collect()
+}
+
+/// A mean of squares stands still at some 2⁻¹¹⁰, momentum and weights that decay at 0: nothing
+/// stays where each operation would take the processor a hundred cycles.
+#[test]
+fn state_and_weights_do_not_stay_subnormal() {
+    let network: Sequential = "70-20:relu-3".parse().unwrap();
+    let plan = Plan::new(&network, Loss::cross_entropy()).unwrap();
+    // From 2⁻¹⁴⁹ to 2⁰, of both signs.
+    let spread = |i: usize| f32::from_bits(((i * 7919 % 128) as u32) << 23 | 1) * [1., -1.][i % 2];
+    let spread: Vec<f32> = (0..plan.parameters).map(spread).collect();
+    // Products of what is not tiny.
+    let gradient = |x: &f32| if x.abs() < 1e-30 { 0.0 } else { *x };
+    let gradients: Vec<f32> = spread.iter().map(gradient).collect();
+    let sgd = |weight_decay| SGD { momentum: 0.9, weight_decay, ..SGD::new(0.1) };
+    let rmsprop = RMSprop { momentum: 0.9, centered: true, ..RMSprop::new(0.01) };
+    for optimizer in [
+        sgd(0.0).into(),
+        sgd(0.1).into(),
+        Adam::new(0.01).into(),
+        AdamW { amsgrad: true, ..AdamW::new(0.01) }.into(),
+        rmsprop.into(),
+    ] {
+        for (clip_norm, instructions) in
+            Instructions::here().flat_map(|i| [(None, i), (Some(1e-6), i)])
+        {
+            let features = Features::new(Storage::F32(vec![0.0; 70]), &[70]).unwrap();
+            let names = ["a", "b", "c"].map(String::from).into();
+            let data = Dataset::new(features, Targets::classes(vec![0], names)).unwrap();
+            let mut cpu = Cpu::new(plan.clone(), &spread, 0, 1, instructions);
+            cpu.attach(&data);
+            cpu.forward(&Samples::of(&data, &[0]));
+            let hyper = Hyper { optimizer, clip_norm };
+            for slot in 0..optimizer.slots() {
+                let from: Vec<f32> = spread.iter().map(|x| x.abs()).collect();
+                cpu.write(Buffer::State(slot), &from);
+            }
+            for _ in 0..2 * SETTLES_EACH {
+                cpu.write(Buffer::Gradients, &gradients);
+                assert!(cpu.update(&hyper));
+            }
+            for state in &cpu.state {
+                let tiny = tiny(state.as_slice());
+                assert!(tiny.is_empty(), "{optimizer} {clip_norm:?} {instructions}: {tiny:?}");
+            }
+        }
+    }
+}
+
+/// What a saturated network leaves at its stages is not subnormal either, whatever its layers.
+#[test]
+fn stages_of_a_saturated_network_are_not_subnormal() {
+    for middle in ["sigmoid", "tanh", "gelu", "silu", "elu", "relu", "leaky_relu", "softmax"] {
+        let network: Sequential = format!("8-40:{middle}-40:{middle}-33-3").parse().unwrap();
+        let plan = Plan::new(&network, Loss::cross_entropy()).unwrap();
+        let inputs: Vec<f32> = (0..64 * 8).map(|i| (i * 37 % 101) as f32 / 25.0 - 2.0).collect();
+        let classes = (0..64).map(|i| u32::from(inputs[i * 8] > 0.0)).collect();
+        let features = Features::new(Storage::F32(inputs), &[8]).unwrap();
+        let names = ["a", "b", "c"].map(String::from).into();
+        let data = Dataset::new(features, Targets::classes(classes, names)).unwrap();
+        let rows: Vec<u32> = (0..64).collect();
+        for scale in [1.0, 30.0, 1e-9] {
+            let mut parameters = plan.init(Init::Default, 1);
+            parameters.iter_mut().for_each(|p| *p *= scale);
+            for instructions in Instructions::here() {
+                let mut cpu = Cpu::new(plan.clone(), &parameters, 0, 1, instructions);
+                cpu.attach(&data);
+                let samples = Samples::of(&data, &rows);
+                cpu.forward(&samples);
+                cpu.backward(&samples, None, false);
+                let tiny = tiny(cpu.stage.as_slice());
+                assert!(tiny.is_empty(), "{middle} × {scale}, {instructions}: {tiny:?}");
             }
         }
     }

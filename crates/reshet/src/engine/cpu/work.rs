@@ -81,6 +81,8 @@ pub(super) struct Work<'a> {
     pub gradient: Option<Accumulate>,
     pub rule: Option<Rule>,
     pub scale: f32,
+    /// Whether this update takes what is tiny for 0.
+    pub settle: bool,
     /// A sum of squares for each `NORM_CHUNK` of gradients.
     pub norms: *mut f64,
     /// Set to false by whoever meets a parameter that is not finite.

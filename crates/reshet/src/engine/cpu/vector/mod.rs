@@ -39,6 +39,7 @@ pub(super) trait Vector: Copy {
     unsafe fn mul(self, b: Self) -> Self;
     unsafe fn div(self, b: Self) -> Self;
     unsafe fn sqrt(self) -> Self;
+    unsafe fn abs(self) -> Self;
     /// The larger; `b` if either is NaN.
     unsafe fn max(self, b: Self) -> Self;
     /// The smaller; `b` if either is NaN.
@@ -51,6 +52,10 @@ pub(super) trait Vector: Copy {
     unsafe fn exp2_whole(self) -> Self;
     /// `a` where self > 0, else `b`; `b` for NaN.
     unsafe fn positive(self, a: Self, b: Self) -> Self;
+    /// self where self ≥ least, or is NaN; else 0.
+    unsafe fn not_below(self, least: Self) -> Self;
+    /// self where |self| ≥ least, or is NaN; else 0.
+    unsafe fn not_within(self, least: Self) -> Self;
 
     /// Transposes the square of the first `LANES` of these.
     unsafe fn transpose(rows: &mut [Self; 16]);
@@ -196,11 +201,14 @@ mod tests {
                     check("sub", x.sub(y), &|x| x - b);
                     check("mul", x.mul(y), &|x| x * b);
                     check("div", x.div(y), &|x| x / b);
+                    check("abs", x.abs(), &f32::abs);
                     check("sqrt", x.sqrt(), &f32::sqrt);
                     check("max", x.max(y), &|x| if x > b { x } else { b });
                     check("min", x.min(y), &|x| if x < b { x } else { b });
                     check("fma", x.fma(y, V::splat(0.5)), &|x| x * b + 0.5);
                     check("positive", x.positive(y, x), &|x| if x > 0.0 { b } else { x });
+                    check("not_below", x.not_below(y), &|x| if x < b { 0.0 } else { x });
+                    check("not_within", x.not_within(y), &|x| if x.abs() < b { 0.0 } else { x });
                     assert_eq!(x.any_nan(), lanes.iter().any(|x| x.is_nan()));
                     if b.is_finite() {
                         // Of a zero, the sign may go.

@@ -52,6 +52,10 @@ impl Vector for Neon {
         unsafe { Self(vsqrtq_f32(self.0)) }
     }
     #[inline(always)]
+    unsafe fn abs(self) -> Self {
+        unsafe { Self(vabsq_f32(self.0)) }
+    }
+    #[inline(always)]
     unsafe fn max(self, b: Self) -> Self {
         unsafe { Self(vbslq_f32(vcgtq_f32(self.0, b.0), self.0, b.0)) }
     }
@@ -77,6 +81,20 @@ impl Vector for Neon {
     #[inline(always)]
     unsafe fn positive(self, a: Self, b: Self) -> Self {
         unsafe { Self(vbslq_f32(vcgtzq_f32(self.0), a.0, b.0)) }
+    }
+    #[inline(always)]
+    unsafe fn not_below(self, least: Self) -> Self {
+        unsafe {
+            let below = vcltq_f32(self.0, least.0);
+            Self(vreinterpretq_f32_u32(vbicq_u32(vreinterpretq_u32_f32(self.0), below)))
+        }
+    }
+    #[inline(always)]
+    unsafe fn not_within(self, least: Self) -> Self {
+        unsafe {
+            let within = vcltq_f32(self.abs().0, least.0);
+            Self(vreinterpretq_f32_u32(vbicq_u32(vreinterpretq_u32_f32(self.0), within)))
+        }
     }
     #[inline(always)]
     unsafe fn nonzero_bytes(from: *const u8) -> u64 {

@@ -51,6 +51,7 @@ impl Vector for Portable {
         mul(b) = |x: f32, b: f32| x * b;
         div(b) = |x: f32, b: f32| x / b;
         sqrt() = |x: f32| x.sqrt();
+        abs() = |x: f32| x.abs();
         max(b) = |x: f32, b: f32| if x > b { x } else { b };
         min(b) = |x: f32, b: f32| if x < b { x } else { b };
         // Without the instruction, `mul_add` is a slow call.
@@ -58,6 +59,8 @@ impl Vector for Portable {
         // Adding 1.5 · 2²³ leaves no bits for the fraction; |x| < 2²² here.
         round() = |x: f32| (x + 12_582_912.0) - 12_582_912.0;
         exp2_whole() = |x: f32| f32::from_bits(((x as i32 + 127) as u32) << 23);
+        not_below(least) = |x: f32, least: f32| if x < least { 0.0 } else { x };
+        not_within(least) = |x: f32, least: f32| if x.abs() < least { 0.0 } else { x };
         positive(a, b) = |x: f32, a: f32, b: f32| if x > 0.0 { a } else { b };
     }
 }

@@ -52,6 +52,10 @@ impl Vector for Avx512 {
         unsafe { Self(_mm512_sqrt_ps(self.0)) }
     }
     #[inline(always)]
+    unsafe fn abs(self) -> Self {
+        unsafe { Self(_mm512_abs_ps(self.0)) }
+    }
+    #[inline(always)]
     unsafe fn max(self, b: Self) -> Self {
         unsafe { Self(_mm512_max_ps(self.0, b.0)) }
     }
@@ -79,6 +83,20 @@ impl Vector for Avx512 {
         unsafe {
             let mask = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(self.0, _mm512_setzero_ps());
             Self(_mm512_mask_blend_ps(mask, b.0, a.0))
+        }
+    }
+    #[inline(always)]
+    unsafe fn not_below(self, least: Self) -> Self {
+        unsafe {
+            let keep = _mm512_cmp_ps_mask::<_CMP_NLT_UQ>(self.0, least.0);
+            Self(_mm512_maskz_mov_ps(keep, self.0))
+        }
+    }
+    #[inline(always)]
+    unsafe fn not_within(self, least: Self) -> Self {
+        unsafe {
+            let keep = _mm512_cmp_ps_mask::<_CMP_NLT_UQ>(self.abs().0, least.0);
+            Self(_mm512_maskz_mov_ps(keep, self.0))
         }
     }
     #[inline(always)]
@@ -168,6 +186,10 @@ impl Vector for Avx2 {
         unsafe { Self(_mm256_sqrt_ps(self.0)) }
     }
     #[inline(always)]
+    unsafe fn abs(self) -> Self {
+        unsafe { Self(_mm256_andnot_ps(_mm256_set1_ps(-0.0), self.0)) }
+    }
+    #[inline(always)]
     unsafe fn max(self, b: Self) -> Self {
         unsafe { Self(_mm256_max_ps(self.0, b.0)) }
     }
@@ -197,6 +219,20 @@ impl Vector for Avx2 {
         unsafe {
             let mask = _mm256_cmp_ps::<_CMP_GT_OQ>(self.0, _mm256_setzero_ps());
             Self(_mm256_blendv_ps(b.0, a.0, mask))
+        }
+    }
+    #[inline(always)]
+    unsafe fn not_below(self, least: Self) -> Self {
+        unsafe {
+            let keep = _mm256_cmp_ps::<_CMP_NLT_UQ>(self.0, least.0);
+            Self(_mm256_and_ps(keep, self.0))
+        }
+    }
+    #[inline(always)]
+    unsafe fn not_within(self, least: Self) -> Self {
+        unsafe {
+            let keep = _mm256_cmp_ps::<_CMP_NLT_UQ>(self.abs().0, least.0);
+            Self(_mm256_and_ps(keep, self.0))
         }
     }
     #[inline(always)]
