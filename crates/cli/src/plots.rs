@@ -19,8 +19,14 @@ const CURVES: usize = 7;
 const LEGIBLE: usize = 25;
 
 /// Writes the pictures that go with this kind of question, each as SVG and PNG,
-/// and gives their paths without the ending.
-pub fn save(folder: &Path, report: &Report, targets: &Targets) -> Result<Vec<PathBuf>> {
+/// and gives their paths without the ending. `origins`: what targets and answers are counted
+/// from, if not from 0.
+pub fn save(
+    folder: &Path,
+    report: &Report,
+    targets: &Targets,
+    origins: &[f64],
+) -> Result<Vec<PathBuf>> {
     std::fs::create_dir_all(folder)
         .with_context(|| format!("--pictures: cannot make the folder {}", folder.display()))?;
     let mut saved = Vec::new();
@@ -51,8 +57,9 @@ pub fn save(folder: &Path, report: &Report, targets: &Targets) -> Result<Vec<Pat
         ) => {
             let stems = stems(&report.names);
             for (q, target) in per_target.iter().enumerate() {
+                let origin = origins.get(q).copied().unwrap_or(0.0);
                 let column = |all: &[f32]| -> Vec<f64> {
-                    all[q..].iter().step_by(*width).copied().map(f64::from).collect()
+                    all[q..].iter().step_by(*width).map(|y| f64::from(*y) + origin).collect()
                 };
                 let pairs = column(values).into_iter().zip(column(&report.answers));
                 let pairs: Vec<Point> = pairs.collect();
@@ -334,7 +341,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let draw = |stem: &str, (report, targets): (Report, Targets)| {
             let at = folder.path().join(stem);
-            assert_eq!(save(&at, &report, &targets).unwrap(), [at.join("confusion")]);
+            assert_eq!(save(&at, &report, &targets, &[]).unwrap(), [at.join("confusion")]);
             let png = png::Decoder::new(std::io::BufReader::new(
                 std::fs::File::open(at.join("confusion.png")).unwrap(),
             ));

@@ -1,6 +1,7 @@
 //! `reshet predict MODEL rows.csv`: answers to a table's rows, as a stream.
 
 use std::{
+    fmt::Display,
     io::{self, BufWriter, ErrorKind, IsTerminal, Write},
     path::Path,
 };
@@ -42,7 +43,8 @@ pub fn predict(model: &Model, columns: &Columns, path: &Path, how: &How) -> Resu
         if !how.json && how.first {
             writeln!(out, "{}", writer.head)?;
         }
-        let (mut answers, mut bad) = (Vec::new(), 0);
+        let (mut answers, mut doubles, mut bad) = (Vec::new(), Vec::new(), 0);
+        let outputs = model.network().outputs();
         while let Some(samples) = rows.next(true)? {
             // The rows above the first bad one are answered, whatever follows.
             let stop = samples.bad.first().filter(|_| !how.skip_bad);
@@ -53,10 +55,17 @@ pub fn predict(model: &Model, columns: &Columns, path: &Path, how: &How) -> Resu
                 }
                 bad += 1;
             }
-            predictor.predict(&samples.features, &mut answers)?;
-            let all = answers.chunks_exact(model.network().outputs()).zip(&samples.lines);
-            for (answer, line) in all.take_while(|(_, line)| **line < end) {
-                writer.row(&mut out, answer, *line)?;
+            let lines = samples.lines.iter().take_while(|line| **line < end);
+            if columns.origins.is_empty() {
+                predictor.predict(&samples.features, &mut answers)?;
+                for (answer, line) in answers.chunks_exact(outputs).zip(lines) {
+                    writer.row(&mut out, answer, *line)?;
+                }
+            } else {
+                predictor.predict_double(&samples.features, &mut doubles)?;
+                for (answer, line) in doubles.chunks_exact(outputs).zip(lines) {
+                    writer.numbers_row(&mut out, answer, *line)?;
+                }
             }
             if let Some((_, what)) = stop {
                 out.flush()?;
@@ -147,12 +156,23 @@ impl Writer {
         Self { head, task, several, names, threshold, json, before, lines }
     }
 
-    fn row(&self, out: &mut impl Write, answer: &[f32], line: u64) -> io::Result<()> {
+    /// What stands before each answer.
+    fn start(&self, out: &mut impl Write, line: u64) -> io::Result<()> {
         let start = if self.json { "{" } else { "" };
         write!(out, "{start}{}", self.before)?;
         if !self.json && self.lines {
             write!(out, "{line},")?;
         }
+        Ok(())
+    }
+
+    fn numbers_row(&self, out: &mut impl Write, answer: &[f64], line: u64) -> io::Result<()> {
+        self.start(out, line)?;
+        self.numbers(out, answer, line)
+    }
+
+    fn row(&self, out: &mut impl Write, answer: &[f32], line: u64) -> io::Result<()> {
+        self.start(out, line)?;
         let both;
         let (label, all) = match (self.task, answer) {
             (Task::Number, values) => return self.numbers(out, values, line),
@@ -197,7 +217,7 @@ impl Writer {
         write!(out, "}}")
     }
 
-    fn numbers(&self, out: &mut impl Write, values: &[f32], line: u64) -> io::Result<()> {
+    fn numbers(&self, out: &mut impl Write, values: &[impl Display], line: u64) -> io::Result<()> {
         let list = |out: &mut dyn Write| {
             values.iter().enumerate().try_for_each(|(i, y)| {
                 let comma = if i > 0 { "," } else { "" };

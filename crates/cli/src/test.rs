@@ -56,7 +56,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     };
     let report = report.map_err(|e| asked.unfit(e))?;
     let pictures = match &args.pictures {
-        Some(folder) => plots::save(folder, &report, data.targets())?,
+        Some(folder) => {
+            let columns = model.meaning().columns.as_ref();
+            let origins = columns.map_or(&[][..], |columns| &columns.origins);
+            plots::save(folder, &report, data.targets(), origins)?
+        }
         None => Vec::new(),
     };
     let mistakes = match &args.mistakes {

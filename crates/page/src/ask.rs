@@ -144,11 +144,13 @@ fn cells(columns: &Columns, inputs: &[f32]) -> Map<String, Value> {
         rest = others;
         match kind {
             Kind::Number { .. } if these.get(1) == Some(&1.0) => Value::Null,
-            Kind::Number { centre, scale, bend, .. } => {
+            Kind::Number { centre, scale, double, bend, .. } => {
                 let z = these.first().copied().unwrap_or(0.0);
                 let z = if *bend { z / (1.0 - (z / 3.0) * (z / 3.0)).max(1e-6).sqrt() } else { z };
                 // Through standardising and back: six digits are what is left of f32.
-                let x = format!("{:.5e}", z * scale + centre).parse::<f64>();
+                let x = f64::from(z) * scale + centre;
+                let digits = if *double { (x / scale).abs().log10().max(0.0) as usize } else { 0 };
+                let x = format!("{x:.0$e}", 5 + digits).parse::<f64>();
                 json!(x.unwrap_or(f64::NAN))
             }
             Kind::Two { values: [no, yes] } => match these.first() {

@@ -113,8 +113,23 @@ impl Meaning {
         Self::new(task, names, &[plan.inputs])
     }
 
-    /// Numbers from the network's outputs.
-    pub(crate) fn to_units(&self, answers: &mut [f32]) {
+    /// What the numbers of each target are counted from; nothing: from 0.
+    pub(crate) fn origins(&self) -> &[f64] {
+        self.columns.as_ref().map_or(&[], |columns| &columns.origins)
+    }
+
+    /// Numbers from the network's outputs, counted from 0.
+    pub(crate) fn to_numbers(&self, answers: &mut [f32]) {
+        self.to_units(answers);
+        let origins = self.origins();
+        for row in answers.chunks_exact_mut(origins.len().max(1)) {
+            let pairs = row.iter_mut().zip(origins);
+            pairs.for_each(|(y, origin)| *y = (f64::from(*y) + origin) as f32);
+        }
+    }
+
+    /// Numbers from the network's outputs, counted as the targets of its samples are.
+    fn to_units(&self, answers: &mut [f32]) {
         for row in answers.chunks_exact_mut(self.units.len().max(1)) {
             row.iter_mut().zip(&self.units).for_each(|(y, unit)| *y = unit.value(*y));
         }
@@ -188,7 +203,7 @@ impl Model {
         if let Ok(plan) = self.plan() {
             plan.answer(&mut logits, &mut Vec::new());
         }
-        self.meaning.to_units(&mut logits);
+        self.meaning.to_numbers(&mut logits);
         logits
     }
 
@@ -390,7 +405,30 @@ impl Predictor {
     ) -> Result<()> {
         self.logits(samples.into(), answers)?;
         self.engine.plan().answer(answers, &mut self.wide);
-        self.meaning.to_units(answers);
+        self.meaning.to_numbers(answers);
+        Ok(())
+    }
+
+    /// [`Predictor::predict`] in double precision: numbers that lie so far from 0 beside their
+    /// spread that single precision rounds it away, as seconds since 1970, keep their digits.
+    ///
+    /// # Errors
+    /// As [`Predictor::predict`].
+    pub fn predict_double<'a>(
+        &mut self,
+        samples: impl Into<Inputs<'a>>,
+        answers: &mut Vec<f64>,
+    ) -> Result<()> {
+        let mut single = Vec::new();
+        self.logits(samples.into(), &mut single)?;
+        self.engine.plan().answer(&mut single, &mut self.wide);
+        self.meaning.to_units(&mut single);
+        answers.clear();
+        answers.extend(single.iter().map(|y| f64::from(*y)));
+        let origins = self.meaning.origins();
+        for row in answers.chunks_exact_mut(origins.len().max(1)) {
+            row.iter_mut().zip(origins).for_each(|(y, origin)| *y += origin);
+        }
         Ok(())
     }
 

@@ -296,10 +296,10 @@ impl Training {
         if self.of == Of::Rows {
             return Err(Error::invalid("backward_on: after forward, call backward"));
         }
-        let (plan, units) = (self.engine.plan(), &self.meaning.units);
+        let (plan, meaning) = (self.engine.plan(), &self.meaning);
         let samples = Samples {
             inputs: no_inputs(plan),
-            ..wanted(plan, units, &mut self.numbers, targets.into(), &self.rows)?
+            ..wanted(plan, meaning, &mut self.numbers, targets.into(), &self.rows)?
         };
         let loss = self.engine.backward(&samples, None, false);
         self.went_back(loss)
@@ -407,8 +407,8 @@ impl Training {
         let inputs = self.inputs(inputs.into())?;
         let optimizer = optimizer.into();
         optimizer.check()?;
-        let (plan, units) = (self.engine.plan(), &self.meaning.units);
-        let targets = wanted(plan, units, &mut self.numbers, targets.into(), &self.rows)?;
+        let (plan, meaning) = (self.engine.plan(), &self.meaning);
+        let targets = wanted(plan, meaning, &mut self.numbers, targets.into(), &self.rows)?;
         let samples = Samples { inputs, ..targets };
         let done = self.engine.step(&samples, &Hyper { optimizer, clip_norm: self.clip });
         self.stepped(done, optimizer)
@@ -492,7 +492,7 @@ impl Training {
         let mut answers = vec![0.0; samples.min(self.rows.len()) * plan.outputs];
         self.engine.output(&mut answers);
         plan.answer(&mut answers, &mut Vec::new());
-        self.meaning.to_units(&mut answers);
+        self.meaning.to_numbers(&mut answers);
         answers
     }
 
@@ -509,7 +509,7 @@ impl Training {
         self.numbers.resize(inputs.len() * self.engine.plan().outputs, 0.0);
         self.engine.predict(inputs, &mut self.numbers);
         self.engine.plan().answer(&mut self.numbers, &mut self.wide);
-        self.meaning.to_units(&mut self.numbers);
+        self.meaning.to_numbers(&mut self.numbers);
         Ok(&self.numbers)
     }
 
@@ -737,7 +737,7 @@ fn no_inputs(plan: &Plan) -> Rows<'static> {
 /// is room for it in the training's units. The inputs are still to be said.
 fn wanted<'a>(
     plan: &Plan,
-    units: &[Unit],
+    meaning: &Meaning,
     into: &'a mut Vec<f32>,
     targets: BatchTargets<'a>,
     rows: &'a [u32],
@@ -747,8 +747,8 @@ fn wanted<'a>(
         check_weights(weights, rows.len())?;
     }
     let mut wanted = plan.batch(given, rows.len())?;
-    if !units.is_empty() {
-        wanted = in_units(wanted, units, into);
+    if !(meaning.units.is_empty() && meaning.origins().is_empty()) {
+        wanted = in_units(wanted, meaning, into);
     }
     plan.check_batch(&wanted)?;
     let inputs = no_inputs(plan);
@@ -770,19 +770,25 @@ fn check_weights(weights: &[f32], samples: usize) -> Result<()> {
 }
 
 /// The same targets in the training's units, one an output.
-fn in_units<'a>(wanted: Wanted<'a>, units: &[Unit], into: &'a mut Vec<f32>) -> Wanted<'a> {
-    let unit = |i: usize, width: usize| match wanted {
-        Wanted::Chosen { outputs, .. } if width == 1 => units[outputs[i] as usize],
-        _ => units[i % width],
-    };
+fn in_units<'a>(wanted: Wanted<'a>, meaning: &Meaning, into: &'a mut Vec<f32>) -> Wanted<'a> {
     let (values, width) = match wanted {
         Wanted::Classes(_) => return wanted,
         Wanted::Values { values, width }
         | Wanted::Partial { values, width }
         | Wanted::Chosen { values, width, .. } => (values, width),
     };
+    let output = |i: usize| match wanted {
+        Wanted::Chosen { outputs, .. } if width == 1 => outputs[i] as usize,
+        _ => i % width,
+    };
+    let (units, origins) = (&meaning.units, meaning.origins());
     into.clear();
-    into.extend(values.iter().enumerate().map(|(i, y)| unit(i, width).output(*y)));
+    for (i, y) in values.iter().enumerate() {
+        let output = output(i);
+        let origin = origins.get(output).copied().unwrap_or(0.0);
+        let counted = (f64::from(*y) - origin) as f32;
+        into.push(units.get(output).map_or(counted, |unit| unit.output(counted)));
+    }
     let values = &*into;
     match wanted {
         Wanted::Partial { .. } => Wanted::Partial { values, width },

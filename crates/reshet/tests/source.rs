@@ -415,7 +415,7 @@ fn models_that_contradict_themselves_are_refused() {
     let infinite = |m: &mut reshet::Meaning| {
         for column in &mut m.columns.as_mut().unwrap().inputs {
             if let reshet::data::table::Kind::Number { centre, .. } = &mut column.kind {
-                *centre = f32::INFINITY;
+                *centre = f64::INFINITY;
             }
         }
     };

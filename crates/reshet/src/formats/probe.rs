@@ -3,7 +3,7 @@
 //! A model holds no data, so the samples come from what it knows of its inputs: columns'
 //! ranges and values, bytes, or plain numbers. They are the same each time.
 
-use crate::data::table::{Cell, Columns, Kind};
+use crate::data::table::{Cell, Columns, Kind, shortest};
 use crate::{Dataset, Features, Model, Result, Storage};
 
 /// How many samples are made.
@@ -86,7 +86,6 @@ fn row(columns: &Columns, n: usize) -> Vec<Raw> {
             if *indicator && (n + i) % 4 == 3 {
                 return Raw::Missing;
             }
-            let (low, high) = (f64::from(*low), f64::from(*high));
             Raw::Number((low + (high - low) * spread(n, i)) as f32)
         }
         Kind::Two { .. } | Kind::Category { .. } => {
@@ -112,12 +111,12 @@ fn encoded(columns: &Columns, rows: &[Vec<Raw>]) -> Result<Vec<f32>> {
     for row in rows {
         for (raw, words) in row.iter().zip(&mut words) {
             cells.push(match raw {
-                Raw::Number(x) => Cell::from_number(*x),
-                Raw::Missing => Cell::MISSING,
+                Raw::Number(x) => Cell::from_number(shortest(*x)),
+                Raw::Missing => Cell::Missing,
                 // A value may be a word that looks like a number: `1` among letters.
                 Raw::Word(word) => Cell::parse(word, false).unwrap_or_else(|| {
                     words.push(word.clone());
-                    Cell::from_word(words.len() as u32 - 1)
+                    Cell::Word(words.len() as u32 - 1)
                 }),
             });
         }

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{
     Prepare, Table,
+    columns::shown,
     statistics::{FEW, FEW_ANSWERS, Statistics},
     suspect,
 };
@@ -54,7 +55,7 @@ impl Prepare {
         let answers = Statistics::gather(table, FEW_ANSWERS, asked, |_| true);
         let (question, mut said) = self.question(table, &targets, &answers)?;
         let all = Statistics::gather(table, FEW, |_| true, |_| true);
-        let (answers, rows) = question.read(table)?;
+        let (answers, rows) = question.read(table, &[])?;
         let columns = self.learn(table, &question, &all);
         said.extend(suspect::readings(table, &columns));
         let mut suspicious: Vec<String> = suspect::small_classes(&answers).into_iter().collect();
@@ -100,8 +101,10 @@ fn rough(s: &Statistics) -> String {
     match (s.numbers, words) {
         (0, 0) => "nothing".into(),
         (0, n) => format!("{n} different words"),
-        (_, 0) => format!("number, {} to {}", s.low, s.high),
-        (_, n) => format!("number, {} to {}, and {n} different words", s.low, s.high),
+        (_, 0) => format!("number, {} to {}", shown(s.low), shown(s.high)),
+        (_, n) => {
+            format!("number, {} to {}, and {n} different words", shown(s.low), shown(s.high))
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Cell, Head, Written, list, statistics::Statistics};
+use super::{Cell, Head, Written, cell::shortest, list, statistics::Statistics};
 use crate::{Result, error::Error, visible};
 
 /// The most values a category keeps; the rest are rare.
@@ -41,6 +41,11 @@ pub struct Columns {
     /// Inputs and targets whose numbers are not written plainly, and how.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub written: BTreeMap<String, Written>,
+    /// What the numbers of each target are counted from, where they lie so far from 0 beside
+    /// their spread that single precision could not tell them apart: samples made by these
+    /// columns hold y − origin. Empty: all from 0.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub origins: Vec<f64>,
 }
 
 /// One input column.
@@ -60,14 +65,18 @@ pub enum Kind {
     /// z = (x − centre) / scale; if `bend`, then z / √(1 + (z/3)²).
     Number {
         /// What becomes 0.
-        centre: f32,
+        centre: f64,
         /// What becomes 1.
-        scale: f32,
+        scale: f64,
+        /// Whether single precision cannot tell the numbers apart, so far from 0 do they lie
+        /// beside their spread: z is computed in double precision.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        double: bool,
         /// Whether values far out are bent inwards.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         bend: bool,
         /// The value of cells where nothing stands.
-        fill: f32,
+        fill: f64,
         /// Whether a second input says that nothing stood there.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         indicator: bool,
@@ -75,7 +84,7 @@ pub enum Kind {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         missing: Vec<String>,
         /// The smallest and the largest seen.
-        range: [f32; 2],
+        range: [f64; 2],
     },
     /// One of two: −1, 1; anything else 0.
     Two {
@@ -144,21 +153,30 @@ impl Kind {
 
     fn number(head: &Head, s: &Statistics, plain: bool) -> Self {
         let (lower, median, upper) = (s.quantile(0.25), s.quantile(0.5), s.quantile(0.75));
-        let spread = f64::from(upper - lower);
-        let far = f64::from(s.high) - s.mean > FAR_OUT * s.sd
-            || s.mean - f64::from(s.low) > FAR_OUT * s.sd;
+        let spread = upper - lower;
+        let far = s.high - s.mean > FAR_OUT * s.sd || s.mean - s.low > FAR_OUT * s.sd;
         let bend = !plain && far && spread > 0.0;
         let (centre, scale) = match (plain, bend) {
             (true, _) => (0.0, 1.0),
             // Of a normal distribution, the quartiles' distance is 1.349 standard deviations.
-            (_, true) => (median, (spread / 1.349) as f32),
-            _ => (s.mean as f32, if s.sd > 0.0 { s.sd as f32 } else { 1.0 }),
+            (_, true) => (median, spread / 1.349),
+            _ => (s.mean, if s.sd > 0.0 { s.sd } else { 1.0 }),
         };
+        let double = s.needs_double(centre, scale);
+        let single = |x: f64| if double { x } else { shortest(x as f32) };
         let missing = head.true_words().to_vec();
         let indicator = s.missing + s.infinite + s.words > 0;
         let range = s.range();
-        let range = [range.start, range.end];
-        Self::Number { centre, scale, bend, fill: median, indicator, missing, range }
+        Self::Number {
+            centre: single(centre),
+            scale: single(scale),
+            double,
+            bend,
+            fill: single(median),
+            indicator,
+            missing,
+            range: [single(range.start), single(range.end)],
+        }
     }
 
     fn category(head: &Head, s: &Statistics) -> Result<Self, String> {
@@ -206,7 +224,8 @@ impl Kind {
     /// In words, for people.
     pub fn describe(&self) -> String {
         match self {
-            Self::Number { range: [low, high], indicator, bend, missing, .. } => {
+            Self::Number { range, indicator, bend, missing, .. } => {
+                let [low, high] = range.map(shown);
                 let mut text = format!("number, {low} to {high}");
                 if *bend {
                     text += ", some far out";
@@ -234,6 +253,15 @@ impl Kind {
     }
 }
 
+/// A number for people: whole ones in full, others with the digits that a network sees.
+pub(crate) fn shown(x: f64) -> String {
+    let single = x as f32;
+    match x.fract() == 0.0 || (f64::from(single) - x).abs() > 1e-7 * x.fract().abs() {
+        true => x.to_string(),
+        false => single.to_string(),
+    }
+}
+
 /// A permutation of consecutive whole numbers, or whole numbers that never
 /// repeat under a name like `id`.
 fn is_row_number(head: &Head, s: &Statistics) -> bool {
@@ -249,7 +277,7 @@ fn is_row_number(head: &Head, s: &Statistics) -> bool {
     let named = ["id", "index", "row", "key", "rownames", "unnamed: 0", "column 1"];
     let named = named.contains(&&*name) || name.ends_with("_id") || head.name.ends_with("Id");
     // Of a part of the rows some numbers are missing in between.
-    let dense = f64::from(s.high - s.low) + 1.0 < 2.0 * s.rows as f64;
+    let dense = s.high - s.low + 1.0 < 2.0 * s.rows as f64;
     named || (dense && s.rows >= 50)
 }
 
@@ -264,6 +292,19 @@ fn is_date(word: &str) -> bool {
 }
 
 impl Columns {
+    /// Whether single precision, which exported models compute in, is enough for all numbers.
+    pub(crate) fn check_single(&self) -> Result<()> {
+        let double = |column: &&Column| matches!(column.kind, Kind::Number { double: true, .. });
+        let input = self.inputs.iter().find(double).map(|column| &column.name);
+        let far = |(name, origin): (&String, &f64)| (*origin != 0.0).then(|| name.clone());
+        let target = || self.targets.iter().zip(&self.origins).find_map(far);
+        let Some(name) = input.cloned().or_else(target) else { return Ok(()) };
+        let what = "its numbers lie so far from 0 beside their spread that they need double \
+                    precision, and an exported model computes in single precision; subtract \
+                    what they share and train again";
+        Err(Error::data(format!("column \"{name}\": {what}")))
+    }
+
     /// Inputs of the network.
     pub fn width(&self) -> usize {
         self.inputs.iter().map(|column| column.kind.width()).sum()

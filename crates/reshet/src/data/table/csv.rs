@@ -44,7 +44,7 @@ pub fn read(path: &Path, options: Options, progress: &mut dyn FnMut(u64, u64)) -
     rows.each(|read, layout, position, size| {
         table.append(read);
         progress(position, size);
-        layout.check_memory(table.rows(), position, size)
+        layout.check_memory(table.bytes(), table.rows(), position, size)
     })?;
     if table.rows() == 0 {
         let what = "there are no rows under the header";
@@ -314,7 +314,7 @@ mod tests {
         assert!(text.len() > 4 * BLOCK);
         let (table, _) = read(&text);
         assert_eq!(table.rows(), rows);
-        assert!(table.cells(0).enumerate().all(|(i, cell)| cell.number() == Some(i as f32)));
+        assert!(table.cells(0).enumerate().all(|(i, cell)| cell.number() == Some(i as f64)));
         let words = column(&table, 1);
         assert!((0..rows).all(|i| words[i] == ["red", "green", "", "blue"][i / 3 % 4]));
         let notes = column(&table, 2);

@@ -5,8 +5,9 @@ use std::{collections::BTreeMap, fmt};
 use super::{
     Cell,
     blocks::{SAMPLE, last_row_end},
+    cell::is_name,
     records::{Record, parser},
-    written::{Written, is_clear, is_like_a_number, is_open, leading_zeros},
+    written::{Written, is_clear, is_like_a_number, is_open},
 };
 use crate::{Result, error::Error};
 
@@ -103,7 +104,7 @@ fn is_number(text: &str, comma: bool) -> bool {
 fn has_header(rows: &[Vec<String>], comma: bool) -> bool {
     let Some((first, rest)) = rows.split_first() else { return false };
     let is_number =
-        |cell: &str, comma| is_number(cell, comma) || leading_zeros(cell) || is_like_a_number(cell);
+        |cell: &str, comma| is_number(cell, comma) || is_name(cell) || is_like_a_number(cell);
     if first.iter().any(|name| is_number(name, comma)) {
         return false;
     }

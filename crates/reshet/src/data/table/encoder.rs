@@ -5,7 +5,12 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use super::{Cell, Column, Columns, Kind, Table, side_by_side, written::leading_zeros};
+use super::{
+    Chunk, Column, Columns, Kind, Table,
+    cell::{Cell, Packed, Unpacked, is_name, shortest},
+    side_by_side,
+    written::leading_zeros,
+};
 use crate::{Result, error::Error, huge};
 
 /// Turns rows of one table into inputs.
@@ -30,7 +35,7 @@ pub(crate) struct Encoder<'a> {
 #[derive(Clone, Copy, PartialEq)]
 enum Slot {
     Input(usize),
-    Number(f32),
+    Number(f64),
     Missing,
     Unseen,
 }
@@ -86,13 +91,15 @@ impl<'a> Encoder<'a> {
         self.words = self.places.iter().enumerate().map(all).collect();
     }
 
-    /// Writes one row's inputs. `words` as told by [`Encoder::set_words`].
+    /// Writes one row's inputs; `long`: the numbers that do not fit into its cells. `words` as
+    /// told by [`Encoder::set_words`].
     ///
     /// # Errors
     /// A word stands where the model needs a number; `line` is for the message.
     pub(crate) fn row<'w>(
         &mut self,
-        cells: &[Cell],
+        cells: &[Packed],
+        long: &[f64],
         line: impl Fn() -> u64,
         words: impl Fn(usize) -> &'w [String],
         into: &mut [f32],
@@ -103,19 +110,22 @@ impl<'a> Encoder<'a> {
         {
             let cell = cells[*place];
             let slot = cell
-                .word()
+                .code()
                 .map(|code| self.words[column].get(code).copied().unwrap_or(Slot::Unseen));
             let width = kind.width();
             let into = &mut into[at..at + width];
             at += width;
             match kind {
-                Kind::Number { centre, scale, bend, fill, range: [low, high], .. } => {
+                Kind::Number { centre, scale, double, bend, fill, range: [low, high], .. } => {
                     if slot == Some(Slot::Unseen) {
-                        let word = cell.text(words(*place));
+                        let word = cell.cell(long).text(words(*place));
                         let what = match self.columns.written.get(name) {
                             Some(written) => format!("not written as {} is", written.example()),
                             None if leading_zeros(&word) => {
                                 "no number: it has leading zeros".into()
+                            }
+                            None if is_name(&word) => {
+                                "no number: it has more digits than one holds".into()
                             }
                             None => "not a number".into(),
                         };
@@ -125,25 +135,32 @@ impl<'a> Encoder<'a> {
                             line()
                         )));
                     }
-                    let number = match slot {
-                        Some(Slot::Number(x)) => Some(x),
-                        _ => cell.number(),
+                    let number = match (slot, cell.unpack()) {
+                        (Some(Slot::Number(x)), _) => Some(x),
+                        (_, Unpacked::Short(x)) if *double => Some(shortest(x)),
+                        (_, Unpacked::Short(x)) => Some(x.into()),
+                        (_, Unpacked::Long(place)) => Some(long[place]),
+                        _ => None,
                     };
-                    let known = number.filter(|x| x.is_finite());
+                    let known = number.filter(|x| (*x as f32).is_finite());
                     let room = high - low;
-                    let near = |x: f32| x >= low - room && x <= high + room;
+                    let near = |x: f64| x >= low - room && x <= high + room;
                     self.outside += usize::from(known.is_some_and(|x| !near(x)));
-                    let z = (known.unwrap_or(*fill) - centre) / scale;
+                    let x = known.unwrap_or(*fill);
+                    let z = match double {
+                        true => ((x - centre) / scale) as f32,
+                        false => (x as f32 - *centre as f32) / *scale as f32,
+                    };
                     into[0] = if *bend { z / (1.0 + (z / 3.0) * (z / 3.0)).sqrt() } else { z };
                     if let Some(indicator) = into.get_mut(1) {
                         *indicator = f32::from(u8::from(known.is_none()));
                     }
                 }
                 Kind::Two { .. } | Kind::Category { .. } => {
-                    let slot = slot.unwrap_or_else(|| match cell.is_missing() {
-                        true => Slot::Missing,
-                        false => {
-                            let found = self.values[column].get(&*cell.text(&[])).copied();
+                    let slot = slot.unwrap_or_else(|| match cell.cell(long) {
+                        Cell::Missing => Slot::Missing,
+                        number => {
+                            let found = self.values[column].get(&*number.text(&[])).copied();
                             found.map_or(Slot::Unseen, Slot::Input)
                         }
                     });
@@ -159,15 +176,17 @@ impl<'a> Encoder<'a> {
 impl Columns {
     /// Rows whose cells are exactly these columns, in their order, as inputs.
     pub(crate) fn encode(&self, cells: &[Cell], words: &[Vec<String>]) -> Result<Vec<f32>> {
+        let mut chunk = Chunk::default();
+        cells.iter().for_each(|cell| chunk.push(*cell));
         let names: Vec<String> = self.inputs.iter().map(|column| column.name.clone()).collect();
         let words = |place: usize| &words[place][..];
         let mut encoder = Encoder::new(self, "row", &names)?;
         encoder.set_words(words);
         let (width, rows) = (encoder.width(), cells.len() / names.len().max(1));
         let mut inputs = vec![0.0; width * rows];
-        for (row, cells) in cells.chunks_exact(names.len().max(1)).enumerate() {
+        for (row, cells) in chunk.cells.chunks_exact(names.len().max(1)).enumerate() {
             let into = &mut inputs[row * width..][..width];
-            encoder.row(cells, || row as u64 + 1, words, into)?;
+            encoder.row(cells, &chunk.long, || row as u64 + 1, words, into)?;
         }
         Ok(inputs)
     }
@@ -242,7 +261,7 @@ pub(super) fn encode<const PARTS: usize>(
             let Some(p) = part(first_row + i) else { continue };
             let (row, after) = std::mem::take(&mut into[p]).split_at_mut(width);
             into[p] = after;
-            encoder.row(cells, || chunk.lines.at(i), words, row)?;
+            encoder.row(cells, &chunk.long, || chunk.lines.at(i), words, row)?;
         }
         Ok(())
     };

@@ -37,7 +37,8 @@ use std::{
 };
 
 pub use cell::Cell;
-pub(crate) use cell::MISSING;
+pub(crate) use cell::{MISSING, UNKNOWN, shortest};
+use cell::{MOST_LONG, Packed};
 pub use check::{Check, Checked};
 pub use columns::{Column, Columns, Kind, LeftOut};
 use encoder::Encoder;
@@ -52,10 +53,11 @@ use crate::{Result, data::side_by_side, error::Error, network::thousands, visibl
 /// Different words a column may have; with more it is no category.
 pub(crate) const MOST_WORDS: usize = 1 << 16;
 
-/// Cells that are kept in one piece: 32 MiB.
-const PIECE: usize = 1 << 23;
+/// Cells that are kept in one piece: 32 MiB. Their long numbers must all have a place.
+const PIECE: usize = MOST_LONG;
 
-/// Rows of named columns in memory: four bytes a cell.
+/// Rows of named columns in memory: four bytes a cell, and eight more for a number whose digits
+/// single precision does not hold.
 #[derive(Clone, Debug)]
 pub struct Table {
     /// Where it came from, for messages.
@@ -102,9 +104,38 @@ impl Dressed {
 /// Consecutive rows, row by row.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Chunk {
-    pub cells: Vec<Cell>,
+    pub cells: Vec<Packed>,
+    /// The numbers that do not fit into their cells.
+    pub long: Vec<f64>,
     /// The line in the file of each row.
     pub lines: Lines,
+}
+
+impl Chunk {
+    /// Adds a cell to the last row.
+    pub fn push(&mut self, cell: Cell) {
+        self.cells.push(Packed::new(cell, &mut self.long));
+    }
+
+    /// Writes another cell in a cell's place.
+    fn set(&mut self, place: usize, cell: Cell) {
+        self.cells[place] = Packed::new(cell, &mut self.long);
+    }
+
+    /// Adds the rows that follow.
+    fn append(&mut self, other: &Self) {
+        let before = self.long.len();
+        match other.long.is_empty() {
+            true => self.cells.extend_from_slice(&other.cells),
+            false => self.cells.extend(other.cells.iter().map(|cell| cell.moved(before))),
+        }
+        self.long.extend_from_slice(&other.long);
+        self.lines.append(&other.lines);
+    }
+
+    fn bytes(&self) -> u64 {
+        (size_of_val(&self.cells[..]) + size_of_val(&self.long[..])) as u64
+    }
 }
 
 /// Line numbers, most of which follow one on the other.
@@ -218,12 +249,25 @@ impl Table {
         })
     }
 
-    /// The cells of a column, from top to bottom.
+    /// The cells of a column, from top to bottom, their numbers as they are written.
     pub(crate) fn cells(&self, column: usize) -> impl Iterator<Item = Cell> + '_ {
-        let (width, head) = (self.heads.len(), &self.heads[column]);
-        let cells =
-            self.chunks.iter().flat_map(move |c| c.cells.iter().skip(column).step_by(width));
-        cells.map(|cell| head.cell(*cell))
+        let head = &self.heads[column];
+        self.packed(column).map(|(cell, long)| head.cell(cell.cell(long)))
+    }
+
+    /// [`Table::cells`], but numbers as precise as single precision where that tells them apart.
+    pub(crate) fn rough_cells(&self, column: usize) -> impl Iterator<Item = Cell> + '_ {
+        let head = &self.heads[column];
+        self.packed(column).map(|(cell, long)| head.cell(cell.rough(long)))
+    }
+
+    /// The cells of a column as they are kept, each with its chunk's long numbers.
+    fn packed(&self, column: usize) -> impl Iterator<Item = (Packed, &[f64])> + '_ {
+        let width = self.heads.len();
+        self.chunks.iter().flat_map(move |chunk| {
+            let cells = chunk.cells.iter().skip(column).step_by(width);
+            cells.map(|cell| (*cell, &chunk.long[..]))
+        })
     }
 
     /// The cells of a column in these rows, which are in ascending order.
@@ -234,16 +278,17 @@ impl Table {
             while let Some(chunk) = chunks.next_if(|chunk| row >= start + chunk.lines.len()) {
                 start += chunk.lines.len();
             }
-            let cell =
-                chunks.peek().map_or(Cell::MISSING, |c| c.cells[(row - start) * width + column]);
+            let cell = chunks.peek().map_or(Cell::Missing, |chunk| {
+                chunk.cells[(row - start) * width + column].cell(&chunk.long)
+            });
             self.heads[column].cell(cell)
         };
         rows.into_iter().map(cell).collect()
     }
 
-    /// A cell as it would stand in the file.
+    /// A cell as it stands in the file; numbers whose decimals vary with as few as they need.
     pub(crate) fn text(&self, column: usize, cell: Cell) -> String {
-        cell.text(&self.heads[column].words)
+        self.heads[column].text(cell)
     }
 
     /// The line in the file of a row.
@@ -292,7 +337,7 @@ impl Table {
             }
             let number = |word: &String, written: &Written| match written.parse(word) {
                 Some(x) => Cell::from_number(x),
-                None => Cell::from_word(head.codes[word]),
+                None => Cell::Word(head.codes[word]),
             };
             head.numbers = known.map_or_else(Vec::new, |written| {
                 head.words.iter().map(|word| number(word, written)).collect()
@@ -303,7 +348,7 @@ impl Table {
     }
 
     /// To be called when all rows are in: columns in which all words are numbers hold
-    /// numbers, and those in which a number has leading zeros hold words.
+    /// numbers, and those in which a number is a name, as 007 is, hold words.
     pub(crate) fn finish(&mut self) {
         let (comma, width) = (self.comma(), self.heads.len());
         let Self { heads, chunks, .. } = self;
@@ -311,13 +356,14 @@ impl Table {
             if head.dressed.is_some() || head.overflow {
                 continue;
             }
-            if head.firsts.zeros.is_none() {
+            if head.firsts.name.is_none() {
                 head.undress(&[], comma, || fractions(chunks, column, width));
                 continue;
             }
-            for cell in column_of(chunks, column, width).filter(|cell| cell.number().is_some()) {
-                *cell = Cell::from_word(head.code(cell.text(&[])));
-            }
+            for_each_cell(chunks, column, width, |cell| match cell {
+                Cell::Number(_) => Cell::Word(head.code(cell.text(&[]))),
+                other => other,
+            });
         }
     }
 
@@ -335,46 +381,74 @@ impl Table {
                 // Too many for a category: now or never they are numbers.
                 head.undress(&words, comma, || fractions(&self.chunks, column, width));
                 if head.dressed.is_some() {
-                    column_of(&mut self.chunks, column, width).for_each(|c| *c = head.cell(*c));
+                    for_each_cell(&mut self.chunks, column, width, |cell| head.cell(cell));
                     (head.words, head.codes, head.numbers) = Default::default();
                 }
             }
             let cells: Vec<Cell> = words.into_iter().map(|word| head.cell_of(word)).collect();
-            for cell in chunk.cells.iter_mut().skip(column).step_by(width) {
-                if let Some(code) = cell.word() {
-                    *cell = cells[code];
+            for place in (column..chunk.cells.len()).step_by(width) {
+                if let Some(code) = chunk.cells[place].code() {
+                    chunk.set(place, cells[code]);
                 }
             }
         }
         self.rows += chunk.lines.len();
         // Memory of large pieces goes back to the system as soon as each is done with.
         match self.chunks.last_mut() {
-            Some(last) if last.cells.len() + chunk.cells.len() <= PIECE => {
-                last.cells.extend_from_slice(&chunk.cells);
-                last.lines.append(&chunk.lines);
-            }
-            Some(_) => {
-                let mut cells = Vec::with_capacity(PIECE.max(chunk.cells.len()));
-                cells.extend_from_slice(&chunk.cells);
-                self.chunks.push(Chunk { cells, lines: chunk.lines });
+            Some(last) if last.cells.len() + chunk.cells.len() <= PIECE => last.append(&chunk),
+            Some(last) => {
+                last.long.shrink_to_fit();
+                let cells = Vec::with_capacity(PIECE.max(chunk.cells.len()));
+                let mut next = Chunk { cells, ..Chunk::default() };
+                next.append(&chunk);
+                self.chunks.push(next);
             }
             None => self.chunks.push(chunk),
         }
     }
 }
 
-/// The cells of a column, to be changed.
-fn column_of(chunks: &mut [Chunk], column: usize, width: usize) -> impl Iterator<Item = &mut Cell> {
-    chunks.iter_mut().flat_map(move |c| c.cells.iter_mut().skip(column).step_by(width))
+/// Changes each cell of a column.
+fn for_each_cell(
+    chunks: &mut [Chunk],
+    column: usize,
+    width: usize,
+    mut change: impl FnMut(Cell) -> Cell,
+) {
+    for chunk in chunks {
+        for place in (column..chunk.cells.len()).step_by(width) {
+            let cell = chunk.cells[place].cell(&chunk.long);
+            let changed = change(cell);
+            if changed != cell {
+                chunk.set(place, changed);
+            }
+        }
+    }
 }
 
 /// Whether numbers of a column have decimals.
 fn fractions(chunks: &[Chunk], column: usize, width: usize) -> bool {
-    let mut cells = chunks.iter().flat_map(|c| c.cells.iter().skip(column).step_by(width));
-    cells.any(|cell| cell.number().is_some_and(|x| x.is_finite() && x.fract() != 0.0))
+    let has_decimals =
+        |cell: Cell| cell.number().is_some_and(|x| x.is_finite() && x.fract() != 0.0);
+    chunks.iter().any(|chunk| {
+        let mut cells = chunk.cells.iter().skip(column).step_by(width);
+        cells.any(|cell| has_decimals(cell.rough(&chunk.long)))
+    })
 }
 
 impl Head {
+    /// A cell as it stands in the file; numbers whose decimals vary with as few as they need.
+    pub fn text(&self, cell: Cell) -> String {
+        match (cell, self.firsts.decimals) {
+            (Cell::Number(x), Some([least, most]))
+                if least == most && most != UNKNOWN && self.dressed.is_none() =>
+            {
+                format!("{x:.0$}", usize::from(most))
+            }
+            _ => cell.text(&self.words),
+        }
+    }
+
     /// What a cell says, numbers that are written in some way being numbers.
     pub fn cell(&self, cell: Cell) -> Cell {
         match cell.word() {
@@ -400,7 +474,7 @@ impl Head {
         let (plain, fractions) = (self.firsts.number.is_some(), fractions());
         let Some(written) = Written::infer(all(), comma, plain, fractions) else { return };
         let proven = (fractions && !comma) || all().any(|word| written.is_proven_by(word));
-        let number = |word: &String| written.parse(word).map_or(Cell::MISSING, Cell::from_number);
+        let number = |word: &String| written.parse(word).map_or(Cell::Missing, Cell::from_number);
         let numbers = self.words.iter().map(number).collect();
         self.dressed = Some(Dressed { example: first.clone(), proven, written });
         self.numbers = numbers;
@@ -409,7 +483,7 @@ impl Head {
     /// A word as a cell; a number if the words so far have become numbers.
     fn cell_of(&mut self, word: String) -> Cell {
         let number = self.dressed.as_ref().and_then(|dressed| dressed.written.parse(&word));
-        number.map_or_else(|| Cell::from_word(self.code(word)), Cell::from_number)
+        number.map_or_else(|| Cell::Word(self.code(word)), Cell::from_number)
     }
 
     fn code(&mut self, word: String) -> u32 {

@@ -13,6 +13,7 @@ use ::parquet::{
 
 use super::{
     Cell, Table,
+    cell::{Packed, shortest},
     parsed::{Parsed, Words},
 };
 use crate::{Result, data::memory, error::Error};
@@ -55,11 +56,13 @@ pub fn read(path: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<Table> {
         let fields = fields.map_err(damaged)?;
         let line = row as u64 + 1;
         for (column, (name, field)) in fields.get_column_iter().enumerate() {
+            let long = &mut read.chunk.long;
             let cell = match text_or_number(field) {
-                Some(Ok(number)) => Cell::from_number(number),
-                Some(Err(text)) => {
-                    Cell::parse(&text, false).unwrap_or_else(|| words[column].cell(text.trim()))
-                }
+                Some(Ok(cell)) => Packed::new(cell, long),
+                Some(Err(text)) => match Cell::parse(&text, false) {
+                    Some(cell) => Packed::new(cell, long),
+                    None => words[column].cell(text.trim()),
+                },
                 None => return Err(wrong(format!("row {line}: column \"{name}\": {field}"))),
             };
             let text = if let Field::Str(text) = field { text } else { "" };
@@ -79,21 +82,23 @@ pub fn read(path: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<Table> {
 }
 
 /// What a field says: a number, or a text to be read as a cell of CSV is; None if nested.
-fn text_or_number(field: &Field) -> Option<Result<f32, String>> {
+fn text_or_number(field: &Field) -> Option<Result<Cell, String>> {
+    let number = |x: f64| Ok(Cell::from_number(x));
     Some(match field {
-        Field::Null => Ok(f32::NAN),
+        Field::Null => Ok(Cell::Missing),
         Field::Bool(yes) => Err(yes.to_string()),
-        Field::Byte(x) => Ok(f32::from(*x)),
-        Field::Short(x) => Ok(f32::from(*x)),
-        Field::Int(x) => Ok(*x as f32),
-        Field::Long(x) => Ok(*x as f32),
-        Field::UByte(x) => Ok(f32::from(*x)),
-        Field::UShort(x) => Ok(f32::from(*x)),
-        Field::UInt(x) => Ok(*x as f32),
-        Field::ULong(x) => Ok(*x as f32),
-        Field::Float16(x) => Ok(x.to_f32()),
-        Field::Float(x) => Ok(*x),
-        Field::Double(x) => Ok(*x as f32),
+        Field::Byte(x) => number(f64::from(*x)),
+        Field::Short(x) => number(f64::from(*x)),
+        Field::Int(x) => number(f64::from(*x)),
+        Field::UByte(x) => number(f64::from(*x)),
+        Field::UShort(x) => number(f64::from(*x)),
+        Field::UInt(x) => number(f64::from(*x)),
+        // As text: one that a double does not hold is a name.
+        Field::Long(x) => Err(x.to_string()),
+        Field::ULong(x) => Err(x.to_string()),
+        Field::Float16(x) => number(shortest(x.to_f32())),
+        Field::Float(x) => number(shortest(*x)),
+        Field::Double(x) => number(*x),
         Field::Str(text) => Err(text.clone()),
         Field::Bytes(bytes) => Err(String::from_utf8_lossy(bytes.data()).into_owned()),
         // Dates, times, decimals: as they print.

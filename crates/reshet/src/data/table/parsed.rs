@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 
 use super::{
-    Cell, Chunk,
+    Chunk, UNKNOWN,
     blocks::Block,
+    cell::{Packed, Read, is_name},
     dialect::Dialect,
     records::{Record, empty_record, parser},
-    written::{Written, is_open, leading_zeros},
+    written::{Written, is_open},
 };
 use crate::{Result, data::memory, error::Error};
 
@@ -24,14 +25,15 @@ pub(crate) struct Layout {
 impl Layout {
     /// Stops before memory runs out: the table and the network's inputs made
     /// from it stand side by side for a moment.
-    pub fn check_memory(&self, rows: usize, position: u64, size: u64) -> Result<()> {
+    /// `here`: the bytes of the table so far.
+    pub fn check_memory(&self, here: u64, rows: usize, position: u64, size: u64) -> Result<()> {
         if size == 0 {
             return Ok(());
         }
         let share = (position as f64 / size as f64).clamp(1e-3, 1.0);
-        let here = 4.0 * rows as f64 * self.names.len() as f64;
-        let all = here / share;
-        memory::check(&self.source, (2.0 * all) as u64, (2.0 * all - here) as u64)
+        let (here, inputs) = (here as f64, 4.0 * rows as f64 * self.names.len() as f64);
+        let all = (here + inputs) / share;
+        memory::check(&self.source, all as u64, (all - here) as u64)
     }
 
     /// The rows of a block. `lenient`: bad ones are passed over, not an error.
@@ -48,8 +50,7 @@ impl Layout {
         {
             let line = block.line_of(&row);
             let start = chunk.cells.len();
-            let cells = &mut chunk.cells;
-            match self.row(&row, line, &mut words, &mut firsts, |cell| cells.push(cell)) {
+            match self.row(&row, line, &mut words, &mut firsts, &mut chunk) {
                 Ok(()) => chunk.lines.push(line),
                 Err(what) if lenient => {
                     chunk.cells.truncate(start);
@@ -68,7 +69,7 @@ impl Layout {
         line: u64,
         words: &mut [Words],
         firsts: &mut [Firsts],
-        mut push: impl FnMut(Cell),
+        chunk: &mut Chunk,
     ) -> Result<(), String> {
         let at = || format!("{}:{line}", self.source);
         if row.len() != self.names.len() {
@@ -89,19 +90,31 @@ impl Layout {
         let comma = self.dialect.comma;
         for column in 0..row.len() {
             let text = row.range(column).and_then(|range| text.get(range)).unwrap_or_default();
-            let cell = match &self.written[column] {
-                None => Cell::parse(text, comma),
+            let first = &mut firsts[column];
+            let read = match &self.written[column] {
+                None => Read::parse(text, comma),
                 Some(written) => match written.parse(text) {
-                    Some(x) => Some(Cell::from_number(x)),
-                    None => Cell::parse(text, comma).filter(|cell| cell.is_missing()),
+                    Some(number) => Some(Read::Long { number, decimals: UNKNOWN }),
+                    None => Read::parse(text, comma).filter(|read| *read == Read::Missing),
                 },
             };
-            let cell = cell.unwrap_or_else(|| words[column].cell(text.trim()));
+            let (packed, plain) = match read {
+                Some(Read::Short { number, decimals }) => {
+                    first.see_decimals(decimals, text, line);
+                    (Packed::short(number), true)
+                }
+                Some(Read::Long { number, decimals }) => {
+                    first.see_decimals(decimals, text, line);
+                    (Packed::number(number, &mut chunk.long), true)
+                }
+                Some(Read::Missing) => (Packed::MISSING, false),
+                None => (words[column].cell(text.trim()), false),
+            };
             // Most cells are not the first of their kind.
-            if comma || firsts[column].number.is_none() || cell.word().is_some() {
-                firsts[column].see(cell, text, comma, line);
+            if comma || !plain || first.number.is_none() {
+                first.see(packed, text, comma, line);
             }
-            push(cell);
+            chunk.cells.push(packed);
         }
         Ok(())
     }
@@ -131,15 +144,20 @@ impl Parsed {
     }
 }
 
-/// The lines in which a column first has a word, a number, a number with leading zeros, one
-/// whose comma may part thousands or decimals (`1,234`), one whose comma cannot part thousands.
+/// The lines in which a column first has a word, a number, a number that is a name (`007`), one
+/// whose comma may part thousands or decimals (`1,234`), one whose comma cannot part thousands;
+/// and how its numbers are written.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Firsts {
     pub word: Option<u64>,
     pub number: Option<u64>,
-    pub zeros: Option<u64>,
+    pub name: Option<u64>,
     pub open: Option<u64>,
     pub clear: Option<u64>,
+    /// A number whose last decimal is 0: `3.10`.
+    pub trailing: Option<u64>,
+    /// The fewest and the most decimals of a number.
+    pub decimals: Option<[u8; 2]>,
 }
 
 impl Firsts {
@@ -148,20 +166,35 @@ impl Firsts {
         Self {
             word: self.word.or(later.word),
             number: self.number.or(later.number),
-            zeros: self.zeros.or(later.zeros),
+            name: self.name.or(later.name),
             open: self.open.or(later.open),
             clear: self.clear.or(later.clear),
+            trailing: self.trailing.or(later.trailing),
+            decimals: match (self.decimals, later.decimals) {
+                (Some(a), Some(b)) => Some([a[0].min(b[0]), a[1].max(b[1])]),
+                (a, b) => a.or(b),
+            },
+        }
+    }
+
+    /// Takes note of how a number is written.
+    fn see_decimals(&mut self, decimals: u8, text: &str, line: u64) {
+        let [least, most] = self.decimals.get_or_insert([decimals; 2]);
+        (*least, *most) = ((*least).min(decimals), (*most).max(decimals));
+        let known = decimals > 0 && decimals != UNKNOWN;
+        if known && self.trailing.is_none() && text.trim_ascii_end().ends_with('0') {
+            self.trailing = Some(line);
         }
     }
 
     /// Takes note of a cell with this text.
-    pub fn see(&mut self, cell: Cell, text: &str, comma: bool, line: u64) {
-        if cell.word().is_some() {
+    pub fn see(&mut self, cell: Packed, text: &str, comma: bool, line: u64) {
+        if cell.code().is_some() {
             self.word.get_or_insert(line);
-            if leading_zeros(text.trim()) {
-                self.zeros.get_or_insert(line);
+            if is_name(text.trim()) {
+                self.name.get_or_insert(line);
             }
-        } else if !cell.is_missing() {
+        } else if cell != Packed::MISSING {
             self.number.get_or_insert(line);
             if comma && text.contains(',') {
                 let open = is_open(text, ',');
@@ -179,13 +212,13 @@ pub(crate) struct Words {
 }
 
 impl Words {
-    pub fn cell(&mut self, word: &str) -> Cell {
+    pub fn cell(&mut self, word: &str) -> Packed {
         if let Some(code) = self.codes.get(word) {
-            return Cell::from_word(*code);
+            return Packed::word(*code);
         }
         let code = self.list.len() as u32;
         self.list.push(word.into());
         self.codes.insert(word.into(), code);
-        Cell::from_word(code)
+        Packed::word(code)
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Ask, Cell, Column, Columns, Kind, LeftOut, Table,
+    Ask, Cell, Chunk, Column, Columns, Kind, LeftOut, Table,
     encoder::encode,
     question::Question,
     statistics::{FEW, FEW_ANSWERS, Statistics},
@@ -145,7 +145,8 @@ impl Prepare {
         let (question, asked) = self.question(&table, &targets, &all)?;
         said.extend(asked);
         suspect::check_case(&table, &question, &self.ask)?;
-        let (answers, rows) = question.read(&table)?;
+        let origins = if self.plain { Vec::new() } else { question.origins(&all) };
+        let (answers, rows) = question.read(&table, &origins)?;
         if rows.len() < table.rows() {
             let n = table.rows() - rows.len();
             said.push(format!("{n} rows have no target and are passed over"));
@@ -154,7 +155,8 @@ impl Prepare {
         let weights = self.weights(&table, &rows)?;
         let parts = self.split(&table, &answers, &rows)?;
         let statistics = Statistics::gather(&table, FEW, |_| true, |row| parts[row] == Part::Train);
-        let columns = Arc::new(self.learn(&table, &question, &statistics));
+        let learnt = self.learn(&table, &question, &statistics);
+        let columns = Arc::new(Columns { origins, ..learnt });
         columns.check_inputs(&table.source)?;
         said.extend(
             columns
@@ -228,10 +230,11 @@ impl Prepare {
     fn weights(&self, table: &Table, rows: &[u32]) -> Result<Option<Vec<f32>>> {
         let Some(name) = &self.weight else { return Ok(None) };
         let place = table.column(name)?;
-        let cells: Vec<Cell> = table.cells(place).collect();
+        let cells: Vec<Cell> = table.rough_cells(place).collect();
         let weight = |row: &u32| {
             let cell = cells[*row as usize];
-            cell.number().filter(|w| w.is_finite() && *w >= 0.0).ok_or_else(|| {
+            let weight = cell.number().map(|w| w as f32);
+            weight.filter(|w| w.is_finite() && *w >= 0.0).ok_or_else(|| {
                 let (line, text) = (table.line(*row as usize), table.text(place, cell));
                 let what =
                     format!("column \"{name}\": \"{text}\" is no weight; it must be 0 or more");
@@ -306,8 +309,9 @@ impl Columns {
         let numbers = self.inputs.iter().filter(|c| matches!(c.kind, Kind::Number { .. }));
         for Column { name, .. } in numbers {
             let head = table.heads.iter().find(|head| head.name == *name);
-            if let Some(line) = head.and_then(|head| head.firsts.zeros) {
-                let what = "leading zeros make it no number, and the model knows numbers there";
+            if let Some(line) = head.and_then(|head| head.firsts.name) {
+                let what = "leading zeros, or more digits than a number holds, make it a name, \
+                            and the model knows numbers there";
                 return Err(Error::data(format!(
                     "{}:{line}: column \"{name}\": {what}",
                     table.source
@@ -316,7 +320,7 @@ impl Columns {
         }
         let places = self.targets.iter().map(|name| table.column(name)).collect::<Result<_>>()?;
         let question = Question { places, task, names: names.to_vec(), why: String::new() };
-        let (targets, rows) = question.read(&table)?;
+        let (targets, rows) = question.read(&table, &self.origins)?;
         let mut wanted = vec![false; table.rows()];
         rows.iter().for_each(|row| wanted[*row as usize] = true);
         let [inputs] = encode(table, self, |row| wanted[row].then_some(0))?;
@@ -346,7 +350,8 @@ fn dataset(inputs: Vec<f32>, columns: &Arc<Columns>, targets: Targets) -> Result
 }
 
 impl Table {
-    fn bytes(&self) -> u64 {
-        self.chunks.iter().map(|c| size_of_val(&c.cells[..]) as u64).sum()
+    /// Bytes of its cells.
+    pub(super) fn bytes(&self) -> u64 {
+        self.chunks.iter().map(Chunk::bytes).sum()
     }
 }

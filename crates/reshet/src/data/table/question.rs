@@ -1,5 +1,7 @@
 //! What a table is asked: the kind of question, and each row's answer.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Cell, Head, Table, list, statistics::Statistics};
@@ -164,9 +166,9 @@ impl Question {
         let distinct = s.distinct();
         if let Some(label) = &ask.is {
             let (values, _) = values(head, s)?;
-            if !values.contains(label) {
+            let Some(label) = values.iter().find(|value| is_same(value, label)) else {
                 return Err(format!("is never \"{label}\"; its values are {}", names(&values)));
-            }
+            };
             if values.len() == 1 {
                 return Err(format!("is \"{label}\" in every row: there is nothing to learn"));
             }
@@ -212,8 +214,8 @@ impl Question {
                     ));
                 };
                 let yes = match &ask.positive {
-                    Some(yes) if yes == a => a,
-                    Some(yes) if yes == b => b,
+                    Some(yes) if is_same(yes, a) => a,
+                    Some(yes) if is_same(yes, b) => b,
                     Some(yes) => {
                         return Err(format!("is never \"{yes}\"; its values are {a} and {b}"));
                     }
@@ -226,66 +228,142 @@ impl Question {
         }
     }
 
-    /// The target of each row, and the rows that have one.
+    /// The target of each row, and the rows that have one; numbers are counted from `origins`,
+    /// if there are any.
     ///
     /// # Errors
     /// A value that is none of the question's answers; names the line.
-    pub fn read(&self, table: &Table) -> Result<(Targets, Vec<u32>)> {
+    pub fn read(&self, table: &Table, origins: &[f64]) -> Result<(Targets, Vec<u32>)> {
         let Self { places, task, names, .. } = self;
-        let wrong = |row: usize, place: usize, cell: Cell, what: &str| {
-            let (name, text) = (&table.heads[place].name, table.text(place, cell));
-            let line = table.line(row);
-            Error::data(format!("{}:{line}: target \"{name}\": \"{text}\" {what}", table.source))
+        let known = |cell: Cell| match cell {
+            Cell::Number(x) => (x as f32).is_finite(),
+            Cell::Word(_) => true,
+            Cell::Missing => false,
         };
-        let known = |cell: Cell| cell.number().is_none_or(f32::is_finite) && !cell.is_missing();
-        let columns: Vec<Vec<Cell>> = places.iter().map(|p| table.cells(*p).collect()).collect();
-        let has = |row: &u32| columns.iter().all(|cells| known(cells[*row as usize]));
-        let rows: Vec<u32> = (0..table.rows() as u32).filter(has).collect();
+        let mut has = vec![true; table.rows()];
+        for place in places {
+            has.iter_mut().zip(table.rough_cells(*place)).for_each(|(has, c)| *has &= known(c));
+        }
+        let rows: Vec<u32> = (0..table.rows() as u32).filter(|row| has[*row as usize]).collect();
         if rows.is_empty() {
             let names = list(places.iter().map(|p| &*table.heads[*p].name));
             return Err(Error::data(format!("{}: no row has the target {names}", table.source)));
         }
-        let mut values = Vec::with_capacity(rows.len() * places.len());
-        for row in &rows {
-            for (place, cells) in places.iter().zip(&columns) {
-                let (row, cell) = (*row as usize, cells[*row as usize]);
-                let value = match (task, &names[..]) {
-                    (Task::Number, _) => {
-                        cell.number().ok_or_else(|| wrong(row, *place, cell, "is not a number"))?
+        let width = places.len();
+        let mut values = vec![0.0; rows.len() * width];
+        for (q, place) in places.iter().enumerate() {
+            let wrong = |row: usize, cell: Cell, what: &str| {
+                let (name, text) = (&table.heads[*place].name, table.text(*place, cell));
+                let (source, line) = (&table.source, table.line(row));
+                Error::data(format!("{source}:{line}: target \"{name}\": \"{text}\" {what}"))
+            };
+            let into = values[q..].iter_mut().step_by(width);
+            let number = |row: usize, cell: Cell| {
+                cell.number().ok_or_else(|| wrong(row, cell, "is not a number"))
+            };
+            match (task, origins.get(q)) {
+                (Task::Number, Some(origin)) => {
+                    let cells = table.cells(*place).enumerate().filter(|(row, _)| has[*row]);
+                    for (value, (row, cell)) in into.zip(cells) {
+                        *value = (number(row, cell)? - origin) as f32;
                     }
-                    (Task::Binary, names) if places.len() > 1 || names.len() == 1 => {
-                        let truth = truth(&table.text(*place, cell));
-                        let truth = truth.ok_or_else(|| {
-                            wrong(row, *place, cell, "is not yes/no, true/false or 1/0")
-                        })?;
-                        f32::from(u8::from(truth))
+                }
+                (Task::Number, None) => {
+                    let cells = table.rough_cells(*place).enumerate().filter(|(row, _)| has[*row]);
+                    for (value, (row, cell)) in into.zip(cells) {
+                        *value = number(row, cell)? as f32;
                     }
-                    (_, names) => {
-                        let text = table.text(*place, cell);
-                        let rest = *task == Task::Binary && names[0] == format!("not {}", names[1]);
-                        let found = names.iter().position(|name| *name == text);
-                        let found = found.or(rest.then_some(0)).ok_or_else(|| {
-                            let what = format!("is none of {}", self::names(names));
-                            wrong(row, *place, cell, &what)
-                        })?;
-                        found as f32
+                }
+                _ => {
+                    let answers = Answers::new(*task, names, width);
+                    let cells = table.cells(*place).enumerate().filter(|(row, _)| has[*row]);
+                    // Most rows say what the row above says.
+                    let mut last = None;
+                    for (value, (row, cell)) in into.zip(cells) {
+                        let answer = match last {
+                            Some((same, answer)) if same == cell => answer,
+                            _ => answers
+                                .of(cell, &table.text(*place, cell))
+                                .ok_or_else(|| wrong(row, cell, &answers.expected()))?,
+                        };
+                        last = Some((cell, answer));
+                        *value = answer as f32;
                     }
-                };
-                values.push(value);
+                }
             }
         }
         let targets = match task {
-            Task::Number => Targets::numbers(values, places.len()),
+            Task::Number => Targets::numbers(values, width),
             Task::Classes => {
                 Targets::classes(values.iter().map(|v| *v as u32).collect(), names.clone())
             }
-            Task::Binary if places.len() > 1 => Targets::yes_no(values, names.clone()),
+            Task::Binary if width > 1 => Targets::yes_no(values, names.clone()),
             Task::Binary => {
                 Targets::YesNo { values: values.into(), width: 1, names: names.clone() }
             }
         };
         Ok((targets, rows))
     }
+
+    /// What numbers of the targets are to be counted from, if single precision is too little.
+    pub fn origins(&self, all: &[Statistics]) -> Vec<f64> {
+        let far = |place: &usize| all[*place].needs_double(all[*place].mean, all[*place].sd);
+        if self.task != Task::Number || !self.places.iter().any(far) {
+            return Vec::new();
+        }
+        // Whole, so that what is counted from it has no more digits than what is written.
+        let origin = |place: &usize| if far(place) { all[*place].mean.round() } else { 0.0 };
+        self.places.iter().map(origin).collect()
+    }
+}
+
+/// Which answer a cell is, of a yes/no question or of classes.
+struct Answers<'a> {
+    /// Read by their sense: yes, true, 1.
+    truths: bool,
+    names: &'a [String],
+    words: HashMap<&'a str, usize>,
+    /// The names that are numbers: 1 and 1.0 are one.
+    numbers: Vec<(f64, usize)>,
+    /// What is none of the words, if anything else is an answer too.
+    rest: Option<usize>,
+}
+
+impl<'a> Answers<'a> {
+    fn new(task: Task, names: &'a [String], questions: usize) -> Self {
+        let truths = task == Task::Binary && (questions > 1 || names.len() == 1);
+        let number = |(i, name): (usize, &String)| Some((Cell::parse(name, false)?.number()?, i));
+        let numbers = names.iter().enumerate().filter_map(number).collect();
+        let words = names.iter().enumerate().map(|(i, name)| (&**name, i)).collect();
+        let is = task == Task::Binary && !truths && names[0] == format!("not {}", names[1]);
+        Self { truths, names, words, numbers, rest: is.then_some(0) }
+    }
+
+    fn of(&self, cell: Cell, text: &str) -> Option<usize> {
+        if self.truths {
+            let text = cell.number().map_or_else(|| text.into(), |x| x.to_string());
+            return truth(&text).map(usize::from);
+        }
+        let word = self.words.get(text).copied();
+        let number = || {
+            let number = cell.number()?;
+            Some(self.numbers.iter().find(|(x, _)| *x == number)?.1)
+        };
+        word.or_else(number).or(self.rest)
+    }
+
+    fn expected(&self) -> String {
+        match self.truths {
+            true => "is not yes/no, true/false or 1/0".into(),
+            false => format!("is none of {}", names(self.names)),
+        }
+    }
+}
+
+/// Whether two labels are one: the same text, or the same number.
+fn is_same(a: &str, b: &str) -> bool {
+    let number = |text: &str| Cell::parse(text, false)?.number();
+    a == b || number(a).is_some_and(|x| number(b) == Some(x))
 }
 
 fn names(values: &[String]) -> String {
@@ -322,7 +400,7 @@ fn values(head: &Head, s: &Statistics) -> Result<(Vec<String>, f64), String> {
     let words = head.words.iter().zip(&s.counts).filter(|(_, n)| **n > 0).map(|(w, _)| w.clone());
     let mut values: Vec<String> = words.collect();
     values.sort_unstable();
-    let numbers = numbers.iter().map(|(x, _)| Cell::from_number(*x).text(&[]));
+    let numbers = numbers.iter().map(|(x, _)| head.text(Cell::Number(*x)));
     let values: Vec<String> = numbers.chain(values).collect();
     let often = (s.numbers + s.words) as f64 / values.len() as f64;
     Ok((values, often))

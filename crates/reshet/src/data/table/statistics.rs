@@ -2,7 +2,10 @@
 
 use std::ops::Range;
 
-use super::{Cell, Table};
+use super::{
+    Cell, Table,
+    cell::{Unpacked, shortest},
+};
 
 /// Rows looked at for quantiles; more would say the same.
 const SAMPLE: usize = 100_000;
@@ -10,6 +13,10 @@ const SAMPLE: usize = 100_000;
 pub(crate) const FEW: usize = 32;
 /// The same of a target, whose numbers may be classes.
 pub(crate) const FEW_ANSWERS: usize = 1000;
+
+/// Numbers farther from 0 than this many times their spread keep less than three digits of
+/// their place in it in single precision.
+const FAR: f64 = 1024.0;
 
 /// What stands in one column.
 #[derive(Clone, Debug, Default)]
@@ -21,8 +28,10 @@ pub(crate) struct Statistics {
     pub numbers: usize,
     /// Cells with a word.
     pub words: usize,
-    pub low: f32,
-    pub high: f32,
+    /// Numbers whose digits single precision does not hold.
+    pub long: usize,
+    pub low: f64,
+    pub high: f64,
     pub mean: f64,
     /// Standard deviation, as of a whole population.
     pub sd: f64,
@@ -31,9 +40,9 @@ pub(crate) struct Statistics {
     /// How often each word occurs, by its place in the column's list.
     pub counts: Vec<usize>,
     /// Each number and how often it occurs, if they are few.
-    pub few: Option<Vec<(f32, usize)>>,
+    pub few: Option<Vec<(f64, usize)>>,
     /// Numbers of evenly spaced rows, in ascending order.
-    pub sample: Vec<f32>,
+    pub sample: Vec<f64>,
 }
 
 impl Statistics {
@@ -56,12 +65,16 @@ impl Statistics {
         let piece = |i: usize| {
             let mut gathering: Vec<Gathering> =
                 table.heads.iter().map(|head| Gathering::new(head.words.len(), few)).collect();
-            let rows = table.chunks[i].cells.chunks_exact(table.heads.len());
+            let chunk = &table.chunks[i];
+            let rows = chunk.cells.chunks_exact(table.heads.len());
             for (row, cells) in (starts[i]..).zip(rows).filter(|(row, _)| wanted(*row)) {
                 let sampled = row % step == 0;
-                places
-                    .iter()
-                    .for_each(|c| gathering[*c].add(table.heads[*c].cell(cells[*c]), sampled));
+                for place in &places {
+                    let (cell, gathering) = (cells[*place], &mut gathering[*place]);
+                    gathering.so_far.long +=
+                        usize::from(matches!(cell.unpack(), Unpacked::Long(_)));
+                    gathering.add(table.heads[*place].cell(cell.rough(&chunk.long)), sampled);
+                }
             }
             gathering
         };
@@ -76,7 +89,7 @@ impl Statistics {
     }
 
     /// The value below which this share of the numbers lies.
-    pub fn quantile(&self, share: f64) -> f32 {
+    pub fn quantile(&self, share: f64) -> f64 {
         let last = self.sample.len().saturating_sub(1);
         self.sample.get((share * last as f64).round() as usize).copied().unwrap_or(0.0)
     }
@@ -88,8 +101,13 @@ impl Statistics {
         numbers.map(|n| n + words)
     }
 
+    /// Whether single precision loses the numbers' last digits, and these are much beside `scale`.
+    pub fn needs_double(&self, centre: f64, scale: f64) -> bool {
+        self.long > 0 && centre.abs() > FAR * scale
+    }
+
     /// The range of the numbers.
-    pub fn range(&self) -> Range<f32> {
+    pub fn range(&self) -> Range<f64> {
         self.low..self.high
     }
 }
@@ -108,8 +126,8 @@ struct Gathering {
 impl Gathering {
     fn new(words: usize, most: usize) -> Self {
         let so_far = Statistics {
-            low: f32::INFINITY,
-            high: f32::NEG_INFINITY,
+            low: f64::INFINITY,
+            high: f64::NEG_INFINITY,
             whole: true,
             // One more for the words that overflowed.
             counts: vec![0; words + 1],
@@ -133,17 +151,17 @@ impl Gathering {
             }
             return;
         };
-        if !x.is_finite() {
+        if !(x as f32).is_finite() {
             s.infinite += 1;
             return;
         }
         if s.numbers == 0 {
-            self.first = x.into();
+            self.first = x;
         }
         s.numbers += 1;
         (s.low, s.high) = (s.low.min(x), s.high.max(x));
         s.whole = s.whole && x.fract() == 0.0;
-        let d = f64::from(x) - self.first;
+        let d = x - self.first;
         self.sum += d;
         self.squares += d * d;
         if let Some(few) = &mut s.few {
@@ -171,6 +189,7 @@ impl Gathering {
         s.rows += o.rows;
         s.missing += o.missing;
         s.infinite += o.infinite;
+        s.long += o.long;
         s.numbers += o.numbers;
         s.words += o.words;
         (s.low, s.high) = (s.low.min(o.low), s.high.max(o.high));
@@ -196,8 +215,17 @@ impl Gathering {
             s.mean = self.first + mean;
             s.sd = (self.squares / n - mean * mean).max(0.0).sqrt();
         }
-        s.sample.sort_unstable_by(f32::total_cmp);
+        // Numbers were as precise as single precision where that tells them apart.
+        let written = |x: &mut f64| {
+            if f64::from(*x as f32) == *x {
+                *x = shortest(*x as f32);
+            }
+        };
+        [&mut s.low, &mut s.high].into_iter().for_each(written);
+        s.sample.iter_mut().for_each(written);
+        s.sample.sort_unstable_by(f64::total_cmp);
         if let Some(few) = &mut s.few {
+            few.iter_mut().for_each(|(x, _)| written(x));
             few.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
         }
         s

@@ -61,7 +61,7 @@ impl Columns {
             let text = cells.get(&column.name).map_or("", |text| text.trim());
             Cell::parse(text, false).unwrap_or_else(|| {
                 words.push(text.into());
-                Cell::from_word(0)
+                Cell::Word(words.len() as u32 - 1)
             })
         };
         let cells: Vec<Cell> = self.inputs.iter().zip(&mut words).map(cell).collect();
@@ -127,7 +127,7 @@ impl<'a> Rows<'a> {
         let mut lines = Vec::with_capacity(chunk.lines.len());
         for (i, cells) in chunk.cells.chunks_exact(self.width).enumerate() {
             let line = chunk.lines.at(i);
-            match self.encoder.row(cells, || line, words, &mut self.values) {
+            match self.encoder.row(cells, &chunk.long, || line, words, &mut self.values) {
                 Ok(()) => {
                     inputs.extend_from_slice(&self.values);
                     lines.push(line);

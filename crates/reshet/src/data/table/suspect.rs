@@ -6,7 +6,9 @@ use std::{
 };
 
 use super::{
-    Ask, Cell, Column, Columns, Dressed, Head, Kind, Table, fractions, list,
+    Ask, Cell, Column, Columns, Dressed, Head, Kind, Table,
+    cell::{Packed, is_name},
+    fractions, list,
     question::{Question, truth},
     statistics::Statistics,
     written::{is_clear, is_like_a_number, is_open, leading_zeros},
@@ -32,7 +34,7 @@ pub(crate) fn leaks(
         let pairs = cells.into_iter().zip(picked.iter().copied());
         let leaks = match targets {
             Targets::Numbers { values, width: 1 } => {
-                correlation(pairs.filter_map(|(cell, i)| Some((cell.number()?, values[i]))))
+                correlation(pairs.filter_map(|(cell, i)| Some((cell.number()?, values[i].into()))))
                     .is_some_and(|r| r.abs() > 0.9999)
             }
             Targets::Classes { labels, .. } => decides(pairs.map(|(cell, i)| (cell, labels[i]))),
@@ -60,7 +62,7 @@ pub(crate) fn odd_words<'a>(
         let head = table.heads.iter().find(|head| head.name == column.name)?;
         let Kind::Number { missing, .. } = &column.kind else {
             let (word, number) = (head.firsts.word?, head.firsts.number?);
-            if head.firsts.zeros.is_some() {
+            if head.firsts.name.is_some() {
                 return None;
             }
             return Some(format!(
@@ -93,11 +95,17 @@ pub(crate) fn small_classes(targets: &Targets) -> Option<String> {
 /// of amounts the latter is nothing to wonder at.
 pub(crate) fn twins(table: &Table, targets: &[usize], amounts: bool) -> Vec<String> {
     let width = table.heads.len();
-    let all = table.chunks.iter().flat_map(|chunk| chunk.cells.chunks_exact(width));
-    let hash = |cells: &[Cell], of_targets: bool| {
+    let all = table
+        .chunks
+        .iter()
+        .flat_map(|chunk| chunk.cells.chunks_exact(width).map(|cells| (cells, &chunk.long[..])));
+    let hash = |(cells, long): (&[Packed], &[f64]), of_targets: bool| {
         let mut hasher = DefaultHasher::new();
-        let wanted = |(i, _): &(usize, &Cell)| targets.contains(i) == of_targets;
-        cells.iter().enumerate().filter(wanted).for_each(|(_, cell)| cell.hash(&mut hasher));
+        for (column, cell) in cells.iter().enumerate() {
+            if targets.contains(&column) == of_targets {
+                cell.key(long).hash(&mut hasher);
+            }
+        }
         hasher.finish()
     };
     // Two hashes of 64 bits: equal ones are equal rows, for all that is practical.
@@ -131,20 +139,20 @@ struct Twins {
     first: Option<(u32, u32)>,
 }
 
-/// Numbers that are infinite, and numbers that single precision cannot tell apart.
+/// Numbers that are infinite, and numbers that no precision tells apart well.
 pub(crate) fn odd_numbers(table: &Table, all: &[Statistics]) -> Vec<String> {
     let mut odd = Vec::new();
     for (place, (head, s)) in table.heads.iter().zip(all).enumerate() {
         let name = &head.name;
         if s.infinite > 0 {
-            let infinite = |cell: Cell| cell.number().is_some_and(f32::is_infinite);
-            let line = table.cells(place).position(infinite).map_or(0, |row| table.line(row));
+            let infinite = |cell: Cell| cell.number().is_some_and(|x| (x as f32).is_infinite());
+            let line = table.rough_cells(place).position(infinite).map_or(0, |row| table.line(row));
             let n = s.infinite;
             odd.push(format!(
                 "column \"{name}\": {n} infinite or too large, the first in line {line}: taken for missing"
             ));
         }
-        if s.sd > 0.0 && s.mean.abs() > 1e5 * s.sd {
+        if s.sd > 0.0 && s.mean.abs() > 1e12 * s.sd {
             odd.push(format!(
                 "column \"{name}\": its numbers differ only far behind the point ({} to {}); \
                  subtract what they share",
@@ -159,7 +167,7 @@ pub(crate) fn odd_numbers(table: &Table, all: &[Statistics]) -> Vec<String> {
 pub(crate) fn dressed_numbers(table: &Table) -> impl Iterator<Item = String> + '_ {
     table.heads.iter().enumerate().filter_map(|(column, head)| {
         let words = head.true_words();
-        let dressed = |word: &&String| is_like_a_number(word) && !leading_zeros(word);
+        let dressed = |word: &&String| is_like_a_number(word) && !is_name(word);
         let count = words.iter().filter(dressed).count();
         if head.dressed.is_some() || count == 0 || count * 10 < words.len() * 9 {
             return None;
@@ -188,12 +196,13 @@ pub(crate) fn readings(table: &Table, columns: &Columns) -> Vec<String> {
             return used
                 .then(|| format!("numbers of {}: \"{example}\" is {x}", visible(&head.name)));
         }
-        let word = head.words.iter().find(|word| leading_zeros(word))?;
-        let line = head.firsts.zeros.filter(|_| !head.overflow)?;
-        Some(format!(
-            "words of {}: \"{word}\" (line {line}) has leading zeros",
-            visible(&head.name)
-        ))
+        let word = head.words.iter().find(|word| is_name(word))?;
+        let line = head.firsts.name.filter(|_| !head.overflow)?;
+        let why = match leading_zeros(word) {
+            true => "has leading zeros",
+            false => "has more digits than a number holds",
+        };
+        Some(format!("words of {}: \"{word}\" (line {line}) {why}", visible(&head.name)))
     };
     table.heads.iter().filter_map(reading).collect()
 }
@@ -287,9 +296,8 @@ pub(crate) fn check_case(table: &Table, question: &Question, ask: &Ask) -> Resul
 }
 
 /// Pearson's correlation; None for too few or constant numbers.
-fn correlation(pairs: impl Iterator<Item = (f32, f32)>) -> Option<f64> {
-    let pairs: Vec<(f64, f64)> =
-        pairs.filter(|p| p.0.is_finite()).map(|(x, y)| (x.into(), y.into())).collect();
+fn correlation(pairs: impl Iterator<Item = (f64, f64)>) -> Option<f64> {
+    let pairs: Vec<(f64, f64)> = pairs.filter(|p| p.0.is_finite()).collect();
     let n = pairs.len() as f64;
     if n < 10.0 {
         return None;

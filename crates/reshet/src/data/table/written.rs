@@ -88,6 +88,18 @@ pub(super) fn leading_zeros(text: &str) -> bool {
         && digits.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b','))
 }
 
+/// Whether a text is a whole number with digits that double precision does not hold.
+pub(super) fn exceeds_double(text: &str) -> bool {
+    let digits = text.trim_start_matches(['+', '-']);
+    if digits.len() < 16 || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return false;
+    }
+    let (Ok(whole), Ok(double)) = (digits.parse::<u128>(), digits.parse::<f64>()) else {
+        return true;
+    };
+    double as u128 != whole
+}
+
 /// Whether all marks of this kind stand as between thousands: `1,234,567`.
 pub(super) fn is_grouped(digits: &str, thousands: char) -> bool {
     let mut groups = digits.split(|c| mark(c) == thousands);
@@ -158,7 +170,7 @@ impl Written {
 
     /// The number; None for nothing and for what is not written so. Plain numbers are,
     /// unless % is wanted.
-    pub fn parse(&self, text: &str) -> Option<f32> {
+    pub fn parse(&self, text: &str) -> Option<f64> {
         let bare = Bare::of(text)?;
         let kind = bare.currency.is_none() || bare.currency == self.currency;
         if !kind || bare.percent != self.percent {
@@ -167,7 +179,7 @@ impl Written {
         self.number(&bare)
     }
 
-    fn number(&self, bare: &Bare) -> Option<f32> {
+    fn number(&self, bare: &Bare) -> Option<f64> {
         let (whole, fraction) = match bare.digits.split_once(self.decimal) {
             Some((_, "")) => return None,
             Some((whole, fraction)) => (whole, fraction),
@@ -180,7 +192,7 @@ impl Written {
         }
         let digits: String = whole.chars().filter(char::is_ascii_digit).collect();
         // Decimals with a mark among them are none.
-        let number: f32 = format!("0{digits}.{fraction}").parse().ok()?;
+        let number: f64 = format!("0{digits}.{fraction}").parse().ok()?;
         fraction.bytes().all(|b| b.is_ascii_digit()).then_some(if bare.negative {
             -number
         } else {
@@ -215,7 +227,7 @@ mod tests {
         Written::infer(words.iter(), comma, false, false)
     }
 
-    fn numbers(words: &[&str], comma: bool) -> Option<Vec<f32>> {
+    fn numbers(words: &[&str], comma: bool) -> Option<Vec<f64>> {
         let written = infer(words, comma)?;
         Some(words.iter().map(|word| written.parse(word).unwrap()).collect())
     }

@@ -61,9 +61,11 @@ pub struct Port {
 /// Writes a model.
 ///
 /// # Errors
-/// None for a model that [`Model::new`] has let pass.
+/// A table's numbers need double precision; else none for a model that [`Model::new`] has let
+/// pass.
 pub fn export(model: &Model) -> Result<Exported> {
     let plan = model.plan()?;
+    model.meaning().columns.as_ref().map_or(Ok(()), |columns| columns.check_single())?;
     let mut to = Builder::default();
     to.graph.name = "reshet".into();
     // These names are promised; a column of the same name has to give way.
@@ -190,9 +192,9 @@ fn scaled(to: &mut Builder, x: &str, columns: &[&Kind]) -> (String, String) {
     let (mut fills, mut centres, mut scales, mut bends) = (vec![], vec![], vec![], vec![]);
     for column in columns {
         if let Kind::Number { centre, scale, bend, fill, .. } = column {
-            fills.push(*fill);
-            centres.push(*centre);
-            scales.push(*scale);
+            fills.push(*fill as f32);
+            centres.push(*centre as f32);
+            scales.push(*scale as f32);
             bends.push(*bend);
         }
     }

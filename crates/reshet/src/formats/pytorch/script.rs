@@ -12,9 +12,11 @@ use crate::{
 /// ends in `.pt`: see [`state_dict`](super::state_dict()).
 ///
 /// # Errors
-/// None for a model that [`Model::new`] has let pass.
+/// A table's numbers need double precision; else none for a model that [`Model::new`] has let
+/// pass.
 pub fn script(model: &Model) -> Result<String> {
     let meaning = model.meaning();
+    meaning.columns.as_ref().map_or(Ok(()), |columns| columns.check_single())?;
     let probe = Probe::of(model)?;
     let mut text = String::new();
     let network = model.network();

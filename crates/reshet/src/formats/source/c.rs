@@ -304,7 +304,7 @@ fn table(columns: &Columns) -> Result<String> {
         match &column.kind {
             Kind::Number { centre, scale, bend, fill, indicator, .. } => {
                 members += &format!("    float {field}; /* {what} */\n");
-                let [centre, scale, fill] = [centre, scale, fill].map(|x| float(*x));
+                let [centre, scale, fill] = [centre, scale, fill].map(|x| float(*x as f32));
                 encode += &format!(
                     "    known = §_known(row->{field});\n    \
                      z = ((known ? row->{field} : {fill}) - ({centre})) / {scale};\n"

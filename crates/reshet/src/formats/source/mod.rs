@@ -205,6 +205,7 @@ impl Program {
         let input = match (&meaning.columns, meaning.bytes) {
             (Some(columns), _) => {
                 check_columns(columns, plan.inputs)?;
+                columns.check_single()?;
                 Input::Columns(columns.clone())
             }
             (None, true) => Input::Bytes,
@@ -283,7 +284,7 @@ fn check_columns(columns: &Columns, inputs: usize) -> Result<()> {
     }
     let finite = |kind: &Kind| match kind {
         Kind::Number { centre, scale, fill, range, .. } => {
-            [centre, scale, fill].into_iter().chain(range).all(|x| x.is_finite())
+            [centre, scale, fill].into_iter().chain(range).all(|x| (*x as f32).is_finite())
         }
         _ => true,
     };
