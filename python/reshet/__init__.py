@@ -11,6 +11,7 @@ For scikit-learn: `ReshetClassifier` and `ReshetRegressor`.
 """
 
 import os
+import warnings
 
 import numpy as np
 
@@ -164,9 +165,10 @@ def train(
     """Trains a network and gives the `Model`.
 
     X: samples, float32 or uint8 (bytes stand for x / 255); anything else becomes float32.
-    y: a class or number a sample. Floats are numbers; all else are classes, two of them
-       a yes/no question. `task` ("classes", "binary", "number") says otherwise; "binary"
-       with several columns of 0 and 1 asks several questions.
+    y: a class or number a sample. Floats are numbers, and so are whole numbers of more than
+       ten different values, or of fewer that hardly ever repeat, which a warning tells; all
+       else are classes, two of them a yes/no question. `task` ("classes", "binary", "number")
+       says otherwise; "binary" with several columns of 0 and 1 asks several questions.
     net: the whole network, as "100:relu-1:sigmoid", instead of hidden, activation, dropout.
     validation: the part of the samples that is only tested on, after each epoch; with
        `patience`, training stops when that has not become better for so many epochs.
@@ -182,6 +184,20 @@ def train(
     return model
 
 
+def _task(y):
+    """The question that y asks if nobody says: the program's rule for a table's column."""
+    if y.dtype.kind == "f":
+        return "number"
+    if y.dtype.kind not in "iu" or y.ndim != 1:
+        return "classes"
+    different = len(np.unique(y))
+    if different <= 10 and different * 5 <= max(len(y), 15):
+        return "classes"
+    warnings.warn(f"y: {different} different whole numbers in {len(y)} samples are taken for "
+                  'amounts; task="classes" makes classes of them', stacklevel=4)
+    return "number"
+
+
 def _targets(y, task):
     """(values, numbers a sample, task, names)"""
     y = np.asarray(y)
@@ -189,7 +205,7 @@ def _targets(y, task):
         y = y[:, 0]
     if y.ndim not in (1, 2):
         raise ValueError(f"y: one or two dimensions, not {y.ndim}")
-    task = task or ("number" if y.dtype.kind == "f" else "classes")
+    task = task or _task(y)
     if task not in ("classes", "binary", "number"):
         raise ValueError(f'task: "classes", "binary" or "number", not "{task}"')
     if task == "number" or (task == "binary" and y.ndim == 2):

@@ -50,6 +50,16 @@ def test_numbers_in_their_own_unit():
     assert two.predict(X).shape == (600, 2)
 
 
+def test_many_whole_numbers_are_amounts_unless_asked():
+    X = np.random.default_rng(0).normal(size=(300, 2)).astype(np.float32)
+    y = (100 * X[:, 0] + 200).astype(int)
+    with pytest.warns(UserWarning, match="taken for amounts"):
+        model = reshet.train(X, y, epochs=1)
+    assert model.task == "number" and model.network.endswith("-1")
+    assert reshet.train(X, y // 150, epochs=1).task in ("classes", "binary")
+    assert reshet.train(X, y % 26, task="classes", epochs=1).task == "classes"
+
+
 def test_several_questions():
     X, _ = rings()
     y = X > 0
