@@ -129,11 +129,14 @@ fn show(args: &Show) -> Result<ExitCode> {
 
 fn check(args: &Check) -> Result<ExitCode> {
     let Check { file, table: question, task, is, json } = args;
+    if !file.exists() && !table::is_stream(file) {
+        return Err(table::not_there(file).into());
+    }
     if !table::is_table(file) {
         let what = format!("{}: only tables (.csv, .tsv) are looked through", file.display());
         return Err(Error::Invalid(what).into());
     }
-    let table = table::read(file, &question.csv)?;
+    let table = table::read(file, question.options())?;
     let check = question
         .prepare(&table, question.ask(task.map(TaskName::task), is.as_deref(), false))
         .check(&table)?;

@@ -24,7 +24,7 @@ impl Folds {
             let mut args = args.clone();
             let parts = Parts::read(&mut args, Some((k, folds)));
             let Parts { train, validation, test, .. } = parts.map_err(|e| flagged(e, folds))?;
-            let mut trainer = args.hyper.trainer(&train)?.on_event(|_| terminal::carry_on());
+            let mut trainer = args.trainer(&train)?.on_event(|_| terminal::carry_on());
             if let Some(validation) = &validation {
                 trainer = trainer.validation(validation);
             }

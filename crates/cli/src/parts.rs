@@ -2,7 +2,7 @@
 
 use std::{fmt::Display, path::Path};
 
-use reshet::{Dataset, Error, Result, Task};
+use reshet::{Dataset, Error, Result, Task, data::table::csv};
 
 use crate::{
     defaults::Kind,
@@ -47,12 +47,16 @@ impl Parts {
 
     fn split(args: &mut Args, fold: Option<(usize, usize)>) -> anyhow::Result<Self> {
         let path = Path::new(args.data());
-        if args.targets.is_none() && table::is_table(path) && path.exists() {
+        let there = path.exists() || table::is_stream(path);
+        if args.targets.is_none() && table::is_table(path) && there {
             if args.names.is_some() {
                 let what = "--names: the classes of a table are called as its cells are";
                 return Err(Error::Invalid(what.into()).into());
             }
             return Ok(Self::of_table(args, fold)?);
+        }
+        if !there && args.data() != "mnist" && args.table.given().is_some() {
+            return Err(table::not_there(path).into());
         }
         table::refuse(&args.table, args.data())?;
         let form = args.pictures.form();
@@ -99,7 +103,7 @@ impl Parts {
 
     fn of_table(args: &mut Args, fold: Option<(usize, usize)>) -> Result<Self> {
         let path = Path::new(args.data()).to_path_buf();
-        let table = table::read(&path, &args.table.csv)?;
+        let table = table::read(&path, args.table.options())?;
         let written = table.written();
         let hyper = &args.hyper;
         let ask = args.table.ask(hyper.asked_task(), args.is.as_deref(), hyper.gives_one_number());
@@ -121,7 +125,9 @@ impl Parts {
                 let what = "--test and --test-fraction: either a file or a part";
                 return Err(Error::Invalid(what.into()));
             }
-            let tested = table::read_as(file, &args.table.csv, written)?;
+            let columns = table.names().into_iter().map(String::from).collect();
+            let options = csv::Options { written, columns, ..args.table.csv.options() };
+            let tested = table::read(file, options)?;
             prepare = prepare.test_table(tested);
             test = 0.0;
         }

@@ -22,7 +22,7 @@ use crate::{
     rows::{self, How},
     say,
     source::{is_npy, is_npz},
-    table::{Csv, is_table},
+    table::{Csv, is_stream, is_table, not_there},
     terminal::{self, note},
     test::{check, load, unfit},
 };
@@ -39,6 +39,9 @@ pub struct Args {
     /// Yes/no models: the probability above which the answer is yes (default 0.5)
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     threshold: Option<f64>,
+    /// Table: copy these columns of the input to the output, as id,date
+    #[arg(long, value_delimiter = ',', num_args = 1, value_name = "COLUMNS")]
+    keep: Vec<String>,
     /// Pass over bad rows of a table, and files that cannot be read
     #[arg(long)]
     skip_bad: bool,
@@ -55,17 +58,22 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let threshold = args.threshold.unwrap_or(0.5);
     if let Some(columns) = &model.meaning().columns {
         let Args { csv, json, skip_bad, .. } = args;
-        let missing = |path: &&PathBuf| **path != Path::new("-") && !path.is_file();
+        let missing = |path: &&PathBuf| !is_stream(path) && !path.is_file();
         if let Some(path) = args.inputs.iter().find(missing) {
-            return Err(Error::Data(format!("cannot read {}: no such file", path.display())).into());
+            return Err(not_there(path).into());
         }
         for (i, path) in args.inputs.iter().enumerate() {
             let name = (args.inputs.len() > 1).then(|| path.display().to_string());
             let (json, skip_bad, first) = (*json, *skip_bad, i == 0);
-            let how = How { csv, threshold, json, skip_bad, first, name };
+            let keep = &args.keep[..];
+            let how = How { csv, threshold, json, skip_bad, first, name, keep };
             rows::predict(&model, columns, path, &how)?;
         }
         return Ok(ExitCode::SUCCESS);
+    }
+    if !args.keep.is_empty() {
+        let what = "--keep goes with the rows of a table, and the model was not trained on one";
+        return Err(Error::Invalid(what.into()).into());
     }
     let files = files(&args.inputs)?;
     // A folder's pictures are too many to be shown.

@@ -9,7 +9,7 @@ use std::{
 use anyhow::Result;
 use reshet::{
     Device, Error, Model, Task,
-    data::table::{Columns, Rows},
+    data::table::{Columns, Rows, csv},
     metrics::argmax,
     visible,
 };
@@ -29,13 +29,16 @@ pub struct How<'a> {
     pub skip_bad: bool,
     /// Whether it is the first file of the call.
     pub first: bool,
+    /// Columns of the input that stand before each answer.
+    pub keep: &'a [String],
     /// The file's name, to be told with each row if there are several.
     pub name: Option<String>,
 }
 
 /// Answers all rows of a file (standard input: `-`), in their order.
 pub fn predict(model: &Model, columns: &Columns, path: &Path, how: &How) -> Result<()> {
-    let mut rows = Rows::open(path, columns, &how.csv.options())?;
+    let options = csv::Options { keep: how.keep.to_vec(), ..how.csv.options() };
+    let mut rows = Rows::open(path, columns, &options)?;
     let mut predictor = model.predictor(Device::best())?;
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
     let writer = Writer::new(model, columns, how);
@@ -55,16 +58,20 @@ pub fn predict(model: &Model, columns: &Columns, path: &Path, how: &How) -> Resu
                 }
                 bad += 1;
             }
-            let lines = samples.lines.iter().take_while(|line| **line < end);
+            let width = how.keep.len();
+            let kept = |i: usize| &samples.kept[i * width..][..width];
+            let lines = samples.lines.iter().take_while(|line| **line < end).enumerate();
             if columns.origins.is_empty() {
                 predictor.predict(&samples.features, &mut answers)?;
-                for (answer, line) in answers.chunks_exact(outputs).zip(lines) {
+                for (answer, (i, line)) in answers.chunks_exact(outputs).zip(lines) {
+                    writer.start(&mut out, *line, kept(i))?;
                     writer.row(&mut out, answer, *line)?;
                 }
             } else {
                 predictor.predict_double(&samples.features, &mut doubles)?;
-                for (answer, line) in doubles.chunks_exact(outputs).zip(lines) {
-                    writer.numbers_row(&mut out, answer, *line)?;
+                for (answer, (i, line)) in doubles.chunks_exact(outputs).zip(lines) {
+                    writer.start(&mut out, *line, kept(i))?;
+                    writer.numbers(&mut out, answer, *line)?;
                 }
             }
             if let Some((_, what)) = stop {
@@ -120,6 +127,8 @@ struct Writer {
     before: String,
     /// Whether CSV tells the line.
     lines: bool,
+    /// The columns that are copied.
+    keep: Vec<String>,
 }
 
 impl Writer {
@@ -141,6 +150,8 @@ impl Writer {
         };
         let several = meaning.task == Task::Binary && model.network().outputs() > 1;
         let (task, threshold, json) = (meaning.task, how.threshold, how.json);
+        let kept: String = how.keep.iter().map(|name| format!("{},", cell(name))).collect();
+        let head = kept + &head;
         let (lines, file) = (how.skip_bad, how.name.is_some());
         let head = match (lines, file) {
             (false, false) => head,
@@ -153,26 +164,29 @@ impl Writer {
             Some(name) => format!("{},", cell(name)),
             None => String::new(),
         };
-        Self { head, task, several, names, threshold, json, before, lines }
+        let keep = how.keep.to_vec();
+        Self { head, task, several, names, threshold, json, before, lines, keep }
     }
 
-    /// What stands before each answer.
-    fn start(&self, out: &mut impl Write, line: u64) -> io::Result<()> {
+    /// What stands before each answer; `kept`: cells of the row.
+    fn start(&self, out: &mut impl Write, line: u64, kept: &[String]) -> io::Result<()> {
         let start = if self.json { "{" } else { "" };
         write!(out, "{start}{}", self.before)?;
-        if !self.json && self.lines {
+        if self.json {
+            if !kept.is_empty() {
+                let cells = self.keep.iter().zip(kept).map(|(k, v)| (k.clone(), v.as_str().into()));
+                let cells: serde_json::Map<String, serde_json::Value> = cells.collect();
+                write!(out, "\"kept\":{},", serde_json::Value::Object(cells))?;
+            }
+            return Ok(());
+        }
+        if self.lines {
             write!(out, "{line},")?;
         }
-        Ok(())
-    }
-
-    fn numbers_row(&self, out: &mut impl Write, answer: &[f64], line: u64) -> io::Result<()> {
-        self.start(out, line)?;
-        self.numbers(out, answer, line)
+        kept.iter().try_for_each(|text| write!(out, "{},", cell(text)))
     }
 
     fn row(&self, out: &mut impl Write, answer: &[f32], line: u64) -> io::Result<()> {
-        self.start(out, line)?;
         let both;
         let (label, all) = match (self.task, answer) {
             (Task::Number, values) => return self.numbers(out, values, line),

@@ -187,9 +187,11 @@ impl Source {
             return Ok(mnist::test()?);
         }
         let path = Path::new(data);
-        if targets.is_none() && table::is_table(path) && path.is_file() {
-            let written = meaning.columns.as_ref().map(|columns| columns.written.clone());
-            let table = table::read_as(path, csv, written.unwrap_or_default())?;
+        if targets.is_none() && table::is_table(path) && (path.is_file() || table::is_stream(path))
+        {
+            let options = meaning.columns.as_ref().map(|columns| columns.options());
+            let options = csv.over(options.unwrap_or_default());
+            let table = table::read(path, options)?;
             return Ok(meaning.dataset(table)?);
         }
         let of_classes = path.is_dir() && !has_idx(path);

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Result;
 use reshet::{
-    Dataset, Ended, Event, Fit, Score,
+    Dataset, Ended, Event, Fit, Score, Trainer,
     data::download::sha256_of,
     diagnosis::{self, Finding},
     formats::safetensors,
@@ -48,7 +48,7 @@ pub struct Args {
     /// line [default: names.txt beside IDX files, else their numbers]
     #[arg(long, value_name = "A,B,…|FILE")]
     pub names: Option<String>,
-    /// Take numbers as they are: no x / 255 for bytes, no mean 0 for columns
+    /// Take numbers as they are: no x / 255 for bytes, no mean 0 for columns and targets
     #[arg(long)]
     pub no_scale: bool,
     /// Ask yes or no: is it a LABEL? Or, as 0,1,5, is it one of these?
@@ -112,6 +112,12 @@ fn at_least_two(text: &str) -> Result<usize, String> {
 }
 
 impl Args {
+    /// A trainer with all of the flags set.
+    pub fn trainer<'a>(&self, data: &Dataset) -> reshet::Result<Trainer<'a>> {
+        let trainer = self.hyper.trainer(data)?;
+        Ok(if self.no_scale { trainer.units(Vec::new()) } else { trainer })
+    }
+
     pub fn data(&self) -> &str {
         self.data.as_deref().unwrap_or_default()
     }
@@ -132,7 +138,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let optimizer = hyper.optimizer()?;
     let loaded = start.elapsed() - folded;
 
-    let mut trainer = hyper.trainer(&train)?;
+    let mut trainer = args.trainer(&train)?;
     if let Some(validation) = &validation {
         trainer = trainer.validation(validation);
     }
@@ -268,7 +274,11 @@ impl Report<'_> {
             ("rows", self.train.len().to_string()),
         ];
         model.notes.extend(notes.map(|(key, value)| (key.into(), value)));
-        if let Ok(hash) = sha256_of(Path::new(self.args.data())) {
+        // What comes through a pipe is gone.
+        let file = Path::new(self.args.data());
+        if file.is_file()
+            && let Ok(hash) = sha256_of(file)
+        {
             model.notes.insert("sha256".into(), hash);
         }
         if let Some(score) = self.score {

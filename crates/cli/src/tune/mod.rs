@@ -304,7 +304,7 @@ fn splits(
 
 /// What `reshet train` would do by itself, as a candidate; and the kind of question.
 fn usual(flags: &train::Args, parts: &Parts) -> Result<(Candidate, Task)> {
-    let trainer = flags.hyper.trainer(&parts.train)?;
+    let trainer = flags.trainer(&parts.train)?;
     let spec = flags::spec(flags, trainer.network());
     let hidden = spec.hidden.unwrap_or_default();
     let first = hidden.first();
@@ -349,7 +349,7 @@ fn test(folder: &Folder, kept: &Kept, best: &Record) -> Result<Tested> {
     run.save_config(&args)?;
     let bar = terminal::bar(0, "the best one: {wide_bar} {pos}/{len} steps  {msg}");
     let training = Instant::now();
-    let fit: Fit = run.train(args.hyper.trainer(&parts.train)?, &parts.train, &bar, |_| {})?;
+    let fit: Fit = run.train(args.trainer(&parts.train)?, &parts.train, &bar, |_| {})?;
     let trained = training.elapsed();
     let score = parts.test.as_ref().map(|test| fit.model.test_on(test, device)).transpose()?;
     let seconds = json!({

@@ -19,6 +19,26 @@ pub(crate) const MISSING: [&str; 20] = [
     "#NA", "1.#IND", "1.#QNAN", "-1.#IND", "-1.#QNAN", "#N/A N/A", "?",
 ];
 
+/// What also stands for it where numbers are expected, in whatever case: what spreadsheets,
+/// databases and statistics programs write.
+const AMONG_NUMBERS: [&str; 30] = [
+    "-", "--", "---", "—", "–", ".", "..", "…", "*", "**", "n.a.", "n.a", "na", "n/a", "n/d",
+    "n.d.", "(null)", "null", "nil", "none", "nan", "missing", "unknown", "(blank)", "\\n",
+    "#div/0!", "#ref!", "#value!", "#num!", "#name?",
+];
+
+/// Whether a word stands for "not known" where numbers are expected.
+pub(crate) fn is_no_number(word: &str) -> bool {
+    MISSING.contains(&word) || AMONG_NUMBERS.contains(&&*word.to_lowercase())
+}
+
+/// Whether a cell is one of these words, or the same number as one.
+pub(crate) fn is_one_of(words: &[String], text: &str) -> bool {
+    let number = |text: &str| text.parse::<f64>().ok();
+    let same = |word: &String| number(word).is_some_and(|x| number(text) == Some(x));
+    words.iter().any(|word| word == text || same(word))
+}
+
 impl Cell {
     /// A number; NaN is nothing.
     pub fn from_number(x: f64) -> Self {

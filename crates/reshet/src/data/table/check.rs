@@ -5,10 +5,10 @@ use std::fmt;
 use serde::Serialize;
 
 use super::{
-    Prepare, Table,
+    Head, Kind, Prepare, Table,
     columns::shown,
     statistics::{FEW, FEW_ANSWERS, Statistics},
-    suspect,
+    suspect, twins,
 };
 use crate::{Result, Task, network::thousands, visible};
 
@@ -53,10 +53,24 @@ impl Prepare {
         let targets = self.places(table)?;
         let asked = |column: usize| targets.contains(&column);
         let answers = Statistics::gather(table, FEW_ANSWERS, asked, |_| true);
-        let (question, mut said) = self.question(table, &targets, &answers)?;
-        let all = Statistics::gather(table, FEW, |_| true, |_| true);
+        let (question, asked) = self.question(table, &targets, &answers)?;
+        let mut said = table.passed_over();
+        said.extend(asked);
         let (answers, rows) = question.read(table, &[])?;
-        let columns = self.learn(table, &question, &all);
+        let about = table.about();
+        let (dates, of_dates) = self.dates(table, &question);
+        said.extend(of_dates);
+        let with_dates;
+        let table = match &dates[..] {
+            [] => table,
+            dates => {
+                with_dates = table.clone().with_dates(dates);
+                &with_dates
+            }
+        };
+        let all = Statistics::gather(table, FEW, |_| true, |_| true);
+        let columns = self.learn(table, &question, &all, &dates);
+        said.extend(suspect::missing_words(table, &columns, &question));
         said.extend(suspect::readings(table, &columns));
         let mut suspicious: Vec<String> = suspect::small_classes(&answers).into_iter().collect();
         if rows.len() < table.rows() {
@@ -65,14 +79,23 @@ impl Prepare {
         if columns.inputs.is_empty() {
             suspicious.push("no column is left to learn from".into());
         }
-        suspicious.extend(suspect::twins(table, &question.places, question.task == Task::Number));
+        suspicious.extend(suspect::missing_answers(table, &question));
+        let amounts = question.task == Task::Number;
+        suspicious.extend(twins::twins(table, &columns, &question.places, amounts));
+        suspicious.extend(suspect::odd_zeros(table, &columns, &all));
+        suspicious.extend(suspect::twin_numbers(table, &columns, &all));
         suspicious.extend(suspect::odd_numbers(table, &all));
         suspicious.extend(suspect::dressed_numbers(table));
         suspicious.extend(suspect::open_marks(table, &columns));
         suspicious.extend(suspect::twin_words(table, &columns, &question));
         suspicious.extend(suspect::odd_words(table, &columns));
-        suspicious.extend(suspect::leaks(table, &columns, &answers, &rows));
-        let looked = table.heads.iter().zip(&all).map(|(head, s)| {
+        suspicious.extend(twins::leaks(table, &columns, &answers, &rows));
+        let part = |head: &Head| {
+            let input = columns.inputs.iter().any(|c| c.name == head.name);
+            !input && dates.iter().any(|dates| dates.names().any(|name| name == head.name))
+        };
+        let heads = table.heads.iter().zip(&all).filter(|(head, _)| !part(head));
+        let looked = heads.map(|(head, s)| {
             let input = columns.inputs.iter().find(|c| c.name == head.name);
             let left_out = columns.left_out.iter().find(|c| c.name == head.name);
             let note = match (input, left_out) {
@@ -82,10 +105,12 @@ impl Prepare {
             };
             let holds = input.map_or_else(|| rough(s), |column| column.kind.describe());
             let inputs = input.map_or(0, |column| column.kind.width());
-            Checked { name: head.name.clone(), holds, missing: s.missing, inputs, note }
+            let number = input.is_some_and(|c| matches!(c.kind, Kind::Number { .. }));
+            let missing = s.missing + if number { s.words } else { 0 };
+            Checked { name: head.name.clone(), holds, missing, inputs, note }
         });
         Ok(Check {
-            about: table.about(),
+            about,
             rows: table.rows(),
             columns: looked.collect(),
             inputs: columns.width(),

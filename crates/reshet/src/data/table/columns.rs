@@ -14,7 +14,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Cell, Head, Written, cell::shortest, list, statistics::Statistics};
+use super::{
+    Cell, Dates, Head, MISSING, Written,
+    cell::{is_no_number, shortest},
+    list,
+    statistics::Statistics,
+};
 use crate::{Result, error::Error, visible};
 
 /// The most values a category keeps; the rest are rare.
@@ -41,6 +46,12 @@ pub struct Columns {
     /// Inputs and targets whose numbers are not written plainly, and how.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub written: BTreeMap<String, Written>,
+    /// The words that stand for nothing, besides empty cells; None: the usual ones, as NA.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<Vec<String>>,
+    /// Columns of dates, whose parts are inputs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dates: Vec<Dates>,
     /// What the numbers of each target are counted from, where they lie so far from 0 beside
     /// their spread that single precision could not tell them apart: samples made by these
     /// columns hold y − origin. Empty: all from 0.
@@ -140,9 +151,12 @@ impl Kind {
         if !keep && s.distinct() == Some(1) && s.missing + s.infinite == 0 {
             return Err("it says the same in every row".into());
         }
-        let words = head.true_words().len();
-        let odd = s.words as f64 <= ODD_WORDS * known as f64 && words <= MOST_ODD_WORDS;
-        if s.numbers > 0 && odd {
+        let others = head.words_among_numbers(s).filter(|(word, _)| !is_no_number(word));
+        let (mut kinds, mut other) = (0, 0);
+        others.for_each(|(_, n)| (kinds, other) = (kinds + 1, other + n));
+        let odd = other as f64 <= ODD_WORDS * (s.numbers + other) as f64 && kinds <= MOST_ODD_WORDS;
+        // Of few numbers among many a "-" the words are the values.
+        if s.numbers > 0 && odd && s.words - other <= s.numbers && !head.overflow {
             if !keep && is_row_number(head, s) {
                 return Err("it numbers the rows".into());
             }
@@ -189,7 +203,15 @@ impl Kind {
             (_, None) => {
                 let line = |line: Option<u64>| line.map_or("?".into(), |n| n.to_string());
                 let (word, number) = (line(head.firsts.word), line(head.firsts.number));
-                return Err(format!("words (line {word}) and numbers (line {number}) are mixed"));
+                let counted =
+                    head.words_among_numbers(s).map(|(word, n)| format!("\"{word}\" {n} times"));
+                let counted: Vec<String> = counted.take(5).collect();
+                let more =
+                    if s.counts.iter().filter(|n| **n > 0).count() > 5 { ", …" } else { "" };
+                return Err(format!(
+                    "words ({}{more}, the first in line {word}) and numbers (line {number}) are mixed",
+                    counted.join(", ")
+                ));
             }
         };
         let words = head.words.iter().cloned().zip(s.counts.iter().copied());
@@ -197,7 +219,7 @@ impl Kind {
         let mut values: Vec<(String, usize)> = words.chain(numbers).filter(|v| v.1 > 0).collect();
         if values.iter().filter(|(word, _)| is_date(word)).count() * 10 > values.len() * 9 {
             return Err(
-                "dates; columns of their own for year, month or weekday could be used".into()
+                "dates that are not all written in one way; write them as 2024-01-31".into()
             );
         }
         let known = s.words + s.numbers;
@@ -253,6 +275,17 @@ impl Kind {
     }
 }
 
+impl Head {
+    /// The words that occur, and how often.
+    pub(super) fn words_among_numbers<'a>(
+        &'a self,
+        s: &'a Statistics,
+    ) -> impl Iterator<Item = (&'a str, usize)> {
+        let words = self.true_words().iter().zip(&s.counts);
+        words.filter(|(_, n)| **n > 0).map(|(word, n)| (&**word, *n))
+    }
+}
+
 /// A number for people: whole ones in full, others with the digits that a network sees.
 pub(crate) fn shown(x: f64) -> String {
     let single = x as f32;
@@ -305,6 +338,14 @@ impl Columns {
         Err(Error::data(format!("column \"{name}\": {what}")))
     }
 
+    /// The words that stand for nothing where a category is expected.
+    pub(crate) fn missing_words(&self) -> Vec<String> {
+        match &self.missing {
+            None => MISSING.map(String::from).to_vec(),
+            Some(words) => std::iter::once(String::new()).chain(words.iter().cloned()).collect(),
+        }
+    }
+
     /// Inputs of the network.
     pub fn width(&self) -> usize {
         self.inputs.iter().map(|column| column.kind.width()).sum()
@@ -332,13 +373,36 @@ impl Columns {
     /// # Errors
     /// A column is missing, or one is there that the model does not know; lists them.
     pub fn places(&self, source: &str, names: &[String]) -> Result<Vec<usize>> {
+        self.places_beside(source, names, &[])
+    }
+
+    /// [`Columns::places`], where `others` may be there too.
+    pub(super) fn places_beside<'a>(
+        &'a self,
+        source: &str,
+        names: &[String],
+        others: &[String],
+    ) -> Result<Vec<usize>> {
         let find = |name: &str| names.iter().position(|n| n == name);
-        let missing: Vec<&str> =
-            self.inputs.iter().map(|c| &*c.name).filter(|n| find(n).is_none()).collect();
+        // Of a date's parts the file has the date.
+        let written = |name: &'a str| {
+            let of = self.dates.iter().find(|dates| dates.names().any(|part| part == name));
+            of.map_or(name, |dates| &*dates.name)
+        };
+        let mut missing: Vec<&str> = self
+            .inputs
+            .iter()
+            .map(|c| &*c.name)
+            .filter(|n| find(n).is_none())
+            .map(written)
+            .collect();
+        missing.dedup();
         let knows = |name: &String| {
             self.inputs.iter().any(|c| c.name == *name)
                 || self.left_out.iter().any(|c| c.name == *name)
                 || self.targets.contains(name)
+                || others.contains(name)
+                || self.dates.iter().any(|dates| dates.names().any(|part| part == *name))
         };
         let unknown: Vec<&str> = names.iter().filter(|n| !knows(n)).map(String::as_str).collect();
         let columns = |n: usize| if n == 1 { "column" } else { "columns" };

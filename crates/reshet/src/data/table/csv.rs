@@ -9,7 +9,7 @@
 use std::{
     collections::BTreeMap,
     fs::File,
-    io::{self, BufReader, Read},
+    io,
     path::Path,
     sync::{
         Arc, Condvar, Mutex, PoisonError,
@@ -22,12 +22,20 @@ use std::{
 pub use super::dialect::{Dialect, Options};
 use super::{
     Dressed, Table,
-    blocks::{Blocks, Count, SAMPLE},
-    dialect::{first_rows, guess, names},
-    parsed::{Layout, Parsed},
+    blocks::{Blocks, Count, Tidy, first_row_end},
+    dialect::{first_rows, guess, separator_of},
+    names::{Edges, edges, names, places, unique},
+    parsed::{Format, Layout, NOT_UTF8, Parsed},
+    preamble::Preamble,
     records::{empty_record, parser},
+    text::{Text, guess_whole},
 };
-use crate::{Result, data::gzip, error::Error};
+use crate::{Result, error::Error};
+
+/// What stands around cells that hold a separator.
+fn quote_of(preamble: &Preamble) -> u8 {
+    if preamble.comment == Some(b'%') && preamble.names.is_some() { b'\'' } else { b'"' }
+}
 
 /// Reads a file whole; `progress` is told how many bytes of how many are read.
 ///
@@ -35,9 +43,32 @@ use crate::{Result, data::gzip, error::Error};
 /// No such file; rows of different lengths; a quote that is never closed; not
 /// UTF-8; two columns of one name; more than fits into memory. Names the line.
 pub fn read(path: &Path, options: Options, progress: &mut dyn FnMut(u64, u64)) -> Result<Table> {
-    let rows = Reader::open(path, &options)?;
+    let read = read_once(path, &options, progress);
+    match read {
+        // Its beginning was UTF-8, and it goes on otherwise.
+        Err(e) if options.encoding.is_none() && path.is_file() && is_not_utf8(&e) => {
+            let Some(encoding) = guess_whole(path) else { return Err(e) };
+            let told = Options { encoding: Some(encoding.into()), ..options };
+            let mut table = read_once(path, &told, progress)?;
+            if let Some(dialect) = &mut table.dialect {
+                dialect.encoding = Some((encoding, true));
+            }
+            Ok(table)
+        }
+        read => read,
+    }
+}
+
+fn is_not_utf8(error: &Error) -> bool {
+    error.to_string().contains(NOT_UTF8)
+}
+
+fn read_once(path: &Path, options: &Options, progress: &mut dyn FnMut(u64, u64)) -> Result<Table> {
+    let rows = Reader::open(path, options)?;
     let mut table = Table::new(rows.layout.source.clone(), rows.layout.names.clone());
     table.dialect = Some(rows.layout.dialect);
+    table.missing.clone_from(&rows.layout.missing);
+    table.said.clone_from(&rows.layout.said);
     for (head, written) in table.heads.iter_mut().zip(&rows.layout.written) {
         head.dressed = written.clone().map(Dressed::known);
     }
@@ -85,55 +116,71 @@ impl Reader {
         options: &Options,
     ) -> Result<Self> {
         let read = Arc::default();
-        let mut from: Box<dyn io::Read + Send> = Box::new(Count(from, Arc::clone(&read)));
-        let mut start = Vec::new();
-        let unreadable = |e: io::Error| Error::data(format!("cannot read {source}: {e}"));
-        from.by_ref().take(2).read_to_end(&mut start).map_err(unreadable)?;
-        if source.to_lowercase().ends_with(".gz") && start != [0x1f, 0x8b] {
-            return Err(Error::data(format!("{source}: its name says gzip, and it is not")));
-        }
-        let mut from: Box<dyn io::Read + Send> = if start == [0x1f, 0x8b] {
-            let all = io::Cursor::new(start).chain(from);
-            start = Vec::new();
-            let unpacked = gzip::gunzip(BufReader::with_capacity(1 << 18, all));
-            Box::new(unpacked.map_err(|what| Error::data(format!("{source}: {what}")))?)
-        } else {
-            from
-        };
-        from.by_ref().take(SAMPLE as u64).read_to_end(&mut start).map_err(unreadable)?;
-        if let [0xff, 0xfe, ..] | [0xfe, 0xff, ..] = start[..] {
-            let what = "its text is UTF-16; save it as UTF-8 (\"CSV UTF-8\" in Excel)";
-            return Err(Error::data(format!("{source}: {what}")));
-        }
-        if start.starts_with(b"PK\x03\x04") {
-            let what = "a spreadsheet or an archive, not CSV; save the table as CSV";
-            return Err(Error::data(format!("{source}: {what}")));
-        }
-        if start.starts_with(&[0xef, 0xbb, 0xbf]) {
-            start.drain(..3);
-        }
-        if start.contains(&0) {
-            return Err(Error::data(format!("{source}: it holds zero bytes: not a text file")));
-        }
+        let from: Box<dyn io::Read + Send> = Box::new(Count(from, Arc::clone(&read)));
+        let Text { mut start, rest, encoding } =
+            Text::new(&source, from, options.encoding.as_deref())?;
+        let mut preamble = Preamble::of(&source, &start)?;
+        let told =
+            Options { separator: options.separator.or(preamble.separator), ..options.clone() };
         let sample = first_rows(&start);
-        let dialect = guess(sample, options);
-        let mut rows =
-            parser(sample, dialect.separator).map_err(|e| Error::data(format!("{source}: {e}")))?;
+        let (separator, width) = separator_of(&sample[preamble.bytes.min(sample.len())..], &told);
+        preamble.titles(sample, separator, width);
+        let told = Options { separator: Some(separator), ..told };
+        let sample = &sample[preamble.bytes.min(sample.len())..];
+        let mut dialect = guess(sample, &told, preamble.comment);
+        dialect.encoding = encoding;
+        let format = Format { separator, comment: preamble.comment, quote: quote_of(&preamble) };
+        // Read as all that follows will be.
+        let tidy = Tidy::of(&dialect);
+        let first_end = first_row_end(sample);
+        let tidied = tidy.map(|tidy| tidy.of_text(&sample[..first_end]));
+        let mut rows = parser(tidied.as_deref().unwrap_or(sample), format)
+            .map_err(|e| Error::data(format!("{source}: {e}")))?;
         let mut first = empty_record(&rows);
         let found = rows.read_byte_record(&mut first);
         if !found.map_err(|e| Error::data(format!("{source}: {e}")))? {
             return Err(Error::data(format!("{source}: the file is empty")));
         }
-        let mut line = 1;
-        if dialect.header {
-            let end = rows.position().byte() as usize;
-            line = rows.position().line();
-            start.drain(..end);
-        }
-        let names = names(&source, &first, dialect.header)?;
+        let edges = edges(sample, &first, format, tidy, dialect.header);
+        let mut line = 1 + preamble.lines;
+        let mut begin = preamble.bytes;
+        let declared = preamble.names.is_some();
+        let names = match preamble.names.take() {
+            Some(names) => {
+                dialect.header = true;
+                unique(&source, names)?
+            }
+            None => {
+                let names = names(&source, line, &first, dialect.header, edges)?;
+                if dialect.header {
+                    begin +=
+                        if tidy.is_some() { first_end } else { rows.position().byte() as usize };
+                    line += rows.position().line() - 1;
+                }
+                names
+            }
+        };
+        start.drain(..begin);
         let written = names.iter().map(|name| options.written.get(name).cloned()).collect();
-        let layout = Layout { source, names, dialect, written };
-        let blocks = Blocks { text: from, rest: start, line, ended: false };
+        let missing = options.missing.clone();
+        let keep = places(&source, &names, &options.keep)?;
+        let mut said = preamble.said;
+        said.extend(edges.describe());
+        let header = (dialect.header && !declared).then_some(first);
+        let trailing = edges == Edges::Trailing;
+        let layout = Layout {
+            source,
+            names,
+            dialect,
+            format,
+            written,
+            missing,
+            keep,
+            header,
+            trailing,
+            said,
+        };
+        let blocks = Blocks { text: rest, rest: start, line, ended: false, tidy };
         Ok(Self { layout, size, read, blocks })
     }
 
@@ -219,7 +266,7 @@ impl Reader {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::blocks::{BLOCK, LONGEST},
+        super::blocks::{BLOCK, LONGEST, SAMPLE},
         *,
     };
 
@@ -289,13 +336,49 @@ mod tests {
         fails("a,b\n1,2\n1,2,3\n", "t.csv:3: 3 cells, and there are 2 columns");
         fails("a,b\n1,2\n\n7\n", "t.csv:4: 1 cell, and there are 2 columns");
         fails("a,a\n1,2\n", "two columns are called \"a\"");
-        fails(b"a,b\n1,\xff\n".as_slice(), "t.csv:2: column \"b\": not UTF-8");
-        fails(b"\xff\xfea\0".as_slice(), "UTF-16");
+        let mut late = format!("a,b\n{}", "1,x\n".repeat(SAMPLE)).into_bytes();
+        late.extend(b"1,\xff\n");
+        fails(late, &format!("t.csv:{}: column \"b\": not UTF-8", SAMPLE + 2));
         fails(b"PK\x03\x04....".as_slice(), "save the table as CSV");
         fails(b"a,b\n1,\0\n".as_slice(), "not a text file");
         let long = format!("a,b\n1,\"{}", "x\n".repeat(LONGEST / 2 + SAMPLE));
         fails(long, "t.csv:2: a quote is opened in this row and never closed");
         fails(b"\x1f\x8bnot gzip".as_slice(), "cannot read t.csv");
+    }
+
+    #[test]
+    fn what_is_around_a_table_is_no_part_of_it() {
+        for (text, names, rows) in [
+            ("sep=;\na;b\n1;2\n3;4\n", vec!["a", "b"], 2),
+            ("# by hand\na,b\n1,2\n# more\n3,4\n", vec!["a", "b"], 2),
+            ("# a,b\n1,2\n3,4\n", vec!["a", "b"], 2),
+            ("Sales\n\na,b,c\n1,2,3\n4,5,6\n", vec!["a", "b", "c"], 2),
+            ("a,b\n1,2\na,b\n3,4\n", vec!["a", "b"], 2),
+            ("a,b,\n1,2,\n3,4,\n", vec!["a", "b"], 2),
+            ("a,b\n1,2,\n3,4,\n", vec!["a", "b"], 2),
+            ("a,b\nx,1,2\ny,3,4\n", vec!["column 1", "a", "b"], 2),
+            ("  a   b\n 1.5    x\n 10.25  \"y z\"\n", vec!["a", "b"], 2),
+            ("a, b\n1, \"x, y\"\n2, \"z\"\n", vec!["a", "b"], 2),
+            (
+                "@relation r\n@attribute 'a b' real\n@attribute c {x,'y z'}\n@data\n1,x\n% no\n2,'y z'\n",
+                vec!["a b", "c"],
+                2,
+            ),
+        ] {
+            let (table, _) = read(text);
+            assert_eq!((table.names(), table.rows()), (names, rows), "{text}");
+        }
+        let (table, _) = read("Sales\n# no\n\na b\n1 x\n7 \"y z\"\n");
+        assert_eq!(column(&table, 1), ["x", "y z"]);
+        assert_eq!(table.line(1), 6);
+        let (table, _) = read("# by hand\na,b\n\n# more\n1,2\n# more\n\n3,4\n");
+        assert_eq!((table.line(0), table.line(1)), (5, 8));
+        let (table, dialect) = read("a , b\n\"1\" , \"x\" \n\"2\" , \"y\" \n");
+        assert!(dialect.spaced);
+        assert_eq!(
+            (column(&table, 0), column(&table, 1)),
+            (vec!["1".into(), "2".into()], vec!["x".into(), "y".into()])
+        );
     }
 
     /// Blocks end between rows, never between quotes, and words keep their

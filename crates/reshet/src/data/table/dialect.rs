@@ -1,18 +1,21 @@
 //! How a CSV file is written: told, or guessed from its beginning.
 
-use std::{collections::BTreeMap, fmt};
+use std::{borrow::Cow, collections::BTreeMap, fmt};
 
 use super::{
     Cell,
-    blocks::{SAMPLE, last_row_end},
-    cell::is_name,
-    records::{Record, parser},
-    written::{Written, is_clear, is_like_a_number, is_open},
+    blocks::{SAMPLE, Tidy, has_spaced_quotes, last_row_end},
+    header::{has_header, is_expected},
+    parsed::Format,
+    records::parser,
+    written::{Written, is_clear, is_open},
 };
-use crate::{Result, error::Error};
 
 /// What may stand between two cells; of equally good ones the first.
 pub(super) const SEPARATORS: [u8; 4] = [b',', b';', b'\t', b'|'];
+
+/// So many of 1000 rows must have as many words for spaces to stand between cells.
+const SPACES_AGREE: usize = 900;
 
 /// How a file is to be read, where it is not to be guessed.
 #[derive(Clone, Debug, Default)]
@@ -21,8 +24,18 @@ pub struct Options {
     pub separator: Option<u8>,
     /// Whether the first row holds the columns' names.
     pub header: Option<bool>,
-    /// Columns that are expected: a first row with all of them is a header.
+    /// How the text is encoded, by the name that browsers know; None: UTF-8, or guessed.
+    pub encoding: Option<String>,
+    /// Columns whose cells are kept as they are, to be shown beside answers:
+    /// [`Samples::kept`](super::Samples::kept).
+    pub keep: Vec<String>,
+    /// Columns of a model: a first row with all of them, or with words that are half of them,
+    /// is a header.
     pub columns: Vec<String>,
+    /// Columns that were asked for: a first row with one of them is a header.
+    pub targets: Vec<String>,
+    /// The words that stand for nothing, besides empty cells; None: the usual ones, as NA.
+    pub missing: Option<Vec<String>>,
     /// Columns whose numbers are written in a way that is known: of a model, or of
     /// another table ([`Table::written`](super::Table::written)).
     pub written: BTreeMap<String, Written>,
@@ -37,6 +50,10 @@ pub struct Dialect {
     pub header: bool,
     /// Whether 3,14 is a number.
     pub comma: bool,
+    /// Whether spaces stand around quotes: `1, "a"`.
+    pub spaced: bool,
+    /// The encoding its text was read from, if that was not UTF-8, and whether it is a guess.
+    pub encoding: Option<(&'static str, bool)>,
 }
 
 impl fmt::Display for Dialect {
@@ -46,11 +63,17 @@ impl fmt::Display for Dialect {
             b';' => "semicolons",
             b'\t' => "tabs",
             b'|' => "bars",
+            b' ' => "spaces",
             other => return write!(f, "cells apart by \"{}\"", char::from(other)),
         };
         let header = if self.header { "with a header" } else { "without a header" };
         let comma = if self.comma { ", decimal commas" } else { "" };
-        write!(f, "cells apart by {separator}, {header}{comma}")
+        write!(f, "cells apart by {separator}, {header}{comma}")?;
+        match self.encoding {
+            Some((name, true)) => write!(f, ", text taken for {name}"),
+            Some((name, false)) => write!(f, ", text in {name}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -59,29 +82,80 @@ pub(super) fn first_rows(sample: &[u8]) -> &[u8] {
     if sample.len() < SAMPLE {
         return sample;
     }
-    last_row_end(sample).0.map_or(sample, |end| &sample[..end])
+    last_row_end(sample, false).0.map_or(sample, |end| &sample[..end])
 }
 
-fn records(sample: &[u8], separator: u8) -> Vec<Vec<String>> {
-    let Ok(parser) = parser(sample, separator) else { return Vec::new() };
+/// The sample without the spaces around quotes, if there are such; and whether there are.
+fn closed_up(sample: &[u8], separator: u8) -> (Cow<'_, [u8]>, bool) {
+    if !has_spaced_quotes(sample, separator) {
+        return (Cow::Borrowed(sample), false);
+    }
+    let closed = Tidy::Quotes(separator).of_text(sample);
+    let widths = |text: &[u8]| {
+        let rows = records(text, separator);
+        let width = rows.first().map_or(0, Vec::len);
+        rows.iter().filter(|row| row.len() == width).count() * 1000 / rows.len().max(1)
+    };
+    match widths(&closed) >= widths(sample) {
+        true => (Cow::Owned(closed), true),
+        false => (Cow::Borrowed(sample), false),
+    }
+}
+
+pub(super) fn records(sample: &[u8], separator: u8) -> Vec<Vec<String>> {
+    let format = Format { separator, comment: None, quote: b'"' };
+    let Ok(parser) = parser(sample, format) else { return Vec::new() };
     let rows = parser.into_byte_records().take(200).map_while(Result::ok);
     let text = |field: &[u8]| String::from_utf8_lossy(field).trim().to_string();
     rows.map(|row| row.iter().map(text).collect()).collect()
 }
 
-/// The dialect that makes most sense of the file's beginning.
-pub(super) fn guess(sample: &[u8], options: &Options) -> Dialect {
+/// How many of 1000 rows have the commonest number of cells, and that number.
+fn agreement(rows: &[Vec<String>]) -> (usize, usize) {
+    let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
+    rows.iter().for_each(|row| *counts.entry(row.len()).or_default() += 1);
+    let most = counts.into_iter().max_by_key(|(_, n)| *n);
+    most.map_or((0, 0), |(width, n)| (1000 * n / rows.len(), width))
+}
+
+/// What stands between two cells, and how many of these a row has.
+pub(super) fn separator_of(sample: &[u8], options: &Options) -> (u8, usize) {
     // The separator that gives the same number of cells in the most rows; of
     // equals the one that gives more cells, then the commoner one.
-    let agreeing = |separator: u8| {
-        let rows = records(sample, separator);
-        let width = rows.first().map_or(0, Vec::len);
-        let same = rows.iter().filter(|row| row.len() == width).count();
-        if width > 1 { (1000 * same / rows.len().max(1), width) } else { (0, 0) }
+    let agreeing = |separator: u8| match agreement(&tidied(sample, separator)) {
+        (_, 0 | 1) => (0, 0),
+        agreement => agreement,
     };
-    let best = || SEPARATORS.into_iter().rev().max_by_key(|s| agreeing(*s)).unwrap_or(b',');
-    let separator = options.separator.unwrap_or_else(best);
-    let rows = records(sample, separator);
+    if let Some(separator) = options.separator {
+        return (separator, agreement(&tidied(sample, separator)).1);
+    }
+    let best = SEPARATORS.into_iter().rev().max_by_key(|s| agreeing(*s)).unwrap_or(b',');
+    let (best_agrees, width) = agreeing(best);
+    let (spaces_agree, cells) = agreeing(b' ');
+    // A title may stand above; sentences have as many words only by chance.
+    match spaces_agree > best_agrees && spaces_agree >= SPACES_AGREE && cells > 1 {
+        true => (b' ', cells),
+        false => (best, width.max(1)),
+    }
+}
+
+/// The rows of a sample, without what stands around their cells.
+fn tidied(sample: &[u8], separator: u8) -> Vec<Vec<String>> {
+    match separator {
+        b' ' => records(&Tidy::Spaces.of_text(sample), separator),
+        _ => records(&closed_up(sample, separator).0, separator),
+    }
+}
+
+/// The dialect that makes most sense of the file's beginning; its separator is known.
+pub(super) fn guess(sample: &[u8], options: &Options, comment: Option<u8>) -> Dialect {
+    let separator = options.separator.unwrap_or(b',');
+    let spaced = separator != b' ' && closed_up(sample, separator).1;
+    let mut rows = tidied(sample, separator);
+    let is_comment = |row: &Vec<String>| {
+        comment.is_some_and(|mark| row.first().is_some_and(|c| c.as_bytes().first() == Some(&mark)))
+    };
+    rows.retain(|row| !is_comment(row));
     let comma = separator != b',' && {
         let mut cells = rows.iter().skip(1).flatten();
         let point = |c: &String| c.contains('.') && is_number(c, false) && !is_open(c, '.');
@@ -89,58 +163,11 @@ pub(super) fn guess(sample: &[u8], options: &Options) -> Dialect {
         let comma = |c: &String| is_clear(c, ',') || (separator == b';' && is_open(c, ','));
         cells.clone().any(comma) && !cells.any(point)
     };
-    let first = || rows.first().map_or(&[][..], Vec::as_slice);
-    let expected =
-        !options.columns.is_empty() && options.columns.iter().all(|c| first().contains(c));
-    let header = options.header.unwrap_or_else(|| expected || has_header(&rows, comma));
-    Dialect { separator, header, comma }
+    let expected = || rows.first().is_some_and(|first| is_expected(first, options));
+    let header = options.header.unwrap_or_else(|| expected() || has_header(&rows, comma));
+    Dialect { separator, header, comma, spaced, encoding: None }
 }
 
 fn is_number(text: &str, comma: bool) -> bool {
     Cell::parse(text, comma).is_some_and(|cell| cell.number().is_some())
-}
-
-/// Names are words, all different, and not what stands below them.
-fn has_header(rows: &[Vec<String>], comma: bool) -> bool {
-    let Some((first, rest)) = rows.split_first() else { return false };
-    let is_number =
-        |cell: &str, comma| is_number(cell, comma) || is_name(cell) || is_like_a_number(cell);
-    if first.iter().any(|name| is_number(name, comma)) {
-        return false;
-    }
-    let below = |column: usize| rest.iter().filter_map(move |row| row.get(column));
-    let numeric = |column: usize| below(column).any(|cell| is_number(cell, comma));
-    if rest.is_empty() || (0..first.len()).any(numeric) {
-        return true;
-    }
-    let mut names = first.clone();
-    names.sort_unstable();
-    names.dedup();
-    let again = |(column, name): (usize, &String)| below(column).any(|cell| cell == name);
-    names.len() == first.len() && !first.iter().enumerate().any(again)
-}
-
-/// The columns' names from the first row, or made up.
-pub(super) fn names(source: &str, first: &Record, header: bool) -> Result<Vec<String>> {
-    let made_up = |column: usize| format!("column {}", column + 1);
-    if !header {
-        return Ok((0..first.len()).map(made_up).collect());
-    }
-    let mut names = Vec::new();
-    for (column, field) in first.iter().enumerate() {
-        let name = std::str::from_utf8(field).map_err(|_| {
-            Error::data(format!("{source}:1: not UTF-8 text; save the file as UTF-8"))
-        })?;
-        let name = match name.trim() {
-            // What pandas writes over its row numbers.
-            "" => made_up(column),
-            name => name.to_string(),
-        };
-        if names.contains(&name) {
-            let what = format!("two columns are called \"{name}\"; give each a name of its own");
-            return Err(Error::data(format!("{source}:1: {what}")));
-        }
-        names.push(name);
-    }
-    Ok(names)
 }

@@ -41,12 +41,17 @@ enum Slot {
 }
 
 impl<'a> Encoder<'a> {
-    /// For rows with these columns.
+    /// For rows with these columns; those to `keep` need not be the model's.
     ///
     /// # Errors
     /// As [`Columns::places`].
-    pub fn new(columns: &'a Columns, source: &str, names: &[String]) -> Result<Self> {
-        let places = columns.places(source, names)?;
+    pub fn new(
+        columns: &'a Columns,
+        source: &str,
+        names: &[String],
+        keep: &[String],
+    ) -> Result<Self> {
+        let places = columns.places_beside(source, names, keep)?;
         let slots = |column: &'a Column| match &column.kind {
             Kind::Number { missing, .. } => missing.iter().map(|w| (&**w, 0)).collect(),
             Kind::Two { values } => values.iter().enumerate().map(|(i, v)| (&**v, i)).collect(),
@@ -180,7 +185,7 @@ impl Columns {
         cells.iter().for_each(|cell| chunk.push(*cell));
         let names: Vec<String> = self.inputs.iter().map(|column| column.name.clone()).collect();
         let words = |place: usize| &words[place][..];
-        let mut encoder = Encoder::new(self, "row", &names)?;
+        let mut encoder = Encoder::new(self, "row", &names, &[])?;
         encoder.set_words(words);
         let (width, rows) = (encoder.width(), cells.len() / names.len().max(1));
         let mut inputs = vec![0.0; width * rows];
@@ -218,7 +223,7 @@ pub(super) fn encode<const PARTS: usize>(
     let Table { source, heads, chunks, .. } = table;
     let names: Vec<String> = heads.iter().map(|head| head.name.clone()).collect();
     let words = |place: usize| &heads[place].words[..];
-    let mut encoder = Encoder::new(columns, &source, &names)?;
+    let mut encoder = Encoder::new(columns, &source, &names, &[])?;
     encoder.set_words(words);
     let width = encoder.width();
 

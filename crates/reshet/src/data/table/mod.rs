@@ -14,11 +14,15 @@ mod cell;
 mod check;
 mod columns;
 pub mod csv;
+mod dates;
 mod dialect;
 mod encoder;
+mod header;
+mod names;
 #[cfg(feature = "parquet")]
 pub mod parquet;
 mod parsed;
+mod preamble;
 mod prepare;
 mod question;
 #[cfg(feature = "csv")]
@@ -29,6 +33,12 @@ mod records;
 mod statistics;
 mod stream;
 mod suspect;
+#[cfg(feature = "csv")]
+mod text;
+#[cfg(not(feature = "csv"))]
+#[path = "no_text.rs"]
+mod text;
+mod twins;
 mod written;
 
 use std::{
@@ -38,11 +48,12 @@ use std::{
 
 pub use cell::Cell;
 pub(crate) use cell::{MISSING, UNKNOWN, shortest};
-use cell::{MOST_LONG, Packed};
+use cell::{MOST_LONG, Packed, is_no_number};
 pub use check::{Check, Checked};
 pub use columns::{Column, Columns, Kind, LeftOut};
+pub use dates::{Dates, Order};
 use encoder::Encoder;
-use parsed::{Firsts, Parsed};
+use parsed::{Firsts, Gone, Parsed};
 pub use prepare::{Parts, Prepare};
 pub use question::{Ask, Unit};
 pub use stream::{Rows, Samples};
@@ -64,6 +75,12 @@ pub struct Table {
     pub(crate) source: String,
     /// How its file was written.
     pub(crate) dialect: Option<csv::Dialect>,
+    /// The words that stand for nothing, if they are not the usual ones.
+    pub(crate) missing: Option<Vec<String>>,
+    /// What was passed over in the file, for people.
+    said: Vec<String>,
+    /// Rows that held the columns' names again.
+    repeated: usize,
     pub(crate) heads: Vec<Head>,
     pub(crate) chunks: Vec<Chunk>,
     rows: usize,
@@ -78,6 +95,8 @@ pub(crate) struct Head {
     /// There were more than [`MOST_WORDS`] different words; only these are kept.
     pub overflow: bool,
     pub firsts: Firsts,
+    /// The words that stand for nothing, and how often each does.
+    pub gone: Gone,
     /// How its numbers are written, if not plainly.
     pub dressed: Option<Dressed>,
     /// A number for each word, if all of them are numbers.
@@ -216,7 +235,16 @@ impl Table {
 
     pub(crate) fn new(source: String, names: Vec<String>) -> Self {
         let heads = names.into_iter().map(|name| Head { name, ..Head::default() }).collect();
-        Self { source, dialect: None, heads, chunks: Vec::new(), rows: 0 }
+        Self {
+            source,
+            dialect: None,
+            missing: None,
+            said: Vec::new(),
+            repeated: 0,
+            heads,
+            chunks: Vec::new(),
+            rows: 0,
+        }
     }
 
     /// Number of rows.
@@ -234,6 +262,15 @@ impl Table {
         let (rows, columns) = (thousands(self.rows), self.heads.len());
         let dialect = self.dialect.map_or(String::new(), |dialect| format!("; {dialect}"));
         format!("{}: {rows} rows, {columns} columns{dialect}", self.source)
+    }
+
+    /// What was passed over in its file, a line each.
+    pub(crate) fn passed_over(&self) -> Vec<String> {
+        let n = self.repeated;
+        let rows = if n == 1 { "row" } else { "rows" };
+        let again =
+            (n > 0).then(|| format!("{n} {rows} with the columns' names again, passed over"));
+        self.said.iter().cloned().chain(again).collect()
     }
 
     /// The place of a column.
@@ -259,6 +296,18 @@ impl Table {
     pub(crate) fn rough_cells(&self, column: usize) -> impl Iterator<Item = Cell> + '_ {
         let head = &self.heads[column];
         self.packed(column).map(|(cell, long)| head.cell(cell.rough(long)))
+    }
+
+    /// How often each word of a column occurs.
+    pub(crate) fn count_words(&self, column: usize) -> Vec<(&str, usize)> {
+        let mut counts: Vec<(&str, usize)> =
+            self.heads[column].words.iter().map(|word| (&**word, 0)).collect();
+        for (cell, _) in self.packed(column) {
+            if let Some((_, n)) = cell.code().and_then(|code| counts.get_mut(code)) {
+                *n += 1;
+            }
+        }
+        counts
     }
 
     /// The cells of a column as they are kept, each with its chunk's long numbers.
@@ -337,6 +386,7 @@ impl Table {
             }
             let number = |word: &String, written: &Written| match written.parse(word) {
                 Some(x) => Cell::from_number(x),
+                None if is_no_number(word) => Cell::Missing,
                 None => Cell::Word(head.codes[word]),
             };
             head.numbers = known.map_or_else(Vec::new, |written| {
@@ -369,9 +419,11 @@ impl Table {
 
     /// Adds rows whose words have numbers of their own.
     pub(crate) fn append(&mut self, read: Parsed) {
-        let Parsed { mut chunk, words, firsts, .. } = read;
+        let Parsed { mut chunk, words, firsts, gone, repeated, .. } = read;
+        self.repeated += repeated;
         let width = self.heads.len();
         let comma = self.comma();
+        self.heads.iter_mut().zip(gone).for_each(|(head, gone)| head.gone.append(gone));
         for (column, (head, words)) in self.heads.iter_mut().zip(words).enumerate() {
             head.firsts = head.firsts.or(firsts[column]);
             if words.is_empty() {
@@ -437,6 +489,15 @@ fn fractions(chunks: &[Chunk], column: usize, width: usize) -> bool {
 }
 
 impl Head {
+    /// A column with these words.
+    pub fn with_words(name: String, words: Vec<String>) -> Self {
+        let mut head = Self { name, ..Self::default() };
+        for word in words {
+            head.code(word);
+        }
+        head
+    }
+
     /// A cell as it stands in the file; numbers whose decimals vary with as few as they need.
     pub fn text(&self, cell: Cell) -> String {
         match (cell, self.firsts.decimals) {
@@ -467,7 +528,7 @@ impl Head {
     /// If all words, and `more` that are to come, are numbers written in one way: makes
     /// them numbers.
     fn undress(&mut self, more: &[String], comma: bool, fractions: impl Fn() -> bool) {
-        let all = || self.words.iter().chain(more);
+        let all = || self.words.iter().chain(more).filter(|word| !is_no_number(word));
         let Some(first) = all().next().filter(|word| written::is_like_a_number(word)) else {
             return;
         };
@@ -483,6 +544,10 @@ impl Head {
     /// A word as a cell; a number if the words so far have become numbers.
     fn cell_of(&mut self, word: String) -> Cell {
         let number = self.dressed.as_ref().and_then(|dressed| dressed.written.parse(&word));
+        if number.is_none() && self.dressed.is_some() && is_no_number(&word) {
+            self.gone.add(&word, 1);
+            return Cell::Missing;
+        }
         number.map_or_else(|| Cell::Word(self.code(word)), Cell::from_number)
     }
 

@@ -2,11 +2,16 @@
 //!
 //! Nobody can have a parser or a record: their types hold a value that cannot be.
 
-use std::{convert::Infallible, iter::Empty, ops::Range};
+use std::{
+    convert::Infallible,
+    iter::Empty,
+    ops::{Index, Range},
+};
 
+use super::parsed::Format;
 use crate::{Result, error::Error};
 
-pub(super) fn parser(_: &[u8], _: u8) -> Result<Parser> {
+pub(super) fn parser(_: &[u8], _: Format) -> Result<Parser> {
     Err(Error::data(
         "this program was built without CSV; turn on the feature `csv` of the crate reshet",
     ))
@@ -32,7 +37,8 @@ impl Parser {
     }
 }
 
-pub(super) struct Record(Infallible);
+#[derive(PartialEq)]
+pub(crate) struct Record(Infallible);
 
 impl Record {
     pub fn len(&self) -> usize {
@@ -47,6 +53,10 @@ impl Record {
         match self.0 {}
     }
 
+    pub fn get(&self, _: usize) -> Option<&[u8]> {
+        match self.0 {}
+    }
+
     pub fn range(&self, _: usize) -> Option<Range<usize>> {
         match self.0 {}
     }
@@ -56,7 +66,15 @@ impl Record {
     }
 }
 
-pub(super) struct Position(Infallible);
+impl Index<usize> for Record {
+    type Output = [u8];
+
+    fn index(&self, _: usize) -> &[u8] {
+        match self.0 {}
+    }
+}
+
+pub(crate) struct Position(Infallible);
 
 impl Position {
     pub fn byte(&self) -> u64 {

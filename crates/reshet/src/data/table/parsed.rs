@@ -5,12 +5,15 @@ use std::collections::HashMap;
 use super::{
     Chunk, UNKNOWN,
     blocks::Block,
-    cell::{Packed, Read, is_name},
+    cell::{Packed, Read, is_name, is_no_number, is_one_of},
     dialect::Dialect,
     records::{Record, empty_record, parser},
     written::{Written, is_open},
 };
 use crate::{Result, data::memory, error::Error};
+
+/// What is said of a text that is not.
+pub(super) const NOT_UTF8: &str = "not UTF-8 text";
 
 /// What is known of a file from its beginning.
 pub(crate) struct Layout {
@@ -18,8 +21,19 @@ pub(crate) struct Layout {
     pub source: String,
     pub names: Vec<String>,
     pub dialect: Dialect,
+    pub(super) format: Format,
     /// The columns whose numbers are known to be written in some way.
     pub written: Vec<Option<Written>>,
+    /// The words that stand for nothing, if they are not the usual ones.
+    pub missing: Option<Vec<String>>,
+    /// Columns whose cells are kept as they are.
+    pub keep: Vec<usize>,
+    /// The row of the names: where it comes again, it is no row.
+    pub header: Option<Record>,
+    /// Rows end in a separator.
+    pub trailing: bool,
+    /// What was passed over, for people.
+    pub said: Vec<String>,
 }
 
 impl Layout {
@@ -40,18 +54,27 @@ impl Layout {
     pub(super) fn parse(&self, block: &Block, lenient: bool) -> Result<Parsed> {
         let width = self.names.len();
         let mut words = vec![Words::default(); width];
-        let Parsed { mut chunk, mut firsts, mut bad, .. } = Parsed::empty(width);
+        let Parsed { mut chunk, mut firsts, mut gone, mut bad, .. } = Parsed::empty(width);
         chunk.cells.reserve(block.text.len() / 6);
-        let mut rows = parser(&block.text, self.dialect.separator)?;
+        let (mut kept, mut repeated) = (Vec::new(), 0);
+        let mut rows = parser(&block.text, self.format)?;
         let mut row = empty_record(&rows);
         while rows
             .read_byte_record(&mut row)
             .map_err(|e| Error::data(format!("{}: {e}", self.source)))?
         {
-            let line = block.line_of(&row);
+            if self.header.as_ref().is_some_and(|header| header == &row) {
+                repeated += 1;
+                continue;
+            }
+            let line = block.line_of(&row, self.format.comment);
             let start = chunk.cells.len();
-            match self.row(&row, line, &mut words, &mut firsts, &mut chunk) {
-                Ok(()) => chunk.lines.push(line),
+            match self.row(&row, line, &mut words, &mut firsts, &mut gone, &mut chunk) {
+                Ok(()) => {
+                    chunk.lines.push(line);
+                    let text = |place: &usize| String::from_utf8_lossy(&row[*place]).trim().into();
+                    kept.extend(self.keep.iter().map(text));
+                }
                 Err(what) if lenient => {
                     chunk.cells.truncate(start);
                     bad.push((line, what));
@@ -60,7 +83,26 @@ impl Layout {
             }
         }
         chunk.cells.shrink_to_fit();
-        Ok(Parsed { chunk, words: Vec::new(), firsts, bad }.with_words(words))
+        Ok(Parsed { chunk, words: Vec::new(), firsts, gone, bad, kept, repeated }.with_words(words))
+    }
+
+    /// A number or nothing; None for a word.
+    fn read(&self, column: usize, text: &str) -> Option<Read> {
+        let comma = self.dialect.comma;
+        let usual = || match &self.written[column] {
+            None => Read::parse(text, comma),
+            Some(written) => match written.parse(text) {
+                Some(number) => Some(Read::Long { number, decimals: UNKNOWN }),
+                None if is_no_number(text.trim()) => Some(Read::Missing),
+                None => Read::parse(text, comma).filter(|read| *read == Read::Missing),
+            },
+        };
+        let Some(missing) = &self.missing else { return usual() };
+        match text.trim() {
+            "" => Some(Read::Missing),
+            word if is_one_of(missing, word) => Some(Read::Missing),
+            _ => usual().filter(|read| *read != Read::Missing),
+        }
     }
 
     fn row(
@@ -69,10 +111,14 @@ impl Layout {
         line: u64,
         words: &mut [Words],
         firsts: &mut [Firsts],
+        gone: &mut [Gone],
         chunk: &mut Chunk,
     ) -> Result<(), String> {
         let at = || format!("{}:{line}", self.source);
-        if row.len() != self.names.len() {
+        let width = self.names.len();
+        let trailing =
+            self.trailing && row.len() == width + 1 && row[width].trim_ascii().is_empty();
+        if row.len() != width && !trailing {
             let (n, is) = (row.len(), if row.len() == 1 { "cell" } else { "cells" });
             let columns = self.names.len();
             // A quote that is never closed swallows lines.
@@ -85,19 +131,13 @@ impl Layout {
             let broken = |field: &[u8]| std::str::from_utf8(field).is_err();
             let column = row.iter().position(broken).unwrap_or(0);
             let name = &self.names[column];
-            format!("{}: column \"{name}\": not UTF-8 text; save the file as UTF-8", at())
+            format!("{}: column \"{name}\": {NOT_UTF8}; save the file as UTF-8", at())
         })?;
         let comma = self.dialect.comma;
-        for column in 0..row.len() {
+        for column in 0..width {
             let text = row.range(column).and_then(|range| text.get(range)).unwrap_or_default();
             let first = &mut firsts[column];
-            let read = match &self.written[column] {
-                None => Read::parse(text, comma),
-                Some(written) => match written.parse(text) {
-                    Some(number) => Some(Read::Long { number, decimals: UNKNOWN }),
-                    None => Read::parse(text, comma).filter(|read| *read == Read::Missing),
-                },
-            };
+            let read = self.read(column, text);
             let (packed, plain) = match read {
                 Some(Read::Short { number, decimals }) => {
                     first.see_decimals(decimals, text, line);
@@ -107,7 +147,10 @@ impl Layout {
                     first.see_decimals(decimals, text, line);
                     (Packed::number(number, &mut chunk.long), true)
                 }
-                Some(Read::Missing) => (Packed::MISSING, false),
+                Some(Read::Missing) => {
+                    gone[column].add(text.trim(), 1);
+                    (Packed::MISSING, false)
+                }
                 None => (words[column].cell(text.trim()), false),
             };
             // Most cells are not the first of their kind.
@@ -127,15 +170,30 @@ pub(crate) struct Parsed {
     pub words: Vec<Vec<String>>,
     /// Where each column first has what.
     pub firsts: Vec<Firsts>,
+    /// The words of each column that stand for nothing.
+    pub gone: Vec<Gone>,
     /// The lines of rows that were passed over, and what is wrong with each.
     pub bad: Vec<(u64, String)>,
+    /// The texts of the cells that are kept, row by row.
+    pub kept: Vec<String>,
+    /// Rows that held the names again.
+    pub repeated: usize,
 }
 
 impl Parsed {
     /// No rows of so many columns.
     pub fn empty(width: usize) -> Self {
         let (words, firsts) = (vec![Vec::new(); width], vec![Firsts::default(); width]);
-        Self { chunk: Chunk::default(), words, firsts, bad: Vec::new() }
+        let gone = vec![Gone::default(); width];
+        Self {
+            chunk: Chunk::default(),
+            words,
+            firsts,
+            gone,
+            bad: Vec::new(),
+            kept: Vec::new(),
+            repeated: 0,
+        }
     }
 
     /// With the words that its cells mean.
@@ -204,6 +262,26 @@ impl Firsts {
     }
 }
 
+/// Words that stand for nothing, and how often each does.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Gone(pub Vec<(String, usize)>);
+
+impl Gone {
+    pub fn add(&mut self, word: &str, n: usize) {
+        if word.is_empty() {
+            return;
+        }
+        match self.0.iter_mut().find(|(known, _)| known == word) {
+            Some((_, count)) => *count += n,
+            None => self.0.push((word.into(), n)),
+        }
+    }
+
+    pub fn append(&mut self, other: Self) {
+        other.0.iter().for_each(|(word, n)| self.add(word, *n));
+    }
+}
+
 /// The words of a column in one block.
 #[derive(Clone, Default)]
 pub(crate) struct Words {
@@ -221,4 +299,15 @@ impl Words {
         self.codes.insert(word.into(), code);
         Packed::word(code)
     }
+}
+
+/// How rows are parsed.
+#[cfg_attr(not(feature = "csv"), expect(dead_code, reason = "nothing is parsed"))]
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Format {
+    pub separator: u8,
+    /// Lines that begin with this are comments.
+    pub comment: Option<u8>,
+    /// What stands around cells that hold a separator.
+    pub quote: u8,
 }

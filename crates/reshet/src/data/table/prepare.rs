@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::{
-    Ask, Cell, Chunk, Column, Columns, Kind, LeftOut, Table,
+    Ask, Cell, Chunk, Column, Columns, Dates, Kind, LeftOut, Table,
     encoder::encode,
     question::Question,
     statistics::{FEW, FEW_ANSWERS, Statistics},
-    suspect,
+    suspect, twins,
 };
 use crate::{
     Dataset, Features, Meaning, Result, Storage, Targets, Task, data::memory, error::Error,
@@ -40,6 +40,8 @@ pub struct Prepare {
     seed: u64,
     plain: bool,
     keep: bool,
+    drop: Vec<String>,
+    only: Vec<String>,
 }
 
 /// What came of it.
@@ -132,6 +134,18 @@ impl Prepare {
         self
     }
 
+    /// Leaves this column out; may be said several times.
+    pub fn drop(mut self, name: impl Into<String>) -> Self {
+        self.drop.push(name.into());
+        self
+    }
+
+    /// Learns from this column and from others said so, and from no other.
+    pub fn only(mut self, name: impl Into<String>) -> Self {
+        self.only.push(name.into());
+        self
+    }
+
     /// Does it. The table's memory is freed along the way.
     ///
     /// # Errors
@@ -142,6 +156,7 @@ impl Prepare {
         let all =
             Statistics::gather(&table, FEW_ANSWERS, |column| targets.contains(&column), |_| true);
         let mut said = vec![table.about()];
+        said.extend(table.passed_over());
         let (question, asked) = self.question(&table, &targets, &all)?;
         said.extend(asked);
         suspect::check_case(&table, &question, &self.ask)?;
@@ -152,11 +167,14 @@ impl Prepare {
             said.push(format!("{n} rows have no target and are passed over"));
         }
 
+        let (dates, of_dates) = self.dates(&table, &question);
+        let table = table.with_dates(&dates);
+        said.extend(of_dates);
         let weights = self.weights(&table, &rows)?;
         let parts = self.split(&table, &answers, &rows)?;
         let statistics = Statistics::gather(&table, FEW, |_| true, |row| parts[row] == Part::Train);
-        let learnt = self.learn(&table, &question, &statistics);
-        let columns = Arc::new(Columns { origins, ..learnt });
+        let learnt = self.learn(&table, &question, &statistics, &dates);
+        let columns = Arc::new(Columns { origins, dates, ..learnt });
         columns.check_inputs(&table.source)?;
         said.extend(
             columns
@@ -164,12 +182,22 @@ impl Prepare {
                 .iter()
                 .map(|LeftOut { name, why }| format!("left out: {name} ({why})")),
         );
+        said.extend(suspect::missing_words(&table, &columns, &question));
         said.extend(suspect::readings(&table, &columns));
-        let mut warnings = suspect::leaks(&table, &columns, &answers, &rows);
+        let mut warnings = twins::leaks(&table, &columns, &answers, &rows);
         warnings.extend(suspect::open_marks(&table, &columns));
         warnings.extend(suspect::odd_words(&table, &columns));
         warnings.extend(suspect::twin_words(&table, &columns, &question));
+        warnings.extend(suspect::missing_answers(&table, &question));
         warnings.extend(suspect::small_classes(&answers));
+        let of = |wanted: bool| {
+            let (parts, rows) = (&parts, &rows);
+            let is = move |i: &usize| (parts[rows[*i] as usize] == Part::Train) == wanted;
+            (0..rows.len()).filter(is)
+        };
+        warnings.extend(suspect::untrained(&answers, of(true), of(false)));
+        warnings.extend(suspect::odd_zeros(&table, &columns, &statistics));
+        warnings.extend(suspect::twin_numbers(&table, &columns, &statistics));
 
         let wanted = [Part::Train, Part::Validation, Part::Test];
         let bytes = 4 * columns.width() as u64 * parts.len() as u64;
@@ -203,6 +231,13 @@ impl Prepare {
             [] => vec![table.heads.len().saturating_sub(1)],
             names => names.iter().map(|name| table.column(name)).collect::<Result<_>>()?,
         };
+        for name in self.drop.iter().chain(&self.only) {
+            if targets.contains(&table.column(name)?) {
+                let what =
+                    format!("column \"{name}\" is the target; it is learnt, not learnt from");
+                return Err(Error::invalid(format!("{}: {what}", table.source)));
+            }
+        }
         if targets.len() >= table.heads.len() {
             let what = "there is no column besides the target to learn from";
             return Err(Error::data(format!("{}: {what}", table.source)));
@@ -263,7 +298,32 @@ impl Prepare {
         Ok(parts)
     }
 
-    pub(super) fn learn(&self, table: &Table, question: &Question, all: &[Statistics]) -> Columns {
+    /// Why a column is left out, if that was asked for.
+    fn left_out_as_asked(&self, name: &String) -> Option<String> {
+        if self.drop.contains(name) {
+            return Some("as asked".into());
+        }
+        let other = !self.only.is_empty() && !self.only.contains(name);
+        other.then(|| "not among the columns asked for".into())
+    }
+
+    /// The columns of dates that may be learnt from, and what to say of them.
+    pub(super) fn dates(&self, table: &Table, question: &Question) -> (Vec<Dates>, Vec<String>) {
+        table.dates(|place| {
+            let name = &table.heads[place].name;
+            !question.places.contains(&place)
+                && self.weight.as_ref() != Some(name)
+                && self.left_out_as_asked(name).is_none()
+        })
+    }
+
+    pub(super) fn learn(
+        &self,
+        table: &Table,
+        question: &Question,
+        all: &[Statistics],
+        dates: &[Dates],
+    ) -> Columns {
         let targets = question.places.iter().map(|p| table.heads[*p].name.clone()).collect();
         let mut columns = Columns { targets, ..Columns::default() };
         for (place, (head, s)) in table.heads.iter().zip(all).enumerate() {
@@ -276,11 +336,27 @@ impl Prepare {
                 columns.left_out.push(LeftOut { name, why });
                 continue;
             }
-            match Kind::learn(head, s, self.plain, self.keep) {
+            if dates.iter().any(|dates| dates.name == name) {
+                let why = "dates; their parts are used".into();
+                columns.left_out.push(LeftOut { name, why });
+                continue;
+            }
+            let part = dates.iter().any(|dates| dates.names().any(|part| part == name));
+            if let Some(why) = self.left_out_as_asked(&name).filter(|_| !part) {
+                columns.left_out.push(LeftOut { name, why });
+                continue;
+            }
+            if part && s.distinct() == Some(1) {
+                continue;
+            }
+            // Days that follow one on the other do not only number the rows.
+            match Kind::learn(head, s, self.plain, self.keep || part) {
                 Ok(kind) => columns.inputs.push(Column { name, kind }),
+                Err(_) if part => {}
                 Err(why) => columns.left_out.push(LeftOut { name, why }),
             }
         }
+        columns.missing.clone_from(&table.missing);
         columns.written = table.written();
         columns.written.retain(|name, _| {
             columns.targets.contains(name) || columns.inputs.iter().any(|c| c.name == *name)
@@ -306,6 +382,7 @@ impl Columns {
     /// Columns that do not match; an answer or a word the model does not know.
     pub fn dataset(&self, mut table: Table, task: Task, names: &[String]) -> Result<Dataset> {
         table.read_as(&self.written)?;
+        let table = table.with_dates(&self.dates);
         let numbers = self.inputs.iter().filter(|c| matches!(c.kind, Kind::Number { .. }));
         for Column { name, .. } in numbers {
             let head = table.heads.iter().find(|head| head.name == *name);
@@ -319,7 +396,7 @@ impl Columns {
             }
         }
         let places = self.targets.iter().map(|name| table.column(name)).collect::<Result<_>>()?;
-        let question = Question { places, task, names: names.to_vec(), why: String::new() };
+        let question = Question::known(&table, places, task, names.to_vec());
         let (targets, rows) = question.read(&table, &self.origins)?;
         let mut wanted = vec![false; table.rows()];
         rows.iter().for_each(|row| wanted[*row as usize] = true);

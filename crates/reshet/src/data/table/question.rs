@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Cell, Head, Table, list, statistics::Statistics};
+use super::{Cell, Head, Table, cell::is_no_number, list, statistics::Statistics};
 use crate::{Activation, Result, Targets, Task, error::Error, visible};
 
 /// Up to this many different whole numbers are taken for classes.
@@ -85,6 +85,15 @@ pub(crate) struct Question {
     pub names: Vec<String>,
     /// Why it is this kind of question.
     pub why: String,
+    /// Targets whose answers are numbers, so that words as "-" among them say nothing.
+    skips: Vec<usize>,
+}
+
+/// Words among the numbers of a target that say nothing there, as "-".
+fn skipped(head: &Head, s: &Statistics) -> usize {
+    let words = head.words_among_numbers(s).filter(|(word, _)| is_no_number(word));
+    let skipped = words.map(|(_, n)| n).sum();
+    if skipped == s.words && skipped <= s.numbers { skipped } else { 0 }
 }
 
 impl Question {
@@ -93,6 +102,8 @@ impl Question {
     pub fn infer(table: &Table, places: Vec<usize>, ask: &Ask, all: &[Statistics]) -> Result<Self> {
         let name =
             |place: usize| format!("{}: target \"{}\"", table.source, table.heads[place].name);
+        let skips = |place: &usize| skipped(&table.heads[*place], &all[*place]) > 0;
+        let skips: Vec<usize> = places.iter().copied().filter(skips).collect();
         for place in &places {
             let s = &all[*place];
             if s.numbers + s.words == 0 {
@@ -105,7 +116,13 @@ impl Question {
         }
         if let [place] = places[..] {
             let head = &table.heads[place];
-            return Self::one(head, place, ask, &all[place])
+            let mut numbers = all[place].clone();
+            if !skips.is_empty() {
+                numbers.words = 0;
+                numbers.counts.fill(0);
+            }
+            return Self::one(head, place, ask, &numbers)
+                .map(|question| Self { skips, ..question })
                 .map_err(|what| Error::data(format!("{} {what}", name(place))));
         }
         if ask.is.is_some() || ask.positive.is_some() {
@@ -113,7 +130,8 @@ impl Question {
             return Err(Error::invalid(what));
         }
         let truths = places.iter().all(|p| truths(&table.heads[*p], &all[*p]).is_some());
-        let numbers = places.iter().all(|p| all[*p].words == 0);
+        let has_words = |p: &usize| all[*p].words > 0 && !skips.contains(p);
+        let numbers = !places.iter().any(has_words);
         let (task, why) = match ask.task {
             Some(Task::Classes) => {
                 let what = "several targets are numbers or yes/no questions, not classes";
@@ -124,7 +142,7 @@ impl Question {
             None => (Task::Number, "numbers"),
         };
         let bad = match task {
-            Task::Number => places.iter().find(|p| all[**p].words > 0).filter(|_| !numbers),
+            Task::Number => places.iter().find(|p| has_words(p)).filter(|_| !numbers),
             _ => places.iter().find(|p| truths_of(table, **p, all).is_none()),
         };
         if let Some(place) = bad {
@@ -138,7 +156,22 @@ impl Question {
             Task::Binary => places.iter().map(|p| table.heads[*p].name.clone()).collect(),
             _ => Vec::new(),
         };
-        Ok(Self { places, task, names, why: why.into() })
+        Ok(Self { places, task, names, why: why.into(), skips })
+    }
+
+    /// The question of a model, put to a table.
+    pub fn known(table: &Table, places: Vec<usize>, task: Task, names: Vec<String>) -> Self {
+        let number = |name: &String| Cell::parse(name, false).is_some_and(|c| c.number().is_some());
+        let numbers = task == Task::Number || names.iter().all(number);
+        let skips = if numbers { places.clone() } else { Vec::new() };
+        let has_words = |place: &usize| !table.heads[*place].words.is_empty();
+        let skips = skips.into_iter().filter(has_words).collect();
+        Self { places, task, names, why: String::new(), skips }
+    }
+
+    /// Whether words as "-" say nothing in this target.
+    pub fn skips_words(&self, place: usize) -> bool {
+        self.skips.contains(&place)
     }
 
     /// What is said of it.
@@ -161,8 +194,9 @@ impl Question {
     }
 
     fn one(head: &Head, place: usize, ask: &Ask, s: &Statistics) -> Result<Self, String> {
-        let done =
-            |task, names, why: &str| Ok(Self { places: vec![place], task, names, why: why.into() });
+        let done = |task, names, why: &str| {
+            Ok(Self { places: vec![place], task, names, why: why.into(), skips: Vec::new() })
+        };
         let distinct = s.distinct();
         if let Some(label) = &ask.is {
             let (values, _) = values(head, s)?;
@@ -242,7 +276,15 @@ impl Question {
         };
         let mut has = vec![true; table.rows()];
         for place in places {
-            has.iter_mut().zip(table.rough_cells(*place)).for_each(|(has, c)| *has &= known(c));
+            let words = &table.heads[*place].words;
+            let skips: Vec<bool> = match self.skips_words(*place) {
+                true => words.iter().map(|word| is_no_number(word)).collect(),
+                false => Vec::new(),
+            };
+            let skipped = |cell: Cell| cell.word().is_some_and(|w| skips.get(w) == Some(&true));
+            for (has, cell) in has.iter_mut().zip(table.rough_cells(*place)) {
+                *has &= known(cell) && !skipped(cell);
+            }
         }
         let rows: Vec<u32> = (0..table.rows() as u32).filter(|row| has[*row as usize]).collect();
         if rows.is_empty() {
@@ -375,7 +417,10 @@ pub(super) fn truth(word: &str) -> Option<bool> {
     match &*word.to_lowercase() {
         "1" | "yes" | "y" | "true" | "t" | "positive" | "pos" => Some(true),
         "0" | "no" | "n" | "false" | "f" | "negative" | "neg" => Some(false),
-        _ => None,
+        // 1.0, as pandas writes whole numbers beside gaps.
+        other => [(0.0, false), (1.0, true)]
+            .into_iter()
+            .find_map(|(x, truth)| (other.parse() == Ok(x)).then_some(truth)),
     }
 }
 
@@ -404,4 +449,30 @@ fn values(head: &Head, s: &Statistics) -> Result<(Vec<String>, f64), String> {
     let values: Vec<String> = numbers.chain(values).collect();
     let often = (s.numbers + s.words) as f64 / values.len() as f64;
     Ok((values, often))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_yes_or_no_and_labels_the_same_by_their_sense() {
+        for (word, is) in [
+            ("Yes", Some(true)),
+            ("1", Some(true)),
+            ("1.0", Some(true)),
+            ("0.0", Some(false)),
+            ("F", Some(false)),
+            ("2", None),
+            ("maybe", None),
+        ] {
+            assert_eq!(truth(word), is, "{word}");
+        }
+        assert!(is_same("1", "1.0") && is_same("a", "a") && !is_same("1", "01"));
+        let names = ["1.0", "2.0", "x"].map(String::from);
+        let answers = Answers::new(Task::Classes, &names, 1);
+        assert_eq!(answers.of(Cell::Number(2.0), "2"), Some(1));
+        assert_eq!(answers.of(Cell::Word(0), "x"), Some(2));
+        assert_eq!(answers.of(Cell::Number(3.0), "3"), None);
+    }
 }

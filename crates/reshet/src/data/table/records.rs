@@ -3,15 +3,17 @@
 pub(super) use csv::ByteRecord as Record;
 use csv::{Reader, ReaderBuilder};
 
+use super::parsed::Format;
 use crate::Result;
 
 /// Reads the records of a text.
 ///
 /// # Errors
 /// The feature is off.
-pub(super) fn parser(text: &[u8], separator: u8) -> Result<Reader<&[u8]>> {
+pub(super) fn parser(text: &[u8], format: Format) -> Result<Reader<&[u8]>> {
     let mut builder = ReaderBuilder::new();
-    builder.delimiter(separator).has_headers(false).flexible(true).buffer_capacity(1 << 13);
+    builder.delimiter(format.separator).quote(format.quote).comment(format.comment);
+    builder.has_headers(false).flexible(true).buffer_capacity(1 << 13);
     Ok(builder.from_reader(text))
 }
 

@@ -4,8 +4,11 @@
 use std::{collections::BTreeMap, path::Path};
 
 use super::{
-    Cell, Column, Columns, Encoder, Table,
+    Cell, Chunk, Column, Columns, Dates, Encoder, Table,
+    cell::{Packed, is_one_of},
     csv::{self, Reader},
+    dates::expand_chunk,
+    names,
     parsed::Parsed,
 };
 use crate::{Features, Result, Storage};
@@ -36,18 +39,46 @@ pub struct Rows<'a> {
     /// Columns in the file.
     width: usize,
     encoder: Encoder<'a>,
+    /// Columns of dates and where they stand: their parts follow the file's columns.
+    dates: Vec<(usize, &'a Dates)>,
     /// Read, in reverse, and not yet turned into inputs.
     waiting: Vec<Parsed>,
     values: Vec<f32>,
 }
 
 impl Columns {
+    /// The columns that a file needs: of a date's parts the date.
+    fn in_file(&self) -> Vec<String> {
+        let part = |name: &String| self.dates.iter().any(|d| d.names().any(|part| part == *name));
+        let inputs = self.inputs.iter().map(|column| &column.name).filter(|name| !part(name));
+        inputs.chain(self.dates.iter().map(|dates| &dates.name)).cloned().collect()
+    }
+
+    /// How a file with these columns is read, as far as they know it.
+    pub fn options(&self) -> csv::Options {
+        csv::Options {
+            columns: self.in_file(),
+            written: self.written.clone(),
+            missing: self.missing.clone(),
+            ..csv::Options::default()
+        }
+    }
+
     /// The inputs that one row becomes, from its cells by their columns' names. A
     /// column that is not mentioned is a cell where nothing stands.
     ///
     /// # Errors
     /// A column that the model does not know; a word where it needs a number.
     pub fn features(&self, cells: &BTreeMap<String, String>) -> Result<Features> {
+        let mut cells = cells.clone();
+        for dates in &self.dates {
+            let texts = cells.get(&dates.name).map(|text| dates.texts(text));
+            for (name, text) in texts.into_iter().flatten() {
+                if self.inputs.iter().any(|column| column.name == name) {
+                    cells.entry(name).or_insert(text);
+                }
+            }
+        }
         let mut names: Vec<String> = cells.keys().cloned().collect();
         for column in &self.inputs {
             if !cells.contains_key(&column.name) {
@@ -59,7 +90,13 @@ impl Columns {
         let mut words = vec![Vec::new(); self.inputs.len()];
         let cell = |(column, words): (&Column, &mut Vec<String>)| {
             let text = cells.get(&column.name).map_or("", |text| text.trim());
-            Cell::parse(text, false).unwrap_or_else(|| {
+            let missing = |missing: &Vec<String>| text.is_empty() || is_one_of(missing, text);
+            let read = match &self.missing {
+                Some(words) if missing(words) => Some(Cell::Missing),
+                Some(_) => Cell::parse(text, false).filter(|cell| !cell.is_missing()),
+                None => Cell::parse(text, false),
+            };
+            read.unwrap_or_else(|| {
                 words.push(text.into());
                 Cell::Word(words.len() as u32 - 1)
             })
@@ -67,6 +104,19 @@ impl Columns {
         let cells: Vec<Cell> = self.inputs.iter().zip(&mut words).map(cell).collect();
         Features::new(Storage::F32(self.encode(&cells, &words)?), &[self.width()])
     }
+}
+
+/// The columns of a file and those that its dates become, and where the dates stand.
+fn with_dates<'a>(
+    columns: &'a Columns,
+    names: &[String],
+) -> (Vec<String>, Vec<(usize, &'a Dates)>) {
+    let place = |dates: &Dates| names.iter().position(|name| *name == dates.name);
+    let placed: Vec<(usize, &Dates)> =
+        columns.dates.iter().filter_map(|dates| Some((place(dates)?, dates))).collect();
+    let mut all = names.to_vec();
+    all.extend(placed.iter().flat_map(|(_, dates)| dates.names()));
+    (all, placed)
 }
 
 /// Some rows, in the file's order.
@@ -77,6 +127,8 @@ pub struct Samples {
     pub lines: Vec<u64>,
     /// The lines of rows that were passed over, in order, and what is wrong with each.
     pub bad: Vec<(u64, String)>,
+    /// The texts of the columns to keep ([`Options::keep`](csv::Options::keep)), row by row.
+    pub kept: Vec<String>,
 }
 
 impl<'a> Rows<'a> {
@@ -86,27 +138,42 @@ impl<'a> Rows<'a> {
     /// The file cannot be read; its columns are not the model's.
     pub fn open(path: &Path, columns: &'a Columns, options: &csv::Options) -> Result<Self> {
         if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("parquet")) {
-            return Self::of(Table::read(path)?, columns);
+            return Self::of(Table::read(path)?, columns, &options.keep);
         }
-        let mut options = options.clone();
-        options.columns = columns.inputs.iter().map(|column| column.name.clone()).collect();
-        options.written.clone_from(&columns.written);
+        let options = csv::Options {
+            separator: options.separator,
+            header: options.header,
+            missing: options.missing.clone().or(columns.missing.clone()),
+            encoding: options.encoding.clone(),
+            keep: options.keep.clone(),
+            ..columns.options()
+        };
         let reader = Reader::open(path, &options)?;
         let layout = &reader.layout;
-        let encoder = Encoder::new(columns, &layout.source, &layout.names)?;
+        let (names, dates) = with_dates(columns, &layout.names);
+        let encoder = Encoder::new(columns, &layout.source, &names, &options.keep)?;
         let (width, values) = (layout.names.len(), vec![0.0; encoder.width()]);
-        Ok(Self { reader: Some(reader), width, encoder, waiting: Vec::new(), values })
+        Ok(Self { reader: Some(reader), width, encoder, dates, waiting: Vec::new(), values })
     }
 
     /// The rows of a table in memory.
-    fn of(table: Table, columns: &'a Columns) -> Result<Self> {
+    fn of(table: Table, columns: &'a Columns, keep: &[String]) -> Result<Self> {
         let names: Vec<String> = table.heads.iter().map(|head| head.name.clone()).collect();
-        let encoder = Encoder::new(columns, &table.source, &names)?;
+        let (all, dates) = with_dates(columns, &names);
+        let encoder = Encoder::new(columns, &table.source, &all, keep)?;
+        let keep = names::places(&table.source, &names, keep)?;
         let (width, values) = (names.len(), vec![0.0; encoder.width()]);
         let words: Vec<Vec<String>> = table.heads.into_iter().map(|head| head.words).collect();
-        let read = |chunk| Parsed { chunk, words: words.clone(), ..Parsed::empty(width) };
+        let read = |chunk: Chunk| {
+            let texts = |row: &[Packed]| -> Vec<String> {
+                let text = |place: &usize| row[*place].cell(&chunk.long).text(&words[*place]);
+                keep.iter().map(text).collect()
+            };
+            let kept = chunk.cells.chunks_exact(width).flat_map(texts).collect();
+            Parsed { kept, words: words.clone(), chunk, ..Parsed::empty(width) }
+        };
         let waiting = table.chunks.into_iter().rev().map(read).collect();
-        Ok(Self { reader: None, width, encoder, waiting, values })
+        Ok(Self { reader: None, width, encoder, dates, waiting, values })
     }
 
     /// The next rows; None at the end. `lenient`: bad rows are passed over.
@@ -118,19 +185,28 @@ impl<'a> Rows<'a> {
             self.waiting = reader.round(lenient)?;
             self.waiting.reverse();
         }
-        let Some(Parsed { chunk, words, mut bad, .. }) = self.waiting.pop() else {
+        let Some(Parsed { chunk, words, mut bad, kept, .. }) = self.waiting.pop() else {
             return Ok(None);
         };
+        let (mut chunk, mut words, mut width) = (chunk, words, self.width);
+        if !self.dates.is_empty() {
+            chunk = expand_chunk(chunk, width, &self.dates, |place| words[place].clone());
+            words.extend(self.dates.iter().flat_map(|(_, dates)| dates.words()));
+            width = words.len();
+        }
         let words = |place: usize| &words[place][..];
         self.encoder.set_words(words);
         let mut inputs = Vec::with_capacity(chunk.lines.len() * self.values.len());
         let mut lines = Vec::with_capacity(chunk.lines.len());
-        for (i, cells) in chunk.cells.chunks_exact(self.width).enumerate() {
+        let mut texts = Vec::new();
+        let per_row = kept.len() / chunk.lines.len().max(1);
+        for (i, cells) in chunk.cells.chunks_exact(width).enumerate() {
             let line = chunk.lines.at(i);
             match self.encoder.row(cells, &chunk.long, || line, words, &mut self.values) {
                 Ok(()) => {
                     inputs.extend_from_slice(&self.values);
                     lines.push(line);
+                    texts.extend_from_slice(&kept[i * per_row..][..per_row]);
                 }
                 Err(e) if lenient => bad.push((line, e.to_string())),
                 Err(e) => return Err(e),
@@ -138,7 +214,7 @@ impl<'a> Rows<'a> {
         }
         bad.sort_unstable();
         let features = Features::new(Storage::F32(inputs), &[self.values.len()])?;
-        Ok(Some(Samples { features, lines, bad }))
+        Ok(Some(Samples { features, lines, bad, kept: texts }))
     }
 
     /// Cells so far that held a value too rare in training to be known.

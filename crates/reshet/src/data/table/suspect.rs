@@ -1,57 +1,17 @@
 //! What looks wrong in a table, where it is cheap to see.
 
-use std::{
-    collections::HashMap,
-    hash::{DefaultHasher, Hash, Hasher},
-};
+use std::collections::HashMap;
 
 use super::{
-    Ask, Cell, Column, Columns, Dressed, Head, Kind, Table,
-    cell::{Packed, is_name},
+    Ask, Cell, Columns, Dressed, Head, Kind, Table,
+    cell::{is_name, is_no_number},
+    columns::shown,
     fractions, list,
     question::{Question, truth},
-    statistics::Statistics,
+    statistics::{FEW, Statistics},
     written::{is_clear, is_like_a_number, is_open, leading_zeros},
 };
 use crate::{Result, Targets, Task, error::Error, visible};
-
-/// Rows looked at.
-const SAMPLE: usize = 100_000;
-
-/// Columns that give the target away: nearly the same number, or a word or
-/// whole number that goes with one class only.
-pub(crate) fn leaks(
-    table: &Table,
-    columns: &Columns,
-    targets: &Targets,
-    rows: &[u32],
-) -> Vec<String> {
-    let step = rows.len().div_ceil(SAMPLE).max(1);
-    let picked: Vec<usize> = (0..rows.len()).step_by(step).collect();
-    let leaks = |Column { name, .. }: &Column| {
-        let place = table.heads.iter().position(|head| head.name == *name)?;
-        let cells = table.pick(place, picked.iter().map(|i| rows[*i] as usize));
-        let pairs = cells.into_iter().zip(picked.iter().copied());
-        let leaks = match targets {
-            Targets::Numbers { values, width: 1 } => {
-                correlation(pairs.filter_map(|(cell, i)| Some((cell.number()?, values[i].into()))))
-                    .is_some_and(|r| r.abs() > 0.9999)
-            }
-            Targets::Classes { labels, .. } => decides(pairs.map(|(cell, i)| (cell, labels[i]))),
-            Targets::YesNo { values, width: 1, .. } => {
-                decides(pairs.map(|(cell, i)| (cell, values[i] as u32)))
-            }
-            _ => false,
-        };
-        leaks.then(|| {
-            format!(
-                "column \"{name}\" gives the target away: is it known before the answer is? \
-                 If not, take it out"
-            )
-        })
-    };
-    columns.inputs.iter().filter_map(leaks).collect()
-}
 
 /// Words among numbers, which become missing values, or numbers among words.
 pub(crate) fn odd_words<'a>(
@@ -70,8 +30,10 @@ pub(crate) fn odd_words<'a>(
                 column.name
             ));
         };
-        let word = missing.first()?;
-        let (line, more) = (head.firsts.word.unwrap_or(0), missing.len() - 1);
+        let mut odd = missing.iter().filter(|word| !is_no_number(word));
+        let word = odd.next()?;
+        let place = table.heads.iter().position(|other| other.name == head.name)?;
+        let (line, more) = (line_of(table, place, word), odd.count());
         let more = if more > 0 { format!(" and {more} more words") } else { String::new() };
         Some(format!(
             "{}:{line}: column \"{}\" holds numbers, but \"{word}\"{more} too: taken for missing",
@@ -80,63 +42,163 @@ pub(crate) fn odd_words<'a>(
     })
 }
 
-/// Classes of which there are too few samples to learn from and to test on.
+/// Words that stand for nothing, with how often and where: of inputs and targets.
+pub(crate) fn missing_words(table: &Table, columns: &Columns, question: &Question) -> Vec<String> {
+    let mut all: Vec<(String, usize, Vec<&str>)> = Vec::new();
+    let mut add = |word: &str, n: usize, name| {
+        let place = all.iter().position(|(known, ..)| known == word).unwrap_or_else(|| {
+            all.push((word.into(), 0, Vec::new()));
+            all.len() - 1
+        });
+        let (_, count, names) = &mut all[place];
+        *count += n;
+        names.push(name);
+    };
+    for (place, head) in table.heads.iter().enumerate() {
+        let kind = columns.inputs.iter().find(|c| c.name == head.name).map(|c| &c.kind);
+        let target = question.places.contains(&place);
+        if kind.is_none() && !target {
+            continue;
+        }
+        head.gone.0.iter().for_each(|(word, n)| add(word, *n, &head.name));
+        let among_numbers = matches!(kind, Some(Kind::Number { .. })) || head.dressed.is_some();
+        if !head.words.is_empty() && (among_numbers || question.skips_words(place)) {
+            for (word, n) in table.count_words(place) {
+                if is_no_number(word) {
+                    add(word, n, &head.name);
+                }
+            }
+        }
+    }
+    all.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    let line = |(word, n, names): (String, usize, Vec<&str>)| {
+        let cells = if n == 1 { "cell" } else { "cells" };
+        format!("taken for missing: \"{}\" in {n} {cells} of {}", visible(&word), list(names))
+    };
+    all.into_iter().map(line).collect()
+}
+
+/// A word that might be an answer and stands for nothing, in many rows.
+pub(crate) fn missing_answers(table: &Table, question: &Question) -> Vec<String> {
+    if question.task == Task::Number {
+        return Vec::new();
+    }
+    let of = |place: &usize| {
+        let head = &table.heads[*place];
+        let often = |(_, n): &&(String, usize)| *n > 2 && n * 50 > table.rows();
+        head.gone.0.iter().filter(often).map(|(word, n)| {
+            format!(
+                "{n} rows have the target \"{}\", which stands for missing, and are passed over; \
+                 if it is an answer, say which words are missing",
+                visible(word)
+            )
+        })
+    };
+    question.places.iter().flat_map(of).collect()
+}
+
+/// Answers of which there are too few samples to learn from and to test on.
 pub(crate) fn small_classes(targets: &Targets) -> Option<String> {
-    let Targets::Classes { labels, names } = targets else { return None };
-    let mut counts = vec![0; names.len()];
-    labels.iter().for_each(|l| counts[*l as usize] += 1);
-    let small = names.iter().zip(counts).filter(|(_, n)| *n < 3);
+    let (answers, counts) = counted(targets, 0..targets.rows().unwrap_or(0));
+    let small = answers.iter().zip(counts).filter(|(_, n)| *n < 3);
     let small: Vec<String> = small.map(|(name, n)| format!("{name} ({n})")).collect();
     let names = list(small.iter().map(String::as_str));
     (!small.is_empty()).then(|| format!("classes with fewer than 3 rows: {names}"))
 }
 
-/// Rows that say the same, and rows that are the same up to a different answer;
-/// of amounts the latter is nothing to wonder at.
-pub(crate) fn twins(table: &Table, targets: &[usize], amounts: bool) -> Vec<String> {
-    let width = table.heads.len();
-    let all = table
-        .chunks
-        .iter()
-        .flat_map(|chunk| chunk.cells.chunks_exact(width).map(|cells| (cells, &chunk.long[..])));
-    let hash = |(cells, long): (&[Packed], &[f64]), of_targets: bool| {
-        let mut hasher = DefaultHasher::new();
-        for (column, cell) in cells.iter().enumerate() {
-            if targets.contains(&column) == of_targets {
-                cell.key(long).hash(&mut hasher);
-            }
-        }
-        hasher.finish()
-    };
-    // Two hashes of 64 bits: equal ones are equal rows, for all that is practical.
-    let mut rows: Vec<(u64, u64, u32)> =
-        all.zip(0..).map(|(cells, row)| (hash(cells, false), hash(cells, true), row)).collect();
-    rows.sort_unstable();
-    let (mut same, mut contradict) = (Twins::default(), Twins::default());
-    for pair in rows.windows(2) {
-        let [(inputs, target, row), (other_inputs, other_target, other)] = [pair[0], pair[1]];
-        if inputs == other_inputs {
-            let twins = if target == other_target { &mut same } else { &mut contradict };
-            twins.count += 1;
-            let pair = (row.min(other), row.max(other));
-            twins.first = Some(twins.first.map_or(pair, |first| first.min(pair)));
+/// Answers that no training row has, and rows of other parts do.
+pub(crate) fn untrained(
+    targets: &Targets,
+    train: impl Iterator<Item = usize>,
+    others: impl Iterator<Item = usize>,
+) -> Option<String> {
+    let (answers, learnt) = counted(targets, train);
+    let (_, asked) = counted(targets, others);
+    let mut missing = Vec::new();
+    for (name, (learnt, asked)) in answers.iter().zip(learnt.iter().zip(asked)) {
+        if *learnt == 0 && asked > 0 {
+            missing.push(format!("{name} ({asked})"));
         }
     }
-    let tell = |twins: Twins, what: &str| {
-        let (a, b) = twins.first?;
-        let (a, b) = (table.line(a as usize), table.line(b as usize));
-        let (n, s) = (twins.count, if twins.count == 1 { "" } else { "s" });
-        Some(format!("{n} row{s} {what}, the first in lines {a} and {b}"))
-    };
-    let contradicts = "with the inputs of another and a different target";
-    let contradict = if amounts { None } else { tell(contradict, contradicts) };
-    [tell(same, "there twice"), contradict].into_iter().flatten().collect()
+    let names = list(missing.iter().map(String::as_str));
+    (!missing.is_empty()).then(|| {
+        format!("no training row has the answer {names}: all its rows fell into other parts")
+    })
 }
 
-#[derive(Default)]
-struct Twins {
-    count: usize,
-    first: Option<(u32, u32)>,
+/// The answers, and how many of these rows have each; of numbers and several questions none.
+fn counted(targets: &Targets, rows: impl Iterator<Item = usize>) -> (Vec<String>, Vec<usize>) {
+    let answers: Vec<String> = match targets {
+        Targets::Classes { names, .. } => names.clone(),
+        Targets::YesNo { width: 1, names, .. } => match &names[..] {
+            [name] => vec![format!("not {name}"), name.clone()],
+            _ => names.clone(),
+        },
+        _ => return (Vec::new(), Vec::new()),
+    };
+    let mut counts = vec![0; answers.len()];
+    for row in rows {
+        let answer = match targets {
+            Targets::Classes { labels, .. } => labels[row] as usize,
+            Targets::YesNo { values, .. } => usize::from(values[row] > 0.5),
+            Targets::Numbers { .. } => 0,
+        };
+        counts[answer] += 1;
+    }
+    (answers, counts)
+}
+
+/// Columns of few values in which a number is written with and without a zero behind: versions
+/// 3.1 and 3.10 are one number.
+pub(crate) fn twin_numbers(table: &Table, columns: &Columns, all: &[Statistics]) -> Vec<String> {
+    let told = |(head, s): (&Head, &Statistics)| {
+        let used = columns.targets.contains(&head.name)
+            || columns.inputs.iter().any(|c| c.name == head.name);
+        let [least, most] = head.firsts.decimals?;
+        let line = head.firsts.trailing.filter(|_| least > 0 && least < most && most < 4)?;
+        let few = s.few.as_ref().is_some_and(|few| few.len() <= FEW);
+        (used && few).then(|| {
+            format!(
+                "column \"{}\": the number in line {line} ends in 0 and others have fewer decimals: \
+                 3.1 and 3.10 are one number; if they are names, write them as v3.1 and v3.10",
+                head.name
+            )
+        })
+    };
+    table.heads.iter().zip(all).filter_map(told).collect()
+}
+
+/// Zeros that lie far from all other numbers of an input: they often stand for missing.
+pub(crate) fn odd_zeros(table: &Table, columns: &Columns, all: &[Statistics]) -> Vec<String> {
+    let told = |(head, s): (&Head, &Statistics)| {
+        let input = columns.inputs.iter().find(|c| c.name == head.name)?;
+        let number = matches!(input.kind, Kind::Number { .. });
+        let zeros = s.sample.iter().filter(|x| **x == 0.0).count();
+        let others: Vec<f64> = s.sample.iter().copied().filter(|x| *x != 0.0).collect();
+        let mut different = others.clone();
+        different.dedup();
+        if !number || zeros == 0 || zeros > others.len() || different.len() < 10 || others[0] < 0.0
+        {
+            return None;
+        }
+        let n = others.len() as f64;
+        let mean = others.iter().sum::<f64>() / n;
+        let sd = (others.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n).sqrt();
+        let (low, rows) = (others[0], s.rows as f64 / s.sample.len().max(1) as f64);
+        // The step from 0 to the next is a leap beside the steps that follow.
+        let leap = low > sd && different.windows(2).all(|pair| pair[1] - pair[0] < low);
+        leap.then(|| {
+            format!(
+                "column \"{}\": {} zeros, and all other numbers lie from {} to {}: do they stand \
+                 for missing?",
+                head.name,
+                (zeros as f64 * rows).round(),
+                shown(low),
+                shown(s.high)
+            )
+        })
+    };
+    table.heads.iter().zip(all).filter_map(told).collect()
 }
 
 /// Numbers that are infinite, and numbers that no precision tells apart well.
@@ -293,35 +355,4 @@ pub(crate) fn check_case(table: &Table, question: &Question, ask: &Ask) -> Resul
          write them alike, or ask for them as classes of their own (--task classes)",
         table.source, head.name
     )))
-}
-
-/// Pearson's correlation; None for too few or constant numbers.
-fn correlation(pairs: impl Iterator<Item = (f64, f64)>) -> Option<f64> {
-    let pairs: Vec<(f64, f64)> = pairs.filter(|p| p.0.is_finite()).collect();
-    let n = pairs.len() as f64;
-    if n < 10.0 {
-        return None;
-    }
-    let mean = |f: &dyn Fn(&(f64, f64)) -> f64| pairs.iter().map(f).sum::<f64>() / n;
-    let (mx, my) = (mean(&|p| p.0), mean(&|p| p.1));
-    let (vx, vy) = (mean(&|p| (p.0 - mx).powi(2)), mean(&|p| (p.1 - my).powi(2)));
-    let r = mean(&|p| (p.0 - mx) * (p.1 - my)) / (vx * vy).sqrt();
-    r.is_finite().then_some(r)
-}
-
-/// Whether a few values, each seen often, each go with one class alone.
-fn decides(pairs: impl Iterator<Item = (Cell, u32)>) -> bool {
-    const FEW: usize = 50;
-    let mut classes: Vec<(Cell, u32)> = Vec::new();
-    let mut n = 0;
-    for (cell, class) in pairs {
-        n += 1;
-        match classes.iter().find(|(c, _)| *c == cell) {
-            Some((_, c)) if *c != class => return false,
-            Some(_) => {}
-            None if classes.len() == FEW => return false,
-            None => classes.push((cell, class)),
-        }
-    }
-    classes.len() > 1 && n >= 10 * classes.len()
 }

@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     Activation, Layer, Loss, Model, Result, Task,
-    data::table::{Columns, Kind, MISSING},
+    data::table::{Columns, Kind},
     formats::{METADATA_KEY, safetensors::Metadata},
     plan::Plan,
 };
@@ -170,7 +170,7 @@ fn table(to: &mut Builder, columns: &Columns) -> String {
             }
             number += 1;
         } else {
-            blocks.extend(category(to, &raw[i], &column.kind));
+            blocks.extend(category(to, &raw[i], &column.kind, &columns.missing_words()));
             places.extend(place..place + column.kind.width());
             place += column.kind.width();
         }
@@ -224,7 +224,7 @@ fn scaled(to: &mut Builder, x: &str, columns: &[&Kind]) -> (String, String) {
 }
 
 /// A column of words as inputs.
-fn category(to: &mut Builder, word: &str, kind: &Kind) -> Vec<String> {
+fn category(to: &mut Builder, word: &str, kind: &Kind, nothing: &[String]) -> Vec<String> {
     let is_one_of = |to: &mut Builder, values: &[String]| {
         let values = to.words("values", values);
         let same = to.node("Equal", [word, &values]);
@@ -249,7 +249,7 @@ fn category(to: &mut Builder, word: &str, kind: &Kind) -> Vec<String> {
             if !rare && !missing {
                 return inputs;
             }
-            let nothing = is_one_of(to, &MISSING.map(String::from));
+            let nothing = is_one_of(to, nothing);
             let nothing = any(to, &nothing);
             if *rare {
                 let one = to.floats("one", &[], &[1.0]);

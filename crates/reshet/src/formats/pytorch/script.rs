@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::{
     Activation, Layer, Loss, Model, Result, Task,
-    data::table::{Columns, Kind, MISSING},
+    data::table::{Columns, Kind},
     formats::probe::{Probe, Raw},
 };
 
@@ -139,7 +139,7 @@ fn table(text: &mut String, columns: &Columns) {
     let _ = write!(
         text,
         "]\n# What stands for a missing value, besides None and NaN.\nMISSING = {}\n",
-        json(&MISSING)
+        json(&columns.missing_words())
     );
     *text += r#"
 

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     Activation, Result,
-    data::table::{Columns, Kind, MISSING, Unit},
+    data::table::{Columns, Kind, Unit},
     formats::probe::Raw,
 };
 
@@ -83,7 +83,8 @@ pub fn write(program: &Program, name: &str) -> Result<String> {
 
     let body = format!("{layers}{predict}");
     let calls = format!("{body}{raw}");
-    let nothing: Vec<String> = MISSING.iter().map(|word| c_string(word)).collect::<Result<_>>()?;
+    let nothing: Vec<String> =
+        program.missing_words().iter().map(|word| c_string(word)).collect::<Result<_>>()?;
     let functions = called(include_str!("functions.c.txt"), "§_", &calls);
     let functions = functions.replace("%MISSING%", &nothing.join(", "));
 

@@ -174,6 +174,14 @@ impl Answer {
 }
 
 impl Program {
+    /// The words that stand for nothing in a table's cells.
+    fn missing_words(&self) -> Vec<String> {
+        match &self.input {
+            Input::Columns(columns) => columns.missing_words(),
+            _ => Vec::new(),
+        }
+    }
+
     /// Of a model, with test vectors made up for its inputs.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     Activation, Result,
-    data::table::{Columns, Kind, MISSING, Unit},
+    data::table::{Columns, Kind, Unit},
     error::Error,
     formats::probe::Raw,
 };
@@ -88,7 +88,8 @@ pub fn write(program: &Program) -> Result<String> {
     );
     let functions = called(include_str!("functions.rs.txt"), "", &format!("{predict}{raw}"));
     let nothing = if functions.contains("NOTHING") {
-        let words: Vec<String> = MISSING.iter().map(|word| rust_string(word)).collect();
+        let words: Vec<String> =
+            program.missing_words().iter().map(|word| rust_string(word)).collect();
         let n = words.len();
         format!(
             "/// Words that mean that nothing stands there.\nstatic NOTHING: [&str; {n}] = [\n{}];\n\n",

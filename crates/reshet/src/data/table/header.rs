@@ -1,0 +1,157 @@
+//! Whether a file's first row holds the columns' names.
+
+use super::{Cell, cell::is_name, dialect::Options, written::is_like_a_number};
+
+/// What stands in one column of a file's beginning.
+struct Column<'a> {
+    first: &'a str,
+    /// The cells below the first in which something stands.
+    below: Vec<&'a str>,
+    comma: bool,
+}
+
+fn number(text: &str, comma: bool) -> Option<f64> {
+    Cell::parse(text, comma)?.number()
+}
+
+/// Whether a cell may be a number, however it is written.
+fn is_numeric(text: &str, comma: bool) -> bool {
+    number(text, comma).is_some() || is_name(text) || is_like_a_number(text)
+}
+
+impl Column<'_> {
+    fn has_numeric_name(&self) -> bool {
+        is_numeric(self.first, self.comma)
+    }
+
+    /// A word above numbers.
+    fn is_named_by_a_word(&self) -> bool {
+        let missing = Cell::parse(self.first, self.comma).is_some_and(Cell::is_missing);
+        let number = |text: &&str| number(text, self.comma).is_some();
+        !missing && !self.has_numeric_name() && self.below.iter().any(number)
+    }
+
+    /// A whole number that could be a name: an index, a year.
+    fn index(&self) -> Option<u32> {
+        self.first.parse().ok().filter(|_| !is_name(self.first))
+    }
+
+    /// A whole number above words, or above numbers nearly all of which have decimals.
+    fn is_unlike_its_cells(&self) -> bool {
+        let fits = |text: &&&str| number(text, self.comma).is_some_and(|x| x.fract() == 0.0);
+        let fitting = self.below.iter().filter(fits).count();
+        self.index().is_some() && !self.below.is_empty() && fitting * 10 <= self.below.len()
+    }
+
+    /// A year above what are no years.
+    fn is_year(&self) -> bool {
+        let year = |x: f64| (1800.0..=2200.0).contains(&x);
+        let years = self.below.iter().filter(|text| number(text, self.comma).is_some_and(year));
+        let is_year = self.index().is_some_and(|x| year(x.into()));
+        is_year && !self.below.is_empty() && years.count() * 10 <= self.below.len()
+    }
+}
+
+/// Whether the first row holds the columns that are expected, or enough of a model's.
+pub(super) fn is_expected(first: &[String], options: &Options) -> bool {
+    let holds = |name: &String| first.contains(name);
+    if options.targets.iter().any(holds) {
+        return true;
+    }
+    let found: Vec<&String> = options.columns.iter().filter(|name| holds(name)).collect();
+    let words = found.iter().any(|name| !is_numeric(name, false));
+    found.len() == options.columns.len() && !found.is_empty()
+        || words && found.len() * 2 >= options.columns.len()
+}
+
+/// Whether the first row looks like names. Names are words, all different, and not what stands
+/// below them; a word above numbers is one for sure. Numbers are names beside such a word, if
+/// they are whole and all different; or if they are not like what stands below them.
+pub(super) fn has_header(rows: &[Vec<String>], comma: bool) -> bool {
+    let Some((first, rest)) = rows.split_first() else { return false };
+    let column = |(place, first): (usize, &'_ String)| {
+        let cells = rest.iter().filter_map(|row| row.get(place).map(String::as_str));
+        let known = |cell: &&str| !Cell::parse(cell, comma).is_some_and(Cell::is_missing);
+        (first.clone(), cells.filter(known).collect::<Vec<_>>())
+    };
+    let owned: Vec<(String, Vec<&str>)> = first.iter().enumerate().map(column).collect();
+    let columns: Vec<Column> =
+        owned.iter().map(|(first, below)| Column { first, below: below.clone(), comma }).collect();
+    let mut names: Vec<&String> = first.iter().filter(|name| !name.is_empty()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let different = names.len() == first.iter().filter(|name| !name.is_empty()).count();
+    let numeric: Vec<&Column> = columns.iter().filter(|c| c.has_numeric_name()).collect();
+    if numeric.is_empty() {
+        let again = |c: &Column| c.below.contains(&c.first);
+        return rest.is_empty()
+            || columns.iter().any(Column::is_named_by_a_word)
+            || (different && !columns.iter().any(again));
+    }
+    if !different || !numeric.iter().all(|c| c.index().is_some()) {
+        return false;
+    }
+    // 0, 1, 2, …: what pandas calls columns that have no names.
+    let indices = (0..).zip(&numeric).all(|(i, c)| c.index() == Some(i));
+    let unlike = numeric.iter().filter(|c| c.is_unlike_its_cells()).count();
+    columns.iter().any(Column::is_named_by_a_word)
+        || numeric.iter().all(|c| c.is_year())
+        || (indices && numeric.len() > 2 && unlike * 2 > numeric.len())
+        || (numeric.len() > 1 && unlike == numeric.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(text: &str) -> Vec<Vec<String>> {
+        text.split('/').map(|row| row.split(',').map(|c| c.trim().to_string()).collect()).collect()
+    }
+
+    #[test]
+    fn names_are_told_from_rows() {
+        for names in [
+            "a,b/1,2/3,4",
+            "0,1,2,3,y/-0.8,0.2,-1.6,0.6,-2.4/1.1,-0.4,0.4,0.2,3.4",
+            "a,b,c,2024,cls/-0.8,0.2,-1.6,0.6,q/1.1,-0.4,0.4,0.2,p",
+            "id,2019,2020/1,120,130/2,70,90",
+            "country,2019,2020/France,120,130/Spain,70,90",
+            ",0,1,2,y/0,5,7,9,a/1,6,2,4,b",
+            "0,1,2,3/0.5,1.5,0.1,2.5/0.25,1.5,0.5,3.5",
+            "1,2,label/0.5,1.5,a/0.2,0.7,b",
+            "sex,colour/m,red/f,red",
+            "a,b",
+            "name,1,2/x,0.5,0.7/y,0.1,0.3",
+            ",a,b/0,,x/1,5,y",
+        ] {
+            assert!(has_header(&rows(names), false), "{names}");
+        }
+        for data in [
+            "1,2/3,4",
+            "0,1,2/5,7,3/2,8,6",
+            "m,red/f,red/m,blue",
+            "5.1,3.5,setosa/4.9,3.0,setosa/6.1,2.9,virginica",
+            "2010,5,a/2011,7,b/2012,9,a",
+            "NA,5,3/2,7,4/3,9,1",
+            "?,5.1,3/2,7.5,4/3,9.2,1",
+            "Bob,3,4/Alice,5,6/Bob,2,7",
+            "007,$3/008,$4",
+            "red,1,1/red,2,2/blue,3,1",
+        ] {
+            assert!(!has_header(&rows(data), false), "{data}");
+        }
+    }
+
+    #[test]
+    fn what_is_expected_is_a_header() {
+        let names = |names: &[&str]| names.iter().map(|n| n.to_string()).collect::<Vec<_>>();
+        let row = names(&["1", "2", "colour"]);
+        let told = |targets: &[&str], columns: &[&str]| {
+            let (targets, columns) = (names(targets), names(columns));
+            is_expected(&row, &Options { targets, columns, ..Options::default() })
+        };
+        assert!(told(&["colour"], &[]) && told(&[], &["2", "1"]));
+        assert!(told(&[], &["colour", "size"]));
+        assert!(!told(&["color"], &[]) && !told(&[], &["1", "size"]) && !told(&[], &[]));
+    }
+}

@@ -1,0 +1,24 @@
+//! Stands for `text` where the feature `csv` is off: no text is read, so none is decoded.
+
+use std::{io::Read, path::Path};
+
+use crate::{Result, error::Error};
+
+pub(super) struct Text {
+    pub start: Vec<u8>,
+    pub rest: Box<dyn Read + Send>,
+    pub encoding: Option<(&'static str, bool)>,
+}
+
+impl Text {
+    pub fn new(source: &str, _: Box<dyn Read + Send>, _: Option<&str>) -> Result<Self> {
+        Err(Error::data(format!(
+            "{source}: this program was built without CSV; turn on the feature `csv` of the crate \
+             reshet"
+        )))
+    }
+}
+
+pub(super) fn guess_whole(_: &Path) -> Option<&'static str> {
+    None
+}

@@ -1,0 +1,162 @@
+//! A file's bytes as UTF-8 text: unzipped, and decoded if they are in another encoding.
+
+use std::{
+    fs::File,
+    io::{self, BufReader, Read},
+    path::Path,
+};
+
+use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
+use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
+use encoding_rs_io::DecodeReaderBytesBuilder;
+
+use super::blocks::SAMPLE;
+use crate::{Result, data::gzip, error::Error};
+
+/// A text, and what is known of it.
+pub(super) struct Text {
+    /// What has been read: its beginning.
+    pub start: Vec<u8>,
+    /// What follows.
+    pub rest: Box<dyn Read + Send>,
+    /// The encoding that it was brought to UTF-8 from, and whether that is a guess.
+    pub encoding: Option<(&'static str, bool)>,
+}
+
+/// What files begin with that are no text, and what to do about them.
+const OTHERS: [(&[u8], &str); 7] = [
+    (b"PK\x03\x04", "a spreadsheet or an archive, not CSV; save the table as CSV"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel file, not CSV; save the table as CSV"),
+    (b"%PDF", "a PDF, not CSV; tables are read from CSV files"),
+    (b"PAR1", "a Parquet file; its name must end in .parquet"),
+    (b"\x93NUMPY", "an array of NumPy's; its name must end in .npy"),
+    (b"\x89PNG", "a picture, not CSV"),
+    (b"<?xml", "XML, not CSV; save the table as CSV"),
+];
+
+impl Text {
+    /// Of `from`, whose name is for messages; `told`: its encoding, if that is not to be guessed.
+    pub fn new(source: &str, from: Box<dyn Read + Send>, told: Option<&str>) -> Result<Self> {
+        let told = told.map(named).transpose()?;
+        let unreadable = |e: io::Error| Error::data(format!("cannot read {source}: {e}"));
+        let mut from = from;
+        let mut start = Vec::new();
+        from.by_ref().take(2).read_to_end(&mut start).map_err(unreadable)?;
+        if source.to_lowercase().ends_with(".gz") && start != [0x1f, 0x8b] {
+            return Err(Error::data(format!("{source}: its name says gzip, and it is not")));
+        }
+        if start == [0x1f, 0x8b] {
+            let all = io::Cursor::new(std::mem::take(&mut start)).chain(from);
+            let unpacked = gzip::gunzip(BufReader::with_capacity(1 << 18, all));
+            from = Box::new(unpacked.map_err(|what| Error::data(format!("{source}: {what}")))?);
+        }
+        from.by_ref().take(SAMPLE as u64).read_to_end(&mut start).map_err(unreadable)?;
+        if let Some((_, what)) = OTHERS.iter().find(|(begins, _)| start.starts_with(begins)) {
+            return Err(Error::data(format!("{source}: {what}")));
+        }
+        let encoding = told.or_else(|| encoding_of(&start));
+        let Some(encoding) = encoding.filter(|encoding| *encoding != UTF_8) else {
+            if start.starts_with(&[0xef, 0xbb, 0xbf]) {
+                start.drain(..3);
+            }
+            if start.contains(&0) {
+                let what = "it holds zero bytes: not a text file";
+                return Err(Error::data(format!("{source}: {what}")));
+            }
+            return Ok(Self { start, rest: from, encoding: None });
+        };
+        let marked = start.starts_with(&[0xff, 0xfe]) || start.starts_with(&[0xfe, 0xff]);
+        let all = io::Cursor::new(start).chain(from);
+        let mut decoded: Box<dyn Read + Send> =
+            Box::new(DecodeReaderBytesBuilder::new().encoding(Some(encoding)).build(all));
+        let mut start = Vec::new();
+        decoded.by_ref().take(SAMPLE as u64).read_to_end(&mut start).map_err(unreadable)?;
+        if start.starts_with(&[0xef, 0xbb, 0xbf]) {
+            start.drain(..3);
+        }
+        let guessed = told.is_none() && !marked;
+        Ok(Self { start, rest: decoded, encoding: Some((encoding.name(), guessed)) })
+    }
+}
+
+/// The encoding of this name.
+fn named(name: &str) -> Result<&'static Encoding> {
+    Encoding::for_label(name.as_bytes()).ok_or_else(|| {
+        let known =
+            ["utf-8", "utf-16le", "windows-1252", "windows-1255", "iso-8859-8", "shift_jis"];
+        let guess = crate::network::did_you_mean(name, &known);
+        Error::invalid(format!("no encoding is called \"{name}\"{guess}"))
+    })
+}
+
+/// The encoding of a text that begins so; None: UTF-8, as far as can be seen.
+fn encoding_of(start: &[u8]) -> Option<&'static Encoding> {
+    match start {
+        [0xff, 0xfe, ..] => return Some(UTF_16LE),
+        [0xfe, 0xff, ..] => return Some(UTF_16BE),
+        _ => {}
+    }
+    // Text of two bytes a letter without a mark: nearly every other byte is 0.
+    let zeros = |odd: usize| start.iter().skip(odd).step_by(2).filter(|b| **b == 0).count();
+    if start.len() > 3 && zeros(0) == 0 && zeros(1) * 5 > start.len() * 2 {
+        return Some(UTF_16LE);
+    }
+    if start.len() > 3 && zeros(1) == 0 && zeros(0) * 5 > start.len() * 2 {
+        return Some(UTF_16BE);
+    }
+    let whole = match std::str::from_utf8(start) {
+        Ok(_) => true,
+        // The sample may end within a letter.
+        Err(e) => e.error_len().is_none() && start.len() >= SAMPLE,
+    };
+    if whole || start.contains(&0) {
+        return None;
+    }
+    let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
+    detector.feed(start, true);
+    Some(detector.guess(None, Utf8Detection::Deny))
+}
+
+/// The encoding that a file seems to be in that begins as UTF-8 and goes on otherwise.
+pub(super) fn guess_whole(path: &Path) -> Option<&'static str> {
+    let mut file = BufReader::with_capacity(1 << 18, File::open(path).ok()?);
+    let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
+    let mut block = vec![0; 1 << 18];
+    loop {
+        let n = file.read(&mut block).ok()?;
+        detector.feed(&block[..n], n == 0);
+        if n == 0 {
+            return Some(detector.guess(None, Utf8Detection::Deny).name());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(bytes: &[u8], told: Option<&str>) -> (String, Option<(&'static str, bool)>) {
+        let from = Box::new(io::Cursor::new(bytes.to_vec()));
+        let mut text = Text::new("t.csv", from, told).unwrap();
+        text.rest.read_to_end(&mut text.start).unwrap();
+        (String::from_utf8(text.start).unwrap(), text.encoding)
+    }
+
+    #[test]
+    fn encodings_are_told_or_guessed() {
+        let hebrew = "שם,עיר,גיל\nדנה,חיפה,41\nיואב,ירושלים,37\nרות,באר שבע,52\n";
+        let german = "Straße,Größe\nHauptstraße,5\nGrüner Weg,7\nÄußere Allee,9\n";
+        for (text, name) in [(hebrew, "windows-1255"), (german, "windows-1252")] {
+            let (bytes, _, _) = Encoding::for_label(name.as_bytes()).unwrap().encode(text);
+            assert_eq!(read(&bytes, None), (text.into(), Some((name, true))));
+            assert_eq!(read(&bytes, Some(name)), (text.into(), Some((name, false))));
+            assert_eq!(read(text.as_bytes(), None), (text.into(), None));
+        }
+        let wide = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+        let marked = [&[0xff, 0xfe][..], &wide("a,b\n1,2\n")].concat();
+        assert_eq!(read(&marked, None), ("a,b\n1,2\n".into(), Some(("UTF-16LE", false))));
+        assert_eq!(read(&wide("a,b\n1,2\n"), None).1, Some(("UTF-16LE", true)));
+        let error = named("windows-125").unwrap_err().to_string();
+        assert!(error.contains("windows-125"), "{error}");
+    }
+}
