@@ -299,7 +299,9 @@ mod tests {
                 on_paper.then(|| if seven(u, v, 0.05) { 40.0 } else { 230.0 })
             });
             assert!(photo.doubts[0].starts_with("paper on a table"), "{:?}", photo.doubts);
-            assert!(off(&alone.pixels, &photo.pixels) < 6, "{table}");
+            // Up to a pixel's shift; the paper taken for ink would be more than 80.
+            let off = off(&alone.pixels, &photo.pixels);
+            assert!(off < 25, "{table}: {off}");
         }
     }
 
@@ -320,7 +322,7 @@ mod tests {
         for thick in [0.005, 0.01] {
             let thin = painted(400, 230.0, |x, y| seven(x, y, thick).then_some(40.0));
             assert!(
-                off(&pen.pixels, &thin.pixels) < 12,
+                off(&pen.pixels, &thin.pixels) < 16,
                 "{thick}: {}",
                 off(&pen.pixels, &thin.pixels)
             );
