@@ -43,7 +43,7 @@ impl Role {
             let bare = endings.iter().find_map(|end| word.strip_suffix(end));
             bare.filter(|bare| !bare.is_empty()).map_or(word.clone(), String::from)
         };
-        words.map(|word| plain(word)).find_map(|word| match &*word {
+        words.map(plain).find_map(|word| match &*word {
             "train" | "training" | "trn" => Some(Self::Train),
             "test" | "testing" | "tst" => Some(Self::Test),
             "val" | "valid" | "validation" | "validate" | "dev" | "eval" | "evaluation" => {

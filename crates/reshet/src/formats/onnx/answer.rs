@@ -144,11 +144,15 @@ fn joined(
     choose: &dyn Fn(String) -> Error,
 ) -> Result<(usize, Vec<String>)> {
     // What comes behind it decides the same: the order of the outputs stays.
-    let keeps = |x: usize| match (&walk.links[x].op, label.rule) {
-        (Op::Nothing | Op::NoAndYes, _) => true,
-        (Op::Activation(Activation::Softmax) | Op::LogSoftmax, Rule::Largest) => true,
-        (Op::Activation(Activation::Sigmoid | Activation::Tanh), Rule::Above { .. }) => true,
-        _ => false,
+    let keeps = |x: usize| {
+        let largest = label.rule == Rule::Largest;
+        match &walk.links[x].op {
+            Op::Nothing | Op::NoAndYes => true,
+            Op::LogSoftmax => largest,
+            Op::Activation(Activation::Softmax) => largest,
+            Op::Activation(Activation::Sigmoid | Activation::Tanh) => !largest,
+            _ => false,
+        }
     };
     let mut root = label.link;
     while keeps(root) {
