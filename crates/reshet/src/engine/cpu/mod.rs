@@ -76,6 +76,8 @@ pub(super) struct Cpu {
     /// The same of batches made just now, decided by the first one of so many samples.
     sparse_given: Option<(usize, bool)>,
     masks: Vec<u64>,
+    /// Of the batch's forward pass, how many threads have masks of their own; 0 before it.
+    masked: usize,
     turned: Vec<u64>,
     /// See [`sparse::Sparse::seen`]; empty until a first layer skips zeros.
     seen: Vec<u64>,
@@ -145,6 +147,7 @@ impl Cpu {
             sparse: false,
             sparse_given: None,
             masks: Vec::new(),
+            masked: 0,
             turned: Vec::new(),
             seen: Vec::new(),
             rows: Vec::new(),
@@ -223,6 +226,7 @@ impl Cpu {
     /// Makes room for a batch, and notes how it is gone through.
     fn begin(&mut self, samples: &Samples, skips_zeros: bool) {
         self.reserve(samples.rows.len());
+        self.masked = 0;
         self.rows.clear();
         self.rows.extend_from_slice(samples.rows);
         self.skips_zeros = skips_zeros;

@@ -3,6 +3,7 @@
 use std::{
     ptr::null_mut,
     sync::atomic::{AtomicBool, Ordering::Relaxed},
+    time::Duration,
 };
 
 use super::{
@@ -22,9 +23,13 @@ use crate::{
 
 /// Below this many multiply-adds, a second thread costs more than it gives: with
 /// a first layer that skips zeros, whose weights stay with their threads, and without.
-const WORTH_A_TEAM: [usize; 2] = [500_000, 1_500_000];
+const WORTH_A_TEAM: [usize; 2] = [1_200_000, 1_500_000];
+/// What looking for an input's zeros takes, in multiply-adds.
+const A_LOOK: usize = 16;
 /// What updating a weight takes, in multiply-adds.
 const AN_UPDATE: usize = 16;
+/// Multiply-adds that a thread does in a nanosecond or so.
+const A_NANOSECOND: usize = 32;
 
 /// What `weights` is asked to do.
 #[derive(Clone, Copy)]
@@ -88,10 +93,23 @@ impl Cpu {
         let rows = samples.rows;
         let &Pass { training, skips_zeros, denominator, derivative } = pass;
         let each = rows.len() + if training { AN_UPDATE } else { 0 };
-        let alone = self.plan.parameters * each < WORTH_A_TEAM[usize::from(!skips_zeros)];
-        let threads = if alone { 1 } else { self.team.threads() };
+        let looks = if skips_zeros { self.plan.inputs * rows.len() } else { 0 };
+        let multiply_adds = self.plan.parameters * each + A_LOOK * looks;
         let sparse = skips_zeros.then(|| self.sparse(rows.len()));
-        let own_strips = skips_zeros && training && shares::can_own_strips(&self.ops, threads);
+        let all = self.team.threads();
+        let crew = if multiply_adds < WORTH_A_TEAM[usize::from(!skips_zeros)] {
+            self.team.alone()
+        } else {
+            self.team.gather(Duration::from_nanos((multiply_adds / A_NANOSECOND) as u64))
+        };
+        let threads = crew.threads();
+        // The forward pass may have had fewer threads, or have been a run of its own.
+        let has_masks = self.masked == 0 || self.masked >= threads;
+        let own_strips =
+            skips_zeros && training && has_masks && shares::can_own_strips(&self.ops, threads);
+        if self.masked == 0 {
+            self.masked = if own_strips { threads } else { 1 };
+        }
         let work = Work {
             ops: &self.ops,
             stages: &self.stages,
@@ -131,18 +149,11 @@ impl Cpu {
             finite: AtomicBool::new(true),
         };
         let phases = self.instructions.phases();
-        let job = |thread: usize, barrier: &Barrier| {
-            job(phases, &work, thread, barrier);
-        };
-        if threads == 1 {
-            job(0, &Barrier::alone())
-        } else {
-            self.team.run(&job)
-        }
+        crew.run(&|thread: usize, barrier: &Barrier| job(phases, &work, thread, barrier));
         let finite = work.finite.load(Relaxed);
-        if threads < self.team.threads() && weights.gradient.is_some() {
+        if threads < all && weights.gradient.is_some() {
             // Who did not take part has not seen this batch.
-            let each = self.seen.len() / self.team.threads();
+            let each = self.seen.len() / all;
             let (first, others) = self.seen.split_at_mut(each);
             others.chunks_mut(each.max(1)).for_each(|seen| seen.copy_from_slice(first));
         }
