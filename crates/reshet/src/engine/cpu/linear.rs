@@ -13,6 +13,10 @@ use super::{
 const DEPTH: usize = 256;
 
 /// Z = X·W + b
+///
+/// # Safety
+/// V's instructions are enabled. The matrices are those that `work` describes, the samples
+/// this thread's own: nobody else writes what is read or touches what is written.
 #[inline(always)]
 pub(super) unsafe fn forward<V: Vector>(
     work: &Work,
@@ -21,6 +25,8 @@ pub(super) unsafe fn forward<V: Vector>(
     z: &Matrix,
     rows: &Range<usize>,
 ) {
+    debug_assert!(rows.end <= x.rows && rows.end <= z.rows);
+    debug_assert_eq!((weights.rows, weights.columns), (x.columns + 1, z.columns));
     // SAFETY: `Work` describes what is there.
     unsafe {
         let last = x.strips() - 1;
@@ -61,6 +67,9 @@ pub(super) unsafe fn forward<V: Vector>(
 
 /// What one strip of inputs adds to Z, a strip wide; the first adds b too. The
 /// partial sums of a strip stand below those of the strip before.
+///
+/// # Safety
+/// As of [`forward`]; of the sums, this strip's are this thread's own.
 #[inline(always)]
 pub(super) unsafe fn partial<V: Vector>(
     work: &Work,
@@ -70,6 +79,8 @@ pub(super) unsafe fn partial<V: Vector>(
     sums: &Matrix,
     rows: &Range<usize>,
 ) {
+    debug_assert!(strip < x.strips() && weights.strips() == 1 && rows.end <= x.rows);
+    debug_assert_eq!((sums.rows, sums.columns), (x.strips() * x.rows, weights.columns));
     // SAFETY: `Work` describes what is there.
     unsafe {
         let (width, w) = (weights.width(0), work.flat.parameters);
@@ -98,6 +109,9 @@ pub(super) unsafe fn partial<V: Vector>(
 }
 
 /// Z = the partial sums of all strips of inputs, added in their order.
+///
+/// # Safety
+/// As of [`forward`]; all partial sums of these samples are there.
 #[inline(always)]
 pub(super) unsafe fn add_up<V: Vector>(
     work: &Work,
@@ -106,6 +120,7 @@ pub(super) unsafe fn add_up<V: Vector>(
     z: &Matrix,
     rows: &Range<usize>,
 ) {
+    debug_assert!(rows.end <= x.rows && rows.end <= z.rows && z.columns == sums.columns);
     // SAFETY: `Work` describes what is there.
     unsafe {
         for row in rows.clone() {
@@ -125,6 +140,9 @@ pub(super) unsafe fn add_up<V: Vector>(
 /// dX = dZ·Wᵀ for some strips of inputs: as it stands, where a strip of Wᵀ is smaller
 /// than what the samples have in it, else as dXᵀ = W·dZᵀ, where a number of W meets a
 /// vector of samples. Either way something is transposed; the bits are the same.
+///
+/// # Safety
+/// As of [`forward`]; of dX, these strips are this thread's own, and so is the scratch of `thread`.
 #[inline(always)]
 pub(super) unsafe fn backward<V: Vector>(
     work: &Work,
@@ -135,6 +153,9 @@ pub(super) unsafe fn backward<V: Vector>(
     inputs: Range<usize>,
     rows: &Range<usize>,
 ) {
+    debug_assert!(rows.end <= dz.rows && rows.end <= dx.rows && rows.len() <= BLOCK);
+    debug_assert!(inputs.end <= dx.strips() && thread < work.threads);
+    debug_assert_eq!((weights.rows, weights.columns), (dx.columns + 1, dz.columns));
     // SAFETY: `Work` describes what is there; the scratch is this thread's own.
     unsafe {
         let scratch = work.scratch.add(thread * work.scratch_each);
@@ -198,6 +219,10 @@ pub(super) unsafe fn backward<V: Vector>(
 }
 
 /// dW = Xᵀ·dZ for some inputs (rows of W) and a strip of outputs.
+///
+/// # Safety
+/// As of [`forward`], for all samples of the batch; at `dw` is room for the rows of `inputs`, as
+/// wide as the strip, this thread's own, and so is the scratch of `thread`.
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
 pub(super) unsafe fn gradient<V: Vector>(
@@ -211,6 +236,10 @@ pub(super) unsafe fn gradient<V: Vector>(
     accumulate: Accumulate,
     fetch: &mut Fetch,
 ) {
+    debug_assert!(strip < dz.strips() && inputs.end <= x.columns && thread < work.threads);
+    debug_assert!(work.rows.len() <= x.rows.min(dz.rows));
+    // Of one strip of X.
+    debug_assert!(!inputs.is_empty() && inputs.start / STRIP == (inputs.end - 1) / STRIP);
     // SAFETY: `Work` describes what is there.
     unsafe {
         let (strip_x, width) = (inputs.start / STRIP, dz.width(strip));
@@ -232,6 +261,9 @@ pub(super) unsafe fn gradient<V: Vector>(
 
 /// [`gradient`] as dWᵀ = dZᵀ·X, turned, for few outputs: of dW's rows most were what rounding
 /// adds. The bits are the same.
+///
+/// # Safety
+/// As of [`gradient`].
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
 unsafe fn gradient_turned<V: Vector>(
@@ -250,6 +282,7 @@ unsafe fn gradient_turned<V: Vector>(
         let (outputs, step) = (dz.used(strip), dz.width(strip));
         // Whole vectors of the inputs.
         let (from, to) = (first / ROUND * ROUND, (first + inputs.len()).next_multiple_of(ROUND));
+        debug_assert!(STRIP * BLOCK + outputs * (to - from) <= work.scratch_each);
         let dw_t = work.scratch.add(thread * work.scratch_each + STRIP * BLOCK);
         let part = Segment { row: 1, step, len: work.rows.len() };
         let at = work.stage.add(dz.at(strip, 0));
@@ -261,6 +294,9 @@ unsafe fn gradient_turned<V: Vector>(
 }
 
 /// db = Σ dZ over the samples, for a strip of outputs.
+///
+/// # Safety
+/// As of [`gradient`]; at `db` is room for a row.
 #[inline(always)]
 pub(super) unsafe fn bias_gradient<V: Vector>(
     work: &Work,
@@ -269,6 +305,7 @@ pub(super) unsafe fn bias_gradient<V: Vector>(
     db: *mut f32,
     accumulate: Accumulate,
 ) {
+    debug_assert!(strip < dz.strips() && work.rows.len() <= dz.rows);
     // SAFETY: `Work` describes what is there.
     unsafe {
         let step = dz.width(strip);
@@ -295,6 +332,10 @@ pub(super) unsafe fn bias_gradient<V: Vector>(
 
 /// to[j][i] = from[i][j] for `rows` × `columns`; the rows of `to` are filled up
 /// with zeros to `step_to`.
+///
+/// # Safety
+/// V's instructions are enabled. At `from` are `rows` rows, `step_from` apart, of `columns` rounded
+/// up to whole vectors; at `to` is room for `columns` rows of `step_to`.
 #[inline(always)]
 unsafe fn transpose<V: Vector>(
     from: *const f32,
@@ -304,6 +345,7 @@ unsafe fn transpose<V: Vector>(
     to: *mut f32,
     step_to: usize,
 ) {
+    debug_assert!(step_to % V::LANES == 0 && step_from >= columns.next_multiple_of(V::LANES));
     // SAFETY: the caller vouches for both matrices; both steps are multiples of
     // 16, so that there are whole squares.
     unsafe {

@@ -12,6 +12,9 @@ use crate::activation::Activation;
 ///
 /// eˣ = 2ⁿ eʳ with n = round(x / ln 2), |r| ≤ ln 2 / 2, and eʳ by its Taylor
 /// series to r⁶ (the next term is below 2⁻²³ there).
+///
+/// # Safety
+/// V's instructions are enabled.
 #[inline(always)]
 unsafe fn exp<V: Vector>(x: V) -> V {
     // SAFETY: the caller has enabled V's instructions.
@@ -32,6 +35,9 @@ unsafe fn exp<V: Vector>(x: V) -> V {
 }
 
 /// σ(x), from e^−|x| so that nothing overflows.
+///
+/// # Safety
+/// V's instructions are enabled.
 #[inline(always)]
 unsafe fn sigmoid<V: Vector>(x: V) -> V {
     // SAFETY: the caller has enabled V's instructions.
@@ -44,6 +50,9 @@ unsafe fn sigmoid<V: Vector>(x: V) -> V {
 
 /// tanh x = (1 − e) / (1 + e) with e = e^−2|x|; near 0, where that cancels, by
 /// x + x³ P(x²) (the coefficients of Cephes' tanhf, Moshier 1989).
+///
+/// # Safety
+/// V's instructions are enabled.
 #[inline(always)]
 unsafe fn tanh<V: Vector>(x: V) -> V {
     // SAFETY: the caller has enabled V's instructions.
@@ -64,6 +73,9 @@ unsafe fn tanh<V: Vector>(x: V) -> V {
 }
 
 /// eˣ − 1 = tanh(x/2) (eˣ + 1), which does not cancel near 0; for x ≤ 0.
+///
+/// # Safety
+/// V's instructions are enabled.
 #[inline(always)]
 unsafe fn exp_m1<V: Vector>(x: V) -> V {
     // SAFETY: the caller has enabled V's instructions.
@@ -72,6 +84,9 @@ unsafe fn exp_m1<V: Vector>(x: V) -> V {
 
 /// Φ(x) = (1 + erf(x/√2)) / 2, and e^−x²/2 on the way (Abramowitz and Stegun
 /// 7.1.26: the error of erf is below 1.5e-7).
+///
+/// # Safety
+/// V's instructions are enabled.
 #[inline(always)]
 unsafe fn normal_cdf<V: Vector>(x: V) -> (V, V) {
     // SAFETY: the caller has enabled V's instructions.
@@ -90,6 +105,10 @@ unsafe fn normal_cdf<V: Vector>(x: V) -> (V, V) {
 }
 
 /// y = f(x) over `n` numbers, a multiple of the lanes; what is tiny becomes 0. Not for Softmax.
+///
+/// # Safety
+/// V's instructions are enabled; n numbers are at `x`, and room for as many at `y`, which may be the
+/// same. Nobody else touches them meanwhile.
 #[inline(always)]
 pub(super) unsafe fn activation_forward<V: Vector>(
     activation: Activation,
@@ -97,6 +116,7 @@ pub(super) unsafe fn activation_forward<V: Vector>(
     y: *mut f32,
     n: usize,
 ) {
+    debug_assert!(n % V::LANES == 0 && activation != Activation::Softmax);
     macro_rules! each {
         (|$x:ident| $f:expr) => {
             for i in (0..n).step_by(V::LANES) {
@@ -135,6 +155,10 @@ pub(super) unsafe fn activation_forward<V: Vector>(
 
 /// d ← d · f′ over `n` numbers, from y, or from z where f needs it; what is tiny becomes 0.
 /// Not for Softmax.
+///
+/// # Safety
+/// V's instructions are enabled; n numbers are at `d`, and at `z` and `y` what f′ is computed from.
+/// Nobody else writes them or touches `d` meanwhile.
 #[inline(always)]
 pub(super) unsafe fn activation_backward<V: Vector>(
     activation: Activation,
@@ -143,6 +167,7 @@ pub(super) unsafe fn activation_backward<V: Vector>(
     d: *mut f32,
     n: usize,
 ) {
+    debug_assert!(n % V::LANES == 0 && activation != Activation::Softmax);
     macro_rules! each {
         ($from:ident, |$x:ident, $d:ident| $f:expr) => {
             for i in (0..n).step_by(V::LANES) {

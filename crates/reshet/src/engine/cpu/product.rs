@@ -99,7 +99,9 @@ pub(super) enum Start {
 /// multiple of 16. Rows of B stand `step_b` apart, rows of C `step_c`.
 ///
 /// # Safety
-/// V's instructions are enabled, and all that is described is there.
+/// V's instructions are enabled. Rows `first..first + rows` of A are there, as many rows of B
+/// as A has columns, and `rows` rows of C, all `width` wide, as is the row that C starts from.
+/// Nobody else writes A or B or touches C meanwhile.
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
 pub(super) unsafe fn product<V: Vector>(
@@ -114,6 +116,8 @@ pub(super) unsafe fn product<V: Vector>(
     width: usize,
     fetch: &mut Fetch,
 ) {
+    debug_assert!(width % 16 == 0 && width <= 64 && step_b >= width && step_c >= width);
+    debug_assert!(left.strips > 0 && left.last.len <= left.inner.len);
     // So deep that what the rows share of B stays in the second-level cache.
     let mut start = start;
     for first_strip in (0..left.strips).step_by(DEEP) {
@@ -135,6 +139,9 @@ pub(super) unsafe fn product<V: Vector>(
 }
 
 /// [`product`] over a part of its depth, at most `DEEP` strips.
+///
+/// # Safety
+/// As of [`product`].
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
 unsafe fn rows_of<V: Vector>(
@@ -149,6 +156,7 @@ unsafe fn rows_of<V: Vector>(
     width: usize,
     fetch: &mut Fetch,
 ) {
+    debug_assert!(left.strips <= DEEP);
     // SAFETY: the caller's promise; columns stay below `width`.
     unsafe {
         if V::LANES == 16 {
@@ -178,6 +186,8 @@ unsafe fn rows_of<V: Vector>(
     }
 }
 
+/// # Safety
+/// As of [`product`], for N vectors of columns.
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
 unsafe fn columns<V: Vector, const M: usize, const N: usize>(
@@ -191,6 +201,7 @@ unsafe fn columns<V: Vector, const M: usize, const N: usize>(
     rows: usize,
     fetch: &mut Fetch,
 ) {
+    debug_assert!(step_b >= N * V::LANES && step_c >= N * V::LANES);
     let mut row = 0;
     // SAFETY: rows stay below `rows`.
     unsafe {
@@ -209,6 +220,8 @@ unsafe fn columns<V: Vector, const M: usize, const N: usize>(
     }
 }
 
+/// # Safety
+/// As of [`product`], for M rows from `row` on and N vectors of columns.
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
 unsafe fn tile<V: Vector, const M: usize, const N: usize>(

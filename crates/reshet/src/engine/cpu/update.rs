@@ -13,6 +13,9 @@ pub(super) struct Stretch {
 
 impl Stretch {
     /// From the n-th number on.
+    ///
+    /// # Safety
+    /// So many numbers are at each pointer but the null ones and the gradients.
     pub unsafe fn skip(self, n: usize) -> Self {
         // SAFETY: the caller vouches for n numbers; unused slots are null, and so
         // may gradients be that nobody reads.
@@ -57,8 +60,8 @@ fn least_gradient(weight: f64) -> f64 {
 /// Updates `n` parameters, a multiple of 16. False if one is no longer finite.
 ///
 /// # Safety
-/// V's instructions are enabled, and `n` numbers are there at each pointer that
-/// the rule uses.
+/// V's instructions are enabled, and `n` numbers are there at each pointer that the rule uses,
+/// which nobody else touches meanwhile; to be streamed, parameters must be aligned to 64 bytes.
 #[inline(always)]
 pub(super) unsafe fn update<V: Vector>(rule: &Rule, at: Stretch, n: usize, how: How) -> bool {
     // SAFETY: the caller's promise.
@@ -73,6 +76,8 @@ pub(super) unsafe fn update<V: Vector>(rule: &Rule, at: Stretch, n: usize, how: 
     }
 }
 
+/// # Safety
+/// As of [`update`]; KIND is what `rule` and `how` need.
 #[inline(always)]
 unsafe fn update_by<V: Vector, const KIND: u8>(
     rule: &Rule,
@@ -80,6 +85,10 @@ unsafe fn update_by<V: Vector, const KIND: u8>(
     n: usize,
     how: How,
 ) -> bool {
+    debug_assert!(n % 16 == 0 && !at.parameters.is_null() && !at.gradients.is_null());
+    debug_assert!(!how.stream || at.parameters.addr() % 64 == 0);
+    debug_assert!(KIND == GENERAL || how.scale == 1.0 && !how.settle);
+    debug_assert!(KIND != PLAIN || rule.rests());
     let [first, second, third] = at.state;
     let settle = KIND == GENERAL && how.settle;
     let settles_parameters = settle && !rule.rests();

@@ -40,6 +40,10 @@ macro_rules! by_vectors {
 }
 
 /// Z = X·W + b for some samples and a strip of outputs.
+///
+/// # Safety
+/// V's instructions are enabled. `work` and `sparse` describe what is there; the masks of these
+/// samples have been made; of Z, these samples of this strip are this thread's own.
 #[inline(always)]
 pub(in super::super) unsafe fn forward<V: Vector>(
     work: &Work,
@@ -50,6 +54,9 @@ pub(in super::super) unsafe fn forward<V: Vector>(
     strip: usize,
     samples: Range<usize>,
 ) {
+    debug_assert!(strip < weights.strips() && samples.end <= work.rows.len());
+    debug_assert_eq!((weights.rows, weights.columns), (work.features.width() + 1, z.columns));
+    debug_assert!(samples.end <= z.rows.min(sparse.samples));
     let step = weights.width(strip);
     // SAFETY: `Work` describes what is there; this part of Z is this thread's own.
     unsafe {
@@ -74,6 +81,8 @@ pub(in super::super) unsafe fn forward<V: Vector>(
     }
 }
 
+/// # Safety
+/// As of [`forward`], for N vectors of columns from `w` and `z` on.
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
 unsafe fn forward_part<V: Vector, S: Source, const N: usize>(
@@ -126,6 +135,10 @@ unsafe fn forward_part<V: Vector, S: Source, const N: usize>(
 }
 
 /// dW = Xᵀ·dZ for some inputs of one block and a strip of outputs.
+///
+/// # Safety
+/// V's instructions are enabled. `work` and `sparse` describe what is there; the masks have been
+/// turned for `thread`; at `dw` is room for the rows of `inputs`, this thread's own.
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
 pub(in super::super) unsafe fn gradient<V: Vector>(
@@ -138,6 +151,9 @@ pub(in super::super) unsafe fn gradient<V: Vector>(
     dw: *mut f32,
     accumulate: Accumulate,
 ) {
+    debug_assert!(strip < dz.strips() && work.rows.len() <= dz.rows && thread < work.threads);
+    debug_assert!(inputs.end <= work.features.width());
+    debug_assert!(!inputs.is_empty() && inputs.start / BLOCK == (inputs.end - 1) / BLOCK);
     let step = dz.width(strip);
     // SAFETY: `Work` describes what is there; these gradients are this thread's own.
     unsafe {
@@ -164,6 +180,8 @@ pub(in super::super) unsafe fn gradient<V: Vector>(
     }
 }
 
+/// # Safety
+/// As of [`gradient`], for N vectors of columns from `dz` and `dw` on.
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
 unsafe fn gradient_part<V: Vector, S: Source, const N: usize>(
@@ -193,6 +211,9 @@ unsafe fn gradient_part<V: Vector, S: Source, const N: usize>(
 }
 
 /// A row of dW for each of R inputs that follow each other.
+///
+/// # Safety
+/// As of [`gradient`], for R inputs from `source`, `masks` and `dw` on.
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
 unsafe fn sum<V: Vector, S: Source, const N: usize, const R: usize>(
