@@ -33,6 +33,14 @@ foreign:
 fuzz seconds="120" *targets:
     fuzz/run.sh {{seconds}} {{targets}}
 
+# The engine's team of threads under loom: every order in which its threads can meet
+loom:
+    cd tests/team && RUSTFLAGS="--cfg loom" cargo test --release
+
+# The same by itself with every access to memory checked (needs nightly)
+sanitize target="x86_64-unknown-linux-gnu":
+    cd tests/team && RUSTFLAGS=-Zsanitizer=address cargo +nightly test --target {{target}}
+
 # Build the page's front end into crates/page/dist (needs npm)
 page:
     cd crates/page/web && npm ci && npm run build

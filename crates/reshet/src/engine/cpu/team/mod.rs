@@ -170,12 +170,9 @@ impl Team {
             let state = &self.shared.slots[number].0;
             match state.load(Acquire) {
                 HELD => self.crew.push(number),
-                READY if member.pace.may_join(now) => {
-                    // It may just have gone to sleep.
-                    if state.compare_exchange(READY, HELD, AcqRel, Relaxed).is_ok() {
-                        member.pace.join();
-                        self.crew.push(number);
-                    }
+                READY if member.pace.may_join(now) && hold(state) => {
+                    member.pace.join();
+                    self.crew.push(number);
                 }
                 ASLEEP if member.pace.call(now) => {
                     state.store(CALLED, Release);
@@ -191,6 +188,11 @@ impl Team {
     fn some_wake_up(&self) -> bool {
         self.shared.slots[..self.members.len()].iter().any(|slot| slot.0.load(Relaxed) == CALLED)
     }
+}
+
+/// Keeps a member that is ready awake, unless it has just gone to sleep.
+fn hold(state: &AtomicUsize) -> bool {
+    state.compare_exchange(READY, HELD, AcqRel, Relaxed).is_ok()
 }
 
 /// Those who do the next job.

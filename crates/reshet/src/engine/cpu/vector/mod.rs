@@ -7,9 +7,9 @@ mod portable;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[cfg(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
 use std::arch::asm;
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(target_arch = "x86_64", not(miri)))]
 use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch, _mm_sfence};
 
 #[cfg(target_arch = "aarch64")]
@@ -88,23 +88,23 @@ pub(super) trait Vector: Copy {
 /// Asks for a cache line that will soon be read; `from` need not be valid.
 #[inline(always)]
 pub(super) fn prefetch<T>(from: *const T) {
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
     // SAFETY: a prefetch of any address is harmless; SSE is always there.
     unsafe {
         _mm_prefetch::<_MM_HINT_T0>(from.cast());
     }
-    #[cfg(target_arch = "aarch64")]
+    #[cfg(all(target_arch = "aarch64", not(miri)))]
     // SAFETY: as on x86.
     unsafe {
         asm!("prfm pldl1keep, [{}]", in(reg) from, options(nostack, preserves_flags, readonly));
     }
-    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    #[cfg(any(miri, not(any(target_arch = "x86_64", target_arch = "aarch64"))))]
     let _ = from;
 }
 
 /// After this, other threads that are told so see what was streamed.
 pub(super) fn fence() {
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
     // SAFETY: SSE is always there.
     unsafe {
         _mm_sfence();
@@ -114,18 +114,18 @@ pub(super) fn fence() {
 /// Asks for a cache line that will soon be written, away from other cores.
 #[inline(always)]
 pub(super) fn prefetch_to_write<T>(to: *mut T) {
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
     // SAFETY: a prefetch of any address is harmless; a processor without this
     // one takes it for nothing.
     unsafe {
         asm!("prefetchw [{}]", in(reg) to, options(nostack, preserves_flags));
     }
-    #[cfg(target_arch = "aarch64")]
+    #[cfg(all(target_arch = "aarch64", not(miri)))]
     // SAFETY: as on x86.
     unsafe {
         asm!("prfm pstl1keep, [{}]", in(reg) to, options(nostack, preserves_flags));
     }
-    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    #[cfg(any(miri, not(any(target_arch = "x86_64", target_arch = "aarch64"))))]
     let _ = to;
 }
 
