@@ -242,6 +242,7 @@ fn bad_tables_are_told_and_nothing_is_written() {
     place.fails("train t.csv --separator ;;", 2, "one character");
     place.fails("train t.csv --validation 1.5", 2, "--validation");
     place.fails("train t.csv --header maybe", 2, "maybe");
+    place.write("run.safetensors", "");
     place.fails("data check run.safetensors", 2, "only tables");
     // What does not fit into memory is told before it is tried.
     let header = "{'descr': '<f4', 'fortran_order': False, 'shape': (600, 1), }\n";

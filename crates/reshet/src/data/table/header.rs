@@ -93,9 +93,12 @@ pub(super) fn has_header(rows: &[Vec<String>], comma: bool) -> bool {
     }
     // 0, 1, 2, …: what pandas calls columns that have no names.
     let indices = (0..).zip(&numeric).all(|(i, c)| c.index() == Some(i));
+    let counts = |(i, text): (usize, &&str)| number(text, comma) == Some(i as f64);
+    let numbered = first[0].is_empty() && columns[0].below.iter().enumerate().all(counts);
     let unlike = numeric.iter().filter(|c| c.is_unlike_its_cells()).count();
     columns.iter().any(Column::is_named_by_a_word)
         || numeric.iter().all(|c| c.is_year())
+        || (indices && numbered)
         || (indices && numeric.len() > 2 && unlike * 2 > numeric.len())
         || (numeric.len() > 1 && unlike == numeric.len())
 }

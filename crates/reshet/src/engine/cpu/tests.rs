@@ -115,8 +115,8 @@ fn stages_with_different_threads_give_the_same_bits() {
     let parameters = plan.init(Init::Default, 0);
     let hyper = Hyper { optimizer: Adam::new(0.01).into(), clip_norm: Some(0.1) };
     let run = |threads: &[usize]| {
-        let (plan, data) = (plan.clone(), data.clone());
-        let mut cpu = Cpu::new(plan, data, &parameters, 0, 2, Instructions::best());
+        let mut cpu = Cpu::new(plan.clone(), &parameters, 0, 2, Instructions::best());
+        cpu.attach(&data);
         let mut threads = threads.iter().cycle();
         for batch in 0..few([0, 1, 2, 3]).count() as u32 {
             let rows: Vec<u32> = (batch * 5..batch * 5 + BATCH).collect();
@@ -124,8 +124,9 @@ fn stages_with_different_threads_give_the_same_bits() {
                 cpu.team.exactly(*threads.next().unwrap());
                 run(cpu);
             };
-            stage(&mut cpu, &mut |cpu| cpu.forward(&rows));
-            stage(&mut cpu, &mut |cpu| _ = cpu.backward(false));
+            let samples = Samples::of(&data, &rows);
+            stage(&mut cpu, &mut |cpu| cpu.forward(&samples));
+            stage(&mut cpu, &mut |cpu| _ = cpu.backward(&samples, None, false));
             stage(&mut cpu, &mut |cpu| assert!(cpu.update(&hyper)));
         }
         cpu.parameters.as_slice().iter().map(|x| (x + 0.0).to_bits()).collect::<Vec<_>>()

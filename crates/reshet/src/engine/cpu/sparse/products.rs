@@ -55,7 +55,7 @@ pub(in super::super) unsafe fn forward<V: Vector>(
     samples: Range<usize>,
 ) {
     debug_assert!(strip < weights.strips() && samples.end <= work.rows.len());
-    debug_assert_eq!((weights.rows, weights.columns), (work.features.width() + 1, z.columns));
+    debug_assert_eq!((weights.rows, weights.columns), (work.inputs.width + 1, z.columns));
     debug_assert!(samples.end <= z.rows.min(sparse.samples));
     let step = weights.width(strip);
     // SAFETY: `Work` describes what is there; this part of Z is this thread's own.
@@ -152,7 +152,7 @@ pub(in super::super) unsafe fn gradient<V: Vector>(
     accumulate: Accumulate,
 ) {
     debug_assert!(strip < dz.strips() && work.rows.len() <= dz.rows && thread < work.threads);
-    debug_assert!(inputs.end <= work.features.width());
+    debug_assert!(inputs.end <= work.inputs.width);
     debug_assert!(!inputs.is_empty() && inputs.start / BLOCK == (inputs.end - 1) / BLOCK);
     let step = dz.width(strip);
     // SAFETY: `Work` describes what is there; these gradients are this thread's own.
