@@ -220,7 +220,7 @@ impl Net {
             let Inner { training, optimizer, x, y, labels, chosen, weights } = inner;
             let loss = training.plan().loss().clone();
             let (chosen, weights) = (masked.then_some(&**chosen), weighted.then_some(&**weights));
-            training.step_on(&*x, given(&loss, y, labels, chosen, weights), &*optimizer)
+            training.step_on(&*x, given(&loss, y, labels, chosen, weights), *optimizer)
         })
     }
 

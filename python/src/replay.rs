@@ -180,7 +180,7 @@ impl ReplayBuffer {
         for last in length - n..length {
             let bits = u64::from(inner.stream.bits(inner.drawn));
             inner.drawn += 1;
-            let place = (bits * (last as u64 + 1) >> 32) as usize;
+            let place = ((bits * (last as u64 + 1)) >> 32) as usize;
             places.push(if places.contains(&place) { last } else { place });
         }
         let batch = PyDict::new(py);

@@ -102,7 +102,7 @@ fn inputs(model: &Model) -> Option<Vec<Input>> {
             Kind::Number { centre, scale, .. } => {
                 let mut own = own.into_iter();
                 let name = visible(&own.next()?).into_owned();
-                inputs.push(Input { name, centre: f64::from(*centre), scale: f64::from(*scale) });
+                inputs.push(Input { name, centre: *centre, scale: *scale });
                 inputs.extend(own.map(|name| plain(bracketed(&name))));
             }
             // −1 and 1 are 2·[it is so] − 1.

@@ -209,7 +209,7 @@ impl Model {
 
     /// What the model says to each sample: probabilities (of yes; of each
     /// class) or numbers, one row of outputs a sample. Samples are a [`Dataset`], whose
-    /// targets are not looked at, [`Features`], or plain numbers row by row.
+    /// targets are not looked at, [`Features`](crate::Features), or plain numbers row by row.
     ///
     /// A few samples are answered by an engine that the model keeps; for many, or again and
     /// again from several threads, take a [`Predictor`] each.

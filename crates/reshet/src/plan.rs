@@ -3,7 +3,7 @@
 //! All parameters live in ONE flat buffer, in the order of PyTorch's
 //! `state_dict`: for each Linear its weight, (out, in) row by row, then its
 //! bias. A [`Plan`] says what stands where. Engines may lay their own copies
-//! out otherwise; across [`Engine`](crate::engine::Engine) this order holds.
+//! out otherwise; where buffers are read and written this order holds.
 //!
 //! ```text
 //! Sequential  Linear(784,100)  ReLU  Linear(100,1)  Sigmoid   + BCELoss

@@ -234,7 +234,7 @@ impl<'a> Trainer<'a> {
         self
     }
 
-    /// Limits the gradient's norm: see [`Training::clip_grad_norm`].
+    /// Limits the gradient's norm: see [`Training::clip_grad_norm`](crate::Training::clip_grad_norm).
     pub fn clip_grad_norm(mut self, norm: f32) -> Self {
         self.clip = Some(norm);
         self

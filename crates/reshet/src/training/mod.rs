@@ -3,151 +3,21 @@
 //! For whoever writes the loop; [`Trainer`](crate::Trainer) writes it for you. A batch is rows
 //! of a dataset that the training is attached to, or arrays handed in now (`…_on`).
 
-use std::path::Path;
+mod batch;
+mod saved;
+mod setup;
 
+use self::batch::{no_inputs, wanted};
 use crate::{
-    Dataset, Device, Init, Loss, Model, Optimizer, Plan, Result, Score, Sequential,
-    data::{BatchTargets, Inputs, Numbers, Rows, Wanted, table::Unit},
+    Dataset, Device, Loss, Model, Optimizer, Plan, Result, Score, Sequential,
+    data::{BatchTargets, Inputs, Rows},
     engine::{Buffer, Engine, Samples},
     error::{Diverged, Error},
-    formats::saved_training::{self, Kept},
     model::{self, Meaning},
     optim::Hyper,
 };
 
-/// A network with its loss, on its way to a device.
-#[derive(Clone, Debug)]
-#[must_use = "attach it to data, or start it without"]
-pub struct Setup {
-    network: Sequential,
-    loss: Loss,
-    seed: u64,
-    init: Init,
-    device: Option<Device>,
-    parameters: Option<Vec<f32>>,
-    units: Vec<Unit>,
-    /// Lowered already, where somebody had to.
-    plan: Option<Plan>,
-}
-
-impl Sequential {
-    /// Sets the loss.
-    pub fn with_loss(self, loss: Loss) -> Setup {
-        let (parameters, units) = (None, Vec::new());
-        let (init, device, plan) = (Init::Default, None, None);
-        Setup { network: self, loss, seed: 0, init, device, parameters, units, plan }
-    }
-}
-
-impl Setup {
-    /// Sets the seed of initial weights and dropout (0 by default).
-    pub fn seeded(mut self, seed: u64) -> Self {
-        self.seed = seed;
-        self
-    }
-
-    /// Sets how weights start.
-    pub fn init(mut self, init: Init) -> Self {
-        self.init = init;
-        self
-    }
-
-    /// Starts from these parameters instead of fresh ones.
-    pub fn parameters(mut self, parameters: Vec<f32>) -> Self {
-        self.parameters = Some(parameters);
-        self
-    }
-
-    /// Learns numbers in these units, one an output; answers come in the data's own.
-    pub fn units(mut self, units: Vec<Unit>) -> Self {
-        self.units = units;
-        self
-    }
-
-    /// Sets the device ([`Device::best`] by default).
-    ///
-    /// # Errors
-    /// The loss does not go with the network's output.
-    pub fn on(mut self, device: Device) -> Result<Self> {
-        self.plan = Some(Plan::new(&self.network, self.loss.clone())?);
-        self.device = Some(device);
-        Ok(self)
-    }
-
-    /// [`Setup::on`] where the network is lowered already.
-    pub(crate) fn lowered(mut self, device: Device) -> Self {
-        self.device = Some(device);
-        self
-    }
-
-    /// Binds the network to the data it will learn from.
-    ///
-    /// # Errors
-    /// The network does not fit its loss or the data; says what would.
-    pub fn attach(mut self, data: &Dataset) -> Result<Training> {
-        let plan = self.lower()?;
-        let scaled = data.in_units(&self.units);
-        plan.check(&scaled)?;
-        self.attach_checked(plan, scaled)
-    }
-
-    /// [`Setup::attach`] to data that has been held against the plan, in the training's units.
-    pub(crate) fn attach_checked(self, plan: Plan, scaled: Dataset) -> Result<Training> {
-        let meaning = Meaning { units: self.units.clone(), ..Meaning::of(&scaled, &self.loss) };
-        let mut training = self.begin(plan, meaning)?;
-        training.engine.attach(&scaled);
-        training.data = Some(scaled);
-        Ok(training)
-    }
-
-    /// Readies the network without data: batches are handed in one by one, as in
-    /// [`Training::step_on`].
-    ///
-    /// # Errors
-    /// The network does not fit its loss, or its parameters.
-    pub fn start(mut self) -> Result<Training> {
-        let plan = self.lower()?;
-        if !self.units.is_empty() && self.units.len() != plan.outputs {
-            let (units, outputs) = (self.units.len(), plan.outputs);
-            return Err(Error::invalid(format!("{units} units for {outputs} outputs")));
-        }
-        let meaning = Meaning { units: self.units.clone(), ..Meaning::without_data(&plan) };
-        self.begin(plan, meaning)
-    }
-
-    fn lower(&mut self) -> Result<Plan> {
-        match self.plan.take() {
-            Some(plan) => Ok(plan),
-            None => Plan::new(&self.network, self.loss.clone()),
-        }
-    }
-
-    fn begin(self, plan: Plan, meaning: Meaning) -> Result<Training> {
-        plan.check_memory()?;
-        let parameters = match self.parameters {
-            Some(parameters) => parameters,
-            None => plan.init(self.init, self.seed),
-        };
-        plan.check_parameters(&parameters)?;
-        let device = self.device.unwrap_or_else(Device::best);
-        Ok(Training {
-            engine: device.engine(plan, &parameters, self.seed),
-            network: self.network,
-            loss: self.loss,
-            seed: self.seed,
-            meaning,
-            data: None,
-            stage: Stage::Start,
-            of: Of::Rows,
-            clip: None,
-            optimizer: None,
-            rows: Vec::new(),
-            numbers: Vec::new(),
-            logits: Vec::new(),
-            wide: Vec::new(),
-        })
-    }
-}
+pub use self::setup::Setup;
 
 /// What has been done with the current batch.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd)]
@@ -597,24 +467,6 @@ impl Training {
         self.optimizer = Some(optimizer.into());
     }
 
-    /// A copy with the optimiser's state, on the same device, that goes its own way; without
-    /// the dataset, if there is one.
-    ///
-    /// # Errors
-    /// None in practice: it was all checked when this training was made.
-    pub fn duplicate(&self) -> Result<Self> {
-        let (network, loss) = (self.network.clone(), self.loss.clone());
-        let setup = network.with_loss(loss).seeded(self.seed).parameters(self.parameters());
-        let mut copy = setup.on(self.device())?.start()?;
-        copy.meaning = self.meaning.clone();
-        (copy.clip, copy.optimizer) = (self.clip, self.optimizer);
-        for slot in 0..self.engine.slots() {
-            copy.write(Buffer::State(slot), &self.copy(Buffer::State(slot)))?;
-        }
-        copy.set_updates(self.updates());
-        Ok(copy)
-    }
-
     /// Updates taken.
     pub fn updates(&self) -> u64 {
         self.engine.updates()
@@ -670,45 +522,6 @@ impl Training {
         let (network, loss) = (self.network.clone(), self.loss.clone());
         Model { network, loss, parameters, meaning: self.meaning.clone(), notes, ready }
     }
-
-    /// Writes parameters, the optimiser's state and counters; the file is a model's too, and
-    /// [`Model::load`] reads it as one.
-    ///
-    /// # Errors
-    /// The file cannot be written; what was there before is then unharmed.
-    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        let state = (0..self.engine.slots()).map(|slot| self.copy(Buffer::State(slot))).collect();
-        let (seed, updates, optimizer) = (self.seed, self.updates(), self.optimizer);
-        let kept = Kept { seed, updates, optimizer, clip: self.clip, state };
-        saved_training::save(&self.model(), &kept, path.as_ref())
-    }
-
-    /// Goes on from what [`Training::save`] wrote, without data, on [`Device::best`]: the same
-    /// steps end in the same bits as if it had never stopped.
-    ///
-    /// # Errors
-    /// Not a training, or a damaged one.
-    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
-        Self::load_on(path, Device::best())
-    }
-
-    /// [`Training::load`] on a chosen device.
-    ///
-    /// # Errors
-    /// As [`Training::load`].
-    pub fn load_on(path: impl AsRef<Path>, device: Device) -> Result<Self> {
-        let (model, kept) = saved_training::load(path.as_ref())?;
-        let Model { network, loss, parameters, meaning, .. } = model;
-        let setup = network.with_loss(loss).seeded(kept.seed).parameters(parameters).on(device)?;
-        let mut training = setup.start()?;
-        training.meaning = meaning;
-        (training.clip, training.optimizer) = (kept.clip, kept.optimizer);
-        for (slot, state) in kept.state.iter().enumerate() {
-            training.write(Buffer::State(slot), state)?;
-        }
-        training.set_updates(kept.updates);
-        Ok(training)
-    }
 }
 
 const EMPTY: &str = "a batch needs at least one sample";
@@ -726,73 +539,4 @@ fn check_rows(samples: &Samples) -> Result<()> {
         return Ok(());
     }
     Err(Error::invalid(format!("row {last}: the data has {count} samples, counted from 0")))
-}
-
-/// A batch of arrays between its stages: the engine has what it needs of its inputs.
-fn no_inputs(plan: &Plan) -> Rows<'static> {
-    Rows { numbers: Numbers::F32(&[]), width: plan.inputs }
-}
-
-/// What the samples of a batch made just now should give, held against the network; `into`
-/// is room for it in the training's units. The inputs are still to be said.
-fn wanted<'a>(
-    plan: &Plan,
-    meaning: &Meaning,
-    into: &'a mut Vec<f32>,
-    targets: BatchTargets<'a>,
-    rows: &'a [u32],
-) -> Result<Samples<'a>> {
-    let BatchTargets { given, weights } = targets;
-    if let Some(weights) = weights {
-        check_weights(weights, rows.len())?;
-    }
-    let mut wanted = plan.batch(given, rows.len())?;
-    if !(meaning.units.is_empty() && meaning.origins().is_empty()) {
-        wanted = in_units(wanted, meaning, into);
-    }
-    plan.check_batch(&wanted)?;
-    let inputs = no_inputs(plan);
-    Ok(Samples { inputs, targets: Some(wanted), weights, rows, attached: false })
-}
-
-fn check_weights(weights: &[f32], samples: usize) -> Result<()> {
-    if weights.len() != samples {
-        let has = weights.len();
-        return Err(Error::invalid(format!("{samples} samples but {has} weights")));
-    }
-    match weights.iter().position(|w| !(w.is_finite() && *w >= 0.0)) {
-        Some(i) => {
-            let w = weights[i];
-            Err(Error::invalid(format!("sample {i}: weight {w}; it must be 0 or more")))
-        }
-        None => Ok(()),
-    }
-}
-
-/// The same targets in the training's units, one an output.
-fn in_units<'a>(wanted: Wanted<'a>, meaning: &Meaning, into: &'a mut Vec<f32>) -> Wanted<'a> {
-    let (values, width) = match wanted {
-        Wanted::Classes(_) => return wanted,
-        Wanted::Values { values, width }
-        | Wanted::Partial { values, width }
-        | Wanted::Chosen { values, width, .. } => (values, width),
-    };
-    let output = |i: usize| match wanted {
-        Wanted::Chosen { outputs, .. } if width == 1 => outputs[i] as usize,
-        _ => i % width,
-    };
-    let (units, origins) = (&meaning.units, meaning.origins());
-    into.clear();
-    for (i, y) in values.iter().enumerate() {
-        let output = output(i);
-        let origin = origins.get(output).copied().unwrap_or(0.0);
-        let counted = (f64::from(*y) - origin) as f32;
-        into.push(units.get(output).map_or(counted, |unit| unit.output(counted)));
-    }
-    let values = &*into;
-    match wanted {
-        Wanted::Partial { .. } => Wanted::Partial { values, width },
-        Wanted::Chosen { outputs, .. } => Wanted::Chosen { values, width, outputs },
-        _ => Wanted::Values { values, width },
-    }
 }

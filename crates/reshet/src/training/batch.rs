@@ -1,0 +1,78 @@
+//! What a batch made just now should give, held against the network.
+
+use crate::{
+    Plan, Result,
+    data::{BatchTargets, Numbers, Rows, Wanted},
+    engine::Samples,
+    error::Error,
+    model::Meaning,
+};
+
+/// A batch of arrays between its stages: the engine has what it needs of its inputs.
+pub(super) fn no_inputs(plan: &Plan) -> Rows<'static> {
+    Rows { numbers: Numbers::F32(&[]), width: plan.inputs }
+}
+
+/// What the samples of a batch made just now should give, held against the network; `into`
+/// is room for it in the training's units. The inputs are still to be said.
+pub(super) fn wanted<'a>(
+    plan: &Plan,
+    meaning: &Meaning,
+    into: &'a mut Vec<f32>,
+    targets: BatchTargets<'a>,
+    rows: &'a [u32],
+) -> Result<Samples<'a>> {
+    let BatchTargets { given, weights } = targets;
+    if let Some(weights) = weights {
+        check_weights(weights, rows.len())?;
+    }
+    let mut wanted = plan.batch(given, rows.len())?;
+    if !(meaning.units.is_empty() && meaning.origins().is_empty()) {
+        wanted = in_units(wanted, meaning, into);
+    }
+    plan.check_batch(&wanted)?;
+    let inputs = no_inputs(plan);
+    Ok(Samples { inputs, targets: Some(wanted), weights, rows, attached: false })
+}
+
+fn check_weights(weights: &[f32], samples: usize) -> Result<()> {
+    if weights.len() != samples {
+        let has = weights.len();
+        return Err(Error::invalid(format!("{samples} samples but {has} weights")));
+    }
+    match weights.iter().position(|w| !(w.is_finite() && *w >= 0.0)) {
+        Some(i) => {
+            let w = weights[i];
+            Err(Error::invalid(format!("sample {i}: weight {w}; it must be 0 or more")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The same targets in the training's units, one an output.
+fn in_units<'a>(wanted: Wanted<'a>, meaning: &Meaning, into: &'a mut Vec<f32>) -> Wanted<'a> {
+    let (values, width) = match wanted {
+        Wanted::Classes(_) => return wanted,
+        Wanted::Values { values, width }
+        | Wanted::Partial { values, width }
+        | Wanted::Chosen { values, width, .. } => (values, width),
+    };
+    let output = |i: usize| match wanted {
+        Wanted::Chosen { outputs, .. } if width == 1 => outputs[i] as usize,
+        _ => i % width,
+    };
+    let (units, origins) = (&meaning.units, meaning.origins());
+    into.clear();
+    for (i, y) in values.iter().enumerate() {
+        let output = output(i);
+        let origin = origins.get(output).copied().unwrap_or(0.0);
+        let counted = (f64::from(*y) - origin) as f32;
+        into.push(units.get(output).map_or(counted, |unit| unit.output(counted)));
+    }
+    let values = &*into;
+    match wanted {
+        Wanted::Partial { .. } => Wanted::Partial { values, width },
+        Wanted::Chosen { outputs, .. } => Wanted::Chosen { values, width, outputs },
+        _ => Wanted::Values { values, width },
+    }
+}

@@ -1,0 +1,69 @@
+//! Trainings as files, and copies of them.
+
+use std::path::Path;
+
+use super::Training;
+use crate::{
+    Device, Model, Result,
+    engine::Buffer,
+    formats::saved_training::{self, Kept},
+};
+
+impl Training {
+    /// A copy with the optimiser's state, on the same device, that goes its own way; without
+    /// the dataset, if there is one.
+    ///
+    /// # Errors
+    /// None in practice: it was all checked when this training was made.
+    pub fn duplicate(&self) -> Result<Self> {
+        let (network, loss) = (self.network.clone(), self.loss.clone());
+        let setup = network.with_loss(loss).seeded(self.seed).parameters(self.parameters());
+        let mut copy = setup.on(self.device())?.start()?;
+        copy.meaning = self.meaning.clone();
+        (copy.clip, copy.optimizer) = (self.clip, self.optimizer);
+        for slot in 0..self.engine.slots() {
+            copy.write(Buffer::State(slot), &self.copy(Buffer::State(slot)))?;
+        }
+        copy.set_updates(self.updates());
+        Ok(copy)
+    }
+
+    /// Writes parameters, the optimiser's state and counters; the file is a model's too, and
+    /// [`Model::load`] reads it as one.
+    ///
+    /// # Errors
+    /// The file cannot be written; what was there before is then unharmed.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        let state = (0..self.engine.slots()).map(|slot| self.copy(Buffer::State(slot))).collect();
+        let (seed, updates, optimizer) = (self.seed, self.updates(), self.optimizer);
+        let kept = Kept { seed, updates, optimizer, clip: self.clip, state };
+        saved_training::save(&self.model(), &kept, path.as_ref())
+    }
+
+    /// Goes on from what [`Training::save`] wrote, without data, on [`Device::best`]: the same
+    /// steps end in the same bits as if it had never stopped.
+    ///
+    /// # Errors
+    /// Not a training, or a damaged one.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
+        Self::load_on(path, Device::best())
+    }
+
+    /// [`Training::load`] on a chosen device.
+    ///
+    /// # Errors
+    /// As [`Training::load`].
+    pub fn load_on(path: impl AsRef<Path>, device: Device) -> Result<Self> {
+        let (model, kept) = saved_training::load(path.as_ref())?;
+        let Model { network, loss, parameters, meaning, .. } = model;
+        let setup = network.with_loss(loss).seeded(kept.seed).parameters(parameters).on(device)?;
+        let mut training = setup.start()?;
+        training.meaning = meaning;
+        (training.clip, training.optimizer) = (kept.clip, kept.optimizer);
+        for (slot, state) in kept.state.iter().enumerate() {
+            training.write(Buffer::State(slot), state)?;
+        }
+        training.set_updates(kept.updates);
+        Ok(training)
+    }
+}

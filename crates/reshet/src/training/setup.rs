@@ -1,0 +1,141 @@
+//! From a network to a training: loss, seed, device, and the data it is attached to.
+
+use super::{Of, Stage, Training};
+use crate::{
+    Dataset, Device, Init, Loss, Plan, Result, Sequential, data::table::Unit, error::Error,
+    model::Meaning,
+};
+
+/// A network with its loss, on its way to a device.
+#[derive(Clone, Debug)]
+#[must_use = "attach it to data, or start it without"]
+pub struct Setup {
+    network: Sequential,
+    loss: Loss,
+    seed: u64,
+    init: Init,
+    device: Option<Device>,
+    parameters: Option<Vec<f32>>,
+    units: Vec<Unit>,
+    /// Lowered already, where somebody had to.
+    plan: Option<Plan>,
+}
+
+impl Sequential {
+    /// Sets the loss.
+    pub fn with_loss(self, loss: Loss) -> Setup {
+        let (parameters, units) = (None, Vec::new());
+        let (init, device, plan) = (Init::Default, None, None);
+        Setup { network: self, loss, seed: 0, init, device, parameters, units, plan }
+    }
+}
+
+impl Setup {
+    /// Sets the seed of initial weights and dropout (0 by default).
+    pub fn seeded(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Sets how weights start.
+    pub fn init(mut self, init: Init) -> Self {
+        self.init = init;
+        self
+    }
+
+    /// Starts from these parameters instead of fresh ones.
+    pub fn parameters(mut self, parameters: Vec<f32>) -> Self {
+        self.parameters = Some(parameters);
+        self
+    }
+
+    /// Learns numbers in these units, one an output; answers come in the data's own.
+    pub fn units(mut self, units: Vec<Unit>) -> Self {
+        self.units = units;
+        self
+    }
+
+    /// Sets the device ([`Device::best`] by default).
+    ///
+    /// # Errors
+    /// The loss does not go with the network's output.
+    pub fn on(mut self, device: Device) -> Result<Self> {
+        self.plan = Some(Plan::new(&self.network, self.loss.clone())?);
+        self.device = Some(device);
+        Ok(self)
+    }
+
+    /// [`Setup::on`] where the network is lowered already.
+    pub(crate) fn lowered(mut self, device: Device) -> Self {
+        self.device = Some(device);
+        self
+    }
+
+    /// Binds the network to the data it will learn from.
+    ///
+    /// # Errors
+    /// The network does not fit its loss or the data; says what would.
+    pub fn attach(mut self, data: &Dataset) -> Result<Training> {
+        let plan = self.lower()?;
+        let scaled = data.in_units(&self.units);
+        plan.check(&scaled)?;
+        self.attach_checked(plan, scaled)
+    }
+
+    /// [`Setup::attach`] to data that has been held against the plan, in the training's units.
+    pub(crate) fn attach_checked(self, plan: Plan, scaled: Dataset) -> Result<Training> {
+        let meaning = Meaning { units: self.units.clone(), ..Meaning::of(&scaled, &self.loss) };
+        let mut training = self.begin(plan, meaning)?;
+        training.engine.attach(&scaled);
+        training.data = Some(scaled);
+        Ok(training)
+    }
+
+    /// Readies the network without data: batches are handed in one by one, as in
+    /// [`Training::step_on`].
+    ///
+    /// # Errors
+    /// The network does not fit its loss, or its parameters.
+    pub fn start(mut self) -> Result<Training> {
+        let plan = self.lower()?;
+        if !self.units.is_empty() && self.units.len() != plan.outputs {
+            let (units, outputs) = (self.units.len(), plan.outputs);
+            return Err(Error::invalid(format!("{units} units for {outputs} outputs")));
+        }
+        let meaning = Meaning { units: self.units.clone(), ..Meaning::without_data(&plan) };
+        self.begin(plan, meaning)
+    }
+
+    fn lower(&mut self) -> Result<Plan> {
+        match self.plan.take() {
+            Some(plan) => Ok(plan),
+            None => Plan::new(&self.network, self.loss.clone()),
+        }
+    }
+
+    fn begin(self, plan: Plan, meaning: Meaning) -> Result<Training> {
+        plan.check_memory()?;
+        let parameters = match self.parameters {
+            Some(parameters) => parameters,
+            None => plan.init(self.init, self.seed),
+        };
+        plan.check_parameters(&parameters)?;
+        let device = self.device.unwrap_or_else(Device::best);
+        Ok(Training {
+            engine: device.engine(plan, &parameters, self.seed),
+            network: self.network,
+            loss: self.loss,
+            seed: self.seed,
+            meaning,
+            data: None,
+            stage: Stage::Start,
+            of: Of::Rows,
+            clip: None,
+            optimizer: None,
+            rows: Vec::new(),
+            numbers: Vec::new(),
+            logits: Vec::new(),
+            wide: Vec::new(),
+        })
+    }
+}
