@@ -14,7 +14,7 @@ use crate::defaults::{Defaults, Kind};
 #[serde(rename_all = "kebab-case")]
 pub struct Hyper {
     /// Kind of question; if not said, the loss, the output or the data decides
-    #[arg(long)]
+    #[arg(long, ignore_case = true)]
     task: Option<TaskName>,
     /// Network, as 784-100:relu-1:sigmoid: widths, each with its activation
     #[arg(long, value_name = "NET", conflicts_with_all = ["hidden", "activation"])]
@@ -30,13 +30,13 @@ pub struct Hyper {
     #[arg(long, value_name = "P", conflicts_with = "net")]
     dropout: Option<f32>,
     /// Loss; if not said, it follows from the output
-    #[arg(long)]
+    #[arg(long, ignore_case = true)]
     loss: Option<LossName>,
     /// Cross entropy: part of the target spread over all classes
     #[arg(long, value_name = "X")]
     label_smoothing: Option<f32>,
     /// Rule of the updates [default: adam; pictures and tables adamw]
-    #[arg(long)]
+    #[arg(long, ignore_case = true)]
     optimizer: Option<OptimizerName>,
     /// Learning rate [default: 0.001; rmsprop 0.01; pictures 0.002; tables 0.006]
     #[arg(long, value_name = "X")]
@@ -69,7 +69,7 @@ pub struct Hyper {
     #[arg(long, value_name = "X")]
     clip_norm: Option<f32>,
     /// Course of the learning rate [default: constant; pictures and tables one-cycle]
-    #[arg(long)]
+    #[arg(long, ignore_case = true)]
     schedule: Option<ScheduleName>,
     /// schedule step: epochs between two falls
     #[arg(long, default_value_t = 10, value_name = "N", value_parser = at_least_one)]
@@ -117,18 +117,23 @@ fn at_least_one(text: &str) -> Result<usize, String> {
 }
 
 macro_rules! names {
-    ($name:ident: $($variant:ident = $text:literal),*) => {
+    ($name:ident: $($variant:ident = $text:literal $(or $other:literal)?),*) => {
         #[derive(Clone, Copy, Debug, PartialEq, ValueEnum, Serialize)]
         #[doc = concat!("The values of a flag: ", $($text, " "),*)]
-        pub enum $name { $( #[value(name = $text)] #[serde(rename = $text)] $variant ),* }
+        pub enum $name {
+            $( #[value(name = $text $(, alias = $other)?)] #[serde(rename = $text)] $variant ),*
+        }
     };
 }
 names!(TaskName: Binary = "binary", Classes = "classes", Number = "number");
-names!(LossName: Bce = "bce", BceLogits = "bce-logits", CrossEntropy = "cross-entropy",
-       Mse = "mse", L1 = "l1", SmoothL1 = "smooth-l1");
+// PyTorch's spelling beside ours, in any case.
+names!(LossName: Bce = "bce" or "BCELoss", BceLogits = "bce-logits" or "BCEWithLogitsLoss",
+       CrossEntropy = "cross-entropy" or "CrossEntropyLoss", Mse = "mse" or "MSELoss",
+       L1 = "l1" or "L1Loss", SmoothL1 = "smooth-l1" or "SmoothL1Loss");
 names!(OptimizerName: Sgd = "sgd", Adam = "adam", AdamW = "adamw", RmsProp = "rmsprop");
-names!(ScheduleName: Constant = "constant", Step = "step", Cosine = "cosine",
-       OneCycle = "one-cycle", Plateau = "plateau");
+names!(ScheduleName: Constant = "constant", Step = "step" or "StepLR",
+       Cosine = "cosine" or "CosineAnnealingLR", OneCycle = "one-cycle" or "OneCycleLR",
+       Plateau = "plateau" or "ReduceLROnPlateau");
 names!(InitName: Default = "default", KaimingUniform = "kaiming-uniform",
        KaimingNormal = "kaiming-normal", XavierUniform = "xavier-uniform",
        XavierNormal = "xavier-normal");

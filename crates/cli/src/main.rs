@@ -37,7 +37,7 @@ mod weights;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind};
 use reshet::Error;
 
 /// Exit codes, as the help documents them.
@@ -138,7 +138,13 @@ fn main() -> ExitCode {
 /// The command line, with what --config or --resume stand for put in.
 fn parse() -> reshet::Result<Cli> {
     let mut command = Cli::command();
-    let matches = command.get_matches_mut();
+    let matches = command.try_get_matches_from_mut(std::env::args_os());
+    let matches = matches.unwrap_or_else(|error| {
+        if error.kind() == ErrorKind::UnknownArgument && has_widths_apart(std::env::args()) {
+            terminal::tell("widths are joined by commas: --hidden 100,50");
+        }
+        error.exit()
+    });
     // Whatever the command computes on: what the environment asks for must be there.
     reshet::Device::named("cpu")?;
     let matches = match config::expanded(&command, &matches)? {
@@ -146,6 +152,12 @@ fn parse() -> reshet::Result<Cli> {
         None => matches,
     };
     Ok(Cli::from_arg_matches(&matches).unwrap_or_else(|e| e.exit()))
+}
+
+/// Whether two numbers follow `--hidden`.
+fn has_widths_apart(args: impl Iterator<Item = String>) -> bool {
+    let after: Vec<String> = args.skip_while(|arg| arg != "--hidden").skip(1).take(2).collect();
+    after.len() == 2 && after.iter().all(|arg| arg.parse::<usize>().is_ok())
 }
 
 /// The exit code an error stands for.

@@ -436,3 +436,20 @@ fn a_network_that_no_memory_holds_is_refused_before_it_is_asked_for() {
     assert!(text(&output.stderr).contains("needs about 0.6 GB of memory"), "{output:?}");
     assert!(!place.path("run").exists());
 }
+
+#[test]
+fn names_are_read_in_either_spelling_and_widths_apart_are_told() {
+    let place = Place::new();
+    place.write(
+        "t.csv",
+        "x,y\n".to_string() + &(0..60).map(|i| format!("{i},{}\n", i * i)).collect::<String>(),
+    );
+    let flags = "--loss MSELoss --optimizer SGD --schedule OneCycleLR --lr 0.01 --epochs 2";
+    place.done(&format!("train t.csv {flags} --out a -q"));
+    let config = text(&place.read("a/config.toml"));
+    for line in ["loss = \"mse\"", "optimizer = \"sgd\"", "schedule = \"one-cycle\""] {
+        assert!(config.contains(line), "{line}: {config}");
+    }
+    place.fails("train t.csv --hidden 10 10", 2, "--hidden 100,50");
+    place.fails("train t.csv --net 3", 2, "one layer of 3 is \"1-3\"");
+}

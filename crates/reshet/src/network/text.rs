@@ -37,10 +37,12 @@ impl Sequential {
             let is_input = whole || then.iter().all(|layer| matches!(layer, Layer::Dropout(_)));
             match (width, inputs) {
                 (None, Some(n)) if is_input && n != outputs => {
-                    return Err(wrong(
-                        part,
-                        format!("is the number of inputs, but the data has {n} values a sample"),
-                    ));
+                    let mut why =
+                        format!("is the number of inputs, but the data has {n} values a sample");
+                    if part == text {
+                        why += &format!("; one layer of {outputs} is \"{n}-{part}\"");
+                    }
+                    return Err(wrong(part, why));
                 }
                 (None, _) if is_input => {}
                 (None, None) => {
@@ -244,6 +246,7 @@ mod tests {
             ("784--1", None, "\"\" is not a width"),
             ("", None, "is not a width"),
             ("780-10", Some(784), "\"780\" is the number of inputs, but the data has 784"),
+            ("1", Some(10), "has 10 values a sample; one layer of 1 is \"10-1\""),
             ("100:relu-1", None, "the number of inputs is missing"),
             ("784-0-1", None, "layer 1, Linear(784 → 0): a layer needs"),
             ("784", None, "at least one Linear"),
