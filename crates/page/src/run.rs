@@ -83,17 +83,9 @@ pub struct Baseline {
 impl Baseline {
     /// Of a score, which has it beside it; `names` are the model's.
     pub fn of(score: &Score, names: &[String]) -> Self {
-        match &score.kind {
-            metrics::Kind::Answers { baseline, commonest, .. } => {
-                let answer = match (&**commonest, names) {
-                    ("no", [no, _]) => no,
-                    ("yes", [_, yes]) => yes,
-                    _ => commonest,
-                };
-                Self { measure: *baseline, answer: Some(answer.clone()) }
-            }
-            metrics::Kind::Numbers { baseline, .. } => Self { measure: *baseline, answer: None },
-        }
+        let (metrics::Kind::Answers { baseline, .. } | metrics::Kind::Numbers { baseline, .. }) =
+            &score.kind;
+        Self { measure: *baseline, answer: score.commonest(names).map(String::from) }
     }
 }
 

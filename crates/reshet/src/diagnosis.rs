@@ -180,13 +180,9 @@ fn sample(data: &Dataset) -> Dataset {
 
 fn no_better(score: &Score, model: &Model) -> Option<Finding> {
     match &score.kind {
-        Kind::Answers { accuracy, baseline, commonest, .. } => {
-            let answer = match (&**commonest, &model.meaning().names[..]) {
-                ("no", [no, _]) => no,
-                ("yes", [_, yes]) => yes,
-                _ => commonest,
-            };
-            (accuracy <= baseline).then(|| Finding::NoBetter(Some(answer.clone())))
+        Kind::Answers { accuracy, baseline, .. } => {
+            let answer = score.commonest(&model.meaning().names).map(String::from);
+            (accuracy <= baseline).then_some(Finding::NoBetter(answer))
         }
         // Where nothing varies there is nothing to be better at.
         Kind::Numbers { .. } => {

@@ -17,6 +17,15 @@ pub struct Dataset {
     partial: bool,
 }
 
+/// What is wrong with the weights of so many samples, if anything is.
+pub(crate) fn wrong_weights(weights: &[f32], samples: usize) -> Option<String> {
+    if weights.len() != samples {
+        return Some(format!("{samples} samples but {} weights", weights.len()));
+    }
+    let i = weights.iter().position(|w| !(w.is_finite() && *w >= 0.0))?;
+    Some(format!("sample {i}: weight {}; it must be 0 or more", weights[i]))
+}
+
 struct Fingerprint(u64);
 
 impl Fingerprint {
@@ -161,13 +170,8 @@ impl Dataset {
     /// # Errors
     /// Not one weight a sample; one that is negative or not finite; all zero.
     pub fn weighted(mut self, weights: Vec<f32>) -> Result<Self> {
-        let n = self.len();
-        if weights.len() != n {
-            return Err(Error::data(format!("{n} samples but {} weights", weights.len())));
-        }
-        if let Some(i) = weights.iter().position(|w| !(w.is_finite() && *w >= 0.0)) {
-            let w = weights[i];
-            return Err(Error::data(format!("sample {i}: weight {w}; it must be 0 or more")));
+        if let Some(what) = wrong_weights(&weights, self.len()) {
+            return Err(Error::Data(what));
         }
         if weights.iter().all(|w| *w == 0.0) {
             return Err(Error::data("all weights are 0: nothing would be learnt"));

@@ -42,6 +42,7 @@ pub(crate) mod zip;
 
 pub(crate) use cores::side_by_side;
 pub use dataset::Dataset;
+pub(crate) use dataset::wrong_weights;
 pub use features::{Features, Pictures, Storage};
 pub use inputs::{BatchTargets, Chosen, Inputs};
 pub(crate) use inputs::{Given, Numbers, Rows, Wanted};

@@ -151,6 +151,16 @@ impl Score {
         self
     }
 
+    /// The commonest answer, by its name if it is one of a model's two; None for numbers.
+    pub fn commonest<'a>(&'a self, names: &'a [String]) -> Option<&'a str> {
+        let Kind::Answers { commonest, .. } = &self.kind else { return None };
+        Some(match (&**commonest, names) {
+            ("no", [no, _]) => no,
+            ("yes", [_, yes]) => yes,
+            _ => commonest,
+        })
+    }
+
     /// The share of right answers; None for numbers.
     pub fn accuracy(&self) -> Option<f64> {
         match self.kind {

@@ -2,7 +2,7 @@
 
 use crate::{
     Plan, Result,
-    data::{BatchTargets, Numbers, Rows, Wanted},
+    data::{BatchTargets, Numbers, Rows, Wanted, wrong_weights},
     engine::Samples,
     error::Error,
     model::Meaning,
@@ -23,8 +23,8 @@ pub(super) fn wanted<'a>(
     rows: &'a [u32],
 ) -> Result<Samples<'a>> {
     let BatchTargets { given, weights } = targets;
-    if let Some(weights) = weights {
-        check_weights(weights, rows.len())?;
+    if let Some(what) = weights.and_then(|weights| wrong_weights(weights, rows.len())) {
+        return Err(Error::Invalid(what));
     }
     let mut wanted = plan.batch(given, rows.len())?;
     if !(meaning.units.is_empty() && meaning.origins().is_empty()) {
@@ -33,20 +33,6 @@ pub(super) fn wanted<'a>(
     plan.check_batch(&wanted)?;
     let inputs = no_inputs(plan);
     Ok(Samples { inputs, targets: Some(wanted), weights, rows, attached: false })
-}
-
-fn check_weights(weights: &[f32], samples: usize) -> Result<()> {
-    if weights.len() != samples {
-        let has = weights.len();
-        return Err(Error::invalid(format!("{samples} samples but {has} weights")));
-    }
-    match weights.iter().position(|w| !(w.is_finite() && *w >= 0.0)) {
-        Some(i) => {
-            let w = weights[i];
-            Err(Error::invalid(format!("sample {i}: weight {w}; it must be 0 or more")))
-        }
-        None => Ok(()),
-    }
 }
 
 /// The same targets in the training's units, one an output.
