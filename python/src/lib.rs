@@ -9,6 +9,7 @@ mod net;
 mod replay;
 
 use std::{
+    io::ErrorKind,
     ops::ControlFlow,
     path::PathBuf,
     time::{Duration, Instant},
@@ -16,7 +17,7 @@ use std::{
 
 use pyo3::{
     buffer::{Element, PyBuffer},
-    exceptions::{PyFloatingPointError, PyOSError, PyRuntimeError, PyValueError},
+    exceptions::{PyFileNotFoundError, PyFloatingPointError, PyOSError, PyRuntimeError, PyValueError},
     prelude::*,
     types::{PyByteArray, PyBytes},
 };
@@ -33,7 +34,12 @@ const SIGNALS: Duration = Duration::from_millis(50);
 fn python(error: Error) -> PyErr {
     let text = error.to_string();
     match error {
-        Error::Invalid(_) | Error::Data(_) => PyValueError::new_err(text),
+        Error::Invalid(_) | Error::Setting { .. } | Error::Data(_) | Error::At { .. } => {
+            PyValueError::new_err(text)
+        }
+        Error::Io { cause, .. } if cause.kind() == ErrorKind::NotFound => {
+            PyFileNotFoundError::new_err(text)
+        }
         Error::Io { .. } => PyOSError::new_err(text),
         Error::Diverged(_) => PyFloatingPointError::new_err(text),
         _ => PyRuntimeError::new_err(text),
@@ -227,6 +233,7 @@ fn train(
             .seed(settings.seed)
             .shuffle(settings.shuffle)
             .device(device)
+            .unscaled()
             .on_event(|event| {
                 if let Some(line) = line(event).filter(|_| settings.verbose) {
                     interrupt = Python::attach(|py| say(py, &line)).err();

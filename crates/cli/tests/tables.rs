@@ -195,7 +195,11 @@ fn a_test_file_is_matched_by_name() {
     place.fails("test run other.csv", 3, says);
     place.fails("predict run other.csv", 3, says);
     place.write("other.csv", flats(20).replace("cheap", "fair"));
-    place.fails("test run other.csv", 3, "target \"dear\": \"fair\" is none of cheap, dear");
+    place.fails(
+        "test run other.csv",
+        3,
+        "column \"dear\": the target \"fair\" is none of cheap, dear",
+    );
     place.fails(
         "train train.csv --test test.csv --test-fraction 0.3",
         2,

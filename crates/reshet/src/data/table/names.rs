@@ -79,9 +79,8 @@ pub(super) fn names(
         names.push(made_up(0));
     }
     for field in first.iter().take(width) {
-        let name = std::str::from_utf8(field).map_err(|_| {
-            Error::data(format!("{source}:{line}: not UTF-8 text; save the file as UTF-8"))
-        })?;
+        let name = std::str::from_utf8(field)
+            .map_err(|_| Error::at(source, line, None, "not UTF-8 text; save the file as UTF-8"))?;
         names.push(match name.trim() {
             // What pandas writes over its row numbers.
             "" => made_up(names.len()),

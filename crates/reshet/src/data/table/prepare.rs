@@ -271,9 +271,8 @@ impl Prepare {
             let weight = cell.number().map(|w| w as f32);
             weight.filter(|w| w.is_finite() && *w >= 0.0).ok_or_else(|| {
                 let (line, text) = (table.line(*row as usize), table.text(place, cell));
-                let what =
-                    format!("column \"{name}\": \"{text}\" is no weight; it must be 0 or more");
-                Error::data(format!("{}:{line}: {what}", table.source))
+                let what = format!("\"{text}\" is no weight; it must be 0 or more");
+                Error::at(&table.source, line, Some(name), what)
             })
         };
         rows.iter().map(weight).collect::<Result<_>>().map(Some)
@@ -389,10 +388,7 @@ impl Columns {
             if let Some(line) = head.and_then(|head| head.firsts.name) {
                 let what = "leading zeros, or more digits than a number holds, make it a name, \
                             and the model knows numbers there";
-                return Err(Error::data(format!(
-                    "{}:{line}: column \"{name}\": {what}",
-                    table.source
-                )));
+                return Err(Error::at(&table.source, line, Some(name), what));
             }
         }
         let places = self.targets.iter().map(|name| table.column(name)).collect::<Result<_>>()?;

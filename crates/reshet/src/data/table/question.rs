@@ -297,7 +297,7 @@ impl Question {
             let wrong = |row: usize, cell: Cell, what: &str| {
                 let (name, text) = (&table.heads[*place].name, table.text(*place, cell));
                 let (source, line) = (&table.source, table.line(row));
-                Error::data(format!("{source}:{line}: target \"{name}\": \"{text}\" {what}"))
+                Error::at(source, line, Some(name), format!("the target \"{text}\" {what}"))
             };
             let into = values[q..].iter_mut().step_by(width);
             let number = |row: usize, cell: Cell| {
