@@ -31,10 +31,10 @@ mod tests {
     fn nothing_large_is_written_out() {
         assert_eq!(format!("{:?}", Short(&[1, 2])), "[1, 2]");
         assert_eq!(format!("{:?}", Short(&[0; 100])), "[0, 0, 0, 0, … 100 in all]");
-        let network = sequential![Linear(784, 100), ReLU, Linear(100, 10)].unwrap();
+        let network = sequential![Linear(40, 30), ReLU, Linear(30, 10)].unwrap();
         let training: Training = network.with_loss(crate::Loss::cross_entropy()).start().unwrap();
         let model: Model = training.model();
-        let features = Features::new(Storage::U8(vec![0; 78_400]), &[784]).unwrap();
+        let features = Features::new(Storage::U8(vec![0; 4_000]), &[40]).unwrap();
         let names = (0..1_000).map(|i| i.to_string()).collect();
         let data = Dataset::new(features, Targets::classes(vec![0; 100], names)).unwrap();
         let diverged = crate::Diverged {

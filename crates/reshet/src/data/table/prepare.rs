@@ -166,6 +166,13 @@ impl Prepare {
             let n = table.rows() - rows.len();
             said.push(format!("{n} rows have no target and are passed over"));
         }
+        if let Targets::Numbers { values, width: 2.. } = &answers {
+            let gaps = values.iter().filter(|y| y.is_nan()).count();
+            if gaps > 0 {
+                let what = "targets are missing in rows that have others; these alone do not count";
+                said.push(format!("{gaps} {what}"));
+            }
+        }
 
         let (dates, of_dates) = self.dates(&table, &question);
         let table = table.with_dates(&dates);
@@ -419,7 +426,13 @@ impl Meaning {
 
 fn dataset(inputs: Vec<f32>, columns: &Arc<Columns>, targets: Targets) -> Result<Dataset> {
     let features = Features::new(Storage::F32(inputs), &[columns.width()])?;
-    Dataset::new(features.with_columns(Arc::clone(columns)), targets)
+    let features = features.with_columns(Arc::clone(columns));
+    match &targets {
+        Targets::Numbers { values, .. } if values.iter().any(|y| y.is_nan()) => {
+            Dataset::with_missing_targets(features, targets)
+        }
+        _ => Dataset::new(features, targets),
+    }
 }
 
 impl Table {
