@@ -7,7 +7,7 @@ use clap::Subcommand;
 use reshet::{Error, Targets, data::download, network::did_you_mean};
 
 use crate::{
-    digits,
+    digits, hints,
     hyper::TaskName,
     picture, pictures, say,
     source::{Reading, Source},
@@ -142,7 +142,7 @@ fn check(args: &Check) -> Result<ExitCode> {
         .check(&table)?;
     match json {
         true => say!("{}", serde_json::to_string(&check)?),
-        false => say!("{check}"),
+        false => say!("{}", hints::with_flag(&check.to_string())),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -12,6 +12,7 @@ mod export;
 mod find_lr;
 mod flags;
 mod folds;
+mod hints;
 mod hyper;
 mod import;
 mod info;

@@ -148,7 +148,7 @@ fn chosen<'a, T>(all: &'a [T], of: fn(&T) -> &Measures, what: &str) -> (Vec<&'a 
     let mut order: Vec<&T> = all.iter().collect();
     order.sort_by(|a, b| f1(a).total_cmp(&f1(b)));
     order.truncate(FEW);
-    let word = format!("\n  the {FEW} worst of {} {what} by F1; --json has all", all.len());
+    let word = format!("\n  the {FEW} worst of {} {what} by F1", all.len());
     (order, word)
 }
 

@@ -39,6 +39,11 @@ mod text;
 #[path = "no_text.rs"]
 mod text;
 mod twins;
+#[cfg(feature = "xlsx")]
+mod workbook;
+#[cfg(not(feature = "xlsx"))]
+#[path = "no_workbook.rs"]
+mod workbook;
 mod written;
 
 use std::{
@@ -202,8 +207,8 @@ impl Lines {
 }
 
 impl Table {
-    /// Reads a CSV file, its dialect guessed (see [`csv`]), or a Parquet file if its
-    /// name ends so and the feature is on.
+    /// Reads a CSV file, its dialect guessed (see [`csv`]); with the feature `xlsx` the first sheet
+    /// of a spreadsheet, with `parquet` a Parquet file if its name ends so.
     ///
     /// # Errors
     /// As [`csv::read`].
@@ -224,11 +229,11 @@ impl Table {
             return csv::read(path, options, progress);
         }
         #[cfg(feature = "parquet")]
-        return parquet::read(path, progress);
+        return parquet::read(path, &options, progress);
         #[cfg(not(feature = "parquet"))]
         return Err(Error::data(format!(
-            "{}: this program was built without Parquet; build it with --features parquet, \
-             or save the table as CSV",
+            "{}: this program was built without Parquet; turn on the feature `parquet` of the \
+             crate reshet, or save the table as CSV",
             path.display()
         )));
     }

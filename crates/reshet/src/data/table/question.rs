@@ -126,7 +126,7 @@ impl Question {
                 .map_err(|what| Error::data(format!("{} {what}", name(place))));
         }
         if ask.is.is_some() || ask.positive.is_some() {
-            let what = "--is and --positive go with a single target";
+            let what = "of several targets none is asked about by a value: a single target has one value to ask about";
             return Err(Error::invalid(what));
         }
         let truths = places.iter().all(|p| truths(&table.heads[*p], &all[*p]).is_some());
@@ -135,7 +135,7 @@ impl Question {
         let (task, why) = match ask.task {
             Some(Task::Classes) => {
                 let what = "several targets are numbers or yes/no questions, not classes";
-                return Err(Error::invalid(format!("--task classes: {what}")));
+                return Err(Error::invalid(what));
             }
             Some(task) => (task, "as asked"),
             None if truths => (Task::Binary, "each says yes or no"),
@@ -240,7 +240,7 @@ impl Question {
             Task::Binary => {
                 let (values, _) = values(head, s)?;
                 let [a, b] = &values[..] else {
-                    let what = "yes/no needs two, or --is VALUE to ask about one";
+                    let what = "yes/no needs two, or one of them to ask about";
                     return Err(format!(
                         "has {} values ({}); {what}",
                         values.len(),

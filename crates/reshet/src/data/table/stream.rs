@@ -138,13 +138,18 @@ impl<'a> Rows<'a> {
     /// The file cannot be read; its columns are not the model's.
     pub fn open(path: &Path, columns: &'a Columns, options: &csv::Options) -> Result<Self> {
         if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("parquet")) {
-            return Self::of(Table::read(path)?, columns, &options.keep);
+            let missing = options.missing.clone().or(columns.missing.clone());
+            let sheet = options.sheet.clone();
+            let read = csv::Options { missing, sheet, ..csv::Options::default() };
+            let table = Table::read_with(path, read, &mut |_, _| {})?;
+            return Self::of(table, columns, &options.keep);
         }
         let options = csv::Options {
             separator: options.separator,
             header: options.header,
             missing: options.missing.clone().or(columns.missing.clone()),
             encoding: options.encoding.clone(),
+            sheet: options.sheet.clone(),
             keep: options.keep.clone(),
             ..columns.options()
         };
