@@ -5,7 +5,12 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Cell, Head, Table, cell::is_no_number, list, statistics::Statistics};
-use crate::{Activation, Result, Targets, Task, error::Error, visible};
+use crate::{
+    Activation, Result, Targets, Task,
+    data::dataset::{group, group_name},
+    error::Error,
+    visible,
+};
 
 /// Up to this many different whole numbers are taken for classes.
 const FEW_CLASSES: usize = 10;
@@ -19,7 +24,7 @@ pub struct Ask {
     pub task: Option<Task>,
     /// Of two values, the one that means yes.
     pub positive: Option<String>,
-    /// Yes is this value, no is any other.
+    /// Yes is this value, or, as `a,b`, one of these; no is any other.
     pub is: Option<String>,
     /// Few whole numbers are amounts, not class numbers.
     pub amounts: bool,
@@ -200,13 +205,12 @@ impl Question {
         let distinct = s.distinct();
         if let Some(label) = &ask.is {
             let (values, _) = values(head, s)?;
-            let Some(label) = values.iter().find(|value| is_same(value, label)) else {
-                return Err(format!("is never \"{label}\"; its values are {}", names(&values)));
-            };
-            if values.len() == 1 {
-                return Err(format!("is \"{label}\" in every row: there is nothing to learn"));
+            let yes = asked_values(label, &values)?;
+            let name = group_name(&yes);
+            if yes.len() == values.len() {
+                return Err(format!("is \"{name}\" in every row: there is nothing to learn"));
             }
-            return done(Task::Binary, vec![format!("not {label}"), label.clone()], "as asked");
+            return done(Task::Binary, vec![format!("not {name}"), name], "as asked");
         }
         let whole = s.whole && s.words == 0;
         let few = distinct.is_some_and(|n| n <= FEW_CLASSES && n * 5 <= s.numbers.max(15));
@@ -374,10 +378,15 @@ struct Answers<'a> {
 impl<'a> Answers<'a> {
     fn new(task: Task, names: &'a [String], questions: usize) -> Self {
         let truths = task == Task::Binary && (questions > 1 || names.len() == 1);
-        let number = |(i, name): (usize, &String)| Some((Cell::parse(name, false)?.number()?, i));
-        let numbers = names.iter().enumerate().filter_map(number).collect();
-        let words = names.iter().enumerate().map(|(i, name)| (&**name, i)).collect();
         let is = task == Task::Binary && !truths && names[0] == format!("not {}", names[1]);
+        let mut answers: Vec<(&str, usize)> =
+            names.iter().enumerate().map(|(i, name)| (&**name, i)).collect();
+        if is {
+            answers.extend(group(&names[1]).into_iter().map(|part| (part, 1)));
+        }
+        let number = |(name, i): &(&str, usize)| Some((Cell::parse(name, false)?.number()?, *i));
+        let numbers = answers.iter().filter_map(number).collect();
+        let words = answers.into_iter().collect();
         Self { truths, names, words, numbers, rest: is.then_some(0) }
     }
 
@@ -400,6 +409,28 @@ impl<'a> Answers<'a> {
             false => format!("is none of {}", names(self.names)),
         }
     }
+}
+
+/// The values that are asked about: one, or a group as `a,b` or `a or b`.
+fn asked_values<'a>(label: &str, values: &'a [String]) -> Result<Vec<&'a str>, String> {
+    let find = |label: &str| values.iter().position(|value| is_same(value, label));
+    let parts = group(label);
+    let known: Vec<Option<usize>> = parts.iter().map(|part| find(part)).collect();
+    if let Some(place) = find(label) {
+        if parts.len() > 1 && known.iter().any(Option::is_some) {
+            return Err(format!(
+                "has the value \"{label}\" and also parts of it: which is asked about cannot be \
+                 told; rename it"
+            ));
+        }
+        return Ok(vec![&values[place]]);
+    }
+    if let Some(unknown) = known.iter().position(Option::is_none) {
+        let part = parts[unknown];
+        return Err(format!("is never \"{part}\"; its values are {}", names(values)));
+    }
+    let asked = |(i, value): (usize, &'a String)| known.contains(&Some(i)).then_some(&**value);
+    Ok(values.iter().enumerate().filter_map(asked).collect())
 }
 
 /// Whether two labels are one: the same text, or the same number.
@@ -469,6 +500,23 @@ mod tests {
             assert_eq!(truth(word), is, "{word}");
         }
         assert!(is_same("1", "1.0") && is_same("a", "a") && !is_same("1", "01"));
+        let group = ["not 3, 4.5 or b", "3, 4.5 or b"].map(String::from);
+        let answers = Answers::new(Task::Binary, &group, 1);
+        for (cell, text, is) in [
+            (Cell::Number(3.0), "3.0", 1),
+            (Cell::Number(4.5), "4.5", 1),
+            (Cell::Number(5.0), "5.0", 0),
+            (Cell::Word(0), "b", 1),
+            (Cell::Word(1), "3, 4.5 or b", 1),
+            (Cell::Word(2), "a", 0),
+        ] {
+            assert_eq!(answers.of(cell, text), Some(is), "{text}");
+        }
+        let values = ["1", "2", "a", "b", "a or c"].map(String::from);
+        assert_eq!(asked_values("b, 2.0", &values).unwrap(), ["2", "b"]);
+        assert_eq!(asked_values("a", &values).unwrap(), ["a"]);
+        assert!(asked_values("a,d", &values).unwrap_err().contains("is never \"d\""));
+        assert!(asked_values("a or c", &values).unwrap_err().contains("cannot be told"));
         let names = ["1.0", "2.0", "x"].map(String::from);
         let answers = Answers::new(Task::Classes, &names, 1);
         assert_eq!(answers.of(Cell::Number(2.0), "2"), Some(1));

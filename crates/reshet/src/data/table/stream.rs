@@ -10,6 +10,7 @@ use super::{
     dates::expand_chunk,
     names,
     parsed::Parsed,
+    text::late_encoding,
 };
 use crate::{Features, Result, Storage};
 
@@ -44,6 +45,7 @@ pub struct Rows<'a> {
     /// Read, in reverse, and not yet turned into inputs.
     waiting: Vec<Parsed>,
     values: Vec<f32>,
+    said: Vec<String>,
 }
 
 impl Columns {
@@ -144,21 +146,29 @@ impl<'a> Rows<'a> {
             let table = Table::read_with(path, read, &mut |_, _| {})?;
             return Self::of(table, columns, &options.keep);
         }
+        let late = match &options.encoding {
+            None => late_encoding(path),
+            Some(_) => None,
+        };
         let options = csv::Options {
             separator: options.separator,
             header: options.header,
             missing: options.missing.clone().or(columns.missing.clone()),
-            encoding: options.encoding.clone(),
+            encoding: late.map(String::from).or(options.encoding.clone()),
             sheet: options.sheet.clone(),
             keep: options.keep.clone(),
             ..columns.options()
         };
         let reader = Reader::open(path, &options)?;
         let layout = &reader.layout;
+        let mut said = layout.said.clone();
+        let guessed = layout.dialect.encoding.filter(|(_, guessed)| *guessed).map(|(name, _)| name);
+        said.extend(guessed.or(late).map(|name| format!("its text is taken for {name}")));
         let (names, dates) = with_dates(columns, &layout.names);
         let encoder = Encoder::new(columns, &layout.source, &names, &options.keep)?;
         let (width, values) = (layout.names.len(), vec![0.0; encoder.width()]);
-        Ok(Self { reader: Some(reader), width, encoder, dates, waiting: Vec::new(), values })
+        let waiting = Vec::new();
+        Ok(Self { reader: Some(reader), width, encoder, dates, waiting, values, said })
     }
 
     /// The rows of a table in memory.
@@ -178,7 +188,8 @@ impl<'a> Rows<'a> {
             Parsed { kept, words: words.clone(), chunk, ..Parsed::empty(width) }
         };
         let waiting = table.chunks.into_iter().rev().map(read).collect();
-        Ok(Self { reader: None, width, encoder, dates, waiting, values })
+        let said = Vec::new();
+        Ok(Self { reader: None, width, encoder, dates, waiting, values, said })
     }
 
     /// The next rows; None at the end. `lenient`: bad rows are passed over.
@@ -220,6 +231,11 @@ impl<'a> Rows<'a> {
         bad.sort_unstable();
         let features = Features::new(Storage::F32(inputs), &[self.values.len()])?;
         Ok(Some(Samples { features, lines, bad, kept: texts }))
+    }
+
+    /// What was passed over in the file and how its text was taken, for people.
+    pub fn said(&self) -> &[String] {
+        &self.said
     }
 
     /// Cells so far that held a value too rare in training to be known.

@@ -129,6 +129,39 @@ fn encoding_of(start: &[u8]) -> Option<&'static Encoding> {
     Some(detector.guess(None, Utf8Detection::Deny))
 }
 
+/// The encoding of a file that begins as UTF-8 and does not go on so; None: it does, or it is
+/// packed or a pipe, which is not read twice.
+pub(super) fn late_encoding(path: &Path) -> Option<&'static str> {
+    if !path.is_file() {
+        return None;
+    }
+    let mut file = File::open(path).ok()?;
+    let (mut block, mut held, mut first) = (vec![0; 1 << 18], 0, true);
+    loop {
+        let n = file.read(&mut block[held..]).ok()?;
+        let text = &block[..held + n];
+        if n == 0 {
+            return if held > 0 { guess_whole(path) } else { None };
+        }
+        let sample = &text[..text.len().min(SAMPLE)];
+        let packed = || sample.starts_with(&[0x1f, 0x8b]) || sample.contains(&0);
+        if first && (packed() || encoding_of(sample).is_some()) {
+            return None;
+        }
+        first = false;
+        held = match std::str::from_utf8(text) {
+            Ok(_) => 0,
+            // A letter that goes on in the next block.
+            Err(e) if e.error_len().is_none() => {
+                let (from, to) = (e.valid_up_to(), text.len());
+                block.copy_within(from..to, 0);
+                to - from
+            }
+            Err(_) => return guess_whole(path),
+        };
+    }
+}
+
 /// The encoding that a file seems to be in that begins as UTF-8 and goes on otherwise.
 pub(super) fn guess_whole(path: &Path) -> Option<&'static str> {
     let mut file = BufReader::with_capacity(1 << 18, File::open(path).ok()?);
@@ -153,6 +186,24 @@ mod tests {
         let mut text = Text::new("t.csv", from, &options).unwrap();
         text.rest.read_to_end(&mut text.start).unwrap();
         (String::from_utf8(text.start).unwrap(), text.encoding)
+    }
+
+    #[test]
+    fn an_encoding_that_shows_late_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.csv");
+        let plain = "street,size\n".to_string() + &"Elm Road,5\n".repeat(60_000);
+        let late = |end: &str, name: &str| {
+            let (bytes, _, _) = Encoding::for_label(name.as_bytes()).unwrap().encode(end);
+            std::fs::write(&path, [plain.as_bytes(), &bytes].concat()).unwrap();
+            late_encoding(&path)
+        };
+        let german = "Hauptstraße,5\nGrüner Weg,7\nÄußere Allee,9\n";
+        assert_eq!(late(german, "windows-1252"), Some("windows-1252"));
+        assert_eq!(late(german, "utf-8"), None);
+        // A letter across the end of a block.
+        assert_eq!(late(&"ß".repeat(1 << 18), "utf-8"), None);
+        assert_eq!(late_encoding(Path::new("/no/such")), None);
     }
 
     #[test]
