@@ -96,6 +96,11 @@ pub fn predict(model: &Model, columns: &Columns, path: &Path, how: &How) -> Resu
                     "cells held a value that is rare or was never seen in training",
                 ),
                 (
+                    rows.gaps(),
+                    "cell is empty in a column that had no gap in training",
+                    "cells are empty in columns that had no gap in training",
+                ),
+                (
                     rows.outside(),
                     "number lies far outside what training saw",
                     "numbers lie far outside what training saw",

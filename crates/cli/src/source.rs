@@ -201,7 +201,7 @@ impl Source {
         let form = if of_classes { pictures::form_of(meaning) } else { Form::default() };
         let mut source = Self::open(data, &Reading { targets, scale: meaning.bytes, form })?;
         if meaning.task == Task::Classes {
-            source = source.with_classes_of_numbers()?;
+            source = source.with_classes_of_numbers()?.named_by_the_file_beside(path)?;
         }
         Ok(source.test.unwrap_or(source.train))
     }
@@ -225,7 +225,7 @@ impl Source {
     }
 
     /// The classes of arrays called by the lines of a `names.txt` beside them, if it has as many.
-    fn named_by_the_file_beside(self, path: &Path) -> Result<Self> {
+    pub fn named_by_the_file_beside(self, path: &Path) -> Result<Self> {
         let file = path.with_file_name("names.txt");
         let Targets::Classes { names, .. } = self.train.targets() else { return Ok(self) };
         // Words are names already.

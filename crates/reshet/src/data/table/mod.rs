@@ -18,6 +18,7 @@ mod dates;
 mod dialect;
 mod encoder;
 mod header;
+mod letters;
 mod names;
 #[cfg(feature = "parquet")]
 pub mod parquet;
@@ -58,6 +59,7 @@ pub use check::{Check, Checked};
 pub use columns::{Column, Columns, Kind, LeftOut};
 pub use dates::{Dates, Order};
 use encoder::Encoder;
+use letters::seen;
 use parsed::{Firsts, Gone, Parsed};
 pub use prepare::{Parts, Prepare};
 pub use question::{Ask, Unit};
@@ -284,6 +286,7 @@ impl Table {
     /// There is none of this name; lists those there are.
     pub fn column(&self, name: &str) -> Result<usize> {
         let found = self.heads.iter().position(|head| head.name == name);
+        let found = found.or_else(|| self.heads.iter().position(|head| head.name == seen(name)));
         found.ok_or_else(|| {
             let names = self.names();
             let guess = crate::network::did_you_mean(name, &names);

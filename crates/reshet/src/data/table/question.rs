@@ -1,10 +1,10 @@
 //! What a table is asked: the kind of question, and each row's answer.
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Cell, Head, Table, cell::is_no_number, list, statistics::Statistics};
+use super::{Cell, Head, Table, cell::is_no_number, letters::seen, list, statistics::Statistics};
 use crate::{
     Activation, Result, Targets, Task,
     data::dataset::{group, group_name},
@@ -368,7 +368,7 @@ struct Answers<'a> {
     /// Read by their sense: yes, true, 1.
     truths: bool,
     names: &'a [String],
-    words: HashMap<&'a str, usize>,
+    words: HashMap<Cow<'a, str>, usize>,
     /// The names that are numbers: 1 and 1.0 are one.
     numbers: Vec<(f64, usize)>,
     /// What is none of the words, if anything else is an answer too.
@@ -386,7 +386,7 @@ impl<'a> Answers<'a> {
         }
         let number = |(name, i): &(&str, usize)| Some((Cell::parse(name, false)?.number()?, *i));
         let numbers = answers.iter().filter_map(number).collect();
-        let words = answers.into_iter().collect();
+        let words = answers.into_iter().map(|(name, i)| (seen(name), i)).collect();
         Self { truths, names, words, numbers, rest: is.then_some(0) }
     }
 
@@ -436,7 +436,7 @@ fn asked_values<'a>(label: &str, values: &'a [String]) -> Result<Vec<&'a str>, S
 /// Whether two labels are one: the same text, or the same number.
 fn is_same(a: &str, b: &str) -> bool {
     let number = |text: &str| Cell::parse(text, false)?.number();
-    a == b || number(a).is_some_and(|x| number(b) == Some(x))
+    a == b || seen(a) == seen(b) || number(a).is_some_and(|x| number(b) == Some(x))
 }
 
 fn names(values: &[String]) -> String {

@@ -8,6 +8,7 @@ use super::{
     cell::{Packed, is_one_of},
     csv::{self, Reader},
     dates::expand_chunk,
+    letters::seen,
     names,
     parsed::Parsed,
     text::late_encoding,
@@ -91,7 +92,8 @@ impl Columns {
         self.places("row", &names)?;
         let mut words = vec![Vec::new(); self.inputs.len()];
         let cell = |(column, words): (&Column, &mut Vec<String>)| {
-            let text = cells.get(&column.name).map_or("", |text| text.trim());
+            let text = cells.get(&column.name).map_or("".into(), |text| seen(text));
+            let text = &*text;
             let missing = |missing: &Vec<String>| text.is_empty() || is_one_of(missing, text);
             let read = match &self.missing {
                 Some(words) if missing(words) => Some(Cell::Missing),
@@ -241,6 +243,11 @@ impl<'a> Rows<'a> {
     /// Cells so far that held a value too rare in training to be known.
     pub fn unseen(&self) -> usize {
         self.encoder.unseen
+    }
+
+    /// Cells so far in which nothing stood, of columns that had no such cell in training.
+    pub fn gaps(&self) -> usize {
+        self.encoder.gaps
     }
 
     /// Numbers so far that lay farther outside the range of the training than that is wide.
