@@ -106,6 +106,9 @@ pub struct Args {
 
 /// Training samples that are scored even where there is a test.
 const MOST_TRAIN_SCORED: usize = 100_000;
+/// Below this a test is poor, and that much better a score on the training part is far better.
+const POOR: f64 = 0.9;
+const FAR_BETTER: f64 = 0.05;
 
 fn at_least_two(text: &str) -> Result<usize, String> {
     match text.parse() {
@@ -309,6 +312,12 @@ impl Report<'_> {
         Ok(wanted.then(|| self.fit.model.test(self.train)).transpose()?)
     }
 
+    /// Whether the score on the training part says something that the test's does not.
+    fn tells_more(&self, on_train: &Score) -> bool {
+        let Some(test) = self.score.as_ref().and_then(Score::measure) else { return true };
+        test < POOR || on_train.measure().is_some_and(|train| train > test + FAR_BETTER)
+    }
+
     /// Whether it is worth anything, and if not the likely reason.
     fn findings(&self, on_train: Option<&Score>) -> Result<Vec<Finding>> {
         let optimizer = self.args.hyper.optimizer()?;
@@ -324,9 +333,9 @@ impl Report<'_> {
         if let Some(folds) = self.folds {
             say!("{folds}");
         }
-        if let Some(score) = &kept.on_train {
-            let remark =
-                if self.score.is_none() { "; no test: new data may score less" } else { "" };
+        if let Some(score) = kept.on_train.as_ref().filter(|score| self.tells_more(score)) {
+            let no_test = self.score.is_none();
+            let remark = if no_test { "; no test: new data may score less" } else { "" };
             say!("training part: {score}{remark}");
         }
         if let Some(score) = self.score {
