@@ -7,7 +7,7 @@ use clap::Subcommand;
 use reshet::{Error, Targets, Task, data::download, network::did_you_mean};
 
 use crate::{
-    digits, picture, pictures,
+    digits, hints, picture, pictures,
     recipe::Named,
     say,
     source::{Reading, Source},
@@ -141,7 +141,7 @@ fn check(args: &Check) -> Result<ExitCode> {
         question.prepare(&table, question.ask(*task, is.as_deref(), false)).check(&table)?;
     match json {
         true => say!("{}", serde_json::to_string(&check)?),
-        false => say!("{check}"),
+        false => say!("{}", hints::with_flag(&check.to_string())),
     }
     Ok(ExitCode::SUCCESS)
 }

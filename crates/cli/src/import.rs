@@ -1,6 +1,9 @@
 //! `reshet import FILE -o MODEL`
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::Result;
 use reshet::{Error, Task, formats::import::Import};
@@ -51,7 +54,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         order: args.order.clone(),
         white: args.white,
     };
-    let imported = import.read(&args.file).map_err(hinted)?;
+    let imported = import.read(&args.file).map_err(|error| hinted(error, args))?;
     let same = |a: &PathBuf, b: &PathBuf| {
         a == b || a.canonicalize().ok().is_some_and(|a| b.canonicalize().is_ok_and(|b| a == b))
     };
@@ -59,21 +62,54 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         let what = "-o: that is the file itself; choose another name";
         return Err(Error::Invalid(what.into()).into());
     }
-    for line in &imported.said {
-        let order = line.starts_with("the layers' order is taken");
-        note(&if order { format!("{line} (--order A,B,… says it)") } else { line.clone() });
-    }
+    imported.said.iter().for_each(|line| note(&with_flag(line)));
     imported.model.save(&args.output)?;
     say!("{}: {}", args.output.display(), imported.model.network());
     Ok(ExitCode::SUCCESS)
 }
 
+/// A line of what was assumed, with the flag that says otherwise.
+fn with_flag(line: &str) -> String {
+    let flags = [
+        ("task ", "--task binary|classes|number says otherwise"),
+        ("the layers' order is taken", "--order A,B,… says it"),
+        ("the file does not say how bright a pixel is", "--white 255: it was trained on 0…255"),
+    ];
+    let flag = flags.iter().find(|(start, _)| line.starts_with(start)).map(|(_, flag)| *flag);
+    let names = line.ends_with("classes are called by their numbers");
+    match flag.or(names.then_some("--classes A,B,…")) {
+        Some(flag) => format!("{line} ({flag})"),
+        None => line.into(),
+    }
+}
+
 /// Adds the flag that answers what an error asks for.
-fn hinted(error: Error) -> Error {
+fn hinted(error: Error, args: &Args) -> Error {
     match error {
         Error::Data(what) if what.ends_with("say which one is the answer") => {
             Error::Data(format!("{what} (--answer OUTPUT)"))
         }
+        Error::Invalid(what) if what.contains("say what network it is") => {
+            let net = what.rsplit(' ').next().unwrap_or_default();
+            let (file, output) = (quoted(&args.file), quoted(&args.output));
+            let command = format!("reshet import {file} -o {output} --net {net}");
+            Error::Invalid(format!("{what}:\n  {command}"))
+        }
+        Error::Invalid(what) if what.contains("say what white is") => {
+            Error::Invalid(format!("{what} (--white 1 or --white 255)"))
+        }
+        Error::Invalid(what) => {
+            let classes = what.contains("names are needed") || what.contains("classes to name");
+            let flag = if classes { " (--classes A,B,…)" } else { "" };
+            Error::Invalid(what + flag)
+        }
         other => other,
+    }
+}
+
+fn quoted(path: &Path) -> String {
+    match path.display().to_string() {
+        text if text.contains([' ', '(', '\'', '"', '&', ';']) => format!("{text:?}"),
+        text => text,
     }
 }

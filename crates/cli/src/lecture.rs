@@ -12,6 +12,7 @@ use reshet::{
     metrics::Kind, network::thousands, prelude::*,
 };
 use serde::Serialize;
+use serde_json::json;
 
 use crate::{
     digits, exit, picture,
@@ -26,6 +27,26 @@ const NET: &str = "784-100:relu-1:sigmoid";
 const EPOCHS: usize = 2;
 const BATCH: usize = 50;
 const LR: f64 = 0.01;
+
+/// What `config.toml` holds: the flags, and what the slides fix.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Settings<'a> {
+    #[serde(flatten)]
+    args: &'a Args,
+    net: &'static str,
+    optimizer: &'static str,
+    lr: f64,
+    epochs: usize,
+    batch_size: usize,
+}
+
+impl<'a> Settings<'a> {
+    fn new(args: &'a Args) -> Self {
+        let (optimizer, lr) = ("adam", LR);
+        Self { args, net: NET, optimizer, lr, epochs: EPOCHS, batch_size: BATCH }
+    }
+}
 
 #[derive(clap::Args, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -52,7 +73,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let start = Instant::now();
     terminal::stop_on_interrupt();
     let mut run = Run::create(args.out.as_deref(), "lecture", args.force)?;
-    run.save_config(args)?;
+    run.save_config(&Settings::new(args))?;
     let digit = args.digit;
     let device = Device::best();
 
@@ -88,7 +109,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         train_as_meant(&mut run, trainer, &train)?
     };
     let training = training.elapsed();
-    let Trained { mut model, ended } = trained;
+    let Trained { mut model, ended, .. } = trained;
     model.notes.insert("data".into(), "mnist".into());
     model.notes.insert("optimizer".into(), Optimizer::from(Adam::new(LR)).to_string());
     model.notes.insert("rows".into(), train.len().to_string());
@@ -105,6 +126,30 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let testing = testing.elapsed();
     model.notes.insert("test".into(), score.to_string());
     run.save_model(&model)?;
+    let count = train.len();
+    run.save_report(&json!({
+        "task": model.task(),
+        "loss": model.loss().name(),
+        "train_samples": count,
+        "test_samples": asked.len(),
+        "network": model.network().to_string(),
+        "features": train.width(),
+        "parameters": model.network().parameters(),
+        "epochs": EPOCHS,
+        "steps": EPOCHS * count.div_ceil(BATCH),
+        "final_loss": trained.final_loss,
+        "test": score,
+        "seconds": {
+            "load": loaded.as_secs_f64(),
+            "train": training.as_secs_f64(),
+            "test": testing.as_secs_f64(),
+            "total": start.elapsed().as_secs_f64(),
+        },
+        "device": device.name(),
+        "seed": args.seed,
+        "ended": "done",
+        "model": saved,
+    }))?;
     show_score(&score, digit);
     if args.as_printed {
         explain_as_printed(digit);
@@ -169,6 +214,8 @@ fn show_data(run: &Run, train: &Dataset, test: &Dataset) -> Result<()> {
 struct Trained {
     model: Model,
     ended: Ended,
+    /// The last epoch's mean loss; None of the loop as printed, which has none.
+    final_loss: Option<f64>,
 }
 
 /// The slide's own line.
@@ -185,7 +232,7 @@ fn train_as_meant(run: &mut Run, trainer: Trainer, train: &Dataset) -> Result<Tr
             bar.suspend(|| slide_line(*epoch, *i, *step, *loss));
         }
     })?;
-    Ok(Trained { model: fit.model, ended: fit.ended })
+    Ok(Trained { model: fit.model, ended: fit.ended, final_loss: Some(fit.final_loss) })
 }
 
 /// The slide's loop to the letter: `zero_grad` and the print stand outside the
@@ -203,7 +250,11 @@ fn train_as_printed(
         let mut loss = f32::NAN;
         for (i, batch) in train.loader(BATCH).shuffled(args.seed, epoch).enumerate() {
             if terminal::stopped() {
-                return Ok(Trained { model: training.model(), ended: Ended::Asked });
+                return Ok(Trained {
+                    model: training.model(),
+                    ended: Ended::Asked,
+                    final_loss: None,
+                });
             }
             training.forward(&batch)?;
             // zero_grad has run only at the end of the last epoch
@@ -213,7 +264,7 @@ fn train_as_printed(
         say!("{}", faint(&format!("epoch {epoch}: loss of the last batch {loss:.4}")));
     }
     say!("Not one of the slide's lines: its print is outside the loop too, at i = 1199.");
-    Ok(Trained { model: training.model(), ended: Ended::Done })
+    Ok(Trained { model: training.model(), ended: Ended::Done, final_loss: None })
 }
 
 fn explain_as_printed(digit: u8) {

@@ -11,6 +11,7 @@ mod explain;
 mod export;
 mod find_lr;
 mod folds;
+mod hints;
 mod import;
 mod info;
 mod lecture;

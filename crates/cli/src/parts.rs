@@ -69,7 +69,8 @@ impl Parts {
         let mut source = Source::open(args.data(), &reading)?;
         source.check_classes()?;
         if args.recipe.asked_task() == Some(Task::Classes) {
-            source = source.with_classes_of_numbers()?;
+            let file = Path::new(args.data());
+            source = source.with_classes_of_numbers()?.named_by_the_file_beside(file)?;
         }
         if let Some(names) = &args.names {
             source = source.named(names)?;

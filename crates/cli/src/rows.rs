@@ -13,7 +13,10 @@ use reshet::{
     visible,
 };
 
-use crate::{table::Csv, terminal::tell};
+use crate::{
+    table::Csv,
+    terminal::{note, tell},
+};
 
 /// Warnings about bad rows that are printed; more are only counted.
 const MOST_WARNINGS: usize = 10;
@@ -38,6 +41,7 @@ pub struct How<'a> {
 pub fn predict(model: &Model, columns: &Columns, path: &Path, how: &How) -> Result<()> {
     let options = csv::Options { keep: how.keep.to_vec(), ..how.csv.options() };
     let mut rows = Rows::open(path, columns, &options)?;
+    rows.said().iter().for_each(|line| note(&format!("{}: {line}", path.display())));
     let mut predictor = model.predictor(Device::best())?;
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
     let writer = Writer::new(model, columns, how);
@@ -89,6 +93,11 @@ pub fn predict(model: &Model, columns: &Columns, path: &Path, how: &How) -> Resu
                     rows.unseen(),
                     "cell held a value that is rare or was never seen in training",
                     "cells held a value that is rare or was never seen in training",
+                ),
+                (
+                    rows.gaps(),
+                    "cell is empty in a column that had no gap in training",
+                    "cells are empty in columns that had no gap in training",
                 ),
                 (
                     rows.outside(),

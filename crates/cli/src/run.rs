@@ -12,7 +12,10 @@ use std::{
 
 use anyhow::{Context, Result};
 use indicatif::ProgressBar;
-use reshet::{Checkpoint, Diverged, Error, Event, Fit, Model, Score, Trainer, formats::write_file};
+use reshet::{
+    Checkpoint, Diverged, Error, Event, Fit, Model, Score, Trainer, formats::write_file,
+    metrics::digits,
+};
 use serde::Serialize;
 use serde_json::json;
 
@@ -184,7 +187,7 @@ impl Run {
                     {
                         bar.set_length(*steps as u64);
                         bar.set_position(*step as u64 + 1);
-                        bar.set_message(format!("loss {loss:.4}{validated}"));
+                        bar.set_message(format!("loss {}{validated}", digits(f64::from(*loss))));
                     }
                     Event::Epoch { validation: Some(score), .. } => {
                         validated = format!("  validation {}", short(score));

@@ -96,8 +96,10 @@ impl Source {
         let path = Path::new(data);
         let name = path.file_stem().map_or(data.into(), |stem| stem.to_string_lossy().into_owned());
         let (defaults, from_folder) = (Defaults::Plain, false);
-        let plain =
-            |train, test| Ok(Self { defaults, name: name.clone(), train, test, from_folder });
+        let plain = |train, test| {
+            let source = Self { defaults, name: name.clone(), train, test, from_folder };
+            source.named_by_the_file_beside(path)
+        };
         let pictures = |train, test| {
             Ok(Self { defaults: Defaults::Pictures, name: name.clone(), train, test, from_folder })
         };
@@ -199,7 +201,7 @@ impl Source {
         let form = if of_classes { pictures::form_of(meaning) } else { Form::default() };
         let mut source = Self::open(data, &Reading { targets, scale: meaning.bytes, form })?;
         if meaning.task == Task::Classes {
-            source = source.with_classes_of_numbers()?;
+            source = source.with_classes_of_numbers()?.named_by_the_file_beside(path)?;
         }
         Ok(source.test.unwrap_or(source.train))
     }
@@ -220,6 +222,34 @@ impl Source {
     pub fn named(self, names: &str) -> Result<Self> {
         let test = self.test.map(|test| named(&test, names)).transpose()?;
         Ok(Self { train: named(&self.train, names)?, test, ..self })
+    }
+
+    /// The classes of arrays called by the lines of a `names.txt` beside them, if it has as many.
+    pub fn named_by_the_file_beside(self, path: &Path) -> Result<Self> {
+        let file = path.with_file_name("names.txt");
+        let Targets::Classes { names, .. } = self.train.targets() else { return Ok(self) };
+        // Words are names already.
+        let numbered = names.iter().all(|name| name.bytes().all(|b| b.is_ascii_digit()));
+        if !(is_npy(path) || is_npz(path)) || !file.is_file() || !numbered {
+            return Ok(self);
+        }
+        let (listed, classes) = (idx::names(&file)?, names.len());
+        if listed.len() != classes {
+            let (file, lines) = (file.display(), listed.len());
+            note(&format!(
+                "{file} is not used: it has {lines} names, and there are {classes} classes"
+            ));
+            return Ok(self);
+        }
+        note(&format!("the classes are called as in {}", file.display()));
+        let named = |data: &Dataset| match data.targets() {
+            Targets::Classes { names, .. } if names.len() == classes => data.with_names(&listed),
+            // Its classes may be fewer: those that do not occur.
+            Targets::Classes { names, .. } => data.with_names(&listed[..names.len().min(classes)]),
+            _ => Ok(data.clone()),
+        };
+        let test = self.test.as_ref().map(named).transpose()?;
+        Ok(Self { train: named(&self.train)?, test, ..self })
     }
 
     /// The yes/no question "is it a `label`?" over all parts.

@@ -74,6 +74,9 @@ pub struct Csv {
     #[arg(long, value_name = "NAME")]
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     encoding: Option<String>,
+    /// Spreadsheet: the sheet to read [default: the first that holds something]
+    #[arg(long, value_name = "NAME")]
+    sheet: Option<String>,
 }
 
 /// The values of a flag.
@@ -110,14 +113,17 @@ impl Csv {
             header: self.header.map(|header| header == YesNo::Yes),
             missing: self.missing.clone().or_else(|| known.missing.clone()),
             encoding: self.encoding.clone(),
+            sheet: self.sheet.clone(),
             ..known
         }
     }
 }
 
 /// Endings of tables' names; what cannot be read is told with what to do.
-const ENDINGS: [&str; 11] =
-    [".csv", ".tsv", ".tab", ".txt", ".data", ".dat", ".arff", ".parquet", ".xlsx", ".xls", ".ods"];
+const ENDINGS: [&str; 13] = [
+    ".csv", ".tsv", ".tab", ".txt", ".data", ".dat", ".arff", ".parquet", ".xlsx", ".xlsm",
+    ".xlsb", ".xls", ".ods",
+];
 
 /// Whether a path is a table: by its name, perhaps with `.gz`; a pipe; a text without an
 /// ending whose rows have as many cells each.
@@ -198,7 +204,7 @@ impl Question {
     /// Whether a flag was given that only tables have.
     pub fn given(&self) -> Option<&'static str> {
         let Self { target, positive, weight, drop, only, csv } = self;
-        let Csv { separator, header, missing, encoding } = csv;
+        let Csv { separator, header, missing, encoding, sheet } = csv;
         [
             ("--target", target.is_some()),
             ("--positive", positive.is_some()),
@@ -207,6 +213,7 @@ impl Question {
             ("--header", header.is_some()),
             ("--missing", missing.is_some()),
             ("--encoding", encoding.is_some()),
+            ("--sheet", sheet.is_some()),
             ("--drop", drop.is_some()),
             ("--only", only.is_some()),
         ]

@@ -10,7 +10,7 @@ pub use reshet::metrics::table;
 use reshet::{Dataset, Error, Model, Targets, Task, metrics::check_threshold};
 
 use crate::{
-    exit, mistakes, plots, say,
+    exit, hints, mistakes, plots, say,
     source::Asked,
     terminal::{note, tell},
 };
@@ -79,7 +79,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         }
         say!("{json}");
     } else {
-        say!("{report}");
+        say!("{}", hints::with_flag(&report.to_string()));
     }
     for path in &pictures {
         note(&format!("drawn: {0}.svg, {0}.png", path.display()));

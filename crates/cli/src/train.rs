@@ -12,7 +12,7 @@ use reshet::{
     data::download::sha256_of,
     diagnosis::{self, Finding},
     formats::safetensors,
-    metrics::Kind,
+    metrics::{Kind, digits},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -119,6 +119,12 @@ pub struct Args {
     pub json: bool,
 }
 
+/// Training samples that are scored even where there is a test.
+const MOST_TRAIN_SCORED: usize = 100_000;
+/// Below this a test is poor, and that much better a score on the training part is far better.
+const POOR: f64 = 0.9;
+const FAR_BETTER: f64 = 0.05;
+
 fn at_least_two(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(n) if n > 1 => Ok(n),
@@ -198,18 +204,22 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 
     let training = Instant::now();
     let bar = terminal::bar(0, "{wide_bar} {pos}/{len} steps  {msg}  {eta} left");
-    let mut last_note = Instant::now();
+    let (mut last_note, mut skipped) = (Instant::now(), false);
     run.keep_checkpoints(args.checkpoint_every.map(|n| n as usize));
     let epochs = args.recipe.epochs.unwrap_or(0);
     let fit = run.train(trainer, &train, &bar, |event| {
-        if let Event::Epoch { epoch, loss, validation } = event
+        if let Event::Epoch { epoch, loss, validation } = event {
             // Of many short epochs a line a second is enough.
-            && (*epoch < 3 || last_note.elapsed().as_secs() >= 1 || *epoch + 1 == epochs)
-        {
+            if *epoch >= 3 && last_note.elapsed().as_secs() < 1 && *epoch + 1 != epochs {
+                skipped = true;
+                return;
+            }
             last_note = Instant::now();
+            let before = if std::mem::take(&mut skipped) { "…\n" } else { "" };
             let checked =
                 validation.as_ref().map_or(String::new(), |v| format!("   validation {v}"));
-            bar.suspend(|| note(&format!("epoch {}   loss {loss:.4}{checked}", epoch + 1)));
+            let line = format!("{before}epoch {}   loss {}{checked}", epoch + 1, digits(*loss));
+            bar.suspend(|| note(&line));
         }
     })?;
     let trained = training.elapsed();
@@ -273,6 +283,8 @@ pub struct Kept {
     course: Option<Chart>,
     report: Value,
     findings: Vec<Finding>,
+    /// The score on the training part, if there is no test or that takes little time.
+    on_train: Option<Score>,
 }
 
 impl Report<'_> {
@@ -303,20 +315,31 @@ impl Report<'_> {
         }
         let model = run.save_model(&model)?;
         let (course, mut report) = (run.save_course()?, self.json(device, seconds, &model)?);
-        let findings = self.findings()?;
+        let on_train = self.on_train()?;
+        report["train"] = serde_json::to_value(&on_train)?;
+        let findings = self.findings(on_train.as_ref())?;
         report["findings"] = findings.iter().map(ToString::to_string).collect();
         run.save_report(&report)?;
-        Ok(Kept { model, course, report, findings })
+        Ok(Kept { model, course, report, findings, on_train })
+    }
+
+    /// The score on the training part, which is no test: it shows what was learnt by heart.
+    fn on_train(&self) -> Result<Option<Score>> {
+        let wanted = self.score.is_none() || self.train.len() <= MOST_TRAIN_SCORED;
+        Ok(wanted.then(|| self.fit.model.test(self.train)).transpose()?)
+    }
+
+    /// Whether the score on the training part says something that the test's does not.
+    fn tells_more(&self, on_train: &Score) -> bool {
+        let Some(test) = self.score.as_ref().and_then(Score::measure) else { return true };
+        test < POOR || on_train.measure().is_some_and(|train| train > test + FAR_BETTER)
     }
 
     /// Whether it is worth anything, and if not the likely reason.
-    fn findings(&self) -> Result<Vec<Finding>> {
+    fn findings(&self, on_train: Option<&Score>) -> Result<Vec<Finding>> {
         let optimizer = self.args.recipe.optimizer()?;
-        let score = match self.score {
-            Some(score) => score.clone(),
-            None => self.fit.model.test(self.train)?,
-        };
-        Ok(diagnosis::of_fit(self.fit, self.train, &score, &optimizer)?)
+        let Some(score) = self.score.as_ref().or(on_train) else { return Ok(Vec::new()) };
+        Ok(diagnosis::of_fit(self.fit, self.train, score, &optimizer)?)
     }
 
     /// Prints what came of it.
@@ -326,6 +349,11 @@ impl Report<'_> {
         }
         if let Some(folds) = self.folds {
             say!("{folds}");
+        }
+        if let Some(score) = kept.on_train.as_ref().filter(|score| self.tells_more(score)) {
+            let no_test = self.score.is_none();
+            let remark = if no_test { "; no test: new data may score less" } else { "" };
+            say!("training part: {score}{remark}");
         }
         if let Some(score) = self.score {
             say!("{}", describe(score, self.fit));
@@ -345,6 +373,7 @@ impl Report<'_> {
         };
         let mut report = json!({
             "task": self.fit.model.task(),
+            "loss": self.fit.model.loss().name(),
             "train_samples": self.train.len(),
             "test_samples": self.test.map_or(0, Dataset::len),
             "network": self.fit.model.network().to_string(),

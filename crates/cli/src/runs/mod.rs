@@ -141,23 +141,73 @@ fn natural(a: &str, b: &str) -> Ordering {
     parts(a).cmp(&parts(b))
 }
 
+/// Settings that are always shown, and what they are called there.
+const SETTINGS: [(&str, &str); 3] = [("lr", "lr"), ("batch-size", "batch"), ("loss", "loss")];
+/// Settings that are shown otherwise, or say where a run is and not what it is.
+const SHOWN_ELSEWHERE: [&str; 16] = [
+    "out",
+    "data",
+    "digit",
+    "is",
+    "target",
+    "targets",
+    "positive",
+    "test",
+    "test-fraction",
+    "net",
+    "hidden",
+    "activation",
+    "epochs",
+    "threads",
+    "checkpoint-every",
+    "folds",
+];
+/// Of the other settings that differ so many are shown; `runs A B` shows all.
+const MOST_SETTINGS: usize = 6;
+/// Widest setting in the table.
+const SETTING: usize = 16;
+
+/// The settings that are columns of a table: those that are always, and what differs.
+fn settings_of(runs: &[Record]) -> Vec<(String, String)> {
+    let mut columns: Vec<(String, String)> =
+        SETTINGS.iter().map(|(key, name)| (key.to_string(), name.to_string())).collect();
+    let mut keys: Vec<&String> = runs.iter().flat_map(|run| run.config.keys()).collect();
+    keys.sort();
+    keys.dedup();
+    let known: Vec<&Record> = runs.iter().filter(|run| !run.config.is_empty()).collect();
+    let differs =
+        |key: &str| known.windows(2).any(|two| two[0].setting(key) != two[1].setting(key));
+    let always = |key: &str| SETTINGS.iter().any(|(known, _)| *known == key);
+    let more = keys
+        .into_iter()
+        .filter(|key| !SHOWN_ELSEWHERE.contains(&key.as_str()) && !always(key) && differs(key));
+    columns.extend(more.take(MOST_SETTINGS).map(|key| (key.clone(), key.clone())));
+    columns
+}
+
 fn table(runs: &[Record]) -> String {
     let numbers = runs.iter().any(|run| run.report.task == Some(Task::Number));
     let score = SCORES[usize::from(numbers)];
-    let head = ["run", "network", "parameters", "epochs", "samples", score, "loss", "seconds", ""];
-    let mut rows = vec![head.map(String::from)];
-    rows.extend(runs.iter().map(row));
-    let widths: Vec<usize> = (0..head.len())
+    let settings = settings_of(runs);
+    let text = |words: &[&str]| words.iter().map(|word| word.to_string()).collect::<Vec<_>>();
+    let mut head = text(&["run", "network", "parameters", "epochs", "samples"]);
+    head.extend(settings.iter().map(|(_, name)| name.clone()));
+    head.extend(text(&[score, "final loss", "seconds", ""]));
+    let places = head.len();
+    let mut rows = vec![head];
+    rows.extend(runs.iter().map(|run| row(run, &settings)));
+    let widths: Vec<usize> = (0..places)
         .map(|i| rows.iter().map(|row| row[i].chars().count()).max().unwrap_or(0))
         .collect();
-    let line = |row: &[String; 9]| {
+    // Names and scores to the left, counts and settings to the right.
+    let left = |i: usize| i < 2 || i == places - 4 || i == places - 1;
+    let line = |row: &Vec<String>| {
         let mut text = String::new();
         for (i, (cell, width)) in row.iter().zip(&widths).enumerate() {
-            // Names and scores to the left, counts to the right.
             let space = " ".repeat(width - cell.chars().count());
-            text += &match i {
-                0 | 1 | 5 | 8 => format!("{cell}{space}  "),
-                _ => format!("{space}{cell}  "),
+            text += &match left(i) {
+                true => format!("{cell}{space}  "),
+                false => format!("{space}{cell}  "),
             };
         }
         text.trim_end().to_string()
@@ -167,7 +217,7 @@ fn table(runs: &[Record]) -> String {
     first.into_iter().chain(lines).collect::<Vec<_>>().join("\n")
 }
 
-fn row(run: &Record) -> [String; 9] {
+fn row(run: &Record, settings: &[(String, String)]) -> Vec<String> {
     let report = &run.report;
     let count = |n: Option<usize>| n.map_or("–".into(), thousands);
     let word = match (run.status, &run.problem) {
@@ -175,17 +225,23 @@ fn row(run: &Record) -> [String; 9] {
         (status, None) => status.word().into(),
         (status, Some(problem)) => format!("{}: {problem}", status.word()),
     };
-    [
+    let mut row = vec![
         run.name.clone(),
         report.network.as_deref().map_or("–".into(), |n| cut(n, NETWORK)),
         count(report.parameters),
         count(report.epochs),
         count(report.train_samples),
+    ];
+    for (key, _) in settings {
+        row.push(run.shown_setting(key).map_or("–".into(), |value| cut(&value, SETTING)));
+    }
+    row.extend([
         run.score().unwrap_or("–".into()),
         report.final_loss.map_or("–".into(), number),
         report.seconds.total.map_or("–".into(), |s| format!("{s:.2}")),
         word,
-    ]
+    ]);
+    row
 }
 
 fn cut(text: &str, width: usize) -> String {

@@ -60,6 +60,8 @@ impl Status {
 #[serde(default)]
 pub struct Report {
     pub task: Option<Task>,
+    /// The loss function's name.
+    pub loss: Option<String>,
     pub network: Option<String>,
     pub parameters: Option<usize>,
     pub epochs: Option<usize>,
@@ -181,6 +183,7 @@ impl Record {
         if model.is_file() {
             let model = Model::load(&model).map_err(|e| e.to_string())?;
             self.report.task = Some(model.task());
+            self.report.loss = Some(model.loss().name().into());
             self.report.network = Some(model.network().to_string());
             self.report.parameters = Some(model.network().parameters());
             status = Status::NoReport;
@@ -207,6 +210,14 @@ impl Record {
     /// A setting, as text.
     pub fn setting(&self, key: &str) -> Option<String> {
         self.config.get(key).map(shown)
+    }
+
+    /// A setting, as text; the loss function also where it was not set but chosen.
+    pub fn shown_setting(&self, key: &str) -> Option<String> {
+        match key {
+            "loss" => self.report.loss.clone().or_else(|| self.setting(key)),
+            _ => self.setting(key),
+        }
     }
 
     /// What was learnt, in words: runs that differ here have scores that
@@ -300,7 +311,9 @@ impl Record {
             "test_samples": report.test_samples,
             "test": test,
             "folds": folds,
+            "loss": report.loss,
             "final_loss": report.final_loss,
+            "settings": self.config,
             "seconds": report.seconds.total,
         })
     }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use indicatif::ProgressBar;
 use reshet::{
     Task,
+    metrics::digits,
     network::thousands,
     tune::{Outcome, Record, Space},
 };
@@ -97,12 +98,16 @@ impl Board {
     }
 }
 
-/// `98.12 %`, `R² 0.842`.
+/// `98.12 %`, `R² 0.842`; after cross-validation with the loss, by which they are ranked.
 fn measure(record: &Record, task: Task) -> String {
-    match (record.measure, task) {
-        (None, _) => "diverged".into(),
+    let text = match (record.measure, task) {
+        (None, _) => return "diverged".into(),
         (Some(measure), Task::Number) => format!("R² {measure:.3}"),
         (Some(measure), _) => format!("{:.2} %", 100.0 * measure),
+    };
+    match record.loss.filter(|_| !record.losses.is_empty()) {
+        Some(loss) => format!("loss {}  {text}", digits(loss)),
+        None => text,
     }
 }
 
@@ -152,7 +157,11 @@ pub fn result(outcome: &Outcome, space: &Space, about: &About) {
         Task::Number => "always the mean: 0".into(),
         _ => format!("always the same: {:.2} %", 100.0 * about.baseline),
     };
-    say!("on {} validation samples ({always}), trained longest:", thousands(outcome.validated));
+    let finalists = outcome.finalists();
+    let by_loss = finalists.first().is_some_and(|record| !record.losses.is_empty());
+    let ranked = if by_loss { ", by their mean loss over the splits" } else { "" };
+    let samples = thousands(outcome.validated);
+    say!("on {samples} validation samples ({always}), trained longest{ranked}:");
     let line = |record: &Record| {
         format!(
             "{}  {:>9}  {}",
@@ -161,7 +170,6 @@ pub fn result(outcome: &Outcome, space: &Space, about: &About) {
             about.network(record)
         )
     };
-    let finalists = outcome.finalists();
     let best = outcome.best();
     for record in finalists.iter().take(LEADERS) {
         let line = line(record);
@@ -179,7 +187,8 @@ pub fn result(outcome: &Outcome, space: &Space, about: &About) {
         let text = if simplest == best { "the best itself".into() } else { line(simplest) };
         say!("the simplest as good within one standard error ({error}):\n  {text}");
     }
-    say!("the best of each size:");
+    let measured = if task == Task::Number { ", by R²" } else { ", by accuracy" };
+    say!("the best of each size{}:", if by_loss { measured } else { "" });
     for record in outcome.frontier() {
         say!("  {}", line(record));
     }

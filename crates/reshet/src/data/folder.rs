@@ -261,7 +261,7 @@ fn common_size(files: &[PathBuf], notes: &mut Vec<String>) -> Result<(usize, usi
         1 => format!("pictures of {width}×{height}"),
         n => format!("pictures of {n} sizes"),
     };
-    notes.push(format!("{what}: all are brought to {SIDE}×{SIDE} (--size 64x64 keeps more)"));
+    notes.push(format!("{what}: all are brought to {SIDE}×{SIDE}"));
     Ok((SIDE, SIDE))
 }
 
@@ -272,7 +272,7 @@ fn common_channels(pictures: &[Prepared], notes: &mut Vec<String>) -> usize {
     }
     if coloured > 0 {
         let n = pictures.len();
-        notes.push(format!("only {coloured} of {n} pictures have colour: all are taken as grey (--channels rgb keeps it)"));
+        notes.push(format!("only {coloured} of {n} pictures have colour: all are taken as grey"));
     }
     1
 }

@@ -4,6 +4,8 @@
 //! pictures and folders of them; a [`DataLoader`] gives batches.
 
 #[cfg(feature = "images")]
+mod askew;
+#[cfg(feature = "images")]
 mod bmp;
 #[cfg(feature = "download")]
 mod cache;

@@ -10,6 +10,7 @@ use super::{
     records::parser,
     written::{Written, is_clear, is_open},
 };
+use crate::{Result, error::Error, visible};
 
 /// What may stand between two cells; of equally good ones the first.
 pub(super) const SEPARATORS: [u8; 4] = [b',', b';', b'\t', b'|'];
@@ -26,6 +27,8 @@ pub struct Options {
     pub header: Option<bool>,
     /// How the text is encoded, by the name that browsers know; None: UTF-8, or guessed.
     pub encoding: Option<String>,
+    /// Of a spreadsheet: the sheet's name; None: the first that holds something.
+    pub sheet: Option<String>,
     /// Columns whose cells are kept as they are, to be shown beside answers:
     /// [`Samples::kept`](super::Samples::kept).
     pub keep: Vec<String>,
@@ -54,10 +57,27 @@ pub struct Dialect {
     pub spaced: bool,
     /// The encoding its text was read from, if that was not UTF-8, and whether it is a guess.
     pub encoding: Option<(&'static str, bool)>,
+    /// Whether it is a sheet of a spreadsheet.
+    pub sheet: bool,
+}
+
+impl Options {
+    /// Refuses the name of a sheet for a file that has none.
+    pub(super) fn check_no_sheet(&self, source: &str) -> Result<()> {
+        let Some(name) = &self.sheet else { return Ok(()) };
+        Err(Error::invalid(format!(
+            "{source}: it has no sheet \"{}\"; only spreadsheets have sheets",
+            visible(name)
+        )))
+    }
 }
 
 impl fmt::Display for Dialect {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let header = if self.header { "with a header" } else { "without a header" };
+        if self.sheet {
+            return write!(f, "a spreadsheet, {header}");
+        }
         let separator = match self.separator {
             b',' => "commas",
             b';' => "semicolons",
@@ -66,7 +86,6 @@ impl fmt::Display for Dialect {
             b' ' => "spaces",
             other => return write!(f, "cells apart by \"{}\"", char::from(other)),
         };
-        let header = if self.header { "with a header" } else { "without a header" };
         let comma = if self.comma { ", decimal commas" } else { "" };
         write!(f, "cells apart by {separator}, {header}{comma}")?;
         match self.encoding {
@@ -165,7 +184,7 @@ pub(super) fn guess(sample: &[u8], options: &Options, comment: Option<u8>) -> Di
     };
     let expected = || rows.first().is_some_and(|first| is_expected(first, options));
     let header = options.header.unwrap_or_else(|| expected() || has_header(&rows, comma));
-    Dialect { separator, header, comma, spaced, encoding: None }
+    Dialect { separator, header, comma, spaced, encoding: None, sheet: false }
 }
 
 fn is_number(text: &str, comma: bool) -> bool {

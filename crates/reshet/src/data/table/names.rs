@@ -2,6 +2,7 @@
 
 use super::{
     blocks::Tidy,
+    letters::seen,
     list,
     parsed::Format,
     records::{Record, parser},
@@ -81,7 +82,7 @@ pub(super) fn names(
     for field in first.iter().take(width) {
         let name = std::str::from_utf8(field)
             .map_err(|_| Error::at(source, line, None, "not UTF-8 text; save the file as UTF-8"))?;
-        names.push(match name.trim() {
+        names.push(match &*seen(name) {
             // What pandas writes over its row numbers.
             "" => made_up(names.len()),
             name => name.to_string(),
@@ -96,6 +97,7 @@ fn is_last_empty(row: &Record) -> bool {
 
 /// These names, all different.
 pub(super) fn unique(source: &str, names: Vec<String>) -> Result<Vec<String>> {
+    let names: Vec<String> = names.iter().map(|name| seen(name).into_owned()).collect();
     for (i, name) in names.iter().enumerate() {
         if names[..i].contains(name) {
             let what = format!("two columns are called \"{name}\"; give each a name of its own");
@@ -108,7 +110,7 @@ pub(super) fn unique(source: &str, names: Vec<String>) -> Result<Vec<String>> {
 /// The places of columns that are asked for.
 pub(super) fn places(source: &str, names: &[String], wanted: &[String]) -> Result<Vec<usize>> {
     let place = |name: &String| {
-        names.iter().position(|other| other == name).ok_or_else(|| {
+        names.iter().position(|other| *other == seen(name)).ok_or_else(|| {
             let known: Vec<&str> = names.iter().map(String::as_str).collect();
             let guess = crate::network::did_you_mean(name, &known);
             let all = list(known.iter().copied());

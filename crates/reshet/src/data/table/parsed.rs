@@ -7,6 +7,7 @@ use super::{
     blocks::Block,
     cell::{Packed, Read, is_name, is_no_number, is_one_of},
     dialect::Dialect,
+    letters::seen,
     records::{Record, empty_record, parser},
     written::{Written, is_open},
 };
@@ -295,8 +296,16 @@ impl Words {
         if let Some(code) = self.codes.get(word) {
             return Packed::word(*code);
         }
-        let code = self.list.len() as u32;
-        self.list.push(word.into());
+        // What looks the same is the same word.
+        let shown = seen(word);
+        let code = match self.codes.get(&*shown) {
+            Some(code) => *code,
+            None => {
+                self.list.push(shown.clone().into_owned());
+                self.list.len() as u32 - 1
+            }
+        };
+        self.codes.insert(shown.into_owned(), code);
         self.codes.insert(word.into(), code);
         Packed::word(code)
     }

@@ -352,7 +352,7 @@ pub(crate) fn check_case(table: &Table, question: &Question, ask: &Ask) -> Resul
     let (a_line, b_line) = (line_of(table, place, a), line_of(table, place, b));
     Err(Error::data(format!(
         "{}: target \"{}\": \"{a}\" (line {a_line}) and \"{b}\" (line {b_line}) differ only in case; \
-         write them alike, or ask for them as classes of their own (--task classes)",
+         write them alike, or ask for them as classes of their own",
         table.source, head.name
     )))
 }
