@@ -144,3 +144,43 @@ fn the_program_adds_its_flags() {
     let check = place.done("data check sum.csv --task number");
     assert!(check.contains("the sum of columns \"a\" and \"b\"") && check.contains("(--drop A,B)"));
 }
+
+#[test]
+fn what_others_overlook_is_said() {
+    let place = Place::new();
+    let rows = |row: &dyn Fn(usize) -> String| (0..120).map(row).collect::<String>();
+    let stands = |i: usize| if i % 9 == 0 { -999 } else { 40 + (i * 7 % 20) as i32 };
+    place.write("z.csv", format!("z,y\n{}", rows(&|i| format!("{},{}\n", stands(i), i % 2))));
+    let check = place.done("data check z.csv");
+    assert!(check.contains("14 times -999, and all other numbers lie from 40 to 59"), "{check}");
+    assert!(!place.done("data check z.csv --missing -999").contains("times -999"));
+
+    let truth = |i: usize| ["True", "1", "False", "0"][i % 4];
+    place.write("truth.csv", format!("x,y\n{}", rows(&|i| format!("{},{}\n", i % 10, truth(i)))));
+    place.fails("train truth.csv", 3, "say yes");
+    let check = place.done("data check truth.csv");
+    assert!(check.contains("the answers 1 and True say yes, and 0 and False no"), "{check}");
+    place.done("train truth.csv --task classes --epochs 1 --out run -q");
+
+    let date = |i: usize| format!("{0}/{0}/2{1}", i % 12 + 1, i % 4);
+    place.write("d.csv", format!("d,y\n{}", rows(&|i| format!("{},{}\n", date(i), i % 3))));
+    assert!(place.done("data check d.csv").contains("dates of d: "));
+
+    place.write("page.csv", "<HTML><table><tr><td>x</td></tr></table>");
+    place.fails("train page.csv", 3, "a web page, not CSV");
+    place.write("lines.csv", "{\"x\": 1, \"y\": 2}\n{\"x\": 3, \"y\": 4}\n");
+    place.fails("train lines.csv", 3, "JSON, not CSV");
+}
+
+#[test]
+fn names_in_two_forms_and_gaps_at_predict() {
+    let place = Place::new();
+    let row = |i: usize| format!("{},{},{}\n", i % 10, ["a", "b", "c"][i % 3], i % 2);
+    let rows: String = (0..90).map(row).collect();
+    place.write("t.csv", format!("gro\u{308}\u{df}e,sort,y\n{rows}"));
+    place.done("train t.csv --target y --epochs 2 --out run -q");
+    place.write("new.csv", "sort,gr\u{f6}\u{df}e\u{200b}\na,3\n,4\nb,\n");
+    let (out, said) = place.both("predict run new.csv");
+    assert_eq!(out.lines().count(), 4);
+    assert!(said.contains("2 cells are empty in columns that had no gap in training"), "{said}");
+}

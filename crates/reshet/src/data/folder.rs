@@ -161,6 +161,12 @@ pub(super) fn name(path: &Path) -> String {
     path.file_name().map_or(String::new(), |name| name.to_string_lossy().into_owned())
 }
 
+/// Whether a folder is none of the user's: hidden, or left by an archive or a disk station.
+pub(super) fn is_hidden(path: &Path) -> bool {
+    let name = name(path);
+    name.starts_with('.') || ["__MACOSX", "@eaDir", "$RECYCLE.BIN"].contains(&&*name)
+}
+
 pub(super) fn is_picture(path: &Path) -> bool {
     let known = ["png", "jpg", "jpeg", "bmp"];
     !name(path).starts_with('.')
@@ -170,7 +176,7 @@ pub(super) fn is_picture(path: &Path) -> bool {
 fn scan(folder: &Path) -> Result<Part> {
     let mut part = Part::default();
     for path in entries(folder)? {
-        if !path.is_dir() || name(&path).starts_with('.') {
+        if !path.is_dir() || is_hidden(&path) {
             part.skipped += 1;
             continue;
         }
@@ -188,7 +194,7 @@ fn collect(
     skipped: &mut usize,
 ) -> Result<()> {
     for path in entries(folder)? {
-        if path.is_dir() && !name(&path).starts_with('.') && depth < DEEPEST {
+        if path.is_dir() && !is_hidden(&path) && depth < DEEPEST {
             collect(&path, depth + 1, into, skipped)?;
         } else if path.is_file() && is_picture(&path) {
             into.push(path);

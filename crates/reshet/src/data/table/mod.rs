@@ -31,6 +31,7 @@ mod records;
 #[cfg(not(feature = "csv"))]
 #[path = "no_records.rs"]
 mod records;
+mod stand_ins;
 mod statistics;
 mod stream;
 mod suspect;

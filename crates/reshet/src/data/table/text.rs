@@ -65,6 +65,9 @@ impl Text {
         if let Some((_, what)) = OTHERS.iter().find(|(begins, _)| start.starts_with(begins)) {
             return Err(Error::data(format!("{source}: {what}")));
         }
+        if let Some(what) = markup(&start) {
+            return Err(Error::data(format!("{source}: {what}")));
+        }
         let encoding = told.or_else(|| encoding_of(&start));
         let Some(encoding) = encoding.filter(|encoding| *encoding != UTF_8) else {
             if start.starts_with(&[0xef, 0xbb, 0xbf]) {
@@ -89,6 +92,23 @@ impl Text {
         let encoding = Some((encoding.name(), guessed));
         Ok(Self { start, rest: decoded, encoding, sheet: None })
     }
+}
+
+/// What a text in a language of its own is, and what to do about it.
+fn markup(start: &[u8]) -> Option<&'static str> {
+    let text = start.strip_prefix(&[0xef, 0xbb, 0xbf]).unwrap_or(start).trim_ascii_start();
+    let begins = |tag: &str| {
+        text.get(..tag.len()).is_some_and(|text| text.eq_ignore_ascii_case(tag.as_bytes()))
+    };
+    if ["<!doctype html", "<html", "<table"].into_iter().any(begins) {
+        return Some("a web page, not CSV, whatever its name; save the table as CSV");
+    }
+    let object = |text: &[u8]| {
+        let name = text.strip_prefix(b"{").map(<[u8]>::trim_ascii_start);
+        name.is_some_and(|name| name.starts_with(b"\""))
+    };
+    let list = text.strip_prefix(b"[").map(<[u8]>::trim_ascii_start);
+    (object(text) || list.is_some_and(object)).then_some("JSON, not CSV; save the table as CSV")
 }
 
 /// The encoding of this name.
@@ -204,6 +224,17 @@ mod tests {
         // A letter across the end of a block.
         assert_eq!(late(&"ß".repeat(1 << 18), "utf-8"), None);
         assert_eq!(late_encoding(Path::new("/no/such")), None);
+    }
+
+    #[test]
+    fn other_languages_are_no_tables() {
+        for text in ["<HTML><table>", "\u{feff} <!DOCTYPE html>", "{\"x\": 1}\n", "[\n {\"x\": 1}]"]
+        {
+            assert!(markup(text.as_bytes()).is_some(), "{text}");
+        }
+        for text in ["a,b\n", "{x},{y}\n1,2\n", "[1,2]\n", "<1,>2\n", ""] {
+            assert!(markup(text.as_bytes()).is_none(), "{text}");
+        }
     }
 
     #[test]

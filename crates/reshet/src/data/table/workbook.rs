@@ -6,7 +6,9 @@
 
 use std::io::Cursor;
 
-use calamine::{Data, ExcelDateTime, Reader, Sheets, Xlsx, open_workbook_auto_from_rs};
+use calamine::{
+    Data, ExcelDateTime, Reader, SheetType, SheetVisible, Sheets, Xlsx, open_workbook_auto_from_rs,
+};
 
 use super::list;
 use crate::{Result, data::memory, error::Error, network::did_you_mean, visible};
@@ -41,10 +43,11 @@ pub(super) fn read(source: &str, bytes: Vec<u8>, name: Option<&str>) -> Result<S
         )
     })?;
     let all = book.sheet_names();
-    let hidden = |name: &String| {
-        let sheets = book.sheets_metadata().iter();
-        let visible = calamine::SheetVisible::Visible;
-        sheets.filter(|sheet| sheet.name == *name).any(|sheet| sheet.visible != visible)
+    let shown = |name: &&String| {
+        let of = |sheet: &&calamine::Sheet| sheet.name == **name;
+        book.sheets_metadata().iter().find(of).is_none_or(|sheet| {
+            sheet.visible == SheetVisible::Visible && sheet.typ == SheetType::WorkSheet
+        })
     };
     let wanted: Vec<String> = match name {
         Some(name) if all.iter().any(|other| other == name) => vec![name.into()],
@@ -53,7 +56,7 @@ pub(super) fn read(source: &str, bytes: Vec<u8>, name: Option<&str>) -> Result<S
             let guess = did_you_mean(name, &known);
             return Err(wrong(format!("no sheet is called \"{}\"{guess}", visible(name))));
         }
-        None => all.iter().filter(|name| !hidden(name)).cloned().collect(),
+        None => all.iter().filter(shown).cloned().collect(),
     };
     for name in &wanted {
         let mut rows = Rows::new(source);
