@@ -57,6 +57,10 @@ pub struct Columns {
     /// columns hold y − origin. Empty: all from 0.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub origins: Vec<f64>,
+    /// Whether columns that are not known are passed over, not refused. It says how tables are
+    /// met, not what was learnt, so no file keeps it.
+    #[serde(skip)]
+    pub pass_over_others: bool,
 }
 
 /// One input column.
@@ -398,7 +402,8 @@ impl Columns {
             .collect();
         missing.dedup();
         let knows = |name: &String| {
-            self.inputs.iter().any(|c| c.name == *name)
+            self.pass_over_others
+                || self.inputs.iter().any(|c| c.name == *name)
                 || self.left_out.iter().any(|c| c.name == *name)
                 || self.targets.contains(name)
                 || others.contains(name)
