@@ -19,6 +19,17 @@ pub enum Error {
     #[error("{0}")]
     Invalid(String),
 
+    /// A setting of a training makes no sense, by itself or beside the others.
+    #[error("{}", told(name, value, why))]
+    Setting {
+        /// The setting, as a [`Recipe`](crate::Recipe) writes it: `batch-size`.
+        name: &'static str,
+        /// What it was set to; empty where that is not the point.
+        value: String,
+        /// What is wrong with it and what to do.
+        why: String,
+    },
+
     /// Data or a model file is not what it should be.
     #[error("{0}")]
     Data(String),
@@ -43,6 +54,14 @@ pub enum Error {
     /// A loss or a parameter is no longer a finite number.
     #[error(transparent)]
     Diverged(Box<Diverged>),
+}
+
+/// `epochs 0: nothing would be learnt`
+fn told(name: &str, value: &str, why: &str) -> String {
+    match value {
+        "" => format!("{name}: {why}"),
+        _ => format!("{name} {value}: {why}"),
+    }
 }
 
 /// Where training left the finite numbers, and what could be kept.

@@ -1,10 +1,10 @@
-//! The names of losses, optimisers and schedules, read in one place: PyTorch's (`BCELoss`,
-//! `SGD`, `OneCycleLR`) and short ones (`bce`, `sgd`, `one-cycle`), in any case.
+//! The names of losses, optimisers, schedules and the like, read in one place: PyTorch's
+//! (`BCELoss`, `SGD`, `OneCycleLR`) and short ones (`bce`, `sgd`, `one-cycle`), in any case.
 
-use std::str::FromStr;
+use std::{fmt, str::FromStr};
 
 use crate::{
-    Adam, AdamW, Loss, Optimizer, RMSprop, Result, SGD, Schedule, error::Error,
+    Adam, AdamW, Init, Loss, Optimizer, RMSprop, Result, SGD, Schedule, Task, error::Error,
     network::did_you_mean,
 };
 
@@ -18,25 +18,129 @@ fn plain(name: &str, ending: &str) -> String {
     }
 }
 
-fn unknown<T>(what: &str, name: &str, known: &[&str]) -> Result<T> {
-    let hint = did_you_mean(name, known);
-    let all = known.join(", ");
-    Err(Error::invalid(format!("no {what} is called \"{name}\"{hint} (there are {all})")))
+/// An enum that is written by its short names and read by any of its names. `other` are
+/// further spellings, as [`plain`] leaves them.
+macro_rules! names {
+    (
+        $(#[$about:meta])* $name:ident, a $what:literal, $ending:literal:
+        $( $(#[$doc:meta])* $variant:ident = $text:literal $(, other $($other:literal)|+)? ;)*
+    ) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub enum $name { $( $(#[$doc])* $variant ),* }
+
+        names!(text of $name, a $what, $ending:
+               $( $variant = $text $(, other $($other)|+)? ;)*);
+    };
+    (
+        text of $name:ident, a $what:literal, $ending:literal:
+        $( $variant:ident = $text:literal $(, other $($other:literal)|+)? ;)*
+    ) => {
+        impl $name {
+            /// The short names.
+            pub const NAMES: &[&str] = &[$($text),*];
+
+            /// The short name.
+            pub fn name(self) -> &'static str {
+                match self { $( Self::$variant => $text ),* }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.pad(self.name())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Error;
+
+            fn from_str(name: &str) -> Result<Self> {
+                let given = plain(name, $ending);
+                $(
+                    if given == plain($text, $ending) $( $(|| given == $other)+ )? {
+                        return Ok(Self::$variant);
+                    }
+                )*
+                let (what, hint) = ($what, did_you_mean(name, Self::NAMES));
+                Err(Error::invalid(format!("no {what} is called \"{name}\"{hint}")))
+            }
+        }
+    };
 }
 
-impl Loss {
-    /// The short names, as [`Loss::from_str`] reads them.
-    pub const NAMES: [&str; 6] = ["bce", "bce-logits", "cross-entropy", "mse", "l1", "smooth-l1"];
+names! {
+    /// A loss without its settings: see [`Loss`].
+    LossName, a "loss", "loss":
+    /// [`Loss::BCELoss`]
+    BCE = "bce";
+    /// [`Loss::BCEWithLogitsLoss`]
+    BCEWithLogits = "bce-logits", other "bcewithlogits";
+    /// [`Loss::CrossEntropyLoss`]
+    CrossEntropy = "cross-entropy", other "ce";
+    /// [`Loss::MSELoss`]
+    MSE = "mse";
+    /// [`Loss::L1Loss`]
+    L1 = "l1", other "mae";
+    /// [`Loss::SmoothL1Loss`]
+    SmoothL1 = "smooth-l1";
+}
+names! {
+    /// An optimiser without its settings: see [`Optimizer`].
+    OptimizerName, a "optimizer", "":
+    /// [`struct@SGD`]
+    SGD = "sgd";
+    /// [`struct@Adam`]
+    Adam = "adam";
+    /// [`struct@AdamW`]
+    AdamW = "adamw";
+    /// [`struct@RMSprop`]
+    RMSprop = "rmsprop";
+}
+names! {
+    /// A schedule of the learning rate without its settings: see [`Schedule`].
+    ScheduleName, a "schedule", "lr":
+    /// [`Schedule::Constant`]
+    Constant = "constant";
+    /// [`Schedule::StepLR`]
+    Step = "step";
+    /// [`Schedule::CosineAnnealingLR`]
+    Cosine = "cosine", other "cosineannealing";
+    /// [`Schedule::OneCycleLR`]
+    OneCycle = "one-cycle";
+    /// [`Schedule::ReduceLROnPlateau`]
+    Plateau = "plateau", other "reducelronplateau";
+}
+names!(text of Task, a "task", "":
+       Binary = "binary", other "yesno"; Classes = "classes"; Number = "number"; );
+names!(text of Init, a "initialisation", "":
+       Default = "default"; KaimingUniform = "kaiming-uniform"; KaimingNormal = "kaiming-normal";
+       XavierUniform = "xavier-uniform"; XavierNormal = "xavier-normal"; );
 
-    /// The loss's short name: `bce`, `cross-entropy`, …
-    pub fn short_name(&self) -> &'static str {
-        match self {
-            Self::BCELoss => "bce",
-            Self::BCEWithLogitsLoss => "bce-logits",
-            Self::CrossEntropyLoss { .. } => "cross-entropy",
-            Self::MSELoss => "mse",
-            Self::L1Loss => "l1",
-            Self::SmoothL1Loss { .. } => "smooth-l1",
+impl From<LossName> for Loss {
+    /// With PyTorch's defaults.
+    fn from(name: LossName) -> Self {
+        match name {
+            LossName::BCE => Self::BCELoss,
+            LossName::BCEWithLogits => Self::BCEWithLogitsLoss,
+            LossName::CrossEntropy => Self::cross_entropy(),
+            LossName::MSE => Self::MSELoss,
+            LossName::L1 => Self::L1Loss,
+            LossName::SmoothL1 => Self::smooth_l1(),
+        }
+    }
+}
+
+impl From<&Loss> for LossName {
+    fn from(loss: &Loss) -> Self {
+        match loss {
+            Loss::BCELoss => Self::BCE,
+            Loss::BCEWithLogitsLoss => Self::BCEWithLogits,
+            Loss::CrossEntropyLoss { .. } => Self::CrossEntropy,
+            Loss::MSELoss => Self::MSE,
+            Loss::L1Loss => Self::L1,
+            Loss::SmoothL1Loss { .. } => Self::SmoothL1,
         }
     }
 }
@@ -53,49 +157,34 @@ impl FromStr for Loss {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self> {
-        match &*plain(name, "loss") {
-            "bce" => Ok(Self::BCELoss),
-            "bcelogits" | "bcewithlogits" => Ok(Self::BCEWithLogitsLoss),
-            "crossentropy" | "ce" => Ok(Self::cross_entropy()),
-            "mse" => Ok(Self::MSELoss),
-            "l1" | "mae" => Ok(Self::L1Loss),
-            "smoothl1" => Ok(Self::smooth_l1()),
-            _ => unknown("loss", name, &Self::NAMES),
-        }
+        name.parse::<LossName>().map(Self::from)
     }
 }
 
 impl Optimizer {
-    /// The names, as [`Optimizer::named`] reads them.
-    pub const NAMES: [&str; 4] = ["sgd", "adam", "adamw", "rmsprop"];
-
     /// The optimiser of this name (any case) with PyTorch's defaults and this learning rate.
     ///
     /// # Errors
     /// There is none of that name.
     pub fn named(name: &str, lr: f64) -> Result<Self> {
-        Ok(match &*plain(name, "") {
-            "sgd" => SGD::new(lr).into(),
-            "adam" => Adam::new(lr).into(),
-            "adamw" => AdamW::new(lr).into(),
-            "rmsprop" => RMSprop::new(lr).into(),
-            _ => return unknown("optimizer", name, &Self::NAMES),
+        Ok(match name.parse()? {
+            OptimizerName::SGD => SGD::new(lr).into(),
+            OptimizerName::Adam => Adam::new(lr).into(),
+            OptimizerName::AdamW => AdamW::new(lr).into(),
+            OptimizerName::RMSprop => RMSprop::new(lr).into(),
         })
     }
 }
 
-impl Schedule {
-    /// The short names, as [`Schedule::from_str`] reads them.
-    pub const NAMES: [&str; 5] = ["constant", "step", "cosine", "one-cycle", "plateau"];
-
-    /// The schedule's short name: `constant`, `one-cycle`, …
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Constant => "constant",
-            Self::StepLR { .. } => "step",
-            Self::CosineAnnealingLR { .. } => "cosine",
-            Self::OneCycleLR => "one-cycle",
-            Self::ReduceLROnPlateau { .. } => "plateau",
+/// With PyTorch's defaults; `step` falls to a tenth every ten epochs.
+impl From<ScheduleName> for Schedule {
+    fn from(name: ScheduleName) -> Self {
+        match name {
+            ScheduleName::Constant => Self::Constant,
+            ScheduleName::Step => Self::StepLR { step_size: 10, gamma: 0.1 },
+            ScheduleName::Cosine => Self::CosineAnnealingLR { eta_min: 0.0 },
+            ScheduleName::OneCycle => Self::OneCycleLR,
+            ScheduleName::Plateau => Self::ReduceLROnPlateau { factor: 0.1, patience: 10 },
         }
     }
 }
@@ -105,16 +194,7 @@ impl FromStr for Schedule {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self> {
-        match &*plain(name, "lr") {
-            "constant" => Ok(Self::Constant),
-            "step" => Ok(Self::StepLR { step_size: 10, gamma: 0.1 }),
-            "cosine" | "cosineannealing" => Ok(Self::CosineAnnealingLR { eta_min: 0.0 }),
-            "onecycle" => Ok(Self::OneCycleLR),
-            "plateau" | "reducelronplateau" => {
-                Ok(Self::ReduceLROnPlateau { factor: 0.1, patience: 10 })
-            }
-            _ => unknown("schedule", name, &Self::NAMES),
-        }
+        name.parse::<ScheduleName>().map(Self::from)
     }
 }
 
@@ -124,19 +204,16 @@ mod tests {
 
     #[test]
     fn both_spellings_are_read_in_any_case() {
-        for loss in Loss::NAMES {
-            let short: Loss = loss.parse().unwrap();
-            assert_eq!(short.short_name(), loss);
-            assert_eq!(short.name().parse::<Loss>().unwrap(), short);
-            assert_eq!(loss.to_uppercase().replace('-', "_").parse::<Loss>().unwrap(), short);
+        for name in LossName::NAMES {
+            let loss: Loss = name.parse().unwrap();
+            assert_eq!(LossName::from(&loss).name(), *name);
+            assert_eq!(loss.name().parse::<Loss>().unwrap(), loss);
+            assert_eq!(name.to_uppercase().replace('-', "_").parse::<Loss>().unwrap(), loss);
         }
-        for name in Optimizer::NAMES {
+        for name in OptimizerName::NAMES {
             let optimizer = Optimizer::named(name, 0.5).unwrap();
-            assert_eq!((&*optimizer.name().to_lowercase(), optimizer.lr()), (name, 0.5));
+            assert_eq!((&*optimizer.name().to_lowercase(), optimizer.lr()), (*name, 0.5));
             assert_eq!(Optimizer::named(&name.to_uppercase(), 0.5).unwrap(), optimizer);
-        }
-        for name in Schedule::NAMES {
-            assert_eq!(name.parse::<Schedule>().unwrap().name(), name);
         }
         for (long, short) in [
             ("OneCycleLR", "one-cycle"),
@@ -146,6 +223,8 @@ mod tests {
         ] {
             assert_eq!(long.parse::<Schedule>().unwrap(), short.parse::<Schedule>().unwrap());
         }
+        assert_eq!("XAVIER_uniform".parse::<Init>().unwrap(), Init::XavierUniform);
+        assert_eq!("Number".parse::<Task>().unwrap(), Task::Number);
         let error = "bse".parse::<Loss>().unwrap_err().to_string();
         assert!(error.contains("did you mean \"bce\"") || error.contains("bce"), "{error}");
         assert!("loss".parse::<Loss>().is_err() && "lr".parse::<Schedule>().is_err());

@@ -32,16 +32,6 @@ pub enum Task {
     Number,
 }
 
-impl fmt::Display for Task {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(match self {
-            Self::Binary => "binary",
-            Self::Classes => "classes",
-            Self::Number => "number",
-        })
-    }
-}
-
 /// The result of a test.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Score {

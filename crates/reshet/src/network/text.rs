@@ -109,6 +109,19 @@ impl FromStr for Sequential {
     }
 }
 
+/// Reads an activation as a network's text has it: `relu`, `leaky_relu(0.2)`.
+impl FromStr for Activation {
+    type Err = Error;
+
+    fn from_str(word: &str) -> Result<Self> {
+        match parse_layer(word.trim()) {
+            Ok(Layer::Activation(activation)) => Ok(activation),
+            Ok(_) => Err(Error::invalid(format!("\"{word}\" is no activation"))),
+            Err(why) => Err(Error::invalid(format!("activation: \"{word}\" {why}"))),
+        }
+    }
+}
+
 impl TryFrom<String> for Sequential {
     type Error = Error;
 

@@ -1,0 +1,429 @@
+//! Describes a training as plain data: a [`Recipe`].
+//!
+//! Command-line flags, configuration files, the page's form, the candidates of a
+//! study and Python's keywords each make a recipe. What a recipe leaves open,
+//! [`Recipe::resolve`] fills in, once, by the kind of data.
+
+mod defaults;
+mod text;
+
+use serde::{Deserialize, Serialize};
+
+pub use crate::names::{LossName, OptimizerName, ScheduleName};
+use crate::{
+    Activation, Adam, AdamW, Dataset, Error, Init, Loss, Optimizer, RMSprop, Result, SGD, Schedule,
+    Sequential, Targets, Task, Trainer, infer_loss,
+};
+pub use defaults::Defaults;
+use text::{list, name, pair, scalar, short, switch};
+
+/// How to train: the network, its loss, the optimiser, the schedule, and all else that
+/// decides what comes out. `None` is what is left open.
+///
+/// It is read and written with `serde`, in TOML, JSON or the like, by the names of the
+/// fields with dashes. Names of losses and the like are read in PyTorch's spelling too;
+/// numbers and lists also as text (`"100,50"`).
+///
+/// ```
+/// use reshet::{Dataset, Features, Recipe, Storage, Targets};
+/// # let x = Features::new(Storage::F32((0..40).map(|i| i as f32 / 40.0).collect()), &[1])?;
+/// # let data = Dataset::new(x, Targets::numbers((0..40).map(|i| i as f32 / 20.0).collect(), 1))?;
+/// let recipe: Recipe = serde_json::from_str(r#"{ "hidden": [8], "lr": 0.01, "epochs": 20 }"#)?;
+/// let recipe = recipe.resolve(&data)?;
+/// assert_eq!(recipe.batch_size, Some(40));
+/// let model = recipe.trainer(&data)?.fit(&data)?.model;
+/// assert_eq!(model.network().to_string(), "1-8:relu-1");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
+pub struct Recipe {
+    /// The kind of question; if open, the loss, the network's end or the data decides.
+    #[serde(
+        deserialize_with = "scalar",
+        serialize_with = "name",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub task: Option<Task>,
+    /// The network, as [`Sequential::parse`] reads it. It takes the place of
+    /// [`hidden`](Self::hidden), [`activation`](Self::activation) and
+    /// [`dropout`](Self::dropout).
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub net: Option<String>,
+    /// The widths of the hidden layers.
+    #[serde(deserialize_with = "list", skip_serializing_if = "Option::is_none")]
+    pub hidden: Option<Vec<usize>>,
+    /// The activation of the hidden layers.
+    #[serde(
+        deserialize_with = "scalar",
+        serialize_with = "name",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub activation: Option<Activation>,
+    /// The dropout after each hidden layer; 0 for none.
+    #[serde(
+        deserialize_with = "scalar",
+        serialize_with = "short",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub dropout: Option<f32>,
+    /// The loss; if open, see [`infer_loss`].
+    #[serde(
+        deserialize_with = "scalar",
+        serialize_with = "name",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub loss: Option<LossName>,
+    /// Cross entropy: the part of the target that is spread over all classes.
+    #[serde(
+        deserialize_with = "scalar",
+        serialize_with = "short",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub label_smoothing: Option<f32>,
+    /// The optimiser.
+    #[serde(
+        deserialize_with = "scalar",
+        serialize_with = "name",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub optimizer: Option<OptimizerName>,
+    /// The learning rate; of one-cycle the highest.
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub lr: Option<f64>,
+    /// SGD and RMSprop: the momentum.
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub momentum: Option<f64>,
+    /// SGD: Nesterov's momentum.
+    #[serde(deserialize_with = "switch", skip_serializing_if = "std::ops::Not::not")]
+    pub nesterov: bool,
+    /// Adam and AdamW: β₁ and β₂.
+    #[serde(deserialize_with = "pair", skip_serializing_if = "Option::is_none")]
+    pub betas: Option<[f64; 2]>,
+    /// All but SGD: ε.
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub eps: Option<f64>,
+    /// RMSprop: α.
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub alpha: Option<f64>,
+    /// Adam and AdamW: AMSGrad.
+    #[serde(deserialize_with = "switch", skip_serializing_if = "std::ops::Not::not")]
+    pub amsgrad: bool,
+    /// RMSprop: the variance instead of the mean square.
+    #[serde(deserialize_with = "switch", skip_serializing_if = "std::ops::Not::not")]
+    pub centered: bool,
+    /// λ: pulls weights towards 0.
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub weight_decay: Option<f64>,
+    /// The largest norm that a gradient may have.
+    #[serde(
+        deserialize_with = "scalar",
+        serialize_with = "short",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub clip_norm: Option<f32>,
+    /// How the learning rate changes.
+    #[serde(
+        deserialize_with = "scalar",
+        serialize_with = "name",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub schedule: Option<ScheduleName>,
+    /// StepLR: the epochs between two falls.
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub step_size: Option<usize>,
+    /// StepLR and ReduceLROnPlateau: the factor of each fall.
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub gamma: Option<f64>,
+    /// How weights start.
+    #[serde(
+        deserialize_with = "scalar",
+        serialize_with = "name",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub init: Option<Init>,
+    /// How often all samples are seen.
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub epochs: Option<usize>,
+    /// Samples a step.
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub batch_size: Option<usize>,
+    /// Seeds weights, shuffles, dropout and splits.
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+    /// Keeps the samples in the data's order.
+    #[serde(deserialize_with = "switch", skip_serializing_if = "std::ops::Not::not")]
+    pub no_shuffle: bool,
+    /// Stops when the validation loss has not fallen for so many epochs.
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub patience: Option<usize>,
+    /// The part of the training samples to validate on. Whoever splits the data reads it.
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub validation: Option<f64>,
+}
+
+/// Bad settings name their own.
+fn wrong<T>(name: &'static str, value: impl ToString, why: impl Into<String>) -> Result<T> {
+    Err(Error::Setting { name, value: value.to_string(), why: why.into() })
+}
+
+impl Recipe {
+    /// Fills in all that is left open, for this data: by [`Defaults::Table`] if it has
+    /// columns, else by [`Defaults::Plain`]. What is resolved stays as it is.
+    ///
+    /// # Errors
+    /// As [`Recipe::trainer`].
+    pub fn resolve(&self, data: &Dataset) -> Result<Self> {
+        let defaults = match data.features().columns() {
+            Some(_) => Defaults::Table,
+            None => Defaults::Plain,
+        };
+        let mut recipe = self.resolve_for(defaults, data.len());
+        let loss = recipe.loss_for(&recipe.network(data)?, data.targets())?;
+        recipe.loss = Some(LossName::from(&loss));
+        recipe.trainer(data)?;
+        Ok(recipe)
+    }
+
+    /// The optimiser's name.
+    fn optimizer_name(&self) -> OptimizerName {
+        self.optimizer.unwrap_or(OptimizerName::Adam)
+    }
+
+    /// The optimiser.
+    ///
+    /// # Errors
+    /// A setting that does not go with it, or makes no sense.
+    pub fn optimizer(&self) -> Result<Optimizer> {
+        use OptimizerName as Name;
+        let name = self.optimizer_name();
+        let adam = matches!(name, Name::Adam | Name::AdamW);
+        for (setting, given, belongs) in [
+            ("momentum", self.momentum.is_some(), matches!(name, Name::SGD | Name::RMSprop)),
+            ("nesterov", self.nesterov, name == Name::SGD),
+            ("betas", self.betas.is_some(), adam),
+            ("eps", self.eps.is_some(), name != Name::SGD),
+            ("alpha", self.alpha.is_some(), name == Name::RMSprop),
+            ("amsgrad", self.amsgrad, adam),
+            ("centered", self.centered, name == Name::RMSprop),
+        ] {
+            if given && !belongs {
+                return wrong(setting, "", format!("it does not go with the optimizer {name}"));
+            }
+        }
+        let lr = self.lr.unwrap_or(if name == Name::RMSprop { 0.01 } else { 0.001 });
+        let mut optimizer = Optimizer::named(name.name(), lr)?;
+        match &mut optimizer {
+            Optimizer::SGD(SGD { momentum, nesterov, weight_decay, .. }) => {
+                *momentum = self.momentum.unwrap_or(*momentum);
+                *nesterov = self.nesterov;
+                *weight_decay = self.weight_decay.unwrap_or(*weight_decay);
+            }
+            Optimizer::RMSprop(RMSprop {
+                alpha, eps, weight_decay, momentum, centered, ..
+            }) => {
+                *alpha = self.alpha.unwrap_or(*alpha);
+                *eps = self.eps.unwrap_or(*eps);
+                *weight_decay = self.weight_decay.unwrap_or(*weight_decay);
+                *momentum = self.momentum.unwrap_or(*momentum);
+                *centered = self.centered;
+            }
+            Optimizer::Adam(Adam { betas, eps, weight_decay, amsgrad, .. })
+            | Optimizer::AdamW(AdamW { betas, eps, weight_decay, amsgrad, .. }) => {
+                *betas = self.betas.map_or(*betas, <(f64, f64)>::from);
+                *eps = self.eps.unwrap_or(*eps);
+                *weight_decay = self.weight_decay.unwrap_or(*weight_decay);
+                *amsgrad = self.amsgrad;
+            }
+        }
+        optimizer.check()?;
+        Ok(optimizer)
+    }
+
+    /// How the learning rate changes.
+    ///
+    /// # Errors
+    /// A step size of 0.
+    pub fn schedule(&self) -> Result<Schedule> {
+        let mut schedule = Schedule::from(self.schedule.unwrap_or(ScheduleName::Constant));
+        match &mut schedule {
+            Schedule::StepLR { step_size, gamma } => {
+                *step_size = self.step_size.unwrap_or(*step_size);
+                *gamma = self.gamma.unwrap_or(*gamma);
+                if *step_size == 0 {
+                    return wrong("step-size", 0, "it must be at least 1 epoch");
+                }
+            }
+            Schedule::ReduceLROnPlateau { factor, .. } => {
+                *factor = self.gamma.unwrap_or(*factor);
+            }
+            _ => {}
+        }
+        Ok(schedule)
+    }
+
+    /// The network for this data: [`net`](Self::net), or the hidden layers between the
+    /// data's inputs and an output that the question decides.
+    ///
+    /// # Errors
+    /// A network that does not fit.
+    pub fn network(&self, data: &Dataset) -> Result<Sequential> {
+        let (inputs, targets) = (data.width(), data.targets());
+        if let Some(net) = &self.net {
+            for (setting, given) in [
+                ("hidden", self.hidden.is_some()),
+                ("activation", self.activation.is_some()),
+                ("dropout", self.dropout.is_some()),
+            ] {
+                if given {
+                    return wrong(setting, "", "the net has its own; give one of both");
+                }
+            }
+            return Sequential::parse(net, Some(inputs));
+        }
+        let logits = self.loss == Some(LossName::BCEWithLogits);
+        let sigmoid = self.task_of(targets) == Task::Binary && !logits;
+        let ending = if sigmoid { ":sigmoid" } else { "" };
+        let net = format!("{inputs}{}-{}{ending}", self.hidden_text(), targets.outputs());
+        Sequential::parse(&net, Some(inputs))
+    }
+
+    /// The hidden layers, as a network's text has them.
+    fn hidden_text(&self) -> String {
+        let plain = [100];
+        let widths = self.hidden.as_deref().unwrap_or(&plain);
+        let activation = self.activation.unwrap_or(Activation::ReLU);
+        let dropout = match self.dropout {
+            Some(p) if p != 0.0 => format!(":dropout({p})"),
+            _ => String::new(),
+        };
+        widths.iter().map(|width| format!("-{width}:{activation}{dropout}")).collect()
+    }
+
+    /// The kind of question that is asked: by the task, the loss, or a Softmax at the
+    /// network's end. None: the data decides.
+    pub fn asked_task(&self) -> Option<Task> {
+        match (self.task, self.loss) {
+            (Some(task), _) => Some(task),
+            (_, Some(LossName::BCE | LossName::BCEWithLogits)) => Some(Task::Binary),
+            (_, Some(LossName::CrossEntropy)) => Some(Task::Classes),
+            (_, Some(_)) => Some(Task::Number),
+            _ if self.end()?.output_activation() == Activation::Softmax => Some(Task::Classes),
+            _ => None,
+        }
+    }
+
+    /// Whether the network ends in a single linear output, so that whole numbers are
+    /// amounts and no class numbers.
+    pub fn gives_one_number(&self) -> bool {
+        let one =
+            |net: Sequential| net.outputs() == 1 && net.output_activation() == Activation::Identity;
+        self.end().is_some_and(one)
+    }
+
+    /// The network, for whatever number of inputs.
+    fn end(&self) -> Option<Sequential> {
+        let net = self.net.as_ref()?;
+        Sequential::parse(net, None).or_else(|_| Sequential::parse(net, Some(1))).ok()
+    }
+
+    fn task_of(&self, targets: &Targets) -> Task {
+        self.asked_task().unwrap_or(match targets {
+            Targets::YesNo { .. } => Task::Binary,
+            Targets::Classes { .. } => Task::Classes,
+            Targets::Numbers { .. } => Task::Number,
+        })
+    }
+
+    /// Whether the data can be asked this kind of question.
+    fn check_task(&self, targets: &Targets) -> Result<()> {
+        let Some(task) = self.task else { return Ok(()) };
+        let why = match (task, targets) {
+            (Task::Binary, Targets::Classes { .. }) => {
+                "the data has classes; a yes/no question asks whether it is one of them"
+            }
+            (Task::Classes | Task::Number, Targets::YesNo { .. }) => {
+                "the question is a yes/no question, so the task is binary"
+            }
+            (Task::Number, Targets::Classes { .. }) => "the data has classes, not numbers",
+            (Task::Classes, Targets::Numbers { .. }) => {
+                "the data has numbers as targets, not classes"
+            }
+            _ => return Ok(()),
+        };
+        wrong("task", task, why)
+    }
+
+    /// The loss, if one is said.
+    ///
+    /// # Errors
+    /// Label smoothing without cross entropy.
+    pub fn loss(&self) -> Result<Option<Loss>> {
+        let loss = match (self.loss, self.label_smoothing) {
+            (None | Some(LossName::CrossEntropy), Some(label_smoothing)) => {
+                Some(Loss::CrossEntropyLoss { label_smoothing, weight: None })
+            }
+            (Some(_), Some(x)) => {
+                return wrong("label-smoothing", x, "it goes with cross entropy only");
+            }
+            (loss, None) => loss.map(Loss::from),
+        };
+        Ok(loss)
+    }
+
+    fn loss_for(&self, network: &Sequential, targets: &Targets) -> Result<Loss> {
+        Ok(self.loss()?.unwrap_or_else(|| infer_loss(network, targets)))
+    }
+
+    /// A trainer that does all of this on `data`, the training samples; what is open is
+    /// as [`Defaults::Plain`] has it.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] names what makes no sense; a network or a task that does not fit
+    /// the data.
+    pub fn trainer<'a>(&self, data: &Dataset) -> Result<Trainer<'a>> {
+        let recipe = self.resolve_for(Defaults::Plain, data.len());
+        if recipe.patience.is_some() && recipe.validation.is_none() {
+            return wrong("patience", "", "it needs a validation part to watch");
+        }
+        let epochs = recipe.epochs.unwrap_or_default();
+        if epochs == 0 {
+            return wrong("epochs", 0, "nothing would be learnt");
+        }
+        let batch_size = recipe.batch_size.unwrap_or_default();
+        if batch_size == 0 || batch_size > data.len() {
+            let n = data.len();
+            let why = format!("choose from 1 to {n}, the number of training samples");
+            return wrong("batch-size", batch_size, why);
+        }
+        if recipe.patience == Some(0) {
+            return wrong(
+                "patience",
+                0,
+                "at least one epoch without a better one is to be forgiven",
+            );
+        }
+        if let Some(norm) = recipe.clip_norm.filter(|x| !(*x > 0.0 && x.is_finite())) {
+            return wrong("clip-norm", norm, "it must be above 0");
+        }
+        recipe.check_task(data.targets())?;
+        let mut trainer = Trainer::new(recipe.network(data)?)
+            .optimizer(recipe.optimizer()?)
+            .schedule(recipe.schedule()?)
+            .init(recipe.init.unwrap_or_default())
+            .epochs(epochs)
+            .batch_size(batch_size)
+            .seed(recipe.seed.unwrap_or(0))
+            .shuffle(!recipe.no_shuffle);
+        if let Some(loss) = recipe.loss()? {
+            trainer = trainer.loss(loss);
+        }
+        if let Some(norm) = recipe.clip_norm {
+            trainer = trainer.clip_grad_norm(norm);
+        }
+        if let Some(patience) = recipe.patience {
+            trainer = trainer.patience(patience);
+        }
+        Ok(trainer)
+    }
+}
