@@ -1,14 +1,16 @@
-//! `--config FILE` and `--resume RUN`: flags from a file.
+//! `--config FILE` and `--resume RUN`: settings from a file.
 //!
-//! A `config.toml` is the flags of `train` by their long names, and `data`. It
-//! is turned into a command line; what the user wrote beside it comes last and
-//! wins. So whatever a flag can say the file can too, with the same checks.
+//! A `config.toml` holds the settings of `train` by the long names of its flags, and
+//! `data`. What the user types beside it wins.
 
-use std::{ffi::OsString, fs, path::Path};
+use std::{fmt::Display, fs, path::Path, str::FromStr};
 
-use clap::{Arg, ArgAction, ArgMatches, Command, parser::ValueSource};
+use clap::{Arg, ArgAction, ArgMatches, Command, Parser, parser::ValueSource};
 use reshet::{Error, Result, network::did_you_mean};
+use serde::{Deserialize, Deserializer, de::Error as _};
 use toml::{Table, Value};
+
+use crate::{Cli, train::Args};
 
 /// What may change when a run goes on.
 const WHEN_RESUMED: [&str; 8] =
@@ -17,137 +19,174 @@ const WHEN_RESUMED: [&str; 8] =
 /// Flags that belong to a call, not to a training.
 const OF_THE_CALL: [&str; 6] = ["config", "resume", "force", "json", "help", "quiet"];
 
-/// The command line that `train` with `--config` or `--resume` stands for; None
-/// if it has neither.
-pub fn expanded(command: &Command, matches: &ArgMatches) -> Result<Option<Vec<OsString>>> {
-    let Some(("train", given)) = matches.subcommand() else { return Ok(None) };
-    let Some(train) = command.find_subcommand("train") else { return Ok(None) };
-    let path = |flag| given.get_one::<std::path::PathBuf>(flag);
-    let (file, resumed) = match (path("config"), path("resume")) {
-        (Some(file), _) => (file.clone(), None),
-        (None, Some(run)) => (run.join("config.toml"), Some(run)),
-        (None, None) => return Ok(None),
+/// Flags that ask: another question may have another task and loss.
+const QUESTION: [&str; 4] = ["is", "target", "positive", "targets"];
+
+/// What `typed` stands for, with its --config or --resume read; `matches` are those of `train`.
+pub fn completed(train: &Command, matches: &ArgMatches, typed: Args) -> Result<Args> {
+    let (file, resumed) = match (&typed.config, &typed.resume) {
+        (Some(file), _) => (file.clone(), false),
+        (None, Some(run)) => (run.join("config.toml"), true),
+        (None, None) => return Ok(typed),
     };
-    let typed: Vec<&Arg> = train
-        .get_arguments()
-        .filter(|arg| {
-            let id = arg.get_id().as_str();
-            // Ids of groups and of other commands' flags are not among the matches.
-            given.try_contains_id(id).unwrap_or(false)
-                && given.value_source(id) == Some(ValueSource::CommandLine)
-        })
-        .collect();
+    let given: Vec<&Arg> = train.get_arguments().filter(|arg| is_typed(arg, matches)).collect();
     let fixed = |arg: &&&Arg| !WHEN_RESUMED.contains(&arg.get_id().as_str());
-    if let (Some(_), Some(arg)) = (resumed, typed.iter().find(fixed)) {
+    if let (true, Some(arg)) = (resumed, given.iter().find(fixed)) {
         let flag = arg.get_long().map_or("DATA".into(), |long| format!("--{long}"));
         let what = "a run goes on with its own settings; only --epochs, --device, --threads";
         return Err(Error::Invalid(format!("{flag}: {what} and --checkpoint-every may change")));
     }
-    let mut line: Vec<OsString> = vec!["reshet".into()];
-    if matches.get_flag("quiet") || given.try_get_one::<bool>("quiet").ok().flatten() == Some(&true)
-    {
-        line.push("--quiet".into());
-    }
-    line.push("train".into());
-    for (key, value) in read(&file, train)? {
-        let arg = find(train, &key);
-        let beaten = arg.is_some_and(|arg| typed.iter().any(|other| clash(train, arg, other)));
+    let mut kept = read(&file)?;
+    kept.retain(|key, _| {
+        let beaten = find(train, key).is_some_and(|arg| given.iter().any(|g| clash(train, arg, g)));
+        let asks_anew = ["task", "loss", "label-smoothing"].contains(&key)
+            && given.iter().any(|arg| QUESTION.contains(&arg.get_id().as_str()));
         // The run's own folder is the one that goes on.
-        let own_folder = resumed.is_some() && key == "out";
-        if !beaten && !own_folder {
-            line.extend(flag(&key, &value));
-        }
+        let own_folder = resumed && key == "out";
+        !(beaten || asks_anew || own_folder)
+    });
+    check(&file, train, &kept)?;
+    let in_file: Args = args(kept.clone())?;
+    let all = Table::try_from(&typed).map_err(|e| Error::Data(e.to_string()))?;
+    let names: Vec<&str> = given.iter().filter_map(|arg| name(arg)).collect();
+    kept.extend(all.into_iter().filter(|(key, _)| names.contains(&&**key)));
+    let mut whole = args(kept)?;
+    if whole.data.is_none() {
+        let what = format!("<DATA> is missing: {} names no data", file.display());
+        return Err(Error::Invalid(what));
     }
-    if let Some(run) = resumed {
-        line.push("--resume".into());
-        line.push(run.into());
-    }
-    for arg in
-        typed.iter().filter(|arg| !["config", "resume", "quiet"].contains(&arg.get_id().as_str()))
-    {
-        let values = given.get_raw(arg.get_id().as_str()).into_iter().flatten();
-        let values: Vec<OsString> = values.map(OsString::from).collect();
-        match (arg.get_long(), arg.get_action()) {
-            (Some(long), ArgAction::SetTrue) => line.push(format!("--{long}").into()),
-            (Some(long), _) => {
-                line.push(format!("--{long}").into());
-                line.push(values.join(&OsString::from(",")));
-            }
-            (None, _) => line.extend(values),
-        }
-    }
-    Ok(Some(line))
-}
-
-/// Whether what was typed takes the place of a flag in the file.
-fn clash(train: &Command, arg: &Arg, typed: &Arg) -> bool {
-    arg.get_id() == typed.get_id()
-        || train.get_arg_conflicts_with(arg).iter().any(|other| other.get_id() == typed.get_id())
-        || train.get_arg_conflicts_with(typed).iter().any(|other| other.get_id() == arg.get_id())
-}
-
-fn find<'a>(train: &'a Command, key: &str) -> Option<&'a Arg> {
-    train.get_arguments().find(|arg| match arg.get_long() {
-        Some(long) => long == key,
-        None => arg.get_id() == key,
+    whole.recipe.0 = typed.recipe.over(&in_file.recipe);
+    Ok(Args {
+        config: typed.config,
+        resume: typed.resume,
+        find_lr: typed.find_lr,
+        force: typed.force,
+        json: typed.json,
+        ..whole
     })
 }
 
+/// The settings of a run's or any other `config.toml`.
+pub fn load(file: &Path) -> Result<Args> {
+    let train = crate::train_command();
+    let kept = read(file)?;
+    check(file, &train, &kept)?;
+    args(kept)
+}
+
+/// The settings of a command line that begins with `reshet train`: as studies of version
+/// 0.1 kept their question.
+pub fn of_line(line: &[String]) -> Result<Args> {
+    let plain = |e: clap::Error| {
+        let text = e.to_string();
+        let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        Error::Invalid(first.into())
+    };
+    let cli = Cli::try_parse_from(line).map_err(plain)?;
+    match cli.command {
+        crate::Command::Train(args) => Ok(*args),
+        _ => Err(Error::Invalid("not a training".into())),
+    }
+}
+
+fn is_typed(arg: &Arg, matches: &ArgMatches) -> bool {
+    let id = arg.get_id().as_str();
+    // Ids of groups and of other commands' flags are not among the matches.
+    matches.try_contains_id(id).unwrap_or(false)
+        && matches.value_source(id) == Some(ValueSource::CommandLine)
+}
+
+/// An argument's name in a file.
+fn name(arg: &Arg) -> Option<&str> {
+    arg.get_long().or((arg.get_id() == "data").then_some("data"))
+}
+
+/// Whether what was typed takes the place of a setting in the file.
+fn clash(train: &Command, arg: &Arg, typed: &Arg) -> bool {
+    arg.get_id() == typed.get_id() || conflict(train, arg, typed)
+}
+
+fn conflict(train: &Command, arg: &Arg, other: &Arg) -> bool {
+    let between = |a: &Arg, b: &Arg| {
+        train.get_arg_conflicts_with(a).iter().any(|known| known.get_id() == b.get_id())
+    };
+    between(arg, other) || between(other, arg)
+}
+
+fn find<'a>(train: &'a Command, key: &str) -> Option<&'a Arg> {
+    train.get_arguments().find(|arg| name(arg) == Some(key))
+}
+
+fn args(table: Table) -> Result<Args> {
+    Value::Table(table).try_into().map_err(|e: toml::de::Error| Error::Data(e.message().into()))
+}
+
 /// The file's keys and values, each known to be a flag's.
-fn read(file: &Path, train: &Command) -> Result<Vec<(String, Value)>> {
-    let wrong = |what: String| Error::Data(format!("{}: {what}", file.display()));
+fn read(file: &Path) -> Result<Table> {
     let text = fs::read_to_string(file)
         .map_err(|e| Error::Data(format!("cannot read {}: {e}", file.display())))?;
     let table: Table = text.parse().map_err(|e: toml::de::Error| {
         let line = e.span().map_or(0, |span| text[..span.start].lines().count().max(1));
         Error::Data(format!("{}:{line}: {}", file.display(), e.message()))
     })?;
-    let known: Vec<&str> = train
-        .get_arguments()
-        .filter_map(|arg| arg.get_long().or((arg.get_id() == "data").then_some("data")))
-        .filter(|name| !OF_THE_CALL.contains(name))
-        .collect();
-    let mut all = Vec::new();
+    Ok(table.into_iter().map(|(key, value)| (key.replace('_', "-"), value)).collect())
+}
+
+/// Whether each key is a setting's, its value one that it takes, and none against another.
+fn check(file: &Path, train: &Command, table: &Table) -> Result<()> {
+    let wrong = |what: String| Err(Error::Data(format!("{}: {what}", file.display())));
+    let known: Vec<&str> = train.get_arguments().filter_map(name).collect();
+    let known: Vec<&str> = known.into_iter().filter(|name| !OF_THE_CALL.contains(name)).collect();
     for (key, value) in table {
-        let key = key.replace('_', "-");
-        if !known.contains(&&*key) {
-            return Err(wrong(format!(
-                "no setting is called \"{key}\"{}",
-                did_you_mean(&key, &known)
-            )));
-        }
-        let is_switch =
-            find(train, &key).is_some_and(|arg| matches!(arg.get_action(), ArgAction::SetTrue));
+        let Some(arg) = find(train, key).filter(|_| known.contains(&&**key)) else {
+            return wrong(format!("no setting is called \"{key}\"{}", did_you_mean(key, &known)));
+        };
+        let is_switch = matches!(arg.get_action(), ArgAction::SetTrue);
         let scalar =
             |v: &Value| matches!(v, Value::String(_) | Value::Integer(_) | Value::Float(_));
-        let fits = match &value {
+        let fits = match value {
             Value::Boolean(_) => is_switch,
             Value::Array(values) => !is_switch && values.iter().all(scalar),
             other => !is_switch && scalar(other),
         };
         if !fits {
             let needs = if is_switch { "true or false" } else { "a word, a number or a list" };
-            return Err(wrong(format!("{key} = {value}: it needs {needs}")));
+            return wrong(format!("{key} = {value}: it needs {needs}"));
         }
-        all.push((key, value));
+        if let Err(e) = args([(key.clone(), value.clone())].into_iter().collect()) {
+            return wrong(format!("{key} = {value}: {e}"));
+        }
+        let says = |other: &&Arg| {
+            name(other).and_then(|name| table.get(name)).is_some_and(|v| *v != false.into())
+        };
+        if *value != false.into()
+            && let Some(other) =
+                train.get_arguments().filter(says).find(|o| conflict(train, arg, o))
+        {
+            let other = name(other).unwrap_or_default();
+            return wrong(format!("{key} and {other}: only one of the two can be set"));
+        }
     }
-    Ok(all)
+    Ok(())
 }
 
-/// A setting as a flag; a switch that is off is none.
-pub fn flag(key: &str, value: &Value) -> Vec<OsString> {
-    let text = |value: &Value| match value {
+/// Reads a setting that is written as a word, a number or a list of them.
+pub fn text<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<T>, D::Error> {
+    let word = |value: &Value| match value {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
-    match (key, value) {
-        ("data", value) => vec![text(value).into()],
-        (_, Value::Boolean(false)) => Vec::new(),
-        (_, Value::Boolean(true)) => vec![format!("--{key}").into()],
-        (_, Value::Array(values)) => {
-            let values: Vec<String> = values.iter().map(text).collect();
-            vec![format!("--{key}={}", values.join(",")).into()]
-        }
-        _ => vec![format!("--{key}={}", text(value)).into()],
-    }
+    let text = match Value::deserialize(from)? {
+        Value::Array(values) => values.iter().map(word).collect::<Vec<_>>().join(","),
+        one => word(&one),
+    };
+    text.parse().map(Some).map_err(D::Error::custom)
+}
+
+/// Reads a list of words, or words apart by commas.
+pub fn words<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<String>>, D::Error> {
+    let joined: Option<String> = text(from)?;
+    Ok(joined.map(|joined| joined.split(',').map(String::from).collect()))
 }

@@ -4,12 +4,12 @@ use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Result;
 use clap::Subcommand;
-use reshet::{Error, Targets, data::download, network::did_you_mean};
+use reshet::{Error, Targets, Task, data::download, network::did_you_mean};
 
 use crate::{
-    digits,
-    hyper::TaskName,
-    picture, pictures, say,
+    digits, picture, pictures,
+    recipe::Named,
+    say,
     source::{Reading, Source},
     table,
     terminal::{self, note},
@@ -56,8 +56,8 @@ struct Check {
     #[command(flatten)]
     table: table::Question,
     /// As for `reshet train`: the kind of question
-    #[arg(long)]
-    task: Option<TaskName>,
+    #[arg(long, value_parser = Named::<Task>::new())]
+    task: Option<Task>,
     /// As for `reshet train`: is it a LABEL?
     #[arg(long, value_name = "LABEL", conflicts_with = "positive")]
     is: Option<String>,
@@ -137,9 +137,8 @@ fn check(args: &Check) -> Result<ExitCode> {
         return Err(Error::Invalid(what).into());
     }
     let table = table::read(file, question.options())?;
-    let check = question
-        .prepare(&table, question.ask(task.map(TaskName::task), is.as_deref(), false))
-        .check(&table)?;
+    let check =
+        question.prepare(&table, question.ask(*task, is.as_deref(), false)).check(&table)?;
     match json {
         true => say!("{}", serde_json::to_string(&check)?),
         false => say!("{check}"),

@@ -33,7 +33,8 @@ impl Folds {
                 terminal::tell("interrupted between the folds; nothing is saved");
                 std::process::exit(exit::INTERRUPTED.into());
             }
-            let score = test.map(|test| model.test_on(&test, args.hyper.device()?)).transpose()?;
+            let score =
+                test.map(|test| model.test_on(&test, args.machine.device()?)).transpose()?;
             let score = score.ok_or_else(|| anyhow::anyhow!("fold {k} has no samples"))?;
             note(&format!("fold {} of {folds}: {score}", k + 1));
             scores.push(score);

@@ -3,9 +3,9 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Result;
-use reshet::{Error, formats::import::Import};
+use reshet::{Error, Task, formats::import::Import};
 
-use crate::{hyper::TaskName, say, terminal::note};
+use crate::{recipe::Named, say, terminal::note};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -18,8 +18,8 @@ pub struct Args {
     #[arg(long, value_name = "NET")]
     net: Option<String>,
     /// The kind of question, if the network's end does not say it
-    #[arg(long)]
-    task: Option<TaskName>,
+    #[arg(long, value_parser = Named::<Task>::new())]
+    task: Option<Task>,
     /// Names of the classes, as cat,dog; of a yes/no question no comes first
     #[arg(long, value_delimiter = ',', value_name = "A,B,…")]
     classes: Option<Vec<String>>,
@@ -43,7 +43,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<ExitCode> {
     let import = Import {
         network: args.net.clone(),
-        task: args.task.map(TaskName::task),
+        task: args.task,
         names: args.classes.clone(),
         shape: args.shape.clone(),
         bytes: args.bytes,

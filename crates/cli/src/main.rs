@@ -2,17 +2,15 @@
 
 mod chart;
 mod code;
+mod command;
 mod config;
 mod course;
 mod data;
-mod defaults;
 mod digits;
 mod explain;
 mod export;
 mod find_lr;
-mod flags;
 mod folds;
-mod hyper;
 mod import;
 mod info;
 mod lecture;
@@ -23,6 +21,7 @@ mod picture;
 mod pictures;
 mod plots;
 mod predict;
+mod recipe;
 mod rows;
 mod run;
 mod runs;
@@ -106,8 +105,9 @@ fn main() -> ExitCode {
     let cli = match parse() {
         Ok(cli) => cli,
         Err(error) => {
-            terminal::tell(&format!("error: {error}"));
-            return ExitCode::from(code(&error.into()));
+            let error = error.into();
+            terminal::tell(&format!("error: {}", told(&error)));
+            return ExitCode::from(code(&error));
         }
     };
     terminal::set_quiet(cli.quiet);
@@ -130,7 +130,7 @@ fn main() -> ExitCode {
         }
     };
     done.unwrap_or_else(|error| {
-        terminal::tell(&format!("error: {error:#}"));
+        terminal::tell(&format!("error: {}", told(&error)));
         ExitCode::from(code(&error))
     })
 }
@@ -147,11 +147,20 @@ fn parse() -> reshet::Result<Cli> {
     });
     // Whatever the command computes on: what the environment asks for must be there.
     reshet::Device::named("cpu")?;
-    let matches = match config::expanded(&command, &matches)? {
-        Some(line) => Cli::command().get_matches_from(line),
-        None => matches,
-    };
-    Ok(Cli::from_arg_matches(&matches).unwrap_or_else(|e| e.exit()))
+    let mut cli = Cli::from_arg_matches(&matches).unwrap_or_else(|e| e.exit());
+    if let (Command::Train(args), Some((name, given))) = (&mut cli.command, matches.subcommand())
+        && let Some(train) = command.find_subcommand(name)
+    {
+        **args = config::completed(train, given, std::mem::take(args))?;
+    }
+    Ok(cli)
+}
+
+/// `reshet train`, with all of its flags.
+fn train_command() -> clap::Command {
+    let mut command = Cli::command();
+    command.build();
+    command.find_subcommand("train").cloned().unwrap_or_default()
 }
 
 /// Whether two numbers follow `--hidden`.
@@ -160,10 +169,18 @@ fn has_widths_apart(args: impl Iterator<Item = String>) -> bool {
     after.len() == 2 && after.iter().all(|arg| arg.parse::<usize>().is_ok())
 }
 
+/// An error in words; settings are flags here.
+fn told(error: &anyhow::Error) -> String {
+    match error.downcast_ref::<Error>() {
+        Some(setting @ Error::Setting { .. }) => format!("--{setting}"),
+        _ => format!("{error:#}"),
+    }
+}
+
 /// The exit code an error stands for.
 fn code(error: &anyhow::Error) -> u8 {
     match error.downcast_ref::<Error>() {
-        Some(Error::Invalid(_)) => exit::USAGE,
+        Some(Error::Invalid(_) | Error::Setting { .. }) => exit::USAGE,
         Some(Error::Data(_)) => exit::BAD_DATA,
         Some(Error::Diverged(_)) => exit::DIVERGED,
         _ => exit::FAILURE,

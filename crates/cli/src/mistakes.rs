@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use reshet::{Dataset, Error, Model, Targets, metrics::argmax};
+use reshet::{Dataset, Error, Model, Targets, Task};
 use serde::Serialize;
 
 use crate::{picture, pictures};
@@ -52,22 +52,24 @@ pub fn draw(path: &Path, model: &Model, data: &Dataset, threshold: f64) -> Resul
     let (pictures, width) = pictures::grey(data.features())
         .ok_or_else(|| refused("the data is no pictures, and nothing else can be drawn"))?;
     let answers = model.predict(data)?;
-    let mut all = match (data.targets(), model.network().outputs()) {
-        (Targets::Classes { labels, names }, outputs) if outputs > 1 => {
-            let rows = answers.chunks_exact(outputs).zip(labels.iter());
-            rows.enumerate()
-                .filter_map(|(i, (row, label))| {
-                    of_classes(i, row, &names[*label as usize], &model.meaning().names)
-                })
-                .collect::<Vec<_>>()
-        }
-        (Targets::YesNo { values, width: 1, .. }, 1) => {
-            let names = &model.meaning().names;
-            let rows = answers.iter().zip(values.iter()).enumerate();
-            rows.filter_map(|(i, (p, yes))| yes_no(i, *p, *yes > 0.5, names, threshold)).collect()
-        }
-        _ => return Err(refused("only classes, or one yes/no question, can be drawn").into()),
+    let one_question = match (data.targets(), model.task()) {
+        (Targets::Classes { .. }, Task::Classes) => true,
+        (Targets::YesNo { width, .. }, Task::Binary) => *width == 1,
+        _ => false,
     };
+    if !one_question {
+        return Err(refused("only classes, or one yes/no question, can be drawn").into());
+    }
+    let rows = answers.chunks_exact(model.network().outputs()).enumerate();
+    let mut all: Vec<Mistake> = rows
+        .filter_map(|(sample, row)| {
+            let label = truth(data.targets(), sample, &model.meaning().names)?;
+            let answer = model.meaning().answer_above(row, threshold);
+            let (answer, sure) = answer.probabilities().nth(answer.place()?)?;
+            let (label, answer) = (label.to_string(), answer.to_string());
+            (answer != label).then_some(Mistake { sample, label, answer, sure })
+        })
+        .collect();
     all.sort_by(|a, b| b.sure.total_cmp(&a.sure));
     let wrong = all.len();
     all.truncate(MOST);
@@ -83,17 +85,14 @@ pub fn draw(path: &Path, model: &Model, data: &Dataset, threshold: f64) -> Resul
     Ok(Mistakes { wrong, shown: shown.len(), file: Some(path.into()) })
 }
 
-fn of_classes(sample: usize, row: &[f32], label: &str, names: &[String]) -> Option<Mistake> {
-    let best = argmax(row);
-    let (answer, sure) = (names[best].clone(), row[best]);
-    (answer != label).then(|| Mistake { sample, label: label.into(), answer, sure })
-}
-
-fn yes_no(sample: usize, p: f32, yes: bool, names: &[String], threshold: f64) -> Option<Mistake> {
-    let says = f64::from(p) > threshold;
-    let sure = if says { p } else { 1.0 - p };
-    let name = |yes: bool| names[usize::from(yes)].clone();
-    (says != yes).then(|| Mistake { sample, label: name(yes), answer: name(says), sure })
+/// What a sample is called; `asked`: the model's names, which a yes/no question takes.
+fn truth<'a>(targets: &'a Targets, sample: usize, asked: &'a [String]) -> Option<&'a str> {
+    let name = match targets {
+        Targets::Classes { labels, names } => names.get(labels[sample] as usize),
+        Targets::YesNo { values, .. } => asked.get(usize::from(values[sample] > 0.5)),
+        Targets::Numbers { .. } => None,
+    };
+    name.map(String::as_str)
 }
 
 fn short(name: &str) -> String {

@@ -2,10 +2,10 @@
 
 use std::{fmt::Display, path::Path};
 
-use reshet::{Dataset, Error, Result, Task, data::table::csv};
+use reshet::{Dataset, Error, Result, Task, data::table::csv, recipe::Defaults};
 
 use crate::{
-    defaults::Kind,
+    recipe::filled_in,
     source::{Reading, Source},
     table,
     train::Args,
@@ -14,8 +14,8 @@ use crate::{
 /// Data, split.
 #[derive(Clone)]
 pub struct Parts {
-    /// What is trained by default depends on it.
-    pub kind: Kind,
+    /// What is trained where nothing was said.
+    pub defaults: Defaults,
     /// What the run is called after.
     pub name: String,
     pub train: Dataset,
@@ -25,7 +25,7 @@ pub struct Parts {
     pub said: Vec<String>,
     /// What looks wrong in it.
     pub warnings: Vec<String>,
-    /// What the kind of data chose where no flag said it.
+    /// What was filled in by the kind of data where nothing was said.
     pub chosen: Option<String>,
 }
 
@@ -33,12 +33,17 @@ impl Parts {
     /// Reads and splits the data; fills in what the flags leave open.
     /// `fold`: to test on fold k of so many instead.
     pub fn read(args: &mut Args, fold: Option<(usize, usize)>) -> anyhow::Result<Self> {
-        let own_batch_size = args.hyper.batch_size.is_some();
+        let asked = args.recipe.0.clone();
         let mut parts = Self::split(args, fold)?;
-        if !own_batch_size {
+        let recipe = &mut args.recipe.0;
+        if asked.batch_size.is_none() {
             // How many samples are left to train on is known only now.
-            args.hyper.batch_size = args.hyper.batch_size.map(|n| n.min(parts.train.len()));
+            recipe.batch_size = recipe.batch_size.map(|n| n.min(parts.train.len()));
         }
+        if parts.defaults != Defaults::Plain && asked.net.is_none() {
+            parts.chosen = filled_in(&asked, recipe);
+        }
+        *recipe = recipe.resolve(&parts.train)?;
         if args.balance {
             parts.train = parts.train.balanced().map_err(of_flag("--balance"))?;
         }
@@ -63,7 +68,7 @@ impl Parts {
         let reading = Reading { targets: args.targets.as_deref(), scale: !args.no_scale, form };
         let mut source = Source::open(args.data(), &reading)?;
         source.check_classes()?;
-        if args.hyper.asked_task() == Some(Task::Classes) {
+        if args.recipe.asked_task() == Some(Task::Classes) {
             source = source.with_classes_of_numbers()?;
         }
         if let Some(names) = &args.names {
@@ -72,7 +77,7 @@ impl Parts {
         if let Some(label) = &args.is {
             source = source.is(label)?;
         }
-        let Source { kind, name, train, test, from_folder } = source;
+        let Source { defaults, name, train, test, from_folder } = source;
         if from_folder {
             args.pictures.resolve(train.features());
         }
@@ -80,39 +85,41 @@ impl Parts {
             let what = "--test FILE goes with a table; other data brings its own test part";
             return Err(Error::Invalid(format!("{what} ({})", path.display())).into());
         }
+        let seed = args.recipe.seed.unwrap_or(0);
         let (train, test) = match (fold, args.folds) {
             (Some((k, folds)), _) => {
-                let (train, test) = train.fold(k, folds, args.hyper.seed)?;
+                let (train, test) = train.fold(k, folds, seed)?;
                 (train, Some(test))
             }
             (None, Some(_)) => (train, test),
-            _ => test_part(train, test, args.test_fraction, args.hyper.seed)?,
+            _ => test_part(train, test, args.test_fraction, seed)?,
         };
-        let chosen = args.hyper.resolve(kind, train.len());
-        let (train, validation) = match args.hyper.validation {
+        args.recipe.0 = args.recipe.resolve_for(defaults, train.len());
+        let (train, validation) = match args.recipe.validation {
             Some(fraction) if fraction != 0.0 => {
-                let parts = train.split(fraction, args.hyper.seed);
+                let parts = train.split(fraction, seed);
                 let (train, validation) = parts.map_err(of_flag("--validation"))?;
                 (train, Some(validation))
             }
             _ => (train, None),
         };
         let (said, warnings) = Default::default();
-        Ok(Self { kind, name, train, validation, test, said, warnings, chosen })
+        Ok(Self { defaults, name, train, validation, test, said, warnings, chosen: None })
     }
 
     fn of_table(args: &mut Args, fold: Option<(usize, usize)>) -> Result<Self> {
         let path = Path::new(args.data()).to_path_buf();
         let table = table::read(&path, args.table.options())?;
         let written = table.written();
-        let hyper = &args.hyper;
-        let ask = args.table.ask(hyper.asked_task(), args.is.as_deref(), hyper.gives_one_number());
+        let recipe = &args.recipe;
+        let amounts = recipe.gives_one_number();
+        let ask = args.table.ask(recipe.asked_task(), args.is.as_deref(), amounts);
         let mut prepare = args
             .table
             .prepare(&table, ask)
-            .keep_columns(args.hyper.net.is_some())
+            .keep_columns(recipe.net.is_some())
             .plain(args.no_scale)
-            .seed(args.hyper.seed);
+            .seed(recipe.seed.unwrap_or(0));
         let mut test = args.test_fraction.unwrap_or(0.2);
         if args.folds.is_some() {
             test = 0.0;
@@ -132,8 +139,8 @@ impl Parts {
             test = 0.0;
         }
         let samples = (table.rows() as f64 * (1.0 - test)) as usize;
-        let chosen = args.hyper.resolve(Kind::Table, samples);
-        let validation = args.hyper.validation.unwrap_or(0.0);
+        args.recipe.0 = args.recipe.resolve_for(Defaults::Table, samples);
+        let validation = args.recipe.validation.unwrap_or(0.0);
         for (flag, x) in [("--validation", validation), ("--test-fraction", test)] {
             if !(0.0..1.0).contains(&x) {
                 let what = "a part must be a fraction from 0 to 1, not";
@@ -142,8 +149,8 @@ impl Parts {
         }
         let parts = prepare.test(test).validation(validation).of(table)?;
         let reshet::data::table::Parts { train, validation, test, said, warnings } = parts;
-        let (kind, name) = (Kind::Table, table::name(&path));
-        Ok(Self { kind, name, train, validation, test, said, warnings, chosen })
+        let (defaults, name) = (Defaults::Table, table::name(&path));
+        Ok(Self { defaults, name, train, validation, test, said, warnings, chosen: None })
     }
 }
 

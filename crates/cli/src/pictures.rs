@@ -2,23 +2,28 @@
 
 use clap::ValueEnum;
 use reshet::{Error, Features, Meaning, Pictures, Result, Storage, data::folder::Form};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 /// How pictures of a folder are brought to one form.
-#[derive(Clone, Copy, Debug, Default, PartialEq, clap::Args, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, clap::Args, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
 pub struct Flags {
     /// Folders of pictures: size of all, as 32x32 [default: their own if alike
     /// and at most 64x64, else 32x32]
     #[arg(long, value_name = "WxH", value_parser = size)]
-    #[serde(serialize_with = "with_x", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        serialize_with = "with_x",
+        deserialize_with = "of_text",
+        skip_serializing_if = "Option::is_none"
+    )]
     size: Option<(usize, usize)>,
     /// Folders of pictures: grey or in colour [default: rgb if one in 20 has colour]
     #[arg(long)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     channels: Option<Channels>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, ValueEnum, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Channels {
     Grey,
@@ -36,6 +41,10 @@ fn size(text: &str) -> Result<(usize, usize), String> {
 fn with_x<S: Serializer>(size: &Option<(usize, usize)>, to: S) -> Result<S::Ok, S::Error> {
     let (width, height) = size.unwrap_or_default();
     to.serialize_str(&format!("{width}x{height}"))
+}
+
+fn of_text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<(usize, usize)>, D::Error> {
+    size(&String::deserialize(from)?).map(Some).map_err(D::Error::custom)
 }
 
 impl Flags {

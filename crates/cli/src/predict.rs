@@ -7,15 +7,13 @@ use std::{
 
 use anyhow::Result;
 use reshet::{
-    Dataset, Error, Features, Model, Storage, Task,
+    Dataset, Error, Features, Model, Storage,
     data::{
         folder, images, npy, npz,
         picture::{Picture, interleaved},
     },
-    metrics::argmax,
-    visible,
 };
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use crate::{
     digits, exit, pictures,
@@ -130,13 +128,13 @@ fn answer(args: &Args, model: &Model, path: &Path, threshold: f64, show: bool) -
     let data = read(model, path)?;
     let answers = model.predict(&data).map_err(|e| unfit(e, &args.model, path.display()))?;
     for row in answers.chunks_exact(model.network().outputs()) {
-        let answer = Answer::new(model, row, threshold);
+        let answer = model.meaning().answer_above(row, threshold);
         if args.json {
-            let mut line = answer.json();
-            line.insert("input".into(), json!(path));
-            say!("{}", Value::Object(line));
+            let mut line = serde_json::to_value(answer)?;
+            line["input"] = json!(path);
+            say!("{line}");
         } else {
-            say!("{}: {}", path.display(), terminal::bold(&answer.text()));
+            say!("{}: {}", path.display(), terminal::bold(&answer.to_string()));
         }
     }
     if !args.json
@@ -194,67 +192,4 @@ pub fn as_bytes(features: Features, model: &Model, path: &Path) -> reshet::Resul
     note(&format!("{path}: numbers up to {largest}: taken as bytes, x / 255"));
     let scaled = values.iter().map(|x| x / 255.0).collect();
     Ok(Features::new(Storage::F32(scaled), features.shape())?.with_pictures(features.pictures()))
-}
-
-/// What the outputs of one sample mean.
-enum Answer {
-    /// One of these, each with its probability, and its place.
-    One(Vec<(String, f32)>, usize),
-    /// Each of these questions for itself, with the probability of yes, and whether it is.
-    Several(Vec<(String, f32, bool)>),
-    Numbers(Vec<f32>),
-}
-
-impl Answer {
-    fn new(model: &Model, row: &[f32], threshold: f64) -> Self {
-        let meaning = model.meaning();
-        let named = |row: &[f32]| meaning.names.iter().cloned().zip(row.iter().copied()).collect();
-        let is = |p: f32| f64::from(p) > threshold;
-        match (meaning.task, row) {
-            (Task::Number, _) => Self::Numbers(row.to_vec()),
-            (Task::Binary, [yes]) => Self::One(named(&[1.0 - yes, *yes]), is(*yes).into()),
-            (Task::Binary, _) => {
-                let all = meaning.names.iter().zip(row);
-                Self::Several(all.map(|(name, p)| (name.clone(), *p, is(*p))).collect())
-            }
-            (Task::Classes, _) => Self::One(named(row), argmax(row)),
-        }
-    }
-
-    fn text(&self) -> String {
-        match self {
-            Self::One(all, place) => {
-                let (label, p) = &all[*place];
-                format!("{} ({:.1} %)", visible(label), 100.0 * p)
-            }
-            Self::Several(all) => {
-                let answer = |(name, p, is): &(String, f32, bool)| {
-                    let name = visible(name);
-                    format!("{name}: {} ({:.1} %)", if *is { "yes" } else { "no" }, 100.0 * p)
-                };
-                all.iter().map(answer).collect::<Vec<_>>().join(", ")
-            }
-            Self::Numbers(values) => {
-                values.iter().map(f32::to_string).collect::<Vec<_>>().join(" ")
-            }
-        }
-    }
-
-    fn json(&self) -> Map<String, Value> {
-        let (label, all): (Value, Map<_, _>) = match self {
-            Self::One(all, place) => (
-                json!(all[*place].0),
-                all.iter().map(|(name, p)| (name.clone(), json!(p))).collect(),
-            ),
-            Self::Several(all) => (
-                all.iter().filter(|(.., is)| *is).map(|(name, ..)| name.clone()).collect(),
-                all.iter().map(|(name, p, _)| (name.clone(), json!(p))).collect(),
-            ),
-            Self::Numbers(values) => {
-                let value = if let [value] = values[..] { json!(value) } else { json!(values) };
-                return Map::from_iter([("value".into(), value)]);
-            }
-        };
-        Map::from_iter([("label".into(), label), ("probabilities".into(), all.into())])
-    }
 }

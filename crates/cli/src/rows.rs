@@ -8,9 +8,8 @@ use std::{
 
 use anyhow::Result;
 use reshet::{
-    Device, Error, Model, Task,
+    Answer, Device, Error, Meaning, Model, Task,
     data::table::{Columns, Rows, csv},
-    metrics::argmax,
     visible,
 };
 
@@ -114,11 +113,9 @@ pub fn predict(model: &Model, columns: &Columns, path: &Path, how: &How) -> Resu
 }
 
 /// Writes answers; all that is the same in each row is made once.
-struct Writer {
+struct Writer<'a> {
     head: String,
-    task: Task,
-    /// Several yes/no questions.
-    several: bool,
+    meaning: &'a Meaning,
     /// The names, as they stand in the output.
     names: Vec<String>,
     threshold: f64,
@@ -131,8 +128,8 @@ struct Writer {
     keep: Vec<String>,
 }
 
-impl Writer {
-    fn new(model: &Model, columns: &Columns, how: &How) -> Self {
+impl<'a> Writer<'a> {
+    fn new(model: &'a Model, columns: &Columns, how: &How) -> Self {
         let meaning = model.meaning();
         // A file gets the names as they are, a terminal what it can show.
         let terminal = io::stdout().is_terminal();
@@ -148,8 +145,7 @@ impl Writer {
             Task::Number => cells(&columns.targets).join(","),
             _ => format!("label,{}", cells(&meaning.names).join(",")),
         };
-        let several = meaning.task == Task::Binary && model.network().outputs() > 1;
-        let (task, threshold, json) = (meaning.task, how.threshold, how.json);
+        let (threshold, json) = (how.threshold, how.json);
         let kept: String = how.keep.iter().map(|name| format!("{},", cell(name))).collect();
         let head = kept + &head;
         let (lines, file) = (how.skip_bad, how.name.is_some());
@@ -165,7 +161,7 @@ impl Writer {
             None => String::new(),
         };
         let keep = how.keep.to_vec();
-        Self { head, task, several, names, threshold, json, before, lines, keep }
+        Self { head, meaning, names, threshold, json, before, lines, keep }
     }
 
     /// What stands before each answer; `kept`: cells of the row.
@@ -186,49 +182,28 @@ impl Writer {
         kept.iter().try_for_each(|text| write!(out, "{},", cell(text)))
     }
 
-    fn row(&self, out: &mut impl Write, answer: &[f32], line: u64) -> io::Result<()> {
-        let both;
-        let (label, all) = match (self.task, answer) {
-            (Task::Number, values) => return self.numbers(out, values, line),
-            (Task::Binary, [yes]) => {
-                both = [1.0 - yes, *yes];
-                (usize::from(f64::from(*yes) > self.threshold), &both[..])
+    fn row(&self, out: &mut impl Write, outputs: &[f32], line: u64) -> io::Result<()> {
+        let answer = self.meaning.answer_above(outputs, self.threshold);
+        let mut all = answer.probabilities().map(|(_, p)| p);
+        match (answer, answer.place()) {
+            (Answer::Numbers(values), _) => return self.numbers(out, values, line),
+            (_, Some(place)) if self.json => write!(out, "\"label\":{},", self.names[place])?,
+            (_, Some(place)) => write!(out, "{}", self.names[place])?,
+            (_, None) if self.json => {
+                write!(out, "\"label\":{},", serde_json::json!(answer.yes().collect::<Vec<_>>()))?;
             }
-            (_, all) => (argmax(all), all),
-        };
-        if self.several {
-            return self.several(out, all, line);
+            (_, None) => write!(out, "{}", cell(&answer.label().unwrap_or_default()))?,
         }
         if !self.json {
-            write!(out, "{}", self.names[label])?;
-            all.iter().try_for_each(|p| write!(out, ",{p}"))?;
+            all.try_for_each(|p| write!(out, ",{p}"))?;
             return writeln!(out);
         }
-        write!(out, "\"label\":{},", self.names[label])?;
-        self.probabilities(out, all)?;
-        writeln!(out, ",\"line\":{line}}}")
-    }
-
-    fn several(&self, out: &mut impl Write, all: &[f32], line: u64) -> io::Result<()> {
-        let yes = self.names.iter().zip(all).filter(|(_, p)| f64::from(**p) > self.threshold);
-        let yes: Vec<&str> = yes.map(|(name, _)| &**name).collect();
-        if !self.json {
-            write!(out, "{}", cell(&yes.join(";")))?;
-            all.iter().try_for_each(|p| write!(out, ",{p}"))?;
-            return writeln!(out);
-        }
-        write!(out, "\"label\":[{}],", yes.join(","))?;
-        self.probabilities(out, all)?;
-        writeln!(out, ",\"line\":{line}}}")
-    }
-
-    fn probabilities(&self, out: &mut impl Write, all: &[f32]) -> io::Result<()> {
         write!(out, "\"probabilities\":{{")?;
         for (i, (name, p)) in self.names.iter().zip(all).enumerate() {
             let comma = if i > 0 { "," } else { "" };
             write!(out, "{comma}{name}:{p}")?;
         }
-        write!(out, "}}")
+        writeln!(out, "}},\"line\":{line}}}")
     }
 
     fn numbers(&self, out: &mut impl Write, values: &[impl Display], line: u64) -> io::Result<()> {

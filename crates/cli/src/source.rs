@@ -14,10 +14,10 @@ use reshet::{
     },
     mnist,
     network::did_you_mean,
+    recipe::Defaults,
 };
 
 use crate::{
-    defaults::Kind,
     pictures,
     table::{self, Csv},
     terminal::note,
@@ -26,8 +26,8 @@ use crate::{
 
 /// Data as a command gets it.
 pub struct Source {
-    /// What is trained by default depends on it.
-    pub kind: Kind,
+    /// What is trained where nothing was said.
+    pub defaults: Defaults,
     /// `mnist`, or the file's or folder's name: what the run is called after.
     pub name: String,
     pub train: Dataset,
@@ -95,10 +95,11 @@ impl Source {
     pub fn open(data: &str, reading: &Reading) -> Result<Self> {
         let path = Path::new(data);
         let name = path.file_stem().map_or(data.into(), |stem| stem.to_string_lossy().into_owned());
-        let (kind, from_folder) = (Kind::Plain, false);
-        let plain = |train, test| Ok(Self { kind, name: name.clone(), train, test, from_folder });
+        let (defaults, from_folder) = (Defaults::Plain, false);
+        let plain =
+            |train, test| Ok(Self { defaults, name: name.clone(), train, test, from_folder });
         let pictures = |train, test| {
-            Ok(Self { kind: Kind::Pictures, name: name.clone(), train, test, from_folder })
+            Ok(Self { defaults: Defaults::Pictures, name: name.clone(), train, test, from_folder })
         };
         let is_npz = is_npz(path);
         let of_classes = path.is_dir() && !has_idx(path) && folder::looks_like_one(path);

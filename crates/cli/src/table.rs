@@ -11,28 +11,36 @@ use reshet::{
     data::table::{Ask, Prepare, csv},
     network::did_you_mean,
 };
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
-use crate::terminal::{self, note};
+use crate::{
+    config::{text, words},
+    terminal::{self, note},
+};
 
 /// What is asked of a table, and how its file is written.
-#[derive(Clone, Default, clap::Args, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, Default, PartialEq, clap::Args, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
 pub struct Question {
     /// Table: the column to predict, or several as a,b [default: the last]
     #[arg(long, value_name = "COLUMN")]
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
     /// Table: which of two values means yes
     #[arg(long, value_name = "LABEL")]
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub positive: Option<String>,
     /// Table: the column that says how much each row counts
     #[arg(long, value_name = "COLUMN")]
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub weight: Option<String>,
     /// Table: leave these columns out, as a,b
     #[arg(long, value_name = "COLUMNS", conflicts_with = "only")]
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub drop: Option<String>,
     /// Table: learn from these columns alone, as a,b
     #[arg(long, value_name = "COLUMNS")]
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub only: Option<String>,
     #[command(flatten)]
     #[serde(flatten)]
@@ -40,14 +48,16 @@ pub struct Question {
 }
 
 /// How a CSV file is written.
-#[derive(Clone, Default, clap::Args, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, Default, PartialEq, clap::Args, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
 pub struct Csv {
     /// CSV: what stands between two cells, as ";" or tab [default: guessed]
     #[arg(long, value_name = "CHAR", value_parser = ValueParser::new(separator))]
+    #[serde(deserialize_with = "a_separator", skip_serializing_if = "Option::is_none")]
     separator: Option<char>,
     /// CSV: whether the first row holds the columns' names [default: guessed]
     #[arg(long, value_name = "yes|no")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     header: Option<YesNo>,
     /// CSV: the words that mean that nothing stands there, as NA,- [default: NA, NaN, None, ?
     /// and their like]
@@ -58,14 +68,16 @@ pub struct Csv {
         num_args = 1,
         allow_hyphen_values = true
     )]
+    #[serde(deserialize_with = "words", skip_serializing_if = "Option::is_none")]
     missing: Option<Vec<String>>,
     /// CSV: how its text is encoded, as windows-1252 [default: UTF-8, or guessed]
     #[arg(long, value_name = "NAME")]
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     encoding: Option<String>,
 }
 
 /// The values of a flag.
-#[derive(Clone, Copy, PartialEq, ValueEnum, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum YesNo {
     Yes,
@@ -80,6 +92,10 @@ fn separator(text: &str) -> Result<char, String> {
             _ => Err("one character, as \",\" or \";\", or the word tab".into()),
         },
     }
+}
+
+fn a_separator<'de, D: Deserializer<'de>>(from: D) -> Result<Option<char>, D::Error> {
+    separator(&String::deserialize(from)?).map(Some).map_err(D::Error::custom)
 }
 
 impl Csv {

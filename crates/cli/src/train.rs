@@ -14,28 +14,31 @@ use reshet::{
     formats::safetensors,
     metrics::Kind,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
     chart::Chart,
+    config::text,
     exit, find_lr,
     folds::Folds,
-    hyper::Hyper,
     parts::Parts,
     pictures,
+    recipe::{Asked, Machine},
     run::Run,
     say, table,
     terminal::{self, bold, note},
 };
 
-#[derive(Clone, clap::Args, Serialize)]
-#[serde(rename_all = "kebab-case")]
+/// What `train` is told: its flags, and what a `config.toml` holds.
+#[derive(Clone, Debug, Default, PartialEq, clap::Args, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
 pub struct Args {
     /// mnist, a table (.csv), a folder of pictures (DIR/class/name.png), a folder of
     /// IDX files or one of them, a .npz, or with --targets a .npy or IDX file
     #[arg(required_unless_present_any = ["config", "resume"])]
-    data: Option<String>,
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub data: Option<String>,
     #[command(flatten)]
     #[serde(flatten)]
     pub table: table::Question,
@@ -43,65 +46,77 @@ pub struct Args {
     /// .npz; a column of integers is class numbers, all else is numbers; with --task
     /// classes also floats (0.0, 1.0) and one-hot rows
     #[arg(long, value_name = "FILE")]
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub targets: Option<PathBuf>,
     /// Names of the classes of IDX files and arrays, as cat,dog, or a file with a name a
     /// line [default: names.txt beside IDX files, else their numbers]
     #[arg(long, value_name = "A,B,…|FILE")]
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub names: Option<String>,
     /// Take numbers as they are: no x / 255 for bytes, no mean 0 for columns and targets
     #[arg(long)]
     pub no_scale: bool,
     /// Ask yes or no: is it a LABEL? Or, as 0,1,5, is it one of these?
     #[arg(long, value_name = "LABEL", conflicts_with = "positive")]
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub is: Option<String>,
     #[command(flatten)]
     #[serde(flatten)]
     pub pictures: pictures::Flags,
     #[command(flatten)]
     #[serde(flatten)]
-    pub hyper: Hyper,
+    pub recipe: Asked,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub machine: Machine,
     /// Start from the parameters of this safetensors file (ours, or PyTorch's)
     #[arg(long, value_name = "MODEL")]
-    load: Option<PathBuf>,
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub load: Option<PathBuf>,
     /// Part of the samples to test on, if the data has no test part of its own;
     /// 0: no test [default: 0.2]
     #[arg(long, value_name = "X")]
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub test_fraction: Option<f64>,
     /// Table: test on this file instead of a part
     #[arg(long, value_name = "FILE")]
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub test: Option<PathBuf>,
     /// Weight samples so that each class counts as much as another
     #[arg(long)]
     pub balance: bool,
     /// First train K times, each time testing on another K-th of the samples; then on all
     #[arg(long, value_name = "K", value_parser = at_least_two, conflicts_with_all = ["test", "test_fraction", "resume"])]
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub folds: Option<usize>,
     /// Instead of training, try all learning rates once and suggest one
     #[arg(long, conflicts_with_all = ["lr", "resume", "folds"])]
     #[serde(skip)]
-    find_lr: bool,
+    pub find_lr: bool,
     /// Take the flags from this file, a run's config.toml; flags beside it win
     #[arg(long, value_name = "FILE.toml", conflicts_with = "resume")]
     #[serde(skip)]
-    config: Option<PathBuf>,
+    pub config: Option<PathBuf>,
     /// Go on with an interrupted run, to the same bits as if it had not been
     #[arg(long, value_name = "RUN", conflicts_with_all = ["out", "load"])]
     #[serde(skip)]
-    resume: Option<PathBuf>,
+    pub resume: Option<PathBuf>,
     /// Write a checkpoint every N steps [default: at an epoch's end, every 10 s]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    checkpoint_every: Option<u64>,
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub checkpoint_every: Option<u64>,
     /// Folder of the run [default: runs/<data>-<n>]
     #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub out: Option<PathBuf>,
     /// Overwrite what is in the folder
     #[arg(long)]
     #[serde(skip)]
-    force: bool,
+    pub force: bool,
     /// Print one JSON object instead of text
     #[arg(long)]
     #[serde(skip)]
-    json: bool,
+    pub json: bool,
 }
 
 fn at_least_two(text: &str) -> Result<usize, String> {
@@ -114,7 +129,7 @@ fn at_least_two(text: &str) -> Result<usize, String> {
 impl Args {
     /// A trainer with all of the flags set.
     pub fn trainer<'a>(&self, data: &Dataset) -> reshet::Result<Trainer<'a>> {
-        let trainer = self.hyper.trainer(data)?;
+        let trainer = self.recipe.trainer(data)?.device(self.machine.device()?);
         Ok(if self.no_scale { trainer.units(Vec::new()) } else { trainer })
     }
 
@@ -127,15 +142,17 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let start = Instant::now();
     terminal::stop_on_interrupt();
     // Wrong flags are told before anything is read.
-    let device = args.hyper.device()?;
-    args.hyper.optimizer()?;
+    let device = args.machine.device()?;
+    args.recipe.optimizer()?;
+    args.recipe.schedule()?;
+    args.recipe.loss()?;
     let mut args = args.clone();
     let folds = args.folds.map(|folds| Folds::train(&args, folds)).transpose()?;
     let folded = start.elapsed();
     let Parts { name, train, validation, test, said, warnings, chosen, .. } =
         Parts::read(&mut args, None)?;
-    let (args, hyper) = (&args, &args.hyper);
-    let optimizer = hyper.optimizer()?;
+    let args = &args;
+    let optimizer = args.recipe.optimizer()?;
     let loaded = start.elapsed() - folded;
 
     let mut trainer = args.trainer(&train)?;
@@ -183,7 +200,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let bar = terminal::bar(0, "{wide_bar} {pos}/{len} steps  {msg}  {eta} left");
     let mut last_note = Instant::now();
     run.keep_checkpoints(args.checkpoint_every.map(|n| n as usize));
-    let epochs = hyper.epochs.unwrap_or(0);
+    let epochs = args.recipe.epochs.unwrap_or(0);
     let fit = run.train(trainer, &train, &bar, |event| {
         if let Event::Epoch { epoch, loss, validation } = event
             // Of many short epochs a line a second is enough.
@@ -270,7 +287,7 @@ impl Report<'_> {
         let mut model = self.fit.model.clone();
         let notes = [
             ("data", data.to_string()),
-            ("optimizer", self.args.hyper.optimizer()?.to_string()),
+            ("optimizer", self.args.recipe.optimizer()?.to_string()),
             ("rows", self.train.len().to_string()),
         ];
         model.notes.extend(notes.map(|(key, value)| (key.into(), value)));
@@ -294,7 +311,7 @@ impl Report<'_> {
 
     /// Whether it is worth anything, and if not the likely reason.
     fn findings(&self) -> Result<Vec<Finding>> {
-        let optimizer = self.args.hyper.optimizer()?;
+        let optimizer = self.args.recipe.optimizer()?;
         let score = match self.score {
             Some(score) => score.clone(),
             None => self.fit.model.test(self.train)?,
@@ -341,7 +358,7 @@ impl Report<'_> {
             "device": device.name(),
             "instructions": instructions,
             "threads": threads,
-            "seed": self.args.hyper.seed,
+            "seed": self.args.recipe.seed.unwrap_or(0),
             "ended": match self.fit.ended {
                 Ended::Done => "done",
                 Ended::Asked => "interrupted",

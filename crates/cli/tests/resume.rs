@@ -105,7 +105,8 @@ fn a_config_says_what_flags_say() {
         ("data = \"t.csv\"\n[lr]\nx = 1", 3, "lr = { x = 1 }: it needs a word, a number or a list"),
         ("epochs = 3\nlr = = 2", 3, "x.toml:2: "),
         ("epochs = 3", 2, "<DATA>"),
-        ("data = \"t.csv\"\nlr = \"fast\"", 2, "invalid value 'fast'"),
+        ("data = \"t.csv\"\nlr = \"fast\"", 3, "lr = \"fast\": "),
+        ("data = \"t.csv\"\nis = 1\npositive = 2", 3, "is and positive: only one of the two"),
     ] {
         write(text);
         place.fails("train --config x.toml --out e", code, says);

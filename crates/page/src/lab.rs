@@ -227,9 +227,9 @@ impl Lab {
     ) -> Result<Option<Arc<Run>>> {
         let (_, meaning) = lesson.plan()?;
         let baseline = lesson.baseline(&meaning);
-        let mut training = lesson.trainer().start(&lesson.train)?;
+        let mut training = lesson.trainer()?.start(&lesson.train)?;
         let phase = if paused { Phase::Paused } else { Phase::Running };
-        let state = State::new(phase, lesson.steps(), lesson.optimizer.lr(), pace);
+        let state = State::new(phase, lesson.steps(), lesson.lr(), pace);
         let (sender, commands) = mpsc::channel();
         let mut inner = self.inner();
         if inner.current.is_some() {
@@ -354,8 +354,8 @@ impl Lab {
         if let Some(lesson) = &mut lesson {
             // Its data can be asked for on the page too.
             lesson.spec.data = self.add_data(&lesson.source)?.id.clone();
-            state.lr = lesson.optimizer.lr();
-            state.epoch = lesson.epochs;
+            state.lr = lesson.lr();
+            state.epoch = lesson.epochs();
             if let Some(test) = &lesson.test {
                 let score = model.test_on(test, lesson.device)?;
                 baseline = Some(Baseline::of(&score, &model.meaning().names));

@@ -1,8 +1,6 @@
 //! What is to be trained, as the page says it and as it is.
 
-use reshet::{
-    Dataset, Device, Loss, Meaning, Optimizer, Plan, Result, Schedule, Score, Sequential, Trainer,
-};
+use reshet::{Dataset, Device, Meaning, Plan, Recipe, Result, Score, Sequential, Trainer};
 use serde::{Deserialize, Serialize};
 
 use crate::run::Baseline;
@@ -70,16 +68,10 @@ pub struct Lesson {
     pub warnings: Vec<String>,
     /// The network.
     pub network: Sequential,
-    /// None: it follows from the network and the data.
-    pub loss: Option<Loss>,
-    /// With its highest learning rate.
-    pub optimizer: Optimizer,
-    /// The learning rate's course.
-    pub schedule: Schedule,
-    /// How often all samples are seen.
-    pub epochs: usize,
-    /// Samples a step.
-    pub batch_size: usize,
+    /// How it is trained, with nothing left open.
+    pub recipe: Recipe,
+    /// Whether numbers are learnt in the data's own units.
+    pub no_scale: bool,
     /// Where it is trained.
     pub device: Device,
     /// The command line that does the same.
@@ -88,25 +80,26 @@ pub struct Lesson {
 
 impl Lesson {
     /// All of it as a trainer.
-    pub(crate) fn trainer(&self) -> Trainer<'static> {
-        let trainer = Trainer::new(self.network.clone())
-            .optimizer(self.optimizer)
-            .schedule(self.schedule)
-            .epochs(self.epochs)
-            .batch_size(self.batch_size)
-            .seed(self.spec.seed.unwrap_or(0))
-            .device(self.device);
-        match &self.loss {
-            Some(loss) => trainer.loss(loss.clone()),
-            None => trainer,
-        }
+    pub(crate) fn trainer(&self) -> Result<Trainer<'static>> {
+        let trainer = self.recipe.trainer(&self.train)?.device(self.device);
+        Ok(if self.no_scale { trainer.units(Vec::new()) } else { trainer })
     }
 
     /// What would be trained, all of it checked, and what its answers mean.
     pub(crate) fn plan(&self) -> Result<(Plan, Meaning)> {
-        let plan = self.trainer().plan(&self.train)?;
+        let plan = self.trainer()?.plan(&self.train)?;
         let meaning = Meaning::of(&self.train, plan.loss());
         Ok((plan, meaning))
+    }
+
+    /// The learning rate; of one-cycle the highest.
+    pub(crate) fn lr(&self) -> f64 {
+        self.recipe.lr.unwrap_or_default()
+    }
+
+    /// How often all samples are seen.
+    pub(crate) fn epochs(&self) -> usize {
+        self.recipe.epochs.unwrap_or_default()
     }
 
     /// What always giving the same answer scores; None without a test part.
@@ -116,10 +109,10 @@ impl Lesson {
     }
 
     pub(crate) fn steps_per_epoch(&self) -> usize {
-        self.train.len().div_ceil(self.batch_size)
+        self.train.len().div_ceil(self.recipe.batch_size.unwrap_or(1))
     }
 
     pub(crate) fn steps(&self) -> usize {
-        self.epochs * self.steps_per_epoch()
+        self.epochs() * self.steps_per_epoch()
     }
 }

@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use reshet::{Adam, Dataset, Device, Error, Features, Result, Schedule, Storage, Targets};
+use reshet::{Activation, Dataset, Device, Error, Features, Recipe, Result, Storage, Targets};
 use reshet_page::{Finished, Host, Lesson, Loaded, Options, Spec};
 use serde_json::Value;
 
@@ -40,11 +40,15 @@ impl Host for Points {
             said: Vec::new(),
             warnings: Vec::new(),
             network: "2-8:tanh-1:sigmoid".parse()?,
-            loss: None,
-            optimizer: Adam::new(0.01).into(),
-            schedule: Schedule::Constant,
-            epochs,
-            batch_size: 10,
+            recipe: Recipe {
+                hidden: Some(vec![8]),
+                activation: Some(Activation::Tanh),
+                lr: Some(0.01),
+                epochs: Some(epochs),
+                batch_size: Some(10),
+                ..Recipe::default()
+            },
+            no_scale: false,
             device: Device::cpu().threads(1),
             command: String::new(),
         })

@@ -8,8 +8,7 @@ use std::fmt;
 
 use crate::{
     Activation, Dataset, Fit, Layer, Loss, Model, Optimizer, Result, Score, Sequential, Task,
-    metrics::{Kind, argmax},
-    model::Meaning,
+    metrics::Kind, model::Meaning,
 };
 
 /// Training samples that are looked at, at most.
@@ -151,7 +150,7 @@ pub fn of_fit(
     };
     let mut found = vec![no_better];
     let answers = fit.model.predict(&some)?;
-    if fit.model.task() != Task::Number && all_alike(&answers, fit.model.network().outputs()) {
+    if fit.model.task() != Task::Number && all_alike(&fit.model, &answers) {
         found.push(Finding::SameAnswer);
     }
     found.extend(dead_neurons(&fit.model, &some)?);
@@ -192,14 +191,11 @@ fn no_better(score: &Score, model: &Model) -> Option<Finding> {
 }
 
 /// Whether every row means the same answer.
-fn all_alike(answers: &[f32], outputs: usize) -> bool {
-    let answer = |row: &[f32]| match row {
-        [p] => usize::from(*p > 0.5),
-        row => argmax(row),
-    };
-    let mut rows = answers.chunks_exact(outputs).map(answer);
-    let first = rows.next();
-    rows.all(|row| Some(row) == first)
+fn all_alike(model: &Model, outputs: &[f32]) -> bool {
+    let rows = outputs.chunks_exact(model.network().outputs());
+    let mut rows = rows.map(|row| model.meaning().answer(row).label());
+    let first = rows.next().flatten();
+    rows.all(|label| label == first)
 }
 
 /// Layers of ReLU of which most neurons are 0 for all of these samples.

@@ -5,7 +5,7 @@
 //! by the derivative; it is made for pictures. A [`Trace`] looks at one sample alone.
 
 use crate::{
-    Activation, Dataset, Device, Features, Layer, Model, Result, Storage, Task,
+    Activation, Answer, Dataset, Device, Features, Layer, Model, Result, Storage,
     error::Error,
     metrics::argmax,
     rng::{Purpose, Stream},
@@ -217,10 +217,10 @@ impl Trace {
             }
         }
         let answers = model.answers(logits);
-        let (answer, sign) = match (model.task(), &answers[..]) {
-            (Task::Binary, [p]) => (usize::from(*p > 0.5), if *p > 0.5 { 1.0 } else { -1.0 }),
-            (Task::Number, _) => (0, 1.0),
-            _ => (largest, 1.0),
+        let (answer, sign) = match model.meaning().answer(&answers) {
+            Answer::YesNo { yes, .. } => (usize::from(yes), if yes { 1.0 } else { -1.0 }),
+            Answer::Numbers(_) => (0, 1.0),
+            Answer::Class { .. } | Answer::Several { .. } => (largest, 1.0),
         };
         let evidence = x.iter().zip(&d).map(|(x, d)| (sign * f64::from(*x) * d) as f32).collect();
         if let Some(last) = seen.last_mut() {

@@ -13,6 +13,7 @@
 //! with convolutions or attention in it. A chain of dense layers needs none.
 
 pub mod activation;
+mod answer;
 pub mod data;
 pub mod diagnosis;
 pub mod engine;
@@ -40,6 +41,7 @@ pub mod tune;
 mod visible;
 
 pub use activation::Activation;
+pub use answer::Answer;
 pub use data::table::Prepare;
 pub use data::{
     Batch, BatchTargets, Chosen, DataLoader, Dataset, Features, Inputs, Pictures, Storage, Table,

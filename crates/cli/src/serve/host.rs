@@ -10,9 +10,10 @@ use reshet::{Device, Ended, Error, Event, Fit, Result};
 use reshet_page::{Finished, Host, Lesson, Loaded, Spec};
 use serde_json::{Value, json};
 
+use super::spec;
 use crate::{
+    command, config,
     course::Course,
-    flags,
     parts::Parts,
     run::Run,
     runs::Record,
@@ -29,7 +30,7 @@ const KEPT: usize = 8;
 /// This machine: its files, its run folders.
 pub struct Here {
     device: Device,
-    read: Mutex<Vec<(Vec<String>, Parts)>>,
+    read: Mutex<Vec<(Args, Parts)>>,
 }
 
 impl Here {
@@ -38,26 +39,25 @@ impl Here {
     }
 
     /// The data for a question, read once.
-    fn parts(&self, question: &[String]) -> Result<Parts> {
+    fn parts(&self, question: &Args) -> Result<Parts> {
         let lock = || self.read.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, parts)) = lock().iter().find(|(known, _)| known == question) {
             return Ok(parts.clone());
         }
-        let parts = read(&mut flags::parse(question)?)?;
+        let parts = read(&mut question.clone())?;
         let mut read = lock();
         read.retain(|(known, _)| known != question);
         if read.len() == KEPT {
             read.remove(0);
         }
-        read.push((question.to_vec(), parts.clone()));
+        read.push((question.clone(), parts.clone()));
         Ok(parts)
     }
 
-    /// A training as flags say it, of data that is read.
+    /// A training as settings say it, of data that is read.
     fn lesson_of(&self, args: &Args, parts: Parts, command: String) -> Result<Lesson> {
-        let hyper = &args.hyper;
-        let network = hyper.trainer(&parts.train)?.network().clone();
-        let mut spec = flags::spec(args, &network);
+        let network = args.recipe.network(&parts.train)?;
+        let mut spec = spec::of(args, &network);
         let columns = parts.train.features().columns();
         if let (Some(columns), None) = (columns, &spec.target) {
             spec.target = Some(columns.targets.join(","));
@@ -74,11 +74,8 @@ impl Here {
             said: parts.said,
             warnings: parts.warnings,
             network,
-            loss: hyper.loss()?,
-            optimizer: hyper.optimizer()?,
-            schedule: hyper.schedule(),
-            epochs: hyper.epochs.unwrap_or(1),
-            batch_size: hyper.batch_size.unwrap_or(1).min(parts.train.len()),
+            recipe: args.recipe.0.clone(),
+            no_scale: args.no_scale,
             device: self.device,
             command,
             train: parts.train,
@@ -87,30 +84,20 @@ impl Here {
         })
     }
 
-    /// The flags of a lesson, with all that they leave open filled in.
+    /// The settings of a lesson, with nothing left open, its data, and its command.
     fn args(&self, spec: &Spec) -> Result<(Args, Parts, String)> {
-        let question = flags::question(spec);
-        let parts = self.parts(&question)?;
-        let samples = parts.train.len();
-        // What the flags would be if only the question were asked.
-        let mut plain = flags::parse(&question)?;
-        plain.hyper.resolve(parts.kind, samples);
-        let network = plain.hyper.trainer(&parts.train)?.network().clone();
-        let default = flags::spec(&plain, &network);
-        let mut wanted = spec.clone();
+        let mut args = spec::question(spec);
+        let parts = self.parts(&args)?;
+        let (train, defaults) = (&parts.train, parts.defaults);
+        let mut recipe = spec::recipe(spec, train.width(), train.targets())?;
         if spec.data == "mnist" {
             // The lecture's.
-            wanted.lr = wanted.lr.or(Some(0.01));
-            wanted.epochs = wanted.epochs.or(Some(2));
+            recipe.lr = recipe.lr.or(Some(0.01));
+            recipe.epochs = recipe.epochs.or(Some(2));
         }
-        let (inputs, targets) = (parts.train.width(), parts.train.targets());
-        let settings = flags::settings(&wanted, &default, inputs, targets);
-        let command = flags::shown(&question, &settings);
-        let (question_flags, data) = question.split_at(question.len() - 2);
-        let line: Vec<String> =
-            [question_flags, &settings[..], data].into_iter().flatten().cloned().collect();
-        let mut args = flags::parse(&line)?;
-        args.hyper.resolve(parts.kind, samples);
+        args.recipe.0 = recipe.resolve_for(defaults, train.len());
+        let command = command::of(&args, defaults, train.len());
+        args.recipe.0 = args.recipe.resolve(train)?;
         Ok((args, parts, command))
     }
 }
@@ -191,18 +178,14 @@ impl Host for Here {
 impl Here {
     /// What a run was trained on, split as it was then.
     fn reopen(&self, record: &Record, model: &reshet::Model) -> Result<Lesson> {
-        let line = match record.config.get("digit") {
+        let mut args = match record.config.get("digit") {
             // Of a lecture, which has flags of its own.
             Some(digit) => {
                 let is = Some(digit.to_string());
-                flags::question(&Spec { data: "mnist".into(), is, ..Spec::default() })
+                spec::question(&Spec { data: "mnist".into(), is, ..Spec::default() })
             }
-            None => {
-                let config = record.folder.join("config.toml").to_string_lossy().into_owned();
-                ["reshet".into(), "train".into(), "--config".into(), config].to_vec()
-            }
+            None => config::load(&record.folder.join("config.toml"))?,
         };
-        let mut args = flags::parse(&line)?;
         if table::is_table(Path::new(args.data())) && !Path::new(args.data()).exists() {
             return Err(Error::Data(format!("{} is not there any more", args.data())));
         }
@@ -215,9 +198,8 @@ impl Here {
         if parts.train.features().columns() != meaning.columns.as_ref() {
             return Err(Error::Data(format!("{} has changed since", args.data())));
         }
-        let command = flags::shown(&flags::question(&flags::spec(&args, model.network())), &[]);
-        let lesson = self.lesson_of(&args, parts, command)?;
-        let spec = flags::spec(&args, model.network());
+        let lesson = self.lesson_of(&args, parts, command::question(&args))?;
+        let spec = spec::of(&args, model.network());
         let target = lesson.spec.target.clone();
         Ok(Lesson { network: model.network().clone(), spec: Spec { target, ..spec }, ..lesson })
     }

@@ -1,6 +1,7 @@
 //! `reshet serve [RUN|MODEL|STUDY|DATA…]`: the local page.
 
 mod host;
+pub mod spec;
 
 use std::{
     net::IpAddr,

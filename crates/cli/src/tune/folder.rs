@@ -12,11 +12,11 @@ use anyhow::{Context, Result};
 use reshet::{
     Error, Task,
     formats::write_file,
-    tune::{Candidate, Outcome, Record, Space, Trial},
+    tune::{Outcome, Record, Space, Trial},
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{flags, run::Run};
+use crate::{command, config, recipe::Asked, run::Run, train::Args};
 
 const STUDY: &str = "study.toml";
 const JOURNAL: &str = "journal.jsonl";
@@ -25,8 +25,12 @@ const JOURNAL: &str = "journal.jsonl";
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Kept {
-    /// As a command line that begins with `reshet train` and ends in `-- DATA`.
+    /// Of studies of version 0.1 what `train` says now: a command line.
+    #[serde(default, skip_serializing)]
     pub question: Vec<String>,
+    /// The question, as settings of `reshet train`.
+    #[serde(default)]
+    pub train: Args,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub validation: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -69,26 +73,16 @@ impl About {
 }
 
 impl Kept {
-    /// The command that trains a candidate on all training samples: as flags, and as one
-    /// would type it.
-    pub fn command(&self, record: &Record) -> (Vec<String>, String) {
-        let Candidate { hidden, activation, lr, batch_size, weight_decay, dropout, schedule } =
-            &record.candidate;
-        let hidden: Vec<String> = hidden.iter().map(ToString::to_string).collect();
-        let settings = vec![
-            format!("--hidden={}", hidden.join(",")),
-            format!("--activation={activation}"),
-            format!("--dropout={dropout}"),
-            "--optimizer=adamw".into(),
-            format!("--lr={lr}"),
-            format!("--weight-decay={weight_decay}"),
-            format!("--schedule={schedule}"),
-            format!("--batch-size={batch_size}"),
-            format!("--epochs={}", record.epochs),
-        ];
-        let (question, data) = self.question.split_at(self.question.len().saturating_sub(2));
-        let line = [question, &settings[..], data].concat();
-        (line, flags::shown(&self.question, &settings))
+    /// The settings that train a candidate on all training samples.
+    pub fn winner(&self, record: &Record) -> reshet::Result<Args> {
+        let recipe = record.candidate.recipe(record.epochs)?;
+        Ok(Args { recipe: Asked(recipe.over(&self.train.recipe)), ..self.train.clone() })
+    }
+
+    /// The same as a command.
+    pub fn command(&self, record: &Record) -> String {
+        // A journal whose line names no schedule that is known was edited by hand.
+        self.winner(record).map_or(String::new(), |args| command::whole(&args))
     }
 }
 
@@ -165,9 +159,15 @@ pub fn read(path: &Path) -> reshet::Result<(Kept, Vec<Record>)> {
     };
     // People edit files: what is kept is checked as if it had just been said.
     let wrong = |e: String| Error::Data(format!("{}: {e}", path.join(STUDY).display()));
-    let kept: Kept = toml::from_str(&read(STUDY)?).map_err(|e| wrong(e.to_string()))?;
+    let mut kept: Kept = toml::from_str(&read(STUDY)?).map_err(|e| wrong(e.to_string()))?;
     kept.space.check().map_err(|e| wrong(e.to_string()))?;
-    flags::parse(&kept.question).map_err(|e| wrong(format!("question: {e}")))?;
+    if !kept.question.is_empty() {
+        let train = config::of_line(&kept.question);
+        kept.train = train.map_err(|e| wrong(format!("question: {e}")))?;
+    }
+    if kept.train.data.is_none() {
+        return Err(wrong("question: it names no data".into()));
+    }
     let journal = read(JOURNAL)?;
     let known = journal.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
     Ok((kept, known))

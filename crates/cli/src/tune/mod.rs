@@ -13,14 +13,16 @@ use std::{
 
 use anyhow::Result;
 use reshet::{
-    Dataset, Device, Error, Fit, Score, Task,
+    Dataset, Device, Error, Fit, Meaning, Recipe, Score, Task,
+    recipe::Defaults,
     tune::{Candidate, Event, Record, Space, Study},
 };
 use serde_json::json;
 
 use crate::{
-    config, exit, flags,
+    exit,
     parts::{Parts, of_flag},
+    recipe::Asked,
     run::Run,
     say, table,
     terminal::{self, note},
@@ -114,24 +116,18 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 impl Args {
-    /// The question as flags of `reshet train`.
-    fn question(&self) -> Result<Vec<String>> {
-        let mut flags = toml::Table::try_from(&self.table)?;
-        let path = |path: &PathBuf| path.to_string_lossy().into_owned().into();
-        for (key, value) in [
-            ("targets", self.targets.as_ref().map(path)),
-            ("is", self.is.clone().map(toml::Value::from)),
-            ("test", self.test.as_ref().map(path)),
-            ("test-fraction", self.test_fraction.map(toml::Value::from)),
-            ("seed", self.seed.filter(|seed| *seed != 0).map(|seed| (seed as i64).into())),
-        ] {
-            flags.extend(value.map(|value| (key.into(), value)));
+    /// The question, as settings of `reshet train`.
+    fn question(&self) -> train::Args {
+        train::Args {
+            data: self.data.clone(),
+            table: self.table.clone(),
+            targets: self.targets.clone(),
+            is: self.is.clone(),
+            test: self.test.clone(),
+            test_fraction: self.test_fraction,
+            recipe: Asked(Recipe { seed: self.seed, ..Recipe::default() }),
+            ..train::Args::default()
         }
-        let flags = flags.iter().flat_map(|(key, value)| config::flag(key, value));
-        let head = ["reshet", "train"].map(String::from).into_iter();
-        let flags = flags.map(|flag| flag.to_string_lossy().into_owned());
-        let data = ["--".to_string(), self.data.clone().unwrap_or_default()];
-        Ok(head.chain(flags).chain(data).collect())
     }
 
     fn kept(&self) -> Result<Kept> {
@@ -148,7 +144,8 @@ impl Args {
             }
         };
         Ok(Kept {
-            question: self.question()?,
+            question: Vec::new(),
+            train: self.question(),
             validation: self.validation,
             folds: self.folds.map(usize::from),
             epochs: self.epochs,
@@ -166,12 +163,15 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         Some(folder) => Folder::reopen(folder)?,
         None => (Folder::default(), args.kept()?, Vec::new()),
     };
-    let mut flags = flags::parse(&kept.question)?;
-    flags.hyper.validation = Some(kept.validation.unwrap_or(0.0));
-    flags.hyper.seed = kept.seed;
-    let parts = Parts::read(&mut flags, None)?;
-    let (usual, task) = usual(&flags, &parts)?;
-    let Parts { kind, name, train, validation, said, warnings, .. } = parts;
+    let mut args_of_usual = kept.train.clone();
+    let recipe = &mut args_of_usual.recipe.0;
+    recipe.validation = Some(kept.validation.unwrap_or(0.0));
+    recipe.seed = Some(kept.seed);
+    let parts = Parts::read(&mut args_of_usual, None)?;
+    let usual = &args_of_usual.recipe;
+    let plan = args_of_usual.trainer(&parts.train)?.plan(&parts.train)?;
+    let task = Meaning::of(&parts.train, plan.loss()).task;
+    let Parts { defaults, name, train, validation, said, warnings, .. } = parts;
     let mut about = About {
         name,
         task,
@@ -179,9 +179,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         output: train.targets().output_layer(),
         validated: 0,
         baseline: baseline(&train, task),
-        epochs: kept.epochs.unwrap_or(match kind {
-            crate::defaults::Kind::Plain => EPOCHS,
-            _ => flags.hyper.epochs.unwrap_or(EPOCHS),
+        epochs: kept.epochs.unwrap_or(match defaults {
+            Defaults::Plain => EPOCHS,
+            _ => usual.epochs.unwrap_or(EPOCHS),
         }),
     };
     let splits = splits(&kept, train, validation)?;
@@ -191,6 +191,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         folder = Folder::create(args.out.as_deref(), &about.name, args.force, &kept)?;
     }
     // A network of ten neurons is where every frontier begins.
+    let usual = Candidate::of(usual);
     let tiny = Candidate { hidden: vec![10], dropout: 0.0, ..usual.clone() };
     let samples = splits.iter().map(|(train, _)| train.len()).min().unwrap_or(1);
     let mut study = Study::new(kept.space.for_samples(samples))
@@ -263,9 +264,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         if let Some(Tested { score: Some(score), samples, .. }) = &tested {
             say!("test, opened once, for the best one trained on all {samples}: {score}");
         }
-        say!("best:     {}", kept.command(best).1);
+        say!("best:     {}", kept.command(best));
         match outcome.simplest(about.accuracy()) {
-            Some(simplest) if simplest != best => say!("simplest: {}", kept.command(simplest).1),
+            Some(simplest) if simplest != best => say!("simplest: {}", kept.command(simplest)),
             _ => {}
         }
         say!("saved {folder}");
@@ -302,26 +303,6 @@ fn splits(
     Ok((0..folds).map(split).collect::<reshet::Result<_>>()?)
 }
 
-/// What `reshet train` would do by itself, as a candidate; and the kind of question.
-fn usual(flags: &train::Args, parts: &Parts) -> Result<(Candidate, Task)> {
-    let trainer = flags.trainer(&parts.train)?;
-    let spec = flags::spec(flags, trainer.network());
-    let hidden = spec.hidden.unwrap_or_default();
-    let first = hidden.first();
-    let plan = trainer.plan(&parts.train)?;
-    let candidate = Candidate {
-        hidden: hidden.iter().map(|layer| layer.width).collect(),
-        activation: first.and_then(|l| l.activation.clone()).unwrap_or("relu".into()),
-        lr: spec.lr.unwrap_or(0.001),
-        batch_size: spec.batch_size.unwrap_or(64),
-        weight_decay: spec.weight_decay.unwrap_or(0.0),
-        // As it was written, not as f32 has it.
-        dropout: first.map_or(0.0, |l| l.dropout.to_string().parse().unwrap_or(0.0)),
-        schedule: spec.schedule.unwrap_or("constant".into()),
-    };
-    Ok((candidate, reshet::Meaning::of(&parts.train, plan.loss()).task))
-}
-
 /// What always giving the same answer scores on these samples: accuracy; of numbers
 /// R², which is 0.
 fn baseline(data: &reshet::Dataset, task: Task) -> f64 {
@@ -341,7 +322,7 @@ struct Tested {
 /// test part, once.
 fn test(folder: &Folder, kept: &Kept, best: &Record) -> Result<Tested> {
     let start = Instant::now();
-    let mut args = flags::parse(&kept.command(best).0)?;
+    let mut args = kept.winner(best)?;
     let parts = Parts::read(&mut args, None)?;
     let loaded = start.elapsed();
     let device = Device::best();

@@ -9,7 +9,7 @@ use reshet::{
 use serde_json::{Map, Value, json};
 
 use super::folder::{self, About, Kept};
-use crate::{flags, runs};
+use crate::{command, runs, serve::spec};
 
 /// The best, the simplest, the frontier, what mattered.
 pub fn result(kept: &Kept, about: &About, outcome: &Outcome) -> Value {
@@ -33,7 +33,7 @@ pub fn result(kept: &Kept, about: &About, outcome: &Outcome) -> Value {
 fn network(kept: &Kept, about: &About, record: &Record) -> Value {
     let mut json = serde_json::to_value(record).unwrap_or_default();
     json["network"] = json!(about.network(record));
-    json["command"] = json!(kept.command(record).1);
+    json["command"] = json!(kept.command(record));
     json
 }
 
@@ -51,9 +51,8 @@ pub fn study(path: &Path) -> Result<Value> {
     let mut json = result(&kept, about, &outcome);
     let last = outcome.trials.iter().filter_map(Trial::last);
     json["networks"] = last.map(|record| network(&kept, about, record)).collect();
-    let args = flags::parse(&kept.question)?;
-    json["question"] = json!(flags::shown(&kept.question, &[]));
-    json["spec"] = json!(flags::asked(&args));
+    json["question"] = json!(command::question(&kept.train));
+    json["spec"] = json!(spec::asked(&kept.train));
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
     (json["name"], json["task"]) = (json!(name), json!(about.task));
     json["epochs"] = json!(about.epochs);

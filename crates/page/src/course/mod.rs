@@ -137,7 +137,7 @@ impl Course {
     }
 
     fn is_over(&self) -> bool {
-        self.training.epoch() >= self.lesson.epochs
+        self.training.epoch() >= self.lesson.epochs()
     }
 
     /// Does what is asked, and waits while there is nothing to be trained.

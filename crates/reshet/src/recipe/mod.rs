@@ -383,8 +383,9 @@ impl Recipe {
     /// the data.
     pub fn trainer<'a>(&self, data: &Dataset) -> Result<Trainer<'a>> {
         let recipe = self.resolve_for(Defaults::Plain, data.len());
-        if recipe.patience.is_some() && recipe.validation.is_none() {
-            return wrong("patience", "", "it needs a validation part to watch");
+        if let (Some(epochs), None) = (recipe.patience, recipe.validation) {
+            let why = "it watches the validation loss: set validation to a fraction of the samples";
+            return wrong("patience", epochs, why);
         }
         let epochs = recipe.epochs.unwrap_or_default();
         if epochs == 0 {

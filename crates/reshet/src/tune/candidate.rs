@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AdamW, Error, Result, Schedule, Sequential, Targets, Trainer};
+use crate::{
+    Activation, Recipe, Result,
+    recipe::{Defaults, OptimizerName, ScheduleName},
+};
 
 /// One way to build and train a network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,15 +28,7 @@ pub struct Candidate {
 }
 
 impl Candidate {
-    /// The network for data of so many inputs and these targets.
-    ///
-    /// # Errors
-    /// An unknown activation; a width of 0.
-    pub fn network(&self, inputs: usize, targets: &Targets) -> Result<Sequential> {
-        Sequential::parse(&self.text(inputs, &targets.output_layer()), Some(inputs))
-    }
-
-    /// The network's text; `output` as [`Targets::output_layer`] writes it.
+    /// The network's text; `output` as [`Targets::output_layer`](crate::Targets::output_layer) writes it.
     pub fn text(&self, inputs: usize, output: &str) -> String {
         let dropout = match self.dropout {
             0.0 => String::new(),
@@ -44,25 +39,37 @@ impl Candidate {
         format!("{inputs}{hidden}{output}")
     }
 
-    /// A trainer of this network that does so.
+    /// All of it as a recipe, trained for so many epochs.
     ///
     /// # Errors
-    /// An unknown schedule.
-    pub fn trainer<'a>(&self, network: Sequential) -> Result<Trainer<'a>> {
-        let schedule = match &*self.schedule {
-            "constant" => Schedule::Constant,
-            "cosine" => Schedule::CosineAnnealingLR { eta_min: 0.0 },
-            "one-cycle" => Schedule::OneCycleLR,
-            other => {
-                let hint =
-                    crate::network::did_you_mean(other, &["constant", "cosine", "one-cycle"]);
-                return Err(Error::invalid(format!("no schedule is called \"{other}\"{hint}")));
-            }
-        };
-        let optimizer = AdamW { weight_decay: self.weight_decay, ..AdamW::new(self.lr) };
-        Ok(Trainer::new(network)
-            .optimizer(optimizer)
-            .schedule(schedule)
-            .batch_size(self.batch_size))
+    /// An unknown activation or schedule.
+    pub fn recipe(&self, epochs: usize) -> Result<Recipe> {
+        Ok(Recipe {
+            hidden: Some(self.hidden.clone()),
+            activation: Some(self.activation.parse()?),
+            dropout: Some(self.dropout as f32),
+            optimizer: Some(OptimizerName::AdamW),
+            lr: Some(self.lr),
+            weight_decay: Some(self.weight_decay),
+            schedule: Some(self.schedule.parse()?),
+            epochs: Some(epochs),
+            batch_size: Some(self.batch_size),
+            ..Recipe::default()
+        })
+    }
+
+    /// What of a recipe a study varies; what is open is as [`Recipe::trainer`] takes it.
+    pub fn of(recipe: &Recipe) -> Self {
+        let whole = recipe.resolve_for(Defaults::Plain, usize::MAX);
+        Self {
+            hidden: whole.hidden.unwrap_or_default(),
+            activation: whole.activation.unwrap_or(Activation::ReLU).to_string(),
+            lr: whole.lr.unwrap_or_default(),
+            batch_size: whole.batch_size.unwrap_or_default(),
+            weight_decay: whole.weight_decay.unwrap_or_default(),
+            // As it is written, not as f32 has it.
+            dropout: whole.dropout.map_or(0.0, |p| p.to_string().parse().unwrap_or(0.0)),
+            schedule: whole.schedule.unwrap_or(ScheduleName::Constant).to_string(),
+        }
     }
 }

@@ -7,7 +7,7 @@ use tpe::{TpeOptimizer, categorical_range, histogram_estimator, parzen_estimator
 
 use super::Candidate;
 use crate::{
-    Error, Result, Targets,
+    Error, Result,
     rng::{Purpose, Stream},
 };
 
@@ -132,7 +132,6 @@ impl Space {
                 return wrong(format!("{name}: at least one choice, none of them 0"));
             }
         }
-        let targets = Targets::numbers(vec![0.0], 1);
         for (activation, schedule) in
             self.activation.iter().flat_map(|a| self.schedule.iter().map(move |s| (a, s)))
         {
@@ -145,7 +144,7 @@ impl Space {
                 dropout: 0.0,
                 schedule: schedule.clone(),
             };
-            candidate.trainer(candidate.network(1, &targets)?)?;
+            candidate.recipe(1)?;
         }
         Ok(())
     }
@@ -354,8 +353,7 @@ mod tests {
             assert!(candidate.hidden.iter().all(|n| (3..=70).contains(n)), "{candidate:?}");
             assert!((3e-4..=0.02).contains(&candidate.lr), "{candidate:?}");
             assert!((0.1..=0.3).contains(&candidate.dropout), "{candidate:?}");
-            let network = candidate.network(4, &Targets::numbers(vec![0.0], 1)).unwrap();
-            candidate.trainer(network).unwrap();
+            candidate.recipe(1).unwrap();
         }
         assert_ne!(space.draw(1, 0, &[]), space.draw(2, 0, &[]));
     }

@@ -9,7 +9,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::Candidate;
-use crate::{Dataset, Device, Ended, Error, Result, Score, metrics::Kind};
+use crate::{Dataset, Device, Ended, Error, Recipe, Result, Score, metrics::Kind};
 
 /// Standard errors by which another candidate must be better than the usual one.
 const CLEARLY: f64 = 1.5;
@@ -109,9 +109,9 @@ pub(super) fn train(
     // One core a candidate: the others have their own.
     let device = Device::cpu().threads(1);
     for (train, validation) in splits {
-        let network = candidate.network(train.width(), train.targets())?;
-        record.parameters = network.parameters();
-        let trainer = candidate.trainer(network)?.epochs(epochs).seed(seed).device(device);
+        let recipe = Recipe { seed: Some(seed), ..candidate.recipe(epochs)? };
+        record.parameters = recipe.network(train)?.parameters();
+        let trainer = recipe.trainer(train)?.device(device);
         let fit = trainer.on_event(|_| match stop.load(Relaxed) {
             true => ControlFlow::Break(()),
             false => ControlFlow::Continue(()),
