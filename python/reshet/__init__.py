@@ -12,9 +12,14 @@ Batch by batch, as a game's agent learns: `Net`, with `ReplayBuffer`.
 For scikit-learn: `ReshetClassifier` and `ReshetRegressor`.
 """
 
+from typing import TYPE_CHECKING
+
 from ._model import Model, _unpickled, load  # noqa: F401  (pickles name _unpickled)
 from ._reshet import Net, ReplayBuffer, __version__
 from ._train import train
+
+if TYPE_CHECKING:
+    from .estimators import ReshetClassifier, ReshetRegressor
 
 __all__ = ["Batch", "Model", "Net", "ReplayBuffer", "ReshetClassifier", "ReshetRegressor", "load",
            "train", "__version__"]

@@ -20,12 +20,23 @@ def is_path(X):
 
 
 def is_table(X):
-    """Whether X has columns with names: a path, a DataFrame, a mapping, a structured array."""
-    if is_path(X) or isinstance(X, Mapping) or _is_pandas(X, "DataFrame"):
+    """Whether X has columns with names: a path, a DataFrame, a mapping, a list of mappings, a
+    structured array."""
+    if is_path(X) or isinstance(X, Mapping) or _is_pandas(X, "DataFrame") or _is_records(X):
         return True
     if isinstance(X, np.ndarray):
         return X.dtype.names is not None
     return hasattr(X, "__arrow_c_stream__") or hasattr(X, "__dataframe__")
+
+
+def is_row(X):
+    """Whether X is one row of a DataFrame."""
+    return _is_pandas(X, "Series")
+
+
+def _is_records(X):
+    return isinstance(X, (list, tuple)) and len(X) > 0 and \
+        all(isinstance(row, Mapping) for row in X)
 
 
 def source(X, needed=None):
@@ -79,17 +90,26 @@ def column(X, wanted):
 
 
 def _is_pandas(X, kind):
-    pandas = sys.modules.get("pandas")
-    return pandas is not None and isinstance(X, getattr(pandas, kind))
+    return _is_of("pandas", X, kind)
 
 
 def _is_polars(X, kind):
-    polars = sys.modules.get("polars")
-    return polars is not None and isinstance(X, getattr(polars, kind))
+    return _is_of("polars", X, kind)
+
+
+def _is_of(package, X, kind):
+    """Whether X is of that package's class, which nobody has made before it was imported."""
+    package = sys.modules.get(package)
+    return package is not None and isinstance(X, getattr(package, kind))
 
 
 def _columns(X):
     """The columns' names, and a function that gives the column at a place."""
+    if is_row(X):
+        X = dict(zip(X.index, X))
+    if _is_records(X):
+        keys = list(dict.fromkeys(key for row in X for key in row))
+        return [name(key) for key in keys], lambda i: [row.get(keys[i]) for row in X]
     if isinstance(X, Mapping):
         keys = list(X)
         single = [_is_scalar(value) for value in X.values()]
@@ -167,7 +187,8 @@ def _of_pandas(column):
         raise TypeError("durations; give numbers, df[column].dt.total_seconds()")
     if kind == "M":
         # With the time, even if all are midnight: another frame's may not be.
-        return column.dt.strftime("%Y-%m-%d %H:%M:%S.%f").astype(object).tolist()
+        parts = ".%f" if column.dt.microsecond.fillna(0).any() else ""
+        return column.dt.strftime(f"%Y-%m-%d %H:%M:%S{parts}").astype(object).tolist()
     if isinstance(dtype, np.dtype):
         return _of_array(column.to_numpy())
     if isinstance(dtype, pandas.SparseDtype):
@@ -232,6 +253,9 @@ def text(value):
 
 
 def _known(value):
+    kind = type(value)
+    if kind.__str__ is object.__str__ and kind.__repr__ is object.__repr__:
+        raise TypeError(f"a {kind.__name__}, which says nothing as a text; give a word or a number")
     # Unlike all else, NaN and NaT are not what they are.
     if value != value:
         return None

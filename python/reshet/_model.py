@@ -102,7 +102,9 @@ class Model:
 
     def _knows(self, X):
         """Whether X is a table, and to be read as one."""
-        return _frames.is_path(X) or self.columns is not None and _frames.is_table(X)
+        if _frames.is_path(X):
+            return True
+        return self.columns is not None and (_frames.is_table(X) or _frames.is_row(X))
 
     def _array(self, X):
         X = samples(X)
@@ -146,9 +148,10 @@ class Model:
     def predict(self, X: Any) -> NDArray[Any]:
         """The answer to each sample: a class, yes or no to each question, or numbers.
 
-        X: an array, a row a sample. For a model of a table: a DataFrame or a dict of columns,
-           found by their names in any order, others passed over; or the path of a table. How
-           many cells held what training never saw is told by a warning.
+        X: an array, a row a sample. For a model of a table: a DataFrame, a dict of columns or a
+           list of rows as dicts, whose columns are found by their names in any order, others
+           passed over; or the path of a table. How many cells held what training never saw is
+           told by a warning.
         """
         if self.task == "number":
             answers = self._answers(X)
@@ -156,7 +159,7 @@ class Model:
         p = self.predict_proba(X)
         if self.task == "binary" and self._inner.outputs > 1:
             return p > 0.5
-        return self.classes[p.argmax(axis=1)]
+        return np.asarray(self.classes)[p.argmax(axis=1)]
 
     def test(self, X: Any, y: ArrayLike | None = None) -> dict[str, Any]:
         """A full test, as `reshet test --json` tells it: a dict of "samples", "loss", "score" and
@@ -237,8 +240,11 @@ def load(path: str | os.PathLike[str]) -> Model:
     """
     if not os.path.isdir(path):
         return Model(_reshet.Model.load(path))
-    return Model(_reshet.Model.load(os.path.join(path, "model.safetensors")),
-                 _logged(os.path.join(path, "log.jsonl")))
+    model = os.path.join(path, "model.safetensors")
+    if not os.path.exists(model):
+        raise FileNotFoundError(f"{path}: there is no model.safetensors in this folder; that of a "
+                                "run has one as soon as its training has ended")
+    return Model(_reshet.Model.load(model), _logged(os.path.join(path, "log.jsonl")))
 
 
 def _logged(path):

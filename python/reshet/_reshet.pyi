@@ -1,5 +1,6 @@
 """The part of the package that is Rust."""
 
+import builtins
 import os
 from typing import Any
 
@@ -10,6 +11,27 @@ __version__: str
 
 class Model:
     """What `reshet.Model` is inside."""
+
+    task: str
+    names: list[str]
+    shape: list[int]
+    bytes: bool
+    network: str
+    outputs: int
+    columns: list[str] | None
+    targets: list[str] | None
+    notes: dict[str, str]
+    @staticmethod
+    def load(path: str | os.PathLike[str]) -> Model: ...
+    @staticmethod
+    def from_bytes(bytes: builtins.bytes) -> Model: ...
+    def to_bytes(self) -> builtins.bytes: ...
+    def save(self, path: str | os.PathLike[str]) -> None: ...
+    def parameters(self) -> dict[str, NDArray[np.float32]]: ...
+    def answers(self, x: NDArray[Any]) -> bytearray: ...
+    def table(self, table: Any) -> dict[str, Any]: ...
+    def test(self, x: NDArray[Any], y: NDArray[np.float32], width: int) -> str: ...
+    def test_table(self, table: Any) -> str: ...
 
 class Net:
     """A network with its loss and optimiser, taught on arrays made just now."""

@@ -196,6 +196,8 @@ def on_arrays(X, y, *, task, sample_weight, **settings):
 
 
 def _weights(weights):
+    if isinstance(weights, str):
+        raise ValueError("sample_weight: a number a sample; arrays have no columns with names")
     weights = np.ascontiguousarray(weights, dtype=np.float32)
     if weights.ndim != 1:
         raise ValueError(f"sample_weight: one dimension, not {weights.ndim}")
