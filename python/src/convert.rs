@@ -50,6 +50,29 @@ pub fn array<'py>(
     numpy.array.bind(py).call1((shape, &numpy.float32, bytes))
 }
 
+/// Numbers as bytes.
+pub fn bytes<'py, T: Number>(py: Python<'py>, numbers: &[T]) -> Bound<'py, PyByteArray> {
+    let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.bytes()).collect();
+    PyByteArray::new(py, &bytes)
+}
+
+/// A number of some precision.
+pub trait Number: Copy {
+    fn bytes(self) -> impl Iterator<Item = u8>;
+}
+
+impl Number for f32 {
+    fn bytes(self) -> impl Iterator<Item = u8> {
+        self.to_ne_bytes().into_iter()
+    }
+}
+
+impl Number for f64 {
+    fn bytes(self) -> impl Iterator<Item = u8> {
+        self.to_ne_bytes().into_iter()
+    }
+}
+
 /// Whole numbers as an array of one dimension.
 pub fn whole<'py>(py: Python<'py>, numbers: &[i64]) -> PyResult<Bound<'py, PyAny>> {
     let numpy = numpy(py)?;

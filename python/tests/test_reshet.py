@@ -1,4 +1,4 @@
-"""The package, beside the program `reshet` (RESHET: its path, else it is looked for)."""
+"""The package on arrays, beside the program `reshet` (RESHET: its path, else it is looked for)."""
 
 import os
 import pickle
@@ -197,7 +197,8 @@ def test_what_is_wrong_is_said():
         (lambda: reshet.train(X, y, activation="rleu"), "rleu"),
         (lambda: reshet.train(X, y, net="3-1:sigmoid"), "number of inputs"),
         (lambda: reshet.train(X, y, epochs=-1), "epochs: a whole number"),
-        (lambda: reshet.train(X, y, batch_size=0), "at least one sample"),
+        (lambda: reshet.train(X, y, batch_size=0), "batch_size 0: choose from 1 to 50"),
+        (lambda: reshet.train(X, y, epochs=0), "epochs 0: nothing would be learnt"),
         (lambda: reshet.train(X, y, task="clases"), "clases"),
         (lambda: reshet.train(X, y, patience=3), "validation"),
         (lambda: reshet.load("no-such-file"), "no-such-file"),
@@ -210,25 +211,85 @@ def test_what_is_wrong_is_said():
         reshet.train(X, y.astype(float), optimizer="sgd", lr=1e30)
 
 
-def program():
-    """The program, if it has been built."""
-    root = os.path.join(os.path.dirname(__file__), "..", "..", "target")
-    places = [os.environ.get("RESHET"), *(os.path.join(root, p, "reshet") for p in ("release", "debug"))]
-    return next((p for p in places if p and os.path.exists(p)), None)
+def test_weights_count():
+    X, y = rings()
+    junk = y.copy()
+    junk[::2] = 1 - junk[::2]
+    good = np.arange(600) % 2
+    how = {"hidden": (32,), "epochs": 60, "lr": 0.01}
+    assert (reshet.train(X, junk, sample_weight=good, **how).predict(X) == y).mean() > 0.95
+    few = (y == 0) | (np.arange(600) % 10 == 0)
+    plain = reshet.train(X[few], y[few], epochs=5)
+    for by in ("balanced", {1: 10}, {1.0: 10, "0": 1}):
+        weighted = reshet.train(X[few], y[few], class_weight=by, epochs=5)
+        assert (weighted.predict(X) == 1).sum() > (plain.predict(X) == 1).sum()
+    for more, says in [({"sample_weight": good[1:]}, "600 samples but 599 weights"),
+                       ({"class_weight": {2: 1}}, "no class is called 2; there are 0, 1"),
+                       ({"sample_weight": "w"}, "sample_weight: a number a sample")]:
+        with pytest.raises(ValueError, match=says):
+            reshet.train(X, y, **more)
+    with pytest.raises(ValueError, match="only classes"):
+        reshet.train(X, y.astype(float), class_weight="balanced")
 
 
-@pytest.mark.skipif(program() is None, reason="the program is not built")
-def test_the_program_and_python_read_each_others_models(tmp_path):
+def test_a_training_goes_on():
+    X, y = rings()
+    words = np.array(["out", "in"])[y]
+    first = reshet.train(X, words, epochs=2)
+    still = reshet.train(X[:50], words[:50], start=first, lr=1e-12, epochs=1)
+    assert np.allclose(still.predict_proba(X), first.predict_proba(X), atol=1e-5)
+    assert reshet.train(X, words, start=first, epochs=40).score(X, words) > first.score(X, words)
+    # Numbers are learnt in the units of the first training.
+    amounts = 1000 + 50 * X[:, 0].astype(float)
+    first = reshet.train(X, amounts, epochs=20, lr=0.01)
+    still = reshet.train(X[:50], amounts[:50], start=first, lr=1e-12, epochs=1)
+    assert np.allclose(still.predict(X), first.predict(X), atol=0.1)
+    for bad, says in [(lambda: reshet.train(X, words, start=first), "could not convert"),
+                      (lambda: reshet.train(X[:, :1], amounts, start=first), "number of inputs|takes 2"),
+                      (lambda: reshet.train(X, amounts, start=first, hidden=(3,)), "start: the model")]:
+        with pytest.raises(ValueError, match=says):
+            bad()
+
+
+def test_the_course_and_the_score_of_a_training():
+    X, y = rings()
+    model = reshet.train(X, y, epochs=3, validation=0.25)
+    assert list(model.history) == ["loss", "validation_loss", "validation_accuracy"]
+    assert all(len(told) == 3 for told in model.history.values())
+    report = model.test(X, y)
+    assert report["samples"] == 600 and report["confusion"][1][1] > 0
+    assert model.score(X, y) == report["accuracy"] == (model.predict(X) == y).mean()
+    assert model.score(X, y.astype(float)) == model.score(X, y == 1) == model.score(X, y)
+    amounts = reshet.train(X, X[:, 0].astype(float), epochs=30, lr=0.01)
+    assert amounts.score(X, X[:, 0]) > 0.9 and amounts.test(X, X[:, 0])["rmse"] < 0.4
+    for bad, says in [(lambda: model.score(X, y + 5), "6 is no class|5 is no class"),
+                      (lambda: model.score(X), "needed beside an array"),
+                      (lambda: model.score(X, y[1:]), "600 samples and y 599")]:
+        with pytest.raises(ValueError, match=says):
+            bad()
+
+
+def test_other_settings():
+    X, y = rings()
+    plain = reshet.train(X, y, epochs=2)
+    for more in ({"schedule": "one-cycle"}, {"clip_norm": 0.01}, {"init": "kaiming-normal"},
+                 {"betas": (0.5, 0.9)}, {"optimizer": "sgd", "momentum": 0.9, "nesterov": True}):
+        assert (reshet.train(X, y, epochs=2, **more).predict_proba(X) != plain.predict_proba(X)).any()
+    with pytest.raises(ValueError, match="momentum: it does not go with the optimizer adam"):
+        reshet.train(X, y, momentum=0.9)
+
+
+def test_the_program_and_python_read_each_others_models(tmp_path, program):
     X, y = rings()
     table = tmp_path / "rings.csv"
     rows = "".join(f"{a},{b},{'out' if c else 'in'}\n" for (a, b), c in zip(X, y))
     table.write_text("a,b,where\n" + rows)
-    run = [program(), "train", str(table), "--out", str(tmp_path / "run"), "-q", "--epochs", "20"]
+    run = [program, "train", str(table), "--out", str(tmp_path / "run"), "-q", "--epochs", "20"]
     subprocess.run(run, check=True, capture_output=True)
     model = reshet.load(tmp_path / "run" / "model.safetensors")
     assert list(model.classes) == ["in", "out"]
     assert (model.predict(table) == np.where(y, "out", "in")).mean() > 0.9
     reshet.train(X, y, epochs=1).save(tmp_path / "mine.safetensors")
-    told = subprocess.run([program(), "info", str(tmp_path / "mine.safetensors")], check=True,
+    told = subprocess.run([program, "info", str(tmp_path / "mine.safetensors")], check=True,
                           capture_output=True, text=True)
     assert "2-100:relu-1:sigmoid" in told.stdout

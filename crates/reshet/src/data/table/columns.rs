@@ -58,6 +58,10 @@ pub struct Columns {
     /// columns hold y − origin. Empty: all from 0.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub origins: Vec<f64>,
+    /// Whether columns that are not known are passed over, not refused. It says how tables are
+    /// met, not what was learnt, so no file keeps it.
+    #[serde(skip)]
+    pub pass_over_others: bool,
 }
 
 /// One input column.
@@ -404,7 +408,8 @@ impl Columns {
         missing.dedup();
         let knows = |name: &String| {
             let same = |other: &String| other == name || seen(other) == seen(name);
-            self.inputs.iter().any(|c| same(&c.name))
+            self.pass_over_others
+                || self.inputs.iter().any(|c| same(&c.name))
                 || self.left_out.iter().any(|c| same(&c.name))
                 || self.targets.iter().any(same)
                 || others.contains(name)

@@ -10,6 +10,7 @@
 //! so a raw row is all that a prediction needs.
 
 mod blocks;
+mod builder;
 mod cell;
 mod check;
 mod columns;
@@ -54,6 +55,7 @@ use std::{
     path::Path,
 };
 
+pub use builder::TableBuilder;
 pub use cell::Cell;
 pub(crate) use cell::{MISSING, UNKNOWN, shortest};
 use cell::{MOST_LONG, Packed, is_no_number};

@@ -70,25 +70,28 @@ pub(super) fn names(
     header: bool,
     edges: Edges,
 ) -> Result<Vec<String>> {
-    let made_up = |column: usize| format!("column {}", column + 1);
     let width = first.len() - usize::from(edges == Edges::Trailing && is_last_empty(first));
     if !header {
-        return Ok((0..width).map(made_up).collect());
+        return Ok((0..width).map(|place| name_of("", place)).collect());
     }
     let mut names = Vec::new();
     if edges == Edges::Unnamed {
-        names.push(made_up(0));
+        names.push(name_of("", 0));
     }
     for field in first.iter().take(width) {
         let name = std::str::from_utf8(field)
             .map_err(|_| Error::at(source, line, None, "not UTF-8 text; save the file as UTF-8"))?;
-        names.push(match &*seen(name) {
-            // What pandas writes over its row numbers.
-            "" => made_up(names.len()),
-            name => name.to_string(),
-        });
+        names.push(name_of(name, names.len()));
     }
     unique(&format!("{source}:{line}"), names)
+}
+
+/// The name of the column at this place; made up where nothing stands, as over pandas' row numbers.
+pub(super) fn name_of(name: &str, place: usize) -> String {
+    match &*seen(name) {
+        "" => format!("column {}", place + 1),
+        name => name.to_string(),
+    }
 }
 
 fn is_last_empty(row: &Record) -> bool {

@@ -135,9 +135,24 @@ impl Layout {
             let what = format!("{NOT_UTF8}; save the file as UTF-8");
             Error::at(&self.source, line, Some(name), what)
         })?;
+        let cell = |column: usize| row.range(column).and_then(|range| text.get(range));
+        let cells = (0..width).map(|column| cell(column).unwrap_or_default());
+        self.cells(cells, line, words, firsts, gone, chunk);
+        Ok(())
+    }
+
+    /// Reads the cells of a row, one a column, and adds them to the chunk's last row.
+    pub(super) fn cells<'t>(
+        &self,
+        cells: impl Iterator<Item = &'t str>,
+        line: u64,
+        words: &mut [Words],
+        firsts: &mut [Firsts],
+        gone: &mut [Gone],
+        chunk: &mut Chunk,
+    ) {
         let comma = self.dialect.comma;
-        for column in 0..width {
-            let text = row.range(column).and_then(|range| text.get(range)).unwrap_or_default();
+        for (column, text) in cells.enumerate() {
             let first = &mut firsts[column];
             let read = self.read(column, text);
             let (packed, plain) = match read {
@@ -161,7 +176,6 @@ impl Layout {
             }
             chunk.cells.push(packed);
         }
-        Ok(())
     }
 }
 

@@ -37,6 +37,7 @@ pub struct Prepare {
     test: f64,
     test_table: Option<Table>,
     weight: Option<String>,
+    weights: Option<Vec<f32>>,
     fold: Option<(usize, usize)>,
     seed: u64,
     plain: bool,
@@ -117,6 +118,12 @@ impl Prepare {
         self
     }
 
+    /// How much each row of the table counts in the loss, where no column says it.
+    pub fn weights(mut self, weights: Vec<f32>) -> Self {
+        self.weights = Some(weights);
+        self
+    }
+
     /// Seeds the split.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
@@ -178,7 +185,7 @@ impl Prepare {
         let (dates, of_dates) = self.dates(&table, &question);
         let table = table.with_dates(&dates);
         said.extend(of_dates);
-        let weights = self.weights(&table, &rows)?;
+        let weights = self.weights_of(&table, &rows)?;
         let parts = self.split(&table, &answers, &rows)?;
         let statistics = Statistics::gather(&table, FEW, |_| true, |row| parts[row] == Part::Train);
         let learnt = self.learn(&table, &question, &statistics, &dates);
@@ -269,8 +276,11 @@ impl Prepare {
         Ok((question, said))
     }
 
-    /// What each of these rows counts, if a column says it.
-    fn weights(&self, table: &Table, rows: &[u32]) -> Result<Option<Vec<f32>>> {
+    /// What each of these rows counts, if that was said.
+    fn weights_of(&self, table: &Table, rows: &[u32]) -> Result<Option<Vec<f32>>> {
+        if let Some(all) = &self.weights {
+            return pick_weights(table, all, rows).map(Some);
+        }
         let Some(name) = &self.weight else { return Ok(None) };
         let place = table.column(name)?;
         let cells: Vec<Cell> = table.rough_cells(place).collect();
@@ -387,7 +397,21 @@ impl Columns {
     ///
     /// # Errors
     /// Columns that do not match; an answer or a word the model does not know.
-    pub fn dataset(&self, mut table: Table, task: Task, names: &[String]) -> Result<Dataset> {
+    pub fn dataset(&self, table: Table, task: Task, names: &[String]) -> Result<Dataset> {
+        self.weighted_dataset(table, task, names, None)
+    }
+
+    /// [`Columns::dataset`] whose rows count so much each.
+    ///
+    /// # Errors
+    /// As [`Columns::dataset`]; not a weight a row.
+    pub fn weighted_dataset(
+        &self,
+        mut table: Table,
+        task: Task,
+        names: &[String],
+        weights: Option<&[f32]>,
+    ) -> Result<Dataset> {
         table.read_as(&self.written)?;
         let table = table.with_dates(&self.dates);
         let numbers = self.inputs.iter().filter(|c| matches!(c.kind, Kind::Number { .. }));
@@ -402,10 +426,15 @@ impl Columns {
         let places = self.targets.iter().map(|name| table.column(name)).collect::<Result<_>>()?;
         let question = Question::known(&table, places, task, names.to_vec());
         let (targets, rows) = question.read(&table, &self.origins)?;
+        let weights = weights.map(|all| pick_weights(&table, all, &rows)).transpose()?;
         let mut wanted = vec![false; table.rows()];
         rows.iter().for_each(|row| wanted[*row as usize] = true);
         let [inputs] = encode(table, self, |row| wanted[row].then_some(0))?;
-        dataset(inputs, &Arc::new(self.clone()), targets)
+        let made = dataset(inputs, &Arc::new(self.clone()), targets)?;
+        match weights {
+            Some(weights) => made.weighted(weights),
+            None => Ok(made),
+        }
     }
 }
 
@@ -423,6 +452,15 @@ impl Meaning {
         })?;
         columns.dataset(table, self.task, &self.names)
     }
+}
+
+/// The weights of these rows, of all rows' weights.
+fn pick_weights(table: &Table, all: &[f32], rows: &[u32]) -> Result<Vec<f32>> {
+    if all.len() != table.rows() {
+        let (source, n, weights) = (&table.source, table.rows(), all.len());
+        return Err(Error::data(format!("{source}: {n} rows but {weights} weights")));
+    }
+    Ok(rows.iter().map(|row| all[*row as usize]).collect())
 }
 
 fn dataset(inputs: Vec<f32>, columns: &Arc<Columns>, targets: Targets) -> Result<Dataset> {

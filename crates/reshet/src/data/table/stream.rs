@@ -173,6 +173,19 @@ impl<'a> Rows<'a> {
         Ok(Self { reader: Some(reader), width, encoder, dates, waiting, values, said })
     }
 
+    /// Rows that are parsed already, the last ones first, of a table with these columns.
+    pub(super) fn waiting(
+        source: &str,
+        names: &[String],
+        waiting: Vec<Parsed>,
+        columns: &'a Columns,
+    ) -> Result<Self> {
+        let (all, dates) = with_dates(columns, names);
+        let encoder = Encoder::new(columns, source, &all, &[])?;
+        let (width, values) = (names.len(), vec![0.0; encoder.width()]);
+        Ok(Self { reader: None, width, encoder, dates, waiting, values, said: Vec::new() })
+    }
+
     /// The rows of a table in memory.
     fn of(table: Table, columns: &'a Columns, keep: &[String]) -> Result<Self> {
         let names: Vec<String> = table.heads.iter().map(|head| head.name.clone()).collect();

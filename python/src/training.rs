@@ -1,0 +1,274 @@
+//! Training on arrays and on tables.
+
+use std::{
+    ops::ControlFlow,
+    time::{Duration, Instant},
+};
+
+use pyo3::prelude::*;
+use reshet::{
+    Dataset, Device, Error, Event, Fit, Model, Recipe, Result, Trainer, diagnosis, recipe::Defaults,
+};
+
+use crate::{
+    arrays::{self, Samples},
+    model::{PyModel, report},
+    python,
+    tables::{Learnt, Question},
+};
+
+/// How often a training looks whether Ctrl-C was pressed.
+const SIGNALS: Duration = Duration::from_millis(50);
+
+/// How to train, as Python has it.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub struct How {
+    /// A [`Recipe`] as JSON.
+    recipe: String,
+    threads: Option<usize>,
+    verbose: bool,
+    class_weight: Option<ClassWeight>,
+    /// Whose parameters to start from.
+    start: Option<Py<PyModel>>,
+}
+
+/// How much classes count.
+#[derive(FromPyObject)]
+enum ClassWeight {
+    /// Each as much as another.
+    Balanced(String),
+    /// So much, by name; 1 if not named.
+    Named(Vec<(String, f64)>),
+}
+
+/// What came of it.
+#[derive(IntoPyObject)]
+pub struct Outcome {
+    model: PyModel,
+    epochs: usize,
+    /// Of each epoch, its mean loss.
+    loss: Vec<f64>,
+    /// Of each epoch, the loss and the score on the validation part.
+    validation: Vec<(f64, Option<f64>)>,
+    /// What was decided about a table.
+    said: Vec<String>,
+    /// What looks wrong in it, or in what came of it.
+    warnings: Vec<String>,
+    /// The test as JSON, if there was a test part.
+    tested: Option<String>,
+}
+
+impl How {
+    pub fn recipe(&self) -> Result<Recipe> {
+        let wrong = |e: serde_json::Error| Error::Invalid(e.to_string());
+        let value: serde_json::Value = serde_json::from_str(&self.recipe).map_err(wrong)?;
+        // From a value, its errors name no places in a text that nobody has written.
+        serde_json::from_value(value).map_err(wrong)
+    }
+
+    pub fn start(&self) -> Option<&Model> {
+        self.start.as_ref().map(|start| &start.get().model)
+    }
+
+    fn device(&self) -> Device {
+        self.threads.map_or(Device::best(), |threads| Device::best().threads(threads))
+    }
+
+    /// The samples, weighted by their classes.
+    fn weighted(&self, data: Dataset) -> Result<Dataset> {
+        match &self.class_weight {
+            None => Ok(data),
+            Some(ClassWeight::Balanced(word)) if word == "balanced" => data.balanced(),
+            Some(ClassWeight::Balanced(word)) => Err(Error::Invalid(format!(
+                "class_weight: \"balanced\", or a weight for each class, not \"{word}\""
+            ))),
+            Some(ClassWeight::Named(named)) => arrays::weighted(data, named),
+        }
+    }
+
+    /// A trainer for a recipe that leaves nothing open; it goes on from `start` if there is one.
+    fn trainer<'a>(&self, mut recipe: Recipe, data: &Dataset) -> Result<Trainer<'a>> {
+        let Some(start) = self.start() else {
+            return Ok(recipe.trainer(data)?.device(self.device()).unscaled());
+        };
+        let own = recipe.net.is_some() || recipe.hidden.is_some();
+        if !own {
+            recipe.net = Some(start.network().to_string());
+        }
+        let mut trainer = recipe.trainer(data)?.device(self.device()).unscaled();
+        if trainer.network() != start.network() {
+            let (its, asked) = (start.network(), trainer.network());
+            let what = format!("start: the model is the network {its}, and {asked} is asked for");
+            return Err(Error::Invalid(what));
+        }
+        if recipe.loss()?.is_none() {
+            trainer = trainer.loss(start.loss().clone());
+        }
+        // Parameters mean something only in the units in which they were learnt.
+        let units = start.meaning().units.clone();
+        Ok(trainer.parameters(start.parameters().to_vec()).units(units))
+    }
+}
+
+/// Trains on arrays.
+#[pyfunction]
+pub fn train(py: Python, samples: Samples, how: How) -> PyResult<Outcome> {
+    let scaled = samples.is_of_numbers() && how.start.is_none();
+    let data = samples.read(py)?;
+    let mut watch = Watch::new(how.verbose);
+    let done = py.detach(|| -> Result<Outcome> {
+        let mut recipe = how.recipe()?;
+        let (data, validation) = match recipe.validation {
+            None => (data, None),
+            Some(part) => {
+                let (rest, part) = data.split(part, recipe.seed.unwrap_or(0))?;
+                (rest, Some(part))
+            }
+        };
+        let data = how.weighted(data)?;
+        recipe.batch_size = recipe.batch_size.map(|n| n.min(data.len()));
+        let mut trainer = how.trainer(recipe, &data)?;
+        if scaled {
+            trainer = trainer.units(arrays::units(&data));
+        }
+        let odd = diagnosis::of_network(trainer.network());
+        let fit = watch.fit(trainer, &data, validation.as_ref())?;
+        let mut outcome = watch.outcome(fit);
+        outcome.warnings = odd.iter().map(ToString::to_string).collect();
+        Ok(outcome)
+    });
+    watch.end()?;
+    done.map_err(python)
+}
+
+/// Trains on a table, as the program does.
+#[pyfunction]
+pub fn train_table(py: Python, question: Question, how: How) -> PyResult<Outcome> {
+    let mut watch = Watch::new(how.verbose);
+    let recipe = how.recipe().map_err(python)?;
+    let learnt = match how.start() {
+        Some(start) => question.of_model(py, start, &recipe)?,
+        None => question.read(py, &recipe)?,
+    };
+    let done = py.detach(|| learn(&how, recipe, learnt, &mut watch));
+    watch.end()?;
+    done.map_err(python)
+}
+
+fn learn(how: &How, recipe: Recipe, learnt: Learnt, watch: &mut Watch) -> Result<Outcome> {
+    let Learnt { parts, samples, name } = learnt;
+    let reshet::data::table::Parts { train, validation, test, said, mut warnings } = parts;
+    said.iter().for_each(|line| watch.say(line));
+    let mut resolved = recipe.resolve_for(Defaults::Table, samples);
+    if recipe.batch_size.is_none() {
+        // How many samples are left to train on is known only now.
+        resolved.batch_size = resolved.batch_size.map(|n| n.min(train.len()));
+    }
+    if how.start().is_some() && recipe.hidden.is_none() && recipe.net.is_none() {
+        (resolved.hidden, resolved.activation, resolved.dropout) = (None, None, None);
+    }
+    let optimizer = resolved.optimizer()?;
+    let train = how.weighted(train)?;
+    let trainer = how.trainer(resolved, &train)?;
+    warnings.extend(diagnosis::of_network(trainer.network()).iter().map(ToString::to_string));
+    let mut fit = watch.fit(trainer, &train, validation.as_ref())?;
+    let score = fit.model.test(test.as_ref().unwrap_or(&train))?;
+    let findings = diagnosis::of_fit(&fit, &train, &score, &optimizer)?;
+    warnings.extend(findings.iter().map(ToString::to_string));
+    let rows = train.len().to_string();
+    let notes = [("data", name), ("optimizer", optimizer.to_string()), ("rows", rows)];
+    fit.model.notes.extend(notes.map(|(key, value)| (key.into(), value)));
+    let mut tested = None;
+    if let Some(test) = &test {
+        fit.model.notes.insert("test".into(), score.to_string());
+        tested = Some(report(&fit.model, test)?);
+    }
+    Ok(Outcome { said, warnings, tested, ..watch.outcome(fit) })
+}
+
+/// What a training tells while it goes on, and whether Python wants it to end.
+struct Watch {
+    verbose: bool,
+    looked: Instant,
+    interrupt: Option<PyErr>,
+    loss: Vec<f64>,
+    validation: Vec<(f64, Option<f64>)>,
+}
+
+impl Watch {
+    fn new(verbose: bool) -> Self {
+        let (loss, validation) = Default::default();
+        Self { verbose, looked: Instant::now(), interrupt: None, loss, validation }
+    }
+
+    fn fit(
+        &mut self,
+        trainer: Trainer<'_>,
+        data: &Dataset,
+        validation: Option<&Dataset>,
+    ) -> Result<Fit> {
+        let trainer = match validation {
+            Some(part) => trainer.validation(part),
+            None => trainer,
+        };
+        let fit = trainer.on_event(|event| self.see(event)).fit(data)?;
+        match self.interrupt {
+            Some(_) => Err(Error::Invalid("interrupted".into())),
+            None => Ok(fit),
+        }
+    }
+
+    fn see(&mut self, event: &Event) -> ControlFlow<()> {
+        if let Event::Epoch { loss, validation, .. } = event {
+            self.loss.push(*loss);
+            self.validation.extend(validation.iter().map(|score| (score.loss, score.measure())));
+        }
+        if let Some(line) = line(event) {
+            self.say(&line);
+        }
+        if self.looked.elapsed() > SIGNALS {
+            self.looked = Instant::now();
+            self.attend(|py| py.check_signals());
+        }
+        if self.interrupt.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    /// Tells a line, if lines are to be told: by Python's `print`, since notebooks show that.
+    fn say(&mut self, line: &str) {
+        if self.verbose {
+            self.attend(|py| {
+                py.import("builtins")?.getattr("print")?.call1((line,))?;
+                py.check_signals()
+            });
+        }
+    }
+
+    /// Does something in Python; its error ends the training.
+    fn attend(&mut self, f: impl FnOnce(Python) -> PyResult<()>) {
+        if self.interrupt.is_none() {
+            self.interrupt = Python::attach(f).err();
+        }
+    }
+
+    /// Raises what Python wanted.
+    fn end(&mut self) -> PyResult<()> {
+        self.interrupt.take().map_or(Ok(()), Err)
+    }
+
+    fn outcome(&mut self, fit: Fit) -> Outcome {
+        let (said, warnings, tested) = Default::default();
+        let (loss, validation) =
+            (std::mem::take(&mut self.loss), std::mem::take(&mut self.validation));
+        let (model, epochs) = (PyModel::new(fit.model), fit.epochs);
+        Outcome { model, epochs, loss, validation, said, warnings, tested }
+    }
+}
+
+/// What is told of an epoch.
+fn line(event: &Event) -> Option<String> {
+    let Event::Epoch { epoch, loss, validation } = event else { return None };
+    let validation =
+        validation.as_ref().map_or(String::new(), |score| format!("; validation: {score}"));
+    Some(format!("epoch {}: loss {loss:.4}{validation}", epoch + 1))
+}
