@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::folder::{entries, is_hidden, is_picture, name};
+use super::listing::{entries, is_hidden, is_picture, name};
 use crate::{Result, error::Error};
 
 /// Folders inside folders, at most: a link can lead back up.

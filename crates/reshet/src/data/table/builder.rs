@@ -2,9 +2,9 @@
 
 use super::{
     Columns, Dressed, Rows, Table, csv,
-    dialect::Dialect,
+    dialect::{Dialect, Format},
     names::{name_of, unique},
-    parsed::{Format, Layout, Parsed, Words},
+    parsed::{Layout, Parsed, Words},
 };
 use crate::{Result, error::Error};
 

@@ -23,9 +23,10 @@ pub use super::dialect::{Dialect, Options};
 use super::{
     Dressed, Table,
     blocks::{Blocks, Count, Tidy, first_row_end},
-    dialect::{first_rows, guess, separator_of},
+    dialect::Format,
+    guess::{first_rows, guess, separator_of},
     names::{Edges, edges, names, places, unique},
-    parsed::{Format, Layout, NOT_UTF8, Parsed},
+    parsed::{Layout, NOT_UTF8, Parsed},
     preamble::Preamble,
     records::{empty_record, parser},
     text::{Text, guess_whole},

@@ -18,6 +18,7 @@ pub mod csv;
 mod dates;
 mod dialect;
 mod encoder;
+mod guess;
 mod header;
 mod letters;
 mod names;

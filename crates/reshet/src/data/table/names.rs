@@ -2,9 +2,9 @@
 
 use super::{
     blocks::Tidy,
+    dialect::Format,
     letters::seen,
     list,
-    parsed::Format,
     records::{Record, parser},
 };
 use crate::{Result, error::Error};

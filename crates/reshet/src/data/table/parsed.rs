@@ -6,7 +6,7 @@ use super::{
     Chunk, UNKNOWN,
     blocks::Block,
     cell::{Packed, Read, is_name, is_no_number, is_one_of},
-    dialect::Dialect,
+    dialect::{Dialect, Format},
     letters::seen,
     records::{Record, empty_record, parser},
     written::{Written, is_open},
@@ -323,15 +323,4 @@ impl Words {
         self.codes.insert(word.into(), code);
         Packed::word(code)
     }
-}
-
-/// How rows are parsed.
-#[cfg_attr(not(feature = "csv"), expect(dead_code, reason = "nothing is parsed"))]
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Format {
-    pub separator: u8,
-    /// Lines that begin with this are comments.
-    pub comment: Option<u8>,
-    /// What stands around cells that hold a separator.
-    pub quote: u8,
 }

@@ -10,7 +10,7 @@ use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use encoding_rs_io::DecodeReaderBytesBuilder;
 
-use super::{blocks::SAMPLE, csv::Options, workbook};
+use super::{blocks::SAMPLE, dialect::Options, workbook};
 use crate::{Result, data::gzip, error::Error};
 
 /// A text, and what is known of it.
