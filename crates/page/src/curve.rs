@@ -60,6 +60,7 @@ impl Means {
 /// A test of the network as it was after a step: step, loss, accuracy or R² (None where
 /// nothing varies).
 #[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Tested(pub usize, pub f64, pub Option<f64>);
 
 /// The tests of a training, thinned where there are many.

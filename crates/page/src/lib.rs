@@ -10,12 +10,14 @@
 //!
 //! `docs/api.md` is what the routes promise.
 
+mod answers;
 mod api;
 mod ask;
 mod assets;
 mod course;
 mod curve;
 mod data;
+mod found;
 mod guard;
 mod host;
 mod lab;
@@ -25,6 +27,8 @@ mod run;
 mod server;
 mod spec;
 mod stream;
+#[cfg(test)]
+mod types;
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -33,7 +37,6 @@ use std::{
 };
 
 use reshet::{Device, Error, Result};
-use serde_json::json;
 
 pub use host::{Finished, Host, Loaded};
 pub use spec::{Hidden, Lesson, Spec};
@@ -76,12 +79,12 @@ pub fn serve(
         Device::Cpu { threads, .. } => threads,
         _ => 1,
     };
-    let about = json!({
-        "version": env!("CARGO_PKG_VERSION"),
-        "device": options.device.to_string(),
-        "threads": threads,
-        "cores": std::thread::available_parallelism().map_or(1, usize::from),
-    });
+    let about = answers::About {
+        version: env!("CARGO_PKG_VERSION").into(),
+        device: options.device.to_string(),
+        threads,
+        cores: std::thread::available_parallelism().map_or(1, usize::from),
+    };
     let lab = Arc::new(Lab::new(host, about)?);
     for data in &options.data {
         lab.add_data(data)?;

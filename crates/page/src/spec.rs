@@ -9,6 +9,7 @@ use crate::run::Baseline;
 
 /// What is to be trained; what is left out takes the data's default.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default, deny_unknown_fields)]
 pub struct Spec {
     /// `mnist`, or where the data lies.
@@ -32,11 +33,13 @@ pub struct Spec {
     /// How often all samples are seen.
     pub epochs: Option<usize>,
     /// Of weights, shuffles and splits.
+    #[cfg_attr(test, ts(type = "number | null"))]
     pub seed: Option<u64>,
 }
 
 /// A hidden layer.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(deny_unknown_fields)]
 pub struct Hidden {
     /// Neurons.

@@ -12,11 +12,12 @@ use std::{
 };
 
 use reshet::{Buffer, Event, Result, TrainingLoop};
-use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use crate::{
+    answers::{self, StageReport},
     curve::Tested,
+    found,
     lab::Lab,
     run::{Phase, Run, Stage},
     spec::Lesson,
@@ -50,7 +51,7 @@ pub enum Command {
     Read(oneshot::Sender<(usize, Vec<f32>)>),
 }
 
-type Reply = oneshot::Sender<Value>;
+type Reply = oneshot::Sender<StageReport>;
 
 /// A training between its steps.
 pub struct Course {
@@ -65,6 +66,8 @@ pub struct Course {
     /// Points of the loss that the page has been told.
     told_points: usize,
     told_tests: usize,
+    /// The step of the test that it was told in whole.
+    told_test: Option<usize>,
     /// The least a test has taken, and when the last one ended.
     tested: (Duration, Instant),
     looked: (Duration, Instant),
@@ -89,6 +92,7 @@ impl Course {
             told: now,
             told_points: 0,
             told_tests: 0,
+            told_test: None,
             tested: (Duration::MAX, now),
             looked: (Duration::MAX, now),
             due: now,
@@ -118,6 +122,11 @@ impl Course {
         }
         (state.reason, state.stage) = (reason, None);
         drop(state);
+        if phase != Phase::Diverged
+            && let Ok(found) = found::after(&self.run, &self.lesson, phase == Phase::Done)
+        {
+            self.run.state().findings = found;
+        }
         self.tell();
         self.lab.ended(&self.run, phase);
     }
@@ -326,15 +335,18 @@ impl Course {
         let mut state = self.run.state();
         state.seconds = self.spent.as_secs_f64();
         let (losses, tests) = (state.losses.points(), state.tests.points());
-        let message = json!({
-            "run": self.run.id.to_string(),
-            "step": state.step,
-            "epoch": state.epoch,
-            "lr": state.lr,
-            "loss": &losses[self.told_points.min(losses.len())..],
-            "test": &tests[self.told_tests.min(tests.len())..],
-            "seconds": state.seconds,
-        });
+        let tested = state.test.as_ref().filter(|(step, _)| Some(*step) != self.told_test);
+        let message = answers::Progress {
+            run: self.run.id.to_string(),
+            step: state.step,
+            epoch: state.epoch,
+            lr: state.lr,
+            loss: losses[self.told_points.min(losses.len())..].to_vec(),
+            test: tests[self.told_tests.min(tests.len())..].to_vec(),
+            tested: tested.map(|(step, score)| answers::Test::of(*step, score)),
+            seconds: state.seconds,
+        };
+        self.told_test = state.test.as_ref().map(|(step, _)| *step);
         (self.told_points, self.told_tests) = (losses.len(), tests.len());
         drop(state);
         self.lab.tell("progress", &message);
