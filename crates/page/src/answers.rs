@@ -74,6 +74,9 @@ pub struct Data {
     pub target: Option<String>,
     pub said: Vec<String>,
     pub warnings: Vec<String>,
+    /// The first rows of a table, as they were read.
+    #[cfg_attr(test, ts(type = "Record<string, string | number | null>[]"))]
+    pub rows: Vec<Map<String, Value>>,
     pub defaults: Spec,
 }
 
@@ -187,6 +190,8 @@ pub enum Column {
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Test {
     pub step: usize,
+    /// Tested: all of the test part, or some of it where a test of all takes long.
+    pub samples: usize,
     pub loss: f64,
     /// Accuracy or R²; None where nothing varies.
     pub measure: Option<f64>,
@@ -237,7 +242,14 @@ impl Test {
                 (*baseline, kind)
             }
         };
-        Self { step, loss: score.loss, measure: score.measure(), baseline, kind }
+        Self {
+            step,
+            samples: score.samples,
+            loss: score.loss,
+            measure: score.measure(),
+            baseline,
+            kind,
+        }
     }
 }
 

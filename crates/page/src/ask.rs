@@ -171,6 +171,32 @@ fn cells(columns: &Columns, inputs: &[f32]) -> Map<String, Value> {
     columns.inputs.iter().map(|column| (column.name.clone(), cell(&column.kind))).collect()
 }
 
+/// The first rows of a table, as they were read: the inputs' cells, then what is asked.
+pub fn rows(data: &Dataset, count: usize) -> Vec<Map<String, Value>> {
+    let Some(columns) = data.features().columns() else { return Vec::new() };
+    let row = |row: usize| {
+        let mut input = vec![0.0; data.width()];
+        data.features().read(row, &mut input);
+        let mut cells = cells(columns, &input);
+        if let [target] = &columns.targets[..] {
+            cells.insert(target.clone(), target_cell(data.targets(), row));
+        }
+        cells
+    };
+    (0..data.len().min(count)).map(row).collect()
+}
+
+fn target_cell(targets: &Targets, row: usize) -> Value {
+    match (targets.row(row), targets.names()) {
+        (Target::Class(class), Some(names)) => json!(names.get(class as usize)),
+        (Target::Values([y]), None) => json!(y),
+        (Target::Values([y]), Some([no, yes])) => json!(if *y > 0.5 { yes } else { no }),
+        (Target::Values([y]), Some([name])) if *y > 0.5 => json!(name),
+        (Target::Values([_]), Some([name])) => json!(format!("not {name}")),
+        _ => Value::Null,
+    }
+}
+
 /// The Linear layers with what follows each.
 fn linear(model: &Model) -> Vec<(String, String)> {
     let mut layers: Vec<(String, String)> = Vec::new();

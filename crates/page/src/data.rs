@@ -2,8 +2,12 @@
 
 use crate::{
     answers::{self, DataKind, Task},
+    ask,
     spec::Lesson,
 };
+
+/// Rows that show how a table was read.
+const ROWS: usize = 5;
 
 /// Data that can be asked for.
 pub struct Data {
@@ -43,6 +47,7 @@ impl Data {
             target: lesson.spec.target.clone(),
             said: lesson.said.clone(),
             warnings: lesson.warnings.clone(),
+            rows: ask::rows(&lesson.train, ROWS),
             defaults: lesson.spec.clone(),
         }
     }

@@ -292,8 +292,9 @@ impl Lab {
     fn save(&self, run: &Run, lesson: &Lesson, phase: Phase) -> Result<PathBuf> {
         let (_, model) = run.model_at(None)?;
         let state = run.state();
+        let lesson = lesson.tested_on(state.test.as_ref().map(|(_, score)| score.samples));
         let finished = Finished {
-            lesson,
+            lesson: &lesson,
             model,
             score: state.test.as_ref().map(|(_, score)| score.clone()),
             log: state.log.clone(),

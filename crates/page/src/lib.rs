@@ -62,6 +62,8 @@ pub struct Options {
     pub models: Vec<PathBuf>,
     /// Studies to show.
     pub studies: Vec<PathBuf>,
+    /// Folders of earlier runs to list, oldest first: read once the page is there.
+    pub earlier: Vec<PathBuf>,
 }
 
 /// Serves until `stop` says so. `ready` is told the address to open.
@@ -109,7 +111,21 @@ pub fn serve(
         let guard = Guard::new(address.ip(), address.port()).map_err(Error::Invalid)?;
         let token = guard.token().map(|token| format!("?token={token}")).unwrap_or_default();
         ready(&format!("http://{address}/{token}"));
+        list_earlier(&lab, options.earlier.clone());
         server::serve(listener, guard, lab.clone(), stop, options.stop_when_closed).await;
         Ok(lab.was_interrupted())
     })
+}
+
+/// Adds earlier runs beside the server; one that cannot be read is left out.
+fn list_earlier(lab: &Arc<Lab>, folders: Vec<PathBuf>) {
+    if folders.is_empty() {
+        return;
+    }
+    let lab = lab.clone();
+    tokio::task::spawn_blocking(move || {
+        for folder in folders {
+            let _ = lab.load(&folder);
+        }
+    });
 }

@@ -130,7 +130,7 @@ impl State {
             pace,
             loss: None,
             seconds: 0.0,
-            losses: Means::new(steps),
+            losses: Means::default(),
             log: Vec::new(),
             epoch_losses: Vec::new(),
             tests: Tests::default(),
@@ -244,7 +244,7 @@ impl Run {
     pub fn told_with_curves(&self) -> answers::Run {
         let told = self.told();
         let state = self.state();
-        let loss = state.losses.points().to_vec();
+        let loss = state.losses.points();
         let test = state.tests.points().to_vec();
         answers::Run { curves: Some(answers::Curves { loss, test }), ..told }
     }

@@ -118,6 +118,17 @@ impl Lesson {
         Some(Baseline::of(&score, &meaning.names))
     }
 
+    /// The lesson with as much of its test part as was tested.
+    pub(crate) fn tested_on(&self, samples: Option<usize>) -> Self {
+        let mut lesson = self.clone();
+        if let (Some(test), Some(samples)) = (&self.test, samples)
+            && samples < test.len()
+        {
+            lesson.test = Some(part(test, samples));
+        }
+        lesson
+    }
+
     pub(crate) fn steps_per_epoch(&self) -> usize {
         self.train.len().div_ceil(self.batch_size)
     }
@@ -125,4 +136,13 @@ impl Lesson {
     pub(crate) fn steps(&self) -> usize {
         self.epochs * self.steps_per_epoch()
     }
+}
+
+/// So many samples of a data set, evenly.
+pub(crate) fn part(data: &Dataset, wanted: usize) -> Dataset {
+    let step = data.len().div_ceil(wanted.max(1)).max(1);
+    if step == 1 {
+        return data.clone();
+    }
+    data.select(&(0..data.len() as u32).step_by(step).collect::<Vec<u32>>())
 }

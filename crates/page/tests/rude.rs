@@ -83,6 +83,7 @@ impl Server {
             data: vec!["points".into()],
             models: Vec::new(),
             studies: Vec::new(),
+            earlier: Vec::new(),
         };
         let stop = Arc::<AtomicBool>::default();
         let (asked, (sender, ready)) = (stop.clone(), mpsc::channel());

@@ -37,6 +37,8 @@ export type Data = {
   target: string | null,
   said: Array<string>,
   warnings: Array<string>,
+  /** The first rows of a table, as they were read. */
+  rows: Record<string, string | number | null>[],
   defaults: Spec,
 };
 
@@ -206,6 +208,8 @@ export type Column = {
 
 export type Test = {
   step: number,
+  /** Tested: all of the test part, or some of it where a test of all takes long. */
+  samples: number,
   loss: number,
   /** Accuracy or R²; None where nothing varies. */
   measure: number | null,
