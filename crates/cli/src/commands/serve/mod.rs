@@ -7,6 +7,7 @@ use std::{
     net::IpAddr,
     path::{Path, PathBuf},
     process::{Command, ExitCode, Stdio},
+    time::SystemTime,
 };
 
 use anyhow::Result;
@@ -22,6 +23,8 @@ use crate::{
 
 /// Where the page is when nobody says otherwise.
 const PORT: u16 = 8080;
+/// Earlier runs that are listed, at most.
+const EARLIER: usize = 20;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -80,6 +83,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         stop_when_closed: args.stop_when_closed,
         device,
         data,
+        earlier: earlier(&models),
         models,
         studies,
     };
@@ -93,6 +97,22 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let host = Box::new(host::Here::new(device));
     let interrupted = reshet_page::serve(&options, host, ready, terminal::stopped)?;
     Ok(if interrupted { ExitCode::from(exit::INTERRUPTED) } else { ExitCode::SUCCESS })
+}
+
+/// The newest runs of `runs`, oldest first: what was trained before is there again.
+fn earlier(opened: &[PathBuf]) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir("runs") else { return Vec::new() };
+    let mut found: Vec<(SystemTime, PathBuf)> = entries
+        .filter_map(|entry| {
+            let entry = entry.ok()?;
+            let written = entry.metadata().ok()?.modified().ok()?;
+            Some((written, entry.path()))
+        })
+        .filter(|(_, folder)| runs::is_run(folder) && !opened.contains(folder))
+        .collect();
+    found.sort();
+    let first = found.len().saturating_sub(EARLIER);
+    found.split_off(first).into_iter().map(|(_, folder)| folder).collect()
 }
 
 /// A model's file or a run's folder, rather than data.
