@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use reshet::{
-    Dataset, Device, Error, Features, Model, Result, Storage, Targets, Task,
+    Answer, Dataset, Device, Error, Features, Model, Result, Storage, Targets, Task,
     data::{
         images,
         table::{Columns, Kind},
     },
     explain::Trace,
     loss::Target,
-    metrics::argmax,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -118,7 +117,14 @@ pub fn trace(step: usize, model: &Model, features: &Features) -> Result<answers:
     features.read(0, &mut input);
     let trace = Trace::new(model, &input)?;
     let answers = trace.layers.last().cloned().unwrap_or_default();
-    let Said { label, probabilities, value } = Said::new(model, &answers, trace.answer);
+    let answer = model.meaning().answer(&answers);
+    let value = match answer {
+        Answer::Numbers([y]) => Some(json!(y)),
+        Answer::Numbers(all) => Some(json!(all)),
+        _ => None,
+    };
+    let named = answer.probabilities().map(|(name, p)| (name.to_string(), json!(p)));
+    let (label, probabilities) = (answer.label(), value.is_none().then(|| named.collect()));
     let layers = linear(model)
         .into_iter()
         .zip(trace.layers)
@@ -219,41 +225,6 @@ fn linear(model: &Model) -> Vec<(String, String)> {
     layers
 }
 
-/// What outputs mean.
-struct Said {
-    label: Option<String>,
-    probabilities: Option<Map<String, Value>>,
-    value: Option<Value>,
-}
-
-impl Said {
-    fn new(model: &Model, answers: &[f32], answer: usize) -> Self {
-        let names = &model.meaning().names;
-        let listed = |of: &mut dyn Iterator<Item = (&String, f32)>| {
-            of.map(|(name, p)| (name.clone(), json!(p))).collect::<Map<_, _>>()
-        };
-        let (label, probabilities, value) = match (model.task(), answers, &names[..]) {
-            (Task::Number, [y], _) => (None, None, Some(json!(y))),
-            (Task::Number, all, _) => (None, None, Some(json!(all))),
-            (Task::Binary, [p], [no, yes]) => {
-                let all = [(no, 1.0 - p), (yes, *p)];
-                (names.get(answer).cloned(), Some(listed(&mut all.into_iter())), None)
-            }
-            (Task::Binary, all, names) => {
-                let yes = names.iter().zip(all).filter(|(_, p)| **p > 0.5);
-                let label: Vec<&str> = yes.map(|(name, _)| &**name).collect();
-                let all = listed(&mut names.iter().zip(all.iter().copied()));
-                (Some(label.join(", ")), Some(all), None)
-            }
-            (Task::Classes, all, names) => {
-                let listed = listed(&mut names.iter().zip(all.iter().copied()));
-                (names.get(answer).cloned(), Some(listed), None)
-            }
-        };
-        Self { label, probabilities, value }
-    }
-}
-
 /// A sample of a run's data through its network, beside the truth.
 pub fn trace_row(
     run: &Run,
@@ -269,15 +240,12 @@ pub fn trace_row(
     }
     let one = data.select(&[row]);
     let told = trace(step, model, one.features())?;
-    let truth = match (one.targets().row(0), run.task(), run.names()) {
-        (Target::Class(class), _, names) => json!(names.get(class as usize)),
-        (Target::Values([y]), Task::Binary, [no, yes]) => json!(if *y > 0.5 { yes } else { no }),
-        (Target::Values([y]), ..) => json!(y),
-        (Target::Values(all), Task::Binary, names) => {
-            let yes = names.iter().zip(all).filter(|(_, y)| **y > 0.5);
-            json!(yes.map(|(name, _)| &**name).collect::<Vec<_>>().join(", "))
-        }
-        (Target::Values(all), ..) => json!(all),
+    let truth = match (one.targets().row(0), run.task()) {
+        (Target::Class(class), _) => json!(run.names().get(class as usize)),
+        // Zeros and ones are answers too.
+        (Target::Values(all), Task::Binary) => json!(model.meaning().answer(all).label()),
+        (Target::Values([y]), _) => json!(y),
+        (Target::Values(all), _) => json!(all),
         _ => Value::Null,
     };
     let right = told.label.as_ref().map(|label| truth == **label);
@@ -313,29 +281,26 @@ fn sixty() -> usize {
     60
 }
 
-/// The class that is right and the probabilities of all, of one sample; None for
-/// numbers and where several questions are asked at once.
-fn classes(
-    model: &Model,
+/// The places of the truth and of the answer among the names, of one sample, and what the
+/// answer is; None for numbers and where several questions are asked at once.
+fn judged<'a>(
+    model: &'a Model,
     targets: &Targets,
     row: usize,
-    answers: &[f32],
-) -> Option<(usize, Vec<f32>)> {
-    match (targets.row(row), model.task(), answers) {
-        (Target::Class(class), ..) => Some((class as usize, answers.to_vec())),
-        (Target::Values([y]), Task::Binary, [p]) => {
-            Some((usize::from(*y > 0.5), vec![1.0 - p, *p]))
-        }
-        _ => None,
-    }
+    outputs: &'a [f32],
+) -> Option<(usize, usize, Answer<'a>)> {
+    let answer = model.meaning().answer(outputs);
+    let truth = match targets.row(row) {
+        Target::Class(class) => class as usize,
+        Target::Values([y]) => usize::from(*y > 0.5),
+        _ => return None,
+    };
+    Some((truth, answer.place()?, answer))
 }
 
-/// The answer among probabilities: of yes and no, yes above a half.
-fn answer(probabilities: &[f32]) -> usize {
-    match probabilities {
-        [_, yes] => usize::from(*yes > 0.5),
-        all => argmax(all),
-    }
+/// The probability of the name at this place.
+fn probability(answer: &Answer, place: usize) -> f32 {
+    answer.probabilities().nth(place).map_or(0.0, |(_, p)| p)
 }
 
 fn answers(model: &Model, data: &Dataset) -> Result<Vec<f32>> {
@@ -352,15 +317,14 @@ pub fn mistakes(run: &Run, step: usize, model: &Model, cell: &Cell) -> Result<an
     let mut confusion = vec![vec![0usize; names]; names];
     let (mut items, mut errors) = (Vec::new(), 0);
     for (row, said) in said.chunks_exact(width).enumerate() {
-        if let Some((truth, probabilities)) = classes(model, data.targets(), row, said) {
-            let answer = answer(&probabilities);
+        if let Some((truth, answer, all)) = judged(model, data.targets(), row, said) {
             confusion[truth][answer] += 1;
             errors += usize::from(truth != answer);
             let chosen = cell.truth.is_none_or(|t| t == truth)
                 && cell.answer.is_none_or(|a| a == answer)
                 && (truth != answer || (cell.truth.is_some() && cell.answer.is_some()));
             if chosen {
-                let p = probabilities[answer];
+                let p = probability(&all, answer);
                 let (truth, answer, probability) = (json!(truth), json!(answer), Some(p));
                 items.push(Item { row, truth, answer, probability, loss: None, weight: p.into() });
             }
@@ -413,11 +377,11 @@ pub fn suspicious(
     let said = answers(model, data)?;
     let mut items = Vec::new();
     for (row, said) in said.chunks_exact(model.network().outputs()).enumerate() {
-        let item = match classes(model, data.targets(), row, said) {
-            Some((truth, probabilities)) => {
-                let p = probabilities[truth];
+        let item = match judged(model, data.targets(), row, said) {
+            Some((truth, answer, all)) => {
+                let p = probability(&all, truth);
                 let loss = -f64::from(p.max(f32::MIN_POSITIVE)).ln();
-                let answer = json!(answer(&probabilities));
+                let answer = json!(answer);
                 let (truth, probability) = (json!(truth), Some(p));
                 Item { row, truth, answer, probability, loss: Some(loss), weight: loss }
             }

@@ -100,7 +100,7 @@ pub fn after(run: &Run, lesson: &Lesson, done: bool) -> Result<Vec<Finding>> {
         Some(score) => score,
         None => fit.model.test_on(&lesson.train, lesson.device)?,
     };
-    let found = diagnosis::of_fit(&fit, &lesson.train, &score, &lesson.optimizer)?;
+    let found = diagnosis::of_fit(&fit, &lesson.train, &score, &lesson.recipe.optimizer()?)?;
     Ok(found.iter().map(Finding::from).collect())
 }
 

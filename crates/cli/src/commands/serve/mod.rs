@@ -108,7 +108,7 @@ fn earlier(opened: &[PathBuf]) -> Vec<PathBuf> {
             let written = entry.metadata().ok()?.modified().ok()?;
             Some((written, entry.path()))
         })
-        .filter(|(_, folder)| runs::is_run(folder) && !opened.contains(folder))
+        .filter(|(_, folder)| is_run(folder) && !opened.contains(folder))
         .collect();
     found.sort();
     let first = found.len().saturating_sub(EARLIER);
