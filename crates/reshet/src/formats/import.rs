@@ -168,7 +168,7 @@ impl Import {
         let values = shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d));
         if values != Some(network.inputs()) {
             return Err(Error::invalid(format!(
-                "a sample of the shape {shape:?} has not the {} values that the network takes",
+                "a sample of the shape {shape:?} is not the {} values that the network takes",
                 network.inputs()
             )));
         }

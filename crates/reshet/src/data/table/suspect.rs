@@ -325,13 +325,18 @@ pub(crate) fn check_case(table: &Table, question: &Question, ask: &Ask) -> Resul
     let [place] = question.places[..] else { return Ok(()) };
     let meant = ask.task == Some(Task::Classes) || question.task == Task::Number;
     let head = &table.heads[place];
-    if let Some(what) = twin_truths(question).filter(|_| !meant) {
-        return Err(Error::data(format!(
-            "{}: target \"{}\": {what}, or ask for them as classes of their own",
-            table.source, head.name
-        )));
+    if meant {
+        return Ok(());
     }
-    let Some((a, b)) = twins_by_case(head).filter(|_| !meant) else { return Ok(()) };
+    let Some((a, b)) = twins_by_case(head) else {
+        return match twin_truths(question) {
+            None => Ok(()),
+            Some(what) => Err(Error::data(format!(
+                "{}: target \"{}\": {what}, or ask for them as classes of their own",
+                table.source, head.name
+            ))),
+        };
+    };
     if a.chars().count() == 1 && truth(a).is_none() {
         return Ok(());
     }
