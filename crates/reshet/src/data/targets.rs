@@ -63,7 +63,7 @@ impl fmt::Debug for Targets {
 }
 
 impl Targets {
-    /// Whether they are numbers with a column whose mean or spread is far from about 1.
+    /// Whether they are numbers with a column whose root mean square is above 10.
     pub(crate) fn are_far_from_one(&self) -> bool {
         let Self::Numbers { values, width } = self else { return false };
         (0..*width).any(|q| {

@@ -265,9 +265,9 @@ impl<'a> Trainer<'a> {
     }
 
     /// Sets the units in which numeric targets are learnt, one per output; an empty list keeps
-    /// the data's own. By default, the targets of a [`Table`](crate::Table), and others that are
-    /// far from about 1, are scaled to mean 0 and standard deviation 1, or into the range of a
-    /// sigmoid or tanh output. The model always answers in the data's own units.
+    /// the data's own. By default, the targets of a [`Table`](crate::Table), and others with a
+    /// root mean square above 10, are scaled to mean 0 and standard deviation 1, or into the range
+    /// of a sigmoid or tanh output. The model always answers in the data's own units.
     pub fn units(mut self, units: Vec<Unit>) -> Self {
         self.units = Some(units);
         self
