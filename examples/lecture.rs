@@ -5,7 +5,7 @@
 use reshet::prelude::*;
 
 fn main() -> reshet::Result<()> {
-    let device = Device::best(); // the fastest there is here
+    let device = Device::best(); // all cores of the CPU
     let train = mnist::train()?.is(7)?; // the question: is it a 7?
     let test = mnist::test()?.is(7)?;
 

@@ -1,8 +1,7 @@
-//! Activations: each function with its derivative beside it.
+//! Activations: each function with its derivative.
 //!
-//! Written for one number in `f64`, to be read; this is what the reference
-//! engine runs and what the fast engines are held to. [`Activation::Softmax`]
-//! alone looks at a whole row.
+//! Written for one number in `f64`, to be readable. The reference engine runs this code, and
+//! the fast engines are tested against it. Only [`Activation::Softmax`] depends on a whole row.
 //!
 //! Definitions and defaults are PyTorch's
 //! (<https://pytorch.org/docs/stable/nn.html#non-linear-activations-weighted-sum-nonlinearity>).
@@ -35,7 +34,7 @@ pub enum Activation {
 use Activation::*;
 
 impl Activation {
-    /// y = f(x). Softmax is a function of the row: see [`Activation::forward`].
+    /// Computes y = f(x). Softmax is a function of the row: see [`Activation::forward`].
     pub fn value(self, x: f64) -> f64 {
         match self {
             Identity | Softmax => x,
@@ -62,8 +61,8 @@ impl Activation {
         }
     }
 
-    /// dy/dx, given x and y = f(x). At a kink (ReLU at 0) it is PyTorch's: the
-    /// left derivative.
+    /// Computes dy/dx, given x and y = f(x). At a kink (ReLU at 0) it is the left derivative,
+    /// as in PyTorch.
     pub fn derivative(self, x: f64, y: f64) -> f64 {
         match self {
             Identity | Softmax => 1.0,
@@ -92,7 +91,7 @@ impl Activation {
         }
     }
 
-    /// The row's outputs, in place.
+    /// Computes the outputs of a row, in place.
     pub fn forward(self, row: &mut [f64]) {
         match self {
             Softmax => softmax(row),
@@ -100,7 +99,7 @@ impl Activation {
         }
     }
 
-    /// dx = dy · f′(x) for a row, in place in `d`, given inputs x and outputs y.
+    /// Computes dx = dy · f′(x) for a row, in place in `d`, given inputs x and outputs y.
     ///
     /// Softmax: dxᵢ = yᵢ (dyᵢ − Σⱼ dyⱼ yⱼ).
     pub fn backward(self, x: &[f64], y: &[f64], d: &mut [f64]) {
@@ -114,7 +113,7 @@ impl Activation {
         }
     }
 
-    /// Whether the derivative needs the input x; the others' follows from y.
+    /// Whether the derivative needs the input x; otherwise it follows from y.
     pub(crate) fn needs_input(self) -> bool {
         match self {
             GELU | SiLU => true,

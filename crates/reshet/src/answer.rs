@@ -6,12 +6,12 @@ use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use crate::{Meaning, Task, metrics::argmax, visible};
 
-/// What the outputs for one sample mean, as [`Model::predict`](crate::Model::predict) gives
+/// The meaning of one sample's outputs, as [`Model::predict`](crate::Model::predict) returns
 /// them.
 ///
-/// It is written for people by `Display` (`7 (98.3 %)`), and for programs by serde:
-/// `{"label": …, "probabilities": {…}}`, where the label of several yes/no questions is the
-/// list of those that are answered yes, or `{"value": …}`.
+/// `Display` writes it for people (`7 (98.3 %)`), serde for programs:
+/// `{"label": …, "probabilities": {…}}` or `{"value": …}`. The label of several yes/no
+/// questions is the list of those answered yes.
 ///
 /// ```
 /// use reshet::{Answer, Meaning, Task};
@@ -31,25 +31,25 @@ pub enum Answer<'a> {
         yes: bool,
         /// The probability of yes.
         probability: f32,
-        /// What no and yes are called.
+        /// The names of no and yes.
         names: &'a [String],
     },
     /// One of several classes.
     Class {
-        /// The most probable one, by its place among the names.
+        /// The index of the most probable class.
         class: usize,
-        /// One a class.
+        /// One per class.
         probabilities: &'a [f32],
-        /// What the classes are called.
+        /// The classes' names.
         names: &'a [String],
     },
-    /// Several yes/no questions, each for itself.
+    /// Several independent yes/no questions.
     Several {
-        /// The probability of yes, one a question.
+        /// The probability of yes, one per question.
         probabilities: &'a [f32],
-        /// Above it an answer is yes.
+        /// A probability above it is a yes.
         threshold: f64,
-        /// What yes means, one a question.
+        /// What yes means, one per question.
         names: &'a [String],
     },
     /// Numbers in the data's own units.
@@ -57,12 +57,12 @@ pub enum Answer<'a> {
 }
 
 impl Meaning {
-    /// What the outputs for one sample mean; yes is what is above a half.
+    /// Interprets one sample's outputs; yes is a probability above 0.5.
     pub fn answer<'a>(&'a self, outputs: &'a [f32]) -> Answer<'a> {
         self.answer_above(outputs, 0.5)
     }
 
-    /// What the outputs for one sample mean; yes is what is above this threshold.
+    /// Interprets one sample's outputs; yes is a probability above `threshold`.
     pub fn answer_above<'a>(&'a self, outputs: &'a [f32], threshold: f64) -> Answer<'a> {
         let names = &self.names[..];
         match (self.task, outputs) {
@@ -80,8 +80,8 @@ impl Meaning {
 }
 
 impl<'a> Answer<'a> {
-    /// The place among the names of the one that is answered; None where there are several
-    /// questions, or numbers.
+    /// Returns the index of the answer among the names; None for several questions and for
+    /// numbers.
     pub fn place(&self) -> Option<usize> {
         match *self {
             Self::YesNo { yes, .. } => Some(yes.into()),
@@ -90,8 +90,8 @@ impl<'a> Answer<'a> {
         }
     }
 
-    /// The label; of several questions the names of those answered yes, joined by `;`. None
-    /// for numbers.
+    /// Returns the label; for several questions the names of those answered yes, joined by
+    /// `;`. None for numbers.
     pub fn label(&self) -> Option<String> {
         match self {
             Self::Numbers(_) => None,
@@ -100,7 +100,7 @@ impl<'a> Answer<'a> {
         }
     }
 
-    /// Of several questions, the names of those answered yes.
+    /// Iterates over the names of the questions answered yes, if there are several questions.
     pub fn yes(&self) -> impl Iterator<Item = &'a str> {
         let (several, threshold) = match *self {
             Self::Several { threshold, .. } => (true, threshold),
@@ -111,7 +111,7 @@ impl<'a> Answer<'a> {
             .map(|(name, _)| name)
     }
 
-    /// Each name with its probability; nothing for numbers.
+    /// Iterates over the names and their probabilities; empty for numbers.
     pub fn probabilities(&self) -> impl Iterator<Item = (&'a str, f32)> + use<'a> {
         let (names, all, yes) = match *self {
             Self::YesNo { probability, names, .. } => (names, &[][..], probability),

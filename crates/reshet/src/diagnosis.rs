@@ -1,8 +1,7 @@
-//! Why a training came to little: what a person who knows would look at first.
+//! Finds the likely reason why a training gave a poor network.
 //!
-//! A network that is no better than no network says so, with the likely reason. The findings
-//! are of the kind one can see without training again: all answers alike, neurons that are
-//! dead, too few steps, a learning rate far from the usual, a loss that was still falling.
+//! The findings are those that can be seen without training again: all answers equal, dead
+//! neurons, too few steps, a learning rate far from the usual, a loss that was still falling.
 
 use std::fmt;
 
@@ -11,22 +10,22 @@ use crate::{
     metrics::Kind, model::Meaning,
 };
 
-/// Training samples that are looked at, at most.
+/// The most training samples used.
 const LOOKED_AT: usize = 1000;
-/// Fewer updates than this teach little.
+/// Fewer updates than this are probably too few.
 const FEW_STEPS: usize = 100;
-/// A learning rate this many times the usual one is probably the reason.
+/// A learning rate this many times the usual one is probably too high.
 const FAR: f64 = 30.0;
-/// A fit of the training part below this is poor.
+/// An accuracy or R² on the training part below this is poor.
 const POOR: f64 = 0.9;
-/// The loss is still falling if it lost this part from one fifth of the epochs to the next.
+/// The loss is still falling if it fell by this fraction from one fifth of the epochs to the next.
 const FALLING: f64 = 0.01;
 
-/// What was found.
+/// A likely reason for a poor network.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Finding {
-    /// Two Linear layers, by their number in the network, with nothing between.
+    /// Two Linear layers, by their numbers in the network, without an activation between them.
     LinearAfterLinear(usize, usize),
     /// Softmax before the last layer, by its number.
     SoftmaxInside(usize),
@@ -43,18 +42,18 @@ pub enum Finding {
         /// How many there are.
         of: usize,
     },
-    /// The learning rate is far above what is usual for the optimiser.
+    /// The learning rate is far above the usual one for the optimiser.
     HighLearningRate {
-        /// What it was.
+        /// The learning rate.
         lr: f64,
-        /// What is usual.
+        /// The usual learning rate.
         usual: f64,
     },
-    /// So few updates were made.
+    /// Only this many updates were taken.
     FewSteps(usize),
-    /// Nothing of that: perhaps the inputs do not tell.
+    /// No reason was found: perhaps the inputs do not determine the targets.
     NothingSeen,
-    /// Training and test part are both fitted badly, and the loss was still falling.
+    /// The training and test parts are both fitted poorly, and the loss was still falling.
     StillFalling,
 }
 
@@ -106,7 +105,7 @@ impl fmt::Display for Finding {
     }
 }
 
-/// What looks wrong in a network, before it is trained. Layers are counted from 1.
+/// Finds likely mistakes in a network before it is trained. Layers are counted from 1.
 pub fn of_network(network: &Sequential) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut linear = None;
@@ -130,11 +129,11 @@ pub fn of_network(network: &Sequential) -> Vec<Finding> {
     found
 }
 
-/// What looks wrong in what came of a training; nothing if it is better than no network.
-/// `score` is of the test part, or of the training part where there is none.
+/// Finds likely reasons why a training gave a poor network; none if it is better than no
+/// network. `score` is of the test part, or of the training part if there is none.
 ///
 /// # Errors
-/// The training data is not what the model was trained on.
+/// The training data does not fit the model.
 pub fn of_fit(
     fit: &Fit,
     train: &Dataset,
@@ -168,7 +167,7 @@ pub fn of_fit(
     Ok(found)
 }
 
-/// Some of the samples, evenly.
+/// Evenly spaced samples.
 fn sample(data: &Dataset) -> Dataset {
     let step = data.len().div_ceil(LOOKED_AT).max(1);
     if step == 1 {
@@ -183,7 +182,7 @@ fn no_better(score: &Score, model: &Model) -> Option<Finding> {
             let answer = score.commonest(&model.meaning().names).map(String::from);
             (accuracy <= baseline).then_some(Finding::NoBetter(answer))
         }
-        // Where nothing varies there is nothing to be better at.
+        // If nothing varies, no network can be better.
         Kind::Numbers { .. } => {
             score.measure().is_some_and(|r2| r2 <= 0.0).then_some(Finding::NoBetter(None))
         }
@@ -198,7 +197,7 @@ fn all_alike(model: &Model, outputs: &[f32]) -> bool {
     rows.all(|label| label == first)
 }
 
-/// Layers of ReLU of which most neurons are 0 for all of these samples.
+/// ReLU layers in which most neurons are 0 for all of these samples.
 fn dead_neurons(model: &Model, data: &Dataset) -> Result<Vec<Finding>> {
     let mut found = Vec::new();
     let layers = model.network().layers();
@@ -221,7 +220,7 @@ fn dead_neurons(model: &Model, data: &Dataset) -> Result<Vec<Finding>> {
     Ok(found)
 }
 
-/// What these optimisers usually learn with.
+/// The usual learning rate of an optimiser.
 fn usual_lr(optimizer: &Optimizer) -> f64 {
     match optimizer {
         Optimizer::SGD(o) if o.momentum == 0.0 => 0.1,

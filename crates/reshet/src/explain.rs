@@ -1,8 +1,8 @@
-//! What a model looks at.
+//! Explains which inputs a model's answers depend on.
 //!
-//! [`importance`] asks which inputs the answers need; it works for any data and
-//! is slow where inputs are many. [`saliency`] asks which inputs move an answer,
-//! by the derivative; it is made for pictures. A [`Trace`] looks at one sample alone.
+//! [`importance`] measures which inputs the answers need; it works for any data and
+//! is slow for many inputs. [`saliency`] measures which inputs change an answer,
+//! by the derivative; it is made for pictures. A [`Trace`] explains one sample.
 
 use crate::{
     Activation, Answer, Dataset, Device, Features, Layer, Model, Result, Storage,
@@ -11,30 +11,30 @@ use crate::{
     rng::{Purpose, Stream},
 };
 
-/// Samples looked at, at most; more would say the same.
+/// The most samples used; more would not change the result.
 const MOST_SAMPLES: usize = 10_000;
 
-/// How much worse a model answers without an input.
+/// How much worse a model is without an input.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Importance {
-    /// The column, or the input's number.
+    /// The column's name, or the input's number.
     pub name: String,
-    /// How far accuracy (of numbers: R²) falls when the input is shuffled, on
-    /// average over the repeats. Near 0, or below: it is not needed.
+    /// How far accuracy (for numbers R²) falls when the input is shuffled, on
+    /// average over the repeats. Near or below 0: the input is not needed.
     pub fall: f64,
-    /// Standard deviation over the repeats.
+    /// The standard deviation over the repeats.
     pub sd: f64,
 }
 
-/// Permutation importance (Breiman 2001): each input in turn is shuffled among
-/// the samples, which keeps its values and breaks its link with the answer. The
-/// inputs that a table's column became are shuffled together. Most important
-/// first; and the score that the falls are from.
+/// Computes permutation importance (Breiman 2001): shuffles each input in turn among the
+/// samples, which keeps its values and breaks its link with the answer. The inputs of one
+/// table column are shuffled together. Returns the most important first, and the score without
+/// shuffling.
 ///
-/// Inputs that say the same share their importance: each alone seems of little.
+/// Correlated inputs share their importance: each alone seems less important than it is.
 ///
 /// # Errors
-/// As [`Model::test`]; no repeats.
+/// As [`Model::test`]; `repeats` is 0.
 pub fn importance(
     model: &Model,
     data: &Dataset,
@@ -101,12 +101,12 @@ fn sampled(data: &Dataset, most: usize) -> Dataset {
     data.select(&rows)
 }
 
-/// |∂z/∂x| · sd(x) for each input x, the mean over (at most 500 of) the samples; z is
-/// the logit of the answer that the model gives (Simonyan, Vedaldi, Zisserman 2013).
-/// The standard deviation is there because an input that never changes moves nothing.
+/// Computes |∂z/∂x| · sd(x) for each input x, the mean over (at most 500 of) the samples; z
+/// is the logit of the model's answer (Simonyan, Vedaldi, Zisserman 2013). The standard
+/// deviation gives no weight to an input that never changes.
 ///
 /// # Errors
-/// The data has other inputs than the model.
+/// The data does not have the model's inputs.
 pub fn saliency(model: &Model, data: &Dataset) -> Result<Vec<f32>> {
     model.plan()?.check_inputs(data.features())?;
     let data = sampled(data, 500);
@@ -125,31 +125,31 @@ pub fn saliency(model: &Model, data: &Dataset) -> Result<Vec<f32>> {
     Ok(sums.into_iter().map(|sums| moved(sums) as f32).collect())
 }
 
-/// ∂z/∂x at one sample: what each input does to the logit of the model's answer.
+/// Computes ∂z/∂x at one sample, with z the logit of the model's answer.
 pub fn input_gradient(model: &Model, x: &[f32]) -> Vec<f64> {
     Trace::through(model, x).gradient
 }
 
-/// One sample's way through a network, and from the answer back to the inputs.
+/// One sample's values in each layer of a network, and the gradient of its answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trace {
     /// The values of each Linear with the activation that follows it, first to last;
     /// the last are the answer: probabilities (of yes; of each class) or numbers.
     pub layers: Vec<Vec<f32>>,
-    /// The place of the answer among the model's names; of numbers 0.
+    /// The index of the answer among the model's names; 0 for numbers.
     pub answer: usize,
     /// ∂z/∂x for each input, z the logit of the largest output.
     pub gradient: Vec<f64>,
-    /// x · ∂z/∂x for each input, z the logit of the answer given: what is above 0
-    /// spoke for it, what is below against it. Of numbers: for more and for less.
+    /// x · ∂z/∂x for each input, z the logit of the given answer: above 0 the input supports
+    /// the answer, below 0 it opposes it. For numbers: it raises or lowers the number.
     pub evidence: Vec<f32>,
 }
 
 impl Trace {
-    /// Of the inputs as the network takes them: [`Features::read`] gives them.
+    /// Traces one sample, given as the network's inputs: see [`Features::read`].
     ///
     /// # Errors
-    /// Another number of inputs than the network has.
+    /// The number of inputs is not the network's.
     pub fn new(model: &Model, x: &[f32]) -> Result<Self> {
         let (needs, has) = (model.network().inputs(), x.len());
         if needs != has {

@@ -1,41 +1,39 @@
-//! A learning rate to begin with, found by trying all of them once.
+//! Finds a learning rate to begin with: the learning-rate range test.
 //!
-//! The learning-rate range test (Smith 2017, "Cyclical Learning Rates for
-//! Training Neural Networks"; in this form fastai's `lr_find`): a step of
-//! training at each rate, from far too small to far too large, each the same
-//! factor above the last. The loss first stays, then falls, then rises or
-//! breaks; a good rate is where it falls. The network that comes of it is
-//! thrown away.
+//! The range test (Smith 2017, "Cyclical Learning Rates for Training Neural
+//! Networks"; in this form fastai's `lr_find`) takes one training step at each
+//! rate, from far too small to far too large, each the same factor above the
+//! last. The loss first stays the same, then falls, then rises or diverges; a
+//! good rate is where it falls. The trained network is discarded.
 //!
-//! Suggested is a quarter of the rate with the lowest smoothed loss: there a step
-//! still goes down, and the training that follows has to go on doing so. The
-//! other common choice, the steepest place of the curve, was measured to be far
-//! too small wherever the output's bias alone makes the first fall: see
-//! docs/decisions/0009-the-suggested-rate.md.
+//! The suggestion is a quarter of the rate with the lowest smoothed loss, where a
+//! step still reduces the loss. The other common choice, the steepest point of
+//! the curve, was measured to be far too small wherever the output's bias alone
+//! causes the first fall: see docs/decisions/0009-the-suggested-rate.md.
 //!
-//! What this is not: a search. It looks at one run of a few hundred steps, so
-//! it says nothing of the rate that is best in the end, or of any schedule.
+//! This is not a search. It is one run of a few hundred steps, so it does not
+//! tell which rate is best in the end, or with which schedule.
 
 use crate::{Dataset, Ended, Error, Event, Result, Trainer};
 
-/// From where to where, both by far enough for any optimiser here.
+/// The lowest and highest rate tried, enough for all optimisers here.
 const LOW: f64 = 1e-7;
 const HIGH: f64 = 10.0;
-/// An epoch, but no fewer steps than show a curve and no more than it needs.
+/// The test takes an epoch, but within these numbers of steps.
 const FEWEST: usize = 100;
 const MOST: usize = 400;
-/// The test is over when the loss is this many times the best (fastai's).
+/// The test ends when the loss is this many times the best (as fastai's).
 const FAR: f64 = 4.0;
 
-/// What the range test saw.
+/// The result of the range test.
 #[derive(Clone, Debug)]
 pub struct LrCurve {
-    /// A step each, the rate rising.
+    /// One point per step, in the order of the rate.
     pub points: Vec<LrPoint>,
     /// A quarter of the rate at which the smoothed loss is lowest; None if it
-    /// never falls by more than its own noise, or the test was ended early.
+    /// never falls by more than its own noise, or the test was stopped early.
     pub suggested: Option<f64>,
-    /// Whether the event handler ended it early.
+    /// Whether the event handler stopped it early.
     pub ended: Ended,
 }
 
@@ -46,16 +44,15 @@ pub struct LrPoint {
     pub lr: f64,
     /// The batch's loss before its update.
     pub loss: f64,
-    /// The mean loss of the steps around it.
+    /// The mean loss of the neighbouring steps.
     pub smoothed: f64,
 }
 
 impl Trainer<'_> {
-    /// The learning-rate range test: see [`find_lr`](crate::find_lr).
+    /// Runs the learning-rate range test: see [`find_lr`](crate::find_lr).
     ///
-    /// Network, loss, optimiser, batches and seed are the trainer's; its
-    /// schedule and number of epochs mean nothing here. Each step is an
-    /// [`Event::Step`].
+    /// It uses the trainer's network, loss, optimiser, batches and seed, but not its
+    /// schedule and number of epochs. Each step is an [`Event::Step`].
     ///
     /// ```
     /// use reshet::prelude::*;
@@ -88,7 +85,7 @@ impl Trainer<'_> {
             let event = match training.advance() {
                 Ok(Some(event)) => event,
                 Ok(None) => break,
-                // Too large a rate: what the test is looking for.
+                // The rate is too large, where the test ends.
                 Err(Error::Diverged(_)) if step > 0 => break,
                 Err(e) => return Err(e),
             };
@@ -112,7 +109,7 @@ impl Trainer<'_> {
     }
 }
 
-/// The running mean of the loss while testing, and its best.
+/// The running mean of the loss during the test, and its lowest.
 struct Watch {
     keep: f64,
     mean: f64,
@@ -155,7 +152,7 @@ fn smooth(points: &mut [LrPoint], reach: usize) {
     }
 }
 
-/// A quarter of the rate with the lowest smoothed loss, if that is a fall.
+/// A quarter of the rate with the lowest smoothed loss, if the loss has fallen.
 fn suggestion(points: &[LrPoint], steps: usize) -> Option<f64> {
     // In the first fifth nothing is learnt yet: what the loss does there is noise.
     let (start, rest) = points.split_at(points.len() / 5);

@@ -4,13 +4,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::rng::{Purpose, Stream};
 
-/// How weights start. Biases always start uniform in ±1/√fan_in, as in
+/// How weights are initialised. Biases are always uniform in ±1/√fan_in, as in
 /// PyTorch. `fan_in` and `fan_out` are a layer's numbers of inputs and outputs.
 /// See <https://pytorch.org/docs/stable/nn.init.html>.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Init {
-    /// Uniform in ±1/√fan_in: what PyTorch's `nn.Linear` does.
+    /// Uniform in ±1/√fan_in, as PyTorch's `nn.Linear`.
     #[default]
     Default,
     /// Uniform in ±√(6 / fan_in) (He et al. 2015, for ReLU).

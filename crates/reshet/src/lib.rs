@@ -1,16 +1,16 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
-// Its programs, which are compiled and run, ask for the digits.
+// The README's examples, which run as doctests, need the digits.
 #![cfg_attr(any(not(doctest), feature = "mnist"), doc = include_str!("../README.md"))]
 //!
 //! ## Where things are
 //!
-//! A network is plain data ([`Sequential`]); a [`Trainer`] or the three stages
-//! of [`Training`] teach it; what comes out is a [`Model`]. What is computed is in
-//! [`activation`], [`loss`], [`optim`], [`schedule`]; how it is lowered in [`plan`];
-//! who computes it in [`engine`].
+//! A network is plain data ([`Sequential`]). A [`Trainer`], or the three stages of
+//! [`Training`], train it. The result is a [`Model`]. The mathematics is in
+//! [`activation`], [`loss`], [`optim`] and [`schedule`]; [`plan`] lowers a network for an
+//! [`engine`], which runs it.
 //!
-//! What this is not: a tensor library, automatic differentiation, or anything
-//! with convolutions or attention in it. A chain of dense layers needs none.
+//! Not included: tensors, automatic differentiation, convolutions, attention. A chain of
+//! dense layers needs none of them.
 
 pub mod activation;
 mod answer;
@@ -64,7 +64,7 @@ pub use train::{Checkpoint, Ended, Event, Fit, Trainer, TrainingLoop, infer_loss
 pub use training::{Setup, Training};
 pub use visible::visible;
 
-/// All that a program usually needs: `use reshet::prelude::*;`.
+/// What most programs need: `use reshet::prelude::*;`.
 pub mod prelude {
     pub use crate::{
         Adam, AdamW, Chosen, Dataset, Device, Event, Features, Init, Loss, Loss::*, Model, Prepare,

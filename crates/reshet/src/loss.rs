@@ -1,15 +1,15 @@
-//! Losses: what training makes small, each with its derivative beside it.
+//! Losses: what training minimises, each with its derivative.
 //!
 //! Definitions are PyTorch's with mean reduction
 //! (<https://pytorch.org/docs/stable/nn.html#loss-functions>), with one
 //! exception. Where an output activation and its loss belong together
 //! (Sigmoid or Tanh with BCE, Softmax with cross entropy) the loss is computed
 //! from the logits, the numbers before that activation. That is exact and
-//! finite at any logit; log σ(z) computed in two steps is −∞ from z ≈ −104 on
-//! in `f32`, which is how such trainings end in NaN.
+//! finite at any logit; log σ(z) computed in two steps is −∞ below z ≈ −104
+//! in `f32`, and training then ends in NaN.
 //!
-//! One row at a time, in `f64`: the last layer is narrow, so this costs next to
-//! nothing, and every engine runs this very code.
+//! Losses are computed row by row in `f64`. The last layer is narrow, so this costs
+//! little, and all engines share the code.
 
 use serde::{Deserialize, Serialize};
 
@@ -29,26 +29,26 @@ pub enum Loss {
     /// Binary cross entropy: −t ln y − (1 − t) ln(1 − y), the mean over all
     /// outputs. Goes with a Sigmoid output, or with Tanh, where y = (1 + tanh z) / 2.
     BCELoss,
-    /// The same for a network that ends in logits: y = σ(z).
+    /// Binary cross entropy for a network that ends in logits: y = σ(z).
     BCEWithLogitsLoss,
-    /// −ln softmax(z)ₜ for the right class t. For a network that ends in
+    /// Cross entropy: −ln softmax(z)ₜ for the right class t. For a network that ends in
     /// logits, or in Softmax (which is then not applied twice).
     CrossEntropyLoss {
-        /// ε in [0, 1]: the target becomes 1 − ε on the right class plus ε
-        /// spread evenly over all.
+        /// ε in [0, 1]: the target becomes 1 − ε for the right class, plus ε
+        /// spread evenly over all classes.
         #[serde(default)]
         label_smoothing: f32,
-        /// A weight a class; the mean is weighted too.
+        /// One weight per class; the mean is weighted too.
         #[serde(default)]
         weight: Option<Vec<f32>>,
     },
-    /// (y − t)²
+    /// Mean squared error: (y − t)²
     MSELoss,
-    /// |y − t|
+    /// Mean absolute error: |y − t|
     L1Loss,
-    /// (y − t)² / 2β where |y − t| < β, else |y − t| − β/2.
+    /// Smooth L1: (y − t)² / 2β where |y − t| < β, else |y − t| − β/2.
     SmoothL1Loss {
-        /// Where the square gives way to the straight line.
+        /// β, the error at which the square changes to a straight line.
         #[serde(default = "one")]
         beta: f32,
     },
@@ -58,42 +58,42 @@ fn one() -> f32 {
     1.0
 }
 
-/// What one row should have given.
+/// The target of one row.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Target<'a> {
     /// The number of the right class.
     Class(u32),
-    /// One number an output.
+    /// One number per output.
     Values(&'a [f32]),
-    /// One number an output; NaN: that output does not count.
+    /// One number per output; NaN: that output does not count.
     Partial(&'a [f32]),
     /// Only one output counts.
     Chosen {
-        /// Which.
+        /// The number of that output.
         output: u32,
-        /// What it should have given.
+        /// Its target.
         value: f32,
     },
 }
 
 impl Loss {
-    /// Cross entropy, without smoothing or weights.
+    /// Creates cross entropy without smoothing or weights.
     pub fn cross_entropy() -> Self {
         Self::CrossEntropyLoss { label_smoothing: 0.0, weight: None }
     }
 
-    /// Smooth L1 with PyTorch's β = 1.
+    /// Creates smooth L1 with PyTorch's β = 1.
     pub fn smooth_l1() -> Self {
         Self::SmoothL1Loss { beta: 1.0 }
     }
 
-    /// Whether it answers yes or no.
+    /// Whether the outputs are answers to yes/no questions.
     pub(crate) fn is_binary(&self) -> bool {
         matches!(self, Self::BCELoss | Self::BCEWithLogitsLoss)
     }
 
-    /// The loss's name, as PyTorch spells it.
+    /// Returns the loss's name, as PyTorch spells it.
     pub fn name(&self) -> &'static str {
         match self {
             Self::BCELoss => "BCELoss",
@@ -106,19 +106,19 @@ impl Loss {
     }
 }
 
-/// The loss bound to the output it meets.
+/// The loss, joined with the network's output activation.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Head {
     pub loss: Loss,
-    /// The loss sees scale · z: 2 after Tanh, since (1 + tanh z) / 2 = σ(2z).
+    /// The loss is given scale · z: 2 after Tanh, since (1 + tanh z) / 2 = σ(2z).
     pub scale: f64,
-    /// The output activation, if the loss starts from before it; else Identity,
-    /// and it stays a layer.
+    /// The output activation, if the loss includes it; else Identity, and the activation stays
+    /// a layer.
     pub output: Activation,
 }
 
 impl Head {
-    /// Joins an output activation with a loss, or says why that makes no sense.
+    /// Joins an output activation with a loss, or says why they do not go together.
     pub fn new(loss: Loss, output: Activation, outputs: usize) -> Result<Self> {
         let ends = |what: &str| Err(Error::invalid(format!("{}: {what}", loss.name())));
         let (scale, output) = match (&loss, output) {
@@ -174,8 +174,8 @@ impl Head {
         }
     }
 
-    /// What a row adds to the mean's denominator: its class weight under
-    /// cross entropy, else the number of its outputs that count.
+    /// A row's share of the mean's denominator: its class weight for cross entropy, else the
+    /// number of its outputs that count.
     pub fn weight(&self, target: Target) -> f64 {
         match (&self.loss, target) {
             (Loss::CrossEntropyLoss { weight: Some(w), .. }, Target::Class(t)) => {
@@ -189,21 +189,21 @@ impl Head {
         }
     }
 
-    /// Whether samples can add differently to the mean's denominator, their own weights apart.
+    /// Whether samples can have different shares of the denominator, apart from their own
+    /// weights.
     pub fn weighs(&self) -> bool {
         matches!(self.loss, Loss::CrossEntropyLoss { weight: Some(_), .. })
     }
 
-    /// The loss of one row, summed over its outputs and not yet divided by the
-    /// batch's denominator. `z` is what the network gives; its derivative
-    /// takes its place.
+    /// Computes the loss of one row, summed over its outputs and not yet divided by the
+    /// batch's denominator. `z` is the network's output; it is overwritten with the derivative.
     pub fn row(&self, z: &mut [f64], target: Target) -> f64 {
         let mut loss = [0.0];
         self.rows(std::iter::once(z), [target], &mut loss);
         loss[0]
     }
 
-    /// [`Head::row`] for several rows. Which loss it is, is asked once for all of them.
+    /// Does the same as [`Head::row`] for several rows, with one branch on the kind of loss.
     #[inline(always)]
     pub fn rows<'a>(
         &self,
@@ -220,7 +220,7 @@ impl Head {
                             let smoothing = (*label_smoothing).into();
                             cross_entropy(z, t as usize, smoothing, weight.as_deref())
                         }
-                        // Data and loss were matched when they met: see `Plan::check`.
+                        // Data and loss are checked before: see `Plan::check`.
                         _ => f64::NAN,
                     }
                 }
@@ -246,8 +246,8 @@ impl Head {
         }
     }
 
-    /// Turns what the loss sees into what it means: probabilities of yes
-    /// (BCE), of each class (cross entropy), or the number itself.
+    /// Converts the loss's inputs to answers: probabilities of yes (BCE), of each class (cross
+    /// entropy), or the number itself.
     pub fn answer(&self, z: &mut [f64]) {
         match self.loss {
             Loss::BCELoss | Loss::BCEWithLogitsLoss => {
@@ -258,7 +258,7 @@ impl Head {
         }
     }
 
-    /// [`Head::answer`] in two steps: what z is multiplied by, and the function after that.
+    /// [`Head::answer`] as a factor of z and the function applied after it.
     pub fn answering(&self) -> (f32, Activation) {
         match self.loss {
             Loss::BCELoss | Loss::BCEWithLogitsLoss => (self.scale as f32, Activation::Sigmoid),
@@ -268,7 +268,7 @@ impl Head {
     }
 }
 
-/// Losses that are sums over independent outputs: `f` gives one's loss and derivative.
+/// Losses that are sums over independent outputs; `f` returns an output's loss and derivative.
 #[inline(always)]
 fn elements<'a>(
     rows: impl Iterator<Item = ((&'a mut [f64], Target<'a>), &'a mut f64)>,
@@ -288,7 +288,8 @@ fn elements<'a>(
     }
 }
 
-/// [`elements`] of a row where not every output counts; apart, so that the usual loop stays short.
+/// [`elements`] for a row where not every output counts; separate, so that the usual loop stays
+/// short.
 #[inline(never)]
 fn masked(z: &mut [f64], target: Target, f: &impl Fn(f64, f64) -> (f64, f64)) -> f64 {
     let mut sum = 0.0;
@@ -296,7 +297,7 @@ fn masked(z: &mut [f64], target: Target, f: &impl Fn(f64, f64) -> (f64, f64)) ->
         let wanted = match target {
             Target::Partial(values) => Some(values[i]).filter(|value| !value.is_nan()),
             Target::Chosen { output, value } => (i == output as usize).then_some(value),
-            // Data and loss were matched when they met: see `Plan::check`.
+            // Data and loss are checked before: see `Plan::check`.
             _ => return f64::NAN,
         };
         let Some(t) = wanted else {

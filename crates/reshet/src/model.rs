@@ -1,4 +1,4 @@
-//! A trained network: what is saved, sent, tested and asked.
+//! A trained network: saved, loaded, tested, and used to predict.
 
 use std::{
     collections::BTreeMap,
@@ -31,12 +31,12 @@ pub struct Model {
     /// In the plan's flat order.
     pub(crate) parameters: Vec<f32>,
     pub(crate) meaning: Meaning,
-    /// How the model came to be, in free words: `data`, `optimizer`, …
+    /// Free notes on how the model was made: `data`, `optimizer`, …
     pub notes: BTreeMap<String, String>,
     pub(crate) ready: Ready,
 }
 
-/// Short: no parameters.
+/// Shortened: not all parameters.
 impl fmt::Debug for Model {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.debug_struct("Model")
@@ -53,38 +53,38 @@ impl fmt::Debug for Model {
 pub struct Meaning {
     /// The kind of question.
     pub task: Task,
-    /// Classes: their names, one an output. A yes/no question: its two answers,
-    /// no first; several: what yes means, one a question. Numbers: nothing.
+    /// Classes: their names, one per output. A yes/no question: its two answers,
+    /// no first; several: what yes means, one per question. Numbers: empty.
     pub names: Vec<String>,
     /// One sample's shape: `[1, 28, 28]` for a digit.
     pub shape: Vec<usize>,
     /// Whether the inputs were bytes that stand for x / 255.
     #[serde(default)]
     pub bytes: bool,
-    /// How a table's row becomes the inputs, if they came from a table.
+    /// How a row of a table becomes the inputs, if the data was a table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub columns: Option<Columns>,
-    /// The units of numbers that are predicted, one an output; none: as they are.
+    /// The units of predicted numbers, one per output; empty: the outputs as they are.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub units: Vec<Unit>,
-    /// How a picture is brought to this shape.
+    /// How a picture is converted to this shape.
     #[serde(default, skip_serializing_if = "is_default")]
     pub pictures: Pictures,
 }
 
-/// Keeps what is usual out of a model's file.
+/// Keeps defaults out of a model's file.
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
 impl Meaning {
-    /// Of samples of this shape, taken as they are.
+    /// Creates the meaning of samples of this shape, used as they are.
     pub fn new(task: Task, names: Vec<String>, shape: &[usize]) -> Self {
         let (shape, pictures) = (shape.to_vec(), Pictures::Digit);
         Self { task, names, shape, bytes: false, columns: None, units: Vec::new(), pictures }
     }
 
-    /// What the answers are called: `names`, or of a table's numbers their columns.
+    /// The answers' names: `names`, or for numbers of a table the target columns.
     pub(crate) fn answers(&self) -> &[String] {
         match (&self.columns, self.task) {
             (Some(columns), Task::Number) => &columns.targets,
@@ -92,7 +92,7 @@ impl Meaning {
         }
     }
 
-    /// What this data's samples and targets mean to a network with this loss.
+    /// Derives the meaning of a network's inputs and outputs from its data and loss.
     pub fn of(data: &Dataset, loss: &Loss) -> Self {
         let (task, names) = match data.targets() {
             Targets::Classes { names, .. } => (Task::Classes, names.clone()),
@@ -114,7 +114,7 @@ impl Meaning {
         Self { task, names, shape, bytes, columns, units: Vec::new(), pictures }
     }
 
-    /// What a network says that has seen no data.
+    /// The meaning of a network that has no data.
     pub(crate) fn without_data(plan: &Plan) -> Self {
         let outputs = plan.outputs;
         let numbered = |n: usize| (0..n).map(|i| i.to_string()).collect();
@@ -126,12 +126,12 @@ impl Meaning {
         Self::new(task, names, &[plan.inputs])
     }
 
-    /// What the numbers of each target are counted from; nothing: from 0.
+    /// The origin that each target's numbers are counted from; empty: 0.
     pub(crate) fn origins(&self) -> &[f64] {
         self.columns.as_ref().map_or(&[], |columns| &columns.origins)
     }
 
-    /// Numbers from the network's outputs, counted from 0.
+    /// Converts the network's outputs to numbers, counted from 0.
     pub(crate) fn to_numbers(&self, answers: &mut [f32]) {
         self.to_units(answers);
         let origins = self.origins();
@@ -141,15 +141,15 @@ impl Meaning {
         }
     }
 
-    /// Numbers from the network's outputs, counted as the targets of its samples are.
+    /// Converts the network's outputs to numbers, counted from the targets' origins.
     fn to_units(&self, answers: &mut [f32]) {
         for row in answers.chunks_exact_mut(self.units.len().max(1)) {
             row.iter_mut().zip(&self.units).for_each(|(y, unit)| *y = unit.value(*y));
         }
     }
 
-    /// The data's classes found by name among the model's: data may have fewer
-    /// of them, or in another order.
+    /// Matches the data's classes to the model's by name: the data may have fewer of them, or
+    /// in another order.
     pub(crate) fn with_all_classes(&self, data: &Dataset) -> Result<Dataset> {
         match self.task {
             Task::Classes => data.with_classes(&self.names),
@@ -159,11 +159,11 @@ impl Meaning {
 }
 
 impl Model {
-    /// Joins the parts, in the plan's flat order of parameters.
+    /// Creates a model from its parts, with the parameters in the plan's flat order.
     ///
     /// # Errors
-    /// A loss that does not go with the network, the wrong number of
-    /// parameters, or one that is not finite.
+    /// The loss does not go with the network, the number of parameters is wrong, or one is
+    /// not finite.
     pub fn new(
         network: Sequential,
         loss: Loss,
@@ -175,33 +175,33 @@ impl Model {
         Ok(Self { network, loss, parameters, meaning, notes, ready })
     }
 
-    /// The network.
+    /// Returns the network.
     pub fn network(&self) -> &Sequential {
         &self.network
     }
 
-    /// The loss it was trained with.
+    /// Returns the loss it was trained with.
     pub fn loss(&self) -> &Loss {
         &self.loss
     }
 
-    /// All parameters, flat, in the order of PyTorch's `state_dict`.
+    /// Returns all parameters, flat, in the order of PyTorch's `state_dict`.
     pub fn parameters(&self) -> &[f32] {
         &self.parameters
     }
 
-    /// A parameter by its name, as `0.weight` (out, in) or `0.bias`.
+    /// Finds a parameter by its name: `0.weight` (out, in) or `0.bias`.
     pub fn parameter(&self, name: &str) -> Option<&[f32]> {
         let named = self.plan().ok()?.named_parameters();
         named.into_iter().find(|p| p.name == name).map(|p| &self.parameters[p.range])
     }
 
-    /// What inputs and outputs stand for.
+    /// Returns what inputs and outputs stand for.
     pub fn meaning(&self) -> &Meaning {
         &self.meaning
     }
 
-    /// The kind of question.
+    /// Returns the kind of question.
     pub fn task(&self) -> Task {
         self.meaning.task
     }
@@ -210,7 +210,7 @@ impl Model {
         Plan::new(&self.network, self.loss.clone())
     }
 
-    /// One sample's answer from what the last layer gives, in the data's own units.
+    /// Converts one sample's outputs of the last layer to its answer, in the data's own units.
     pub(crate) fn answers(&self, mut logits: Vec<f32>) -> Vec<f32> {
         // A model's network and loss were checked when it was made.
         if let Ok(plan) = self.plan() {
@@ -220,15 +220,15 @@ impl Model {
         logits
     }
 
-    /// What the model says to each sample: probabilities (of yes; of each
-    /// class) or numbers, one row of outputs a sample. Samples are a [`Dataset`], whose
-    /// targets are not looked at, [`Features`](crate::Features), or plain numbers row by row.
+    /// Predicts each sample: probabilities (of yes; of each class) or numbers, one row of
+    /// outputs per sample. Samples are a [`Dataset`], whose targets are ignored,
+    /// [`Features`](crate::Features), or plain numbers row by row.
     ///
-    /// A few samples are answered by an engine that the model keeps; for many, or again and
-    /// again from several threads, take a [`Predictor`] each.
+    /// The model keeps an engine for calls with a few samples. For many calls from several
+    /// threads, use one [`Predictor`] per thread.
     ///
     /// # Errors
-    /// The samples have another number of values, or one that is not finite.
+    /// A sample does not have the network's number of inputs, or a value is not finite.
     pub fn predict<'a>(&self, samples: impl Into<Inputs<'a>>) -> Result<Vec<f32>> {
         let (samples, mut answers) = (samples.into(), Vec::new());
         let rows = samples.rows_of(self.network.inputs())?.len();
@@ -245,7 +245,7 @@ impl Model {
         done.map(|()| answers)
     }
 
-    /// [`Model::predict`] on a chosen device.
+    /// Does the same as [`Model::predict`], on a chosen device.
     ///
     /// # Errors
     /// As [`Model::predict`].
@@ -259,11 +259,11 @@ impl Model {
         Ok(answers)
     }
 
-    /// Copies the parameters of a training of the same network: a target network is brought
-    /// up to date so.
+    /// Copies the parameters of a training of the same network, for example to update a target
+    /// network.
     ///
     /// # Errors
-    /// Another network.
+    /// The training's network has a different shape.
     pub fn copy_from(&mut self, training: &Training) -> Result<()> {
         if training.network() != &self.network {
             let (ours, theirs) = (&self.network, training.network());
@@ -277,24 +277,24 @@ impl Model {
         Ok(())
     }
 
-    /// Readies the model to be asked again and again.
+    /// Creates a predictor, for many calls.
     ///
     /// # Errors
-    /// None for a model that [`Model::new`] has let pass.
+    /// None for a model that [`Model::new`] has accepted.
     pub fn predictor(&self, device: Device) -> Result<Predictor> {
         let engine = device.engine(self.plan()?, &self.parameters, 0);
         Ok(Predictor { engine, wide: Vec::new(), meaning: self.meaning.clone() })
     }
 
-    /// Asks the model about each sample and compares with the targets.
+    /// Predicts each sample and compares with its target.
     ///
     /// # Errors
-    /// The data has other inputs or another kind of target than the model.
+    /// The data does not have the model's inputs and kind of target.
     pub fn test(&self, data: &Dataset) -> Result<Score> {
         self.test_on(data, Device::best())
     }
 
-    /// [`Model::test`] on a chosen device.
+    /// Does the same as [`Model::test`], on a chosen device.
     ///
     /// # Errors
     /// As [`Model::test`].
@@ -302,7 +302,7 @@ impl Model {
         self.predictor(device)?.test(data)
     }
 
-    /// [`Model::test`] in full.
+    /// Tests the model as [`Model::test`] does, and reports all measures.
     ///
     /// # Errors
     /// As [`Model::test`].
@@ -310,10 +310,10 @@ impl Model {
         self.full(data, 0.5)
     }
 
-    /// [`Model::report`] where yes is what has a probability above `threshold`.
+    /// Does the same as [`Model::report`], where yes is a probability above `threshold`.
     ///
     /// # Errors
-    /// As [`Model::test`]; a threshold that [`check_threshold`] refuses.
+    /// As [`Model::test`]; [`check_threshold`] refuses the threshold.
     pub fn report_at(&self, data: &Dataset, threshold: f64) -> Result<Report> {
         check_threshold(threshold, self.task())?;
         self.full(data, threshold)
@@ -326,10 +326,10 @@ impl Model {
         Ok(Report::new(answers, data.targets(), task, names, score.loss, threshold))
     }
 
-    /// Writes the model as safetensors: see [`formats::safetensors`].
+    /// Writes the model to a safetensors file: see [`formats::safetensors`].
     ///
     /// # Errors
-    /// The file cannot be written; what was there before is then unharmed.
+    /// The file cannot be written; an existing file is then left unchanged.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         formats::safetensors::save(self, path.as_ref())
     }
@@ -337,14 +337,13 @@ impl Model {
     /// Reads a model that [`Model::save`] wrote.
     ///
     /// # Errors
-    /// Not a model, or a damaged one: says what and where.
+    /// The file is not a model, or is damaged: says what and where.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         formats::safetensors::load(path.as_ref())
     }
 }
 
-/// A model that is ready to be asked: its engine, with threads and memory, is
-/// kept from one question to the next.
+/// A model with an engine: threads and memory are kept from one prediction to the next.
 ///
 /// ```
 /// use reshet::{Device, Features, Storage, prelude::*};
@@ -368,11 +367,11 @@ pub struct Predictor {
     meaning: Meaning,
 }
 
-/// Up to this many multiply-adds one thread is as fast as a team that must first be gathered.
+/// Up to this many multiply-adds, one thread is as fast as a team that must first be started.
 const FEW: usize = 1 << 22;
 
-/// What a model keeps to answer a few samples at once: an engine of one thread, since threads
-/// would be gone after a fork, and be waited for. Who asks at the same time makes one anew.
+/// The engine that a model keeps for a few samples. It has one thread: other threads would be
+/// gone after a fork. A call at the same time makes another engine.
 #[derive(Default)]
 pub(crate) struct Ready(Mutex<Option<Box<Predictor>>>);
 
@@ -392,7 +391,7 @@ impl Clone for Ready {
     }
 }
 
-/// It says nothing of the model.
+/// Ignored when models are compared.
 impl PartialEq for Ready {
     fn eq(&self, _: &Self) -> bool {
         true
@@ -406,11 +405,10 @@ impl fmt::Debug for Ready {
 }
 
 impl Predictor {
-    /// What the model says to each sample, as [`Model::predict`]; `answers` is
-    /// cleared first.
+    /// Predicts each sample, as [`Model::predict`], into `answers`, which is cleared first.
     ///
     /// # Errors
-    /// The samples have another number of values than the network takes.
+    /// A sample does not have the network's number of inputs.
     pub fn predict<'a>(
         &mut self,
         samples: impl Into<Inputs<'a>>,
@@ -422,8 +420,8 @@ impl Predictor {
         Ok(())
     }
 
-    /// [`Predictor::predict`] in double precision: numbers that lie so far from 0 beside their
-    /// spread that single precision rounds it away, as seconds since 1970, keep their digits.
+    /// Does the same as [`Predictor::predict`], in double precision. Numbers that are large
+    /// compared with their spread, such as seconds since 1970, keep their digits.
     ///
     /// # Errors
     /// As [`Predictor::predict`].
@@ -454,7 +452,7 @@ impl Predictor {
         Ok(())
     }
 
-    /// Asks about each sample and compares with the targets.
+    /// Predicts each sample and compares with its target.
     ///
     /// # Errors
     /// As [`Model::test`].
@@ -462,7 +460,7 @@ impl Predictor {
         Ok(self.examine(&self.meaning.with_all_classes(data)?)?.0)
     }
 
-    /// The score, and the answers it is of.
+    /// Returns the score and the answers.
     fn examine(&mut self, data: &Dataset) -> Result<(Score, Vec<f32>)> {
         self.engine.plan().check(&data.in_units(&self.meaning.units))?;
         let mut rows = Vec::new();
@@ -472,7 +470,7 @@ impl Predictor {
     }
 }
 
-/// The score of what an engine said to these samples; `rows` becomes the answers.
+/// Scores an engine's outputs for these samples; `rows` becomes the answers.
 pub(crate) fn score(plan: &Plan, meaning: &Meaning, rows: &mut [f32], data: &Dataset) -> Score {
     // The loss is in the units of the training, everything else in the data's own.
     let scaled = data.in_units(&meaning.units);

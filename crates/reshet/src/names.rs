@@ -1,5 +1,5 @@
-//! The names of losses, optimisers, schedules and the like, read in one place: PyTorch's
-//! (`BCELoss`, `SGD`, `OneCycleLR`) and short ones (`bce`, `sgd`, `one-cycle`), in any case.
+//! Reads the names of losses, optimisers, schedules and the like: PyTorch's (`BCELoss`,
+//! `SGD`, `OneCycleLR`) and short ones (`bce`, `sgd`, `one-cycle`), in upper or lower case.
 
 use std::{fmt, str::FromStr};
 
@@ -8,7 +8,7 @@ use crate::{
     network::did_you_mean,
 };
 
-/// The letters and digits of a name, small, without an ending.
+/// The letters and digits of a name, in lower case, without an ending.
 fn plain(name: &str, ending: &str) -> String {
     let letters = name.chars().filter(|c| c.is_alphanumeric());
     let plain: String = letters.flat_map(char::to_lowercase).collect();
@@ -18,8 +18,8 @@ fn plain(name: &str, ending: &str) -> String {
     }
 }
 
-/// An enum that is written by its short names and read by any of its names. `other` are
-/// further spellings, as [`plain`] leaves them.
+/// An enum that is written with its short names and read by any of its names. `other` are
+/// further spellings, after [`plain`].
 macro_rules! names {
     (
         $(#[$about:meta])* $name:ident, a $what:literal, $ending:literal:
@@ -41,7 +41,7 @@ macro_rules! names {
             /// The short names.
             pub const NAMES: &[&str] = &[$($text),*];
 
-            /// The short name.
+            /// Returns the short name.
             pub fn name(self) -> &'static str {
                 match self { $( Self::$variant => $text ),* }
             }
@@ -99,7 +99,7 @@ names! {
     RMSprop = "rmsprop";
 }
 names! {
-    /// A schedule of the learning rate without its settings: see [`Schedule`].
+    /// A learning-rate schedule without its settings: see [`Schedule`].
     ScheduleName, a "schedule", "lr":
     /// [`Schedule::Constant`]
     Constant = "constant";
@@ -162,10 +162,11 @@ impl FromStr for Loss {
 }
 
 impl Optimizer {
-    /// The optimiser of this name (any case) with PyTorch's defaults and this learning rate.
+    /// Creates the optimiser of this name (in any case) with PyTorch's defaults and this
+    /// learning rate.
     ///
     /// # Errors
-    /// There is none of that name.
+    /// No optimiser has this name.
     pub fn named(name: &str, lr: f64) -> Result<Self> {
         Ok(match name.parse()? {
             OptimizerName::SGD => SGD::new(lr).into(),
@@ -176,7 +177,7 @@ impl Optimizer {
     }
 }
 
-/// With PyTorch's defaults; `step` falls to a tenth every ten epochs.
+/// With PyTorch's defaults; `step` divides the rate by ten every ten epochs.
 impl From<ScheduleName> for Schedule {
     fn from(name: ScheduleName) -> Self {
         match name {
@@ -189,7 +190,7 @@ impl From<ScheduleName> for Schedule {
     }
 }
 
-/// Reads a schedule with PyTorch's defaults; `step` falls to a tenth every ten epochs.
+/// Reads a schedule with PyTorch's defaults; `step` divides the rate by ten every ten epochs.
 impl FromStr for Schedule {
     type Err = Error;
 

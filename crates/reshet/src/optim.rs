@@ -1,5 +1,5 @@
-//! Optimisers: plain hyper-parameters, PyTorch's to the letter. In order of
-//! complexity: [`SGD`], [`RMSprop`], [`Adam`], [`AdamW`].
+//! Optimisers, with PyTorch's hyper-parameters and formulas. In order of complexity:
+//! [`SGD`], [`RMSprop`], [`Adam`], [`AdamW`].
 //!
 //! Their state (momentum and the like) belongs to the engine. In the formulas
 //! θ is a parameter, g its gradient, λ the weight decay, t the step from 1.
@@ -21,16 +21,16 @@ pub struct SGD {
     pub lr: f64,
     /// μ, 0 for none.
     pub momentum: f64,
-    /// Look ahead along the momentum.
+    /// Whether to use Nesterov's momentum.
     pub nesterov: bool,
     /// λ: pulls weights towards 0.
     pub weight_decay: f64,
 }
 
-/// Divides by a running root mean square of the gradient (Hinton 2012).
+/// RMSprop: divides by a running root mean square of the gradient (Hinton 2012).
 ///
-/// g ← g + λθ;  v ← αv + (1 − α)g²;  d = √v + ε;  θ ← θ − lr · g/d. Centred: v
-/// less the square of a running mean of g. With momentum: b ← μb + g/d, θ ← θ − lr · b.
+/// g ← g + λθ;  v ← αv + (1 − α)g²;  d = √v + ε;  θ ← θ − lr · g/d. Centred: v minus
+/// the square of a running mean of g. With momentum: b ← μb + g/d, θ ← θ − lr · b.
 /// See <https://pytorch.org/docs/stable/generated/torch.optim.RMSprop.html>.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RMSprop {
@@ -44,7 +44,7 @@ pub struct RMSprop {
     pub weight_decay: f64,
     /// μ, 0 for none.
     pub momentum: f64,
-    /// Use the variance instead of the mean square.
+    /// Whether to use the variance instead of the mean square.
     pub centered: bool,
 }
 
@@ -52,7 +52,7 @@ pub struct RMSprop {
 ///
 /// g ← g + λθ;  m ← β₁m + (1 − β₁)g;  v ← β₂v + (1 − β₂)g²;
 /// θ ← θ − lr · m̂ / (√v̂ + ε), with m̂ = m / (1 − β₁ᵗ), v̂ = v / (1 − β₂ᵗ).
-/// AMSGrad takes the largest v so far.
+/// AMSGrad uses the largest v so far.
 /// See <https://pytorch.org/docs/stable/generated/torch.optim.Adam.html>.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Adam {
@@ -78,21 +78,21 @@ pub struct AdamW {
     pub betas: (f64, f64),
     /// ε, added after the root.
     pub eps: f64,
-    /// λ: pulls weights towards 0, past the gradient.
+    /// λ: pulls weights towards 0, separately from the gradient.
     pub weight_decay: f64,
     /// Reddi et al. 2018.
     pub amsgrad: bool,
 }
 
 impl SGD {
-    /// No momentum, no weight decay.
+    /// Creates SGD without momentum and weight decay.
     pub fn new(lr: f64) -> Self {
         Self { lr, momentum: 0.0, nesterov: false, weight_decay: 0.0 }
     }
 }
 
 impl RMSprop {
-    /// PyTorch's defaults: α = 0.99, ε = 1e-8.
+    /// Creates RMSprop with PyTorch's defaults: α = 0.99, ε = 1e-8.
     pub fn new(lr: f64) -> Self {
         let (weight_decay, momentum) = (0.0, 0.0);
         Self { lr, alpha: 0.99, eps: 1e-8, weight_decay, momentum, centered: false }
@@ -100,14 +100,14 @@ impl RMSprop {
 }
 
 impl Adam {
-    /// PyTorch's defaults: β = (0.9, 0.999), ε = 1e-8.
+    /// Creates Adam with PyTorch's defaults: β = (0.9, 0.999), ε = 1e-8.
     pub fn new(lr: f64) -> Self {
         Self { lr, betas: (0.9, 0.999), eps: 1e-8, weight_decay: 0.0, amsgrad: false }
     }
 }
 
 impl AdamW {
-    /// PyTorch's defaults: β = (0.9, 0.999), ε = 1e-8, λ = 0.01.
+    /// Creates AdamW with PyTorch's defaults: β = (0.9, 0.999), ε = 1e-8, λ = 0.01.
     pub fn new(lr: f64) -> Self {
         Self { lr, betas: (0.9, 0.999), eps: 1e-8, weight_decay: 0.01, amsgrad: false }
     }
@@ -145,17 +145,17 @@ impl From<&Optimizer> for Optimizer {
 /// One step's hyper-parameters, all an engine needs to update.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Hyper {
-    /// The optimiser, its `lr` already what the schedule says.
+    /// The optimiser; its `lr` is already the schedule's.
     pub optimizer: Optimizer,
-    /// Scale the gradient so that its norm over all parameters is at most this.
+    /// The largest norm of the gradient over all parameters; a larger one is scaled down.
     pub clip_norm: Option<f32>,
 }
 
 impl Optimizer {
-    /// The most slots of state that any optimiser keeps.
+    /// The largest number of state slots of any optimiser.
     pub const MOST_SLOTS: usize = 3;
 
-    /// The learning rate.
+    /// Returns the learning rate.
     pub fn lr(&self) -> f64 {
         match self {
             Self::SGD(o) => o.lr,
@@ -165,7 +165,7 @@ impl Optimizer {
         }
     }
 
-    /// The same optimiser with another learning rate.
+    /// Returns the same optimiser with another learning rate.
     pub fn with_lr(mut self, lr: f64) -> Self {
         match &mut self {
             Self::SGD(o) => o.lr = lr,
@@ -176,7 +176,7 @@ impl Optimizer {
         self
     }
 
-    /// The optimiser's name, as PyTorch spells it.
+    /// Returns the optimiser's name, as PyTorch spells it.
     pub fn name(&self) -> &'static str {
         match self {
             Self::SGD(_) => "SGD",
@@ -186,7 +186,10 @@ impl Optimizer {
         }
     }
 
-    /// Refuses what PyTorch refuses.
+    /// Checks the hyper-parameters, as PyTorch does.
+    ///
+    /// # Errors
+    /// One of them is out of range.
     pub fn check(&self) -> Result<()> {
         let not_negative = |name: &str, x: f64| {
             if x >= 0.0 && x.is_finite() {
@@ -227,7 +230,7 @@ impl Optimizer {
         }
     }
 
-    /// How many numbers of state a parameter has.
+    /// Returns the number of state slots: numbers of state per parameter.
     pub fn slots(&self) -> usize {
         match self {
             Self::SGD(o) => usize::from(o.momentum != 0.0),
@@ -238,7 +241,7 @@ impl Optimizer {
         }
     }
 
-    /// What step t (from 1) does to each parameter, its constants worked out.
+    /// The update rule of step t (from 1), with its constants computed.
     pub(crate) fn rule(&self, t: u64) -> Rule {
         let adam = |lr: f64, betas: (f64, f64), eps, decay, shrink, amsgrad| {
             let t = t as f64;
@@ -367,8 +370,8 @@ impl Rule {
         }
     }
 }
-/// What gradients of this norm are multiplied by so that it is at most `most`;
-/// PyTorch's `clip_grad_norm_`, its 1e-6 included.
+/// The factor that scales gradients of this norm to a norm of at most `most`;
+/// as PyTorch's `clip_grad_norm_`, its 1e-6 included.
 pub(crate) fn clip_scale(norm: f64, most: f32) -> f64 {
     (f64::from(most) / (norm + 1e-6)).min(1.0)
 }

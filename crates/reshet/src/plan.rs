@@ -1,9 +1,9 @@
-//! A network and its loss, lowered once to what an engine runs.
+//! A network and its loss, lowered to the steps that an engine runs.
 //!
 //! All parameters live in ONE flat buffer, in the order of PyTorch's
 //! `state_dict`: for each Linear its weight, (out, in) row by row, then its
-//! bias. A [`Plan`] says what stands where. Engines may lay their own copies
-//! out otherwise; where buffers are read and written this order holds.
+//! bias. A [`Plan`] says where each parameter is. Engines may use another layout inside;
+//! buffers are always read and written in this order.
 //!
 //! ```text
 //! Sequential  Linear(784,100)  ReLU  Linear(100,1)  Sigmoid   + BCELoss
@@ -22,18 +22,18 @@ use crate::{
     loss::Head,
 };
 
-/// Copies of its parameters that a training holds: their own, gradients, the optimiser's
-/// state, a snapshot to fall back on, what is written out.
+/// Copies of the parameters that a training holds: the parameters, gradients, the optimiser's
+/// state, a snapshot to fall back on, and the copy being written.
 const COPIES: u64 = 8;
-/// Less than so many bytes there always are.
+/// Fewer bytes than this are always free.
 const WORTH_ASKING: u64 = 1 << 28;
 
-/// What an engine runs: see the [module](self).
+/// A lowered network, which an engine runs: see the [module](self).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
-    /// Values a sample has.
+    /// Values per sample.
     pub inputs: usize,
-    /// Values the network gives.
+    /// Outputs per sample.
     pub outputs: usize,
     /// Length of the flat parameter buffer.
     pub parameters: usize,
@@ -41,7 +41,7 @@ pub struct Plan {
     pub(crate) head: Head,
 }
 
-/// One fused step; its input is the step before's output.
+/// One fused step; its input is the output of the step before.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Step {
     Dense(Dense),
@@ -75,8 +75,8 @@ impl Dense {
     }
 }
 
-/// A parameter's place: its name as PyTorch's `state_dict` has it, its shape,
-/// and where it stands in the flat buffer.
+/// A parameter: its name in PyTorch's `state_dict`, its shape, and its place in the flat
+/// buffer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parameter {
     /// `0.weight`, `0.bias`, `2.weight`, …
@@ -91,10 +91,10 @@ impl Plan {
     /// Lowers a network with its loss.
     ///
     /// # Errors
-    /// An output activation that does not go with the loss.
+    /// The output activation does not go with the loss.
     pub fn new(network: &Sequential, loss: Loss) -> Result<Self> {
         let head = Head::new(loss, network.output_activation(), network.outputs())?;
-        // An activation that the loss starts from before is no step.
+        // An activation that the loss includes is no step.
         let layers = match network.layers() {
             [before @ .., Layer::Activation(last)] if *last == head.output => before,
             layers => layers,
@@ -122,7 +122,7 @@ impl Plan {
         Ok(Self { inputs, outputs, parameters: offset, steps, head })
     }
 
-    /// The loss.
+    /// Returns the loss.
     pub fn loss(&self) -> &Loss {
         &self.head.loss
     }
@@ -134,7 +134,7 @@ impl Plan {
         })
     }
 
-    /// The named parameters, in the flat buffer's order.
+    /// Returns the named parameters, in the flat buffer's order.
     pub fn named_parameters(&self) -> Vec<Parameter> {
         let named = |dense: &Dense| {
             let Dense { inputs, outputs, module, .. } = *dense;
@@ -154,7 +154,7 @@ impl Plan {
         self.dense().flat_map(named).collect()
     }
 
-    /// Fresh parameters.
+    /// Initialises parameters.
     pub fn init(&self, init: Init, seed: u64) -> Vec<f32> {
         let mut parameters = vec![0.0; self.parameters];
         for dense in self.dense() {
@@ -174,27 +174,27 @@ impl Plan {
             .map(|p| p.name)
     }
 
-    /// Turns what the engine gives (what the loss sees) into the network's output.
+    /// Converts the engine's outputs (the loss's inputs) to the network's output.
     pub(crate) fn output(&self, rows: &mut [f32], wide: &mut Vec<f64>) {
         if self.loss_sees_logits() {
             self.each_row(rows, wide, |row| self.head.output.forward(row));
         }
     }
 
-    /// Turns what the engine gives into probabilities, or numbers.
+    /// Converts the engine's outputs to probabilities, or numbers.
     pub(crate) fn answer(&self, rows: &mut [f32], wide: &mut Vec<f64>) {
         if self.head.answering() != (1.0, Activation::Identity) {
             self.each_row(rows, wide, |row| self.head.answer(row));
         }
     }
 
-    /// Whether the loss starts from before the output activation.
+    /// Whether the loss includes the output activation.
     pub(crate) fn loss_sees_logits(&self) -> bool {
         self.head.output != Activation::Identity
     }
 
-    /// Turns the derivative by the network's output into that by what the loss sees, where
-    /// the engine gave `z`; `wide` is room for three rows.
+    /// Converts the derivative by the network's output to the derivative by the loss's inputs
+    /// `z`, which the engine returned; `wide` is room for three rows.
     pub(crate) fn derivative(&self, z: &[f32], d: &mut [f32], wide: &mut Vec<f64>) {
         let (activation, n) = (self.head.output, self.outputs);
         wide.resize(3 * n, 0.0);
@@ -220,7 +220,7 @@ impl Plan {
         }
     }
 
-    /// Whether the data has the network's inputs and the loss's kind of target.
+    /// Checks that the data has the network's inputs and the loss's kind of target.
     ///
     /// # Errors
     /// Says which of the two does not fit, and what would.
@@ -259,10 +259,10 @@ impl Plan {
         }
     }
 
-    /// What a batch of so many samples made just now should give.
+    /// Checks the targets of a batch of arrays with this many samples.
     ///
     /// # Errors
-    /// The wrong kind of targets, not enough of them, or an output that is not there.
+    /// The targets are of the wrong kind, their number is wrong, or an output does not exist.
     pub(crate) fn batch<'a>(&self, given: Given<'a>, samples: usize) -> Result<Wanted<'a>> {
         let (outputs, loss) = (self.outputs, self.loss());
         let classes = matches!(loss, Loss::CrossEntropyLoss { .. });
@@ -307,7 +307,7 @@ impl Plan {
         }
     }
 
-    /// Whether the loss and the last layer can have what a batch should give.
+    /// Checks that the loss and the last layer can learn a batch's targets.
     pub(crate) fn check_batch(&self, wanted: &Wanted) -> Result<()> {
         let (values, partial) = match wanted {
             Wanted::Classes(_) => return Ok(()),
@@ -323,7 +323,7 @@ impl Plan {
         }
     }
 
-    /// Whether the loss and the last layer can have these targets; NaN is none.
+    /// Checks that the loss and the last layer can learn these targets; NaN is no target.
     fn check_values(&self, values: &[f32]) -> Result<()> {
         if self.loss().is_binary() && values.iter().any(|t| *t < 0.0 || *t > 1.0) {
             return Err(Error::invalid(format!(
@@ -335,8 +335,7 @@ impl Plan {
         self.check_reach(values)
     }
 
-    /// An output that ends in Sigmoid can never be 4: such targets are refused
-    /// rather than learnt badly.
+    /// Checks that the output activation can reach the targets: Sigmoid can never give 4.
     fn check_reach(&self, values: &[f32]) -> Result<()> {
         let last = match self.steps.last() {
             Some(Step::Dense(dense)) => dense.activation,
@@ -358,16 +357,16 @@ impl Plan {
         }
     }
 
-    /// Whether samples have the network's inputs.
+    /// Checks that samples have the network's inputs.
     pub(crate) fn check_inputs(&self, features: &Features) -> Result<()> {
         Inputs::from(features).rows_of(self.inputs).map(|_| ())
     }
 
-    /// Whether there is memory to train this network, before it is asked for: a system may
-    /// give what it does not have, and end the program when it is used.
+    /// Checks that there is memory to train this network, before it is allocated: a system may
+    /// promise memory that it does not have, and kill the program when it is used.
     ///
     /// # Errors
-    /// How much is needed, and how much is free.
+    /// Says how much is needed, and how much is free.
     pub(crate) fn check_memory(&self) -> Result<()> {
         let needs = COPIES.saturating_mul(4).saturating_mul(self.parameters as u64);
         if needs < WORTH_ASKING {
@@ -382,10 +381,10 @@ impl Plan {
         )))
     }
 
-    /// Whether these can be the network's parameters.
+    /// Checks that these can be the network's parameters.
     ///
     /// # Errors
-    /// Their number, or the first one that is not finite.
+    /// Their number is wrong, or one is not finite.
     pub(crate) fn check_parameters(&self, parameters: &[f32]) -> Result<()> {
         let (needs, has) = (self.parameters, parameters.len());
         if has != needs {

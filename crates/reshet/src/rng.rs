@@ -8,7 +8,7 @@
 //! The function is Philox-4×32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random
 //! numbers: as easy as 1, 2, 3", SC 2011). Not for cryptography.
 
-/// What the random numbers are for. Part of the counter: streams never meet.
+/// The purpose of random numbers. It is part of the counter, so streams never overlap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Purpose {
@@ -16,15 +16,15 @@ pub enum Purpose {
     Init = 1,
     /// The order of the samples; the index is the epoch.
     Shuffle = 2,
-    /// Which activations dropout silences; the index is step and layer.
+    /// Which activations dropout sets to 0; the index is step and layer.
     Dropout = 3,
     /// Which samples go to which part of a split.
     Split = 4,
-    /// Which sample's value another gets, to see what an input is worth.
+    /// The shuffles of permutation importance.
     Permutation = 5,
-    /// What a study tries; the index is the trial.
+    /// The candidates of a study; the index is the trial.
     Candidate = 6,
-    /// What a game rolls, and what a replay buffer gives; the index is the caller's.
+    /// Games and replay buffers; the index is the caller's.
     Play = 7,
 }
 
@@ -44,17 +44,17 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// The stream of this seed, purpose and index.
+    /// Creates the stream of this seed, purpose and index.
     pub fn new(seed: u64, purpose: Purpose, index: u32) -> Self {
         Self { key: [seed as u32, (seed >> 32) as u32], purpose: purpose as u32, index }
     }
 
-    /// 32 random bits for `element`.
+    /// Returns 32 random bits for `element`.
     pub fn bits(&self, element: u64) -> u32 {
         self.block(element / 4)[(element % 4) as usize]
     }
 
-    /// The bits of the four elements `4 · block ..`; cheaper than one by one.
+    /// Returns the bits of the four elements `4 · block ..`; cheaper than one by one.
     pub fn block(&self, block: u64) -> [u32; 4] {
         let [bits] = self.blocks(block);
         bits
@@ -78,12 +78,12 @@ impl Stream {
         blocks
     }
 
-    /// Uniform in [0, 1), a multiple of 2⁻²⁴, so exact in `f32`.
+    /// Returns a number uniform in [0, 1), a multiple of 2⁻²⁴, so exact in `f32`.
     pub fn uniform(&self, element: u64) -> f32 {
         uniform(self.bits(element))
     }
 
-    /// A standard normal number for `element` (Box and Muller 1958).
+    /// Returns a standard normal number for `element` (Box and Muller 1958).
     pub fn normal(&self, element: u64) -> f32 {
         let [a, b, ..] = self.block(element);
         // (0, 1], so that the logarithm is finite.

@@ -1,9 +1,9 @@
-//! Learning-rate schedules: what the learning rate is at each step.
+//! Learning-rate schedules: the learning rate of each step.
 //!
 //! PyTorch's definitions
 //! (<https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate>).
-//! [`Schedule::StepLR`] and [`Schedule::ReduceLROnPlateau`] move once an epoch,
-//! the others each step, over the whole training.
+//! [`Schedule::StepLR`] and [`Schedule::ReduceLROnPlateau`] change the rate once per epoch,
+//! the others at each step, over the whole training.
 
 use std::f64::consts::PI;
 
@@ -13,39 +13,39 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type")]
 pub enum Schedule {
-    /// lr
+    /// A constant rate: lr
     #[default]
     Constant,
-    /// lr · γ^⌊epoch / step_size⌋
+    /// Decay in steps: lr · γ^⌊epoch / step_size⌋
     StepLR {
-        /// Epochs between two falls.
+        /// Epochs between two decays.
         step_size: usize,
         /// γ
         gamma: f64,
     },
-    /// η + (lr − η)(1 + cos(π t / T)) / 2, T the number of steps.
+    /// Decay along a cosine: η + (lr − η)(1 + cos(π t / T)) / 2, T the number of steps.
     CosineAnnealingLR {
-        /// η, where it ends.
+        /// η, the rate at the end.
         eta_min: f64,
     },
     /// Up from lr/25 to lr in the first 30 % of the steps, then down to
     /// lr/250,000, both along a cosine (Smith and Topin 2018). The optimiser's
     /// learning rate is the highest.
     OneCycleLR,
-    /// Multiplied by `factor` when the loss has not fallen by a ten-thousandth
+    /// The rate is multiplied by `factor` when the loss has not fallen by a ten-thousandth
     /// for more than `patience` epochs. The loss is the validation part's, if
     /// there is one.
     ReduceLROnPlateau {
-        /// What it is multiplied by.
+        /// The factor of each reduction.
         factor: f64,
-        /// Bad epochs that are forgiven.
+        /// The number of epochs without improvement before a reduction.
         patience: usize,
     },
 }
 
 impl Schedule {
-    /// The learning rate of `step` out of `steps`, in `epoch` (all from 0), where the
-    /// optimiser's is `lr`. What [`Schedule::ReduceLROnPlateau`] has done is in `lr`.
+    /// Returns the learning rate of `step` out of `steps`, in `epoch` (all from 0); `lr` is the
+    /// optimiser's, already reduced by [`Schedule::ReduceLROnPlateau`].
     pub fn lr(self, lr: f64, step: usize, steps: usize, epoch: usize) -> f64 {
         let cosine = |from: f64, to: f64, at: f64| to + (from - to) * (1.0 + (PI * at).cos()) / 2.0;
         match self {
@@ -67,12 +67,12 @@ impl Schedule {
     }
 }
 
-/// Where a schedule stands.
+/// The state of a schedule.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     schedule: Schedule,
     lr: f64,
-    /// ReduceLROnPlateau's memory.
+    /// The state of ReduceLROnPlateau.
     best: f64,
     bad: usize,
 }
@@ -87,12 +87,12 @@ impl Clock {
         self.schedule.lr(self.lr, step, steps, epoch)
     }
 
-    /// What changes from epoch to epoch, floats as their bits.
+    /// The state that changes from epoch to epoch, floats as their bits.
     pub fn state(&self) -> [u64; 3] {
         [self.lr.to_bits(), self.best.to_bits(), self.bad as u64]
     }
 
-    /// Puts it back where [`Clock::state`] saw it.
+    /// Restores what [`Clock::state`] returned.
     pub fn restore(&mut self, [lr, best, bad]: [u64; 3]) {
         (self.lr, self.best, self.bad) = (f64::from_bits(lr), f64::from_bits(best), bad as usize);
     }

@@ -1,9 +1,9 @@
-//! Text from files, as it can be shown.
+//! Makes text from files safe to show.
 
 use std::borrow::Cow;
 
-/// The text with its control characters written out (`\n`, `\t`, else `\u001b`), as JSON does: a
-/// name in somebody's file must not steer the terminal.
+/// Escapes the control characters of a text (`\n`, `\t`, else `\u001b`), as JSON does: a
+/// name in a file must not control the terminal.
 ///
 /// ```
 /// assert_eq!(reshet::visible("a\u{1b}[2J\nb"), "a\\u001b[2J\\nb");

@@ -4,7 +4,7 @@
 //! BM │ file size, 4 zeros │ where the pixels are │ a header of 12, 40 or more bytes │ palette │ rows
 //! ```
 //! Rows go from the bottom up (a negative height: down), each padded to four bytes; colours are
-//! blue, green, red. Read are 1, 4, 8, 16, 24 and 32 bits a pixel; run-length encoding is not.
+//! blue, green, red. Supported: 1, 4, 8, 16, 24 and 32 bits per pixel; not run-length encoding.
 //! Format: <https://learn.microsoft.com/windows/win32/gdi/bitmap-storage>.
 
 use super::raster::{Picture, check_size};
@@ -15,7 +15,7 @@ struct Header {
     down: bool,
     bits: usize,
     compression: u32,
-    /// Bytes of the second header.
+    /// The length of the second header in bytes.
     length: usize,
 }
 
@@ -26,7 +26,7 @@ fn number(bytes: &[u8], at: usize, size: usize) -> Result<u32, String> {
 
 fn header(bytes: &[u8]) -> Result<Header, String> {
     let length = number(bytes, 14, 4)? as usize;
-    // The oldest header has two bytes a side.
+    // The oldest header has two bytes for each side.
     let (width, height, bits, compression) = if length == 12 {
         let side = |at| Ok::<_, String>(number(bytes, at, 2)? as i32);
         (side(18)?, side(20)?, number(bytes, 24, 2)?, 0)
@@ -111,10 +111,10 @@ fn palette(bytes: &[u8], length: usize, start: usize, most: usize) -> Result<Vec
 /// Which bits of a pixel are red, green, blue.
 fn masks(bytes: &[u8], bits: usize, compression: u32) -> Result<[u32; 3], String> {
     if compression == 0 {
-        // 16 bits are five a colour.
+        // 16 bits are five per colour.
         return Ok(if bits == 16 { [0x7c00, 0x3e0, 0x1f] } else { [0xff_0000, 0xff00, 0xff] });
     }
-    // Behind a header of 40 bytes or inside a longer one: the same place.
+    // After a header of 40 bytes or inside a longer one: the same place.
     Ok([number(bytes, 54, 4)?, number(bytes, 58, 4)?, number(bytes, 62, 4)?])
 }
 

@@ -1,13 +1,12 @@
-//! Where what was fetched is kept.
+//! The folder of downloaded files.
 
 use std::{env, ffi::OsString, path::PathBuf};
 
 use crate::error::{Error, Result};
 
-/// The folder in which this user's programs keep what can be fetched again,
-/// with `reshet/<name>` added: `$XDG_CACHE_HOME` or `~/.cache` on Linux,
-/// `~/Library/Caches` on macOS, `%LOCALAPPDATA%` on Windows. Where the
-/// environment variable `RESHET_CACHE` is set, `<name>` in that folder.
+/// Returns `reshet/<name>` in the user's cache folder: `$XDG_CACHE_HOME` or `~/.cache` on
+/// Linux, `~/Library/Caches` on macOS, `%LOCALAPPDATA%` on Windows. If the environment
+/// variable `RESHET_CACHE` is set, returns `<name>` in that folder.
 ///
 /// Nothing is created.
 ///

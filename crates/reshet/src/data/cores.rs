@@ -18,7 +18,7 @@ pub(crate) fn side_by_side<T: Send>(n: usize, f: impl Fn(usize) -> T + Sync) -> 
             std::iter::from_fn(|| take().map(|i| (i, f(i)))).collect::<Vec<_>>()
         };
         let threads: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
-        // A panic there is a panic here.
+        // A panic of a thread continues here.
         let join = |t: thread::ScopedJoinHandle<_>| {
             t.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         };

@@ -1,19 +1,19 @@
-//! Features and targets together: samples, shared and never copied.
+//! Datasets: features with their targets, shared, not copied.
 
 use std::{fmt, sync::Arc};
 
 use super::{Features, Storage, Targets, Wanted, table::Unit};
 use crate::{Result, error::Error};
 
-/// Samples with what each should give. Cloning it, or asking another question
-/// of it ([`Dataset::is`]), shares the numbers.
+/// Samples with their targets. Clones, and datasets made by asking another question
+/// ([`Dataset::is`]), share the numbers.
 #[derive(Clone)]
 pub struct Dataset {
     features: Arc<Features>,
     targets: Targets,
     /// How much each sample counts in the loss; None: all the same.
     weights: Option<Arc<Vec<f32>>>,
-    /// Whether some targets are missing: NaN, where a number is asked for.
+    /// Whether some targets are missing (NaN).
     partial: bool,
 }
 
@@ -28,7 +28,7 @@ impl fmt::Debug for Dataset {
     }
 }
 
-/// What is wrong with the weights of so many samples, if anything is.
+/// Says what is wrong with the weights of this many samples, if anything is.
 pub(crate) fn wrong_weights(weights: &[f32], samples: usize) -> Option<String> {
     if weights.len() != samples {
         return Some(format!("{samples} samples but {} weights", weights.len()));
@@ -40,7 +40,7 @@ pub(crate) fn wrong_weights(weights: &[f32], samples: usize) -> Option<String> {
 struct Fingerprint(u64);
 
 impl Fingerprint {
-    /// One round of multiply and rotate, as in Fx and its kin.
+    /// One round of multiply and rotate, as in Fx hashing.
     fn add(&mut self, word: u64) {
         self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
     }
@@ -50,17 +50,17 @@ impl Dataset {
     /// Joins features and targets.
     ///
     /// # Errors
-    /// Different numbers of samples, none at all, a class number without a name, a
-    /// target that is not finite, an answer that is neither 0 (no) nor 1 (yes).
+    /// The numbers of samples differ, or are 0; a class number has no name; a target is not
+    /// finite; a yes/no answer is neither 0 (no) nor 1 (yes).
     pub fn new(features: Features, targets: Targets) -> Result<Self> {
         Self::checked(features, targets, false)
     }
 
-    /// [`Dataset::new`] where NaN stands for a target that is missing: that output adds
-    /// nothing to the loss or the gradient, and no score counts it.
+    /// Joins features and targets, where NaN is a missing target: it adds nothing to the loss
+    /// or the gradient, and scores do not count it.
     ///
     /// # Errors
-    /// As [`Dataset::new`]; a column of targets that are all missing.
+    /// As [`Dataset::new`]; all targets of a column are missing.
     pub fn with_missing_targets(features: Features, targets: Targets) -> Result<Self> {
         let (Targets::YesNo { values, width, .. } | Targets::Numbers { values, width }) = &targets
         else {
@@ -116,41 +116,41 @@ impl Dataset {
         Ok(Self { features: Arc::new(features), targets, weights: None, partial })
     }
 
-    /// Samples without targets: to ask a model about.
+    /// Makes a dataset without targets, for predictions.
     ///
     /// # Errors
-    /// There are none.
+    /// There are no samples.
     pub fn unlabelled(features: Features) -> Result<Self> {
         let rows = features.rows();
         Self::new(features, Targets::numbers(vec![0.0; rows], 1))
     }
 
-    /// Number of samples.
+    /// Returns the number of samples.
     pub fn len(&self) -> usize {
         self.features.rows()
     }
 
-    /// Never: a dataset has samples.
+    /// Returns false: a dataset has samples.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Values a sample has.
+    /// Returns the number of values per sample.
     pub fn width(&self) -> usize {
         self.features.width()
     }
 
-    /// The inputs.
+    /// Returns the inputs.
     pub fn features(&self) -> &Features {
         &self.features
     }
 
-    /// What they should give.
+    /// Returns the targets.
     pub fn targets(&self) -> &Targets {
         &self.targets
     }
 
-    /// What each sample should give, for an engine.
+    /// The targets, for an engine.
     pub(crate) fn wanted(&self) -> Wanted<'_> {
         match &self.targets {
             Targets::Classes { labels, .. } => Wanted::Classes(labels),
@@ -165,7 +165,7 @@ impl Dataset {
         }
     }
 
-    /// The same targets with other features, as many.
+    /// The same targets with other features, the same number.
     pub(crate) fn with_features(&self, features: Features) -> Self {
         Self { features: Arc::new(features), ..self.clone() }
     }
@@ -175,11 +175,11 @@ impl Dataset {
         Self { targets, ..self.clone() }
     }
 
-    /// The same samples, each counting this much: the loss becomes Σ wᵢ lossᵢ / Σ wᵢ over the
-    /// batch. Accuracies and errors of a test count all samples alike.
+    /// Sets a weight per sample: the loss becomes Σ wᵢ lossᵢ / Σ wᵢ over the batch. A test
+    /// counts all samples alike in accuracies and errors.
     ///
     /// # Errors
-    /// Not one weight a sample; one that is negative or not finite; all zero.
+    /// There is not one weight per sample; one is negative or not finite; all are 0.
     pub fn weighted(mut self, weights: Vec<f32>) -> Result<Self> {
         if let Some(what) = wrong_weights(&weights, self.len()) {
             return Err(Error::Data(what));
@@ -191,8 +191,8 @@ impl Dataset {
         Ok(self)
     }
 
-    /// The same samples, weighted so that each class (or yes and no) counts as much as
-    /// another: n / (classes · samples of the class), times the weight that was there.
+    /// Weights the samples so that all classes (or yes and no) count the same:
+    /// n / (classes · samples of the class), times a sample's weight so far.
     ///
     /// # Errors
     /// The targets are numbers, or several questions.
@@ -217,17 +217,17 @@ impl Dataset {
         self.weighted(weights)
     }
 
-    /// How much each sample counts in the loss; None: all the same.
+    /// Returns how much each sample counts in the loss; None: all the same.
     pub fn weights(&self) -> Option<&[f32]> {
         self.weights.as_deref().map(Vec::as_slice)
     }
 
-    /// How much a sample counts in the loss.
+    /// The weight of a sample in the loss.
     pub(crate) fn weight(&self, row: usize) -> f64 {
         self.weights.as_ref().map_or(1.0, |weights| weights[row].into())
     }
 
-    /// The class number of each sample, if the targets are classes.
+    /// Returns the class number of each sample, if the targets are classes.
     pub fn labels(&self) -> Option<&[u32]> {
         match &self.targets {
             Targets::Classes { labels, .. } => Some(labels),
@@ -235,8 +235,8 @@ impl Dataset {
         }
     }
 
-    /// A number that other samples, or the same in another order, hardly ever share.
-    /// It protects from mistakes, not from malice.
+    /// Computes a hash of the samples and their order. It detects mistakes, but is not
+    /// cryptographic.
     pub fn fingerprint(&self) -> u64 {
         let mut hash = Fingerprint(self.width() as u64);
         match self.features.storage() {
@@ -257,7 +257,7 @@ impl Dataset {
         hash.0
     }
 
-    /// The same samples, their numbers as classes: see [`Targets::into_classes`].
+    /// Converts numeric targets to classes: see [`Targets::into_classes`].
     ///
     /// # Errors
     /// As [`Targets::into_classes`].
@@ -265,10 +265,10 @@ impl Dataset {
         Ok(self.with_targets(self.targets.clone().into_classes()?))
     }
 
-    /// The same samples, their classes called by these names, in their order.
+    /// Renames the classes, in their order.
     ///
     /// # Errors
-    /// There are no classes, or not so many; a name that comes twice.
+    /// There are no classes, or not this many; a name occurs twice.
     pub fn with_names(&self, names: &[String]) -> Result<Self> {
         let Targets::Classes { labels, names: own } = &self.targets else {
             return Err(Error::invalid("the data has no classes to be named"));
@@ -284,11 +284,11 @@ impl Dataset {
         Ok(self.with_targets(Targets::Classes { labels, names: names.to_vec() }))
     }
 
-    /// The yes/no question "is it one of these?" over the same samples; yes is called
-    /// `0, 1 or 5`, in the classes' order.
+    /// Asks the yes/no question "is it one of these classes?" of the same samples. Yes is named
+    /// like `0, 1 or 5`, in the classes' order.
     ///
     /// # Errors
-    /// No class has one of the names, all classes or none are asked for, or there are no classes.
+    /// A name is no class, all classes or none are asked about, or there are no classes.
     pub fn is_any(&self, labels: &[impl ToString]) -> Result<Self> {
         let Targets::Classes { labels: of, names } = &self.targets else {
             return Err(Error::invalid("is_any: the data has no classes to ask about"));
@@ -310,8 +310,8 @@ impl Dataset {
         Ok(self.with_targets(Targets::yes_no(values, vec![name])))
     }
 
-    /// The yes/no question "is it a `label`?" over the same samples. `0,1,5` and `0, 1 or 5` ask
-    /// about a group, if no class is called so: see [`Dataset::is_any`].
+    /// Asks the yes/no question "is it a `label`?" of the same samples. `0,1,5` and `0, 1 or 5`
+    /// ask about a group, unless a class has that name: see [`Dataset::is_any`].
     ///
     /// # Errors
     /// No class has this name, or there are no classes.
@@ -334,7 +334,7 @@ impl Dataset {
         Ok(self.with_targets(targets))
     }
 
-    /// The same samples with numbers to predict in other units: (y − centre) / scale.
+    /// The same samples with numeric targets in other units: (y − centre) / scale.
     pub(crate) fn in_units(&self, units: &[Unit]) -> Self {
         let targets = match &self.targets {
             Targets::Numbers { values, width } if units.len() == *width => {
@@ -346,11 +346,11 @@ impl Dataset {
         self.with_targets(targets)
     }
 
-    /// The same samples, their classes numbered as in `classes`: in another
-    /// order, or more of them. Data without classes stays as it is.
+    /// Renumbers the classes as in `classes`, which may have another order or more classes.
+    /// Data without classes does not change.
     ///
     /// # Errors
-    /// Lists the data's classes that are not among them.
+    /// The data has a class that is not in `classes`: lists all such classes.
     pub fn with_classes(&self, classes: &[String]) -> Result<Self> {
         let Targets::Classes { labels, names } = &self.targets else { return Ok(self.clone()) };
         if names == classes {
@@ -375,7 +375,7 @@ impl Dataset {
         Ok(self.with_targets(targets))
     }
 
-    /// The samples of these rows, in this order, as a dataset of its own (copied).
+    /// Copies the samples of these rows, in this order, into a new dataset.
     pub fn select(&self, rows: &[u32]) -> Self {
         let pick = |weights: &Arc<Vec<f32>>| {
             Arc::new(rows.iter().map(|row| weights[*row as usize]).collect())
@@ -389,20 +389,20 @@ impl Dataset {
     }
 
     /// Splits off a random `fraction` (the second part), keeping each class's
-    /// share. Which samples go depends on the seed alone.
+    /// share. The choice of samples depends only on the seed.
     ///
     /// # Errors
-    /// Either part would be empty.
+    /// One of the parts would be empty.
     pub fn split(&self, fraction: f64, seed: u64) -> Result<(Self, Self)> {
         let (first, second) = self.targets.split(fraction, seed)?;
         Ok((self.select(&first), self.select(&second)))
     }
 
-    /// All but fold `k` (from 0) of `folds`, and that fold: each sample is in one
-    /// fold, and each fold has its share of every class.
+    /// Returns all samples except fold `k` (from 0) of `folds`, and that fold. Each sample is in
+    /// one fold, and each fold has its share of every class.
     ///
     /// # Errors
-    /// Fewer than two folds, or more than there are samples.
+    /// There are fewer than two folds, or more than samples.
     pub fn fold(&self, k: usize, folds: usize, seed: u64) -> Result<(Self, Self)> {
         let (first, second) = self.targets.fold(k, folds, seed)?;
         Ok((self.select(&first), self.select(&second)))
@@ -414,7 +414,7 @@ fn no_class(label: &str, names: &[String]) -> Error {
     Error::invalid(format!("no class is called \"{label}\"; the classes are {names}"))
 }
 
-/// What yes is called of a group: `0, 1 or 5`.
+/// The name of yes for a group: `0, 1 or 5`.
 pub(crate) fn group_name(parts: &[&str]) -> String {
     match parts.split_last() {
         Some((last, rest @ [_, ..])) => format!("{} or {last}", rest.join(", ")),
@@ -422,7 +422,7 @@ pub(crate) fn group_name(parts: &[&str]) -> String {
     }
 }
 
-/// `0,1,5` or `0, 1 or 5` as its parts.
+/// Splits `0,1,5` or `0, 1 or 5` into its parts.
 pub(crate) fn group(text: &str) -> Vec<&str> {
     let mut parts: Vec<&str> = text.split(',').map(str::trim).collect();
     if let Some((a, b)) = parts.last().and_then(|last| last.rsplit_once(" or ")) {

@@ -1,8 +1,7 @@
-//! Fetching the files of a data set, each checked by its hash.
+//! Downloads the files of a data set, and checks each by its hash.
 //!
-//! Mirrors only have to be reachable, not trusted: a file counts when the
-//! SHA-256 of its unpacked bytes is the expected one, and only then does it
-//! appear under its name.
+//! Mirrors need not be trusted: a file appears under its name only if the SHA-256
+//! of its unpacked bytes is the expected one.
 
 use std::{
     fs::{self, File},
@@ -26,8 +25,8 @@ use crate::{
 const CHUNK: usize = 64 * 1024;
 /// What the names of unfinished files end with.
 const UNFINISHED: &str = ".part";
-/// A running fetch writes all the time; an unfinished file that nobody has
-/// touched for this long was left by a process that was stopped.
+/// A running download writes all the time; an unfinished file that has not changed
+/// for this long was left by a process that was stopped.
 const ABANDONED: Duration = Duration::from_secs(60 * 60);
 
 /// One file of a data set.
@@ -39,42 +38,41 @@ pub struct RemoteFile {
     pub sha256: String,
 }
 
-/// A data set on the web: its files and who has them.
+/// A data set on the web: its files and mirrors.
 #[derive(Clone, Debug)]
 pub struct Remote {
-    /// The files, fetched in this order.
+    /// The files, downloaded in this order.
     pub files: Vec<RemoteFile>,
     /// The addresses to which `/<name>.gz` is added, best first.
     pub mirrors: Vec<String>,
-    /// The most bytes a file may have, packed or unpacked. More is refused
-    /// as it arrives, so a bad mirror cannot fill the disk.
+    /// The most bytes a file may have, packed or unpacked. A larger one is refused
+    /// while it arrives, so a bad mirror cannot fill the disk.
     pub limit: u64,
-    /// How long to wait for a connection, for the answer to begin, and then
-    /// for each next piece of it, before a mirror is given up. A slow but
-    /// steady mirror is not.
+    /// The timeout for a connection, for the start of the answer, and for each
+    /// following piece of it. A slow but steady mirror does not time out.
     pub patience: Duration,
 }
 
-/// How far a fetch is, for a progress bar.
+/// The progress of a download.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Progress<'a> {
-    /// The file being fetched.
+    /// The file being downloaded.
     pub file: &'a str,
-    /// Its place among the files, from 0.
+    /// Its index among the files, from 0.
     pub index: usize,
-    /// How many files there are, those already present included.
+    /// The number of files, including those already present.
     pub files: usize,
-    /// The mirror asked.
+    /// The current mirror.
     pub mirror: &'a str,
-    /// Bytes of the packed file received; back at 0 with every new mirror.
+    /// Bytes of the packed file received; starts at 0 for each mirror.
     pub received: u64,
-    /// Bytes of the packed file in all, if the mirror said so.
+    /// The size of the packed file in bytes, if the mirror sent it.
     pub total: Option<u64>,
 }
 
 impl Progress<'_> {
-    /// The part of this file received, 0 to 1; `None` if the whole is unknown.
+    /// Returns the fraction of this file received, 0 to 1; `None` if its size is unknown.
     pub fn fraction(&self) -> Option<f64> {
         let total = self.total.filter(|&total| total > 0)?;
         Some((self.received as f64 / total as f64).min(1.0))
@@ -82,14 +80,14 @@ impl Progress<'_> {
 }
 
 impl Remote {
-    /// The data set of these files and mirrors, with a limit of 256 MiB a
+    /// Creates a data set of these files and mirrors, with a limit of 256 MiB per
     /// file and a patience of 15 seconds.
     pub fn new(files: Vec<RemoteFile>, mirrors: Vec<String>) -> Self {
         Self { files, mirrors, limit: 256 << 20, patience: Duration::from_secs(15) }
     }
 
-    /// MNIST: 60,000 digits to train with and 10,000 to test with, in four
-    /// files. 12 MB are received, 55 MB written.
+    /// Returns MNIST: 60,000 training digits and 10,000 test digits in four
+    /// files; 12 MB are downloaded, 55 MB written.
     pub fn mnist() -> Self {
         let files = [
             (
@@ -120,22 +118,20 @@ impl Remote {
         Self::new(files.map(file).into(), mirrors.map(str::to_owned).into())
     }
 
-    /// Brings the unpacked files into `folder`, which is created if need be.
+    /// Downloads and unpacks the files into `folder`, which is created if it does not exist.
     ///
-    /// Files already there with the right hash are kept and not asked for, so
-    /// a fetch that was interrupted goes on with the file it was at. For each
-    /// other file the mirrors are asked in turn, beginning with the one that
-    /// worked last. `progress` is called when an answer begins and each time
-    /// more of it has arrived (thousands of times in all: draw seldom); it is
-    /// not called for files that are kept.
+    /// Existing files with the right hash are kept, so an interrupted download
+    /// resumes with its last file. For each other file the mirrors are tried in
+    /// turn, beginning with the one that worked last. `progress` is called when an
+    /// answer begins and each time more of it has arrived (thousands of times in
+    /// all, so redraw rarely), but not for files that are kept.
     ///
     /// # Errors
     ///
-    /// [`Error::Download`] if no mirror gave a file, with every mirror's own
+    /// [`Error::Download`] if no mirror has a file, with every mirror's
     /// reason; [`Error::Io`] if `folder` cannot be read or written;
-    /// [`Error::Invalid`] if a file's name is not a plain one. The files that
-    /// came before the failing one stay, and no name ever stands for a file
-    /// that is not whole.
+    /// [`Error::Invalid`] if a file's name is not a plain one. The files before
+    /// the failing one are kept; an incomplete file never has its final name.
     pub fn fetch(&self, folder: &Path, progress: &mut dyn FnMut(&Progress)) -> Result<()> {
         if let Some(file) = self.files.iter().find(|file| !is_plain(&file.name)) {
             return Err(Error::invalid(format!("{:?} is not the name of a file", file.name)));
@@ -157,7 +153,7 @@ impl Remote {
         Ok(())
     }
 
-    /// Fetches one file and says which mirror gave it.
+    /// Downloads one file, and returns the mirror that had it.
     fn fetch_one(
         &self,
         agent: &Agent,
@@ -184,8 +180,8 @@ impl Remote {
         Err(Error::Download(message))
     }
 
-    /// Fetches one file from one mirror. The outer error is ours and final,
-    /// the inner one is the mirror's and leaves the other mirrors to ask.
+    /// Downloads one file from one mirror. The outer error is ours and final; the
+    /// inner one is the mirror's, after which the next mirror is tried.
     fn fetch_from(
         &self,
         agent: &Agent,
@@ -195,8 +191,8 @@ impl Remote {
         report: &mut dyn FnMut(&Progress),
     ) -> Result<Result<(), String>> {
         let file = &self.files[index];
-        // Made before anything is asked, so that a folder that cannot be
-        // written says so even where there is no connection.
+        // Created before the request, so that an unwritable folder is
+        // reported even without a connection.
         let mut unfinished = create_unfinished(folder, file)?;
         let write_error = |e| Error::io("write", &folder.join(&file.name), e);
 
@@ -250,7 +246,7 @@ impl Remote {
             let expected = &file.sha256;
             return Ok(Err(format!("another file (SHA-256 {sha256}, expected {expected})")));
         }
-        // On the disk before it has its name: a crash leaves all or nothing.
+        // Written to the disk before it is renamed: a crash leaves all or nothing.
         unfinished.as_file().sync_all().map_err(write_error)?;
         unfinished.persist(folder.join(&file.name)).map_err(|e| write_error(e.error))?;
         Ok(Ok(()))
@@ -260,7 +256,7 @@ impl Remote {
         let patience = Some(self.patience);
         Agent::config_builder()
             .user_agent(concat!("reshet/", env!("CARGO_PKG_VERSION")))
-            // The file is packed as it is; on the way it should not be again.
+            // The file is packed already; it must not be packed again in transit.
             .accept_encoding("identity")
             .timeout_resolve(patience)
             .timeout_connect(patience)
@@ -291,8 +287,8 @@ struct Packed<'a> {
     remote: &'a Remote,
     at: Progress<'a>,
     report: &'a mut dyn FnMut(&Progress),
-    /// Why no more can be read. Kept here because the error itself passes
-    /// through the decoder, whose own errors mean something else.
+    /// Why reading failed. Kept here because the error passes through the
+    /// decoder, whose own errors mean something else.
     lost: Option<String>,
 }
 
@@ -311,7 +307,7 @@ impl Read for Packed<'_> {
             }
         };
         self.at.received += n as u64;
-        // Packed data that unpack to nothing could otherwise go on for ever.
+        // Otherwise packed data that unpack to nothing could go on for ever.
         if self.at.received > self.remote.limit {
             self.lost = Some(self.remote.too_much());
             return Err(io::ErrorKind::FileTooLarge.into());
@@ -328,7 +324,7 @@ fn is_plain(name: &str) -> bool {
     Path::new(name).file_name() == Some(name.as_ref())
 }
 
-/// What the names of a file's unfinished forms begin with.
+/// The prefix of a file's unfinished copies.
 fn unfinished_prefix(file: &RemoteFile) -> String {
     format!(".{}-", file.name)
 }
@@ -338,8 +334,8 @@ fn create_unfinished(folder: &Path, file: &RemoteFile) -> Result<NamedTempFile> 
         .map_err(|e| Error::io("write into", folder, e))
 }
 
-/// Removes what stopped processes left of this file. Whatever cannot be
-/// removed does no harm and stays.
+/// Removes what stopped processes left of this file. Failures are ignored: such
+/// files do no harm.
 fn remove_abandoned(folder: &Path, file: &RemoteFile) {
     let prefix = unfinished_prefix(file);
     let now = SystemTime::now();
@@ -355,7 +351,7 @@ fn remove_abandoned(folder: &Path, file: &RemoteFile) {
     }
 }
 
-/// The SHA-256 of a file's bytes, in hexadecimal.
+/// Computes the SHA-256 of a file's bytes, in hexadecimal.
 ///
 /// # Errors
 /// The file cannot be read.

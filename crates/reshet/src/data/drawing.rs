@@ -1,24 +1,24 @@
-//! What is drawn in a grey picture, looked at as shapes: paper on a table, digits beside each
-//! other, strokes that are too thin or too small.
+//! Analyses the shapes in a grey picture: paper on a table, digits side by side, strokes that
+//! are too thin or too small.
 
 use std::collections::VecDeque;
 
 use super::picture::shares;
 
-/// Fainter than this is the soft edge of a stroke.
+/// Pixels fainter than this are the soft edge of a stroke.
 pub(super) const EDGE: f32 = 0.4;
-/// Shapes are looked at in no more detail than this.
+/// The resolution, in pixels, at which shapes are analysed.
 const DETAIL: usize = 160;
 /// A sheet covers at least this part of a picture, and this part of its own box.
 const SHEET: (f32, f32) = (0.2, 0.7);
-/// So much of each side of its box a sheet reaches, as near as that.
+/// A sheet covers this fraction of each side of its box, to within this distance.
 const SIDES: (f32, f32) = (0.65, 0.08);
-/// Cut off all around a sheet, whose edges are seldom straight.
+/// The margin cut off around a sheet, whose edges are rarely straight.
 const MARGIN: f32 = 0.06;
 /// Strokes thinner than this part of the digit vanish in 20 pixels; MNIST's are about a tenth.
 const THIN: f32 = 0.04;
 const USUAL: f32 = 0.09;
-/// Smaller digits, in pixels, are hardly told apart.
+/// Smaller digits, in pixels, are hard to recognise.
 const TINY: usize = 12;
 
 /// A grey picture of floats, row by row.
@@ -55,7 +55,7 @@ impl Grey {
         Self { width, height, pixels }
     }
 
-    /// In no more detail than shapes need.
+    /// Reduced to the resolution that shapes need.
     pub fn reduced(&self) -> Self {
         let step = (self.width.max(self.height) as f32 / DETAIL as f32).max(1.0);
         let size = |n: usize| ((n as f32 / step).round() as usize).max(1);
@@ -65,7 +65,7 @@ impl Grey {
         }
     }
 
-    /// Where in this ink a sheet of paper lies, if it is one: a large, full rectangle.
+    /// The sheet of paper in this ink, if there is one: a large, full rectangle.
     pub fn sheet(&self) -> Option<Window> {
         let small = self.reduced();
         let shape = small.shapes().into_iter().max_by_key(Shape::area)?;
@@ -88,7 +88,7 @@ impl Grey {
         (window[0] + 8 < window[1] && window[2] + 8 < window[3]).then_some(window)
     }
 
-    /// Without the shapes that touch the edge, if others are left: what lies around a sheet.
+    /// Without the shapes that touch the edge, if others are left: the surroundings of a sheet.
     pub fn without_rim(mut self) -> Self {
         let shapes = self.shapes();
         let (width, height) = (self.width, self.height);
@@ -106,7 +106,7 @@ impl Grey {
         self
     }
 
-    /// Things that stand beside each other, each with a good part of the ink and of the height.
+    /// The number of things side by side, each with a large part of the ink and of the height.
     pub fn beside(&self) -> usize {
         let small = self.reduced();
         let mut things = 0;
@@ -136,11 +136,11 @@ impl Grey {
         self.width.max(self.height) < TINY
     }
 
-    /// A cut out digit with thin strokes made as thick as a pen's.
+    /// A cropped digit whose thin strokes are made as thick as a pen's.
     pub fn thickened(self) -> Self {
         let side = self.width.max(self.height) as f32;
         let thickness = self.thickness();
-        // Of small pictures the strokes are as thick as a pixel can be.
+        // In small pictures the strokes are at least a pixel thick.
         if side < 40.0 || thickness >= THIN * side {
             return self;
         }
@@ -167,7 +167,7 @@ impl Grey {
         2.0 * area / f32::max(edge, 1.0)
     }
 
-    /// Each pixel the strongest within a circle, with room for it around.
+    /// Each pixel becomes the strongest within a circle; the picture grows by the radius.
     fn spread(&self, radius: usize) -> Self {
         let (width, height) = (self.width + 2 * radius, self.height + 2 * radius);
         let mut out = Self { width, height, pixels: vec![0.0; width * height] };
@@ -185,7 +185,7 @@ impl Grey {
         out
     }
 
-    /// All that hangs together.
+    /// The connected shapes.
     pub fn shapes(&self) -> Vec<Shape> {
         let mut seen: Vec<bool> = self.pixels.iter().map(|p| *p <= EDGE).collect();
         let mut shapes = Vec::new();
@@ -219,7 +219,7 @@ impl Grey {
     }
 }
 
-/// Pixels that hang together.
+/// Connected pixels.
 pub(super) struct Shape {
     pub places: Vec<usize>,
     window: Window,
@@ -230,7 +230,7 @@ impl Shape {
         self.places.len()
     }
 
-    /// The least part of a side of its box that it reaches, over the four.
+    /// The smallest fraction of a side of its box that it covers, over the four sides.
     fn reach(&self, width: usize) -> f32 {
         let [left, right, top, bottom] = self.window;
         let (w, h) = (right - left, bottom - top);

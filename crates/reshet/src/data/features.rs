@@ -1,4 +1,4 @@
-//! The inputs of samples: a table of numbers in memory.
+//! Features: the inputs of samples, in memory.
 
 use std::{fmt, sync::Arc};
 
@@ -7,29 +7,29 @@ use serde::{Deserialize, Serialize};
 use super::table::Columns;
 use crate::{Result, error::Error, huge, short::Short};
 
-/// The inputs: one row a sample.
+/// The inputs: one row per sample.
 #[derive(Clone, Debug)]
 pub struct Features {
     storage: Storage,
     shape: Vec<usize>,
-    /// How they came from a table's rows, if they did.
+    /// The encoding of a table's rows, if the data was a table.
     columns: Option<Arc<Columns>>,
     pictures: Pictures,
 }
 
-/// How a picture from outside is brought to the form of the samples.
+/// How a picture is converted to the form of the samples.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Pictures {
-    /// As MNIST's digits: white on black, of one size, in the middle.
+    /// As MNIST's digits: white on black, scaled and centred.
     #[default]
     #[serde(rename = "digit")]
     Digit,
-    /// Only to their size and to grey or RGB.
+    /// Only resized, and converted to grey or RGB.
     #[serde(rename = "as they are")]
     AsTheyAre,
 }
 
-/// The numbers of [`Features`], row by row.
+/// The storage of [`Features`], row by row.
 #[derive(Clone)]
 pub enum Storage {
     /// Bytes that stand for x / 255, as in pictures: a quarter of the memory.
@@ -47,14 +47,14 @@ impl fmt::Debug for Storage {
     }
 }
 
-/// Rows that are looked at for the size of the inputs.
+/// The number of rows used to estimate the magnitude of the inputs.
 const LOOKED_AT: usize = 1_000;
-/// A mean magnitude that no network learns well from.
+/// A mean magnitude from which networks learn poorly.
 const FAR: f64 = 100.0;
 
 impl Features {
-    /// The first input whose mean magnitude is far above 1, and that; None for bytes, and
-    /// for the rows of a table, which are scaled or were asked to be left.
+    /// The first input whose mean magnitude is far above 1, and the magnitude; None for bytes,
+    /// and for the rows of a table, which are scaled unless the user turned that off.
     pub(crate) fn far_above_one(&self) -> Option<(usize, f64)> {
         let Storage::F32(values) = &self.storage else { return None };
         if self.columns.is_some() {
@@ -72,10 +72,10 @@ impl Features {
         Some((input, sums[input] / looked_at))
     }
 
-    /// Checks that the numbers make whole samples of this shape.
+    /// Creates features, and checks that the numbers are whole samples of this shape.
     ///
     /// # Errors
-    /// They do not, or one of them is not finite: no network learns from NaN.
+    /// The last sample is incomplete, or a number is not finite: no network learns from NaN.
     pub fn new(storage: Storage, shape: &[usize]) -> Result<Self> {
         let (width, length) = (super::count(shape).unwrap_or(0), storage.len());
         if width == 0 || length % width != 0 {
@@ -97,27 +97,27 @@ impl Features {
         Ok(Self { storage, shape, columns: None, pictures })
     }
 
-    /// The same numbers as samples of another shape.
+    /// Changes the samples' shape.
     pub(crate) fn with_shape(self, shape: &[usize]) -> Result<Self> {
         Ok(Self { pictures: self.pictures, ..Self::new(self.storage, shape)? })
     }
 
-    /// Says how a picture from outside is brought to the form of these samples.
+    /// Sets how a picture is converted to the form of these samples.
     pub fn with_pictures(self, pictures: Pictures) -> Self {
         Self { pictures, ..self }
     }
 
-    /// How a picture from outside is brought to the form of these samples.
+    /// Returns how a picture is converted to the form of these samples.
     pub fn pictures(&self) -> Pictures {
         self.pictures
     }
 
-    /// The numbers, row by row.
+    /// Returns the numbers, row by row.
     pub fn storage(&self) -> &Storage {
         &self.storage
     }
 
-    /// How they came from a table's rows, if they did.
+    /// Returns the encoding of a table's rows, if the data was a table.
     pub fn columns(&self) -> Option<&Columns> {
         self.columns.as_deref()
     }
@@ -127,22 +127,22 @@ impl Features {
         self
     }
 
-    /// One sample's shape, `[1, 28, 28]` for MNIST; it is fed flat.
+    /// Returns one sample's shape, `[1, 28, 28]` for MNIST. The network takes it flat.
     pub fn shape(&self) -> &[usize] {
         &self.shape
     }
 
-    /// Values a sample has.
+    /// Returns the number of values per sample.
     pub fn width(&self) -> usize {
         self.shape.iter().product()
     }
 
-    /// Number of samples.
+    /// Returns the number of samples.
     pub fn rows(&self) -> usize {
         self.storage.len() / self.width()
     }
 
-    /// Writes one sample as the network gets it.
+    /// Copies one sample, as the network's inputs.
     ///
     /// # Panics
     /// If there is no such row, or `into` is shorter than a sample.

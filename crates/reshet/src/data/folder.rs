@@ -1,4 +1,4 @@
-//! Folders of pictures: `DIR/class/name.png`, a folder a class.
+//! Folders of pictures: `DIR/class/name.png`, one folder per class.
 //!
 //! ```text
 //! DIR/cat/1.jpg            DIR/train/cat/1.jpg
@@ -6,9 +6,9 @@
 //! DIR/dog/1.png            DIR/test/cat/2.jpg
 //! ```
 //! The parts' names are recognised in any case and with affixes: `Train`, `seg_test`, `validation`.
-//! The classes are named by their folders and sorted by name. All pictures are brought to one
-//! size and to grey or RGB ([`Picture::planes`]) and kept as bytes. What is hidden or no picture
-//! by its name is passed over and counted.
+//! The classes are named by their folders and sorted by name. All pictures are resized to one
+//! size and converted to grey or RGB ([`Picture::planes`]), as bytes. Hidden files, and files
+//! that are not pictures by their names, are skipped and counted.
 
 use std::{
     collections::BTreeMap,
@@ -25,37 +25,37 @@ use super::{
 };
 use crate::{Result, error::Error};
 
-/// Pictures of one size that are at most this large keep it.
+/// Pictures keep their size if it is the same for all and not larger than this.
 const MOST_SIDE: usize = 64;
-/// The size of all others.
+/// The size of all other pictures.
 const SIDE: usize = 32;
-/// More bytes than this are not believed to be meant.
+/// More bytes than this are refused.
 const MOST_BYTES: usize = 1 << 34;
 
-/// How pictures are brought to one form; what is not said, the pictures decide.
+/// The form that pictures are converted to; the pictures decide what is left open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Form {
-    /// Width and height. Not said: the pictures' own if they are alike and at
-    /// most 64 pixels a side, else 32×32.
+    /// Width and height. None: the pictures' own if it is the same for all and at most 64
+    /// pixels a side, else 32×32.
     pub size: Option<(usize, usize)>,
-    /// 1 grey, 3 RGB. Not said: RGB if at least one in twenty has colour.
+    /// 1 grey, 3 RGB. None: RGB if at least one picture in twenty has colour.
     pub channels: Option<usize>,
-    /// Drawn digits, brought to MNIST's form ([`images::digit`]); size and
-    /// channels are its own then.
+    /// Whether they are handwritten digits, converted to MNIST's form ([`images::digit`]), its
+    /// size and channels.
     pub digits: bool,
-    /// A pixel's channels stand side by side, a sample's shape is `[height, width, channels]`;
-    /// else one plane comes after the other.
+    /// Whether a pixel's channels are adjacent, in samples of shape `[height, width, channels]`;
+    /// else one plane follows the other.
     pub channels_last: bool,
 }
 
-/// What was found in a folder.
+/// The contents of a folder of pictures.
 #[derive(Clone, Debug)]
 pub struct Folder {
-    /// The pictures to learn from, or all there are.
+    /// The training part, or all pictures.
     pub train: Dataset,
-    /// Those of `DIR/test` (else `DIR/validation`), if there are any.
+    /// The pictures of `DIR/test` (else `DIR/validation`), if there are any.
     pub test: Option<Dataset>,
-    /// What the user should know: sizes, what was passed over, poor classes.
+    /// Notes for the user: sizes, skipped files, classes with few pictures.
     pub notes: Vec<String>,
 }
 
@@ -66,15 +66,15 @@ struct Part {
     skipped: usize,
 }
 
-/// Whether there are pictures in a folder, or in folders in it.
+/// Whether there are pictures in a folder or its subfolders.
 pub fn looks_like_one(folder: &Path) -> bool {
     is_filled(folder, 0)
 }
 
-/// All pictures in a folder and in the folders in it, by their names; what is hidden is left out.
+/// Lists all pictures in a folder and its subfolders, by their names, without hidden files.
 ///
 /// # Errors
-/// The folder, or one in it, cannot be read.
+/// The folder or a subfolder cannot be read.
 pub fn pictures(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     collect(folder, 0, &mut files, &mut 0)?;
@@ -84,8 +84,8 @@ pub fn pictures(folder: &Path) -> Result<Vec<PathBuf>> {
 /// Reads a folder of pictures, on all cores.
 ///
 /// # Errors
-/// No class folders, or no pictures in them; pictures that cannot be read: the
-/// first is named, the others are counted; more than 16 GiB of pixels.
+/// There are no class folders, or no pictures in them; pictures cannot be read (names the
+/// first, counts the others); there are more than 16 GiB of pixels.
 pub fn read(folder: &Path, form: Form) -> Result<Folder> {
     let Parts { train, test, mut notes } = parts(folder)?;
     let train = scan(&train)?.checked(&train, &mut notes)?;
@@ -182,7 +182,7 @@ fn collect(
 }
 
 impl Part {
-    /// Leaves out what is empty and says what is poor.
+    /// Leaves out empty classes, and adds notes about small ones.
     fn checked(mut self, folder: &Path, notes: &mut Vec<String>) -> Result<Self> {
         let at = folder.display();
         if self.skipped > 0 {
@@ -214,7 +214,8 @@ impl Part {
     }
 }
 
-/// What is asked of each file, in their order; the first error is told with the number of all.
+/// Applies a function to each file, in order; the first error is returned, with the number of
+/// all.
 fn on_all_cores<T: Send>(
     files: &[PathBuf],
     ask: impl Fn(&Path) -> Result<T> + Sync,
@@ -228,7 +229,7 @@ fn on_all_cores<T: Send>(
     asked.into_iter().collect::<Result<_>>().map_err(told)
 }
 
-/// The size that all pictures are brought to.
+/// The size that all pictures are resized to.
 fn common_size(files: &[PathBuf], notes: &mut Vec<String>) -> Result<(usize, usize)> {
     let sizes = on_all_cores(files, Picture::size)?;
     let mut counts = BTreeMap::new();

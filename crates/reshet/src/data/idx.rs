@@ -4,8 +4,8 @@
 //! 00 00 08 03  │ n  │ rows │ columns │ n · rows · columns bytes     pictures
 //! 00 00 08 01  │ n  │ n bytes                                       labels
 //! ```
-//! 08 says bytes (09 signed; 0B, 0C integers of 2 and 4 bytes; 0D, 0E floats of 4 and 8); the
-//! last number of the first four counts the dimensions.
+//! 08 means bytes (09 signed; 0B, 0C integers of 2 and 4 bytes; 0D, 0E floats of 4 and 8); the
+//! fourth byte is the number of dimensions.
 //! Format: LeCun, Cortes and Burges, "The MNIST database". Plain or gzipped.
 
 use std::{
@@ -20,14 +20,14 @@ use super::{
 };
 use crate::{Result, error::Error, huge};
 
-/// More than this in one file is taken for a broken header.
+/// More than this in one file is taken for a damaged header.
 const MOST_BYTES: usize = 1 << 34;
 
 /// Reads one IDX file, gzipped or not.
 ///
 /// # Errors
-/// No such file; not IDX; shorter or longer than its header says. Memory stays
-/// within what the file really holds.
+/// The file does not exist, is not IDX, or is shorter or longer than its header says. A
+/// damaged header does not cause a large allocation.
 pub fn read(path: &Path) -> Result<Array> {
     let file = File::open(path).map_err(|e| Error::unreadable(path, e))?;
     let mut file = BufReader::new(file);
@@ -72,7 +72,7 @@ fn parse(mut from: impl Read) -> Result<Array, String> {
         .try_fold(size, |n: usize, d| n.checked_mul(*d))
         .filter(|n| *n <= MOST_BYTES)
         .ok_or_else(|| format!("the header asks for {shape:?} bytes: not believable"))?;
-    // Grows with what is really there, whatever the header says.
+    // Grows with the bytes read, whatever the header says.
     let mut bytes = huge::room(length.min(1 << 26));
     from.by_ref()
         .take(length as u64)
@@ -112,10 +112,10 @@ fn broken(place: &str, error: &io::Error) -> String {
     }
 }
 
-/// Joins pictures and labels; the classes are named by their numbers.
+/// Reads pictures and labels, and joins them; the classes are named by their numbers.
 ///
 /// # Errors
-/// As [`read`]; a different number of pictures and labels; the two exchanged.
+/// As [`read`]; the numbers of pictures and labels differ, or the two files are swapped.
 pub fn pair(images: &Path, labels: &Path) -> Result<Dataset> {
     let pictures = read(images)?;
     let classes = read(labels)?;
@@ -158,7 +158,7 @@ fn features(pictures: Array) -> Result<Features> {
     Ok(features.with_pictures(pictures))
 }
 
-/// A training and a test part from a folder in MNIST's naming: see [`parts`].
+/// Reads a training and a test part from a folder with MNIST's file names: see [`parts`].
 ///
 /// # Errors
 /// As [`parts`]; there is no test part.
@@ -171,9 +171,9 @@ pub fn folder(folder: &Path) -> Result<(Dataset, Dataset)> {
     Ok((train, test.ok_or_else(missing)?))
 }
 
-/// A training and, if it is there, a test part from a folder in MNIST's naming
-/// (`train-images-idx3-ubyte`, `t10k-labels-idx1-ubyte`, each also with `.gz`; as in EMNIST
-/// something may stand before it, and `test` for `t10k`).
+/// Reads a training part and, if it exists, a test part from a folder with MNIST's file names
+/// (`train-images-idx3-ubyte`, `t10k-labels-idx1-ubyte`, each also with `.gz`; as in EMNIST,
+/// with any prefix, and `test` for `t10k`).
 ///
 /// # Errors
 /// Names the file that is missing or wrong.
@@ -187,7 +187,7 @@ pub fn parts(folder: &Path) -> Result<(Dataset, Option<Dataset>)> {
     let find = |part: &str| -> Result<Option<&PathBuf>> {
         let of_part = |path: &&PathBuf| name(path).contains(part);
         let found: Vec<_> = files.iter().filter(of_part).collect();
-        // The same file packed and unpacked is one.
+        // A file and its packed copy count as one.
         let plain = |path: &Path| name(path).trim_end_matches(".gz").to_string();
         if let Some(other) = found.iter().find(|path| plain(path) != plain(found[0])) {
             return Err(Error::data(format!(
@@ -228,20 +228,20 @@ pub fn is_images(path: &Path) -> bool {
     name.contains("images") && ["-idx", ".idx"].iter().any(|idx| name.contains(idx))
 }
 
-/// Pictures with the labels that lie beside them under the same name
-/// (`t10k-images-idx3-ubyte.gz`: `t10k-labels-idx1-ubyte`, packed or not). The classes are called
-/// by the lines of a `names.txt` beside them, if there is one.
+/// Reads pictures with the labels beside them under the same name
+/// (`t10k-images-idx3-ubyte.gz`: `t10k-labels-idx1-ubyte`, packed or not). The lines of a
+/// `names.txt` beside them name the classes, if there is one.
 ///
 /// # Errors
-/// As [`pair`]; there are no such labels; a `names.txt` of more or fewer names than classes.
+/// As [`pair`]; there are no such labels; `names.txt` does not have one line per class.
 pub fn beside(images: &Path) -> Result<Dataset> {
     named(unnamed(images)?, &names_beside(images)?)
 }
 
-/// Names of classes, a line each.
+/// Reads names of classes, one per line.
 ///
 /// # Errors
-/// The file cannot be read, or is no text.
+/// The file cannot be read, or is not text.
 pub fn names(path: &Path) -> Result<Vec<String>> {
     let text = fs::read_to_string(path).map_err(|e| Error::unreadable(path, e))?;
     let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
@@ -282,7 +282,7 @@ fn unnamed(images: &Path) -> Result<Dataset> {
     count_from_one(pair(images, &labels)?)
 }
 
-/// EMNIST's letters begin with class 1: a class 0 that never occurs is none.
+/// Drops a class 0 that never occurs: EMNIST's letters begin with class 1.
 fn count_from_one(data: Dataset) -> Result<Dataset> {
     match data.targets() {
         Targets::Classes { labels, names } if labels.iter().min() == Some(&1) => {

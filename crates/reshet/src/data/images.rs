@@ -1,9 +1,8 @@
-//! Pictures of handwritten digits, made to look like MNIST.
+//! Converts pictures of handwritten digits to MNIST's form.
 //!
-//! A network trained on MNIST knows white ink on black, the digit scaled into
-//! 20×20 pixels and moved so that its centre of mass is in the middle of 28×28.
-//! A drawing has to be brought there first, or the network is asked about
-//! something it has never seen.
+//! A network trained on MNIST expects white ink on black, the digit scaled to
+//! 20×20 pixels, with its centre of mass in the middle of 28×28. Other drawings must be
+//! converted first, as they differ from all that the network was trained on.
 
 use std::path::Path;
 
@@ -17,33 +16,34 @@ use crate::{Result, error::Error};
 
 /// The longer side of the digit inside an MNIST picture.
 const BOX: usize = 20;
-/// Fainter than this part of the strongest ink is paper.
+/// Pixels fainter than this fraction of the strongest ink are paper.
 const PAPER: f32 = 0.15;
-/// The part of the ink that may lie outside the box on each side: specks.
+/// The fraction of the ink that may lie outside the box on each side: specks.
 const SPECKS: f32 = 0.005;
 
-/// A digit as MNIST would have it.
+/// A digit in MNIST's form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Digit {
     /// 28×28 grey pixels, white ink on black.
     pub pixels: Vec<u8>,
-    /// What is doubtful about the picture, and what was done about it.
+    /// Doubts about the picture, and what was done about them.
     pub doubts: Vec<String>,
 }
 
-/// Reads a picture of one handwritten digit as MNIST would have it: 28×28 grey
+/// Reads a picture of one handwritten digit, and converts it to MNIST's form: 28×28 grey
 /// pixels, white ink on black.
 ///
-/// PNG, JPEG or BMP of any size, colour or grey, transparent or not, dark on light or light on
-/// dark.
+/// The picture is a PNG, JPEG or BMP of any size, colour or grey, transparent or not, dark on
+/// light or light on dark.
 ///
 /// # Errors
-/// As [`Picture::open`]; nothing is drawn in it.
+/// As [`Picture::open`]; nothing is drawn in the picture.
 pub fn digit(path: &Path) -> Result<Vec<u8>> {
     Ok(look(path)?.pixels)
 }
 
-/// [`digit`], and what is doubtful: a table around the paper, two digits, a tiny one.
+/// Does the same as [`digit`], and returns doubts: a table around the paper, two digits, a tiny
+/// digit.
 ///
 /// # Errors
 /// As [`digit`].
@@ -53,7 +53,7 @@ pub fn look(path: &Path) -> Result<Digit> {
         .ok_or_else(|| Error::data(format!("{}: {NOTHING}", path.display())))
 }
 
-/// [`digit`] for grey pixels already in memory, row by row.
+/// Does the same as [`digit`] for grey pixels in memory, row by row.
 ///
 /// # Errors
 /// The pixels do not fill whole rows of this width, or nothing is drawn in them.
@@ -69,7 +69,8 @@ pub fn digit_from_grey(pixels: &[u8], width: usize) -> Result<Vec<u8>> {
 
 const NOTHING: &str = "nothing is drawn in the picture: no ink stands out from the paper";
 
-/// Grey alone: what is transparent is paper, of the colour that what is drawn stands out from.
+/// Converts to grey. Transparent pixels become paper, in the colour that contrasts with the
+/// drawing.
 fn ink_and_paper(picture: &Picture) -> Grey {
     let Picture { width, height, channels, ref pixels } = *picture;
     let (colours, has_alpha) = (if channels < 3 { 1 } else { 3 }, channels % 2 == 0);
@@ -137,7 +138,7 @@ fn to_mnist(picture: Grey) -> Option<Digit> {
         doubts.push(format!("the digit has only {w}×{h} pixels: too few to be read well"));
     }
     let picture = digit.thickened().scaled();
-    // Shrinking makes thin strokes faint; MNIST's reach white.
+    // Shrinking makes thin strokes faint; MNIST's are white.
     let brightest = picture.pixels.iter().copied().fold(0.0, f32::max);
     let (x, y) = picture.centre();
     let (dx, dy) = ((CENTRE - x).round() as isize, (CENTRE - y).round() as isize);
@@ -153,8 +154,7 @@ fn to_mnist(picture: Grey) -> Option<Digit> {
     Some(Digit { pixels: mnist, doubts })
 }
 
-/// A picture that is one of MNIST's stays as it is: bringing it there again
-/// would only blur it.
+/// A picture that is already in MNIST's form does not change: converting it again would blur it.
 fn already_mnist(picture: &Grey) -> Option<Vec<u8>> {
     let fits = picture.width == SIDE && picture.height == SIDE;
     let placed = fits && is_placed(|i| picture.pixels[i]);
@@ -162,7 +162,7 @@ fn already_mnist(picture: &Grey) -> Option<Vec<u8>> {
 }
 
 impl Grey {
-    /// The ink alone, 0 to 1: how far each pixel is from the paper, what is faint left out.
+    /// The ink, 0 to 1: each pixel's distance from the paper, without faint pixels.
     fn ink(self) -> Option<Self> {
         let Self { width, height, mut pixels } = self;
         let paper = plane(&pixels, width, height);
@@ -188,7 +188,7 @@ impl Grey {
         Some(Self { width, height, pixels })
     }
 
-    /// The smallest part that has all the ink, a few specks aside.
+    /// The smallest part with all ink except a few specks.
     fn cropped(&self) -> Self {
         let extent = |length: usize, of: &dyn Fn(usize) -> usize| {
             let mut sums = vec![0.0; length];
@@ -210,7 +210,7 @@ impl Grey {
         self.window([left, right, top, bottom])
     }
 
-    /// With the longer side at 20 pixels; each pixel is the mean of the area
+    /// Scaled to 20 pixels on the longer side; each pixel is the mean of the area
     /// that it covers.
     fn scaled(&self) -> Self {
         let step = self.width.max(self.height) as f32 / BOX as f32;
@@ -231,10 +231,11 @@ impl Grey {
     }
 }
 
-/// The paper: a plane through the picture's edge, since light falls from a side.
+/// The brightness of the paper: a plane through the picture's edge, since light comes from a
+/// side.
 ///
-/// Fitted by least squares, and once more without the quarter of the edge that
-/// is farthest from it: ink that touches the edge.
+/// Fitted by least squares, then again without the quarter of the edge that
+/// is farthest from it, which may be ink.
 fn plane(pixels: &[f32], width: usize, height: usize) -> impl Fn(usize, usize) -> f32 + use<> {
     let edge = |x: usize, y: usize| x == 0 || y == 0 || x == width - 1 || y == height - 1;
     let mut points: Vec<[f32; 3]> = (0..pixels.len())

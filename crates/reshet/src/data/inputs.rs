@@ -1,9 +1,9 @@
-//! Borrowed samples: inputs from anywhere, and what a batch made just now should give.
+//! Borrowed samples: inputs from any source, and the targets of a batch of arrays.
 
 use super::{Dataset, Features, Storage, Targets};
 use crate::{Result, error::Error, loss::Target};
 
-/// Inputs that are only looked at: a dataset's, or numbers of one's own, row by row.
+/// Borrowed inputs: a dataset's, or your own numbers, row by row.
 ///
 /// ```
 /// use reshet::prelude::*;
@@ -14,7 +14,7 @@ use crate::{Result, error::Error, loss::Target};
 #[derive(Clone, Copy, Debug)]
 pub struct Inputs<'a> {
     numbers: Numbers<'a>,
-    /// Values a sample has, if they are known to belong together.
+    /// Values per sample, if known.
     width: Option<usize>,
 }
 
@@ -70,10 +70,10 @@ impl<'a, const N: usize> From<&'a [f32; N]> for Inputs<'a> {
 }
 
 impl<'a> Inputs<'a> {
-    /// The inputs as whole samples of `width` values each.
+    /// Splits the inputs into samples of `width` values each.
     ///
     /// # Errors
-    /// They are samples of another width, or not whole ones; one of them is not finite.
+    /// The samples have another width, or the last one is incomplete; a value is not finite.
     pub(crate) fn rows_of(self, width: usize) -> Result<Rows<'a>> {
         if let Some(has) = self.width.filter(|has| *has != width) {
             return Err(Error::invalid(format!(
@@ -87,7 +87,7 @@ impl<'a> Inputs<'a> {
             )));
         }
         let rows = Rows { numbers: self.numbers, width };
-        // A dataset's have been looked at when it was made.
+        // A dataset's inputs were checked when it was made.
         if let (None, Some((sample, value, x))) = (self.width, rows.not_finite()) {
             return Err(Error::data(format!(
                 "sample {sample}, value {value} (counted from 0): {x} is not finite"
@@ -105,12 +105,12 @@ pub(crate) struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    /// Of a dataset, whose width is its own.
+    /// The rows of features.
     pub fn of(features: &'a Features) -> Self {
         Self { numbers: Inputs::from(features).numbers, width: features.width() }
     }
 
-    /// Number of samples.
+    /// The number of samples.
     pub fn len(self) -> usize {
         self.numbers.len() / self.width
     }
@@ -118,7 +118,7 @@ impl<'a> Rows<'a> {
     /// The first number that no network can take, as (sample, value, the number).
     fn not_finite(self) -> Option<(usize, usize, f32)> {
         let Numbers::F32(values) = self.numbers else { return None };
-        // Most often there is none: all at once is several at a time.
+        // Usually there is none: one test of the largest covers all.
         let largest = values.iter().fold(0, |most, x| (x.to_bits() & !SIGN).max(most));
         if largest < f32::INFINITY.to_bits() {
             return None;
@@ -130,23 +130,23 @@ impl<'a> Rows<'a> {
 
 const SIGN: u32 = 1 << 31;
 
-/// What each sample of a batch made just now should give; borrowed, nothing is copied.
+/// The targets of a batch of arrays; borrowed, not copied.
 ///
-/// Made of numbers (row by row, one an output), of class numbers, or of [`Targets`].
+/// Made from numbers (row by row, one per output), class numbers, or [`Targets`].
 #[derive(Clone, Copy, Debug)]
 pub struct BatchTargets<'a> {
     pub(crate) given: Given<'a>,
     pub(crate) weights: Option<&'a [f32]>,
 }
 
-/// The numbers behind [`BatchTargets`], not yet held against a network.
+/// The numbers of [`BatchTargets`], not yet checked against a network.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Given<'a> {
     Classes(&'a [u32]),
     Values(&'a [f32]),
     /// NaN: that output does not count.
     Partial(&'a [f32]),
-    /// Of each sample only this output counts. A value a sample, or a whole row each.
+    /// Only this output of each sample counts. One value per sample, or a whole row each.
     Chosen(&'a [f32], &'a [u32]),
 }
 
@@ -155,14 +155,14 @@ impl<'a> BatchTargets<'a> {
         Self { given, weights: None }
     }
 
-    /// Makes samples count this much each: the loss becomes Σ wᵢ lossᵢ / Σ wᵢ.
+    /// Sets a weight per sample: the loss becomes Σ wᵢ lossᵢ / Σ wᵢ.
     pub fn weighted(mut self, weights: &'a [f32]) -> Self {
         self.weights = Some(weights);
         self
     }
 
-    /// Lets NaN stand for an output that does not count: it adds nothing to the loss or
-    /// the gradient, and the mean is over the others.
+    /// Treats NaN as a missing target: it adds nothing to the loss or the gradient, and the
+    /// mean is over the others.
     pub fn partial(mut self) -> Self {
         if let Given::Values(values) = self.given {
             self.given = Given::Partial(values);
@@ -224,12 +224,12 @@ impl<'a> From<&BatchTargets<'a>> for BatchTargets<'a> {
     }
 }
 
-/// Targets of which one output a sample counts.
+/// Targets where only one output per sample counts.
 pub trait Chosen {
-    /// Makes only the output `outputs[i]` of sample i count, as PyTorch's
+    /// Counts only the output `outputs[i]` of sample i, as PyTorch's
     /// `loss(net(x).gather(1, outputs), y)`: the others add nothing to the loss or the
-    /// gradient, and the mean is over the samples. The targets are one number a sample,
-    /// or a row each, of which the chosen one is taken.
+    /// gradient, and the mean is over the samples. The targets are one number per sample,
+    /// or one row per sample, of which the chosen number is used.
     ///
     /// ```
     /// use reshet::prelude::*;
@@ -248,8 +248,8 @@ impl Chosen for [f32] {
 }
 
 impl Targets {
-    /// Makes only one output of each sample count: see [`Chosen::chosen`]. Classes stay
-    /// as they are, for they already name one output each.
+    /// Counts only one output of each sample: see [`Chosen::chosen`]. Classes do not change,
+    /// as each already names one output.
     pub fn chosen<'a>(&'a self, outputs: &'a [u32]) -> BatchTargets<'a> {
         match self {
             Self::Classes { labels, .. } => BatchTargets::of(Given::Classes(labels)),
@@ -258,7 +258,7 @@ impl Targets {
     }
 }
 
-/// What samples should give, held against a network: all that is needed is there.
+/// Targets that are checked against a network.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Wanted<'a> {
     Classes(&'a [u32]),
@@ -280,7 +280,7 @@ pub(crate) enum Wanted<'a> {
 }
 
 impl<'a> Wanted<'a> {
-    /// What one sample should give.
+    /// The target of one sample.
     #[inline(always)]
     pub fn row(self, row: usize) -> Target<'a> {
         match self {

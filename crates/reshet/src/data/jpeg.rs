@@ -1,10 +1,10 @@
-//! JPEG: what stands around the decoder, [`zune_jpeg`].
+//! JPEG: what is needed besides the decoder, [`zune_jpeg`].
 //!
 //! ```text
 //! FF D8 │ FF kind, length, … │ … │ FF C0, length, bits, height, width, … │ FF DA, … scan … │ FF D9
 //! ```
-//! Cameras store pictures as the sensor saw them, with a note in the Exif segment how to turn
-//! them: they are turned.
+//! Cameras store pictures as the sensor saw them, with their orientation in the Exif segment:
+//! they are rotated.
 
 use zune_jpeg::{
     JpegDecoder,
@@ -17,7 +17,7 @@ use super::raster::{Picture, check_size};
 #[derive(Default)]
 struct Head {
     size: Option<(usize, usize)>,
-    /// 1 to 8, as Exif counts them; 5 and more exchange width and height.
+    /// The Exif orientation, 1 to 8; from 5 on width and height are swapped.
     orientation: usize,
 }
 
@@ -66,7 +66,7 @@ pub(super) fn orientation(tiff: &[u8]) -> Option<usize> {
     number(found + 8, 2).filter(|n| (1..=8).contains(n))
 }
 
-/// Width and height as the picture is shown.
+/// Width and height of the rotated picture.
 pub(super) fn size(bytes: &[u8]) -> Result<(usize, usize), String> {
     let Head { size, orientation } = head(bytes);
     let missing = "a damaged or truncated JPEG picture: it does not say its size";
@@ -75,12 +75,12 @@ pub(super) fn size(bytes: &[u8]) -> Result<(usize, usize), String> {
 }
 
 pub(super) fn decode(bytes: &[u8]) -> Result<Picture, String> {
-    // The decoder takes a missing end for the end. Inside a scan neither marker can occur.
+    // The decoder accepts a missing end. Inside a scan neither marker can occur.
     let last = |marker: u8| bytes.windows(2).rposition(|w| w == [0xff, marker]);
     if last(0xd9) <= last(0xda) {
         return Err("a truncated JPEG picture: its end is missing".into());
     }
-    // Strict: else what is missing is made up in grey.
+    // Strict: otherwise missing pixels are filled with grey.
     let options = DecoderOptions::default()
         .set_strict_mode(true)
         .set_max_width(usize::from(u16::MAX))
@@ -104,7 +104,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Picture, String> {
     Ok(turned(Picture { width, height, channels, pixels }, head(bytes).orientation))
 }
 
-/// Turns a picture as it is to be shown.
+/// Rotates a picture as its orientation says.
 pub(super) fn turned(picture: Picture, orientation: usize) -> Picture {
     if orientation == 1 {
         return picture;

@@ -1,4 +1,4 @@
-//! Batches: which rows each training step sees.
+//! Batches: the rows of each training step.
 
 use std::{ops::Deref, sync::Arc};
 
@@ -6,7 +6,7 @@ use super::Dataset;
 use crate::rng::{Purpose, Stream};
 
 /// An iterator over one epoch's batches, as PyTorch's `DataLoader`: every
-/// sample exactly once. It hands out row numbers, not copies of samples.
+/// sample exactly once. It gives row numbers, not copies of samples.
 ///
 /// ```
 /// use reshet::{Dataset, Features, Storage, Targets};
@@ -42,7 +42,7 @@ impl Deref for Batch {
 }
 
 impl Batch {
-    /// The rows that come next in the loader's order: as many again, or what is left.
+    /// Returns the rows of the next batch in the loader's order; fewer at the end of the epoch.
     pub fn following(&self) -> &[u32] {
         let end = self.order.len().min(self.end + self.len());
         &self.order[self.end..end]
@@ -50,7 +50,7 @@ impl Batch {
 }
 
 impl DataLoader {
-    /// Passes over the next batches, as if they had been taken.
+    /// Skips the next batches.
     pub(crate) fn skip_batches(&mut self, count: usize) {
         let step = self.batch_size.saturating_mul(count);
         self.position = self.position.saturating_add(step).min(self.end);
@@ -58,7 +58,7 @@ impl DataLoader {
 }
 
 impl Dataset {
-    /// Batches of `batch_size` rows in the data's order; the last may be smaller.
+    /// Makes batches of `batch_size` rows in the data's order; the last may be smaller.
     ///
     /// # Panics
     /// If `batch_size` is 0.
@@ -70,14 +70,14 @@ impl Dataset {
 }
 
 impl DataLoader {
-    /// In an order that depends on seed and epoch alone.
+    /// Shuffles the rows, in an order that depends only on seed and epoch.
     pub fn shuffled(mut self, seed: u64, epoch: usize) -> Self {
         let order = Arc::make_mut(&mut self.order);
         Stream::new(seed, Purpose::Shuffle, epoch as u32).shuffle(order);
         self
     }
 
-    /// Leaves out the last batch if it is not full.
+    /// Drops the last batch if it is not full.
     pub fn drop_last(mut self) -> Self {
         self.end -= (self.end - self.position) % self.batch_size;
         self

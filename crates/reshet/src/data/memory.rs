@@ -1,11 +1,12 @@
-//! Whether something fits into memory, asked before the machine thrashes.
+//! Checks that data fits into memory, before it is allocated.
 
 use crate::{Result, error::Error};
 
-/// Refuses what needs more than there is: of `all` bytes, `more` are still to come.
+/// Checks that memory suffices: `all` bytes are needed, of which `more` are still to be
+/// allocated.
 ///
 /// # Errors
-/// Says how much is needed and how much there is.
+/// Says how much is needed and how much is free.
 pub(crate) fn check(what: &str, all: u64, more: u64) -> Result<()> {
     match available() {
         Some(free) if more > free => Err(Error::data(format!(
@@ -17,7 +18,7 @@ pub(crate) fn check(what: &str, all: u64, more: u64) -> Result<()> {
     }
 }
 
-/// Bytes that can still be had without swapping; None where that is not known.
+/// Returns the bytes that can be allocated without swapping; None if unknown.
 /// `RESHET_MEMORY` (in bytes) lowers it.
 pub fn available() -> Option<u64> {
     let wanted = std::env::var("RESHET_MEMORY").ok().and_then(|n| n.parse().ok());
@@ -32,7 +33,7 @@ fn free() -> Option<u64> {
         let line = text.lines().find(|line| line.starts_with("MemAvailable:"))?;
         Some(1024 * line.split_whitespace().nth(1)?.parse::<u64>().ok()?)
     });
-    // A container's limit, less what it uses that cannot be given back.
+    // A container's limit, minus its memory that cannot be reclaimed.
     let group = number("/sys/fs/cgroup/memory.max").and_then(|most| {
         let used = number("/sys/fs/cgroup/memory.current")?;
         let stat = read("/sys/fs/cgroup/memory.stat")?;

@@ -6,13 +6,13 @@ use super::{Dataset, Features, Storage, Targets};
 #[cfg(feature = "mnist")]
 use crate::{Result, huge};
 
-/// The 60,000 training digits, from inside the program; ten classes.
+/// Returns the 60,000 training digits, compiled into the program; ten classes.
 #[cfg(feature = "mnist")]
 pub fn train() -> Result<Dataset> {
     digits(reshet_mnist::train_images_into, reshet_mnist::train_labels())
 }
 
-/// The 10,000 test digits, from inside the program; ten classes.
+/// Returns the 10,000 test digits, compiled into the program; ten classes.
 #[cfg(feature = "mnist")]
 pub fn test() -> Result<Dataset> {
     digits(reshet_mnist::test_images_into, reshet_mnist::test_labels())
@@ -29,7 +29,7 @@ fn digits(unpack: fn(&mut [u8]), labels: Vec<u8>) -> Result<Dataset> {
 
 /// Width and height of an MNIST picture.
 pub(super) const SIDE: usize = 28;
-/// Where MNIST has the centre of mass, in pixels: its average over all digits.
+/// The place of MNIST's centre of mass, in pixels: its average over all digits.
 pub(super) const CENTRE: f32 = 14.0;
 
 /// Whether pixels of 28×28 are placed as MNIST's: a dark edge, the centre of
@@ -50,8 +50,8 @@ pub(super) fn is_placed(pixel: impl Fn(usize) -> f32) -> bool {
     (x / mass - CENTRE).abs() < 1.0 && (y / mass - CENTRE).abs() < 1.0
 }
 
-/// Whether pictures are drawn digits in MNIST's form: nearly all of the first
-/// are placed as its are. (Of MNIST 100 in 100, of Fashion-MNIST 0.)
+/// Whether pictures are digits in MNIST's form: nearly all of the first ones are placed as
+/// MNIST's. (MNIST: 100 in 100; Fashion-MNIST: 0.)
 pub(super) fn are_like_it(bytes: &[u8], shape: &[usize]) -> bool {
     let first: Vec<&[u8]> = bytes.chunks_exact(SIDE * SIDE).take(100).collect();
     let placed = first.iter().filter(|p| is_placed(|i| f32::from(p[i]))).count();

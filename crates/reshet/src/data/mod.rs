@@ -1,7 +1,7 @@
-//! Data: features and targets in memory, and how they are handed out.
+//! Data: features and targets in memory, readers of files, and batches.
 //!
-//! A file a format: [`idx`] (MNIST's), [`npy`] and [`npz`] (NumPy's), [`table`] (CSV),
-//! pictures and folders of them; a [`DataLoader`] gives batches.
+//! One module per format: [`idx`] (MNIST's), [`npy`] and [`npz`] (NumPy's), [`table`] (CSV),
+//! pictures and folders of them. A [`DataLoader`] makes batches.
 
 #[cfg(feature = "images")]
 mod askew;
@@ -56,8 +56,8 @@ pub use loader::{Batch, DataLoader};
 pub use table::Table;
 pub use targets::Targets;
 
-/// How many numbers a shape has; None if they cannot be counted, or could not if it were
-/// not for a size of 0: whoever leaves that one out is safe too.
+/// The number of values of a shape; None if the product of its sizes overflows, even without
+/// the sizes that are 0.
 pub(crate) fn count(shape: &[usize]) -> Option<usize> {
     let most = shape.iter().try_fold(1usize, |n, size| n.checked_mul((*size).max(1)))?;
     Some(if shape.contains(&0) { 0 } else { most })

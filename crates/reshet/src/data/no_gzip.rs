@@ -1,4 +1,4 @@
-//! Stands for `gzip` where that feature is off: packed data is refused.
+//! Replaces `gzip` if that feature is off: refuses packed data.
 
 use std::io::{BufRead, Empty};
 

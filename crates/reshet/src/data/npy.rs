@@ -4,39 +4,39 @@
 //! \x93NUMPY │ version │ length │ {'descr': '<f4', 'fortran_order': False, 'shape': (3, 2), } │ numbers
 //! ```
 //! Format: <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>.
-//! Read are floats of 2 to 8 bytes, integers of 1 to 8 and booleans, either byte order,
-//! either order of dimensions. Pickled objects are not, since they can run code.
+//! Supported: floats of 2 to 8 bytes, integers of 1 to 8 and booleans, in either byte order
+//! and either order of dimensions. Pickled objects are refused, since they can run code.
 
 use std::{fs, path::Path};
 
 use super::{Dataset, Features, Storage, Targets, memory};
 use crate::{Result, error::Error, half::half};
 
-/// An array and its shape, the last dimension running fastest.
+/// An array and its shape, in row-major order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Array {
-    /// Lengths of the dimensions.
+    /// The lengths of the dimensions.
     pub shape: Vec<usize>,
     /// The numbers.
     pub numbers: Numbers,
 }
 
-/// What an array holds.
+/// The numbers of an array.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Numbers {
     /// Unsigned bytes.
     U8(Vec<u8>),
     /// Any other integers, and booleans as 0 and 1.
     Integers(Vec<i64>),
-    /// Floats; those of 8 bytes are rounded.
+    /// Floats; those of 8 bytes are rounded to 4.
     F32(Vec<f32>),
 }
 
-/// Reads an array.
+/// Reads an array from a file.
 ///
 /// # Errors
-/// No such file; not NPY; a type that is not read; shorter or longer than its
-/// header says.
+/// The file does not exist, is not NPY, has an unsupported type, or is shorter or longer than
+/// its header says.
 pub fn read(path: &Path) -> Result<Array> {
     // The file, and the numbers made from it.
     let size = 2 * fs::metadata(path).map_or(0, |about| about.len());
@@ -66,7 +66,7 @@ pub fn parse(bytes: &[u8]) -> Result<Array, String> {
                 data.len()
             )
         })?;
-    // Little-endian, in eight bytes, the sign carried on.
+    // Little-endian, in eight bytes, sign-extended.
     let wide = |i: usize| -> [u8; 8] {
         let part = &data[i * size..(i + 1) * size];
         let mut wide = [0; 8];
@@ -76,8 +76,7 @@ pub fn parse(bytes: &[u8]) -> Result<Array, String> {
         }
         wide
     };
-    // The place in the file of the number that comes i-th when the last
-    // dimension runs fastest.
+    // The place in the file of the number that is i-th in row-major order.
     let place = |mut i: usize| {
         if !fortran {
             return i;
@@ -102,9 +101,9 @@ pub fn parse(bytes: &[u8]) -> Result<Array, String> {
     Ok(Array { shape, numbers })
 }
 
-/// What stands before the numbers.
+/// The header before the numbers.
 pub(super) struct Header<'a> {
-    /// As `<f4`.
+    /// The type, such as `<f4`.
     pub kind: &'a str,
     pub fortran: bool,
     pub shape: Vec<usize>,
@@ -113,7 +112,7 @@ pub(super) struct Header<'a> {
 }
 
 impl Header<'_> {
-    /// The length that the file should have, if it is a number at all.
+    /// The length that the file should have; None if it overflows.
     pub fn length(&self) -> Result<Option<usize>, String> {
         let size = item_size(self.kind.get(1..).unwrap_or_default())?;
         let bytes = super::count(&self.shape).and_then(|n| n.checked_mul(size));
@@ -145,7 +144,7 @@ pub(super) fn header(bytes: &[u8]) -> Result<Header<'_>, String> {
     Ok(Header { kind, fortran, shape, start: 6 + start + length })
 }
 
-/// Bytes a number, by the type without its byte order.
+/// Bytes per number, by the type without its byte order.
 fn item_size(kind: &str) -> Result<usize, String> {
     match kind {
         "b1" | "u1" | "i1" => Ok(1),
@@ -192,11 +191,11 @@ fn parse_header(header: &str) -> Option<(&str, bool, Vec<usize>)> {
 }
 
 impl Array {
-    /// The inputs: all dimensions but the first are one sample. Bytes stand for
-    /// x / 255, as in pictures, unless `scale` is off; all other numbers for themselves.
+    /// Converts the array to inputs: the first dimension counts the samples. Bytes stand for
+    /// x / 255, as in pictures, unless `scale` is off; other numbers are used as they are.
     ///
     /// # Errors
-    /// An array without samples; a number that is not finite.
+    /// The array has no samples, or a number is not finite.
     pub fn into_features(self, scale: bool) -> Result<Features> {
         let shape = match &self.shape[..] {
             [] => return Err(Error::data("a single number, not samples")),
@@ -212,11 +211,11 @@ impl Array {
         Features::new(storage, &shape)
     }
 
-    /// The targets. Integers, one a sample, are class numbers; the classes are
-    /// named by them. Everything else is numbers.
+    /// Converts the array to targets. Integers, one per sample, are class numbers, and name
+    /// the classes. Other arrays are numbers.
     ///
     /// # Errors
-    /// A class number that is negative or absurd.
+    /// A class number is negative or far too large.
     pub fn into_targets(self) -> Result<Targets> {
         let width = self.shape.iter().skip(1).product();
         let integers = match self.numbers {
@@ -239,7 +238,7 @@ impl Array {
     }
 }
 
-/// The inputs from a file: see [`Array::into_features`].
+/// Reads inputs from a file: see [`Array::into_features`].
 ///
 /// # Errors
 /// As [`read`] and [`Array::into_features`].
@@ -248,7 +247,7 @@ pub fn features(path: &Path, scale: bool) -> Result<Features> {
     features.map_err(|e| Error::data(format!("{}: {e}", path.display())))
 }
 
-/// The targets from a file: see [`Array::into_targets`].
+/// Reads targets from a file: see [`Array::into_targets`].
 ///
 /// # Errors
 /// As [`read`] and [`Array::into_targets`].
@@ -257,10 +256,10 @@ pub fn targets(path: &Path) -> Result<Targets> {
     targets.map_err(|e| Error::data(format!("{}: {e}", path.display())))
 }
 
-/// Joins an array of inputs and one of targets.
+/// Reads inputs and targets from two files, and joins them.
 ///
 /// # Errors
-/// As [`features`] and [`targets`]; a different number of samples.
+/// As [`features`] and [`targets`]; the numbers of samples differ.
 pub fn pair(inputs: &Path, outputs: &Path, scale: bool) -> Result<Dataset> {
     Dataset::new(features(inputs, scale)?, targets(outputs)?)
         .map_err(|e| Error::data(format!("{}, {}: {e}", inputs.display(), outputs.display())))

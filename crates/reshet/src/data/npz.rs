@@ -3,9 +3,9 @@
 //! ```text
 //! PK\3\4 │ sizes, name │ x.npy  PK\3\4 │ … │ y.npy  PK\1\2 │ directory  PK\5\6 │ where it is
 //! ```
-//! Only what the directory lists is read, and only the arrays that are asked for are unpacked: to
-//! the size that both the directory and the array's own header declare, not a byte more. Zip64
-//! (more than 4 GiB) is read, encryption is not.
+//! Only files in the directory are read, and only the requested arrays are unpacked, to exactly
+//! the size that both the directory and the array's own header declare. Zip64 (more than 4 GiB)
+//! is supported, encryption is not.
 //! Format: <https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT>.
 
 use std::{fs, io::Read, path::Path};
@@ -17,14 +17,14 @@ use super::{
 };
 use crate::{Result, error::Error};
 
-/// More than this in one array is not believed to be meant.
+/// More than this in one array is taken for a damaged file.
 const MOST_BYTES: usize = 1 << 34;
-/// Deflate packs at most this tightly.
+/// The highest ratio that deflate can reach.
 const MOST_RATIO: usize = 1032;
 
-/// The names under which inputs are looked for, the first first.
+/// The names of inputs, in the order of preference.
 const INPUTS: [&str; 8] = ["x", "inputs", "input", "data", "images", "image", "features", "arr_0"];
-/// The names under which targets are looked for.
+/// The names of targets, in the order of preference.
 const TARGETS: [&str; 6] = ["y", "targets", "target", "labels", "label", "arr_1"];
 
 /// An opened file of arrays.
@@ -36,20 +36,20 @@ pub struct Npz {
 /// The data of a file of arrays.
 #[derive(Clone, Debug)]
 pub struct Parts {
-    /// What to learn from.
+    /// The training part.
     pub train: Dataset,
-    /// `x_test` and `y_test`, if they are there.
+    /// The test part: `x_test` and `y_test`, if they exist.
     pub test: Option<Dataset>,
-    /// Which arrays were taken for what.
+    /// Which arrays were used as inputs and targets.
     pub taken: String,
 }
 
 impl Npz {
-    /// Reads a file's directory.
+    /// Opens a file and reads its directory.
     ///
     /// # Errors
-    /// No such file; no zip, a damaged or truncated one; an encrypted or oddly
-    /// packed array.
+    /// The file does not exist, is not a zip, or is damaged or truncated; an array is encrypted
+    /// or packed by an unsupported method.
     pub fn open(path: &Path) -> Result<Self> {
         let bytes = fs::read(path).map_err(|e| Error::unreadable(path, e))?;
         let entries =
@@ -62,11 +62,11 @@ impl Npz {
         self.entries.iter().any(|e| e.name == name)
     }
 
-    /// Unpacks an array.
+    /// Reads an array.
     ///
     /// # Errors
-    /// There is none of this name; it is damaged, not of the size that it
-    /// declares, or of a type that is not read.
+    /// No array has this name; it is damaged, does not have the size that it
+    /// declares, or has an unsupported type.
     pub fn array(&self, name: &str) -> Result<Array, String> {
         let entry = self.entries.iter().find(|e| e.name == name);
         let entry = entry.ok_or_else(|| format!("no array is called \"{name}\""))?;
@@ -74,7 +74,7 @@ impl Npz {
         self.unpacked(entry).and_then(|bytes| npy::parse(&bytes)).map_err(wrong)
     }
 
-    /// All arrays with types and shapes: `x |u1 [60000, 28, 28], y |u1 [60000]`.
+    /// Lists all arrays with types and shapes: `x |u1 [60000, 28, 28], y |u1 [60000]`.
     pub fn list(&self) -> String {
         let one = |entry: &Entry| {
             let head = self.packed(entry).and_then(|packed| {
@@ -92,7 +92,7 @@ impl Npz {
         }
     }
 
-    /// The inputs of the first of these parts that is there, or the only array.
+    /// The inputs of the first of these parts that exists, or the only array.
     fn inputs(&self, parts: &[&str]) -> Option<&Entry> {
         let find = |part: &str| {
             let find = |base: &&str| self.entries.iter().find(|e| is_called(&e.name, base, part));
@@ -122,7 +122,7 @@ impl Npz {
         let mut unpacked = Vec::new();
         let mut from = content(packed, entry.deflated)?;
         let damaged = |e: std::io::Error| format!("damaged: {e}");
-        // The array's own header first: nothing is unpacked that it does not declare.
+        // The array's own header first: only what it declares is unpacked.
         from.by_ref().take(1 << 12).read_to_end(&mut unpacked).map_err(damaged)?;
         let mut most = 1 << 12;
         let declared = loop {
@@ -184,13 +184,13 @@ fn part(bytes: &[u8]) -> impl zip::Source + '_ {
     }
 }
 
-/// The inputs and targets of a file, found by their names: `x`, `inputs`, `data`, `images`,
-/// `features` and `y`, `targets`, `labels`, each also with `train` and `test` before or after it.
-/// `targets` names the array of targets, if it is called otherwise.
+/// Reads the inputs and targets of a file, found by their names: `x`, `inputs`, `data`,
+/// `images`, `features` and `y`, `targets`, `labels`, each also with `train` and `test` before or
+/// after it. `targets` names the array of targets, if it has another name.
 ///
 /// # Errors
-/// As [`Npz::array`]; no arrays of such names: lists those that are there; arrays
-/// that do not go together.
+/// As [`Npz::array`]; there are no arrays of such names (lists the existing ones); inputs and
+/// targets do not fit together.
 pub fn read(path: &Path, targets: Option<&str>, scale: bool) -> Result<Parts> {
     let npz = Npz::open(path)?;
     let wrong = |what: String| Error::data(format!("{}: {what}", path.display()));
@@ -237,7 +237,7 @@ pub fn read(path: &Path, targets: Option<&str>, scale: bool) -> Result<Parts> {
     Ok(Parts { train, test, taken })
 }
 
-/// The inputs of a file whose targets are elsewhere.
+/// Reads the inputs of a file, and joins them with these targets.
 ///
 /// # Errors
 /// As [`read`].
@@ -252,7 +252,7 @@ pub fn with_targets(path: &Path, targets: Targets, scale: bool) -> Result<Datase
         .map_err(|e| wrong(e.to_string()))
 }
 
-/// The inputs of a file for a model to be asked about: `x`, or else `x_test`, or the only array.
+/// Reads the inputs of a file for predictions: `x`, else `x_test`, else the only array.
 ///
 /// # Errors
 /// As [`read`].
@@ -267,7 +267,7 @@ pub fn features(path: &Path, scale: bool) -> Result<Features> {
     features.map_err(|e| wrong(format!("array {}: {e}", x.name)))
 }
 
-/// Whether an array has this name, with the part's before or after it: `x_train`,
+/// Whether an array has this name, with the part's name before or after it: `x_train`,
 /// `train_images`, `X`.
 fn is_called(name: &str, base: &str, part: &str) -> bool {
     let name = name.to_lowercase();

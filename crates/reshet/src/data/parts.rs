@@ -1,6 +1,6 @@
-//! Where in a folder of pictures the training and the test part are.
+//! Finds the training and test parts of a folder of pictures.
 //!
-//! `train` and `test` are told by their names, in any case and with anything beside it: `Train`,
+//! `train` and `test` are recognised by their names, in any case and with affixes: `Train`,
 //! `TEST`, `Training`, `train_set`, `seg_train`, `validation`. A part holds class folders; a folder
 //! with pictures in it is a class, whatever its name.
 
@@ -12,19 +12,19 @@ use std::{
 use super::listing::{entries, is_hidden, is_picture, name};
 use crate::{Result, error::Error};
 
-/// Folders inside folders, at most: a link can lead back up.
+/// The deepest level of subfolders: a link can lead back up.
 pub(super) const DEEPEST: usize = 8;
 
 /// The parts of a folder.
 #[derive(Debug, Default)]
 pub(super) struct Parts {
-    /// Of class folders; the folder itself where it has no parts.
+    /// The folder of class folders; the folder itself if it has no parts.
     pub train: PathBuf,
     pub test: Option<PathBuf>,
     pub notes: Vec<String>,
 }
 
-/// What a folder is for, by its name; the best names first.
+/// The role of a folder, by its name; the best names first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Role {
     Train,
@@ -57,8 +57,8 @@ impl Role {
 /// Finds the parts.
 ///
 /// # Errors
-/// The folder cannot be read; folders that look like parts but are not told by their names; parts
-/// without class folders.
+/// The folder cannot be read; folders look like parts but have no such names; a part has no
+/// class folders.
 pub(super) fn parts(folder: &Path) -> Result<Parts> {
     let (folder, folders) = inside(folder)?;
     let whole = |notes| Parts { train: folder.clone(), test: None, notes };
@@ -117,12 +117,12 @@ pub(super) fn parts(folder: &Path) -> Result<Parts> {
     Ok(whole(Vec::new()))
 }
 
-/// Goes into a folder that holds nothing but one folder of class folders, as archives are
-/// unpacked: the innermost, and its folders.
+/// Descends through folders that hold only one folder, as unpacked archives do. Returns the
+/// innermost, and its subfolders.
 fn inside(folder: &Path) -> Result<(PathBuf, Vec<PathBuf>)> {
     let mut folder = folder.to_path_buf();
     for _ in 0..DEEPEST {
-        // The first look must say what is wrong.
+        // The first folder must be readable.
         entries(&folder)?;
         let folders = subfolders(&folder);
         let [only] = &folders[..] else { return Ok((folder, folders)) };
@@ -137,7 +137,8 @@ fn inside(folder: &Path) -> Result<(PathBuf, Vec<PathBuf>)> {
     Ok((folder, folders))
 }
 
-/// The folders that all these hold, if they are more than one and most of what they hold.
+/// The names of subfolders that all these folders have, if there are several and they are most
+/// of the contents.
 fn shared(folders: &[PathBuf]) -> Option<BTreeSet<String>> {
     let sets: Vec<BTreeSet<String>> = folders
         .iter()
@@ -163,7 +164,7 @@ fn has_pictures(folder: &Path) -> bool {
     entries(folder).is_ok_and(|all| all.iter().any(|p| is_picture(p) && p.is_file()))
 }
 
-/// Whether there is a picture in a folder, or in folders in it.
+/// Whether there is a picture in a folder or its subfolders.
 pub(super) fn is_filled(folder: &Path, depth: usize) -> bool {
     has_pictures(folder)
         || (depth < DEEPEST && subfolders(folder).iter().any(|inner| is_filled(inner, depth + 1)))

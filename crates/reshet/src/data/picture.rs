@@ -1,8 +1,8 @@
-//! Pictures from files: PNG, JPEG, BMP; brought to one size and one kind of colour.
+//! Reads pictures from PNG, JPEG and BMP files, and converts their size and colour.
 //!
-//! The decoders are [`png`], [`zune_jpeg`] and `bmp.rs` beside this file; which one is decided by
-//! a file's first bytes, not by its name. Deeper colours are cut to 8 bits; colour profiles are not
-//! looked at. Pictures that their file says are to be turned (Exif) are turned.
+//! The decoders are [`png`], [`zune_jpeg`] and `bmp.rs`, chosen by a file's first bytes, not by
+//! its name. Deeper colours are cut to 8 bits; colour profiles are ignored. Pictures are rotated
+//! as their Exif orientation says.
 
 use std::{
     fs::{self, File},
@@ -39,10 +39,10 @@ impl Format {
 }
 
 impl Picture {
-    /// Reads a picture.
+    /// Reads a picture from a file.
     ///
     /// # Errors
-    /// The file cannot be read, is no PNG, JPEG or BMP, is damaged or truncated, or
+    /// The file cannot be read, is not a PNG, JPEG or BMP, is damaged or truncated, or
     /// has more than 64 million pixels.
     pub fn open(path: &Path) -> Result<Self> {
         let bytes = fs::read(path).map_err(|e| Error::unreadable(path, e))?;
@@ -61,10 +61,10 @@ impl Picture {
         }
     }
 
-    /// Width and height alone, from the file's head.
+    /// Reads only width and height, from the start of the file.
     ///
     /// # Errors
-    /// As [`Picture::open`]; damage further on is not seen.
+    /// As [`Picture::open`], but damage further on is not found.
     pub fn size(path: &Path) -> Result<(usize, usize)> {
         let read = |most: u64| -> Result<Vec<u8>> {
             let file = File::open(path).map_err(|e| Error::unreadable(path, e))?;
@@ -89,14 +89,14 @@ impl Picture {
             }
             Format::Png => Err("a truncated PNG picture".into()),
             Format::Bmp => bmp::size(&head),
-            // Anything can come before the size: thumbnails, colour profiles.
+            // Thumbnails and colour profiles can come before the size.
             Format::Jpeg => jpeg::size(&read(1 << 20)?),
         };
         let (width, height) = found.map_err(named)?;
         check_size(width, height).map_err(named)
     }
 
-    /// What is transparent becomes white.
+    /// Puts the picture on a white background.
     fn on_white(self) -> Self {
         let Self { width, height, channels, mut pixels } = self;
         let colours = match channels {
@@ -115,7 +115,7 @@ impl Picture {
         Self { width, height, channels: colours, pixels }
     }
 
-    /// Whether more than a hundredth of it is clearly no grey.
+    /// Whether more than one pixel in a hundred is clearly coloured.
     fn is_coloured(&self) -> bool {
         let clear = |p: &&[u8]| {
             let (low, high) = (p.iter().min(), p.iter().max());
@@ -125,15 +125,15 @@ impl Picture {
             && self.pixels.chunks_exact(3).filter(clear).count() * 100 > self.width * self.height
     }
 
-    /// The picture as a network gets it: `channels` planes (1 grey, 3 red, green
-    /// and blue) of `height` rows, on white where it is transparent. Smaller, each
-    /// pixel is the mean of the area that it covers; larger, it lies between its
-    /// neighbours. The sides are stretched each for itself.
+    /// Converts the picture to a network's input: `channels` planes (1 grey, 3 red, green
+    /// and blue) of `height` rows, on a white background. When shrinking, each pixel is the mean
+    /// of the area that it covers; when enlarging, it is interpolated. The aspect ratio is not
+    /// kept.
     pub fn planes(self, channels: usize, width: usize, height: usize) -> Vec<u8> {
         self.prepared(width, height).planes(channels)
     }
 
-    /// Resized, but not yet of one kind of colour.
+    /// Resizes the picture, but does not convert its colour yet.
     pub(super) fn prepared(self, width: usize, height: usize) -> Prepared {
         let picture = self.on_white();
         let coloured = picture.is_coloured();
@@ -172,19 +172,19 @@ impl Picture {
     }
 }
 
-/// A picture of the right size; grey or RGB is decided later, over all of them.
+/// A picture of the right size; grey or RGB is decided later, for all pictures.
 pub(super) struct Prepared {
     pub coloured: bool,
     picture: Picture,
 }
 
 impl Prepared {
-    /// Grey pixels that need nothing done.
+    /// Grey pixels that need no conversion.
     pub fn grey(pixels: Vec<u8>, width: usize, height: usize) -> Self {
         Self { coloured: false, picture: Picture { width, height, channels: 1, pixels } }
     }
 
-    /// 1 plane of grey, or 3 of red, green and blue.
+    /// Converts to 1 plane of grey, or 3 of red, green and blue.
     pub fn planes(self, channels: usize) -> Vec<u8> {
         let Picture { channels: has, pixels, .. } = self.picture;
         match (has, channels) {
@@ -196,7 +196,7 @@ impl Prepared {
     }
 }
 
-/// Planes as pixels whose channels stand side by side.
+/// Converts planes to pixels with adjacent channels.
 pub fn interleaved(planes: &[u8], channels: usize) -> Vec<u8> {
     let area = planes.len() / channels.max(1);
     (0..area).flat_map(|i| (0..channels).map(move |c| planes[c * area + i])).collect()
@@ -207,11 +207,11 @@ pub(super) fn grey(rgb: &[u8]) -> f32 {
     0.299 * f32::from(rgb[0]) + 0.587 * f32::from(rgb[1]) + 0.114 * f32::from(rgb[2])
 }
 
-/// For each of `to` pixels, which of `from` pixels make it, and by how much.
+/// For each of `to` pixels, the `from` pixels that it is made of, with their weights.
 pub(super) fn shares(from: usize, to: usize) -> Vec<Vec<(usize, f32)>> {
     let step = from as f32 / to as f32;
     if from < to {
-        // Between the two nearest middles.
+        // Between the two nearest centres.
         let share = |t: usize| {
             let middle = ((t as f32 + 0.5) * step - 0.5).clamp(0.0, (from - 1) as f32);
             let (first, part) = (middle as usize, middle.fract());
@@ -251,14 +251,14 @@ fn decode_png(bytes: &[u8]) -> Result<Picture, String> {
     Ok(jpeg::turned(picture, png_orientation(std::io::Cursor::new(bytes))))
 }
 
-/// How an `eXIf` chunk says that the picture is to be turned: 1 to 8, 1 as it is. It may stand
-/// before or behind the pixels.
+/// The orientation in an `eXIf` chunk: 1 to 8; 1 is upright. The chunk may come before or after
+/// the pixels.
 ///
 /// ```text
 /// 89 P N G 0D 0A 1A 0A │ length, IHDR, … │ length, eXIf, TIFF, checksum │ … │ length, IEND, …
 /// ```
 fn png_orientation(mut from: impl Read + Seek) -> usize {
-    /// A longer note holds more than an orientation, which stands at its start.
+    /// A longer chunk holds more than the orientation, which is at its start.
     const MOST: u64 = 1 << 16;
     let look = || -> std::io::Result<Option<usize>> {
         from.seek(SeekFrom::Start(8))?;

@@ -6,13 +6,13 @@ pub(super) const MOST_PIXELS: usize = 64_000_000;
 /// A picture in memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Picture {
-    /// Pixels a row.
+    /// Pixels per row.
     pub width: usize,
-    /// Rows.
+    /// The number of rows.
     pub height: usize,
-    /// Bytes a pixel: 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha.
+    /// Bytes per pixel: 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha.
     pub channels: usize,
-    /// Row by row, each pixel's channels side by side.
+    /// The pixels, row by row, each pixel's channels adjacent.
     pub pixels: Vec<u8>,
 }
 

@@ -1,4 +1,4 @@
-//! What samples should give, and how they are parted.
+//! The targets of samples, and how samples are split.
 
 use std::{fmt, sync::Arc};
 
@@ -10,12 +10,12 @@ use crate::{
     short::Short,
 };
 
-/// What each sample should give.
+/// The targets of samples.
 #[derive(Clone)]
 pub enum Targets {
     /// One of several classes.
     Classes {
-        /// A class number a sample.
+        /// One class number per sample.
         labels: Arc<Vec<u32>>,
         /// The classes' names.
         names: Vec<String>,
@@ -24,17 +24,17 @@ pub enum Targets {
     YesNo {
         /// 1 for yes, 0 for no; row by row.
         values: Arc<Vec<f32>>,
-        /// Questions a sample.
+        /// Questions per sample.
         width: usize,
-        /// What yes means, a name a question; of a single one perhaps both
-        /// answers, no first.
+        /// What yes means, one name per question; or the two answers of a single question, no
+        /// first.
         names: Vec<String>,
     },
     /// `width` numbers.
     Numbers {
-        /// Row by row.
+        /// The numbers, row by row.
         values: Arc<Vec<f32>>,
-        /// Numbers a sample.
+        /// Numbers per sample.
         width: usize,
     },
 }
@@ -63,7 +63,7 @@ impl fmt::Debug for Targets {
 }
 
 impl Targets {
-    /// Whether they are numbers of which a column lies, or reaches, far from about 1.
+    /// Whether they are numbers with a column whose root mean square is above 10.
     pub(crate) fn are_far_from_one(&self) -> bool {
         let Self::Numbers { values, width } = self else { return false };
         (0..*width).any(|q| {
@@ -74,26 +74,27 @@ impl Targets {
         })
     }
 
-    /// Class numbers with the classes' names.
+    /// Makes targets of class numbers and the classes' names.
     pub fn classes(labels: Vec<u32>, names: Vec<String>) -> Self {
         Self::Classes { labels: Arc::new(labels), names }
     }
 
-    /// Yes/no questions, one a name; 1 for yes, 0 for no, row by row.
+    /// Makes targets of yes/no questions, one per name; 1 for yes, 0 for no, row by row.
     pub fn yes_no(values: Vec<f32>, names: Vec<String>) -> Self {
         Self::YesNo { values: Arc::new(values), width: names.len(), names }
     }
 
-    /// Numbers, `width` a sample.
+    /// Makes targets of numbers, `width` per sample.
     pub fn numbers(values: Vec<f32>, width: usize) -> Self {
         Self::Numbers { values: Arc::new(values), width }
     }
 
-    /// Numbers as classes: whole numbers (0, 1, 2 or −1, 1, also as floats), named by themselves,
-    /// or one-hot rows (0, 0, 1), named by the place of their 1. Other targets stay as they are.
+    /// Converts numbers to classes: integers (0, 1, 2 or −1, 1, also as floats), named by
+    /// themselves, or one-hot rows (0, 0, 1), named by the place of their 1. Other targets do
+    /// not change.
     ///
     /// # Errors
-    /// A number that is not whole, a row without exactly one 1: names the sample.
+    /// A number is not whole, or a row does not have exactly one 1: names the sample.
     pub fn into_classes(self) -> Result<Self> {
         let Self::Numbers { values, width } = &self else { return Ok(self) };
         if *width > 1 {
@@ -110,7 +111,7 @@ impl Targets {
             let labels = values.chunks_exact(*width).enumerate().map(row).collect::<Result<_>>()?;
             return Ok(Self::classes(labels, (0..*width).map(|n| n.to_string()).collect()));
         }
-        /// More classes than this are not believed to be meant.
+        /// More classes than this are taken for a mistake.
         const MOST: f32 = 65_536.0;
         let whole = |x: f32| x.fract() == 0.0 && x.abs() < MOST;
         if let Some(i) = values.iter().position(|x| !whole(*x)) {
@@ -131,7 +132,7 @@ impl Targets {
         Ok(Self::classes(labels, classes.iter().map(i64::to_string).collect()))
     }
 
-    /// The names of classes or of yes/no questions.
+    /// Returns the names of classes or of yes/no questions.
     pub fn names(&self) -> Option<&[String]> {
         match self {
             Self::Classes { names, .. } | Self::YesNo { names, .. } => Some(names),
@@ -139,7 +140,7 @@ impl Targets {
         }
     }
 
-    /// The number of outputs that the question needs.
+    /// Returns the number of outputs that a network needs for these targets.
     pub fn outputs(&self) -> usize {
         match self {
             Self::Classes { names, .. } => names.len(),
@@ -147,7 +148,7 @@ impl Targets {
         }
     }
 
-    /// The output layer that follows from the question, as in a network's text:
+    /// Writes the output layer that a network needs for these targets, as in a network's text:
     /// `-10`, `-1:sigmoid`.
     pub fn output_layer(&self) -> String {
         let activation = if matches!(self, Self::YesNo { .. }) { ":sigmoid" } else { "" };
@@ -162,7 +163,7 @@ impl Targets {
         }
     }
 
-    /// What one sample should give.
+    /// Returns one sample's target.
     pub fn row(&self, row: usize) -> Target<'_> {
         match self {
             Self::Classes { labels, .. } => Target::Class(labels[row]),
@@ -222,8 +223,8 @@ impl Targets {
         Ok(self.part(seed, |i| i % folds == k))
     }
 
-    /// All rows, shuffled and then sorted by class, parted by their place in that
-    /// order; each part in the data's order.
+    /// Splits all rows by their place after a shuffle and a sort by class; each part is in the
+    /// data's order.
     fn part(&self, seed: u64, goes: impl Fn(usize) -> bool) -> (Vec<u32>, Vec<u32>) {
         let mut order: Vec<u32> = (0..self.rows().unwrap_or(0) as u32).collect();
         Stream::new(seed, Purpose::Split, 0).shuffle(&mut order);

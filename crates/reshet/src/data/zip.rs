@@ -1,8 +1,8 @@
 //! The directory of a zip: where its files are and how they are packed. Zip64 (more than
-//! 4 GiB) is read, encryption is not.
+//! 4 GiB) is supported, encryption is not.
 //! Format: <https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT>.
 
-/// More files than this in one zip are not believed to be meant.
+/// More files than this in one zip are taken for damage.
 const MOST_ENTRIES: usize = 1 << 20;
 
 /// A file in a zip.
@@ -13,11 +13,11 @@ pub(crate) struct Entry {
     pub crc: u32,
     pub packed: usize,
     pub size: usize,
-    /// Of its local header.
+    /// The place of its local header.
     at: usize,
 }
 
-/// Reads so many bytes from a place, or says why not.
+/// Reads (place, number of bytes), or says why not.
 pub(crate) trait Source: FnMut(usize, usize) -> Result<Vec<u8>, String> {}
 impl<F: FnMut(usize, usize) -> Result<Vec<u8>, String>> Source for F {}
 
@@ -40,7 +40,7 @@ pub(crate) fn directory(length: usize, mut read: impl Source) -> Result<Vec<Entr
     let tail = read(from, length - from)?;
     let end = tail.windows(4).rposition(|w| w == b"PK\x05\x06");
     let end = end.ok_or("truncated: the end of the zip is missing")?;
-    // The last field, a comment's length, says no more than that the record is whole.
+    // The last field, a comment's length, is read only to check that the record is complete.
     number(&tail, end + 20, 2)?;
     let (mut count, mut at) = (number(&tail, end + 10, 2)?, number(&tail, end + 16, 4)?);
     if count == 0xffff || at == 0xffff_ffff {

@@ -1,9 +1,9 @@
-//! The narrow waist: an engine runs training steps.
+//! Engines: they run training steps on a device.
 //!
-//! An engine is made for one [`Plan`]. It computes over rows of a dataset that it is
-//! attached to, or over samples handed in now. It owns the parameters, their gradients and
-//! the optimiser's state; between the stages all three are readable and writable as flat
-//! slices in the plan's order, through [`Training`](crate::Training).
+//! An engine is made for one [`Plan`]. It computes over rows of an attached dataset, or over
+//! samples that are passed with the call. It owns the parameters, their gradients and
+//! the optimiser's state; between the stages [`Training`](crate::Training) can read and write
+//! all three as flat slices in the plan's order.
 
 mod cpu;
 mod dropout;
@@ -26,23 +26,23 @@ pub use cpu::Instructions;
 pub enum Buffer {
     /// The weights and biases.
     Parameters,
-    /// What the last backward pass gave.
+    /// The gradient of the last backward pass.
     Gradients,
     /// A slot of the optimiser's state: see [`Optimizer::slots`](crate::Optimizer::slots).
     State(usize),
 }
 
-/// What a stage of a training step is computed over.
+/// The samples of a training step.
 #[derive(Clone, Copy)]
 pub(crate) struct Samples<'a> {
     pub inputs: Rows<'a>,
-    /// None where the loss's derivative is given instead, or nothing is learnt.
+    /// None if the loss's derivative is given instead, or in a forward pass.
     pub targets: Option<Wanted<'a>>,
     /// How much each sample counts in the loss; None: all the same.
     pub weights: Option<&'a [f32]>,
     /// Which samples, in this order.
     pub rows: &'a [u32],
-    /// Whether they are rows of the dataset that the engine is attached to.
+    /// Whether they are rows of the attached dataset.
     pub attached: bool,
 }
 
@@ -63,13 +63,13 @@ impl<'a> Samples<'a> {
         self.weights.map_or(1.0, |weights| weights[self.rows[i] as usize].into())
     }
 
-    /// What the i-th of them should give.
+    /// The target of the i-th of them.
     fn target(&self, i: usize) -> Option<Target<'a>> {
         self.targets.map(|targets| targets.row(self.rows[i] as usize))
     }
 
-    /// What the sum of their losses is divided by. Samples that all weigh nothing have
-    /// no loss, rather than 0/0.
+    /// The divisor of the sum of their losses. Samples that all have weight 0 have loss 0,
+    /// not 0/0.
     pub fn denominator(&self, head: &Head) -> f64 {
         let weigh = |i| self.target(i).map_or(0.0, |target| self.weight(i) * head.weight(target));
         let partial = matches!(self.targets, Some(Wanted::Partial { .. }));
@@ -77,7 +77,7 @@ impl<'a> Samples<'a> {
         let sum = if self.weights.is_some() || partial || head.weighs() {
             (0..count).map(weigh).sum()
         } else {
-            // As in most data: asking once will do.
+            // All samples weigh the same, as in most data.
             count as f64 * if count > 0 { weigh(0) } else { 0.0 }
         };
         sum.max(f64::MIN_POSITIVE)
@@ -85,37 +85,37 @@ impl<'a> Samples<'a> {
 }
 
 /// Runs a plan. Only [`Training`](crate::Training) and [`Predictor`](crate::Predictor)
-/// hold one, and they have checked all that it is given: rows are there, as wide as the
-/// plan's inputs; targets fit the plan's loss; buffers have their lengths.
+/// hold an engine, and they check all arguments: rows exist and have the plan's inputs;
+/// targets fit the plan's loss; buffers have the right length.
 pub(crate) trait Engine: Send {
-    /// What is run.
+    /// The plan that it runs.
     fn plan(&self) -> &Plan;
 
-    /// What it runs on.
+    /// The device that it runs on.
     fn device(&self) -> Device;
 
     /// Prepares for rows of this dataset, as [`Samples::attached`] will name them.
     fn attach(&mut self, data: &Dataset);
 
-    /// Computes the output for these samples, as training sees it (dropout on).
+    /// Computes the output for these samples, with dropout on.
     fn forward(&mut self, samples: &Samples);
 
-    /// The output of the last `forward`: what the loss sees, (rows, outputs).
+    /// Copies the output of the last `forward`, the loss's inputs: (rows, outputs).
     fn output(&self, into: &mut [f32]);
 
-    /// The mean loss of the samples of the last `forward`, and its gradient, which replaces
-    /// the gradient before it or, if asked, is added to it. With `derivative`, the loss's
-    /// derivative by what it would see, (rows, outputs), the targets are not looked at.
+    /// Computes the mean loss of the samples of the last `forward`, and its gradient, which
+    /// replaces the last gradient or, with `accumulate`, is added to it. With `derivative`, the
+    /// loss's derivative by its inputs, (rows, outputs), the targets are ignored.
     fn backward(&mut self, samples: &Samples, derivative: Option<&[f32]>, accumulate: bool) -> f32;
 
-    /// Takes a step along the gradient. False if a parameter is no longer finite.
+    /// Updates the parameters. False if one of them is no longer finite.
     fn update(&mut self, hyper: &Hyper) -> bool;
 
-    /// A hint: these rows of the attached dataset are the next ones asked for. An engine
-    /// may fetch them while it computes.
+    /// Hints which rows of the attached dataset come next. An engine may fetch them while it
+    /// computes.
     fn prefetch(&mut self, _rows: &[u32]) {}
 
-    /// Forward, backward and update; the same bits as the three apart. An
+    /// Runs forward, backward and update, with the same bits as the three calls. An
     /// engine may fuse them, and then need not keep the gradient.
     fn step(&mut self, samples: &Samples, hyper: &Hyper) -> (f32, bool) {
         self.forward(samples);
@@ -123,67 +123,67 @@ pub(crate) trait Engine: Send {
         (loss, self.update(hyper))
     }
 
-    /// What the loss would see for all of these (dropout off).
+    /// Computes the loss's inputs for all of these samples, with dropout off.
     fn predict(&mut self, inputs: Rows, into: &mut [f32]);
 
-    /// Updates taken since the state was fresh.
+    /// The number of updates that the state has seen.
     fn updates(&self) -> u64;
 
-    /// Sets how many updates the state has seen: for resuming.
+    /// Sets the number of updates that the state has seen, to resume a training.
     fn set_updates(&mut self, updates: u64);
 
-    /// Copies a buffer out, in the plan's order. State not yet there is 0.
+    /// Copies a buffer out, in the plan's order. State that does not exist yet is 0.
     fn read(&self, buffer: Buffer, into: &mut [f32]);
 
     /// Copies a buffer in.
     fn write(&mut self, buffer: Buffer, from: &[f32]);
 
-    /// How many slots of optimiser state there are.
+    /// The number of slots of optimiser state.
     fn slots(&self) -> usize;
 
-    /// The parameters in the layout of engines like this one, if there is such a layout.
+    /// The parameters in this kind of engine's own layout, if it has one.
     fn laid_out(&self) -> Option<&[f32]> {
         None
     }
 
-    /// Copies the parameters of an engine of the same plan without turning them to the plan's
-    /// order and back; false if the two are not laid out alike.
+    /// Copies the parameters of an engine of the same plan directly, without the plan's order
+    /// in between; false if the two have different layouts.
     fn copy_from(&mut self, _other: &dyn Engine) -> bool {
         false
     }
 }
 
-/// Where a network is trained or run.
+/// The device that a network is trained or run on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Device {
     /// The processor.
     Cpu {
-        /// Threads that share the work.
+        /// The number of threads.
         threads: usize,
-        /// The path through the kernels.
+        /// The vector instructions of the kernels.
         instructions: Instructions,
     },
-    /// Plain loops in `f64`, slow, written to be read: what the others are held to.
+    /// Plain loops in `f64`: slow, readable; the other engines are tested against it.
     Reference,
 }
 
 impl Device {
-    /// The fastest there is here: all cores of the processor, until there is a GPU engine.
-    /// Its text ([`Display`](fmt::Display)) says what was chosen and why.
+    /// Returns the fastest device: all cores of the processor, as there is no GPU engine.
+    /// [`Display`](fmt::Display) writes what was chosen and why.
     pub fn best() -> Self {
         Self::cpu()
     }
 
-    /// All cores of the processor.
+    /// Returns the processor with all its cores.
     pub fn cpu() -> Self {
         Self::Cpu { threads: cores(), instructions: Instructions::best() }
     }
 
-    /// `auto`, `cpu`, `cuda` or `reference`.
+    /// Finds a device by its name: `auto`, `cpu`, `cuda` or `reference`.
     ///
     /// # Errors
-    /// An unknown name; a device that is not there, with the reason; `RESHET_THREADS` or
-    /// `RESHET_INSTRUCTIONS` that ask for what is not there.
+    /// The name is unknown; the device is not available (says why); `RESHET_THREADS` or
+    /// `RESHET_INSTRUCTIONS` is invalid.
     pub fn named(name: &str) -> Result<Self> {
         match name {
             "auto" | "cpu" => {
@@ -203,13 +203,13 @@ impl Device {
         }
     }
 
-    /// The same device with at most this many threads. More than the machine
-    /// has cores are never started: they would only get in each other's way.
+    /// Returns the same device with at most this many threads, and never more than the machine
+    /// has cores.
     pub fn threads(self, threads: usize) -> Self {
         self.exact_threads(threads.min(cores()))
     }
 
-    /// As [`Device::threads`], without the limit; for tests.
+    /// Does the same as [`Device::threads`], without the limit; for tests.
     #[doc(hidden)]
     pub fn exact_threads(self, threads: usize) -> Self {
         match self {
@@ -218,7 +218,7 @@ impl Device {
         }
     }
 
-    /// The same device on another path through the kernels; for tests and measurements.
+    /// Returns the same device with other vector instructions; for tests and measurements.
     #[doc(hidden)]
     pub fn instructions(self, instructions: Instructions) -> Self {
         match self {
@@ -227,7 +227,7 @@ impl Device {
         }
     }
 
-    /// `cpu` or `reference`.
+    /// Returns the name: `cpu` or `reference`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Cpu { .. } => "cpu",
@@ -235,7 +235,7 @@ impl Device {
         }
     }
 
-    /// An engine here, for this plan, with these parameters.
+    /// Creates an engine on this device, for this plan, with these parameters.
     pub(crate) fn engine(self, plan: Plan, parameters: &[f32], seed: u64) -> Box<dyn Engine> {
         match self {
             Self::Cpu { threads, instructions } => {
@@ -258,13 +258,13 @@ impl fmt::Display for Device {
     }
 }
 
-/// Cores this process may use; `RESHET_THREADS` lowers it.
+/// The number of cores this process may use; `RESHET_THREADS` lowers it.
 fn cores() -> usize {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     asked_cores().ok().flatten().map_or(cores, |n| n.get().min(cores))
 }
 
-/// What `RESHET_THREADS` says, if anything.
+/// The number of threads in `RESHET_THREADS`, if it is set.
 fn asked_cores() -> Result<Option<NonZero<usize>>> {
     let Ok(n) = env::var("RESHET_THREADS") else { return Ok(None) };
     let wrong =

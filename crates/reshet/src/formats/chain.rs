@@ -1,33 +1,33 @@
-//! A network as other programs have it: dense layers, activations, and scalings in between,
+//! A network as other programs write it: dense layers, activations, and scalings in between,
 //! which are folded into the dense layer before or after them.
 //!
-//! | where y = s·x + t stands | what becomes of it |
+//! | place of y = s·x + t | folded into |
 //! |---|---|
 //! | after a dense layer | W ← diag(s) W, b ← s·b + t |
 //! | before a dense layer | b ← b + W t, W ← W diag(s) |
-//! | before everything, of a picture | what its inputs are: see `pixels.rs` |
-//! | after everything | the units of the numbers |
+//! | before the network, for pictures | the kind of input: see `pixels.rs` |
+//! | after the network | the units of the numbers |
 //!
-//! Both are exact but for rounding: they are computed in f64 and rounded once.
+//! Folding is exact except for rounding: it is computed in f64 and rounded once.
 
 use std::rc::Rc;
 
 use super::pixels::Inputs;
 use crate::{Activation, Layer, Result, Sequential, data::table::Unit, error::Error};
 
-/// What a chain is made of.
+/// A step of a chain.
 pub(super) enum Step<'a> {
     Linear(Linear<'a>),
-    /// s·x + t, either the same for all or one a value.
+    /// s·x + t, with s and t the same for all values, or one per value.
     Affine(Affine),
-    /// yᵢ = x at the place that stands at i; only before the first dense layer.
+    /// yᵢ = x at the i-th place in the list; only before the first dense layer.
     #[cfg_attr(not(feature = "onnx"), expect(dead_code, reason = "only ONNX has it"))]
     Reorder(Rc<Vec<u32>>),
     Activation(Activation),
     Dropout(f32),
 }
 
-/// A dense layer whose numbers are still in the file.
+/// A dense layer whose numbers are not read yet.
 pub(super) struct Linear<'a> {
     pub inputs: usize,
     pub outputs: usize,
@@ -37,7 +37,7 @@ pub(super) struct Linear<'a> {
 
 type Reading<'a> = Box<dyn FnOnce(&mut [f32]) -> Result<()> + 'a>;
 
-/// s·x + t, each of one value or of one a neuron.
+/// s·x + t, with s and t one number, or one per neuron.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Affine {
     pub scale: Vec<f64>,
@@ -50,7 +50,7 @@ impl Affine {
         Self { scale: vec![scale], shift: vec![shift] }
     }
 
-    /// What batch normalization does once it has been trained:
+    /// Batch normalization after training:
     /// y = (x − mean) / √(var + ε) · scale + b.
     pub fn batch_norm(scale: &[f64], b: &[f64], mean: &[f64], var: &[f64], epsilon: f64) -> Self {
         let s: Vec<f64> = scale.iter().zip(var).map(|(s, v)| s / (v + epsilon).sqrt()).collect();
@@ -64,7 +64,7 @@ impl Affine {
         (of(&self.scale), of(&self.shift))
     }
 
-    /// First this, then `next`.
+    /// This scaling followed by `next`.
     pub fn then(&self, next: &Self) -> Self {
         let all = [&self.scale, &self.shift, &next.scale, &next.shift];
         let width = all.map(Vec::len).into_iter().max().unwrap_or(1);
@@ -76,7 +76,7 @@ impl Affine {
         Self { scale, shift }
     }
 
-    /// Whether it does nothing.
+    /// Whether it is s = 1, t = 0.
     pub fn is_identity(&self) -> bool {
         self.scale.iter().all(|s| (s - 1.0).abs() < 1e-7) && self.shift.iter().all(|t| *t == 0.0)
     }
@@ -96,29 +96,29 @@ impl Affine {
         Self { scale, shift }
     }
 
-    /// Values it goes with; None: any number.
+    /// The number of values it applies to; None: any number.
     fn width(&self) -> Option<usize> {
         Some(self.scale.len().max(self.shift.len())).filter(|n| *n > 1)
     }
 }
 
-/// A network as ours, and what could not be part of it.
+/// Our form of a network, and what could not be part of it.
 pub(super) struct Chain {
     pub network: Sequential,
     pub parameters: Vec<f32>,
-    /// The inputs are bytes that stand for x / 255.
+    /// Whether the inputs are bytes that stand for x / 255.
     pub bytes: bool,
-    /// What the outputs are scaled by at the very end.
+    /// The scaling of the outputs, after the last layer.
     pub units: Vec<Unit>,
     pub said: Vec<String>,
 }
 
-/// Builds the network. `most`: bytes that its parameters may take; `inputs`: what is known of
-/// them besides.
+/// Builds the network. `most`: the most bytes of its parameters; `inputs`: what else is known of
+/// the inputs.
 ///
 /// # Errors
-/// Layers that do not fit, a scaling between two activations, more parameters than `most`,
-/// a number that is not finite.
+/// Layers do not fit; a scaling is between two activations; there are more parameters than
+/// `most`; a number is not finite.
 pub(super) fn build(steps: Vec<Step>, most: usize, inputs: &Inputs) -> Result<Chain> {
     let layers: Vec<Layer> = steps.iter().filter_map(layer).collect();
     let network = Sequential::new(layers).map_err(|e| Error::data(e.to_string()))?;
@@ -130,7 +130,7 @@ pub(super) fn build(steps: Vec<Step>, most: usize, inputs: &Inputs) -> Result<Ch
     }
     let mut parameters = Vec::with_capacity(network.parameters());
     let (mut bytes, mut said) = (false, Vec::new());
-    // A scaling that waits for the next dense layer, and the layer just before, if it is one.
+    // A scaling to fold into the next dense layer, and the last step, if it is a dense layer.
     let mut waiting: Option<Affine> = None;
     let mut order: Option<Rc<Vec<u32>>> = None;
     let mut last: Option<(usize, usize)> = None;
@@ -223,7 +223,8 @@ fn fold_after(affine: &Affine, outputs: usize, layer: &mut [f32]) -> Result<()> 
     Ok(())
 }
 
-/// Gives a warning where rounding is felt: inputs far from where they are centred.
+/// Folds a scaling into the layer after it. Returns a warning if rounding matters: if inputs are
+/// far from their centre.
 fn fold_before(affine: &Affine, inputs: usize, layer: &mut [f32]) -> Result<Option<String>> {
     fits(affine, inputs)?;
     let outputs = layer.len() / (inputs + 1);
@@ -249,7 +250,7 @@ fn fold_before(affine: &Affine, inputs: usize, layer: &mut [f32]) -> Result<Opti
     }))
 }
 
-/// The weights of a layer before which the values change their places.
+/// Reorders the weights of a layer whose inputs change their order.
 fn reorder(order: &[u32], inputs: usize, layer: &mut [f32]) -> Result<()> {
     if order.len() != inputs {
         let n = order.len();

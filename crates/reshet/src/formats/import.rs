@@ -1,7 +1,7 @@
-//! Networks of other programs as models: PyTorch's `state_dict`s, safetensors, ONNX.
+//! Imports networks of other programs as models: PyTorch's `state_dict`s, safetensors, ONNX.
 //!
-//! What a file does not say is asked for ([`Import`]) or taken for the usual and told
-//! ([`Imported::said`]): the activations of a `state_dict`, the kind of question, the classes'
+//! What a file does not contain is given in [`Import`], or assumed and reported in
+//! [`Imported::said`]: the activations of a `state_dict`, the kind of question, the classes'
 //! names, the shape of a sample.
 
 use std::{fs::File, io::Read, path::Path};
@@ -9,7 +9,7 @@ use std::{fs::File, io::Read, path::Path};
 use super::{chain::Chain, onnx, pixels::Inputs, pytorch, safetensors};
 use crate::{Activation, Loss, Meaning, Model, Pictures, Result, Sequential, Task, error::Error};
 
-/// What is known of a file beyond what it says itself.
+/// What you know of a file that it does not contain.
 ///
 /// ```no_run
 /// use reshet::formats::import::Import;
@@ -20,34 +20,34 @@ use crate::{Activation, Loss, Meaning, Model, Pictures, Result, Sequential, Task
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Import {
-    /// The network, as [`Sequential::parse`] reads it: what a `state_dict` leaves open.
+    /// The network, as [`Sequential::parse`] reads it: a `state_dict` does not contain it.
     pub network: Option<String>,
     /// The kind of question.
     pub task: Option<Task>,
-    /// The classes' names; of a yes/no question, no and yes.
+    /// The classes' names; for a yes/no question, no and yes.
     pub names: Option<Vec<String>>,
     /// A sample's shape.
     pub shape: Option<Vec<usize>>,
     /// Whether the network takes bytes as x / 255.
     pub bytes: bool,
-    /// ONNX: the output that is the answer, where a graph has several.
+    /// ONNX: the output that is the answer, if a graph has several.
     pub answer: Option<String>,
     /// A `state_dict`: its layers' names in the network's order.
     pub order: Option<Vec<String>>,
-    /// What a white pixel is in the network's inputs, 1 or 255, where the file does not say it.
+    /// The value of a white pixel in the network's inputs, 1 or 255, if the file does not tell.
     pub white: Option<f32>,
 }
 
-/// A model, and what was assumed about it.
+/// An imported model, and the assumptions about it.
 #[derive(Clone, Debug)]
 pub struct Imported {
     /// The model.
     pub model: Model,
-    /// What was taken for the usual, a line each.
+    /// The assumptions, one per line.
     pub said: Vec<String>,
 }
 
-/// What a file decides from a network's outputs.
+/// The decision that a file makes from a network's outputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Decides {
     /// One of several classes.
@@ -57,15 +57,15 @@ pub(super) enum Decides {
     YesNo,
 }
 
-/// What a reader found in a file.
+/// The contents of a file.
 pub(super) enum Found {
-    /// A model of ours, whole.
+    /// A complete model of ours.
     Ours(Model),
     Chain {
         chain: Chain,
         names: Option<Vec<String>>,
         shape: Option<Vec<usize>>,
-        /// What the file decides from its outputs.
+        /// The decision that the file makes from its outputs.
         decides: Option<Decides>,
         how: String,
         said: Vec<String>,
@@ -73,12 +73,12 @@ pub(super) enum Found {
 }
 
 impl Import {
-    /// Reads a file: by its first bytes a PyTorch file (`.pt`, `.pth`), safetensors, or ONNX.
-    /// No code in it is run.
+    /// Reads a PyTorch file (`.pt`, `.pth`), safetensors, or ONNX, recognised by its first
+    /// bytes. Code in the file is not run.
     ///
     /// # Errors
-    /// The file cannot be read, is damaged, holds something else than a network of dense
-    /// layers, or leaves open what is not told: says what and where.
+    /// The file cannot be read, is damaged, is not a network of dense layers, or needs
+    /// something that is not given: says what and where.
     pub fn read(&self, path: impl AsRef<Path>) -> Result<Imported> {
         let path = path.as_ref();
         let wrong = |e: Error| match e {
@@ -107,7 +107,7 @@ impl Import {
             || *bytes
     }
 
-    /// What was told of the inputs.
+    /// What is known of the inputs.
     pub(super) fn inputs(&self) -> Inputs {
         let white = self.white.map(f64::from);
         Inputs { white, bytes: self.bytes, ..Inputs::default() }

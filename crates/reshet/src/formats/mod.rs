@@ -1,4 +1,4 @@
-//! Model files: a file or folder a format.
+//! Model files: one module per format.
 
 mod chain;
 pub mod import;
@@ -26,16 +26,16 @@ use tempfile::NamedTempFile;
 
 use crate::{Result, error::Error};
 
-/// Where in a file's metadata a model says what it is.
+/// The key of a model's description in a file's metadata.
 const METADATA_KEY: &str = "reshet";
 
 /// Writes a file whole or not at all: into a temporary file beside it, synced,
-/// then renamed. A full disk or a crash leaves what was there before.
+/// then renamed. A full disk or a crash leaves an existing file unchanged.
 ///
 /// # Errors
-/// The folder is not there or cannot be written, or the disk is full.
+/// The folder does not exist or cannot be written, or the disk is full.
 pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
-    // Only the kind: the text would name the temporary file, which nobody knows.
+    // Only the kind: the text would name the temporary file, which the user does not know.
     let failed = |e: io::Error| Error::io("write", path, e.kind().into());
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -52,12 +52,12 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// A file that disappears unless it is given its name.
+/// A temporary file, deleted unless it is renamed.
 pub(crate) fn temporary(folder: &Path, prefix: &str, suffix: &str) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(prefix).suffix(suffix);
-    // A temporary file is for its owner alone; what becomes of this one is as
-    // open to others as any file the user writes.
+    // A temporary file is private to its owner; this one gets the permissions of
+    // any file that the user writes.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     builder.tempfile_in(folder)

@@ -1,4 +1,4 @@
-//! Stands for `onnx` where that feature is off: its files are refused.
+//! Replaces `onnx` if that feature is off: refuses its files.
 
 use super::import::{Found, Import};
 use crate::{Result, error::Error};

@@ -1,9 +1,9 @@
-//! The order in which a `state_dict`'s layers follow each other.
+//! Finds the order of a `state_dict`'s layers.
 //!
-//! A file of PyTorch keeps the order of the modules' definitions, which is nearly always that of
-//! the network. safetensors are sorted by name. Then the names settle the order if they differ by
-//! numbers or say what they are (`input`, `hidden1`, `head`); else the sizes do, if the layers fit
-//! together in one way only. What is left is taken by name, and that is said.
+//! A PyTorch file keeps the order of the modules' definitions, which is nearly always the
+//! network's order. safetensors are sorted by name. Then the names decide the order if they have
+//! numbers or known words (`input`, `hidden1`, `head`); else the sizes do, if the layers fit
+//! together in only one way. Otherwise the order of the names is used, with a note.
 
 use std::cmp::Ordering;
 
@@ -12,23 +12,23 @@ use crate::{Result, error::Error};
 
 /// More layers than this are not tried in other orders.
 const MOST_LAYERS: usize = 64;
-/// Steps of the search for an order; layers that fit in many ways are not worth more.
+/// The most steps of the search for an order.
 const MOST_STEPS: usize = 100_000;
 
 /// What is known about the order.
 pub(super) struct Known<'a> {
-    /// The modules' names, as somebody gave them.
+    /// The modules' names in order, if the user gave them.
     pub given: Option<&'a [String]>,
     /// Whether the file keeps the order of the definitions.
     pub by_file: bool,
-    /// The widths that the network has.
+    /// The network's widths, if known.
     pub widths: Option<&'a [usize]>,
 }
 
-/// Puts the layers in order; says what was taken for it where nothing settles it.
+/// Puts the layers in order; adds a note if the order is a guess.
 ///
 /// # Errors
-/// Names that are not the layers'.
+/// The given names are not the layers'.
 pub(super) fn arrange(
     layers: Vec<Layers>,
     known: &Known,
@@ -61,7 +61,7 @@ pub(super) fn arrange(
         search.go(&mut Vec::new());
     }
     let Some(first) = search.found.first().cloned() else {
-        // It is told that they do not fit, in the order that is best known.
+        // The caller reports that they do not fit, in the best known order.
         return if known.by_file { by_given(named, &file) } else { Ok(named) };
     };
     let one = search.found.len() == 1 && search.steps < MOST_STEPS;
@@ -108,7 +108,7 @@ fn by_given(layers: Vec<Layers>, given: &[String]) -> Result<Vec<Layers>> {
     Ok(given.iter().filter_map(|name| layers[place(name)?].take()).collect())
 }
 
-/// By their names; a batch normalization with a dense layer's number stands behind that one.
+/// Sorts by name; a batch normalization with a dense layer's number follows that layer.
 fn by_name(mut layers: Vec<Layers>) -> Vec<Layers> {
     layers.sort_by(|a, b| compare(a.name(), b.name()).0);
     let names: Vec<String> =
@@ -116,8 +116,8 @@ fn by_name(mut layers: Vec<Layers>) -> Vec<Layers> {
     with_norms(layers, &names)
 }
 
-/// The dense layers in the order of `names`, each with its batch normalizations: those beside it
-/// or with its number, else those that stood behind it.
+/// The dense layers in the order of `names`, each with its batch normalizations: those in its
+/// module or with its number, else those that followed it.
 fn with_norms(layers: Vec<Layers>, names: &[String]) -> Vec<Layers> {
     let outputs = |name: &String| {
         let layer = layers.iter().find(|layer| layer.name() == name)?;
@@ -135,7 +135,7 @@ fn with_norms(layers: Vec<Layers>, names: &[String]) -> Vec<Layers> {
                 let beside: Vec<usize> =
                     (0..names.len()).filter(|i| parent(&names[*i]) == parent(name)).collect();
                 let numbered = |i: &&usize| {
-                    // `net.1` behind `net.0` counts itself.
+                    // `net.1` after `net.0` is numbered itself.
                     number(&names[**i]) == number(name)
                         && number(name).is_some()
                         && words(&names[**i]) != words(name)
@@ -171,7 +171,7 @@ fn words(name: &str) -> &str {
     name.trim_end_matches(|c: char| c.is_ascii_digit())
 }
 
-/// The order of two names, and whether numbers or known words settle it.
+/// The order of two names, and whether numbers or known words decide it.
 fn compare(a: &str, b: &str) -> (Ordering, bool) {
     let (mut first, mut second) = (pieces(a).into_iter(), pieces(b).into_iter());
     loop {
@@ -209,7 +209,7 @@ fn pieces(name: &str) -> Vec<(String, Option<u64>)> {
     pieces
 }
 
-/// Where a layer with this word in its name stands: early, in between, late.
+/// The position of a layer with this word in its name: early, in between, late.
 fn rank(word: &str) -> i32 {
     match word {
         "in" | "inp" | "input" | "inputs" | "stem" | "embed" | "embedding" => -2,
@@ -222,7 +222,7 @@ fn rank(word: &str) -> i32 {
     }
 }
 
-/// All orders in which layers fit together, until there are two.
+/// Searches for orders in which the layers fit together, and stops at two.
 struct Search<'a> {
     sizes: &'a [[usize; 2]],
     widths: Option<&'a [usize]>,

@@ -1,35 +1,35 @@
-//! What a network's inputs are where its samples are pictures: a pixel as 0…255 or as 0…1.
+//! Finds the range of a network's input pixels: 0…255 or 0…1.
 //!
-//! A graph that brings pixels to its own scale says by that what it takes. (x − 127.5) / 127.5,
-//! x / 255, (x − 33.3) / 78.6 take 0…255; (x − 0.5) / 0.5, (x − 0.13) / 0.31 take 0…1. Ours take
-//! pixels as u = x / 255, and the scale is folded into the first dense layer, once.
+//! A graph that scales its pixels shows their range: (x − 127.5) / 127.5, x / 255,
+//! (x − 33.3) / 78.6 are for 0…255; (x − 0.5) / 0.5, (x − 0.13) / 0.31 are for 0…1. Our networks
+//! take pixels as u = x / 255; the scale is folded into the first dense layer.
 
 use super::chain::Affine;
 use crate::{Result, error::Error};
 
-/// What is known of the inputs besides the network.
+/// What is known of the inputs, apart from the network.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Inputs {
-    /// A sample is a picture by its shape.
+    /// A sample has the shape of a picture.
     pub picture: bool,
-    /// The file takes whole numbers.
+    /// The file's inputs are integers.
     pub whole: bool,
-    /// What a white pixel is in the file's inputs, if it was told.
+    /// The value of a white pixel in the file's inputs, if given.
     pub white: Option<f64>,
-    /// It was told that the inputs are bytes.
+    /// The user says that the inputs are bytes.
     pub bytes: bool,
 }
 
-/// How the inputs go in.
+/// The kind of input.
 pub(super) struct Scaled {
     /// They are bytes that stand for x / 255.
     pub bytes: bool,
-    /// What is to be folded into the first dense layer.
+    /// The scaling to fold into the first dense layer.
     pub affine: Option<Affine>,
     pub said: Option<String>,
 }
 
-/// One in the range of a pixel that a scale is made for.
+/// The range of pixels that a scale is made for.
 #[derive(Clone, Copy, PartialEq)]
 enum Range {
     One,
@@ -37,10 +37,10 @@ enum Range {
 }
 
 impl Inputs {
-    /// Decides how inputs go in that the file scales by `affine`.
+    /// Decides the kind of input that the file scales by `affine`.
     ///
     /// # Errors
-    /// A picture's scale of which it cannot be told what it takes.
+    /// A picture's scale does not show the range of its pixels.
     pub fn scaled(&self, affine: Option<Affine>) -> Result<Scaled> {
         let affine = affine.filter(|affine| !affine.is_identity());
         if self.white.is_none() && affine.as_ref().is_some_and(Affine::is_byte_scale) {
@@ -96,20 +96,20 @@ fn taken(how: &str) -> String {
     format!("the inputs are bytes, taken as {how}")
 }
 
-/// What range all of a scale's values are made for, if it is the same and beyond doubt.
+/// The range that all of a scale's values are made for, if it is the same and certain.
 fn range(affine: &Affine) -> Option<Range> {
     let n = affine.scale.len().max(affine.shift.len());
     let mut found = None;
     for (scale, shift) in (0..n).map(|i| affine.at(i)) {
-        // A pixel that is always black has a scale that means nothing.
+        // The scale of a pixel that is always black is meaningless.
         if scale == 0.0 {
             continue;
         }
         let middle = -shift / scale;
         let range = match scale.abs() {
-            // Such a middle is no brightness of 0…1.
+            // Such a centre is not in 0…1.
             _ if middle > 1.5 && middle <= 256.0 => Range::Byte,
-            // 0…255 comes to a length of 0.5 to 20, 0…1 to less than a tenth.
+            // 0…255 becomes a length of 0.5 to 20, 0…1 of less than 0.1.
             0.002..=0.08 => Range::Byte,
             0.2.. if (-0.01..=1.01).contains(&middle) => Range::One,
             _ => return None,
@@ -122,7 +122,7 @@ fn range(affine: &Affine) -> Option<Range> {
     found
 }
 
-/// A scale as a formula; of many values the first.
+/// Writes a scale as a formula, with the first of many values.
 fn shown(affine: &Affine) -> String {
     let (scale, shift) = affine.at(0);
     let more = if affine.scale.len().max(affine.shift.len()) > 1 { ", …" } else { "" };

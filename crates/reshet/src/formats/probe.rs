@@ -1,22 +1,23 @@
-//! Made-up samples with a model's answers: what an exported model checks itself on.
+//! Test vectors: generated samples with a model's answers, with which exports check themselves.
 //!
-//! A model holds no data, so the samples come from what it knows of its inputs: columns'
+//! A model holds no data, so the samples are generated from its inputs' description: columns'
 //! ranges and values, bytes, or plain numbers. They are the same each time.
 
 use crate::data::table::{Cell, Columns, Kind, shortest};
 use crate::{Dataset, Features, Model, Result, Storage};
 
-/// How many samples are made.
+/// The number of samples.
 const SAMPLES: usize = 12;
 
-/// Raw samples, as the world would give them, and the model's answers.
+/// Raw samples, before any encoding, and the model's answers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Probe {
-    /// A row a sample: the cells of a table's columns, or the sample's values (bytes as 0 to 255).
+    /// One row per sample: the cells of a table's columns, or the sample's values (bytes as 0 to
+    /// 255).
     pub rows: Vec<Vec<Raw>>,
-    /// What the rows become: the network's inputs, row by row.
+    /// The encoded rows: the network's inputs, row by row.
     pub inputs: Vec<f32>,
-    /// As [`Model::predict`] gives them, row by row.
+    /// The answers of [`Model::predict`], row by row.
     pub answers: Vec<f32>,
 }
 
@@ -27,15 +28,15 @@ pub enum Raw {
     Number(f32),
     /// A word.
     Word(String),
-    /// Nothing stands there.
+    /// A missing value.
     Missing,
 }
 
 impl Probe {
-    /// Samples for a model, with its answers to them.
+    /// Generates samples for a model, with its answers.
     ///
     /// # Errors
-    /// None for a model that [`Model::new`] has let pass.
+    /// None for a model that [`Model::new`] has accepted.
     pub fn of(model: &Model) -> Result<Self> {
         let meaning = model.meaning();
         let rows: Vec<Vec<Raw>> = match &meaning.columns {
@@ -59,7 +60,7 @@ impl Probe {
 }
 
 impl Raw {
-    /// The number; of anything else NaN.
+    /// Returns the number; NaN for anything else.
     pub fn number(&self) -> f32 {
         if let Self::Number(x) = self { *x } else { f32::NAN }
     }
@@ -70,7 +71,7 @@ fn spread(n: usize, i: usize) -> f64 {
     (0.5 + n as f64 * 0.618_033_988_75 + i as f64 * 0.754_877_666_25).fract()
 }
 
-/// Weak samples among strong ones: an answer that is all but 0 or 1 would hide a mistake.
+/// Weak samples among strong ones: an answer close to 0 or 1 would hide a mistake.
 fn values(width: usize, n: usize, bytes: bool) -> Vec<Raw> {
     let strength = [1.0, 0.25, 0.05, 0.0][n % 4];
     let value = |i| match bytes {
@@ -104,7 +105,7 @@ fn row(columns: &Columns, n: usize) -> Vec<Raw> {
     columns.inputs.iter().map(|column| &column.kind).enumerate().map(cell).collect()
 }
 
-/// The rows as the network's inputs, by the code that encodes tables.
+/// Encodes the rows as the network's inputs, as tables are encoded.
 fn encoded(columns: &Columns, rows: &[Vec<Raw>]) -> Result<Vec<f32>> {
     let mut words = vec![Vec::new(); columns.inputs.len()];
     let mut cells = Vec::new();

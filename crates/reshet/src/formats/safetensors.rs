@@ -1,7 +1,7 @@
-//! Models as safetensors (<https://github.com/huggingface/safetensors>).
+//! Reads and writes models as safetensors (<https://github.com/huggingface/safetensors>).
 //!
 //! The tensors are named and laid out as PyTorch's `state_dict` of the same
-//! `nn.Sequential`: `0.weight` (out, in), `0.bias` (out), … in float32. All else
+//! `nn.Sequential`: `0.weight` (out, in), `0.bias` (out), … in float32. Everything else
 //! is JSON in the file's metadata, under `reshet`:
 //!
 //! ```json
@@ -32,17 +32,17 @@ use super::{
 };
 use crate::{Loss, Model, Plan, Result, Sequential, error::Error, model::Meaning};
 
-/// The newest format this program reads and the one it writes.
+/// The format version that this program reads and writes.
 const FORMAT: u32 = 1;
-/// A longer header is no network's.
+/// The longest header of a network.
 const MOST_HEADER: u64 = 32 << 20;
-/// Nor is one with more texts and commas; JSON of many small things takes many times its
+/// The most texts and commas of a header; JSON of many small things takes many times its
 /// bytes in memory.
 const MOST_PARTS: usize = 1 << 21;
-/// Quotes that are not inside of a text: some twelve a tensor.
+/// The most quotes outside of texts: about twelve per tensor.
 const MOST_QUOTES: usize = 200_000;
 
-/// All about a model but its parameters.
+/// Everything of a model except its parameters.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Metadata {
     format: u32,
@@ -51,7 +51,7 @@ pub(super) struct Metadata {
     meaning: Meaning,
     #[serde(default)]
     notes: BTreeMap<String, String>,
-    /// Of a training that was saved with its optimiser's state.
+    /// The counters of a training that was saved with its optimiser's state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub training: Option<Counters>,
 }
@@ -91,7 +91,7 @@ impl Metadata {
         Plan::new(&self.network, self.loss.clone())
     }
 
-    /// Joins it with the parameters, in the plan's order.
+    /// Joins the metadata with the parameters, in the plan's order.
     pub fn model(self, parameters: Vec<f32>) -> Result<Model> {
         let inputs = self.network.inputs();
         let mut model = Model::new(self.network, self.loss, parameters, self.meaning)?;
@@ -111,7 +111,7 @@ pub(crate) fn save(model: &Model, path: &Path) -> Result<()> {
     super::write_file(path, &to_bytes(model)?)
 }
 
-/// The file's bytes.
+/// Encodes a model as the bytes of a file.
 ///
 /// # Errors
 /// None in practice: all shapes were checked when the model was made.
@@ -119,7 +119,7 @@ pub fn to_bytes(model: &Model) -> Result<Vec<u8>> {
     file_of(model, &Metadata::of(model), Vec::new())
 }
 
-/// The file of a model, and of other tensors beside it.
+/// Encodes a model and additional tensors.
 pub(super) fn file_of(
     model: &Model,
     metadata: &Metadata,
@@ -138,7 +138,7 @@ pub(super) fn file_of(
     serialize(tensors, Some(metadata)).map_err(|e| wrong(e.to_string()))
 }
 
-/// Numbers as a file has them.
+/// Numbers as the bytes of a file.
 pub(super) fn tensor_bytes(numbers: &[f32]) -> Vec<u8> {
     numbers.iter().flat_map(|x| x.to_le_bytes()).collect()
 }
@@ -148,7 +148,7 @@ pub(crate) fn load(path: &Path) -> Result<Model> {
     load_parts(path).map_err(|e| in_file(path, e))
 }
 
-/// Says in which file something is wrong.
+/// Adds the file's name to an error.
 pub(super) fn in_file(path: &Path, error: Error) -> Error {
     match error {
         Error::Data(what) | Error::Invalid(what) => {
@@ -162,10 +162,10 @@ fn load_parts(path: &Path) -> Result<Model> {
     from_bytes(&fs::read(path).map_err(|e| Error::unreadable(path, e))?)
 }
 
-/// Reads what [`to_bytes`] wrote.
+/// Decodes what [`to_bytes`] encoded.
 ///
 /// # Errors
-/// Says which part of the file is not what it should be.
+/// Says which part of the file is wrong.
 pub fn from_bytes(bytes: &[u8]) -> Result<Model> {
     Ok(parsed(bytes)?.0)
 }
@@ -186,21 +186,21 @@ pub(super) fn parsed(bytes: &[u8]) -> Result<(Model, Option<Counters>)> {
     Ok((metadata.model(parameters)?, training))
 }
 
-/// Reads only the parameters of a network: from a model of ours, or from a
+/// Reads only the parameters of a network, from a model of ours or from a
 /// `state_dict` that PyTorch wrote as safetensors.
 ///
 /// # Errors
-/// Names the tensor that is missing, superfluous, or of another shape or type.
+/// Names the tensor that is missing or superfluous, or has the wrong shape or type.
 pub fn load_parameters(path: &Path, plan: &Plan) -> Result<Vec<f32>> {
     let bytes = fs::read(path).map_err(|e| Error::unreadable(path, e))?;
     tensors(&bytes, plan).map_err(|e| Error::data(format!("{}: {e}", path.display())))
 }
 
-/// Reads safetensors of another program, as PyTorch writes them; `import` says what they
-/// leave open.
+/// Reads safetensors of another program, as PyTorch writes them; `import` has what they do not
+/// contain.
 ///
 /// # Errors
-/// Damaged, something else than dense layers, or no network is given.
+/// The file is damaged, has other layers than dense ones, or no network is given.
 pub(super) fn read_foreign(mut file: File, import: &Import, path: &Path) -> Result<Found> {
     let io = |e| Error::unreadable(path, e);
     let size = file.metadata().map_err(io)?.len();
@@ -256,15 +256,15 @@ pub(super) fn read_foreign(mut file: File, import: &Import, path: &Path) -> Resu
         other: Vec::new(),
         said: Vec::new(),
         store,
-        // It is sorted by size of number and by name.
+        // safetensors are sorted by type and by name.
         in_order: false,
         how: "safetensors",
     };
     state_dict::network(contents, import, path)
 }
 
-/// Refuses a header that would take more memory than a network's ever does. `bytes`: the
-/// file's, or only the first up to the header's end.
+/// Refuses a header that would take more memory than a network's. `bytes`: the whole file, or
+/// only up to the header's end.
 pub(crate) fn check_header(bytes: &[u8]) -> Result<()> {
     let length = bytes.first_chunk().map_or(0, |b| u64::from_le_bytes(*b));
     let most = |n: u64, what: &str, most: u64| {
@@ -273,7 +273,7 @@ pub(crate) fn check_header(bytes: &[u8]) -> Result<()> {
     };
     let Some(json) = bytes.get(8..).and_then(|rest| rest.get(..usize::try_from(length).ok()?))
     else {
-        // It breaks off, which is told when it is read.
+        // A truncated header is reported when it is read.
         return Ok(());
     };
     most(length, "bytes", MOST_HEADER)?;
@@ -300,7 +300,7 @@ fn tensors(bytes: &[u8], plan: &Plan) -> Result<Vec<f32>> {
             "tensor {extra} has no place in the network (the file has {list})"
         )));
     }
-    // What is written there, not what the metadata claims, says how much memory it takes.
+    // The file's size, not its metadata, limits the memory that is allocated.
     if plan.parameters > bytes.len() / 4 {
         let (needs, size) = (plan.parameters, bytes.len());
         return Err(Error::data(format!(

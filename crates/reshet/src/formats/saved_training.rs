@@ -1,9 +1,9 @@
-//! A training's file: a model's (see [`safetensors`](super::safetensors)), and beside it
-//! the optimiser's state.
+//! The file of a training: a model's (see [`safetensors`](super::safetensors)), with the
+//! optimiser's state.
 //!
 //! Each slot of the state is one flat tensor, `training.state.0`, `training.state.1`, …, in the
 //! order of the model's parameters; seed and updates are JSON in the model's metadata, under
-//! `training`. A model's reader passes over both.
+//! `training`. The reader of models ignores both.
 
 use std::{fs, path::Path};
 
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::safetensors::{Metadata, file_of, in_file, parsed, tensor_bytes};
 use crate::{Model, Optimizer, Result, error::Error};
 
-/// Tensors of these names are not the model's.
+/// The prefix of tensors that are not the model's.
 pub(super) const PREFIX: &str = "training.";
 
 /// The numbers of a training that are not its network's.
@@ -31,17 +31,17 @@ pub(super) struct Counters {
     clip: Option<f32>,
 }
 
-/// What a training is besides its model.
+/// The state of a training, apart from its model.
 pub(crate) struct Kept {
-    /// Of dropout.
+    /// The seed of dropout.
     pub seed: u64,
-    /// Updates taken.
+    /// The number of updates taken.
     pub updates: u64,
-    /// Of the last update.
+    /// The optimiser of the last update.
     pub optimizer: Option<Optimizer>,
-    /// The most that the gradient's norm may be.
+    /// The largest norm of the gradient.
     pub clip: Option<f32>,
-    /// The optimiser's state, a buffer a slot.
+    /// The optimiser's state, one buffer per slot.
     pub state: Vec<Vec<f32>>,
 }
 

@@ -1,12 +1,11 @@
-//! A `state_dict`: named tensors, from which the dense layers are told by name and shape.
+//! A `state_dict`: named tensors; dense layers are recognised by name and shape.
 //!
 //! | names | |
 //! |---|---|
 //! | `X.weight` (out, in), perhaps `X.bias` (out) | a dense layer |
 //! | `X.running_mean`, `X.running_var`, perhaps `X.weight`, `X.bias` | batch normalization, folded into a neighbour |
 //!
-//! How the layers follow each other is found out in `order.rs`. Where activations stand the file
-//! does not say.
+//! `order.rs` finds the order of the layers. The file does not contain the activations.
 
 use std::path::Path;
 
@@ -22,12 +21,12 @@ use crate::{Layer, Result, Sequential, error::Error};
 const EPSILON: f64 = 1e-5;
 /// More tensors than this are no network of dense layers.
 const MOST_TENSORS: usize = 10_000;
-/// Neurons that batch normalization can be folded into, all in all.
+/// The most neurons that batch normalization is folded into.
 const MOST_NORMALIZED: usize = 1 << 20;
-/// Zeros for biases that are not there, and the like.
+/// Bytes for the zeros of missing biases, and the like.
 const SPARE_BYTES: u64 = 32 << 20;
 
-/// Tensors of one module.
+/// The tensors of one module.
 struct Module {
     name: String,
     weight: Option<Entry>,
@@ -50,24 +49,25 @@ impl Layers {
     }
 }
 
-/// What a file holds.
+/// The contents of a file.
 pub(super) struct Contents {
     pub entries: Vec<Entry>,
-    /// What stands in it besides tensors.
+    /// What it contains besides tensors.
     pub other: Vec<String>,
-    /// What was passed over or chosen.
+    /// Notes on what was skipped or chosen.
     pub said: Vec<String>,
     pub store: Store,
-    /// Whether the entries stand in the order in which the modules were defined.
+    /// Whether the entries are in the order of the modules' definitions.
     pub in_order: bool,
     /// The kind of file.
     pub how: &'static str,
 }
 
-/// The network of a `state_dict`.
+/// Builds the network of a `state_dict`.
 ///
 /// # Errors
-/// What is no dense layer, what does not fit, and what to say with `--net`.
+/// A tensor belongs to no dense layer, layers do not fit, or the activations are not given: says
+/// what to give.
 pub(super) fn network(contents: Contents, import: &Import, path: &Path) -> Result<Found> {
     let Contents { entries, other, mut said, store, in_order, how } = contents;
     if entries.len() > MOST_TENSORS {
@@ -125,7 +125,7 @@ fn joined(widths: &[usize]) -> String {
     widths.iter().map(usize::to_string).collect::<Vec<_>>().join("-")
 }
 
-/// Without the names under which nn.DataParallel and torch.compile wrap a network.
+/// Removes the prefixes that nn.DataParallel and torch.compile add.
 fn unwrapped(mut name: &str) -> &str {
     while let Some(rest) = ["module.", "_orig_mod."].iter().find_map(|p| name.strip_prefix(p)) {
         name = rest;
@@ -133,11 +133,11 @@ fn unwrapped(mut name: &str) -> &str {
     name
 }
 
-/// Words in the names of copies of a network that training keeps beside it.
+/// Words in the names of averaged copies of a network.
 pub(super) const AVERAGES: [&str; 8] =
     ["ema", "swa", "avg", "averaged", "average", "shadow", "target", "teacher"];
 
-/// Leaves out a copy that training keeps of the whole network, as `ema.fc1.weight` beside
+/// Leaves out an averaged copy of the whole network, such as `ema.fc1.weight` beside
 /// `model.fc1.weight` or `fc1.weight`.
 fn without_averages(entries: Vec<Entry>, said: &mut Vec<String>) -> Vec<Entry> {
     let split = |entry: &Entry| -> Option<(String, String)> {
@@ -156,7 +156,7 @@ fn without_averages(entries: Vec<Entry>, said: &mut Vec<String>) -> Vec<Entry> {
         })
     };
     if own.is_empty() || copies.is_empty() || !copies.iter().all(is_copy) {
-        // The order does not matter where there is no copy, and there all are `own`.
+        // Without a copy all are `own`, so their order is kept.
         return own.into_iter().chain(copies).collect();
     }
     let first = copies.first().and_then(split).map_or(String::new(), |(first, _)| first);
@@ -164,7 +164,7 @@ fn without_averages(entries: Vec<Entry>, said: &mut Vec<String>) -> Vec<Entry> {
     own
 }
 
-/// Groups the tensors by the module that their names say.
+/// Groups the tensors by the module in their names.
 fn modules(entries: Vec<Entry>, other: Vec<String>, said: &mut Vec<String>) -> Result<Vec<Module>> {
     let mut modules: Vec<Module> = Vec::new();
     let mut strange = other;
@@ -245,7 +245,7 @@ fn layer(module: Module, store: &Store) -> Result<Layers> {
         let affine = Affine::batch_norm(&scale, &shift, &mean, &var, EPSILON);
         return Ok(Layers::Norm { name, affine });
     }
-    // `modules` lets nothing else pass.
+    // `modules` refuses everything else.
     let weight = weight.ok_or_else(|| Error::data(format!("{name}: no weight")))?;
     if bias.as_ref().is_some_and(|b| b.shape[..] != weight.shape[..1]) {
         return Err(Error::data(format!("{name}: weight and bias are of different lengths")));
@@ -302,7 +302,7 @@ fn asking(widths: &[usize], layers: &[Layers], path: &Path) -> Error {
     ))
 }
 
-/// The number at the end of a module's name, and what stands before it.
+/// Splits a module's name into its number at the end, and the rest.
 fn numbered(name: &str) -> Option<(&str, usize)> {
     let start = name.rfind('.').map_or(0, |dot| dot + 1);
     Some((&name[..start], name[start..].parse().ok()?))
@@ -317,7 +317,7 @@ fn steps<'a>(
 ) -> Result<Vec<Step<'a>>> {
     let mut between = network.layers().iter().peekable();
     let mut steps: Vec<Step> = Vec::new();
-    // What stands before the first dense layer.
+    // The activations before the first dense layer.
     push_activations(&mut between, &mut steps);
     let mut layers = layers.into_iter().peekable();
     while let Some(layer) = layers.next() {
@@ -336,7 +336,7 @@ fn steps<'a>(
             bias.map_or(Ok(()), |bias| bias.read(store, biases))
         };
         steps.push(Step::Linear(Linear { inputs, outputs, read: Box::new(read) }));
-        // Batch normalization right behind a dense layer, or behind its activation?
+        // Batch normalization right after a dense layer, or after its activation?
         let mut before = name;
         while let Some(Layers::Norm { name, .. }) = layers.peek() {
             match (numbered(&before), numbered(name)) {

@@ -1,4 +1,4 @@
-//! Tensors in a file, read only when their numbers are needed, straight into their place.
+//! Tensors in a file; their numbers are read when needed, directly to their destination.
 
 use std::{
     cell::RefCell,
@@ -19,12 +19,12 @@ pub(super) struct Store {
 pub(super) struct Entry {
     pub name: String,
     pub shape: Vec<usize>,
-    /// In numbers.
+    /// The strides, in numbers.
     pub strides: Vec<usize>,
     pub kind: Kind,
-    /// Where its first number is.
+    /// The position of its first number in the file.
     pub at: u64,
-    /// From there to the end of what belongs to it.
+    /// The number of bytes from there to the end of its storage.
     pub bytes: u64,
 }
 
@@ -35,12 +35,12 @@ pub(super) enum Kind {
     F32,
     F16,
     BF16,
-    /// Whole numbers or truths of so many bytes: counters, never weights.
+    /// Integers or booleans of this many bytes: counters, never weights.
     Whole(usize),
 }
 
 impl Kind {
-    /// By the class of a PyTorch storage.
+    /// The type of a PyTorch storage, by its class.
     pub fn of_storage(class: &str) -> Option<Self> {
         Some(match class.strip_prefix("torch.")? {
             "DoubleStorage" => Self::F64,
@@ -76,13 +76,13 @@ impl Kind {
 }
 
 impl Entry {
-    /// Moves the start, and checks that all its numbers are there.
+    /// Moves the start, and checks that all numbers are in the file.
     pub fn starting(mut self, skip: u64) -> Result<Self, String> {
         let last = self.shape.iter().zip(&self.strides).try_fold(0usize, |n, (d, s)| {
             d.saturating_sub(1).checked_mul(*s).and_then(|m| n.checked_add(m))
         });
         let all = crate::data::count(&self.shape);
-        // Strides of 0 would make many numbers of one.
+        // Strides of 0 would make many numbers from one.
         let count = match all {
             Some(0) => Some(0),
             Some(all) => last.and_then(|n| n.checked_add(1)).map(|n| n.max(all)),
@@ -100,12 +100,12 @@ impl Entry {
         Ok(self)
     }
 
-    /// How many numbers it has.
+    /// The number of its numbers.
     pub fn count(&self) -> usize {
         self.shape.iter().product()
     }
 
-    /// Its numbers, row by row.
+    /// Reads its numbers, row by row.
     pub fn read(&self, store: &Store, into: &mut [f32]) -> Result<()> {
         let io = |e: std::io::Error| Error::data(format!("{}: {e}", self.name));
         let mut file = store.file.borrow_mut();
@@ -140,7 +140,7 @@ impl Entry {
         Ok(())
     }
 
-    /// All of them, in f64.
+    /// Reads all numbers, in f64.
     pub fn numbers(&self, store: &Store) -> Result<Vec<f64>> {
         let mut numbers = vec![0.0; self.count()];
         self.read(store, &mut numbers)?;

@@ -1,18 +1,18 @@
-//! What follows from counting right and wrong answers to a yes/no question.
+//! Measures from the counts of right and wrong answers to a yes/no question.
 //!
-//! A measure whose denominator is 0 is not defined, and `None`: a network that
-//! never says yes has no precision, and 0 would be as untrue as 1.
+//! A measure whose denominator is 0 is undefined: `None`. A network that never says yes has
+//! no precision; 0 would be as wrong as 1.
 
 use serde::Serialize;
 
 /// Two-sided 95 % of a normal distribution: Φ⁻¹(0.975).
 const Z: f64 = 1.959_963_984_540_054;
 
-/// The 95 % interval of a share, `right` of `n`, after Wilson:
+/// Computes Wilson's 95 % interval of a share, `right` of `n`:
 /// `(p + z²/2n ± z √(p(1 − p)/n + z²/4n²)) / (1 + z²/n)` with `p = right/n`.
 ///
 /// Unlike `p ± z √(p(1 − p)/n)` it stays within 0 and 1 and does not shrink to a
-/// point when all answers are right. It takes the samples to be independent.
+/// point when all answers are right. It assumes independent samples.
 ///
 /// E. B. Wilson, *Probable inference, the law of succession, and statistical
 /// inference*, JASA 22 (1927).
@@ -30,27 +30,27 @@ pub fn wilson(right: usize, n: usize) -> [f64; 2] {
     let centre = p + zz / (2.0 * n);
     let half = Z * (p * (1.0 - p) / n + zz / (4.0 * n * n)).sqrt();
     let end = |x: f64| (x / (1.0 + zz / n)).clamp(0.0, 1.0);
-    // At the ends exactly, which rounding would miss.
+    // The ends are exact, which rounding would miss.
     let low = if right == 0 { 0.0 } else { end(centre - half) };
     [low, if k == n { 1.0 } else { end(centre + half) }]
 }
 
-/// How often what was said, when asked yes or no.
+/// The counts of right and wrong answers to a yes/no question.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Yes, and rightly.
+    /// Answered yes, and is yes.
     pub true_positives: usize,
-    /// Yes, but it was no.
+    /// Answered yes, but is no.
     pub false_positives: usize,
-    /// No, but it was yes.
+    /// Answered no, but is yes.
     pub false_negatives: usize,
-    /// No, and rightly.
+    /// Answered no, and is no.
     pub true_negatives: usize,
 }
 
 impl Counts {
-    /// "Is it class `c`?", from a square confusion matrix: a row for what it
-    /// is, a column for what was said.
+    /// Counts the answers to "is it class `c`?" in a square confusion matrix: rows are true
+    /// classes, columns are answers.
     ///
     /// # Panics
     /// If there is no such class.
@@ -67,17 +67,17 @@ impl Counts {
         }
     }
 
-    /// Of those called yes, the share that is: `TP / (TP + FP)`.
+    /// Computes the share of yes answers that are right: `TP / (TP + FP)`.
     pub fn precision(&self) -> Option<f64> {
         share(self.true_positives, self.true_positives + self.false_positives)
     }
 
-    /// Of those that are yes, the share found: `TP / (TP + FN)`.
+    /// Computes the share of true yeses that are found: `TP / (TP + FN)`.
     pub fn recall(&self) -> Option<f64> {
         share(self.true_positives, self.true_positives + self.false_negatives)
     }
 
-    /// The harmonic mean of both: `2 TP / (2 TP + FP + FN)`.
+    /// Computes the harmonic mean of precision and recall: `2 TP / (2 TP + FP + FN)`.
     pub fn f1(&self) -> Option<f64> {
         let twice = 2 * self.true_positives;
         share(twice, twice + self.false_positives + self.false_negatives)
@@ -88,8 +88,8 @@ fn share(part: usize, of: usize) -> Option<f64> {
     (of > 0).then(|| part as f64 / of as f64)
 }
 
-/// The five measures of a yes/no question: of one, of a class against all
-/// others, or the mean of several. `None` is: not defined.
+/// The five measures of a yes/no question: of one question, of a class against all
+/// others, or the mean of several. `None`: undefined.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Measures {
     /// [`Counts::precision`].
@@ -100,12 +100,12 @@ pub struct Measures {
     pub f1: Option<f64>,
     /// [`Ranking::auroc`](super::Ranking::auroc): needs no threshold.
     pub auroc: Option<f64>,
-    /// [`Ranking::average_precision`](super::Ranking::average_precision): needs none either.
+    /// [`Ranking::average_precision`](super::Ranking::average_precision): needs no threshold.
     pub average_precision: Option<f64>,
 }
 
 impl Measures {
-    /// All five.
+    /// Computes all five.
     pub fn new(counts: &Counts, ranking: &super::Ranking) -> Self {
         Self {
             precision: counts.precision(),
@@ -116,7 +116,7 @@ impl Measures {
         }
     }
 
-    /// Macro averages: each measure's plain mean over those that have it.
+    /// Computes macro averages: the unweighted mean of each measure where it is defined.
     pub fn mean<'a>(all: impl Iterator<Item = &'a Self> + Clone) -> Self {
         let mean = |of: fn(&Self) -> Option<f64>| {
             let (sum, n) = all.clone().filter_map(of).fold((0.0, 0), |(s, n), x| (s + x, n + 1));

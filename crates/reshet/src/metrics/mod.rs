@@ -1,8 +1,8 @@
-//! How good the answers are, always beside what no network at all would score.
+//! Measures of how good answers are, always with the baseline: what no network would score.
 //!
 //! A [`Score`] is the short result, cheap enough for each epoch; a [`Report`] is the
-//! full one. What they are made of stands by itself: [`Counts`] for answers at a
-//! threshold, [`Ranking`] for answers at any, [`wilson`] for how sure an accuracy is.
+//! full one. Their parts can be used alone: [`Counts`] for answers at one threshold,
+//! [`Ranking`] for all thresholds, [`wilson`] for the uncertainty of an accuracy.
 
 mod counts;
 mod ranking;
@@ -28,7 +28,7 @@ pub enum Task {
     Binary,
     /// One of several.
     Classes,
-    /// How much.
+    /// A number.
     Number,
 }
 
@@ -40,7 +40,7 @@ pub struct Score {
     pub samples: usize,
     /// The mean loss.
     pub loss: f64,
-    /// By the kind of question.
+    /// The part that depends on the question.
     #[serde(flatten)]
     pub kind: Kind,
 }
@@ -53,13 +53,13 @@ pub enum Kind {
     Answers {
         /// The share of right answers (of several yes/no questions: over all of them).
         accuracy: f64,
-        /// Its 95 % interval by [`wilson`]; of several questions there is none, as
-        /// the answers to one sample hang together.
+        /// Its 95 % interval by [`wilson`]; None for several questions, as the answers to one
+        /// sample are not independent.
         #[serde(rename = "accuracy_interval", skip_serializing_if = "Option::is_none")]
         interval: Option<[f64; 2]>,
-        /// What always giving the commonest answer would score.
+        /// The accuracy of always giving the commonest answer.
         baseline: f64,
-        /// That answer.
+        /// The commonest answer.
         #[serde(skip)]
         commonest: String,
         /// Wrong answers.
@@ -70,33 +70,33 @@ pub enum Kind {
         /// How often class r (row) was answered c (column); yes/no: no first.
         confusion: Vec<Vec<usize>>,
     },
-    /// How far off: numbers, in their own unit. Of several targets the first four are
+    /// The errors of numbers, in their own unit. For several targets the first four fields are
     /// over all values together, whatever their units.
     Numbers {
-        /// √ of the mean squared error.
+        /// The root mean squared error.
         rmse: f64,
         /// The mean absolute error.
         mae: f64,
-        /// 1 − mean squared error / variance; None where all targets are equal.
+        /// 1 − mean squared error / variance; None if all targets are equal.
         r2: Option<f64>,
         /// The RMSE of always giving the mean.
         baseline: f64,
-        /// Of several targets: the mean of each one's R², where there is one.
+        /// For several targets: the mean of their R², where it is defined.
         #[serde(skip_serializing_if = "Option::is_none")]
         r2_mean: Option<f64>,
-        /// Each target by itself.
+        /// The errors of each target.
         #[serde(skip)]
         per_target: Vec<Number>,
     },
 }
 
 impl Score {
-    /// Compares answers (probabilities or numbers, one row a sample) with targets.
+    /// Compares answers (probabilities or numbers, one row per sample) with targets.
     pub fn new(answers: &[f32], targets: &Targets, task: Task, loss: f64) -> Self {
         Self::at(answers, targets, task, loss, 0.5)
     }
 
-    /// [`Score::new`] where yes is what has a probability above `threshold`.
+    /// Does the same as [`Score::new`], where yes is a probability above `threshold`.
     pub fn at(answers: &[f32], targets: &Targets, task: Task, loss: f64, threshold: f64) -> Self {
         let (samples, kind) = match targets {
             Targets::Classes { labels, names } => (labels.len(), classes(answers, labels, names)),
@@ -111,15 +111,15 @@ impl Score {
         Self { samples, loss, kind }
     }
 
-    /// What stands beside every score without any network: only its baseline and its
-    /// commonest answer mean something, as they are the same whatever was answered.
+    /// Computes the baseline and the commonest answer of these targets, without a network. The
+    /// other fields are meaningless.
     pub fn without_network(targets: &Targets, task: Task) -> Self {
         let samples = targets.rows().unwrap_or(0);
         Self::new(&vec![0.0; samples * targets.outputs()], targets, task, 0.0)
     }
 
-    /// What one number says how good it is: the accuracy, or R², of several targets
-    /// their mean; None where all targets are equal, which leaves R² undefined.
+    /// Returns one number that says how good the answers are: the accuracy, or R² (for several
+    /// targets its mean); None if all targets are equal, which leaves R² undefined.
     pub fn measure(&self) -> Option<f64> {
         match &self.kind {
             Kind::Answers { accuracy, .. } => Some(*accuracy),
@@ -128,7 +128,7 @@ impl Score {
         }
     }
 
-    /// Says what the targets are called: one name each, or it changes nothing.
+    /// Sets the targets' names; does nothing unless there is one name per target.
     pub fn named(mut self, names: &[String]) -> Self {
         if let Kind::Numbers { per_target, .. } = &mut self.kind
             && per_target.len() == names.len()
@@ -141,7 +141,8 @@ impl Score {
         self
     }
 
-    /// The commonest answer, by its name if it is one of a model's two; None for numbers.
+    /// Returns the commonest answer, by its name if it is one of a model's two; None for
+    /// numbers.
     pub fn commonest<'a>(&'a self, names: &'a [String]) -> Option<&'a str> {
         let Kind::Answers { commonest, .. } = &self.kind else { return None };
         Some(match (&**commonest, names) {
@@ -151,7 +152,7 @@ impl Score {
         })
     }
 
-    /// The share of right answers; None for numbers.
+    /// Returns the share of right answers; None for numbers.
     pub fn accuracy(&self) -> Option<f64> {
         match self.kind {
             Kind::Answers { accuracy, .. } => Some(accuracy),
@@ -160,7 +161,7 @@ impl Score {
     }
 }
 
-/// The position of the largest; the first of equals.
+/// Returns the index of the largest number; the first of equals.
 pub fn argmax(row: &[f32]) -> usize {
     let best = row.iter().enumerate().reduce(|best, x| if x.1 > best.1 { x } else { best });
     best.map_or(0, |(i, _)| i)
@@ -191,7 +192,7 @@ fn yes(p: f32, threshold: f64) -> usize {
     usize::from(f64::from(p) > threshold)
 }
 
-/// `names`: of no and yes, where they have names of their own.
+/// `names`: the names of no and yes, if they have names.
 fn yes_no(
     answers: &[f32],
     values: &[f32],
@@ -256,7 +257,7 @@ fn numbers(answers: &[f32], values: &[f32], width: usize) -> Kind {
     }
 }
 
-/// Targets whose errors a line has room for.
+/// The most targets shown in a line.
 const SHOWN: usize = 6;
 
 /// Each target's error in its own unit: `price 12.1 (always the mean: 80.3), …`

@@ -1,11 +1,11 @@
-//! How well probabilities put the yeses before the noes, whatever the threshold.
+//! Measures of how well probabilities rank yeses above noes, at any threshold.
 
 use serde::Serialize;
 
 use super::Counts;
 
-/// The samples of a yes/no question from the surest yes down: what one gets by
-/// lowering the threshold past one distinct probability after another.
+/// The samples of a yes/no question, sorted by probability: the answers at every possible
+/// threshold, from the highest down.
 ///
 /// ```
 /// use reshet::metrics::Ranking;
@@ -20,7 +20,7 @@ pub struct Ranking {
     negatives: usize,
 }
 
-/// What is called yes once the threshold lies just below `score`.
+/// The answers with the threshold just below `score`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Step {
     score: f32,
@@ -28,18 +28,18 @@ struct Step {
     false_positives: usize,
 }
 
-/// A threshold and what it gives.
+/// A threshold and its F1.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct BestThreshold {
-    /// Yes is what has a higher probability.
+    /// A higher probability is a yes.
     pub threshold: f64,
-    /// [`Counts::f1`] at it.
+    /// [`Counts::f1`] at this threshold.
     pub f1: f64,
 }
 
 impl Ranking {
-    /// Sorts scores with what is true of each. Equal scores stay together:
-    /// nothing tells them apart.
+    /// Sorts scores, each with whether it is a yes. Equal scores form one step, as no threshold
+    /// separates them.
     pub fn new(scores: impl IntoIterator<Item = (f32, bool)>) -> Self {
         // −0 + 0 = 0: the two zeros are equal, which total_cmp denies.
         let mut all: Vec<_> = scores.into_iter().map(|(s, yes)| (s + 0.0, yes)).collect();
@@ -61,12 +61,12 @@ impl Ranking {
         Self { steps, positives, negatives }
     }
 
-    /// Samples that are yes.
+    /// Returns the number of samples that are yes.
     pub fn positives(&self) -> usize {
         self.positives
     }
 
-    /// The area under the ROC curve: the chance that a yes has a higher score
+    /// Computes the area under the ROC curve: the probability that a yes has a higher score
     /// than a no, `(#{s₊ > s₋} + ½ #{s₊ = s₋}) / (P N)`; guessing gives ½.
     ///
     /// The Mann–Whitney statistic, counted exactly from the sorted scores.
@@ -85,12 +85,12 @@ impl Ranking {
         (pairs > 0).then(|| twice as f64 / (2 * pairs) as f64)
     }
 
-    /// `Σ (Rₙ − Rₙ₋₁) Pₙ` over the distinct scores, with recall R and precision P
-    /// of what is at or above each; guessing gives the share of yeses.
+    /// Computes the average precision `Σ (Rₙ − Rₙ₋₁) Pₙ` over the distinct scores, with recall R
+    /// and precision P of the samples at or above each; guessing gives the share of yeses.
     ///
     /// As scikit-learn's
     /// [`average_precision_score`](https://scikit-learn.org/stable/modules/generated/sklearn.metrics.average_precision_score.html):
-    /// steps, no straight lines between points, which would flatter. None
+    /// steps, not straight lines between points, which would be too optimistic. None
     /// without a yes.
     pub fn average_precision(&self) -> Option<f64> {
         let (mut sum, mut before) = (0.0, 0);
@@ -102,11 +102,11 @@ impl Ranking {
         (self.positives > 0).then(|| sum / self.positives as f64)
     }
 
-    /// The threshold with the best F1, half way between the scores it parts;
+    /// Finds the threshold with the best F1, half way between the scores it separates;
     /// the highest of equals. None without a yes above 0.
     ///
-    /// Found on the samples it is told of, it flatters a little: to use it,
-    /// find it on a validation part.
+    /// Its F1 on these same samples is slightly optimistic: to use the threshold, find it on a
+    /// validation part.
     pub fn best_threshold(&self) -> Option<BestThreshold> {
         let mut best: Option<BestThreshold> = None;
         for (i, step) in self.steps.iter().enumerate() {
@@ -132,8 +132,8 @@ impl Ranking {
         best
     }
 
-    /// The ROC curve from (0, 0) to (1, 1): at each threshold the share of the
-    /// noes called yes, and of the yeses found. Empty if all are yes, or all no.
+    /// Computes the ROC curve from (0, 0) to (1, 1): at each threshold the share of noes
+    /// answered yes, and of yeses answered yes. Empty if all are yes, or all no.
     pub fn roc(&self) -> Vec<(f64, f64)> {
         if self.positives == 0 || self.negatives == 0 {
             return Vec::new();
@@ -147,7 +147,7 @@ impl Ranking {
         [(0.0, 0.0)].into_iter().chain(self.steps.iter().map(point)).collect()
     }
 
-    /// Recall and precision at each threshold, from the highest down. Empty
+    /// Computes recall and precision at each threshold, from the highest down. Empty
     /// without a yes.
     pub fn precision_recall(&self) -> Vec<(f64, f64)> {
         if self.positives == 0 {

@@ -1,5 +1,5 @@
-//! The full answer of a test: what a [`Score`] leaves out because it costs a
-//! sort, or a look at each class.
+//! The full result of a test: also what a [`Score`] leaves out because it needs a
+//! sort, or a pass over each class.
 
 use std::collections::BTreeMap;
 
@@ -11,8 +11,8 @@ use crate::{Error, Result, data::Targets};
 /// The `k` of the top-k accuracies.
 const TOP: [usize; 3] = [2, 3, 5];
 
-/// The full result of a test. Its JSON has the score's fields and more; as text
-/// it is a page.
+/// The full result of a test. Its JSON has the score's fields and more; its text
+/// is a page.
 ///
 /// ```
 /// use reshet::{Targets, Task, metrics::Report};
@@ -27,13 +27,13 @@ pub struct Report {
     /// The short result.
     #[serde(flatten)]
     pub score: Score,
-    /// The rest, by the kind of question.
+    /// The part that depends on the question.
     #[serde(flatten)]
     pub details: Details,
-    /// What was answered, a row a sample: probabilities or numbers.
+    /// The answers, one row per sample: probabilities or numbers.
     #[serde(skip)]
     pub answers: Vec<f32>,
-    /// What the answers are called, as in [`Meaning`](crate::Meaning).
+    /// The answers' names, as in [`Meaning`](crate::Meaning).
     #[serde(skip)]
     pub names: Vec<String>,
 }
@@ -42,28 +42,28 @@ pub struct Report {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Details {
-    /// Yes or no.
+    /// A yes/no question.
     Question {
-        /// Yes is what has a higher probability.
+        /// A higher probability is a yes.
         threshold: f64,
         /// Samples that are yes.
         positives: usize,
-        /// Of the answer yes.
+        /// The measures of the answer yes.
         #[serde(flatten)]
         measures: Measures,
         /// The threshold that would have given the best F1.
         best_threshold: Option<BestThreshold>,
     },
-    /// Several times yes or no.
+    /// Several yes/no questions.
     Questions {
-        /// Yes is what has a higher probability.
+        /// A higher probability is a yes.
         threshold: f64,
-        /// The 95 % interval of `all_right`. Answers to one sample hang together,
-        /// so there is none for the accuracy over all of them.
+        /// The 95 % interval of `all_right`. The answers to one sample are not independent,
+        /// so the accuracy over all of them has no interval.
         all_right_interval: [f64; 2],
-        /// Each by itself.
+        /// The measures of each question.
         per_question: Vec<Question>,
-        /// The questions' mean.
+        /// Their mean.
         #[serde(rename = "macro")]
         mean: Measures,
     },
@@ -71,15 +71,15 @@ pub enum Details {
     Classes {
         /// Each against all others.
         per_class: Vec<Class>,
-        /// The classes' mean.
+        /// Their mean.
         #[serde(rename = "macro")]
         mean: Measures,
-        /// By `k`: the share of samples whose class is among the k likeliest.
+        /// The top-k accuracies: the share of samples whose class is among the k likeliest.
         top_k: BTreeMap<usize, f64>,
     },
-    /// How much.
+    /// Numbers.
     Numbers {
-        /// Each by itself.
+        /// The errors of each target.
         per_target: Vec<Number>,
     },
 }
@@ -95,14 +95,14 @@ pub struct Question {
     pub accuracy: f64,
     /// Its 95 % interval.
     pub accuracy_interval: [f64; 2],
-    /// What always giving the commoner answer would score.
+    /// The accuracy of always giving the commoner answer.
     pub baseline: f64,
-    /// Of the answer yes.
+    /// The measures of the answer yes.
     #[serde(flatten)]
     pub measures: Measures,
     /// The threshold that would have given the best F1.
     pub best_threshold: Option<BestThreshold>,
-    /// Row: what it is, column: what was said; no first.
+    /// Rows: the true answer; columns: the given one; no first.
     pub confusion: [[usize; 2]; 2],
 }
 
@@ -111,34 +111,34 @@ pub struct Question {
 pub struct Class {
     /// Its name.
     pub name: String,
-    /// Samples of it.
+    /// Samples of this class.
     pub samples: usize,
-    /// Of the question whether a sample is of it.
+    /// The measures of the question "is it this class?".
     #[serde(flatten)]
     pub measures: Measures,
 }
 
-/// How far off the answers are for one target, in its own unit.
+/// The errors of one target, in its own unit.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Number {
     /// Its name.
     pub name: String,
-    /// √ of the mean squared error.
+    /// The root mean squared error.
     pub rmse: f64,
     /// The mean absolute error.
     pub mae: f64,
-    /// `1 − mean squared error / variance`; None where all targets are equal.
+    /// `1 − mean squared error / variance`; None if all targets are equal.
     pub r2: Option<f64>,
     /// The RMSE of always giving the mean.
     pub baseline: f64,
-    /// The mean of answer − target: above 0, the answers are too high.
+    /// The mean of answer − target: above 0, the answers are too high on average.
     pub bias: f64,
     /// The largest absolute error.
     pub max_error: f64,
 }
 
 impl Number {
-    /// Of target `q` of `width`, without a name of its own.
+    /// The errors of target `q` of `width`, named by its number.
     pub(super) fn new(answers: &[f32], values: &[f32], q: usize, width: usize) -> Self {
         // What is missing (NaN) is not counted.
         let column = || column(answers, values, q, width).filter(|(_, value)| !value.is_nan());
@@ -164,10 +164,10 @@ impl Number {
     }
 }
 
-/// Whether `threshold` can part yes from no in answers to this kind of question.
+/// Checks that `threshold` can separate yes from no for this kind of question.
 ///
 /// # Errors
-/// It is not from 0 to 1, or nothing is answered by yes or no.
+/// It is not from 0 to 1, or the question is not a yes/no question.
 pub fn check_threshold(threshold: f64, task: Task) -> Result<()> {
     if !(0.0..=1.0).contains(&threshold) {
         let what = format!("a threshold is a probability from 0 to 1, not {threshold}");
@@ -181,14 +181,13 @@ pub fn check_threshold(threshold: f64, task: Task) -> Result<()> {
 }
 
 impl Report {
-    /// Compares answers (probabilities or numbers, one row a sample) with
-    /// targets. `names` are what they are called, as in
-    /// [`Meaning::names`](crate::Meaning::names); where some lack, the targets' own or
-    /// numbers serve. `loss` is only handed on. Yes is what has a probability
-    /// above `threshold`.
+    /// Compares answers (probabilities or numbers, one row per sample) with targets. `names`
+    /// are the answers' names, as in [`Meaning::names`](crate::Meaning::names); missing ones
+    /// are replaced by the targets' own or by numbers. `loss` is copied into the report. Yes is
+    /// a probability above `threshold`.
     ///
     /// # Panics
-    /// If there is not a row of answers for each target.
+    /// If there is not one row of answers for each target.
     pub fn new(
         answers: Vec<f32>,
         targets: &Targets,
@@ -235,7 +234,7 @@ fn two(names: &[String], own: &[String]) -> Vec<String> {
     }
 }
 
-/// A name each, counted from 0 if there are none.
+/// One name each; numbers from 0 if there are none.
 fn several(names: &[String], own: &[String], width: usize) -> Vec<String> {
     match [own, names].into_iter().find(|names| names.len() == width) {
         Some(names) => names.to_vec(),
@@ -243,7 +242,7 @@ fn several(names: &[String], own: &[String], width: usize) -> Vec<String> {
     }
 }
 
-/// Column `q` of answers beside what is true.
+/// Column `q` of the answers, with the targets.
 fn column<'a>(
     answers: &'a [f32],
     values: &'a [f32],
@@ -331,7 +330,7 @@ fn classes(score: &Score, answers: &[f32], labels: &[u32], names: &[String]) -> 
 }
 
 /// The share of samples whose class is among the `k` likeliest, for each k below
-/// the number of classes. Of equals the first is likelier, as for
+/// the number of classes. The first of equals counts as likelier, as for
 /// [`argmax`](super::argmax): k = 1 would be the accuracy.
 fn top_k(answers: &[f32], labels: &[u32], width: usize) -> BTreeMap<usize, f64> {
     let mut within = TOP.map(|_| 0usize);

@@ -91,7 +91,7 @@ fn percent(share: f64) -> String {
     format!("{:.2} %", 100.0 * share)
 }
 
-/// A dash for what is not defined.
+/// The number, or a dash if it is undefined.
 fn maybe(x: Option<f64>) -> String {
     x.map_or("–".into(), |x| format!("{x:.4}"))
 }
@@ -152,13 +152,13 @@ fn grid(rows: &[Vec<String>]) -> String {
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// The order to show things in, and a word about those left out: all as they
-/// come, or of many the worst by F1.
+/// The things to show, and a line about those left out: all in order, or of many the worst by
+/// F1.
 fn chosen<'a, T>(all: &'a [T], of: fn(&T) -> &Measures, what: &str) -> (Vec<&'a T>, String) {
     if all.len() <= MANY {
         return (all.iter().collect(), String::new());
     }
-    // Those without F1 neither occur nor are said: nothing is wrong with them.
+    // Those without F1 neither occur nor are answered: nothing is wrong with them.
     let f1 = |t: &T| of(t).f1.unwrap_or(f64::INFINITY);
     let mut order: Vec<&T> = all.iter().collect();
     order.sort_by(|a, b| f1(a).total_cmp(&f1(b)));
@@ -221,8 +221,8 @@ fn numbers(all: &[Number]) -> String {
     grid(&rows)
 }
 
-/// The confusion counts: a row for what it is, a column for what was said. Of more
-/// than can be looked at, the commonest mistakes.
+/// Writes the confusion matrix: rows are true classes, columns are answers. If it is too
+/// large to show, writes the commonest mistakes.
 pub fn table(confusion: &[Vec<usize>], names: &[String]) -> String {
     let names: Vec<String> = names.iter().map(|name| visible(name).into_owned()).collect();
     let names = &names[..];

@@ -1,8 +1,7 @@
 //! A network as plain data: a list of layers whose shapes fit.
 //!
-//! It holds no numbers: parameters live in a [`Model`](crate::Model) or, while
-//! training, in an engine. It prints, compares, and is saved as a short text:
-//! `784-100:relu-1:sigmoid`.
+//! It holds no parameters: those are in a [`Model`](crate::Model) or, while training, in an
+//! engine. It is printed and saved as a short text: `784-100:relu-1:sigmoid`.
 
 mod text;
 
@@ -32,7 +31,7 @@ impl From<Activation> for Layer {
     }
 }
 
-/// Layers, one after the other: each one's output is the next one's input.
+/// A network: layers in order, each layer's output the next layer's input.
 ///
 /// ```
 /// use reshet::prelude::*;
@@ -56,7 +55,7 @@ pub struct Sequential {
 
 /// Builds a [`Sequential`] from layers, as PyTorch's `nn.Sequential(…)`.
 ///
-/// Gives a `Result`: shapes are checked.
+/// Returns a `Result`: shapes are checked.
 #[macro_export]
 macro_rules! sequential {
     ($($layer:expr),* $(,)?) => {{
@@ -66,14 +65,15 @@ macro_rules! sequential {
     }};
 }
 
-/// More parameters than this is taken for a slip of the keyboard (8 GB).
+/// More parameters than this (8 GB) are taken for a typing error.
 const MOST_PARAMETERS: usize = 1 << 31;
 
 impl Sequential {
-    /// Checks that each layer takes what the one before gives.
+    /// Creates a network, and checks that each layer's inputs are the outputs of the layer
+    /// before.
     ///
     /// # Errors
-    /// Names both layers that do not fit, or the layer that makes no sense.
+    /// Names the two layers that do not fit, or the layer with an impossible setting.
     pub fn new(layers: impl IntoIterator<Item = Layer>) -> Result<Self> {
         let layers: Vec<Layer> = layers.into_iter().collect();
         let mut before: Option<(usize, usize)> = None;
@@ -126,27 +126,27 @@ impl Sequential {
         Ok(Self { layers })
     }
 
-    /// The layers, in order.
+    /// Returns the layers, in order.
     pub fn layers(&self) -> &[Layer] {
         &self.layers
     }
 
-    /// Values a sample has.
+    /// Returns the number of inputs: values per sample.
     pub fn inputs(&self) -> usize {
         self.linears().next().map_or(0, |(inputs, _)| inputs)
     }
 
-    /// Values the network gives for a sample.
+    /// Returns the number of outputs per sample.
     pub fn outputs(&self) -> usize {
         self.linears().last().map_or(0, |(_, outputs)| outputs)
     }
 
-    /// Number of weights and biases.
+    /// Returns the number of weights and biases.
     pub fn parameters(&self) -> usize {
         self.linears().map(|(inputs, outputs)| (inputs + 1) * outputs).sum()
     }
 
-    /// (inputs, outputs) of each Linear layer.
+    /// Iterates over (inputs, outputs) of the Linear layers.
     pub fn linears(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
         self.layers.iter().filter_map(|layer| match *layer {
             Layer::Linear(inputs, outputs) => Some((inputs, outputs)),
@@ -154,7 +154,7 @@ impl Sequential {
         })
     }
 
-    /// The activation at the very end, or Identity.
+    /// Returns the activation of the last layer, or Identity.
     pub fn output_activation(&self) -> Activation {
         match self.layers.last() {
             Some(Layer::Activation(activation)) => *activation,
@@ -162,7 +162,7 @@ impl Sequential {
         }
     }
 
-    /// A table of the layers, their output shapes and parameters, as Keras prints it.
+    /// Writes a table of the layers, their output shapes and parameters, as Keras does.
     pub fn summary(&self) -> String {
         let mut rows = vec![["", "Layer", "Output shape", "Parameters"].map(String::from)];
         let mut width = self.inputs();
@@ -207,7 +207,7 @@ pub fn thousands(n: usize) -> String {
 }
 
 impl fmt::Display for Layer {
-    /// As in PyTorch's names: `Linear(784 → 100)`, `ReLU`, `LeakyReLU(0.01)`.
+    /// With PyTorch's names: `Linear(784 → 100)`, `ReLU`, `LeakyReLU(0.01)`.
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
             Self::Linear(inputs, outputs) => write!(f, "Linear({inputs} → {outputs})"),

@@ -1,4 +1,4 @@
-//! A network as a short text, `784-100:relu-1:sigmoid`, and back.
+//! Reads and writes a network as a short text: `784-100:relu-1:sigmoid`.
 
 use std::{fmt, str::FromStr};
 
@@ -6,18 +6,18 @@ use super::{Layer, Sequential};
 use crate::{Result, activation::Activation, error::Error};
 
 impl Sequential {
-    /// Reads `784-100:relu-1:sigmoid`: widths, each with what follows it. The
-    /// leading input width may be left out when the first width has an
+    /// Reads a network such as `784-100:relu-1:sigmoid`: widths, each with the activations and
+    /// dropout that follow it. The input width may be left out if the first width has an
     /// activation (`100:relu-1:sigmoid`); then it is `inputs`.
     ///
     /// # Errors
-    /// A word that is no activation (with a guess at what was meant), shapes
-    /// that do not fit, a first width that is not `inputs`.
+    /// A word is not a layer (suggests a similar one), shapes do not fit, or the first width
+    /// is not `inputs`.
     pub fn parse(text: &str, inputs: Option<usize>) -> Result<Self> {
         Self::read(text, inputs, false)
     }
 
-    /// `whole`: as a network writes itself, the input width always first.
+    /// `whole`: as [`Display`](fmt::Display) writes it, the input width always first.
     fn read(text: &str, inputs: Option<usize>, whole: bool) -> Result<Self> {
         let wrong = |part: &str, why: String| {
             Error::invalid(format!("network \"{text}\": \"{part}\" {why}"))
@@ -125,8 +125,8 @@ impl FromStr for Activation {
 impl TryFrom<String> for Sequential {
     type Error = Error;
 
-    /// What a network wrote of itself. Unlike what people write, it may begin with an
-    /// activation: `12:sigmoid-5` squashes its 12 inputs first.
+    /// Reads what `Display` wrote. Unlike text that people write, it may begin with an
+    /// activation: `12:sigmoid-5` applies it to the 12 inputs first.
     fn try_from(text: String) -> Result<Self> {
         Self::read(&text, None, true)
     }
@@ -138,7 +138,7 @@ impl From<Sequential> for String {
     }
 }
 
-/// As [`Layer`]'s lower-case names, with what takes a number and its default.
+/// The layers' names in lower case, their defaults, and whether they take a number.
 const NAMES: [(&str, Layer, bool); 10] = [
     ("relu", Layer::Activation(Activation::ReLU), false),
     ("leaky_relu", Layer::Activation(Activation::LeakyReLU(0.01)), true),
@@ -177,7 +177,7 @@ fn parse_layer(word: &str) -> Result<Layer, String> {
     })
 }
 
-/// `; did you mean "relu"? (relu, tanh, …)`: the nearest known word, if one is near.
+/// `; did you mean "relu"? (relu, tanh, …)`: suggests the nearest known word, if one is near.
 pub fn did_you_mean(word: &str, known: &[&str]) -> String {
     let list = known.join(", ");
     let nearest = known

@@ -1,16 +1,17 @@
-//! What a recipe leaves open, by the kind of data.
+//! The defaults of a recipe, by the kind of data.
 
 use super::{OptimizerName, Recipe, ScheduleName};
 use crate::{Activation, Init};
 
-/// What is taken where a recipe says nothing.
+/// The default settings of a recipe.
 ///
-/// The cleverer defaults apply only where nothing was prescribed: each setting replaces
-/// its own one, and a [`net`](Recipe::net) all of them.
+/// A setting that is given replaces its own default; a [`net`](Recipe::net) replaces all
+/// with [`Defaults::Plain`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Defaults {
-    /// For digits, arrays and any explicit network: a constant rate, no dropout, no decay.
+    /// For digits, arrays and any explicit network: a constant learning rate, no dropout, no
+    /// weight decay.
     Plain,
     /// For folders of pictures.
     Pictures,
@@ -19,8 +20,8 @@ pub enum Defaults {
 }
 
 impl Defaults {
-    /// A recipe of these defaults for `samples` training samples. What depends on the
-    /// optimiser alone is left open.
+    /// Makes a recipe of these defaults for `samples` training samples. What depends only on
+    /// the optimiser is left open.
     fn recipe(self, samples: usize) -> Recipe {
         match self {
             Self::Plain => plain(),
@@ -45,8 +46,8 @@ fn plain() -> Recipe {
 
 /// Measured on Fashion-MNIST (seeds 0 to 4: 90.2 to 90.6 %, on average 90.4) and on
 /// its first 300, 1,000 and 5,000 pictures. GELU for ReLU gave 0.5 points, dropout
-/// 0.1 for 0.2 another 0.3; few pictures want small batches and more epochs (of
-/// 1,000, 81.1 % against 80.1 with batches of 128 and 16 epochs).
+/// 0.1 instead of 0.2 another 0.3; few pictures need small batches and more epochs
+/// (1,000 pictures: 81.1 %, and 80.1 % with batches of 128 and 16 epochs).
 fn pictures(samples: usize) -> Recipe {
     Recipe {
         hidden: Some(vec![512, 256]),
@@ -65,10 +66,10 @@ fn pictures(samples: usize) -> Recipe {
 /// Measured on eighteen tables of 120 to 5,600 training samples and on four of
 /// 8,000 to 43,000: see `docs/decisions/0010-defaults-for-tables.md`.
 ///
-/// About 2,000 steps, whatever the table; at least 20 epochs, but of millions of
-/// samples no more than 20,000 steps (of 1,024 each) or one epoch. What keeps
-/// small tables from being learnt by heart is weight decay, the stronger the
-/// fewer they are. No validation part: it cost them more than the best epoch gave.
+/// About 2,000 steps for any table and at least 20 epochs; for millions of samples at
+/// most 20,000 steps (of 1,024 samples each) or one epoch. Weight decay keeps small tables
+/// from overfitting: the fewer samples, the stronger. No validation part: small tables lost
+/// more by it than early stopping gained.
 fn table(samples: usize) -> Recipe {
     let n = samples.max(1);
     let many = n >= 10_000;
@@ -97,8 +98,8 @@ fn table(samples: usize) -> Recipe {
 }
 
 impl Recipe {
-    /// Fills in all that is left open by these defaults, for so many training samples; the
-    /// loss stays open, as it depends on the data's targets too.
+    /// Fills in everything left open from these defaults, for `samples` training samples. The
+    /// loss stays open, as it also depends on the data's targets.
     pub fn resolve_for(&self, defaults: Defaults, samples: usize) -> Self {
         let defaults = if self.net.is_some() { Defaults::Plain } else { defaults };
         let mut usual = defaults.recipe(samples);
@@ -107,7 +108,7 @@ impl Recipe {
             (usual.hidden, usual.activation, usual.dropout) = (None, None, None);
         }
         (usual.init, usual.seed) = (Some(Init::Default), Some(0));
-        // What was said wins, and another optimiser has a rate and a decay of its own.
+        // Given settings win; another optimiser has its own learning rate and weight decay.
         let mut recipe = self.over(&usual);
         recipe.fill_optimizer();
         if let Some(ScheduleName::Step) = recipe.schedule {
@@ -119,7 +120,7 @@ impl Recipe {
         recipe
     }
 
-    /// Writes down what the optimiser does where nothing was said.
+    /// Fills in the optimiser's own defaults.
     fn fill_optimizer(&mut self) {
         use OptimizerName as Name;
         let name = self.optimizer_name();

@@ -17,12 +17,12 @@ use crate::{
 pub use defaults::Defaults;
 use text::{list, name, pair, scalar, short, switch};
 
-/// How to train: the network, its loss, the optimiser, the schedule, and all else that
-/// decides what comes out. `None` is what is left open.
+/// How to train: the network, its loss, the optimiser, the schedule, and everything else that
+/// decides the result. `None` leaves a setting open.
 ///
-/// It is read and written with `serde`, in TOML, JSON or the like, by the names of the
-/// fields with dashes. Names of losses and the like are read in PyTorch's spelling too;
-/// numbers and lists also as text (`"100,50"`).
+/// `serde` reads and writes it in TOML, JSON and the like; the keys are the fields' names with
+/// dashes. PyTorch's spelling of losses, optimisers and schedules is read too, and numbers and
+/// lists also as text (`"100,50"`).
 ///
 /// ```
 /// use reshet::{Dataset, Features, Recipe, Storage, Targets};
@@ -38,16 +38,15 @@ use text::{list, name, pair, scalar, short, switch};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 pub struct Recipe {
-    /// The kind of question; if open, the loss, the network's end or the data decides.
+    /// The kind of question; if open, the loss, the output activation or the data decides.
     #[serde(
         deserialize_with = "scalar",
         serialize_with = "name",
         skip_serializing_if = "Option::is_none"
     )]
     pub task: Option<Task>,
-    /// The network, as [`Sequential::parse`] reads it. It takes the place of
-    /// [`hidden`](Self::hidden), [`activation`](Self::activation) and
-    /// [`dropout`](Self::dropout).
+    /// The network, as [`Sequential::parse`] reads it. It replaces [`hidden`](Self::hidden),
+    /// [`activation`](Self::activation) and [`dropout`](Self::dropout).
     #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
     pub net: Option<String>,
     /// The widths of the hidden layers.
@@ -74,7 +73,7 @@ pub struct Recipe {
         skip_serializing_if = "Option::is_none"
     )]
     pub loss: Option<LossName>,
-    /// Cross entropy: the part of the target that is spread over all classes.
+    /// Cross entropy: the fraction of the target that is spread over all classes.
     #[serde(
         deserialize_with = "scalar",
         serialize_with = "short",
@@ -88,7 +87,7 @@ pub struct Recipe {
         skip_serializing_if = "Option::is_none"
     )]
     pub optimizer: Option<OptimizerName>,
-    /// The learning rate; of one-cycle the highest.
+    /// The learning rate; for one-cycle the highest.
     #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
     pub lr: Option<f64>,
     /// SGD and RMSprop: the momentum.
@@ -115,7 +114,7 @@ pub struct Recipe {
     /// λ: pulls weights towards 0.
     #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
     pub weight_decay: Option<f64>,
-    /// The largest norm that a gradient may have.
+    /// The largest norm of the gradient: a larger one is scaled down to it.
     #[serde(
         deserialize_with = "scalar",
         serialize_with = "short",
@@ -129,47 +128,48 @@ pub struct Recipe {
         skip_serializing_if = "Option::is_none"
     )]
     pub schedule: Option<ScheduleName>,
-    /// StepLR: the epochs between two falls.
+    /// StepLR: the epochs between two decays.
     #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
     pub step_size: Option<usize>,
-    /// StepLR and ReduceLROnPlateau: the factor of each fall.
+    /// StepLR and ReduceLROnPlateau: the factor of each decay.
     #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
     pub gamma: Option<f64>,
-    /// How weights start.
+    /// How weights are initialised.
     #[serde(
         deserialize_with = "scalar",
         serialize_with = "name",
         skip_serializing_if = "Option::is_none"
     )]
     pub init: Option<Init>,
-    /// How often all samples are seen.
+    /// The number of epochs: passes over all samples.
     #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
     pub epochs: Option<usize>,
-    /// Samples a step.
+    /// Samples per step.
     #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
     pub batch_size: Option<usize>,
-    /// Seeds weights, shuffles, dropout and splits.
+    /// The seed of weights, shuffles, dropout and splits.
     #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
-    /// Keeps the samples in the data's order.
+    /// Whether to keep the samples in the data's order.
     #[serde(deserialize_with = "switch", skip_serializing_if = "std::ops::Not::not")]
     pub no_shuffle: bool,
-    /// Stops when the validation loss has not fallen for so many epochs.
+    /// Early stopping: stops when the validation loss has not fallen for this many epochs.
     #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
     pub patience: Option<usize>,
-    /// The part of the training samples to validate on. Whoever splits the data reads it.
+    /// The fraction of the training samples to validate on. The trainer does not split the
+    /// data itself: see [`Dataset::split`].
     #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
     pub validation: Option<f64>,
 }
 
-/// Bad settings name their own.
+/// An error about one setting.
 fn wrong<T>(name: &'static str, value: impl ToString, why: impl Into<String>) -> Result<T> {
     Err(Error::Setting { name, value: value.to_string(), why: why.into() })
 }
 
 impl Recipe {
-    /// Fills in all that is left open, for this data: by [`Defaults::Table`] if it has
-    /// columns, else by [`Defaults::Plain`]. What is resolved stays as it is.
+    /// Fills in everything left open, for this data: from [`Defaults::Table`] if it has
+    /// columns, else from [`Defaults::Plain`]. A resolved recipe does not change.
     ///
     /// # Errors
     /// As [`Recipe::trainer`].
@@ -185,15 +185,15 @@ impl Recipe {
         Ok(recipe)
     }
 
-    /// The optimiser's name.
+    /// The optimiser's name, or the default.
     fn optimizer_name(&self) -> OptimizerName {
         self.optimizer.unwrap_or(OptimizerName::Adam)
     }
 
-    /// The optimiser.
+    /// Builds the optimiser.
     ///
     /// # Errors
-    /// A setting that does not go with it, or makes no sense.
+    /// A setting does not go with the optimiser, or is out of range.
     pub fn optimizer(&self) -> Result<Optimizer> {
         use OptimizerName as Name;
         let name = self.optimizer_name();
@@ -240,10 +240,10 @@ impl Recipe {
         Ok(optimizer)
     }
 
-    /// How the learning rate changes.
+    /// Builds the learning-rate schedule.
     ///
     /// # Errors
-    /// A step size of 0.
+    /// The step size is 0.
     pub fn schedule(&self) -> Result<Schedule> {
         let mut schedule = Schedule::from(self.schedule.unwrap_or(ScheduleName::Constant));
         match &mut schedule {
@@ -262,11 +262,11 @@ impl Recipe {
         Ok(schedule)
     }
 
-    /// The network for this data: [`net`](Self::net), or the hidden layers between the
-    /// data's inputs and an output that the question decides.
+    /// Builds the network for this data: [`net`](Self::net), or the hidden layers between the
+    /// data's inputs and an output layer that follows from the question.
     ///
     /// # Errors
-    /// A network that does not fit.
+    /// The network does not fit the data.
     pub fn network(&self, data: &Dataset) -> Result<Sequential> {
         let (inputs, targets) = (data.width(), data.targets());
         if let Some(net) = &self.net {
@@ -288,7 +288,7 @@ impl Recipe {
         Sequential::parse(&net, Some(inputs))
     }
 
-    /// The hidden layers, as a network's text has them.
+    /// The hidden layers, as in a network's text.
     fn hidden_text(&self) -> String {
         let plain = [100];
         let widths = self.hidden.as_deref().unwrap_or(&plain);
@@ -300,8 +300,8 @@ impl Recipe {
         widths.iter().map(|width| format!("-{width}:{activation}{dropout}")).collect()
     }
 
-    /// The kind of question that is asked: by the task, the loss, or a Softmax at the
-    /// network's end. None: the data decides.
+    /// Returns the kind of question that the task, the loss, or a Softmax output asks for;
+    /// None if the data decides.
     pub fn asked_task(&self) -> Option<Task> {
         match (self.task, self.loss) {
             (Some(task), _) => Some(task),
@@ -313,15 +313,15 @@ impl Recipe {
         }
     }
 
-    /// Whether the network ends in a single linear output, so that whole numbers are
-    /// amounts and no class numbers.
+    /// Whether the network ends in a single linear output, so that integer targets are
+    /// amounts, not class numbers.
     pub fn gives_one_number(&self) -> bool {
         let one =
             |net: Sequential| net.outputs() == 1 && net.output_activation() == Activation::Identity;
         self.end().is_some_and(one)
     }
 
-    /// The network, for whatever number of inputs.
+    /// The network, for any number of inputs.
     fn end(&self) -> Option<Sequential> {
         let net = self.net.as_ref()?;
         Sequential::parse(net, None).or_else(|_| Sequential::parse(net, Some(1))).ok()
@@ -335,7 +335,7 @@ impl Recipe {
         })
     }
 
-    /// Whether the data can be asked this kind of question.
+    /// Checks that the data can answer this kind of question.
     fn check_task(&self, targets: &Targets) -> Result<()> {
         let Some(task) = self.task else { return Ok(()) };
         let why = match (task, targets) {
@@ -354,10 +354,10 @@ impl Recipe {
         wrong("task", task, why)
     }
 
-    /// The loss, if one is said.
+    /// Builds the loss; None if it is left open.
     ///
     /// # Errors
-    /// Label smoothing without cross entropy.
+    /// Label smoothing is set, but the loss is not cross entropy.
     pub fn loss(&self) -> Result<Option<Loss>> {
         let loss = match (self.loss, self.label_smoothing) {
             (None | Some(LossName::CrossEntropy), Some(label_smoothing)) => {
@@ -375,12 +375,12 @@ impl Recipe {
         Ok(self.loss()?.unwrap_or_else(|| infer_loss(network, targets)))
     }
 
-    /// A trainer that does all of this on `data`, the training samples; what is open is
-    /// as [`Defaults::Plain`] has it.
+    /// Builds a trainer with these settings for `data`, the training samples. Open settings
+    /// come from [`Defaults::Plain`].
     ///
     /// # Errors
-    /// [`Error::Setting`] names what makes no sense; a network or a task that does not fit
-    /// the data.
+    /// [`Error::Setting`] names a setting that is out of range; the network or the task does
+    /// not fit the data.
     pub fn trainer<'a>(&self, data: &Dataset) -> Result<Trainer<'a>> {
         let recipe = self.resolve_for(Defaults::Plain, data.len());
         if let (Some(epochs), None) = (recipe.patience, recipe.validation) {
@@ -398,11 +398,7 @@ impl Recipe {
             return wrong("batch-size", batch_size, why);
         }
         if recipe.patience == Some(0) {
-            return wrong(
-                "patience",
-                0,
-                "at least one epoch without a better one is to be forgiven",
-            );
+            return wrong("patience", 0, "it must be at least 1 epoch");
         }
         if let Some(norm) = recipe.clip_norm.filter(|x| !(*x > 0.0 && x.is_finite())) {
             return wrong("clip-norm", norm, "it must be above 0");

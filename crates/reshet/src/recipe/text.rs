@@ -1,4 +1,4 @@
-//! A recipe as text: how its settings are read and written, and one recipe over another.
+//! Reads and writes a recipe's settings as text, and merges two recipes.
 
 use std::{fmt, fmt::Display, str::FromStr};
 
@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::{Defaults, Recipe};
 
-/// A value as people write it: a number may stand in quotes, a name without.
+/// A value as people write it: a number may be in quotes, a name without.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Scalar {
@@ -45,7 +45,7 @@ fn parsed<T: FromStr<Err: Display>, E: serde::de::Error>(text: &str) -> Result<T
     text.parse().map_err(|e| E::custom(format!("\"{text}\": {e}")))
 }
 
-/// Reads whatever is written as one word or number.
+/// Reads one word or number.
 pub fn scalar<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(
     from: D,
 ) -> Result<Option<T>, D::Error> {
@@ -58,7 +58,7 @@ pub fn switch<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
     Ok(scalar(from)?.unwrap_or(false))
 }
 
-/// Reads numbers in brackets, or apart by commas.
+/// Reads numbers in brackets, or separated by commas.
 pub fn list<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(
     from: D,
 ) -> Result<Option<Vec<T>>, D::Error> {
@@ -70,7 +70,7 @@ pub fn list<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(
     words.iter().map(|word| parsed(word)).collect::<Result<_, _>>().map(Some)
 }
 
-/// Reads two numbers in brackets, or apart by a comma.
+/// Reads two numbers in brackets, or separated by a comma.
 pub fn pair<'de, D: Deserializer<'de>>(from: D) -> Result<Option<[f64; 2]>, D::Error> {
     let both = list(from)?.map(<[f64; 2]>::try_from).transpose();
     both.map_err(|_| D::Error::custom("two numbers are needed, as 0.9,0.999"))
@@ -81,7 +81,7 @@ pub fn name<T: Display, S: Serializer>(x: &Option<T>, to: S) -> Result<S::Ok, S:
     x.as_ref().map(ToString::to_string).serialize(to)
 }
 
-/// Writes an f32 in as few digits as tell it from others, not in those that an f64 has.
+/// Writes an f32 in the fewest digits that identify it, not in those of an f64.
 pub fn short<S: Serializer>(x: &Option<f32>, to: S) -> Result<S::Ok, S::Error> {
     x.map(|x| x.to_string().parse::<f64>().unwrap_or(f64::NAN)).serialize(to)
 }
@@ -111,7 +111,7 @@ impl<'de> Visitor<'de> for Pairs {
     }
 }
 
-/// Settings that only mean something beside this value of another one.
+/// Settings that belong to one value of another setting.
 const BELONGING: [(&str, &[&str]); 3] = [
     (
         "optimizer",
@@ -130,7 +130,7 @@ const BELONGING: [(&str, &[&str]); 3] = [
     ("schedule", &["step-size", "gamma"]),
     ("loss", &["label-smoothing"]),
 ];
-/// Settings that a network takes the place of.
+/// Settings that a network replaces.
 const SHAPE: [&str; 3] = ["hidden", "activation", "dropout"];
 
 impl Recipe {
@@ -146,9 +146,9 @@ impl Recipe {
         serde_json::from_value(Value::Object(map)).unwrap_or_default()
     }
 
-    /// These settings, and for what they leave open those of `base`. Of `base` nothing
-    /// remains that belongs to another optimiser, schedule or loss, or to the network that
-    /// another one takes the place of.
+    /// Merges two recipes: settings that this one leaves open are taken from `base`, except
+    /// those that belong to another optimiser, schedule or loss, or to a network that this one
+    /// replaces.
     pub fn over(&self, base: &Self) -> Self {
         let (ours, mut all) = (self.map(), base.map());
         for (setting, belonging) in BELONGING {
@@ -166,7 +166,7 @@ impl Recipe {
         Self::of_map(all)
     }
 
-    /// The shortest recipe that resolves to the same as this one: what one would write.
+    /// Returns the shortest recipe that resolves to the same settings as this one.
     pub fn shortest(&self, defaults: Defaults, samples: usize) -> Self {
         let whole = self.resolve_for(defaults, samples);
         let mut map = self.map();
@@ -180,8 +180,8 @@ impl Recipe {
         Self::of_map(map)
     }
 
-    /// All that is said, as names and texts in the order of the fields: `batch-size` and
-    /// `50`, `hidden` and `100,50`; a switch that is on has an empty text.
+    /// Returns the given settings as names and texts in the order of the fields: `batch-size`
+    /// and `50`, `hidden` and `100,50`; a switch that is on has an empty text.
     ///
     /// ```
     /// use reshet::Recipe;

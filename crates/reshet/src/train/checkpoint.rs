@@ -1,4 +1,4 @@
-//! Where a training stands: see [`Checkpoint`].
+//! The state of a training: see [`Checkpoint`].
 
 use std::{collections::HashMap, fmt, fs, path::Path};
 
@@ -20,11 +20,12 @@ use crate::{
 const FORMAT: u32 = 1;
 const KEY: &str = "reshet-checkpoint";
 
-/// A training between two steps: all that is needed to go on as if it had never stopped.
+/// The state of a training between two steps: all that is needed to resume it as if it had
+/// never stopped.
 ///
 /// Its file is safetensors: `parameters`, the optimiser's `state.0`, `state.1`, … and,
 /// with early stopping, `best`, each flat in the order of the model's tensors. The
-/// rest is JSON in its metadata under `reshet-checkpoint`. Shuffles and dropout
+/// rest is JSON in the metadata under `reshet-checkpoint`. Shuffles and dropout
 /// need no state: they are functions of seed, epoch and step.
 #[derive(Clone)]
 pub struct Checkpoint {
@@ -47,7 +48,7 @@ impl fmt::Debug for Checkpoint {
 struct About {
     format: u32,
     network: String,
-    /// Of the training data, so that one does not go on with another.
+    /// The fingerprint of the training data: a training resumes on the same data only.
     data: u64,
     updates: u64,
     standing: Position,
@@ -66,18 +67,18 @@ struct Position {
     clock: [u64; 3],
 }
 
-/// Where a training stands, apart from the engine.
+/// The state of a training, apart from the engine's.
 #[derive(Clone, Debug)]
 pub(super) struct Standing {
     /// Whole epochs done.
     pub epoch: usize,
-    /// Batches done of the epoch after them.
+    /// Batches done of the current epoch.
     pub batches: usize,
     /// Updates taken.
     pub steps: usize,
-    /// Of the losses of those batches.
+    /// The sum of those batches' losses.
     sum: f64,
-    /// Of the last whole epoch.
+    /// The mean loss of the last whole epoch.
     last_mean: f64,
     pub clock: Clock,
     /// The best epoch's watched loss and parameters.
@@ -107,7 +108,7 @@ impl Standing {
         (self.epoch, self.batches, self.sum) = (self.epoch + 1, 0, 0.0);
     }
 
-    /// The mean loss of the last epoch, or of what there is of the one begun.
+    /// The mean loss of the current epoch, or of the last one if none has begun.
     pub fn last_mean(&self) -> f64 {
         if self.batches > 0 { self.mean() } else { self.last_mean }
     }
@@ -133,7 +134,7 @@ impl Checkpoint {
         Self { about, parameters, state, best: at.best.as_ref().map(|(_, best)| best.clone()) }
     }
 
-    /// Puts the training where it was.
+    /// Restores the training's state.
     pub(super) fn restore(
         self,
         training: &mut Training,
@@ -167,20 +168,20 @@ impl Checkpoint {
         Ok(Standing { epoch, batches, steps, sum, last_mean, clock, best, since_best })
     }
 
-    /// Updates taken so far.
+    /// Returns the number of updates taken.
     pub fn steps(&self) -> usize {
         self.about.standing.steps
     }
 
-    /// Whole epochs so far.
+    /// Returns the number of whole epochs done.
     pub fn epochs(&self) -> usize {
         self.about.standing.epoch
     }
 
-    /// Writes it, whole or not at all.
+    /// Writes the checkpoint to a file, whole or not at all.
     ///
     /// # Errors
-    /// The file cannot be written; what was there before is then unharmed.
+    /// The file cannot be written; an existing file is then left unchanged.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let bytes = |x: &[f32]| x.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>();
         let mut all = vec![("parameters".to_string(), bytes(&self.parameters))];
@@ -198,10 +199,10 @@ impl Checkpoint {
         write_file(path.as_ref(), &bytes)
     }
 
-    /// Reads what [`Checkpoint::save`] wrote.
+    /// Reads a checkpoint that [`Checkpoint::save`] wrote.
     ///
     /// # Errors
-    /// Not a checkpoint, or a damaged one: says what and where.
+    /// The file is not a checkpoint, or is damaged: says what and where.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let bytes = fs::read(path).map_err(|e| Error::unreadable(path, e))?;

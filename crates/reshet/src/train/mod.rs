@@ -1,4 +1,4 @@
-//! Trains a network on a dataset: what is asked here, the loop in `training_loop`.
+//! Trains a network on a dataset. The settings are here, the loop is in `training_loop`.
 
 mod checkpoint;
 mod training_loop;
@@ -17,7 +17,7 @@ pub use checkpoint::Checkpoint;
 use training_loop::Settings;
 pub use training_loop::TrainingLoop;
 
-/// At the ends of epochs, a checkpoint is made if the last one is this old.
+/// At the end of an epoch, a checkpoint is made if the last one is at least this old.
 const CHECKPOINT_TIME: Duration = Duration::from_secs(10);
 
 /// Trains a network on a dataset: epochs, batches, schedule, validation.
@@ -58,35 +58,35 @@ pub struct Trainer<'a> {
 
 type Handler<'a> = Box<dyn FnMut(&Event) -> ControlFlow<()> + 'a>;
 
-/// What happens while training.
+/// An event of a training.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Event {
     /// A step was taken.
     Step {
-        /// From 0.
+        /// The epoch, from 0.
         epoch: usize,
-        /// In this epoch, from 0.
+        /// The step within this epoch, from 0.
         i: usize,
-        /// Over all epochs, from 0.
+        /// The step over all epochs, from 0.
         step: usize,
-        /// Over all epochs.
+        /// The number of steps of all epochs.
         steps: usize,
-        /// Of this batch, before its update.
+        /// The loss of this batch before the update.
         loss: f32,
-        /// Learning rate.
+        /// The learning rate.
         lr: f64,
     },
     /// An epoch ended.
     Epoch {
-        /// From 0.
+        /// The epoch, from 0.
         epoch: usize,
         /// The mean of its steps' losses.
         loss: f64,
-        /// On the validation part, if there is one.
+        /// The score on the validation part, if there is one.
         validation: Option<Score>,
     },
-    /// Training is over; asking to stop means nothing any more.
+    /// Training is over; a request to stop has no effect any more.
     End {
         /// Updates taken.
         steps: usize,
@@ -95,11 +95,12 @@ pub enum Event {
     },
 }
 
-/// Steps of which a log keeps a line, at most; longer trainings keep every k-th.
+/// The most steps that a log keeps; longer trainings keep every k-th.
 const LOGGED_STEPS: usize = 5000;
 
 impl Event {
-    /// Whether a log should keep it: at most 5,000 steps, evenly, and everything else.
+    /// Whether a log should keep this event: of the steps at most 5,000, evenly spaced, and
+    /// all other events.
     pub fn is_logged(&self) -> bool {
         match self {
             Self::Step { step, steps, .. } => step % steps.div_ceil(LOGGED_STEPS).max(1) == 0,
@@ -108,18 +109,18 @@ impl Event {
     }
 }
 
-/// What came of a training.
+/// The result of a training.
 #[derive(Clone, Debug)]
 pub struct Fit {
-    /// The trained model; with early stopping that of the best epoch.
+    /// The trained model; with early stopping, the model of the best epoch.
     pub model: Model,
     /// Whole epochs trained.
     pub epochs: usize,
     /// Updates taken.
     pub steps: usize,
-    /// The mean of the last epoch's step losses (of what there was of it).
+    /// The mean of the last epoch's step losses, even if that epoch is incomplete.
     pub final_loss: f64,
-    /// The mean loss of each whole epoch (since the last resumption).
+    /// The mean loss of each whole epoch since the training was last resumed.
     pub epoch_losses: Vec<f64>,
     /// Why it ended.
     pub ended: Ended,
@@ -132,14 +133,15 @@ pub enum Ended {
     Done,
     /// The validation loss had not fallen for `patience` epochs.
     Patience,
-    /// The event handler asked.
+    /// The event handler asked for it.
     Asked,
 }
 
-/// The loss that goes with a network's output and the data's question.
+/// Chooses the loss that fits a network's output and the data's targets.
 ///
-/// Sigmoid and Tanh: BCE, unless the targets are numbers other than 0 and 1.
-/// Softmax: cross entropy. Else by the data: classes, yes/no, or numbers.
+/// Sigmoid and Tanh: BCE, or MSE if the targets are numbers other than 0 and 1.
+/// Softmax: cross entropy. Otherwise the targets decide: cross entropy for classes, BCE with
+/// logits for yes/no questions, MSE for numbers.
 pub fn infer_loss(network: &Sequential, targets: &Targets) -> Loss {
     let amounts = |values: &[f32]| values.iter().any(|v| *v != 0.0 && *v != 1.0);
     match (network.output_activation(), targets) {
@@ -156,7 +158,8 @@ pub fn infer_loss(network: &Sequential, targets: &Targets) -> Loss {
 }
 
 impl<'a> Trainer<'a> {
-    /// Ten epochs of batches of 64 with `Adam::new(0.001)`, shuffled, unless said otherwise.
+    /// Creates a trainer with the defaults: ten epochs, shuffled batches of 64,
+    /// `Adam::new(0.001)`.
     pub fn new(network: Sequential) -> Self {
         Self {
             network,
@@ -182,55 +185,55 @@ impl<'a> Trainer<'a> {
         }
     }
 
-    /// The loss; if not said, [`infer_loss`] chooses.
+    /// Sets the loss (by default [`infer_loss`] chooses it).
     pub fn loss(mut self, loss: Loss) -> Self {
         self.loss = Some(loss);
         self
     }
 
-    /// The optimiser.
+    /// Sets the optimiser.
     pub fn optimizer(mut self, optimizer: impl Into<Optimizer>) -> Self {
         self.optimizer = optimizer.into();
         self
     }
 
-    /// The learning rate's course.
+    /// Sets the learning-rate schedule.
     pub fn schedule(mut self, schedule: Schedule) -> Self {
         self.schedule = schedule;
         self
     }
 
-    /// How often all samples are seen.
+    /// Sets the number of epochs: passes over all samples.
     pub fn epochs(mut self, epochs: usize) -> Self {
         self.epochs = epochs;
         self
     }
 
-    /// Samples a step.
+    /// Sets the number of samples per step.
     pub fn batch_size(mut self, batch_size: usize) -> Self {
         self.batch_size = batch_size;
         self
     }
 
-    /// Seeds initial weights, shuffles and dropout.
+    /// Sets the seed of initial weights, shuffles and dropout.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// Whether each epoch has an order of its own (yes, if not said).
+    /// Sets whether the samples are shuffled in each epoch (true by default).
     pub fn shuffle(mut self, shuffle: bool) -> Self {
         self.shuffle = shuffle;
         self
     }
 
-    /// How weights start.
+    /// Sets how weights are initialised.
     pub fn init(mut self, init: Init) -> Self {
         self.init = init;
         self
     }
 
-    /// Starts from these parameters instead of fresh ones.
+    /// Starts from these parameters instead of random ones.
     pub fn parameters(mut self, parameters: Vec<f32>) -> Self {
         self.parameters = Some(parameters);
         self
@@ -242,7 +245,7 @@ impl<'a> Trainer<'a> {
         self
     }
 
-    /// Where to train.
+    /// Sets the device to train on.
     pub fn device(mut self, device: Device) -> Self {
         self.device = device;
         self
@@ -254,25 +257,24 @@ impl<'a> Trainer<'a> {
         self
     }
 
-    /// Stops when the validation loss has not fallen for this many epochs, and
-    /// goes back to the best one.
+    /// Stops when the validation loss has not fallen for this many epochs, and keeps the
+    /// parameters of the best epoch.
     pub fn patience(mut self, epochs: usize) -> Self {
         self.patience = Some(epochs);
         self
     }
 
-    /// The units in which numbers are learnt, one an output; none: the data's
-    /// own. If not said, numbers of a [`Table`](crate::Table), and others that are far from
-    /// about 1, are brought to mean 0 and standard deviation 1, or into the reach of a
-    /// sigmoid or tanh output. The model answers in the data's own units all the same.
+    /// Sets the units in which numeric targets are learnt, one per output; an empty list keeps
+    /// the data's own. By default, the targets of a [`Table`](crate::Table), and others with a
+    /// root mean square above 10, are scaled to mean 0 and standard deviation 1, or into the range
+    /// of a sigmoid or tanh output. The model always answers in the data's own units.
     pub fn units(mut self, units: Vec<Unit>) -> Self {
         self.units = Some(units);
         self
     }
 
-    /// Trains on inputs as they are, however large. Without it, numbers far above 1 that
-    /// are of no [`Table`](crate::Table) (which scales them) are refused: a network hardly
-    /// learns from them.
+    /// Trains on inputs as they are, however large. By default, inputs far above 1 are refused,
+    /// as networks learn poorly from them; those of a [`Table`](crate::Table) are scaled.
     pub fn unscaled(mut self) -> Self {
         self.unscaled = true;
         self
@@ -301,38 +303,38 @@ impl<'a> Trainer<'a> {
         )))
     }
 
-    /// Is told what happens; [`ControlFlow::Break`] ends the training there.
+    /// Calls `f` with each event; [`ControlFlow::Break`] ends the training there.
     pub fn on_event(mut self, f: impl FnMut(&Event) -> ControlFlow<()> + 'a) -> Self {
         self.on_event = Box::new(f);
         self
     }
 
-    /// Is given a [`Checkpoint`] every so many steps; None: when an epoch ends,
-    /// if the last one is more than ten seconds old. And one when the training ends,
-    /// however it does.
+    /// Calls `f` with a [`Checkpoint`] every `every` steps; None: when an epoch ends, if the
+    /// last checkpoint is at least ten seconds old. Calls it once more when the training ends,
+    /// for whatever reason.
     pub fn on_checkpoint(mut self, every: Option<usize>, f: impl FnMut(Checkpoint) + 'a) -> Self {
         self.checkpoint_every = every;
         self.on_checkpoint = Some(Box::new(f));
         self
     }
 
-    /// Goes on from a checkpoint of the same training, to the same bits as if it
-    /// had never stopped.
+    /// Resumes from a checkpoint of the same training. The result has the same bits as a
+    /// training that never stopped.
     pub fn resume(mut self, checkpoint: Checkpoint) -> Self {
         self.resume = Some(checkpoint);
         self
     }
 
-    /// Nothing but steps for so many epochs.
+    /// Leaves nothing but steps, for this many epochs.
     pub(crate) fn for_range_test(&mut self, epochs: usize) {
         (self.epochs, self.validation, self.patience) = (epochs, None, None);
     }
 
-    /// Trains.
+    /// Trains the network on this data.
     ///
     /// # Errors
-    /// As [`Trainer::plan`]; [`Error::Diverged`], with the last good model; a
-    /// checkpoint of another training.
+    /// As [`Trainer::plan`]; [`Error::Diverged`], with the last good model; the
+    /// checkpoint is of another training.
     pub fn fit(mut self, data: &Dataset) -> Result<Fit> {
         let mut training = self.start(data)?;
         let mut checkpointed = Instant::now();
@@ -363,7 +365,7 @@ impl<'a> Trainer<'a> {
         }
     }
 
-    /// What would be trained on this data, all of it checked: what [`Trainer::fit`] begins with.
+    /// Lowers the network for this data and checks everything, as [`Trainer::fit`] does first.
     ///
     /// # Errors
     /// Network, loss, data or hyper-parameters do not fit.
@@ -392,16 +394,16 @@ impl<'a> Trainer<'a> {
         Ok(Lowered { plan, scaled, units })
     }
 
-    /// The network that will be trained.
+    /// Returns the network that will be trained.
     pub fn network(&self) -> &Sequential {
         &self.network
     }
 
-    /// Readies the training, to be taken from event to event: [`Trainer::fit`] is a loop over
-    /// it. Event and checkpoint handlers are left to whoever writes the loop.
+    /// Prepares the training, for a loop over its events; [`Trainer::fit`] is such a loop. The
+    /// event and checkpoint handlers are not called.
     ///
     /// # Errors
-    /// As [`Trainer::plan`]; a checkpoint of another training.
+    /// As [`Trainer::plan`]; the checkpoint is of another training.
     pub fn start(&mut self, data: &Dataset) -> Result<TrainingLoop> {
         let Lowered { plan, scaled, units } = self.lowered(data)?;
         let setup = self.network.clone().with_loss(plan.loss().clone());

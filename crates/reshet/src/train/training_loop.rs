@@ -14,10 +14,10 @@ use crate::{
 const SNAPSHOT_STEPS: usize = 1000;
 const SNAPSHOT_TIME: Duration = Duration::from_secs(10);
 
-/// A training that a [`Trainer`](crate::Trainer) has set up, on its way through the epochs:
-/// [`advance`](TrainingLoop::advance) takes it from one [`Event`] to the next. Between two of
-/// them it can be looked into, tested, given another learning rate, or stopped, and nothing
-/// of that changes what it would have computed otherwise.
+/// A training that a [`Trainer`](crate::Trainer) has set up.
+/// [`advance`](TrainingLoop::advance) takes it from one [`Event`] to the next. Between two
+/// events you can inspect it, test it, change its learning rate, or stop it. Inspecting and
+/// testing do not change what it computes.
 ///
 /// ```
 /// use reshet::prelude::*;
@@ -39,20 +39,20 @@ pub struct TrainingLoop {
     training: Training,
     settings: Settings,
     at: Standing,
-    /// The batches of this epoch that are left.
+    /// The remaining batches of this epoch.
     loader: DataLoader,
-    /// The batch that is being gone through by its stages.
+    /// The batch whose stages are called by hand.
     current: Option<Current>,
     lr: Option<f64>,
     epoch_losses: Vec<f64>,
     snapshot: Snapshot,
     ended: Option<Ended>,
-    /// Whether the end has been told.
+    /// Whether [`Event::End`] has been given.
     over: bool,
     fingerprint: OnceCell<u64>,
 }
 
-/// What is gone through, and how.
+/// The data and the settings of the loop.
 pub(super) struct Settings {
     pub data: Dataset,
     pub validation: Option<Dataset>,
@@ -68,7 +68,7 @@ pub(super) struct Settings {
 struct Current {
     batch: Batch,
     lr: f64,
-    /// Once there is one.
+    /// Known after the backward stage.
     loss: Option<f32>,
 }
 
@@ -121,8 +121,8 @@ impl TrainingLoop {
         })
     }
 
-    /// Takes a step, or ends an epoch, or the training, and says what happened. A batch whose
-    /// stages were begun by hand is gone through to its update. None after [`Event::End`].
+    /// Takes a step, or ends an epoch or the training, and returns the event. If the stages of
+    /// a batch were begun by hand, finishes them. Returns None after [`Event::End`].
     ///
     /// # Errors
     /// [`Error::Diverged`], with the last good model.
@@ -150,7 +150,7 @@ impl TrainingLoop {
         Ok(Some(self.stepped(loss, lr)))
     }
 
-    /// Why it should end before the next epoch, if it should.
+    /// The reason to end before the next epoch, if there is one.
     fn reason_to_end(&self) -> Option<Ended> {
         // After a resumption in the middle of an epoch, that epoch is finished first.
         if self.at.batches > 0 {
@@ -195,11 +195,11 @@ impl TrainingLoop {
         Ok(Event::Epoch { epoch, loss, validation })
     }
 
-    /// The first stage of the next batch, by hand: computes the network's outputs for it.
-    /// Gives the batch.
+    /// Runs the first stage of the next batch by hand: computes the network's outputs.
+    /// Returns the batch.
     ///
     /// # Errors
-    /// The stages of the last batch are not done, or the epoch is.
+    /// The stages of the last batch are not finished, or the epoch has no batch left.
     pub fn forward(&mut self) -> Result<&Batch> {
         if self.current.is_some() {
             return Err(Error::invalid("forward: the batch before it has not been updated"));
@@ -209,10 +209,10 @@ impl TrainingLoop {
         Ok(&self.current.insert(Current { batch, lr, loss: None }).batch)
     }
 
-    /// The second stage, by hand: computes the mean loss of the batch, and its gradient.
+    /// Runs the second stage by hand: computes the mean loss of the batch and its gradient.
     ///
     /// # Errors
-    /// [`Error::Diverged`]; no forward stage before.
+    /// [`Error::Diverged`]; the forward stage has not been run.
     pub fn backward(&mut self) -> Result<f32> {
         let Some(current) = &mut self.current else {
             return Err(Error::invalid("backward without forward"));
@@ -223,10 +223,10 @@ impl TrainingLoop {
         Ok(loss)
     }
 
-    /// The third stage, by hand: takes a step along the gradient, and says so.
+    /// Runs the third stage by hand: updates the parameters. Returns the step's event.
     ///
     /// # Errors
-    /// [`Error::Diverged`]; no backward stage before.
+    /// [`Error::Diverged`]; the backward stage has not been run.
     pub fn update(&mut self) -> Result<Event> {
         let Some(&Current { lr, loss: Some(loss), .. }) = self.current.as_ref() else {
             return Err(Error::invalid("update without backward"));
@@ -245,19 +245,20 @@ impl TrainingLoop {
         self.update()
     }
 
-    /// Ends the training before its next step; [`advance`](Self::advance) then tells the end.
+    /// Ends the training before its next step; [`advance`](Self::advance) then gives
+    /// [`Event::End`].
     pub fn stop(&mut self) {
         self.ended.get_or_insert(Ended::Asked);
         self.current = None;
     }
 
-    /// Sets the learning rate of all steps from here on, whatever the schedule says; None: as
-    /// the schedule says.
+    /// Sets the learning rate of all following steps, overriding the schedule; None: follows the
+    /// schedule again.
     pub fn set_lr(&mut self, lr: Option<f64>) {
         self.lr = lr;
     }
 
-    /// The learning rate of the next step, or of the batch that is being gone through.
+    /// Returns the learning rate of the next step, or of the batch whose stages have begun.
     pub fn lr(&self) -> f64 {
         if let Some(current) = &self.current {
             return current.lr;
@@ -266,33 +267,34 @@ impl TrainingLoop {
         self.lr.unwrap_or_else(|| self.at.clock.lr(self.at.steps, steps, self.at.epoch))
     }
 
-    /// Updates taken.
+    /// Returns the number of updates taken.
     pub fn step(&self) -> usize {
         self.at.steps
     }
 
-    /// Updates there will be, if nothing ends it early.
+    /// Returns the number of updates of the whole training, if nothing ends it early.
     pub fn steps(&self) -> usize {
         self.settings.steps()
     }
 
-    /// Whole epochs done.
+    /// Returns the number of whole epochs done.
     pub fn epoch(&self) -> usize {
         self.at.epoch
     }
 
-    /// The network on its engine: to look into, and to test. Steps taken by it are not counted.
+    /// Returns the network on its engine, to inspect and test it. The loop does not count steps
+    /// taken through it.
     pub fn training(&mut self) -> &mut Training {
         &mut self.training
     }
 
-    /// Where the training stands, between two steps.
+    /// Makes a checkpoint of the training, between two steps.
     pub fn checkpoint(&self) -> Checkpoint {
         let data = *self.fingerprint.get_or_init(|| self.settings.data.fingerprint());
         Checkpoint::of(&self.training, data, self.settings.optimizer.slots(), &self.at)
     }
 
-    /// What came of it so far.
+    /// Ends the training here and returns its result.
     pub fn finish(self) -> Fit {
         let ended = self.ended.unwrap_or(Ended::Asked);
         let (epochs, steps, final_loss) = (self.at.epoch, self.at.steps, self.at.last_mean());

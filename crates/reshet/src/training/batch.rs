@@ -1,4 +1,4 @@
-//! What a batch made just now should give, held against the network.
+//! The targets of a batch of arrays, checked against the network.
 
 use crate::{
     Plan, Result,
@@ -8,13 +8,13 @@ use crate::{
     model::Meaning,
 };
 
-/// A batch of arrays between its stages: the engine has what it needs of its inputs.
+/// Empty inputs, for the stages after forward: the engine has kept what it needs.
 pub(super) fn no_inputs(plan: &Plan) -> Rows<'static> {
     Rows { numbers: Numbers::F32(&[]), width: plan.inputs }
 }
 
-/// What the samples of a batch made just now should give, held against the network; `into`
-/// is room for it in the training's units. The inputs are still to be said.
+/// Checks the targets of a batch of arrays against the network; `into` is room for them in the
+/// training's units. The caller adds the inputs.
 pub(super) fn wanted<'a>(
     plan: &Plan,
     meaning: &Meaning,
@@ -35,7 +35,7 @@ pub(super) fn wanted<'a>(
     Ok(Samples { inputs, targets: Some(wanted), weights, rows, attached: false })
 }
 
-/// The same targets in the training's units, one an output.
+/// Converts targets to the training's units, one per output.
 fn in_units<'a>(wanted: Wanted<'a>, meaning: &Meaning, into: &'a mut Vec<f32>) -> Wanted<'a> {
     let (values, width) = match wanted {
         Wanted::Classes(_) => return wanted,

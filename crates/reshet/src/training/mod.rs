@@ -1,7 +1,7 @@
 //! The three stages by hand: forward, backward, update.
 //!
-//! For whoever writes the loop; [`Trainer`](crate::Trainer) writes it for you. A batch is rows
-//! of a dataset that the training is attached to, or arrays handed in now (`…_on`).
+//! For writing your own loop; [`Trainer`](crate::Trainer) has one ready. A batch is rows of
+//! the attached dataset, or arrays passed with the call (`…_on`).
 
 mod batch;
 mod saved;
@@ -27,18 +27,19 @@ enum Stage {
     Backward,
 }
 
-/// Where the current batch is from.
+/// The source of the current batch.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Of {
     /// The attached dataset.
     Rows,
-    /// An array that was handed in.
+    /// Arrays that were passed with the call.
     Arrays,
 }
 
-/// A network on an engine: stepped, looked into between the stages, saved and gone on with.
+/// A network on an engine. You can train it step by step, inspect it between the stages, save
+/// it and resume it.
 ///
-/// Attached to a dataset it is told which rows make a batch:
+/// With a dataset attached, a batch is a list of rows:
 ///
 /// ```
 /// use reshet::prelude::*;
@@ -60,7 +61,7 @@ enum Of {
 /// # Ok::<(), reshet::Error>(())
 /// ```
 ///
-/// Without one, batches are arrays made just now, to the same bits:
+/// Without a dataset, a batch is arrays; the results have the same bits:
 ///
 /// ```
 /// use reshet::prelude::*;
@@ -82,13 +83,13 @@ pub struct Training {
     stage: Stage,
     of: Of,
     clip: Option<f32>,
-    /// Of the last update.
+    /// The optimiser of the last update.
     optimizer: Option<Optimizer>,
     /// The current batch of the dataset, or 0, 1, 2, … of an array.
     rows: Vec<u32>,
     /// Answers, targets in the training's units, or derivatives.
     numbers: Vec<f32>,
-    /// What the loss saw of the current batch.
+    /// The numbers that the loss was given for the current batch.
     logits: Vec<f32>,
     /// Room for some rows.
     wide: Vec<f64>,
@@ -101,10 +102,10 @@ impl Training {
         self.clip = norm;
     }
 
-    /// First stage: computes the network's outputs for these rows of the dataset.
+    /// Runs the first stage: computes the network's outputs for these rows of the dataset.
     ///
     /// # Errors
-    /// No rows, or one that is not there; no dataset.
+    /// `rows` is empty or has a row that does not exist; there is no dataset.
     pub fn forward(&mut self, rows: &[u32]) -> Result<()> {
         let samples = Samples::of(attached(&self.data)?, rows);
         check_rows(&samples)?;
@@ -115,11 +116,11 @@ impl Training {
         Ok(())
     }
 
-    /// First stage: computes the network's outputs for these samples, row by row. Dropout,
-    /// if there is any, is on.
+    /// Runs the first stage: computes the network's outputs for these samples, row by row.
+    /// Dropout is on.
     ///
     /// # Errors
-    /// No samples, not whole ones, or a number that is not finite.
+    /// There are no samples, or an incomplete one, or a number that is not finite.
     pub fn forward_on<'a>(&mut self, inputs: impl Into<Inputs<'a>>) -> Result<()> {
         let inputs = self.inputs(inputs.into())?;
         let rows = &self.rows;
@@ -129,15 +130,16 @@ impl Training {
         Ok(())
     }
 
-    /// Second stage: computes the mean loss of the batch, and its fresh gradient.
+    /// Runs the second stage: computes the mean loss of the batch and its gradient, which
+    /// replaces the last one.
     ///
     /// # Errors
-    /// [`Error::Diverged`] if the loss is not finite; no forward pass before.
+    /// [`Error::Diverged`] if the loss is not finite; there was no forward pass.
     pub fn backward(&mut self) -> Result<f32> {
         self.backward_into(false)
     }
 
-    /// [`Training::backward`] that adds to the gradient instead of replacing it.
+    /// Does the same as [`Training::backward`], but adds to the gradient instead of replacing it.
     ///
     /// # Errors
     /// As [`Training::backward`].
@@ -156,11 +158,11 @@ impl Training {
         self.went_back(loss)
     }
 
-    /// Second stage after [`Training::forward_on`]: computes the mean loss of these targets,
-    /// and its fresh gradient.
+    /// Runs the second stage after [`Training::forward_on`]: computes the mean loss for these
+    /// targets and its gradient, which replaces the last one.
     ///
     /// # Errors
-    /// As [`Training::backward`]; targets that do not fit the samples or the loss.
+    /// As [`Training::backward`]; the targets do not fit the samples or the loss.
     pub fn backward_on<'a>(&mut self, targets: impl Into<BatchTargets<'a>>) -> Result<f32> {
         self.after(Stage::Forward, "backward_on", "forward_on")?;
         if self.of == Of::Rows {
@@ -175,8 +177,9 @@ impl Training {
         self.went_back(loss)
     }
 
-    /// Second stage with a loss of one's own: `derivative` is dLoss/dOutput, a row a sample,
-    /// by what [`Training::output`] gives. Nothing is divided by the number of samples.
+    /// Runs the second stage with your own loss: `derivative` is dLoss/dOutput, one row per
+    /// sample, with respect to what [`Training::output`] returns. It is not divided by the
+    /// number of samples.
     ///
     /// ```
     /// use reshet::prelude::*;
@@ -189,7 +192,8 @@ impl Training {
     /// ```
     ///
     /// # Errors
-    /// No forward pass before; not a number an output, or one that is not finite.
+    /// There was no forward pass; `derivative` does not have one number per output, or has one
+    /// that is not finite.
     pub fn backward_from(&mut self, derivative: &[f32]) -> Result<()> {
         self.after(Stage::Forward, "backward_from", "forward")?;
         let plan = self.engine.plan();
@@ -229,11 +233,11 @@ impl Training {
         if loss.is_finite() { Ok(loss) } else { Err(self.diverged(f64::NAN, Some(loss))) }
     }
 
-    /// Third stage: takes a step along the gradient.
+    /// Runs the third stage: updates the parameters.
     ///
     /// # Errors
-    /// [`Error::Diverged`] if a parameter is no longer finite; no backward pass
-    /// before; hyper-parameters that make no sense.
+    /// [`Error::Diverged`] if a parameter is no longer finite; there was no backward pass; a
+    /// hyper-parameter is out of range.
     pub fn update(&mut self, optimizer: impl Into<Optimizer>) -> Result<()> {
         self.after(Stage::Backward, "update", "backward")?;
         let optimizer = optimizer.into();
@@ -243,10 +247,11 @@ impl Training {
         if finite { Ok(()) } else { Err(self.diverged(optimizer.lr(), None)) }
     }
 
-    /// Takes the three stages in one, fused where the engine can; the same bits.
+    /// Runs the three stages in one call, fused where the engine can, with the same bits.
+    /// Returns the mean loss before the update.
     ///
     /// # Errors
-    /// As the three apart.
+    /// As the three stages.
     pub fn step(&mut self, rows: &[u32], optimizer: impl Into<Optimizer>) -> Result<f32> {
         let samples = Samples::of(attached(&self.data)?, rows);
         check_rows(&samples)?;
@@ -260,13 +265,13 @@ impl Training {
         self.stepped(done, optimizer)
     }
 
-    /// [`Training::step`] over samples made just now: inputs row by row, and what they should
-    /// give (numbers, class numbers, or [`Targets`](crate::Targets)). The arrays are read where
-    /// they are; the same samples as rows of a dataset end in the same bits, but for
-    /// dropout, which is drawn by a sample's place in the batch.
+    /// Does the same as [`Training::step`] on arrays: inputs row by row, and their targets
+    /// (numbers, class numbers, or [`Targets`](crate::Targets)). The arrays are not copied. The
+    /// same samples as rows of a dataset give the same bits, except for dropout, which depends
+    /// on a sample's place in the batch.
     ///
     /// # Errors
-    /// Arrays that do not fit the network or its loss, or hold what is not finite; as
+    /// The arrays do not fit the network or its loss, or hold a number that is not finite; as
     /// [`Training::step`].
     pub fn step_on<'a>(
         &mut self,
@@ -295,7 +300,7 @@ impl Training {
         }
     }
 
-    /// A hint: these rows come next ([`Batch::following`](crate::Batch::following)).
+    /// Hints which rows come next ([`Batch::following`](crate::Batch::following)).
     /// The engine may fetch them while it computes; nothing else changes.
     pub fn prefetch(&mut self, rows: &[u32]) {
         let samples = self.data.as_ref().map_or(0, Dataset::len);
@@ -304,7 +309,7 @@ impl Training {
         }
     }
 
-    /// Holds a batch made just now against the network, and counts its samples.
+    /// Checks the inputs of a batch against the network, and numbers its samples.
     fn inputs<'a>(&mut self, inputs: Inputs<'a>) -> Result<Rows<'a>> {
         let inputs = inputs.rows_of(self.network.inputs())?;
         let count = inputs.len();
@@ -318,7 +323,7 @@ impl Training {
             self.rows.clear();
             self.of = Of::Arrays;
         }
-        // What stood there is not this batch.
+        // The stages of the batch before this one are void.
         self.stage = Stage::Start;
         self.rows.truncate(count);
         self.rows.extend(self.rows.len() as u32..count as u32);
@@ -340,13 +345,13 @@ impl Training {
                 format!("parameter {}", name.unwrap_or_default())
             }
         };
-        // A loss that is not finite is met before its update.
+        // A loss that is not finite is found before its update.
         let step = self.engine.updates().saturating_sub(u64::from(self.stage == Stage::Start));
         Error::Diverged(Box::new(Diverged { step, lr, what, last_good: None, last_good_step: 0 }))
     }
 
-    /// The network's outputs for the first `samples` of the current batch, a row each, as the
-    /// loss's formula has them.
+    /// Returns the network's outputs for the first `samples` of the current batch, one row each:
+    /// y in the loss's formula.
     pub fn output(&self, samples: usize) -> Vec<f32> {
         let plan = self.engine.plan();
         let mut output = vec![0.0; samples.min(self.rows.len()) * plan.outputs];
@@ -355,8 +360,9 @@ impl Training {
         output
     }
 
-    /// What the first `samples` of the current batch are answered: as [`Training::output`],
-    /// but probabilities where the network ends in logits, and numbers in the data's own units.
+    /// Returns the answers for the first `samples` of the current batch: as
+    /// [`Training::output`], but probabilities where the network ends in logits, and numbers in
+    /// the data's own units.
     pub fn answers(&self, samples: usize) -> Vec<f32> {
         let plan = self.engine.plan();
         let mut answers = vec![0.0; samples.min(self.rows.len()) * plan.outputs];
@@ -366,12 +372,12 @@ impl Training {
         answers
     }
 
-    /// What the network says to each sample as it is now: probabilities (of yes; of each
-    /// class) or numbers, a row of outputs each. Dropout is off. The batch between the stages,
-    /// if there is one, is forgotten.
+    /// Predicts each sample with the network as it is now: probabilities (of yes; of each
+    /// class) or numbers, one row of outputs each. Dropout is off. A batch between the stages
+    /// is discarded.
     ///
     /// # Errors
-    /// Not whole samples, or a number that is not finite.
+    /// A sample is incomplete, or a number is not finite.
     pub fn predict<'a>(&mut self, inputs: impl Into<Inputs<'a>>) -> Result<&[f32]> {
         let inputs = inputs.into().rows_of(self.network.inputs())?;
         self.stage = Stage::Start;
@@ -383,12 +389,12 @@ impl Training {
         Ok(&self.numbers)
     }
 
-    /// All parameters, flat, in the order of PyTorch's `state_dict`.
+    /// Returns all parameters, flat, in the order of PyTorch's `state_dict`.
     pub fn parameters(&self) -> Vec<f32> {
         self.copy(Buffer::Parameters)
     }
 
-    /// The gradient of the last backward pass, in the parameters' order.
+    /// Returns the gradient of the last backward pass, in the parameters' order.
     pub fn gradients(&self) -> Vec<f32> {
         self.copy(Buffer::Gradients)
     }
@@ -399,22 +405,23 @@ impl Training {
         into
     }
 
-    /// Copies a buffer out, in the parameters' order. What is not there yet is 0.
+    /// Copies a buffer into `into`, in the parameters' order. A buffer without content yet is
+    /// all 0.
     ///
     /// # Errors
-    /// `into` is not as long as the parameters.
+    /// `into` does not have one number per parameter.
     pub fn read(&self, buffer: Buffer, into: &mut [f32]) -> Result<()> {
         self.check_length(into.len())?;
         self.engine.read(buffer, into);
         Ok(())
     }
 
-    /// Copies a buffer in, in the parameters' order: parameters of another network, or
-    /// gradients that several machines have summed, between backward and update.
+    /// Overwrites a buffer with `from`, in the parameters' order: for example parameters of
+    /// another network, or gradients summed over several machines, between backward and update.
     ///
     /// # Errors
-    /// `from` is not as long as the parameters, or holds what is not finite; a slot that no
-    /// optimiser has.
+    /// `from` does not have one number per parameter, or has one that is not finite; no
+    /// optimiser has this slot.
     pub fn write(&mut self, buffer: Buffer, from: &[f32]) -> Result<()> {
         self.check_length(from.len())?;
         if let Some(name) = self.engine.plan().not_finite(from) {
@@ -437,11 +444,11 @@ impl Training {
         Err(Error::invalid(format!("the network has {needs} parameters, not {has}")))
     }
 
-    /// Copies the parameters of another training of the same network; optimiser and counters
-    /// stay.
+    /// Copies the parameters of another training of the same network. The optimiser's state and
+    /// the counters stay.
     ///
     /// # Errors
-    /// Another network.
+    /// The other network has a different shape.
     pub fn copy_from(&mut self, other: &Training) -> Result<()> {
         if self.network != other.network {
             let (ours, theirs) = (&self.network, &other.network);
@@ -457,17 +464,17 @@ impl Training {
         Ok(())
     }
 
-    /// The optimiser of the last update, or of the training that was loaded.
+    /// Returns the optimiser of the last update, or of the training that was loaded.
     pub fn optimizer(&self) -> Option<Optimizer> {
         self.optimizer
     }
 
-    /// Sets the optimiser that [`Training::save`] tells of, where there was no update yet.
+    /// Sets the optimiser that [`Training::save`] records if there was no update yet.
     pub fn set_optimizer(&mut self, optimizer: impl Into<Optimizer>) {
         self.optimizer = Some(optimizer.into());
     }
 
-    /// Updates taken.
+    /// Returns the number of updates taken.
     pub fn updates(&self) -> u64 {
         self.engine.updates()
     }
@@ -477,31 +484,31 @@ impl Training {
         self.engine.set_updates(updates);
     }
 
-    /// The network.
+    /// Returns the network.
     pub fn network(&self) -> &Sequential {
         &self.network
     }
 
-    /// What runs.
+    /// Returns the lowered network.
     pub fn plan(&self) -> &Plan {
         self.engine.plan()
     }
 
-    /// Where it runs.
+    /// Returns the device it runs on.
     pub fn device(&self) -> Device {
         self.engine.device()
     }
 
-    /// What inputs and outputs stand for.
+    /// Returns what inputs and outputs stand for.
     pub fn meaning(&self) -> &Meaning {
         &self.meaning
     }
 
-    /// Tests the network as it is now on these samples: as `model().test(…)`,
-    /// without another engine.
+    /// Tests the network as it is now on these samples, as `model().test(…)` does, but without
+    /// a second engine.
     ///
     /// # Errors
-    /// The data has other inputs or another kind of target than the training's.
+    /// The data does not have the training's inputs and kind of target.
     pub fn test(&mut self, data: &Dataset) -> Result<Score> {
         let data = &self.meaning.with_all_classes(data)?;
         self.plan().check(&data.in_units(&self.meaning.units))?;
@@ -512,7 +519,7 @@ impl Training {
         Ok(model::score(self.plan(), &self.meaning, &mut rows, data))
     }
 
-    /// The network as it is now, apart from its engine: a copy that stands still.
+    /// Copies the network as it is now into a [`Model`].
     pub fn model(&self) -> Model {
         self.model_with(self.parameters())
     }
@@ -531,7 +538,7 @@ fn attached(data: &Option<Dataset>) -> Result<&Dataset> {
     data.as_ref().ok_or_else(|| Error::invalid(what))
 }
 
-/// One look at all rows; an engine does not check again.
+/// Checks all rows; an engine does not check them again.
 fn check_rows(samples: &Samples) -> Result<()> {
     let (rows, count) = (samples.rows, samples.inputs.len());
     let Some(last) = rows.iter().max() else { return Err(Error::invalid(EMPTY)) };

@@ -1,4 +1,4 @@
-//! Trainings as files, and copies of them.
+//! Saves, loads and copies trainings.
 
 use std::path::Path;
 
@@ -10,11 +10,11 @@ use crate::{
 };
 
 impl Training {
-    /// A copy with the optimiser's state, on the same device, that goes its own way; without
-    /// the dataset, if there is one.
+    /// Makes an independent copy on the same device, with the optimiser's state but without the
+    /// dataset.
     ///
     /// # Errors
-    /// None in practice: it was all checked when this training was made.
+    /// None in practice: everything was checked when this training was made.
     pub fn duplicate(&self) -> Result<Self> {
         let (network, loss) = (self.network.clone(), self.loss.clone());
         let setup = network.with_loss(loss).seeded(self.seed).parameters(self.parameters());
@@ -28,11 +28,11 @@ impl Training {
         Ok(copy)
     }
 
-    /// Writes parameters, the optimiser's state and counters; the file is a model's too, and
-    /// [`Model::load`] reads it as one.
+    /// Writes parameters, the optimiser's state and counters to a file. [`Model::load`] reads
+    /// the file as a model.
     ///
     /// # Errors
-    /// The file cannot be written; what was there before is then unharmed.
+    /// The file cannot be written; an existing file is then left unchanged.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let state = (0..self.engine.slots()).map(|slot| self.copy(Buffer::State(slot))).collect();
         let (seed, updates, optimizer) = (self.seed, self.updates(), self.optimizer);
@@ -40,16 +40,16 @@ impl Training {
         saved_training::save(&self.model(), &kept, path.as_ref())
     }
 
-    /// Goes on from what [`Training::save`] wrote, without data, on [`Device::best`]: the same
-    /// steps end in the same bits as if it had never stopped.
+    /// Reads a training that [`Training::save`] wrote, without data, on [`Device::best`]. The
+    /// same steps give the same bits as if it had never stopped.
     ///
     /// # Errors
-    /// Not a training, or a damaged one.
+    /// The file is not a training, or is damaged.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         Self::load_on(path, Device::best())
     }
 
-    /// [`Training::load`] on a chosen device.
+    /// Does the same as [`Training::load`], on a chosen device.
     ///
     /// # Errors
     /// As [`Training::load`].

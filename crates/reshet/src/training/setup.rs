@@ -1,4 +1,4 @@
-//! From a network to a training: loss, seed, device, and the data it is attached to.
+//! Sets up a training: loss, seed, device, data.
 
 use super::{Of, Stage, Training};
 use crate::{
@@ -6,7 +6,7 @@ use crate::{
     model::Meaning,
 };
 
-/// A network with its loss, on its way to a device.
+/// The settings of a [`Training`] before it starts: network, loss, seed, device.
 #[derive(Clone, Debug)]
 #[must_use = "attach it to data, or start it without"]
 pub struct Setup {
@@ -17,7 +17,7 @@ pub struct Setup {
     device: Option<Device>,
     parameters: Option<Vec<f32>>,
     units: Vec<Unit>,
-    /// Lowered already, where somebody had to.
+    /// The lowered network, if it is lowered already.
     plan: Option<Plan>,
 }
 
@@ -37,19 +37,19 @@ impl Setup {
         self
     }
 
-    /// Sets how weights start.
+    /// Sets how weights are initialised.
     pub fn init(mut self, init: Init) -> Self {
         self.init = init;
         self
     }
 
-    /// Starts from these parameters instead of fresh ones.
+    /// Starts from these parameters instead of random ones.
     pub fn parameters(mut self, parameters: Vec<f32>) -> Self {
         self.parameters = Some(parameters);
         self
     }
 
-    /// Learns numbers in these units, one an output; answers come in the data's own.
+    /// Learns numeric targets in these units, one per output; answers are in the data's own.
     pub fn units(mut self, units: Vec<Unit>) -> Self {
         self.units = units;
         self
@@ -65,16 +65,16 @@ impl Setup {
         Ok(self)
     }
 
-    /// [`Setup::on`] where the network is lowered already.
+    /// Does the same as [`Setup::on`] for a network that is lowered already.
     pub(crate) fn lowered(mut self, device: Device) -> Self {
         self.device = Some(device);
         self
     }
 
-    /// Binds the network to the data it will learn from.
+    /// Attaches the network to the dataset it will learn from.
     ///
     /// # Errors
-    /// The network does not fit its loss or the data; says what would.
+    /// The network does not fit its loss or the data; says what would fit.
     pub fn attach(mut self, data: &Dataset) -> Result<Training> {
         let plan = self.lower()?;
         let scaled = data.in_units(&self.units);
@@ -82,7 +82,7 @@ impl Setup {
         self.attach_checked(plan, scaled)
     }
 
-    /// [`Setup::attach`] to data that has been held against the plan, in the training's units.
+    /// Attaches data that is checked against the plan and in the training's units.
     pub(crate) fn attach_checked(self, plan: Plan, scaled: Dataset) -> Result<Training> {
         let meaning = Meaning { units: self.units.clone(), ..Meaning::of(&scaled, &self.loss) };
         let mut training = self.begin(plan, meaning)?;
@@ -91,7 +91,7 @@ impl Setup {
         Ok(training)
     }
 
-    /// Readies the network without data: batches are handed in one by one, as in
+    /// Starts the training without a dataset: batches are passed one by one, as in
     /// [`Training::step_on`].
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! What is tried once: a network and how it is trained.
+//! One candidate: a network and how it is trained.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,22 +13,23 @@ use crate::{
 pub struct Candidate {
     /// Widths of the hidden layers.
     pub hidden: Vec<usize>,
-    /// Of the hidden layers.
+    /// The activation of the hidden layers.
     pub activation: String,
     /// AdamW's learning rate.
     pub lr: f64,
-    /// Samples a step.
+    /// Samples per step.
     pub batch_size: usize,
-    /// AdamW's.
+    /// AdamW's weight decay.
     pub weight_decay: f64,
-    /// After each hidden layer.
+    /// The dropout after each hidden layer.
     pub dropout: f64,
-    /// `constant`, `cosine`, `one-cycle`.
+    /// The schedule: `constant`, `cosine`, `one-cycle`.
     pub schedule: String,
 }
 
 impl Candidate {
-    /// The network's text; `output` as [`Targets::output_layer`](crate::Targets::output_layer) writes it.
+    /// Writes the network's text; `output` is as
+    /// [`Targets::output_layer`](crate::Targets::output_layer) writes it.
     pub fn text(&self, inputs: usize, output: &str) -> String {
         let dropout = match self.dropout {
             0.0 => String::new(),
@@ -39,10 +40,10 @@ impl Candidate {
         format!("{inputs}{hidden}{output}")
     }
 
-    /// All of it as a recipe, trained for so many epochs.
+    /// Converts the candidate to a recipe with this many epochs.
     ///
     /// # Errors
-    /// An unknown activation or schedule.
+    /// The activation or schedule is unknown.
     pub fn recipe(&self, epochs: usize) -> Result<Recipe> {
         Ok(Recipe {
             hidden: Some(self.hidden.clone()),
@@ -58,7 +59,7 @@ impl Candidate {
         })
     }
 
-    /// What of a recipe a study varies; what is open is as [`Recipe::trainer`] takes it.
+    /// Takes from a recipe what a study varies; open settings are as in [`Recipe::trainer`].
     pub fn of(recipe: &Recipe) -> Self {
         let whole = recipe.resolve_for(Defaults::Plain, usize::MAX);
         Self {
@@ -67,7 +68,7 @@ impl Candidate {
             lr: whole.lr.unwrap_or_default(),
             batch_size: whole.batch_size.unwrap_or_default(),
             weight_decay: whole.weight_decay.unwrap_or_default(),
-            // As it is written, not as f32 has it.
+            // The number as it is written, not its f32 in full.
             dropout: whole.dropout.map_or(0.0, |p| p.to_string().parse().unwrap_or(0.0)),
             schedule: whole.schedule.unwrap_or(ScheduleName::Constant).to_string(),
         }

@@ -1,22 +1,21 @@
-//! Trial and error, as a race: many networks, the hopeless ones stopped early.
+//! Hyper-parameter search: trains many networks and stops the poor ones early.
 //!
 //! A [`Study`] draws candidates from a [`Space`] in generations. All of a generation
 //! are trained for a ninth of the epochs, the best third of them for a third, the best
-//! third of those for all (successive halving; Jamieson and Talwalkar 2016); with them
-//! goes on whoever is smaller than all that are better. Each time from the start, with
-//! the learning rate's whole course: so every score is that of a network one could have
-//! trained just so. From the fourth generation on two of three candidates are drawn
-//! where good ones were (the tree-structured Parzen estimator; Bergstra, Bardenet,
-//! Bengio, Kégl 2011, by the crate [`tpe`]).
+//! third of those for all (successive halving; Jamieson and Talwalkar 2016). Candidates
+//! that are smaller than all better ones also go on. Each training starts from scratch and
+//! runs its whole schedule, so every score is that of a complete training. From the fourth
+//! generation on, two of three candidates are drawn near good ones (the tree-structured
+//! Parzen estimator; Bergstra, Bardenet, Bengio, Kégl 2011, by the crate [`tpe`]).
 //!
-//! They are compared by one validation part or by cross-validation, as the splits are
-//! that a study is run on.
+//! Candidates are compared on one validation part or by cross-validation, depending on the
+//! splits that are passed to the study.
 //!
-//! A generation is drawn knowing all but the one before it, which may still be at
-//! work. So no core waits, and the same seed gives the same study whatever the number
+//! A generation is drawn from the results of all generations but the one before, which may
+//! still be training. So no core waits, and the same seed gives the same study for any number
 //! of jobs.
 //!
-//! The words are Optuna's: a study has trials, one of them is the best trial.
+//! The terms are Optuna's: a study has trials, one of which is the best trial.
 
 mod candidate;
 mod outcome;

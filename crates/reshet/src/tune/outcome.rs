@@ -1,19 +1,19 @@
-//! What came of a study: the best, the simplest, the frontier, what mattered.
+//! The result of a study: the best and the simplest network, the frontier, the importances.
 
 use std::collections::BTreeMap;
 
 use super::{Record, Space, Trial};
 
-/// What came of a study.
+/// The result of a study.
 #[derive(Clone, Debug)]
 pub struct Outcome {
     /// All trials that were begun, in the order of their numbers.
     pub trials: Vec<Trial>,
-    /// Whether all was done that was asked, rather than stopped.
+    /// Whether the study finished, and was not stopped.
     pub finished: bool,
-    /// The most epochs a candidate is trained.
+    /// The most epochs that a candidate is trained.
     pub epochs: usize,
-    /// Samples that were validated on.
+    /// The number of validation samples.
     pub validated: usize,
     /// The trial that stays the best unless another is clearly better: the first of
     /// [`Study::first`](super::Study::first).
@@ -21,8 +21,8 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Of the records of a study that may still go on: what a journal holds. The rest as
-    /// in the fields.
+    /// Builds an outcome from the records in a journal, also of a study that is still running.
+    /// The other arguments are as in the fields.
     pub fn of(records: Vec<Record>, epochs: usize, validated: usize, usual: Option<usize>) -> Self {
         let mut trials = BTreeMap::<usize, Trial>::new();
         for record in records {
@@ -35,7 +35,7 @@ impl Outcome {
         Self { trials, finished: false, epochs, validated, usual }
     }
 
-    /// The records of the longest training that any trial has had, the best first.
+    /// Returns the records of the trials that were trained longest, the best first.
     pub fn finalists(&self) -> Vec<&Record> {
         let most = self.trials.iter().filter_map(|t| Some(t.last()?.epochs)).max();
         let all = self.trials.iter().filter_map(Trial::last);
@@ -44,8 +44,8 @@ impl Outcome {
         finalists
     }
 
-    /// The best of those that were trained longest; after cross-validation the usual one,
-    /// if no other is better by more than chance may make of it: the best of many is often
+    /// Returns the best of the trials that were trained longest. After cross-validation it is
+    /// the usual one unless another is better by more than chance: the best of many is often
     /// only the luckiest.
     pub fn best(&self) -> Option<&Record> {
         let finalists = self.finalists();
@@ -54,22 +54,22 @@ impl Outcome {
         Some(usual.filter(|usual| !best.is_clearly_better(usual)).unwrap_or(&best))
     }
 
-    /// One standard error of the best one's measure: what chance alone makes of so many
-    /// validation samples. Of an accuracy √(p(1−p)/n), of R² (1 − R²)√(2/n).
+    /// Computes the standard error of the best trial's measure, given the number of
+    /// validation samples: √(p(1−p)/n) for an accuracy, (1 − R²)√(2/n) for R².
     pub fn standard_error(&self, accuracy: bool) -> f64 {
         let p = self.best().and_then(|best| best.measure).unwrap_or(0.0);
         let n = self.validated.max(1) as f64;
         if accuracy { (p * (1.0 - p) / n).sqrt() } else { (1.0 - p) * (2.0 / n).sqrt() }
     }
 
-    /// The smallest network that is as good as the best, within one standard error.
+    /// Returns the smallest network that is as good as the best, within one standard error.
     pub fn simplest(&self, accuracy: bool) -> Option<&Record> {
         let least = self.best()?.measure? - self.standard_error(accuracy);
         let near = |record: &&Record| record.measure.is_some_and(|measure| measure >= least);
         self.finalists().into_iter().filter(near).min_by_key(|record| record.parameters)
     }
 
-    /// The networks that no smaller one beats, the smallest first.
+    /// Returns the networks that are better than all smaller ones, the smallest first.
     pub fn frontier(&self) -> Vec<&Record> {
         let mut all: Vec<&Record> = self.trials.iter().flat_map(|t| &t.records).collect();
         let measure = |record: &Record| record.measure.unwrap_or(f64::NEG_INFINITY);
@@ -84,12 +84,12 @@ impl Outcome {
         frontier
     }
 
-    /// How much of the differences among the shortest trainings goes with each of what
-    /// was varied: the variance between fourths of a range (or between choices) as a part
-    /// of all, less what chance alone would give (adjusted η²). The most first.
+    /// Computes how much of the variance among the shortest trainings each varied setting
+    /// explains: the variance between quarters of a range (or between choices) as a fraction
+    /// of all, minus what chance alone would give (adjusted η²). The largest first.
     pub fn importance(&self, space: &Space) -> Vec<(&'static str, f64)> {
         let first: Vec<&Record> = self.trials.iter().filter_map(|t| t.records.first()).collect();
-        // By rank, so that a few that went wrong do not drown the rest.
+        // By rank, so that a few failed trials do not dominate.
         let mut order: Vec<usize> = (0..first.len()).collect();
         order.sort_by(|a, b| first[*a].order(first[*b]));
         let mut ranks = vec![0.0; first.len()];
@@ -108,13 +108,13 @@ impl Outcome {
     }
 }
 
-/// Of pairs (place, rank): the part of the ranks' variance between groups of places,
-/// adjusted for their number.
+/// For pairs (place, rank): the fraction of the ranks' variance between groups of places,
+/// adjusted for the number of groups.
 fn eta_squared(mut pairs: Vec<(f64, f64)>) -> f64 {
     pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
     let mut places: Vec<f64> = pairs.iter().map(|(place, _)| *place).collect();
     places.dedup();
-    // Few places are choices, a group each; many are a range, in fourths.
+    // Few places are choices, one group each; many are a range, in quarters.
     let groups: Vec<&[(f64, f64)]> = match places.len() {
         0..=8 => pairs.chunk_by(|a, b| a.0 == b.0).collect(),
         _ => pairs.chunks(pairs.len().div_ceil(4)).collect(),

@@ -1,4 +1,4 @@
-//! Who is trained next, and who goes on.
+//! Decides which candidate is trained next, and which ones go on.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -20,7 +20,7 @@ pub(super) struct Task {
     pub rung: usize,
     pub epochs: usize,
     pub candidate: Candidate,
-    /// It was done before, in a study that is gone on with.
+    /// Its record, if it was done before the study was resumed.
     pub known: Option<Record>,
 }
 
@@ -28,7 +28,7 @@ pub(super) struct Task {
 pub(super) struct Race {
     rungs: Vec<usize>,
     pub trials: Vec<Trial>,
-    /// Of each generation: those still to be heard of on its rung, and that rung.
+    /// For each generation: the trials without a result on its rung yet, and that rung.
     generations: Vec<(Vec<usize>, usize)>,
     waiting: VecDeque<(usize, usize)>,
     known: BTreeMap<(usize, usize), Record>,
@@ -47,12 +47,12 @@ impl Race {
     fn draw(&mut self, study: &Study) {
         let over = |(left, _): &(Vec<usize>, usize)| left.is_empty();
         while self.trials.len() < study.trials
-            // All but the newest generation must be over: what is known is then the
-            // same whatever was quick.
+            // All but the newest generation must be over: the known results are then the
+            // same, whichever training was quicker.
             && self.generations.iter().rev().skip(1).all(over)
         {
             let start = self.trials.len();
-            // What is known: the generations before the newest, the best first.
+            // The known results: the generations before the newest, the best first.
             let newest = self.generations.len().saturating_sub(1) * GENERATION;
             let mut known: Vec<&Record> =
                 self.trials[..newest].iter().filter_map(Trial::last).collect();
@@ -85,7 +85,7 @@ impl Race {
         let (trial, rung) = self.waiting.remove(best)?;
         let candidate = self.trials[trial].candidate.clone();
         let known = self.known.remove(&(trial, rung));
-        // A record of another study than this one is not believed.
+        // A record of another study is ignored.
         let known = known.filter(|r| r.candidate == candidate && r.epochs == self.rungs[rung]);
         Some(Task { trial, rung, epochs: self.rungs[rung], candidate, known })
     }
@@ -107,8 +107,8 @@ impl Race {
                 .collect();
             heard.sort_by(|a, b| a.order(b));
             let third = heard.len().div_ceil(ETA);
-            // The best third, and whoever is smaller than all that are better: small
-            // networks cost little, and belong to the frontier only when they are trained.
+            // The best third, and those that are smaller than all better ones: small
+            // networks cost little, and are on the frontier only if they are trained.
             let mut smallest = usize::MAX;
             let mut on = Vec::new();
             for (place, record) in heard.iter().enumerate() {
@@ -152,7 +152,7 @@ pub(super) fn next(race: &Mutex<Race>, changed: &Condvar, stop: &AtomicBool) -> 
         if !race.at_work() {
             return None;
         }
-        // A stop that comes between the look at it and the sleep is seen after this.
+        // A stop between the check and the wait is seen after this.
         let waited = changed.wait_timeout(race, Duration::from_millis(50));
         race = waited.map_or_else(|e| e.into_inner().0, |(race, _)| race);
     }

@@ -1,4 +1,4 @@
-//! What is tried: ranges and choices; and how a candidate is drawn out of them.
+//! The search space: ranges and choices, and how candidates are drawn from them.
 
 use std::convert::Infallible;
 
@@ -11,33 +11,33 @@ use crate::{
     rng::{Purpose, Stream},
 };
 
-/// What a study may try. A range is `[lowest, highest]`, a choice a list; a single
+/// The search space of a study. A range is `[lowest, highest]`, a choice a list; a single
 /// value is not varied.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Space {
-    /// Hidden layers.
+    /// The number of hidden layers.
     #[serde(deserialize_with = "ends")]
     pub depth: [usize; 2],
-    /// Neurons of each, on a logarithmic scale.
+    /// The neurons of each hidden layer, on a logarithmic scale.
     #[serde(deserialize_with = "ends")]
     pub width: [usize; 2],
-    /// Of the hidden layers: words of a network's text.
+    /// The activations of the hidden layers, as in a network's text.
     #[serde(deserialize_with = "list")]
     pub activation: Vec<String>,
     /// AdamW's learning rate, on a logarithmic scale.
     #[serde(deserialize_with = "ends")]
     pub lr: [f64; 2],
-    /// Samples a step.
+    /// Samples per step.
     #[serde(deserialize_with = "list")]
     pub batch_size: Vec<usize>,
-    /// AdamW's, on a logarithmic scale.
+    /// AdamW's weight decay, on a logarithmic scale.
     #[serde(deserialize_with = "ends")]
     pub weight_decay: [f64; 2],
-    /// After each hidden layer.
+    /// The dropout after each hidden layer.
     #[serde(deserialize_with = "ends")]
     pub dropout: [f64; 2],
-    /// `constant`, `cosine`, `one-cycle`.
+    /// The schedules: `constant`, `cosine`, `one-cycle`.
     #[serde(deserialize_with = "list")]
     pub schedule: Vec<String>,
 }
@@ -88,23 +88,23 @@ where
 /// One dimension of the space.
 struct Dimension {
     name: &'static str,
-    /// On which the estimator works: the logarithm, the place in a list, or the value.
+    /// The estimator's scale: the logarithm, the place in a list, or the value.
     low: f64,
     high: f64,
     /// None: a range. Else the number of choices.
     choices: Option<usize>,
 }
 
-/// Hidden layers at most; each has a dimension for its width.
+/// The most hidden layers; each has a dimension for its width.
 const MOST_LAYERS: usize = 8;
 const WIDTHS: [&str; MOST_LAYERS] =
     ["width 1", "width 2", "width 3", "width 4", "width 5", "width 6", "width 7", "width 8"];
 
 impl Space {
-    /// Whether a study can be made of it.
+    /// Checks that a study can use this space.
     ///
     /// # Errors
-    /// Names the range that is empty or reaches too far.
+    /// Names the range that is empty or too wide.
     pub fn check(&self) -> Result<()> {
         let wrong = |what: String| Err(Error::invalid(format!("space: {what}")));
         for (name, [low, high], least, most) in [
@@ -149,7 +149,7 @@ impl Space {
         Ok(())
     }
 
-    /// The same without batches that are larger than all the samples there are.
+    /// Returns the same space without batches that are larger than the number of samples.
     pub fn for_samples(&self, samples: usize) -> Self {
         let mut batch_size = self.batch_size.clone();
         batch_size.retain(|n| *n <= samples);
@@ -179,7 +179,7 @@ impl Space {
         all
     }
 
-    /// The names of what is varied, and where a candidate stands in each; None where it
+    /// Returns the names of the varied settings, and a candidate's place in each; None if it
     /// has no such layer.
     pub fn places(&self, candidate: &Candidate) -> Vec<(&'static str, Option<f64>)> {
         let at = |name: &str| -> Option<f64> {
@@ -206,10 +206,10 @@ impl Space {
         varied.map(|d| (d.name, at(d.name).map(|x| d.clamped(x)))).collect()
     }
 
-    /// A new candidate, number `trial` of the study. `known`: earlier ones, the best first.
+    /// Draws candidate number `trial` of the study. `known`: earlier ones, the best first.
     pub(crate) fn draw(&self, seed: u64, trial: usize, known: &[&Candidate]) -> Candidate {
         let mut numbers = Numbers(Stream::new(seed, Purpose::Candidate, trial as u32), 0);
-        // The estimator soon looks only where it has been; every third is drawn anywhere.
+        // The estimator soon stays near known candidates; every third is drawn anywhere.
         let known = if known.len() < ENOUGH || trial % 3 == 2 { &[] } else { known };
         let known: Vec<_> = known.iter().map(|candidate| self.places(candidate)).collect();
         let drawn: Vec<(&str, f64)> = self
@@ -263,7 +263,7 @@ impl Dimension {
         }
     }
 
-    /// Where good ones were, if enough are known; else anywhere. `seen`: places and
+    /// Draws near good candidates if enough are known, else anywhere. `seen`: places and
     /// ranks, the lower the better.
     fn draw(&self, numbers: &mut Numbers, seen: impl Iterator<Item = (f64, f64)>) -> f64 {
         if !self.varies() {
@@ -284,7 +284,7 @@ impl Dimension {
         let Ok(range) = range else { return anywhere(numbers) };
         let mut optimizer = TpeOptimizer::new(estimator, range);
         for (place, rank) in seen {
-            // What cannot be told, as a place that is out of range, teaches nothing.
+            // A place out of range is refused, and ignored.
             let _ = optimizer.tell(place, rank);
         }
         optimizer.ask(numbers).unwrap_or_else(|_| anywhere(numbers))
@@ -301,11 +301,11 @@ fn two_digits(x: f64) -> f64 {
     }
     let unit = 10f64.powi(x.abs().log10().floor() as i32 - 1);
     let rounded = (x / unit).round() * unit;
-    // Through text, so that it is the number one would write.
+    // Through text, so that it is the number that people would write.
     format!("{rounded:.12}").parse().unwrap_or(rounded)
 }
 
-/// Our stream of random numbers as the estimator wants it.
+/// Adapts our stream of random numbers to the estimator.
 struct Numbers(Stream, u64);
 
 impl Numbers {

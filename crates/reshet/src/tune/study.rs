@@ -1,4 +1,4 @@
-//! A study: what is asked, and the cores that work at it.
+//! A study: its settings, and its threads.
 
 use std::{
     ops::ControlFlow,
@@ -18,12 +18,12 @@ use super::{
 };
 use crate::{Dataset, Error, Result};
 
-/// Of so many one goes on, trained for so many times as many epochs.
+/// One of this many candidates goes on, for this many times as many epochs.
 pub(super) const ETA: usize = 3;
 /// Candidates of a generation.
 pub(super) const GENERATION: usize = ETA * ETA;
 
-/// A search for a good network: see the [module](super).
+/// A hyper-parameter search: see the [module](super).
 ///
 /// ```
 /// use reshet::{prelude::*, tune::{Space, Study}};
@@ -50,78 +50,80 @@ pub struct Study {
     pub(super) seed: u64,
 }
 
-/// What happens in a study.
+/// An event of a study.
 #[derive(Clone, Debug)]
 pub enum Event<'a> {
     /// A training has ended.
     Trained(&'a Record),
-    /// Nothing, for a tenth of a second: time to draw.
+    /// Nothing happened for a tenth of a second: time to redraw a display.
     Tick,
 }
 
 impl Study {
-    /// In this space; 100 trials of at most 9 epochs, a core each, unless said otherwise.
+    /// Creates a study of this space with the defaults: 100 trials of at most 9 epochs, one
+    /// core each.
     pub fn new(space: Space) -> Self {
         let jobs = thread::available_parallelism().map_or(1, usize::from);
         let (first, known) = (Vec::new(), Vec::new());
         Self { space, first, known, trials: 100, time: None, epochs: 9, jobs, seed: 0 }
     }
 
-    /// Candidates to begin with, as the defaults one would use otherwise. The first one is
-    /// trained to the end, however it does: see [`Outcome::best`].
+    /// Sets candidates to begin with, such as the defaults. The first one is always trained
+    /// to the end: see [`Outcome::best`].
     pub fn first(mut self, candidates: impl IntoIterator<Item = Candidate>) -> Self {
         self.first.extend(candidates);
         self
     }
 
-    /// How many candidates are drawn.
+    /// Sets the number of candidates.
     pub fn trials(mut self, trials: usize) -> Self {
         self.trials = trials;
         self
     }
 
-    /// Ends after this time; what is being trained then is lost.
+    /// Ends the study after this time; unfinished trainings are lost.
     pub fn time(mut self, time: Duration) -> Self {
         self.time = Some(time);
         self
     }
 
-    /// Epochs of the candidates that come through; the others have a third or a ninth.
+    /// Sets the epochs of the longest trainings; the shorter ones have a third or a ninth.
     pub fn epochs(mut self, epochs: usize) -> Self {
         self.epochs = epochs;
         self
     }
 
-    /// Trainings at once, a core each. It changes nothing but the time.
+    /// Sets the number of trainings at once, one core each. It changes only the time.
     pub fn jobs(mut self, jobs: usize) -> Self {
         self.jobs = jobs;
         self
     }
 
-    /// Of candidates, weights and shuffles.
+    /// Sets the seed of candidates, weights and shuffles.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// Goes on with a study of the same data, space and seed: these trainings are done.
+    /// Resumes a study of the same data, space and seed, in which these trainings are done.
     pub fn resume(mut self, known: Vec<Record>) -> Self {
         self.known = known;
         self
     }
 
-    /// Each split is what to train on and what to compare by: one for a validation
-    /// part ([`Dataset::split`]), several for cross-validation ([`Dataset::fold`]).
+    /// Runs the study. Each split is a training part and a validation part: one split for a
+    /// single validation part ([`Dataset::split`]), several for cross-validation
+    /// ([`Dataset::fold`]).
     ///
     /// # Errors
-    /// A space that makes no sense, data that no network of it fits, no trials, jobs
+    /// The space is invalid, none of its networks fits the data, or there are no trials, jobs
     /// or splits.
     pub fn run(&self, splits: &[(Dataset, Dataset)]) -> Result<Outcome> {
         self.watch(splits, |_| ControlFlow::Continue(()))
     }
 
-    /// [`Study::run`] that tells what happens; [`ControlFlow::Break`] ends it, and what
-    /// is being trained then is lost.
+    /// Does the same as [`Study::run`], and calls `tell` with each event.
+    /// [`ControlFlow::Break`] ends the study; unfinished trainings are lost.
     ///
     /// # Errors
     /// As [`Study::run`].
@@ -200,12 +202,12 @@ impl Study {
         Ok(Outcome { trials, finished, epochs, validated, usual })
     }
 
-    /// The trial that goes on however it does, if there is one.
+    /// The trial that always goes on, if there is one.
     pub(super) fn usual(&self) -> Option<usize> {
         (!self.first.is_empty()).then_some(0)
     }
 
-    /// Epochs of each rung, the shortest first.
+    /// The epochs of each rung, the shortest first.
     pub(super) fn rungs(&self) -> Vec<usize> {
         let mut rungs: Vec<usize> =
             [ETA * ETA, ETA, 1].iter().map(|part| self.epochs.div_ceil(*part)).collect();

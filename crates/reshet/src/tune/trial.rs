@@ -1,4 +1,4 @@
-//! One candidate's way through the race.
+//! The trainings of one candidate, and their results.
 
 use std::{
     cmp::Ordering,
@@ -11,36 +11,36 @@ use serde::{Deserialize, Serialize};
 use super::Candidate;
 use crate::{Dataset, Device, Ended, Error, Recipe, Result, Score, metrics::Kind};
 
-/// Standard errors by which another candidate must be better than the usual one.
+/// The standard errors by which another candidate must be better than the usual one.
 const CLEARLY: f64 = 1.5;
 
-/// What one training of a candidate came to: a line of a study's journal.
+/// The result of one training of a candidate: a line of a study's journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     /// The trial's number, from 0.
     pub trial: usize,
-    /// How far it had come in the race: 0 is the shortest training.
+    /// The rung of the race: 0 is the shortest training.
     pub rung: usize,
     /// Epochs of this training.
     pub epochs: usize,
-    /// Numbers that were learnt.
+    /// The number of weights and biases.
     pub parameters: usize,
     /// The validation loss; None if it diverged.
     pub loss: Option<f64>,
     /// Accuracy, or R², on the validation part.
     pub measure: Option<f64>,
-    /// Of several splits: the validation loss of each.
+    /// For several splits: the validation loss of each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub losses: Vec<f64>,
-    /// What was trained.
+    /// The candidate that was trained.
     #[serde(flatten)]
     pub candidate: Candidate,
 }
 
 impl Record {
-    /// Better comes first: by accuracy or R², then by loss, then the older one. After
-    /// cross-validation by the loss at once: it is for few samples, whose accuracy is a
-    /// coarse measure.
+    /// Compares two records, the better first: by accuracy or R², then by loss, then the older
+    /// one. After cross-validation by loss alone: it is for few samples, for which accuracy is
+    /// a coarse measure.
     pub fn order(&self, other: &Self) -> Ordering {
         let key = |record: &Self| {
             let loss = record.loss.unwrap_or(f64::INFINITY);
@@ -52,9 +52,9 @@ impl Record {
         b.0.total_cmp(&a.0).then(a.1.total_cmp(&b.1)).then(self.trial.cmp(&other.trial))
     }
 
-    /// Whether chance is a poor reason for it to be better than another: after
-    /// cross-validation, if the mean difference of the losses is more than 1.5 of its
-    /// standard errors over the splits. One split says nothing of that.
+    /// Whether it is better than another by more than chance: after cross-validation, if the
+    /// mean difference of the losses is more than 1.5 of its standard errors over the splits.
+    /// One split cannot tell.
     pub(super) fn is_clearly_better(&self, than: &Self) -> bool {
         let differences: Vec<f64> =
             than.losses.iter().zip(&self.losses).map(|(theirs, ours)| theirs - ours).collect();
@@ -68,26 +68,26 @@ impl Record {
     }
 }
 
-/// A trial, with all it came to so far.
+/// A trial, with its results so far.
 #[derive(Clone, Debug)]
 pub struct Trial {
-    /// From 0.
+    /// The trial's number, from 0.
     pub number: usize,
-    /// What is tried.
+    /// The candidate that is tried.
     pub candidate: Candidate,
     /// Its trainings, the shortest first.
     pub records: Vec<Record>,
 }
 
 impl Trial {
-    /// The longest training it has had.
+    /// Returns its longest training.
     pub fn last(&self) -> Option<&Record> {
         self.records.last()
     }
 }
 
-/// Trains a candidate for so many epochs, once a split, and tests it on what each
-/// leaves out; None if it was told to stop.
+/// Trains a candidate for this many epochs, once per split, and tests it on the split's
+/// validation part; None if it was stopped.
 pub(super) fn train(
     candidate: &Candidate,
     (trial, rung, epochs): (usize, usize, usize),
@@ -130,7 +130,7 @@ pub(super) fn train(
     };
     record.loss = mean(&|score| Some(score.loss).filter(|loss| loss.is_finite()));
     record.measure = match &scores[..] {
-        // Of one number R² over all splits together: few samples may hardly vary.
+        // For one number, R² over all splits together: few samples may vary too little.
         [Score { kind: Kind::Numbers { r2_mean: None, .. }, .. }, _, ..] => {
             let squares = |score: &Score| match score.kind {
                 Kind::Numbers { rmse, baseline, .. } => Some([rmse.powi(2), baseline.powi(2)]),

@@ -1,4 +1,5 @@
-//! Which of a graph's outputs is the network's answer, and what else the outputs say about it.
+//! Finds which of a graph's outputs is the network's answer, and what the other outputs tell
+//! about it.
 
 use super::{
     label::{Label, Rule, Said},
@@ -10,11 +11,11 @@ use crate::{Activation, Result, error::Error, formats::import::Decides};
 /// The end of the network.
 pub struct Answer {
     pub link: usize,
-    /// What the graph decides from it.
+    /// The decision that the graph makes from it.
     pub decides: Option<Decides>,
-    /// Of yes and no: the graph says yes where the network's output is low.
+    /// For yes and no: the graph answers yes if the network's output is low.
     pub turned: bool,
-    /// Of yes and no: exactly in the middle it is yes.
+    /// For yes and no: an output exactly at the threshold is yes.
     pub tie: bool,
     pub names: Option<Vec<String>>,
     pub said: Vec<String>,
@@ -143,7 +144,7 @@ fn joined(
     nets: &[Net],
     choose: &dyn Fn(String) -> Error,
 ) -> Result<(usize, Vec<String>)> {
-    // What comes behind it decides the same: the order of the outputs stays.
+    // The links after it decide the same: the order of the outputs stays.
     let keeps = |x: usize| {
         let largest = label.rule == Rule::Largest;
         match &walk.links[x].op {

@@ -1,4 +1,4 @@
-//! What does not change: nodes of constants alone, and nodes' attributes.
+//! Constants: nodes with only constant inputs, and nodes' attributes.
 
 use std::rc::Rc;
 

@@ -1,7 +1,7 @@
-//! What a graph decides from the network's outputs: one of several classes, or yes or no.
+//! Reads a graph's decision from the network's outputs: one of several classes, or yes or no.
 //!
-//! A model decides by itself: the first of the largest outputs; or yes, if the probability is above
-//! 0.5. What a graph decides must come to one of the two, or it is refused.
+//! A model decides for the first of the largest outputs, or for yes if the probability is above
+//! 0.5. A graph with another decision is refused.
 
 use std::rc::Rc;
 
@@ -14,7 +14,7 @@ use super::{
 use crate::Activation;
 
 impl Walk {
-    /// What a node decides from the network.
+    /// Reads the decision of a node.
     pub(super) fn decided(
         &self,
         node: &Node,
@@ -24,7 +24,7 @@ impl Walk {
         let axis = int(node, "axis");
         match (&*node.op_type, inputs) {
             ("ArgMax", [Value::Net(x)]) => {
-                // Not said, it is 0: the samples.
+                // By default it is 0: the samples.
                 if axis != Some(1) && axis != Some(-1) {
                     return Err("it chooses among samples, not among outputs".into());
                 }

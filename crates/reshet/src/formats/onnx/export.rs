@@ -1,22 +1,22 @@
-//! A model as a graph, from raw inputs to labels.
+//! Writes a model as a graph, from raw inputs to labels.
 //!
 //! | | input | |
 //! |---|---|---|
 //! | a table of numbers | `input` | float32 [N, columns]; NaN: missing |
-//! | a table with words | one a column, under its name | [N, 1] float32, or string; NaN or "": missing |
+//! | a table with words | one per column, under its name | [N, 1] float32, or string; NaN or "": missing |
 //! | bytes | `input` | float32 [N, values], 0 to 255 |
-//! | all else | `input` | float32 [N, values] |
+//! | everything else | `input` | float32 [N, values] |
 //!
 //! | question | output | |
 //! |---|---|---|
 //! | classes, yes or no | `label` | string [N] |
 //! | | `probabilities` | float32 [N, classes]; no before yes |
-//! | several times yes or no | `label` | bool [N, questions] |
+//! | several yes/no questions | `label` | bool [N, questions] |
 //! | | `probabilities` | float32 [N, questions], of yes |
 //! | numbers | `value` | float32 [N, targets], in their own unit |
 //!
-//! Opset 19 (the first that compares strings), IR version 9. The file's metadata holds all
-//! about the model, so that it can be read back whole.
+//! Opset 19 (the first that compares strings), IR version 9. The file's metadata describes the
+//! whole model, so that it can be read back.
 
 use prost::Message;
 
@@ -41,9 +41,9 @@ pub const IR_VERSION: i64 = 9;
 pub struct Exported {
     /// The file.
     pub bytes: Vec<u8>,
-    /// What goes in.
+    /// The graph's inputs.
     pub inputs: Vec<Port>,
-    /// What comes out.
+    /// The graph's outputs.
     pub outputs: Vec<Port>,
 }
 
@@ -52,23 +52,23 @@ pub struct Exported {
 pub struct Port {
     /// Its name.
     pub name: String,
-    /// `float32`, `string` or `bool`.
+    /// The type: `float32`, `string` or `bool`.
     pub kind: &'static str,
-    /// Its sizes, the batch's as `N`: `[N, 4]`.
+    /// Its shape, with `N` for the batch: `[N, 4]`.
     pub shape: String,
 }
 
-/// Writes a model.
+/// Encodes a model as ONNX.
 ///
 /// # Errors
-/// A table's numbers need double precision; else none for a model that [`Model::new`] has let
-/// pass.
+/// A table's numbers need double precision; otherwise none for a model that [`Model::new`] has
+/// accepted.
 pub fn export(model: &Model) -> Result<Exported> {
     let plan = model.plan()?;
     model.meaning().columns.as_ref().map_or(Ok(()), |columns| columns.check_single())?;
     let mut to = Builder::default();
     to.graph.name = "reshet".into();
-    // These names are promised; a column of the same name has to give way.
+    // These names are documented; a column of the same name gets another one.
     let promised: &[&str] = match model.task() {
         Task::Number => &["value"],
         _ => &["label", "probabilities"],
@@ -124,7 +124,7 @@ fn plain(to: &mut Builder, model: &Model) -> String {
     to.node("Div", [&*input, &most])
 }
 
-/// What becomes of a table's columns.
+/// Encodes a table's columns.
 fn table(to: &mut Builder, columns: &Columns) -> String {
     let is_number = |kind: &Kind| matches!(kind, Kind::Number { .. });
     let numbers: Vec<&Kind> =
@@ -159,7 +159,7 @@ fn table(to: &mut Builder, columns: &Columns) -> String {
         }
     }
     let indicators = blocks.len() == 2;
-    // Where each of the network's inputs stands among the blocks.
+    // The place of each of the network's inputs among the blocks.
     let mut place = numbers.len() * if indicators { 2 } else { 1 };
     let (mut places, mut number) = (Vec::new(), 0);
     for (i, column) in columns.inputs.iter().enumerate() {
@@ -243,7 +243,7 @@ fn category(to: &mut Builder, word: &str, kind: &Kind, nothing: &[String]) -> Ve
         }
         Kind::Category { values, rare, missing } => {
             let mut inputs = Vec::new();
-            // A tensor of no words would be of no use.
+            // A tensor must not be empty.
             let known = (!values.is_empty()).then(|| is_one_of(to, values));
             inputs.extend(known.clone());
             if !rare && !missing {
@@ -268,7 +268,7 @@ fn category(to: &mut Builder, word: &str, kind: &Kind, nothing: &[String]) -> Ve
     }
 }
 
-/// The layers up to what the loss sees.
+/// The layers up to the loss's inputs.
 fn layers(to: &mut Builder, model: &Model, plan: &Plan, mut x: String) -> String {
     let layers = match model.network().layers() {
         [before @ .., Layer::Activation(last)] if *last == plan.head.output => before,

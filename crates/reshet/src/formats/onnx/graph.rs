@@ -1,4 +1,4 @@
-//! A graph in the making: nodes, constants, and names that nobody else has.
+//! Builds a graph: nodes, constants, and unique names.
 
 use std::collections::HashSet;
 
@@ -18,7 +18,7 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// This name, or one like it that is not taken.
+    /// Returns this name, or a similar one that is not taken.
     pub fn name(&mut self, wanted: &str) -> String {
         let mut name = wanted.to_string();
         let mut n = 1;
@@ -29,14 +29,14 @@ impl Builder {
         name
     }
 
-    /// An input [N, width] of this type; gives its name.
+    /// Adds an input [N, width] of this type; returns its name.
     pub fn input(&mut self, wanted: &str, of: i32, width: usize) -> String {
         let name = self.name(wanted);
         self.graph.input.push(value(&name, of, &[width]));
         name
     }
 
-    /// An output [N, …] of this type: renames what a node gives.
+    /// Adds an output [N, …] of this type: renames a node's output.
     pub fn output(&mut self, name: &str, from: &str, of: i32, widths: &[usize]) {
         let node = self.plain("Identity", [from]);
         node.output = vec![name.into()];
@@ -58,12 +58,12 @@ impl Builder {
         &mut self.graph.node[last]
     }
 
-    /// A node; gives the name of what it computes.
+    /// Adds a node; returns the name of its output.
     pub fn node<'n>(&mut self, op: &str, inputs: impl IntoIterator<Item = &'n str>) -> String {
         self.plain(op, inputs).output[0].clone()
     }
 
-    /// A node with whole numbers as attributes.
+    /// Adds a node with integer attributes.
     pub fn node_with<'n>(
         &mut self,
         op: &str,
@@ -81,7 +81,7 @@ impl Builder {
         node.output[0].clone()
     }
 
-    /// A node with its `alpha`.
+    /// Adds a node with an `alpha`.
     pub fn node_alpha(&mut self, op: &str, input: &str, alpha: f32) -> String {
         let node = self.plain(op, [input]);
         node.attribute = vec![Attribute {
@@ -93,7 +93,7 @@ impl Builder {
         node.output[0].clone()
     }
 
-    /// Numbers that do not change.
+    /// Adds constant numbers.
     pub fn floats(&mut self, wanted: &str, dims: &[usize], values: &[f32]) -> String {
         let bytes: Vec<u8> = values.iter().flat_map(|x| x.to_le_bytes()).collect();
         self.raw(wanted, kind::FLOAT, dims, bytes)

@@ -1,4 +1,4 @@
-//! What is said for each choice that a graph makes, and what later nodes make of it.
+//! Labels: the value that a graph gives for each choice, and how later nodes change it.
 
 use std::{collections::HashSet, rc::Rc};
 
@@ -9,13 +9,13 @@ use super::{
     walk::Value,
 };
 
-/// What is decided for a sample, or for each of its outputs.
+/// The decision for a sample, or for each of its outputs.
 #[derive(Clone, PartialEq)]
 pub struct Label {
     /// The link whose values decide.
     pub link: usize,
     pub rule: Rule,
-    /// What is said for each choice: of the largest a class each; of yes or no, no first.
+    /// The value for each choice: one per class, or for no and yes, no first.
     pub says: Vec<Said>,
     /// The node that decides, for messages.
     pub node: Rc<str>,
@@ -31,7 +31,7 @@ pub enum Rule {
     Above { tie: bool, several: bool },
 }
 
-/// What is said for a choice.
+/// The value for a choice.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Said {
     Truth(bool),
@@ -66,10 +66,10 @@ impl Said {
 }
 
 impl Label {
-    /// What becomes of it in a node that takes it, and besides only constants.
+    /// Applies a node whose other inputs are constants.
     ///
     /// # Errors
-    /// The node does something else with it than saying another thing for each choice.
+    /// The node does not just map each choice to another value.
     pub fn after(&self, node: &Node, inputs: &[Value]) -> Result<Self, String> {
         let (truth, number) = (Said::Truth, Said::Number);
         let one = |c: &Const| if c.len() == 1 { said(c).into_iter().next() } else { None };
@@ -137,14 +137,14 @@ impl Label {
         self.each(|s| pairs().find(|(key, _)| key.is(s)).map(|(_, value)| value.clone()))
     }
 
-    /// Whether another thing is said for each choice.
+    /// Whether all choices have different values.
     pub fn is_distinct(&self) -> bool {
         let texts: HashSet<String> = self.says.iter().map(Said::text).collect();
         texts.len() == self.says.len()
     }
 }
 
-/// What a constant says, in its order.
+/// The values of a constant, in order.
 fn said(c: &Const) -> Vec<Said> {
     match c.names() {
         Some(words) if c.whole().is_none() => words.into_iter().map(Said::Word).collect(),

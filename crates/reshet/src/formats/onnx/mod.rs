@@ -1,5 +1,5 @@
-//! ONNX (<https://onnx.ai>): models out, with all that is done to their inputs inside the
-//! graph; networks of other programs in.
+//! ONNX (<https://onnx.ai>): writes models, with the encoding of their inputs in the graph;
+//! reads networks of other programs.
 
 mod answer;
 mod constants;

@@ -1,5 +1,5 @@
-//! Reading back what [`export`](super::export()) wrote: the network and its meaning are in the
-//! file's metadata, the parameters in its tensors, under their names.
+//! Reads what [`export`](super::export()) wrote: the network and its meaning from the file's
+//! metadata, the parameters from its tensors, by their names.
 
 use super::{proto::Graph, tensor::Const};
 use crate::{Model, Result, error::Error, formats::safetensors::Metadata};

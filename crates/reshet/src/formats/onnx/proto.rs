@@ -1,13 +1,13 @@
 //! The messages of ONNX that are needed here, by their numbers in
-//! <https://github.com/onnx/onnx/blob/main/onnx/onnx.proto>; all others are passed over.
+//! <https://github.com/onnx/onnx/blob/main/onnx/onnx.proto>; others are ignored.
 //!
-//! Numbers of tensors are kept as they stand in the file (`Bytes` is a view of it): as lists
-//! of `i64` they could take eight times the file. [`check`] looks a file through before it is
-//! decoded, since a message of two bytes becomes hundreds in memory.
+//! Numbers of tensors stay as in the file (`Bytes` is a view of it): as lists of `i64` they
+//! could take eight times the file. [`check`] checks a file before it is decoded, since a
+//! message of two bytes takes hundreds in memory.
 
 use prost::bytes::Bytes;
 
-/// More fields than this outside of tensors' numbers, and it is no network of dense layers.
+/// The most fields, without tensors' numbers, of a network of dense layers.
 const MOST_FIELDS: usize = 50_000;
 
 /// Types of tensors' numbers.
@@ -203,7 +203,7 @@ const VALUE_INFO: Content = Message(&[(2, TYPE)]);
 const GRAPH: Content = Message(&[(1, NODE), (5, TENSOR), (11, VALUE_INFO), (12, VALUE_INFO)]);
 const MODEL: Content = Message(&[(7, GRAPH), (8, ENTRY), (14, ENTRY)]);
 
-/// Looks through a file without unpacking it.
+/// Checks a file without decoding it.
 ///
 /// # Errors
 /// It is no protocol buffer, breaks off, or has so many fields that it can be no network.

@@ -1,4 +1,4 @@
-//! Reading the networks that PyTorch, Keras and scikit-learn export.
+//! Reads the networks that PyTorch, Keras and scikit-learn export.
 
 use std::rc::Rc;
 
@@ -24,7 +24,8 @@ use crate::{
 /// Reads a file's bytes.
 ///
 /// # Errors
-/// Not ONNX, damaged, or not a network of dense layers: names the node and its position.
+/// The file is not ONNX, is damaged, or is not a network of dense layers: names the node and its
+/// position.
 pub(in crate::formats) fn read(bytes: Vec<u8>, import: &Import) -> Result<Found> {
     let size = bytes.len();
     proto::check(&bytes).map_err(|e| Error::data(format!("not an ONNX file: {e}")))?;
@@ -103,7 +104,7 @@ fn input(graph: &proto::Graph) -> Result<Input<'_>> {
     Ok(Input { name: &input.name, shape, whole })
 }
 
-/// What an output of exactly the middle is moved by to be above it: it must still be seen in a
+/// The shift that puts an output exactly at the threshold above it; large enough to change a
 /// Sigmoid's f32.
 const TIE: f64 = 2.5e-7;
 

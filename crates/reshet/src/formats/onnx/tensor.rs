@@ -1,4 +1,4 @@
-//! Tensors of a file, looked at where they stand.
+//! Tensors of a file, read in place.
 
 use prost::bytes::Bytes;
 
@@ -43,10 +43,10 @@ impl Float {
 }
 
 impl Const {
-    /// From the file's message.
+    /// Reads the file's message.
     ///
     /// # Errors
-    /// What is wrong with it: its size, its type, data in another file.
+    /// Its size or type is wrong, or its data is in another file.
     pub fn of(tensor: &proto::Tensor) -> Result<Self, String> {
         if tensor.data_location == 1 || !tensor.external_data.is_empty() {
             let file = tensor.external_data.iter().find(|e| e.key == "location");

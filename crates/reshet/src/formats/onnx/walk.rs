@@ -1,10 +1,10 @@
-//! What a graph computes, followed from its input to its output.
+//! Follows a graph from its input to its outputs.
 //!
-//! Each value is a constant, the network so far, what was decided from it (a label), or not
-//! understood. A node that is not understood matters only if an output needs it, and then the
-//! output is not understood either: no node is left out. The network
-//! so far is a chain of links; GELU and SiLU, which most programs write as several nodes, are
-//! put together again where two branches of it meet.
+//! Each value is a constant, the network so far, a decision from it (a label), or not
+//! understood. A node that is not understood matters only if an output needs it; then the
+//! output is not understood either, so no node is left out. The network so far is a chain of
+//! links. GELU and SiLU, which most programs write as several nodes, are recognised where two
+//! branches meet.
 
 use std::{collections::HashMap, rc::Rc};
 
@@ -22,7 +22,7 @@ pub enum Value {
     Const(Rc<Const>),
     /// The network up to this link.
     Net(usize),
-    /// What is decided from the network.
+    /// A decision from the network's outputs.
     Label(Rc<Label>),
     /// Why it is not known.
     Unknown(Rc<str>),
@@ -49,7 +49,7 @@ pub enum Op {
         bias: Option<(Rc<Const>, f64)>,
     },
     Affine(Affine),
-    /// yᵢ = x at the place that stands at i.
+    /// yᵢ = x at the i-th place in the list.
     Reorder(Rc<Vec<u32>>),
     Activation(Activation),
     /// Half of a GELU: erf(x), or 1 − erf(x).
@@ -68,9 +68,9 @@ pub struct Walk {
     pub values: HashMap<String, Value>,
     /// Links whose outputs a node gives names to.
     pub names: Vec<Names>,
-    /// What labels say, all in all.
+    /// The number of all labels' texts.
     said: usize,
-    /// Values that change their places, all in all.
+    /// The number of all values that change their places.
     pub(super) moved: usize,
 }
 
@@ -81,7 +81,7 @@ pub struct Names {
     pub node: Rc<str>,
 }
 
-/// Labels of a hostile file could say much many times.
+/// The most label texts: a hostile file could repeat many of them.
 const MOST_SAID: usize = 1 << 20;
 
 /// What a node becomes, or why it is not understood.

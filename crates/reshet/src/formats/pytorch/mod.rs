@@ -1,5 +1,5 @@
-//! PyTorch's files: `state_dict`s in, without running a file's code; models out, as a
-//! `state_dict` and a script that builds the network around it.
+//! PyTorch's files: reads `state_dict`s without running a file's code; writes models as a
+//! `state_dict` and a script that builds the network.
 
 mod pickle;
 mod read;

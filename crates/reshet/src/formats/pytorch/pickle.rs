@@ -1,23 +1,23 @@
-//! Reading a pickle without running it.
+//! Reads a pickle without running it.
 //!
-//! A pickle is a program for a machine with a stack, and what it calls can be anything. This
-//! machine calls nothing: of all functions it knows what two or three mean (an ordered
-//! dictionary, a tensor from its parts), and keeps the rest as names. Everything lies in one
-//! list, things point at each other by place, and so no nesting or circle can harm.
+//! A pickle is a program for a stack machine, and can call any function. This reader calls
+//! nothing: it knows the meaning of two or three functions (an ordered dictionary, a tensor from
+//! its parts), and keeps the others as names. All items are in one list and refer to each other
+//! by index, so nesting and cycles do no harm.
 
 use std::{collections::HashMap, io::Read, rc::Rc};
 
 /// More steps than this, and it is no dictionary of tensors. A step takes about 100 bytes
 /// of memory at most.
 const MOST_STEPS: usize = 200_000;
-/// Longer texts than this are no names.
+/// The longest text.
 const MOST_TEXT: usize = 1 << 16;
-/// Nor are classes and functions.
+/// The longest name of a class or function.
 const MOST_GLOBAL: usize = 256;
-/// Dimensions of a tensor.
+/// The most dimensions of a tensor.
 const MOST_DIMS: usize = 8;
 
-/// A value: small ones themselves, others by their place.
+/// A value: small ones directly, others by their index.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Value {
     None,
@@ -27,7 +27,7 @@ pub enum Value {
     Item(u32),
 }
 
-/// What can be pointed at.
+/// An item in the list.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Item {
     Text(Rc<str>),
@@ -37,7 +37,7 @@ pub enum Item {
     List(Vec<Value>),
     Dict(Vec<(Value, Value)>),
     Tensor(Box<Tensor>),
-    /// What the class or function of this name would have made.
+    /// An object that the class or function of this name would have made.
     Object(Rc<str>),
 }
 
@@ -46,7 +46,7 @@ pub enum Item {
 pub struct Tensor {
     /// `torch.FloatStorage` and the like.
     pub storage: Rc<str>,
-    /// Where its numbers are.
+    /// The key of its storage.
     pub key: Rc<str>,
     /// Numbers in the storage.
     pub length: u64,
@@ -55,10 +55,10 @@ pub struct Tensor {
     pub strides: Vec<usize>,
 }
 
-/// A pickle, read.
+/// A pickle that has been read.
 pub struct Pickle {
     pub items: Vec<Item>,
-    /// What the whole is.
+    /// The outermost value.
     pub top: Value,
 }
 
@@ -71,7 +71,7 @@ impl Pickle {
         if let Some(Item::Text(text)) = self.item(value) { Some(text) } else { None }
     }
 
-    /// What kind of thing it is, for messages.
+    /// The kind of a value, for messages.
     pub fn describe(&self, value: Value) -> &str {
         match (value, self.item(value)) {
             (_, Some(Item::Text(_))) => "a text",
@@ -209,7 +209,7 @@ impl<R: Read> Machine<R> {
                     self.memo.get(&(place as u32)).ok_or("it recalls what it never kept")?;
                 self.stack.push(*value);
             }
-            // Classes and calls: none is made.
+            // Classes and calls: nothing is called.
             b'c' => {
                 let (module, name) = (self.line()?, self.line()?);
                 self.push(Item::Global(format!("{module}.{name}").into()))?;
@@ -232,7 +232,7 @@ impl<R: Read> Machine<R> {
                 let (arguments, callable) = (self.pop()?, self.pop()?);
                 self.call(callable, arguments)?;
             }
-            // A state is not looked at: PyTorch gives dictionaries one about versions.
+            // A state is ignored: PyTorch gives dictionaries one about versions.
             b'b' => drop(self.pop()?),
             b'Q' => {
                 let id = self.pop()?;
@@ -395,7 +395,7 @@ impl<R: Read> Machine<R> {
         }
     }
 
-    /// What a call gives, for the functions that a `state_dict` is made by.
+    /// The result of a call, for the functions that make a `state_dict`.
     fn call(&mut self, callable: Value, arguments: Value) -> Result<(), String> {
         let name = match self.item(callable) {
             Some(Item::Global(name) | Item::Object(name)) => name.clone(),

@@ -1,5 +1,5 @@
-//! Reading what `torch.save` wrote: a zip since PyTorch 1.6, before that pickles one after the
-//! other with the numbers behind them.
+//! Reads files of `torch.save`: a zip since PyTorch 1.6, before that a sequence of pickles
+//! followed by the numbers.
 //!
 //! ```text
 //! zip     NAME/data.pkl │ NAME/byteorder │ NAME/data/0 │ NAME/data/1 │ …
@@ -28,9 +28,9 @@ use crate::{
     },
 };
 
-/// What a legacy file starts with, as a number in a pickle.
+/// The number at the start of a legacy file, in a pickle.
 const MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
-/// Keys under which programs keep a `state_dict` among other things, the likeliest first.
+/// Keys under which programs store a `state_dict`, the likeliest first.
 const WRAPPERS: [&str; 8] = [
     "state_dict",
     "model_state_dict",
@@ -42,13 +42,13 @@ const WRAPPERS: [&str; 8] = [
     "model_state",
 ];
 
-/// Where a storage's bytes are: place, length.
+/// The place and length of each storage's bytes.
 type Storages = HashMap<Rc<str>, (u64, u64)>;
 
-/// Reads a `state_dict`; `import` says what it leaves open.
+/// Reads a `state_dict`; `import` has what it does not contain.
 ///
 /// # Errors
-/// Damaged, something else than a `state_dict` of dense layers, or no network is given.
+/// The file is damaged, is not a `state_dict` of dense layers, or no network is given.
 pub(in crate::formats) fn read(mut file: File, import: &Import, path: &Path) -> Result<Found> {
     let mut start = [0; 2];
     let io = |e| Error::unreadable(path, e);
@@ -161,7 +161,7 @@ fn legacy(file: &mut File, size: u64) -> Result<(Pickle, Storages), String> {
     let Some(Item::List(list)) = keys.item(keys.top) else {
         return Err("damaged: the list of its storages is missing".into());
     };
-    // How wide the numbers of each storage are, only the tensors say.
+    // Only the tensors have the type of each storage's numbers.
     let widths: HashMap<&str, u64> = object
         .items
         .iter()
@@ -186,11 +186,11 @@ fn legacy(file: &mut File, size: u64) -> Result<(Pickle, Storages), String> {
     Ok((object, storages))
 }
 
-/// The tensors of the `state_dict`, in order, and what else stands in it.
+/// The tensors of the `state_dict`, in order, and its other contents.
 #[derive(Default)]
 struct Entries {
     tensors: Vec<Entry>,
-    /// What could be part of a network.
+    /// Contents that could be part of a network.
     other: Vec<String>,
     said: Vec<String>,
 }
@@ -216,7 +216,7 @@ fn entries(pickle: &Pickle, storages: &Storages) -> Result<Entries, String> {
     Ok(found)
 }
 
-/// Words in the names of what training keeps beside the network.
+/// Words in the names of a training's state.
 const OF_TRAINING: [&str; 6] = ["optim", "optimizer", "scheduler", "scaler", "lr", "rng"];
 
 /// Whether one of these words is part of a name.
@@ -225,10 +225,10 @@ fn is_named(name: &str, words: &[&str]) -> bool {
     parts.any(|part| words.contains(&&*part.to_lowercase()))
 }
 
-/// A dictionary, as it stands in a pickle.
+/// A dictionary of a pickle.
 type Pairs = [(Value, Value)];
 
-/// The dictionary with tensors in it: one that the whole holds under a usual name, or the whole.
+/// Finds the dictionary of tensors: one under a usual name, or the outermost.
 fn dictionary<'p>(pickle: &'p Pickle, said: &mut Vec<String>) -> Result<&'p Pairs, String> {
     let pairs = match pickle.item(pickle.top) {
         Some(Item::Dict(pairs)) => pairs,
@@ -301,12 +301,12 @@ fn has_tensors(pickle: &Pickle, pairs: &Pairs) -> bool {
     pairs.iter().any(|(_, v)| matches!(pickle.item(*v), Some(Item::Tensor(_))))
 }
 
-/// Dictionaries inside of dictionaries, at most: one can hold itself.
+/// The deepest nesting of dictionaries: one can contain itself.
 const DEEPEST: usize = 3;
-/// More than these are no network's.
+/// The most dictionaries in a file.
 const MOST_DICTS: usize = 100;
 
-/// All dictionaries of named tensors inside of one, but those that belong to the training.
+/// Finds all dictionaries of named tensors inside of one, except those of the training's state.
 fn state_dicts<'p>(
     pickle: &'p Pickle,
     pairs: &'p Pairs,

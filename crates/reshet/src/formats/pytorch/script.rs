@@ -1,4 +1,4 @@
-//! A Python program that builds a model's network in PyTorch and checks itself.
+//! Writes a Python program that builds a model's network in PyTorch and checks itself.
 
 use std::fmt::Write;
 
@@ -8,12 +8,12 @@ use crate::{
     formats::probe::{Probe, Raw},
 };
 
-/// The program. It looks for the parameters beside itself, in a file of its own name that
-/// ends in `.pt`: see [`state_dict`](super::state_dict()).
+/// Writes the program. It reads the parameters from a file beside it, with its own name and the
+/// ending `.pt`: see [`state_dict`](super::state_dict()).
 ///
 /// # Errors
-/// A table's numbers need double precision; else none for a model that [`Model::new`] has let
-/// pass.
+/// A table's numbers need double precision; otherwise none for a model that [`Model::new`] has
+/// accepted.
 pub fn script(model: &Model) -> Result<String> {
     let meaning = model.meaning();
     meaning.columns.as_ref().map_or(Ok(()), |columns| columns.check_single())?;
@@ -92,7 +92,7 @@ fn layer(layer: &Layer) -> String {
     format!("    nn.{module},\n")
 }
 
-/// From the network's output y to what it means.
+/// Converts the network's output y to the answer.
 fn answer(model: &Model) -> String {
     let units = &model.meaning().units;
     match (model.loss(), model.network().output_activation()) {
@@ -110,7 +110,7 @@ fn answer(model: &Model) -> String {
     }
 }
 
-/// What becomes of a table's row, as the training did it.
+/// Encodes a table's row, as in training.
 fn table(text: &mut String, columns: &Columns) {
     let truth = |t: bool| if t { "True" } else { "False" };
     *text += "# Name, kind, and what the training table said about it.\nCOLUMNS = [\n";
@@ -235,7 +235,7 @@ fn floats(row: &[f32]) -> String {
     format!("[{}]", all.join(", "))
 }
 
-/// JSON's texts and lists of them are Python's too.
+/// Strings of JSON and lists of them are also valid Python.
 fn json(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }

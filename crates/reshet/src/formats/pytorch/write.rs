@@ -1,4 +1,4 @@
-//! A `state_dict` as `torch.save` writes it.
+//! Writes a `state_dict` as `torch.save` does.
 //!
 //! A zip, nothing in it packed: `data.pkl`, a pickle (protocol 2) of an `OrderedDict` of
 //! tensors, and `data/0`, `data/1`, …, the numbers of each, little-endian, each starting at
@@ -8,16 +8,16 @@ use crate::{Model, Plan, Result, error::Error};
 
 /// The numbers of each tensor start at a multiple of this, so that they can be mapped.
 const ALIGNMENT: usize = 64;
-/// Of all tensors: what surrounds them must fit 4 GB too.
+/// The most bytes of all tensors: the whole zip must fit 4 GB.
 const MOST_BYTES: usize = 0xf000_0000;
-/// Of a zip's local header, without the name.
+/// The length of a zip's local header, without the name.
 const HEADER: usize = 30;
 
-/// The bytes of a `.pt` file with a model's parameters: `torch.load("FILE.pt")` gives what
-/// `load_state_dict` of the same `nn.Sequential` takes.
+/// Encodes a model's parameters as the bytes of a `.pt` file: `load_state_dict` of the same
+/// `nn.Sequential` takes what `torch.load("FILE.pt")` returns.
 ///
 /// # Errors
-/// More parameters than fit a zip of 4 GB.
+/// The parameters do not fit a zip of 4 GB.
 pub fn state_dict(model: &Model) -> Result<Vec<u8>> {
     let plan = model.plan()?;
     if 4 * plan.parameters > MOST_BYTES {
@@ -36,7 +36,7 @@ pub fn state_dict(model: &Model) -> Result<Vec<u8>> {
     Ok(zip.finish())
 }
 
-/// The pickle: what `pickletools` shows as a dictionary of calls of `_rebuild_tensor_v2`.
+/// The pickle: in `pickletools`, a dictionary of calls of `_rebuild_tensor_v2`.
 fn pickle(plan: &Plan) -> Vec<u8> {
     let mut to = b"\x80\x02ccollections\nOrderedDict\n)R(".to_vec();
     for (i, p) in plan.named_parameters().into_iter().enumerate() {

@@ -1,10 +1,9 @@
-//! A model as one header of C99.
+//! Writes a model as one header of C99.
 //!
-//! No allocation, no library beyond `memcpy` and `strcmp`, nothing to initialise; it is
-//! C++ too. A layer's sum runs over its inputs outside and its outputs inside, so that
-//! compilers make vectors of it without being allowed to reorder sums, and inputs that
-//! are 0 are passed over, four of the others at a time. Layers of a few outputs sum in
-//! 16 lanes instead.
+//! It needs no allocation, no library beyond `memcpy` and `strcmp`, and no initialisation; it
+//! is also valid C++. A layer's outer loop runs over its inputs and its inner loop over its
+//! outputs, so that compilers can vectorise it without reordering sums. Inputs that are 0 are
+//! skipped, and the others taken four at a time. Layers of a few outputs sum in 16 lanes instead.
 
 use super::{
     Answer, Input, Program, Step, Weights,
@@ -18,10 +17,10 @@ use crate::{
     formats::probe::Raw,
 };
 
-/// The header, its names beginning with `name` (see [`identifier`]).
+/// Writes the header; its names begin with `name` (see [`identifier`]).
 ///
 /// # Errors
-/// A word or name that no string of C99 can hold.
+/// A word or name cannot be a string of C99.
 pub fn write(program: &Program, name: &str) -> Result<String> {
     let name = identifier(name, "model");
     let labels = strings("§_labels", program.answer.labels())?;
@@ -30,7 +29,7 @@ pub fn write(program: &Program, name: &str) -> Result<String> {
     let (mut layers, mut run) = (String::new(), String::new());
     let mut row = ("input".to_string(), program.inputs);
     if !matches!(program.steps.first(), Some(Step::Dense { .. })) {
-        // What is done in place is not done to the caller's numbers.
+        // The caller's numbers must not change.
         row.0 = "own".into();
         run += "    float own[¤_INPUTS];\n    for (i = 0; i < ¤_INPUTS; i++) own[i] = input[i];\n";
     }
@@ -104,7 +103,7 @@ pub fn write(program: &Program, name: &str) -> Result<String> {
         .replace("%OUTPUTS%", &program.outputs.to_string());
     let test = test(program)?;
     let all = format!("{head}{functions}{labels}\n{body}{raw}{best}{test}#endif /* ¤_H */\n");
-    // Nothing from outside holds either mark: it is ASCII by now.
+    // Text of the model contains neither mark: it is ASCII by now.
     Ok(all.replace('§', &name).replace('¤', &name.to_uppercase()))
 }
 
@@ -163,14 +162,14 @@ static inline int §_label(const float *output) {
 
 ";
 
-/// A number as C has it.
+/// A number in C's syntax.
 fn float(x: f32) -> String {
     format!("{x:?}f")
 }
 
 fn strings(name: &str, texts: &[String]) -> Result<String> {
     let texts: Vec<String> = texts.iter().map(|text| c_string(text)).collect::<Result<_>>()?;
-    // No array of C is empty.
+    // An array of C cannot be empty.
     let n = texts.len().max(1);
     let texts = if texts.is_empty() { vec!["0".into()] } else { texts };
     Ok(format!(
@@ -294,7 +293,7 @@ static inline void §_layer%I%(const float *x, float *y) {
 %SOFTMAX%}
 ";
 
-/// A table's row, how it becomes numbers, and the question asked of it.
+/// Writes a table's row, its encoding, and its prediction.
 fn table(columns: &Columns) -> Result<String> {
     let fields = fields(columns.inputs.iter().map(|column| &*column.name));
     let (mut members, mut values, mut encode) = (String::new(), String::new(), String::new());

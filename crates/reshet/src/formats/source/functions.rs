@@ -1,8 +1,8 @@
-//! The functions that written source calls, language by language: only those needed
-//! are written.
+//! The functions that generated source calls, for each language; only the needed ones are
+//! written.
 
-/// The functions that `body` calls, and those that they call, from a text of sections
-/// (each under a line `=== name`), in its order. `before` is what stands before a name in a call.
+/// Collects the functions that `body` calls, and those that they call, from a text of sections
+/// (each under a line `=== name`), in its order. `before` is the prefix of names in calls.
 pub(super) fn called(sections: &str, before: &str, body: &str) -> String {
     let sections: Vec<(&str, &str)> =
         sections.split("=== ").filter_map(|section| section.split_once('\n')).collect();
@@ -18,7 +18,7 @@ pub(super) fn called(sections: &str, before: &str, body: &str) -> String {
     texts.map(|((_, text), _)| *text).collect()
 }
 
-/// Whether a text has `call` where no longer name ends in it.
+/// Whether a text contains `call`, not as the end of a longer name.
 fn is_in(text: &str, call: &str) -> bool {
     let part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.');
     text.match_indices(call).any(|(at, _)| !text[..at].ends_with(part))

@@ -1,5 +1,5 @@
-//! A model as one page that asks it in a browser, with nothing else: a canvas for drawn
-//! digits, a form for tables, a file for pictures, else a list of numbers.
+//! Writes a model as one page that runs it in a browser: a canvas for drawn digits, a form for
+//! tables, a file for pictures, else a list of numbers.
 //!
 //! The page interprets the program (JSON) in `f64`; the weights are base64 of
 //! little-endian `f32`. It checks itself each time it is opened.
@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use super::{Answer, Input, Program, Step, Weights};
 use crate::{Activation, Pictures, Result, error::Error, formats::probe::Raw};
 
-/// The page.
+/// Writes the page.
 ///
 /// # Errors
-/// A program with weights of eight bits: only C has those.
+/// The program has weights of eight bits, which only C supports.
 pub fn write(program: &Program, title: &str) -> Result<String> {
     let mut numbers = Vec::new();
     let mut steps = Vec::new();
@@ -68,13 +68,13 @@ pub fn write(program: &Program, title: &str) -> Result<String> {
         include_str!("page/page.js"),
     ];
     let mut page = String::new();
-    // Each mark is looked for in the template alone, not in what was put in.
+    // Marks are replaced only in the template, not in the inserted text.
     for piece in include_str!("page/page.html").split_inclusive('%') {
         page += &match piece {
             "TITLE%" => escaped(title),
             "VERSION%" => env!("CARGO_PKG_VERSION").into(),
             "STYLE%" => include_str!("page/page.css").into(),
-            // In a string of JSON it means the same, and it can end no script.
+            // It means the same in a string of JSON, and cannot end the script.
             "PROGRAM%" => program.to_string().replace('<', "\\u003c"),
             "WEIGHTS%" => base64(&numbers),
             "SCRIPT%" => script.join("\n"),

@@ -1,12 +1,12 @@
-//! Weights of eight bits: w ≈ scale · q, a scale an output, q from −127 to 127.
+//! Weights of eight bits: w ≈ scale · q, one scale per output, q from −127 to 127.
 
 use crate::{Model, Result};
 
-/// The rounded weights of a layer, (outputs, inputs), and each output's scale.
+/// Rounds the weights of a layer, (outputs, inputs); returns them and each output's scale.
 pub(super) fn round(weights: &[f32], inputs: usize) -> (Vec<i8>, Vec<f32>) {
     let rows = weights.chunks_exact(inputs);
     let scale = |row: &[f32]| match row.iter().fold(0.0, |most: f32, w| most.max(w.abs())) / 127.0 {
-        // So small that 1/127 of it is no normal number, or all 0.
+        // All weights are 0, or so small that 1/127 of them is no normal number.
         scale if scale < f32::MIN_POSITIVE => 1.0,
         scale => scale,
     };
@@ -17,11 +17,10 @@ pub(super) fn round(weights: &[f32], inputs: usize) -> (Vec<i8>, Vec<f32>) {
     (values.collect(), scales)
 }
 
-/// The model that a program with weights of eight bits computes; to be tested
-/// beside the one it was made from.
+/// Rounds a model's weights to eight bits, to test it and compare with the original.
 ///
 /// # Errors
-/// None for a model that [`Model::new`] has let pass.
+/// None for a model that [`Model::new`] has accepted.
 pub fn rounded(model: &Model) -> Result<Model> {
     let mut rounded = model.clone();
     for dense in model.plan()?.dense() {

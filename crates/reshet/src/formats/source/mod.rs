@@ -1,8 +1,8 @@
-//! Models as source code: C99 ([`c`]), Rust without `std` ([`rust`]), a web page ([`html`]).
+//! Writes models as source code: C99 ([`c`]), Rust without `std` ([`rust`]), a web page
+//! ([`html`]).
 //!
-//! [`Program`] says once, as plain data, what happens to a raw row until it is an
-//! answer; each language only prints it. Whatever is written holds test vectors
-//! and checks itself on them.
+//! [`Program`] describes, as plain data, how a raw row becomes an answer; each language prints
+//! it. All outputs contain test vectors and check themselves on them.
 //!
 //! ```text
 //! raw row ──Input──▶ numbers ──Step, Step, …──▶ what the outputs mean (Answer)
@@ -40,25 +40,25 @@ use crate::{
     plan,
 };
 
-/// More parameters than this make source that compilers choke on.
+/// More parameters than this make source that compilers cannot handle.
 const MOST_PARAMETERS: usize = 4_000_000;
 
-/// What happens to a raw row until it is an answer.
+/// How a raw row becomes an answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Program {
-    /// What it begins with.
+    /// The kind of raw row.
     pub input: Input,
-    /// Numbers that the first step takes.
+    /// The number of inputs of the first step.
     pub inputs: usize,
-    /// Numbers that the last step gives.
+    /// The number of outputs of the last step.
     pub outputs: usize,
-    /// One after the other.
+    /// The steps, in order.
     pub steps: Vec<Step>,
-    /// What the numbers mean at the end.
+    /// The meaning of the outputs.
     pub answer: Answer,
-    /// Raw rows with the answers that they must get.
+    /// Test vectors: raw rows with the right answers.
     pub probe: Probe,
-    /// What it is, in lines of words.
+    /// A description, in lines.
     pub about: Vec<String>,
     meaning: Meaning,
 }
@@ -66,7 +66,7 @@ pub struct Program {
 /// A raw row.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Input {
-    /// The numbers themselves.
+    /// Numbers, used as they are.
     Numbers,
     /// Bytes that stand for x / 255.
     Bytes,
@@ -74,25 +74,25 @@ pub enum Input {
     Columns(Columns),
 }
 
-/// What is done to a row of numbers.
+/// A step of the computation on a row of numbers.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
     /// y = f(x Wᵀ + b)
     Dense {
-        /// Numbers it takes.
+        /// The number of inputs.
         inputs: usize,
-        /// Numbers it gives.
+        /// The number of outputs.
         outputs: usize,
         /// W: (outputs, inputs).
         weights: Weights,
-        /// b
+        /// b, one per output.
         biases: Vec<f32>,
         /// f
         activation: Activation,
     },
     /// y = f(x)
     Activation(Activation),
-    /// y = centre + scale · x, one an output.
+    /// y = centre + scale · x, one unit per output.
     Units(Vec<Unit>),
 }
 
@@ -101,20 +101,20 @@ pub enum Step {
 pub enum Weights {
     /// As they were trained.
     F32(Vec<f32>),
-    /// w = scale · q, a scale an output.
+    /// w = scale · q, one scale per output.
     I8(Vec<i8>, Vec<f32>),
 }
 
-/// What the outputs mean.
+/// The meaning of the outputs.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
     /// The probability of the second of two answers.
     YesNo([String; 2]),
-    /// The probability of yes, a question an output.
+    /// The probability of yes, one question per output.
     Questions(Vec<String>),
-    /// A probability each, of which one is right.
+    /// The probability of each class.
     Classes(Vec<String>),
-    /// Numbers in units of their own.
+    /// Numbers in their own units.
     Numbers(Vec<String>),
 }
 
@@ -144,7 +144,7 @@ impl Answer {
         }
     }
 
-    /// Names: the two answers, the questions, the classes, or the numbers.
+    /// Returns the names of the two answers, the questions, the classes, or the numbers.
     pub fn labels(&self) -> &[String] {
         match self {
             Self::YesNo(names) => names,
@@ -152,7 +152,7 @@ impl Answer {
         }
     }
 
-    /// What [`Answer::labels`] are, for a comment.
+    /// Describes [`Answer::labels`], for a comment.
     fn labels_are(&self) -> &'static str {
         match self {
             Self::YesNo(_) => "The two answers: no, yes.",
@@ -162,7 +162,7 @@ impl Answer {
         }
     }
 
-    /// What the outputs are, for a comment; `yes` is where the answer yes stands.
+    /// Describes the outputs, for a comment; `yes` is the place of the answer yes.
     fn outputs_are(&self, yes: &str) -> String {
         match self {
             Self::YesNo(_) => format!("The probability of yes, {yes}."),
@@ -174,7 +174,7 @@ impl Answer {
 }
 
 impl Program {
-    /// The words that stand for nothing in a table's cells.
+    /// The words that mean a missing value in a table's cells.
     fn missing_words(&self) -> Vec<String> {
         match &self.input {
             Input::Columns(columns) => columns.missing_words(),
@@ -182,17 +182,17 @@ impl Program {
         }
     }
 
-    /// Of a model, with test vectors made up for its inputs.
+    /// Describes a model, with generated test vectors.
     ///
     /// # Errors
-    /// The model's metadata contradict each other; its answers are not finite; it is
+    /// The model's metadata contradict each other, its answers are not finite, or it is
     /// too large to be source code.
     pub fn new(model: &Model) -> Result<Self> {
         Self::lowered(model, false)
     }
 
-    /// The same with weights of eight bits: w ≈ scale · q. What that costs is
-    /// measured by testing [`rounded`].
+    /// Describes a model with weights of eight bits: w ≈ scale · q. To measure the loss of
+    /// accuracy, test the model that [`rounded`] returns.
     ///
     /// # Errors
     /// As [`Program::new`].
@@ -249,7 +249,7 @@ impl Program {
         Ok(Self { input, inputs, outputs, steps, answer, probe, about, meaning })
     }
 
-    /// The table's columns, if it starts from a table.
+    /// The table's columns, if the raw rows are of a table.
     fn columns(&self) -> Option<&Columns> {
         match &self.input {
             Input::Columns(columns) => Some(columns),
@@ -273,12 +273,12 @@ fn lower(step: &plan::Step, parameters: &[f32], int8: bool) -> Option<Step> {
             Some(Step::Dense { inputs, outputs, weights, biases, activation })
         }
         plan::Step::Activation(activation) => Some(Step::Activation(*activation)),
-        // Only training drops anything.
+        // Dropout is for training only.
         plan::Step::Dropout(..) => None,
     }
 }
 
-/// A model's file can claim anything about its columns.
+/// Checks the columns: a model's file can claim anything about them.
 fn check_columns(columns: &Columns, inputs: usize) -> Result<()> {
     if columns.width() != inputs {
         let width = columns.width();

@@ -1,12 +1,12 @@
-//! Names and texts from outside, made fit for source code.
+//! Makes names and texts of a model safe for source code.
 
 use crate::{Result, error::Error};
 
 /// Longer identifiers are cut.
 const LONGEST: usize = 40;
 
-/// Words that are no identifier in C, C++ or Rust, and what common headers and compilers
-/// define in small letters.
+/// Words that are not identifiers in C, C++ or Rust, or that common headers and compilers
+/// define in lower case.
 const TAKEN: &str = " abstract alignas alignof and and_eq as asm assert async atomic auto await \
 become bitand bitor bool box break case catch char class complex compl const constexpr continue \
 crate decltype default delete do double dyn else enum errno explicit export extern false far final \
@@ -17,8 +17,8 @@ small static static_assert stderr stdin stdout struct super switch template this
 throw trait true try typedef typeid typename typeof union unix unsafe unsigned unsized using \
 virtual void volatile wchar_t where while xor xor_eq yield ";
 
-/// An identifier in small letters, digits and `_`, as near to `text` as that allows.
-/// `otherwise`: what it is called, or begins with, where nothing better is left.
+/// Makes an identifier of lower-case letters, digits and `_`, as close to `text` as possible.
+/// `otherwise`: the identifier, or its prefix, if nothing better is left.
 pub fn identifier(text: &str, otherwise: &str) -> String {
     let mut name = String::new();
     for c in text.chars() {
@@ -56,10 +56,10 @@ pub(super) fn fields<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
     fields
 }
 
-/// A string of C: ASCII alone, nothing left that a compiler could take for something else.
+/// A string of C: only ASCII, escaped so that compilers cannot misread it.
 ///
 /// # Errors
-/// It cannot be one: a zero byte, or more bytes than C99 promises.
+/// The text has a zero byte, or more bytes than C99 guarantees.
 pub(super) fn c_string(text: &str) -> Result<String> {
     // A literal may have 4095 characters, its final zero not counted.
     if text.len() > 4095 || text.contains('\0') {
@@ -75,7 +75,7 @@ pub(super) fn c_string(text: &str) -> Result<String> {
         // ?? begins a trigraph.
         b'"' | b'\\' | b'?' => format!("\\{}", char::from(byte)),
         b' '..=b'~' => char::from(byte).into(),
-        // Always three digits, so that a digit after it is not taken with it.
+        // Always three digits, so that a digit after it is not read as part of it.
         _ => format!("\\{byte:03o}"),
     };
     Ok(format!("\"{}\"", text.bytes().map(escaped).collect::<String>()))
@@ -100,7 +100,7 @@ pub(super) fn rust_string(text: &str) -> String {
     format!("\"{}\"", text.escape_debug())
 }
 
-/// The beginning of what is too long for a comment.
+/// Shortens a text that is too long for a comment.
 fn shortened(text: &str) -> String {
     match text.char_indices().nth(300) {
         Some((end, _)) => format!("{}...", &text[..end]),
@@ -108,7 +108,7 @@ fn shortened(text: &str) -> String {
     }
 }
 
-/// Numbers, a few a line, each as short as it can be and still be the same.
+/// Writes numbers, a few per line, each in the shortest form that is exact.
 pub(super) fn numbers<T>(values: &[T], text: impl Fn(&T) -> String) -> String {
     let mut lines = String::new();
     let mut line = String::from("   ");

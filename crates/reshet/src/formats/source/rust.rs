@@ -1,7 +1,7 @@
-//! A model as one file of Rust that needs nothing but `core`.
+//! Writes a model as one file of Rust that needs only `core`.
 //!
 //! No dependency, no allocation, no `unsafe`; it is a module of any edition, also under
-//! `#![no_std]`. The sums run as those of [`c`](super::c).
+//! `#![no_std]`. The sums are as in [`c`](super::c).
 
 use super::{
     Answer, Input, Program, Step, Weights,
@@ -16,10 +16,10 @@ use crate::{
     formats::probe::Raw,
 };
 
-/// The file.
+/// Writes the file.
 ///
 /// # Errors
-/// A program with weights of eight bits: only C has those.
+/// The program has weights of eight bits, which only C supports.
 pub fn write(program: &Program) -> Result<String> {
     let (mut constants, mut run) = (String::new(), String::new());
     let (mut row, mut outputs, mut width) = ("*input".to_string(), program.inputs, program.inputs);
@@ -198,7 +198,7 @@ fn dense(i: usize, inputs: usize, outputs: usize, weights: &[f32], biases: &[f32
     )
 }
 
-/// A table's row, how it becomes numbers, and the question asked of it.
+/// Writes a table's row, its encoding, and its prediction.
 fn table(columns: &Columns) -> String {
     let fields = fields(columns.inputs.iter().map(|column| &*column.name));
     let (mut members, mut encode) = (String::new(), String::new());
@@ -265,7 +265,7 @@ fn table(columns: &Columns) -> String {
     )
 }
 
-/// The test vectors, and a test that asks them.
+/// Writes the test vectors, and a test that checks them.
 fn test(program: &Program) -> String {
     let fields = program.columns().map(|c| fields(c.inputs.iter().map(|column| &*column.name)));
     let row = |row: &Vec<Raw>| match (program.columns(), &fields) {
