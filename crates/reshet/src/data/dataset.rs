@@ -265,7 +265,8 @@ impl Dataset {
         Ok(self.with_targets(self.targets.clone().into_classes()?))
     }
 
-    /// Renames the classes, in their order.
+    /// Renames the classes, in their order. Where classes are numbers of which some do not
+    /// occur, a name for each number from 0 is good too.
     ///
     /// # Errors
     /// There are no classes, or not this many; a name occurs twice.
@@ -273,15 +274,21 @@ impl Dataset {
         let Targets::Classes { labels, names: own } = &self.targets else {
             return Err(Error::invalid("the data has no classes to be named"));
         };
-        if own.len() != names.len() {
+        let numbered = || own.iter().map(|name| names.get(name.parse::<usize>().ok()?)).collect();
+        let all: Option<Vec<&String>> = match own.len() == names.len() {
+            true => Some(names.iter().collect()),
+            false => numbered(),
+        };
+        let Some(all) = all else {
             let (given, needed) = (names.len(), own.len());
             return Err(Error::data(format!("{given} names for {needed} classes")));
-        }
+        };
         if let Some(i) = (1..names.len()).find(|i| names[..*i].contains(&names[*i])) {
             return Err(Error::data(format!("two classes would be called \"{}\"", names[i])));
         }
         let labels = labels.clone();
-        Ok(self.with_targets(Targets::Classes { labels, names: names.to_vec() }))
+        let names = all.into_iter().cloned().collect();
+        Ok(self.with_targets(Targets::Classes { labels, names }))
     }
 
     /// Asks the yes/no question "is it one of these classes?" of the same samples. Yes is named
@@ -503,6 +510,23 @@ mod tests {
     }
 
     #[test]
+    fn classes_are_the_numbers_that_occur() {
+        let targets = Targets::of_whole_numbers(&[0, 20_000, -1, 20_000]).unwrap();
+        let Targets::Classes { labels, names } = &targets else { panic!("{targets:?}") };
+        assert_eq!((&labels[..], names.join(" ")), (&[1, 2, 0, 2][..], "-1 0 20000".into()));
+        // Names by number reach classes that lie apart.
+        let features = Features::new(Storage::U8(vec![0; 3]), &[1]).unwrap();
+        let data = Dataset::new(features, Targets::of_whole_numbers(&[0, 3, 1]).unwrap()).unwrap();
+        let named = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+            data.with_names(&names).map(|data| data.targets().names().unwrap().join(" "))
+        };
+        assert_eq!(named(&["a", "b", "c", "d"]).unwrap(), "a b d");
+        assert_eq!(named(&["a", "b", "d"]).unwrap(), "a b d");
+        assert!(named(&["a", "b"]).is_err());
+    }
+
+    #[test]
     fn classes_get_names_and_come_from_numbers() {
         let classes = |values: &[f32], width| {
             let targets = Targets::numbers(values.to_vec(), width).into_classes()?;
@@ -510,7 +534,7 @@ mod tests {
             Ok((labels.to_vec(), names.join(" ")))
         };
         assert_eq!(classes(&[0.0, 2.0, 1.0], 1).unwrap(), (vec![0, 2, 1], "0 1 2".into()));
-        assert_eq!(classes(&[1.0, 3.0], 1).unwrap(), (vec![1, 3], "0 1 2 3".into()));
+        assert_eq!(classes(&[1.0, 3.0], 1).unwrap(), (vec![0, 1], "1 3".into()));
         assert_eq!(classes(&[-1.0, 1.0, -1.0], 1).unwrap(), (vec![0, 1, 0], "-1 1".into()));
         let one_hot = [0.0, 1.0, 0.0, 1.0, 0.0, 0.0];
         assert_eq!(classes(&one_hot, 3).unwrap(), (vec![1, 0], "0 1 2".into()));

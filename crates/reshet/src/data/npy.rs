@@ -211,11 +211,11 @@ impl Array {
         Features::new(storage, &shape)
     }
 
-    /// Converts the array to targets. Integers, one per sample, are class numbers, and name
-    /// the classes. Other arrays are numbers.
+    /// Converts the array to targets. Integers, one per sample, are classes, named by them:
+    /// see [`Targets::of_whole_numbers`]. Other arrays are numbers.
     ///
     /// # Errors
-    /// A class number is negative or far too large.
+    /// There are too many different integers to be classes.
     pub fn into_targets(self) -> Result<Targets> {
         let width = self.shape.iter().skip(1).product();
         let integers = match self.numbers {
@@ -227,14 +227,7 @@ impl Array {
             let values = integers.iter().map(|n| *n as f32).collect();
             return Ok(Targets::numbers(values, width));
         }
-        let most = integers.iter().copied().max().unwrap_or(0);
-        if let Some(row) = integers.iter().position(|n| !(0..1 << 16).contains(n)) {
-            let n = integers[row];
-            let what = format!("sample {row}: {n} is no class number; they count from 0");
-            return Err(Error::data(what));
-        }
-        let names = (0..=most).map(|n| n.to_string()).collect();
-        Ok(Targets::classes(integers.into_iter().map(|n| n as u32).collect(), names))
+        Targets::of_whole_numbers(&integers)
     }
 }
 

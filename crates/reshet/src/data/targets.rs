@@ -111,24 +111,31 @@ impl Targets {
             let labels = values.chunks_exact(*width).enumerate().map(row).collect::<Result<_>>()?;
             return Ok(Self::classes(labels, (0..*width).map(|n| n.to_string()).collect()));
         }
-        /// More classes than this are taken for a mistake.
-        const MOST: f32 = 65_536.0;
-        let whole = |x: f32| x.fract() == 0.0 && x.abs() < MOST;
+        let whole = |x: f32| x.fract() == 0.0 && x.abs() < (1u32 << 24) as f32;
         if let Some(i) = values.iter().position(|x| !whole(*x)) {
             let x = values[i];
             return Err(Error::data(format!(
                 "sample {i}: {x} is no class number, not a whole one"
             )));
         }
-        let mut classes: Vec<i64> = values.iter().map(|x| *x as i64).collect();
+        Self::of_whole_numbers(&values.iter().map(|x| *x as i64).collect::<Vec<_>>())
+    }
+
+    /// Makes classes of the different numbers that occur, in their order and named by them:
+    /// 2024 is a name, not the 2025th class.
+    ///
+    /// # Errors
+    /// More than 65,536 different ones are taken for a mistake.
+    pub fn of_whole_numbers(numbers: &[i64]) -> Result<Self> {
+        let mut classes = numbers.to_vec();
         classes.sort_unstable();
         classes.dedup();
-        // Class numbers count from 0, and some may not occur.
-        if classes.first().is_some_and(|first| *first >= 0) {
-            classes = (0..=classes.last().copied().unwrap_or(0)).collect();
+        if classes.len() > 1 << 16 {
+            let n = classes.len();
+            return Err(Error::data(format!("{n} different whole numbers are too many classes")));
         }
-        let place = |x: &f32| classes.partition_point(|class| *class < *x as i64) as u32;
-        let labels = values.iter().map(place).collect();
+        let place = |x: &i64| classes.partition_point(|class| class < x) as u32;
+        let labels = numbers.iter().map(place).collect();
         Ok(Self::classes(labels, classes.iter().map(i64::to_string).collect()))
     }
 
