@@ -10,7 +10,11 @@ use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use encoding_rs_io::DecodeReaderBytesBuilder;
 
-use super::{blocks::SAMPLE, dialect::Options, workbook};
+use super::{
+    blocks::{LONGEST, SAMPLE},
+    dialect::Options,
+    workbook,
+};
 use crate::{Result, data::gzip, error::Error};
 
 /// A text, and what is known of it.
@@ -53,12 +57,15 @@ impl Text {
             let unpacked = gzip::gunzip(BufReader::with_capacity(1 << 18, all));
             from = Box::new(unpacked.map_err(|what| Error::data(format!("{source}: {what}")))?);
         }
-        from.by_ref().take(SAMPLE as u64).read_to_end(&mut start).map_err(unreadable)?;
+        read_start(&mut from, &mut start).map_err(unreadable)?;
         if WORKBOOKS.iter().any(|begins| start.starts_with(begins)) {
             from.read_to_end(&mut start).map_err(unreadable)?;
             let mut sheet = workbook::read(source, start, options.sheet.as_deref())?;
-            let rest = sheet.text.split_off(sheet.text.len().min(SAMPLE));
-            let rest = Box::new(io::Cursor::new(rest));
+            let (mut text, mut start) =
+                (io::Cursor::new(std::mem::take(&mut sheet.text)), Vec::new());
+            read_start(&mut text, &mut start).map_err(unreadable)?;
+            sheet.text = start;
+            let rest = Box::new(text);
             return Ok(Self { start: sheet.text, rest, encoding: None, sheet: Some(sheet.said) });
         }
         options.check_no_sheet(source)?;
@@ -84,13 +91,32 @@ impl Text {
         let mut decoded: Box<dyn Read + Send> =
             Box::new(DecodeReaderBytesBuilder::new().encoding(Some(encoding)).build(all));
         let mut start = Vec::new();
-        decoded.by_ref().take(SAMPLE as u64).read_to_end(&mut start).map_err(unreadable)?;
+        read_start(&mut decoded, &mut start).map_err(unreadable)?;
         if start.starts_with(&[0xef, 0xbb, 0xbf]) {
             start.drain(..3);
         }
         let guessed = told.is_none() && !marked;
         let encoding = Some((encoding.name(), guessed));
         Ok(Self { start, rest: decoded, encoding, sheet: None })
+    }
+}
+
+/// Rows that the beginning should hold, so that a header can be told from what is below it.
+const ROWS: usize = 8;
+
+/// Reads the beginning: a sample, and of very wide tables as much as some rows take.
+fn read_start(from: &mut dyn Read, start: &mut Vec<u8>) -> io::Result<()> {
+    loop {
+        let before = start.len();
+        from.take(SAMPLE.max(before) as u64).read_to_end(start)?;
+        let rows = start.iter().filter(|byte| **byte == b'\n').count();
+        if start.len() == before || rows >= ROWS || start.len() > LONGEST {
+            return Ok(());
+        }
+        // Less than was asked for: the end.
+        if start.len() < before + SAMPLE.max(before) {
+            return Ok(());
+        }
     }
 }
 
