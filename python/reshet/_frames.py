@@ -26,6 +26,9 @@ def is_table(X):
         return True
     if isinstance(X, np.ndarray):
         return X.dtype.names is not None
+    if _is_pandas(X, "Series") or _is_polars(X, "Series"):
+        # Of Arrow's too, and one column.
+        return False
     return hasattr(X, "__arrow_c_stream__") or hasattr(X, "__dataframe__")
 
 

@@ -14,8 +14,12 @@ mod replay;
 mod tables;
 mod training;
 
+use std::io::ErrorKind;
+
 use pyo3::{
-    exceptions::{PyFloatingPointError, PyOSError, PyRuntimeError, PyValueError},
+    exceptions::{
+        PyFileNotFoundError, PyFloatingPointError, PyOSError, PyRuntimeError, PyValueError,
+    },
     prelude::*,
 };
 use reshet::Error;
@@ -28,7 +32,10 @@ fn python(error: Error) -> PyErr {
             let rest = text.strip_prefix(name).unwrap_or_default();
             PyValueError::new_err(format!("{}{rest}", name.replace('-', "_")))
         }
-        Error::Invalid(_) | Error::Data(_) => PyValueError::new_err(text),
+        Error::Invalid(_) | Error::Data(_) | Error::At { .. } => PyValueError::new_err(text),
+        Error::Io { cause, .. } if cause.kind() == ErrorKind::NotFound => {
+            PyFileNotFoundError::new_err(text)
+        }
         Error::Io { .. } => PyOSError::new_err(text),
         Error::Diverged(_) => PyFloatingPointError::new_err(text),
         _ => PyRuntimeError::new_err(text),

@@ -90,13 +90,13 @@ impl How {
     /// A trainer for a recipe that leaves nothing open; it goes on from `start` if there is one.
     fn trainer<'a>(&self, mut recipe: Recipe, data: &Dataset) -> Result<Trainer<'a>> {
         let Some(start) = self.start() else {
-            return Ok(recipe.trainer(data)?.device(self.device()));
+            return Ok(recipe.trainer(data)?.device(self.device()).unscaled());
         };
         let own = recipe.net.is_some() || recipe.hidden.is_some();
         if !own {
             recipe.net = Some(start.network().to_string());
         }
-        let mut trainer = recipe.trainer(data)?.device(self.device());
+        let mut trainer = recipe.trainer(data)?.device(self.device()).unscaled();
         if trainer.network() != start.network() {
             let (its, asked) = (start.network(), trainer.network());
             let what = format!("start: the model is the network {its}, and {asked} is asked for");

@@ -129,7 +129,7 @@ fn at_least_two(text: &str) -> Result<usize, String> {
 impl Args {
     /// A trainer with all of the flags set.
     pub fn trainer<'a>(&self, data: &Dataset) -> reshet::Result<Trainer<'a>> {
-        let trainer = self.recipe.trainer(data)?.device(self.machine.device()?);
+        let trainer = self.recipe.trainer(data)?.device(self.machine.device()?).unscaled();
         Ok(if self.no_scale { trainer.units(Vec::new()) } else { trainer })
     }
 

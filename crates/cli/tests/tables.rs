@@ -195,7 +195,11 @@ fn a_test_file_is_matched_by_name() {
     place.fails("test run other.csv", 3, says);
     place.fails("predict run other.csv", 3, says);
     place.write("other.csv", flats(20).replace("cheap", "fair"));
-    place.fails("test run other.csv", 3, "target \"dear\": \"fair\" is none of cheap, dear");
+    place.fails(
+        "test run other.csv",
+        3,
+        "column \"dear\": the target \"fair\" is none of cheap, dear",
+    );
     place.fails(
         "train train.csv --test test.csv --test-fraction 0.3",
         2,
@@ -522,4 +526,26 @@ fn many_different_prices_are_numbers() {
     let check = place.done("data check t.csv");
     assert!(check.contains("price         0       1  number, 1 to 700.99"), "{check}");
     assert!(check.contains("numbers of price: \"$1.00\" is 1"), "{check}");
+}
+
+#[test]
+fn missing_targets_beside_others_do_not_count() {
+    let place = Place::new();
+    let mut text = String::from("x,up,down\n");
+    for i in 0..300 {
+        let x = f64::from(i * 37 % 101) / 10.0;
+        let up = if i % 10 == 0 { String::new() } else { format!("{:.2}", 2.0 * x + 1.0) };
+        let down = if i % 5 < 2 { "NA".into() } else { format!("{:.2}", 30.0 - x) };
+        text += &format!("{x},{up},{down}\n");
+    }
+    place.write("t.csv", text);
+    let (out, _) = place.both("train t.csv --target up,down --out run");
+    assert!(out.contains("targets are missing in rows that have others"), "{out}");
+    // Both are missing in every tenth row.
+    assert!(out.contains("30 rows have no target"), "{out}");
+    let report: Value = serde_json::from_slice(&place.read("run/report.json")).unwrap();
+    for target in report["test"]["per_target"].as_array().unwrap() {
+        assert!(target["r2"].as_f64().unwrap() > 0.95, "{target}");
+    }
+    place.done("test run t.csv");
 }

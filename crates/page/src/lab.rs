@@ -384,7 +384,7 @@ impl Lab {
 }
 
 fn io(what: &str, cause: std::io::Error) -> Error {
-    Error::Io { what: format!("cannot {what}"), cause }
+    Error::Io { what: format!("cannot {what}"), reading: false, cause }
 }
 
 impl Lesson {

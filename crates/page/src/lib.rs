@@ -92,7 +92,7 @@ pub fn serve(
     for study in &options.studies {
         lab.add_study(study)?;
     }
-    let failed = |what: String| move |cause| Error::Io { what, cause };
+    let failed = |what: String| move |cause| Error::Io { what, reading: false, cause };
     // One thread is enough for a page, and leaves the cores to the training.
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_all().max_blocking_threads(4).build();

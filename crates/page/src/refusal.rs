@@ -41,9 +41,12 @@ impl Refusal {
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         let status = match error {
-            Error::Invalid(_) | Error::Data(_) | Error::Diverged(_) => {
-                StatusCode::UNPROCESSABLE_ENTITY
-            }
+            Error::Invalid(_)
+            | Error::Setting { .. }
+            | Error::Data(_)
+            | Error::At { .. }
+            | Error::Io { reading: true, .. }
+            | Error::Diverged(_) => StatusCode::UNPROCESSABLE_ENTITY,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
         Self::new(status, error.to_string())

@@ -81,7 +81,7 @@ pub struct Lesson {
 impl Lesson {
     /// All of it as a trainer.
     pub(crate) fn trainer(&self) -> Result<Trainer<'static>> {
-        let trainer = self.recipe.trainer(&self.train)?.device(self.device);
+        let trainer = self.recipe.trainer(&self.train)?.device(self.device).unscaled();
         Ok(if self.no_scale { trainer.units(Vec::new()) } else { trainer })
     }
 

@@ -34,11 +34,27 @@ pub enum Error {
     #[error("{0}")]
     Data(String),
 
+    /// Something at one place of a file is not what it should be.
+    #[error("{}", there(file, *line, column, what))]
+    At {
+        /// The file, as it was given.
+        file: String,
+        /// The line, or of a file without lines the row; from 1, the header's line counted.
+        line: u64,
+        /// The column's name, if it is about one.
+        column: Option<String>,
+        /// What is wrong and what to do.
+        what: String,
+    },
+
     /// The system refused: no such file, no permission, disk full.
     #[error("{what}: {cause}")]
     Io {
         /// What was being done, to which file.
         what: String,
+        /// Whether something that was given could not be read; else it is about writing, or
+        /// about the system itself.
+        reading: bool,
         /// The system's answer. Not the error's `source`: it is in its text already.
         cause: io::Error,
     },
@@ -61,6 +77,14 @@ fn told(name: &str, value: &str, why: &str) -> String {
     match value {
         "" => format!("{name}: {why}"),
         _ => format!("{name} {value}: {why}"),
+    }
+}
+
+/// `x.csv:7: column "age": "old" is not a number`
+fn there(file: &str, line: u64, column: &Option<String>, what: &str) -> String {
+    match column {
+        Some(column) => format!("{file}:{line}: column \"{column}\": {what}"),
+        None => format!("{file}:{line}: {what}"),
     }
 }
 
@@ -92,13 +116,21 @@ impl Error {
         Self::Data(message.into())
     }
 
-    /// A file to learn from or a model that cannot be read: bad data, as any.
-    pub(crate) fn unreadable(path: &Path, source: io::Error) -> Self {
-        Self::Data(format!("cannot read {}: {source}", path.display()))
+    /// What is wrong in a line of a file, and in which column of it.
+    pub(crate) fn at(file: &str, line: u64, column: Option<&str>, what: impl Into<String>) -> Self {
+        let (file, column) = (file.to_string(), column.map(String::from));
+        Self::At { file, line, column, what: what.into() }
+    }
+
+    /// A file to learn from or a model that cannot be read.
+    pub(crate) fn unreadable(path: &Path, cause: io::Error) -> Self {
+        let what = format!("cannot read {}", path.display());
+        Self::Io { what, reading: true, cause }
     }
 
     /// What the system refused to do with a file: `cannot write x: …`.
     pub(crate) fn io(doing: &str, path: &Path, cause: io::Error) -> Self {
-        Self::Io { what: format!("cannot {doing} {}", path.display()), cause }
+        let what = format!("cannot {doing} {}", path.display());
+        Self::Io { what, reading: false, cause }
     }
 }

@@ -34,6 +34,7 @@ pub mod plan;
 pub mod recipe;
 pub mod rng;
 pub mod schedule;
+mod short;
 mod train;
 mod training;
 #[cfg(feature = "tune")]

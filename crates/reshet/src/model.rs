@@ -20,10 +20,11 @@ use crate::{
     error::Error,
     formats,
     metrics::{Report, check_threshold},
+    short::Short,
 };
 
 /// A network, its parameters, and what its numbers mean.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Model {
     pub(crate) network: Sequential,
     pub(crate) loss: Loss,
@@ -33,6 +34,18 @@ pub struct Model {
     /// How the model came to be, in free words: `data`, `optimizer`, …
     pub notes: BTreeMap<String, String>,
     pub(crate) ready: Ready,
+}
+
+/// Short: no parameters.
+impl fmt::Debug for Model {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.debug_struct("Model")
+            .field("network", &self.network.to_string())
+            .field("loss", &self.loss.name())
+            .field("parameters", &Short(&self.parameters))
+            .field("task", &self.meaning.task)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What a model's inputs and outputs stand for.

@@ -362,7 +362,8 @@ fn divergence_is_told_within_its_step() {
     let data = Dataset::new(features, Targets::numbers(vec![1e30, -1e30], 1)).unwrap();
     for device in paths().chain([Device::Reference]) {
         let network: Sequential = "1-4:relu-1".parse().unwrap();
-        let fit = Trainer::new(network).device(device).optimizer(SGD::new(1e30)).fit(&data);
+        let trainer = Trainer::new(network).device(device).optimizer(SGD::new(1e30));
+        let fit = trainer.units(Vec::new()).fit(&data);
         let Err(Error::Diverged(diverged)) = fit else { panic!("{device}: {fit:?}") };
         assert_eq!(diverged.step, 0, "{device}: {diverged}");
         let kept = diverged.last_good.unwrap();

@@ -293,3 +293,39 @@ fn balanced_classes_weigh_the_same() {
         assert!(data.clone().weighted(weights).unwrap_err().to_string().contains(says), "{says}");
     }
 }
+
+/// Flats as they are: areas near 100, prices near a million.
+fn flats() -> Dataset {
+    let area = |i: usize| 30.0 + (i * 37 % 171) as f32;
+    let areas: Vec<f32> = (0..200).map(area).collect();
+    let prices = areas.iter().map(|x| 12_000.0 * x + 90_000.0).collect();
+    let features = Features::new(Storage::F32(areas), &[1]).unwrap();
+    Dataset::new(features, Targets::numbers(prices, 1)).unwrap()
+}
+
+#[test]
+fn numbers_far_from_one_are_scaled_or_refused() {
+    let data = flats();
+    let trainer = || {
+        let network = sequential![Linear(1, 16), ReLU, Linear(16, 1)].unwrap();
+        Trainer::new(network).epochs(60).optimizer(Adam::new(0.01))
+    };
+    let refused = trainer().fit(&data).unwrap_err().to_string();
+    assert!(refused.contains("input 0") && refused.contains("about 1"), "{refused}");
+    // The inputs scaled by hand, the prices by the trainer.
+    let scaled = (0..200).map(|i| {
+        let mut x = [0.0];
+        data.features().read(i, &mut x);
+        (x[0] - 115.0) / 50.0
+    });
+    let scaled = Features::new(Storage::F32(scaled.collect()), &[1]).unwrap();
+    let data = Dataset::new(scaled, data.targets().clone()).unwrap();
+    let fit = trainer().fit(&data).unwrap();
+    let r2 = fit.model.test(&data).unwrap().measure().unwrap();
+    assert!(r2 > 0.99, "R² {r2}");
+    let price = fit.model.predict(&[0.0]).unwrap()[0];
+    assert!((price - 1_470_000.0).abs() < 50_000.0, "{price}");
+    // As they are, where that is asked for.
+    let own = trainer().units(Vec::new()).fit(&data).unwrap();
+    assert!(own.model.test(&data).unwrap().measure().unwrap() < 0.5);
+}

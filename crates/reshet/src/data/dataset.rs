@@ -1,13 +1,13 @@
 //! Features and targets together: samples, shared and never copied.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use super::{Features, Storage, Targets, Wanted, table::Unit};
 use crate::{Result, error::Error};
 
 /// Samples with what each should give. Cloning it, or asking another question
 /// of it ([`Dataset::is`]), shares the numbers.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Dataset {
     features: Arc<Features>,
     targets: Targets,
@@ -15,6 +15,17 @@ pub struct Dataset {
     weights: Option<Arc<Vec<f32>>>,
     /// Whether some targets are missing: NaN, where a number is asked for.
     partial: bool,
+}
+
+impl fmt::Debug for Dataset {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.debug_struct("Dataset")
+            .field("samples", &self.len())
+            .field("shape", &self.features.shape())
+            .field("targets", &self.targets)
+            .field("weights", &self.weights.as_ref().map(|weights| weights.len()))
+            .finish_non_exhaustive()
+    }
 }
 
 /// What is wrong with the weights of so many samples, if anything is.

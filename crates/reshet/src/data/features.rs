@@ -1,11 +1,11 @@
 //! The inputs of samples: a table of numbers in memory.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
 use super::table::Columns;
-use crate::{Result, error::Error, huge};
+use crate::{Result, error::Error, huge, short::Short};
 
 /// The inputs: one row a sample.
 #[derive(Clone, Debug)]
@@ -30,7 +30,7 @@ pub enum Pictures {
 }
 
 /// The numbers of [`Features`], row by row.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Storage {
     /// Bytes that stand for x / 255, as in pictures: a quarter of the memory.
     U8(Vec<u8>),
@@ -38,7 +38,40 @@ pub enum Storage {
     F32(Vec<f32>),
 }
 
+impl fmt::Debug for Storage {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Self::U8(bytes) => f.debug_tuple("U8").field(&Short(bytes)).finish(),
+            Self::F32(numbers) => f.debug_tuple("F32").field(&Short(numbers)).finish(),
+        }
+    }
+}
+
+/// Rows that are looked at for the size of the inputs.
+const LOOKED_AT: usize = 1_000;
+/// A mean magnitude that no network learns well from.
+const FAR: f64 = 100.0;
+
 impl Features {
+    /// The first input whose mean magnitude is far above 1, and that; None for bytes, and
+    /// for the rows of a table, which are scaled or were asked to be left.
+    pub(crate) fn far_above_one(&self) -> Option<(usize, f64)> {
+        let Storage::F32(values) = &self.storage else { return None };
+        if self.columns.is_some() {
+            return None;
+        }
+        let width = self.width();
+        let mut sums = vec![0.0; width];
+        let step = (values.len() / width).div_ceil(LOOKED_AT).max(1);
+        let rows = values.chunks_exact(width).step_by(step);
+        let looked_at = rows.len().max(1) as f64;
+        for row in rows {
+            sums.iter_mut().zip(row).for_each(|(sum, x)| *sum += f64::from(x.abs()));
+        }
+        let input = sums.iter().position(|sum| sum / looked_at > FAR)?;
+        Some((input, sums[input] / looked_at))
+    }
+
     /// Checks that the numbers make whole samples of this shape.
     ///
     /// # Errors

@@ -1,16 +1,17 @@
 //! What samples should give, and how they are parted.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use crate::{
     Result,
     error::Error,
     loss::Target,
     rng::{Purpose, Stream},
+    short::Short,
 };
 
 /// What each sample should give.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Targets {
     /// One of several classes.
     Classes {
@@ -38,7 +39,41 @@ pub enum Targets {
     },
 }
 
+impl fmt::Debug for Targets {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Self::Classes { labels, names } => f
+                .debug_struct("Classes")
+                .field("labels", &Short(labels))
+                .field("names", &Short(names))
+                .finish(),
+            Self::YesNo { values, width, names } => f
+                .debug_struct("YesNo")
+                .field("values", &Short(values))
+                .field("width", width)
+                .field("names", &Short(names))
+                .finish(),
+            Self::Numbers { values, width } => f
+                .debug_struct("Numbers")
+                .field("values", &Short(values))
+                .field("width", width)
+                .finish(),
+        }
+    }
+}
+
 impl Targets {
+    /// Whether they are numbers of which a column lies, or reaches, far from about 1.
+    pub(crate) fn are_far_from_one(&self) -> bool {
+        let Self::Numbers { values, width } = self else { return false };
+        (0..*width).any(|q| {
+            let column = values[q..].iter().step_by(*width).filter(|y| !y.is_nan());
+            let (n, squares) = column
+                .fold((0.0, 0.0), |(n, sum), y| (n + 1.0, sum + f64::from(*y) * f64::from(*y)));
+            squares > 100.0 * n
+        })
+    }
+
     /// Class numbers with the classes' names.
     pub fn classes(labels: Vec<u32>, names: Vec<String>) -> Self {
         Self::Classes { labels: Arc::new(labels), names }

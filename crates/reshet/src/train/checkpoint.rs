@@ -1,6 +1,6 @@
 //! Where a training stands: see [`Checkpoint`].
 
-use std::{collections::HashMap, fs, path::Path};
+use std::{collections::HashMap, fmt, fs, path::Path};
 
 use safetensors::{
     SafeTensors,
@@ -14,6 +14,7 @@ use crate::{
     error::Error,
     formats::{safetensors::check_header, write_file},
     schedule::Clock,
+    short::Short,
 };
 
 const FORMAT: u32 = 1;
@@ -25,12 +26,21 @@ const KEY: &str = "reshet-checkpoint";
 /// with early stopping, `best`, each flat in the order of the model's tensors. The
 /// rest is JSON in its metadata under `reshet-checkpoint`. Shuffles and dropout
 /// need no state: they are functions of seed, epoch and step.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Checkpoint {
     about: About,
     parameters: Vec<f32>,
     state: Vec<Vec<f32>>,
     best: Option<Vec<f32>>,
+}
+
+impl fmt::Debug for Checkpoint {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.debug_struct("Checkpoint")
+            .field("about", &self.about)
+            .field("parameters", &Short(&self.parameters))
+            .finish_non_exhaustive()
+    }
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -49,6 +49,7 @@ pub struct Trainer<'a> {
     validation: Option<Dataset>,
     patience: Option<usize>,
     units: Option<Vec<Unit>>,
+    unscaled: bool,
     pub(crate) on_event: Handler<'a>,
     checkpoint_every: Option<usize>,
     on_checkpoint: Option<Box<dyn FnMut(Checkpoint) + 'a>>,
@@ -173,6 +174,7 @@ impl<'a> Trainer<'a> {
             validation: None,
             patience: None,
             units: None,
+            unscaled: false,
             on_event: Box::new(|_| ControlFlow::Continue(())),
             checkpoint_every: None,
             on_checkpoint: None,
@@ -260,17 +262,43 @@ impl<'a> Trainer<'a> {
     }
 
     /// The units in which numbers are learnt, one an output; none: the data's
-    /// own. If not said, numbers of a [`Table`](crate::Table) are brought to mean 0
-    /// and standard deviation 1, or into the reach of a sigmoid or tanh output.
+    /// own. If not said, numbers of a [`Table`](crate::Table), and others that are far from
+    /// about 1, are brought to mean 0 and standard deviation 1, or into the reach of a
+    /// sigmoid or tanh output. The model answers in the data's own units all the same.
     pub fn units(mut self, units: Vec<Unit>) -> Self {
         self.units = Some(units);
         self
     }
 
+    /// Trains on inputs as they are, however large. Without it, numbers far above 1 that
+    /// are of no [`Table`](crate::Table) (which scales them) are refused: a network hardly
+    /// learns from them.
+    pub fn unscaled(mut self) -> Self {
+        self.unscaled = true;
+        self
+    }
+
     fn units_for(&self, data: &Dataset, loss: &Loss) -> Vec<Unit> {
-        let scale = data.features().columns().is_some() && !loss.is_binary();
-        let fitting = || Unit::fitting(data.targets(), self.network.output_activation());
-        self.units.clone().unwrap_or_else(|| if scale { fitting() } else { Vec::new() })
+        if let Some(units) = &self.units {
+            return units.clone();
+        }
+        let of_table = data.features().columns().is_some();
+        if loss.is_binary() || !(of_table || data.targets().are_far_from_one()) {
+            return Vec::new();
+        }
+        Unit::fitting(data.targets(), self.network.output_activation())
+    }
+
+    fn check_scale(&self, data: &Dataset) -> Result<()> {
+        let Some((input, size)) = data.features().far_above_one().filter(|_| !self.unscaled) else {
+            return Ok(());
+        };
+        Err(Error::invalid(format!(
+            "input {input} (counted from 0) is about {size:.0} in size, and networks learn from \
+             numbers of about 1: subtract each input's mean and divide by its standard \
+             deviation (pixels: divide by 255), read the data as a Table, which does it, or \
+             call Trainer::unscaled to train on them as they are"
+        )))
     }
 
     /// Is told what happens; [`ControlFlow::Break`] ends the training there.
@@ -355,6 +383,7 @@ impl<'a> Trainer<'a> {
             return invalid("StepLR: step_size must be at least 1 epoch");
         }
         self.optimizer.check()?;
+        self.check_scale(data)?;
         let loss = self.loss.clone().unwrap_or_else(|| infer_loss(&self.network, data.targets()));
         let units = self.units_for(data, &loss);
         let (plan, scaled) = (Plan::new(&self.network, loss)?, data.in_units(&units));

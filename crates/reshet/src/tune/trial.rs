@@ -111,7 +111,7 @@ pub(super) fn train(
     for (train, validation) in splits {
         let recipe = Recipe { seed: Some(seed), ..candidate.recipe(epochs)? };
         record.parameters = recipe.network(train)?.parameters();
-        let trainer = recipe.trainer(train)?.device(device);
+        let trainer = recipe.trainer(train)?.device(device).unscaled();
         let fit = trainer.on_event(|_| match stop.load(Relaxed) {
             true => ControlFlow::Break(()),
             false => ControlFlow::Continue(()),

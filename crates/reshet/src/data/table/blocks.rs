@@ -117,7 +117,7 @@ impl Blocks {
                 let line = self.line + lines_in(&text[..end.unwrap_or(0)]);
                 let what = "a quote is opened in this row and never closed, or this is no table";
                 self.ended = true;
-                return Err(Error::data(format!("{source}:{line}: {what}")));
+                return Err(Error::at(source, line, None, what));
             }
             if self.ended {
                 break;

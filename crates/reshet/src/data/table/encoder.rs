@@ -134,11 +134,8 @@ impl<'a> Encoder<'a> {
                             }
                             None => "not a number".into(),
                         };
-                        return Err(Error::data(format!(
-                            "{}:{}: column \"{name}\": \"{word}\" is {what}",
-                            self.source,
-                            line()
-                        )));
+                        let what = format!("\"{word}\" is {what}");
+                        return Err(Error::at(&self.source, line(), Some(name), what));
                     }
                     let number = match (slot, cell.unpack()) {
                         (Some(Slot::Number(x)), _) => Some(x),

@@ -44,6 +44,7 @@ mod written;
 
 use std::{
     collections::{BTreeMap, HashMap},
+    fmt,
     path::Path,
 };
 
@@ -61,7 +62,7 @@ pub use question::{Ask, Unit};
 pub use stream::{Rows, Samples};
 pub use written::Written;
 
-use crate::{Result, data::side_by_side, error::Error, network::thousands, visible};
+use crate::{Result, data::side_by_side, error::Error, network::thousands, short::Short, visible};
 
 /// Different words a column may have; with more it is no category.
 pub(crate) const MOST_WORDS: usize = 1 << 16;
@@ -71,7 +72,7 @@ const PIECE: usize = MOST_LONG;
 
 /// Rows of named columns in memory: four bytes a cell, and eight more for a number whose digits
 /// single precision does not hold.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Table {
     /// Where it came from, for messages.
     pub(crate) source: String,
@@ -86,6 +87,16 @@ pub struct Table {
     pub(crate) heads: Vec<Head>,
     pub(crate) chunks: Vec<Chunk>,
     rows: usize,
+}
+
+impl fmt::Debug for Table {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.debug_struct("Table")
+            .field("source", &self.source)
+            .field("rows", &self.rows)
+            .field("columns", &Short(&self.names()))
+            .finish_non_exhaustive()
+    }
 }
 
 /// A column's name and the words in it.

@@ -78,9 +78,8 @@ pub(super) fn names(
         names.push(name_of("", 0));
     }
     for field in first.iter().take(width) {
-        let name = std::str::from_utf8(field).map_err(|_| {
-            Error::data(format!("{source}:{line}: not UTF-8 text; save the file as UTF-8"))
-        })?;
+        let name = std::str::from_utf8(field)
+            .map_err(|_| Error::at(source, line, None, "not UTF-8 text; save the file as UTF-8"))?;
         names.push(name_of(name, names.len()));
     }
     unique(&format!("{source}:{line}"), names)

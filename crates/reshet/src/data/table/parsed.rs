@@ -75,11 +75,11 @@ impl Layout {
                     let text = |place: &usize| String::from_utf8_lossy(&row[*place]).trim().into();
                     kept.extend(self.keep.iter().map(text));
                 }
-                Err(what) if lenient => {
+                Err(error) if lenient => {
                     chunk.cells.truncate(start);
-                    bad.push((line, what));
+                    bad.push((line, error.to_string()));
                 }
-                Err(what) => return Err(Error::data(what)),
+                Err(error) => return Err(error),
             }
         }
         chunk.cells.shrink_to_fit();
@@ -113,8 +113,7 @@ impl Layout {
         firsts: &mut [Firsts],
         gone: &mut [Gone],
         chunk: &mut Chunk,
-    ) -> Result<(), String> {
-        let at = || format!("{}:{line}", self.source);
+    ) -> Result<()> {
         let width = self.names.len();
         let trailing =
             self.trailing && row.len() == width + 1 && row[width].trim_ascii().is_empty();
@@ -124,14 +123,16 @@ impl Layout {
             // A quote that is never closed swallows lines.
             let swallowed = row.iter().any(|field| field.contains(&b'\n'));
             let hint = if swallowed { "; is there a quote that is never closed?" } else { "" };
-            return Err(format!("{}: {n} {is}, and there are {columns} columns{hint}", at()));
+            let what = format!("{n} {is}, and there are {columns} columns{hint}");
+            return Err(Error::at(&self.source, line, None, what));
         }
         // All cells of the row at once: most are ASCII.
         let text = std::str::from_utf8(row.as_slice()).map_err(|_| {
             let broken = |field: &[u8]| std::str::from_utf8(field).is_err();
             let column = row.iter().position(broken).unwrap_or(0);
             let name = &self.names[column];
-            format!("{}: column \"{name}\": {NOT_UTF8}; save the file as UTF-8", at())
+            let what = format!("{NOT_UTF8}; save the file as UTF-8");
+            Error::at(&self.source, line, Some(name), what)
         })?;
         let cell = |column: usize| row.range(column).and_then(|range| text.get(range));
         let cells = (0..width).map(|column| cell(column).unwrap_or_default());

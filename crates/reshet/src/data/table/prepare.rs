@@ -173,6 +173,13 @@ impl Prepare {
             let n = table.rows() - rows.len();
             said.push(format!("{n} rows have no target and are passed over"));
         }
+        if let Targets::Numbers { values, width: 2.. } = &answers {
+            let gaps = values.iter().filter(|y| y.is_nan()).count();
+            if gaps > 0 {
+                let what = "targets are missing in rows that have others; these alone do not count";
+                said.push(format!("{gaps} {what}"));
+            }
+        }
 
         let (dates, of_dates) = self.dates(&table, &question);
         let table = table.with_dates(&dates);
@@ -281,9 +288,8 @@ impl Prepare {
             let weight = cell.number().map(|w| w as f32);
             weight.filter(|w| w.is_finite() && *w >= 0.0).ok_or_else(|| {
                 let (line, text) = (table.line(*row as usize), table.text(place, cell));
-                let what =
-                    format!("column \"{name}\": \"{text}\" is no weight; it must be 0 or more");
-                Error::data(format!("{}:{line}: {what}", table.source))
+                let what = format!("\"{text}\" is no weight; it must be 0 or more");
+                Error::at(&table.source, line, Some(name), what)
             })
         };
         rows.iter().map(weight).collect::<Result<_>>().map(Some)
@@ -413,10 +419,7 @@ impl Columns {
             if let Some(line) = head.and_then(|head| head.firsts.name) {
                 let what = "leading zeros, or more digits than a number holds, make it a name, \
                             and the model knows numbers there";
-                return Err(Error::data(format!(
-                    "{}:{line}: column \"{name}\": {what}",
-                    table.source
-                )));
+                return Err(Error::at(&table.source, line, Some(name), what));
             }
         }
         let places = self.targets.iter().map(|name| table.column(name)).collect::<Result<_>>()?;
@@ -461,7 +464,13 @@ fn pick_weights(table: &Table, all: &[f32], rows: &[u32]) -> Result<Vec<f32>> {
 
 fn dataset(inputs: Vec<f32>, columns: &Arc<Columns>, targets: Targets) -> Result<Dataset> {
     let features = Features::new(Storage::F32(inputs), &[columns.width()])?;
-    Dataset::new(features.with_columns(Arc::clone(columns)), targets)
+    let features = features.with_columns(Arc::clone(columns));
+    match &targets {
+        Targets::Numbers { values, .. } if values.iter().any(|y| y.is_nan()) => {
+            Dataset::with_missing_targets(features, targets)
+        }
+        _ => Dataset::new(features, targets),
+    }
 }
 
 impl Table {

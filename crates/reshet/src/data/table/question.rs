@@ -263,7 +263,7 @@ impl Question {
     }
 
     /// The target of each row, and the rows that have one; numbers are counted from `origins`,
-    /// if there are any.
+    /// if there are any. Of several numbers some may be missing: NaN.
     ///
     /// # Errors
     /// A value that is none of the question's answers; names the line.
@@ -274,7 +274,10 @@ impl Question {
             Cell::Word(_) => true,
             Cell::Missing => false,
         };
-        let mut has = vec![true; table.rows()];
+        let width = places.len();
+        let partial = *task == Task::Number && width > 1;
+        // How many of its targets a row has.
+        let mut has = vec![0; table.rows()];
         for place in places {
             let words = &table.heads[*place].words;
             let skips: Vec<bool> = match self.skips_words(*place) {
@@ -283,42 +286,47 @@ impl Question {
             };
             let skipped = |cell: Cell| cell.word().is_some_and(|w| skips.get(w) == Some(&true));
             for (has, cell) in has.iter_mut().zip(table.rough_cells(*place)) {
-                *has &= known(cell) && !skipped(cell);
+                *has += usize::from(known(cell) && !skipped(cell));
             }
         }
-        let rows: Vec<u32> = (0..table.rows() as u32).filter(|row| has[*row as usize]).collect();
+        let needed = if partial { 1 } else { width };
+        let has = |row: usize| has[row] >= needed;
+        let rows: Vec<u32> = (0..table.rows() as u32).filter(|row| has(*row as usize)).collect();
         if rows.is_empty() {
             let names = list(places.iter().map(|p| &*table.heads[*p].name));
             return Err(Error::data(format!("{}: no row has the target {names}", table.source)));
         }
-        let width = places.len();
         let mut values = vec![0.0; rows.len() * width];
         for (q, place) in places.iter().enumerate() {
             let wrong = |row: usize, cell: Cell, what: &str| {
                 let (name, text) = (&table.heads[*place].name, table.text(*place, cell));
                 let (source, line) = (&table.source, table.line(row));
-                Error::data(format!("{source}:{line}: target \"{name}\": \"{text}\" {what}"))
+                Error::at(source, line, Some(name), format!("the target \"{text}\" {what}"))
             };
             let into = values[q..].iter_mut().step_by(width);
-            let number = |row: usize, cell: Cell| {
-                cell.number().ok_or_else(|| wrong(row, cell, "is not a number"))
+            let skips = self.skips_words(*place);
+            let number = |row: usize, cell: Cell| match cell {
+                Cell::Missing if partial => Ok(f64::NAN),
+                Cell::Word(_) if partial && skips => Ok(f64::NAN),
+                Cell::Number(x) if partial && !(x as f32).is_finite() => Ok(f64::NAN),
+                _ => cell.number().ok_or_else(|| wrong(row, cell, "is not a number")),
             };
             match (task, origins.get(q)) {
                 (Task::Number, Some(origin)) => {
-                    let cells = table.cells(*place).enumerate().filter(|(row, _)| has[*row]);
+                    let cells = table.cells(*place).enumerate().filter(|(row, _)| has(*row));
                     for (value, (row, cell)) in into.zip(cells) {
                         *value = (number(row, cell)? - origin) as f32;
                     }
                 }
                 (Task::Number, None) => {
-                    let cells = table.rough_cells(*place).enumerate().filter(|(row, _)| has[*row]);
+                    let cells = table.rough_cells(*place).enumerate().filter(|(row, _)| has(*row));
                     for (value, (row, cell)) in into.zip(cells) {
                         *value = number(row, cell)? as f32;
                     }
                 }
                 _ => {
                     let answers = Answers::new(*task, names, width);
-                    let cells = table.cells(*place).enumerate().filter(|(row, _)| has[*row]);
+                    let cells = table.cells(*place).enumerate().filter(|(row, _)| has(*row));
                     // Most rows say what the row above says.
                     let mut last = None;
                     for (value, (row, cell)) in into.zip(cells) {
