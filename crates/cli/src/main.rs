@@ -1,43 +1,22 @@
-//! The program `reshet`: one file a command, and what is drawn in a terminal.
+//! The program `reshet`.
 
-mod chart;
-mod code;
-mod command;
-mod config;
-mod course;
-mod data;
-mod digits;
-mod explain;
-mod export;
-mod find_lr;
-mod folds;
-mod import;
-mod info;
-mod lecture;
-mod mistakes;
-mod network_svg;
-mod parts;
-mod picture;
-mod pictures;
-mod plots;
-mod predict;
-mod recipe;
-mod rows;
+mod commands;
+mod drawing;
+mod hints;
+mod input;
 mod run;
-mod runs;
-mod serve;
-mod source;
-mod table;
+mod settings;
 mod terminal;
-mod test;
-mod train;
-mod tune;
-mod weights;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind};
 use reshet::Error;
+
+use commands::{
+    data, explain, export, import, info, lecture, predict, runs, serve, test, train, tune,
+};
+use settings::{Settings, config};
 
 /// Exit codes, as the help documents them.
 mod exit {
@@ -72,7 +51,7 @@ enum Command {
     Lecture(lecture::Args),
     /// Train a network on data and test it
     #[command(alias = "fit", allow_negative_numbers = true)]
-    Train(Box<train::Args>),
+    Train(Box<Settings>),
     /// Try many networks and keep the best: a race against the clock
     Tune(Box<tune::Args>),
     /// Test a model on data
@@ -154,13 +133,6 @@ fn parse() -> reshet::Result<Cli> {
         **args = config::completed(train, given, std::mem::take(args))?;
     }
     Ok(cli)
-}
-
-/// `reshet train`, with all of its flags.
-fn train_command() -> clap::Command {
-    let mut command = Cli::command();
-    command.build();
-    command.find_subcommand("train").cloned().unwrap_or_default()
 }
 
 /// Whether two numbers follow `--hidden`.

@@ -12,6 +12,8 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::hints;
+
 static QUIET: AtomicBool = AtomicBool::new(false);
 static STOP: AtomicBool = AtomicBool::new(false);
 
@@ -81,7 +83,8 @@ pub fn note(text: &str) {
 /// A line that must not be missed, to standard error even under `-q`.
 pub fn tell(text: &str) {
     // A reader that has gone away must not end a training.
-    let _ = writeln!(io::stderr().lock(), "{}", harmless(text, false));
+    let text = hints::with_flag(text);
+    let _ = writeln!(io::stderr().lock(), "{}", harmless(&text, false));
 }
 
 /// The text with control characters written out, but for line ends and, of our own, colours.

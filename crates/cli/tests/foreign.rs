@@ -22,12 +22,12 @@ fn with(name: &str) -> Place {
 #[test]
 fn a_state_dict_is_imported_with_the_command_that_the_error_gives() {
     let place = with("sequential.pt");
-    let ready = "reshet import sequential.pt -o sequential.safetensors --net 4-5:relu-3";
+    let ready = "reshet import sequential.pt -o net.safetensors --net 4-5:relu-3";
     place.fails("import sequential.pt -o net.safetensors", 2, ready);
     let (out, said) = place.both(ready.strip_prefix("reshet ").unwrap());
-    assert_eq!(out, "sequential.safetensors: 4-5:relu-3\n");
+    assert_eq!(out, "net.safetensors: 4-5:relu-3\n");
     assert!(said.contains("task classes: it has several outputs"), "{said}");
-    let about = place.done("info sequential.safetensors");
+    let about = place.done("info net.safetensors");
     assert!(about.contains("imported   sequential.pt (PyTorch state_dict)"), "{about}");
 }
 
@@ -42,7 +42,7 @@ fn options_say_what_a_file_leaves_open() {
     assert!(about.contains("labels     a, b, c\ninput      [1, 2, 2]"), "{about}");
     let import = |more: &str| format!("import sequential.pt -o x --net 4-5:relu-3:softmax {more}");
     place.fails(&import("--classes a,b"), 2, "3 names are needed, not 2");
-    place.fails(&import("--shape 5"), 2, "is not the 4 values");
+    place.fails(&import("--shape 5"), 2, "has not the 4 values");
     place.fails("import sequential.pt -o x --net 4-5:rellu-3", 2, "did you mean \"relu\"");
     place.fails(
         "import sequential.pt -o sequential.pt --net 5:relu-3",

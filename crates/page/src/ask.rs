@@ -13,10 +13,13 @@ use reshet::{
     loss::Target,
     metrics::argmax,
 };
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::run::Run;
+use crate::{
+    answers::{self, Item, TracedLayer},
+    run::Run,
+};
 
 /// Pixels of a drawing, at most.
 const MOST_PIXELS: usize = 4_000_000;
@@ -110,30 +113,31 @@ impl Drawing {
 }
 
 /// One sample through the network.
-pub fn trace(step: usize, model: &Model, features: &Features) -> Result<Value> {
+pub fn trace(step: usize, model: &Model, features: &Features) -> Result<answers::Trace> {
     let mut input = vec![0.0; features.width()];
     features.read(0, &mut input);
     let trace = Trace::new(model, &input)?;
     let answers = trace.layers.last().cloned().unwrap_or_default();
     let Said { label, probabilities, value } = Said::new(model, &answers, trace.answer);
-    let layers: Vec<Value> = linear(model)
+    let layers = linear(model)
         .into_iter()
         .zip(trace.layers)
-        .map(|((name, activation), values)| {
-            json!({ "name": name, "activation": activation, "values": values })
-        })
+        .map(|((name, activation), values)| TracedLayer { name, activation, values })
         .collect();
     let columns = model.meaning().columns.as_ref();
-    Ok(json!({
-        "row_values": columns.map(|columns| cells(columns, &input)),
-        "step": step,
-        "label": label,
-        "probabilities": probabilities,
-        "value": value,
-        "input": input,
-        "evidence": trace.evidence,
-        "layers": layers,
-    }))
+    Ok(answers::Trace {
+        row_values: columns.map(|columns| cells(columns, &input)),
+        step,
+        label,
+        probabilities,
+        value,
+        input,
+        evidence: trace.evidence,
+        layers,
+        row: None,
+        truth: None,
+        right: None,
+    })
 }
 
 /// The cells that a row's inputs came from; of rare and missing ones nothing is left.
@@ -165,6 +169,32 @@ fn cells(columns: &Columns, inputs: &[f32]) -> Map<String, Value> {
         }
     };
     columns.inputs.iter().map(|column| (column.name.clone(), cell(&column.kind))).collect()
+}
+
+/// The first rows of a table, as they were read: the inputs' cells, then what is asked.
+pub fn rows(data: &Dataset, count: usize) -> Vec<Map<String, Value>> {
+    let Some(columns) = data.features().columns() else { return Vec::new() };
+    let row = |row: usize| {
+        let mut input = vec![0.0; data.width()];
+        data.features().read(row, &mut input);
+        let mut cells = cells(columns, &input);
+        if let [target] = &columns.targets[..] {
+            cells.insert(target.clone(), target_cell(data.targets(), row));
+        }
+        cells
+    };
+    (0..data.len().min(count)).map(row).collect()
+}
+
+fn target_cell(targets: &Targets, row: usize) -> Value {
+    match (targets.row(row), targets.names()) {
+        (Target::Class(class), Some(names)) => json!(names.get(class as usize)),
+        (Target::Values([y]), None) => json!(y),
+        (Target::Values([y]), Some([no, yes])) => json!(if *y > 0.5 { yes } else { no }),
+        (Target::Values([y]), Some([name])) if *y > 0.5 => json!(name),
+        (Target::Values([_]), Some([name])) => json!(format!("not {name}")),
+        _ => Value::Null,
+    }
 }
 
 /// The Linear layers with what follows each.
@@ -225,14 +255,20 @@ impl Said {
 }
 
 /// A sample of a run's data through its network, beside the truth.
-pub fn trace_row(run: &Run, step: usize, model: &Model, part: &str, row: u32) -> Result<Value> {
+pub fn trace_row(
+    run: &Run,
+    step: usize,
+    model: &Model,
+    part: &str,
+    row: u32,
+) -> Result<answers::Trace> {
     let data = part_of(run, part)?;
     if row as usize >= data.len() {
         let n = data.len();
         return Err(Error::Invalid(format!("row {row}: the {part} part has {n}, from 0")));
     }
     let one = data.select(&[row]);
-    let mut json = trace(step, model, one.features())?;
+    let told = trace(step, model, one.features())?;
     let truth = match (one.targets().row(0), run.task(), run.names()) {
         (Target::Class(class), _, names) => json!(names.get(class as usize)),
         (Target::Values([y]), Task::Binary, [no, yes]) => json!(if *y > 0.5 { yes } else { no }),
@@ -244,12 +280,8 @@ pub fn trace_row(run: &Run, step: usize, model: &Model, part: &str, row: u32) ->
         (Target::Values(all), ..) => json!(all),
         _ => Value::Null,
     };
-    json["row"] = json!(row);
-    if json["label"].is_string() {
-        json["right"] = json!(json["label"] == truth);
-    }
-    json["truth"] = truth;
-    Ok(json)
+    let right = told.label.as_ref().map(|label| truth == **label);
+    Ok(answers::Trace { row: Some(row), truth: Some(truth), right, ..told })
 }
 
 /// The training or the test part.
@@ -263,20 +295,6 @@ pub fn part_of<'a>(run: &'a Run, part: &str) -> Result<&'a Dataset> {
         ("test", None) => Err(Error::Invalid("there is no test part".into())),
         _ => Err(Error::Invalid(format!("part: \"train\" or \"test\", not \"{part}\""))),
     }
-}
-
-/// A sample as lists show it.
-#[derive(Serialize)]
-struct Item {
-    row: usize,
-    truth: Value,
-    answer: Value,
-    /// Of the answer; where it is about belief, of the truth. None for numbers.
-    probability: Option<f32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    loss: Option<f64>,
-    #[serde(skip)]
-    weight: f64,
 }
 
 /// Which mistakes are asked for.
@@ -326,7 +344,7 @@ fn answers(model: &Model, data: &Dataset) -> Result<Vec<f32>> {
 }
 
 /// The wrong ones of the test part, the surest first.
-pub fn mistakes(run: &Run, step: usize, model: &Model, cell: &Cell) -> Result<Value> {
+pub fn mistakes(run: &Run, step: usize, model: &Model, cell: &Cell) -> Result<answers::Mistakes> {
     let data = part_of(run, "test")?;
     let said = answers(model, data)?;
     let width = model.network().outputs();
@@ -364,15 +382,15 @@ pub fn mistakes(run: &Run, step: usize, model: &Model, cell: &Cell) -> Result<Va
     let found = items.len();
     let items: Vec<Item> = items.into_iter().skip(cell.offset).take(cell.limit.min(1000)).collect();
     let answers = model.task() != Task::Number;
-    Ok(json!({
-        "step": step,
-        "samples": data.len(),
-        "errors": answers.then_some(errors),
-        "names": run.names(),
-        "confusion": (answers && width == data_width(data)).then_some(confusion),
-        "found": found,
-        "items": items,
-    }))
+    Ok(answers::Mistakes {
+        step,
+        samples: data.len(),
+        errors: answers.then_some(errors),
+        names: run.names().to_vec(),
+        confusion: (answers && width == data_width(data)).then_some(confusion),
+        found,
+        items,
+    })
 }
 
 /// Outputs that the targets ask for, where a confusion matrix makes sense; else 0.
@@ -385,7 +403,12 @@ fn data_width(data: &Dataset) -> usize {
 }
 
 /// The samples of the training part that the network believes least.
-pub fn suspicious(run: &Run, step: usize, model: &Model, limit: usize) -> Result<Value> {
+pub fn suspicious(
+    run: &Run,
+    step: usize,
+    model: &Model,
+    limit: usize,
+) -> Result<answers::Suspicious> {
     let data = part_of(run, "train")?;
     let said = answers(model, data)?;
     let mut items = Vec::new();
@@ -411,5 +434,5 @@ pub fn suspicious(run: &Run, step: usize, model: &Model, limit: usize) -> Result
     }
     items.sort_by(|a, b| b.weight.total_cmp(&a.weight));
     items.truncate(limit.min(1000));
-    Ok(json!({ "step": step, "names": run.names(), "items": items }))
+    Ok(answers::Suspicious { step, names: run.names().to_vec(), items })
 }

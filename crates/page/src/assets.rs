@@ -1,5 +1,7 @@
 //! The page itself, inside the program.
 
+use std::borrow::Cow;
+
 use axum::{
     extract::Query,
     http::{HeaderMap, StatusCode, header},
@@ -10,6 +12,19 @@ use serde::Deserialize;
 use crate::{guard::cookie, refusal::Refusal};
 
 const INDEX: &str = include_str!("../dist/index.html");
+
+/// A file of the page as it lies in the sources, while the program is being worked on: what
+/// `npm run build` writes is there at once.
+#[cfg(debug_assertions)]
+fn on_disk(name: &str) -> Option<Vec<u8>> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("dist");
+    std::fs::read(folder.join(name)).ok()
+}
+
+#[cfg(not(debug_assertions))]
+fn on_disk(_: &str) -> Option<Vec<u8>> {
+    None
+}
 
 /// By their names: what they are, and their bytes.
 const FILES: [(&str, &str, &[u8]); 5] = [
@@ -35,7 +50,12 @@ pub async fn index(Query(query): Query<Lang>, headers: HeaderMap) -> Response {
         _ => preferred(accepted.unwrap_or_default()),
     };
     let direction = if language == "he" { "rtl" } else { "ltr" };
-    let page = INDEX.replace("{{lang}}", language).replace("{{dir}}", direction);
+    let fresh = on_disk("index.html").and_then(|bytes| String::from_utf8(bytes).ok());
+    let page = fresh
+        .as_deref()
+        .unwrap_or(INDEX)
+        .replace("{{lang}}", language)
+        .replace("{{dir}}", direction);
     let headers = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
         (header::CONTENT_LANGUAGE, language),
@@ -74,7 +94,8 @@ pub async fn file(
     let Some((_, kind, bytes)) = FILES.iter().find(|(file, ..)| *file == name) else {
         return Refusal::not_found(format!("no file is called {name}")).into_response();
     };
-    let tag = format!("\"{:016x}\"", hash(bytes));
+    let bytes = on_disk(&name).map_or(Cow::Borrowed(*bytes), Cow::Owned);
+    let tag = format!("\"{:016x}\"", hash(&bytes));
     let known =
         headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes());
     // Asked again each time, sent again only after an update of the program.
@@ -86,7 +107,7 @@ pub async fn file(
     if known {
         return (StatusCode::NOT_MODIFIED, head).into_response();
     }
-    (head, *bytes).into_response()
+    (head, bytes.into_owned()).into_response()
 }
 
 /// FNV-1a: tells versions of a file apart.

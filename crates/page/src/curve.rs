@@ -5,21 +5,31 @@ use serde::Serialize;
 /// Points a curve keeps, at most.
 const MOST: usize = 2000;
 
-/// A loss by steps: each point the mean of the steps since the one before.
+/// A loss by steps: each point the mean of the steps since the one before. However long the
+/// training will be, there are points from its first step on: two become one when there are many.
 #[derive(Clone, Debug)]
 pub struct Means {
+    /// Steps of a point.
     every: usize,
-    points: Vec<(usize, f64)>,
+    points: Vec<Mean>,
     sum: f64,
     count: usize,
 }
 
-impl Means {
-    /// Of a training of so many steps.
-    pub fn new(steps: usize) -> Self {
-        Self { every: steps.div_ceil(MOST).max(1), points: Vec::new(), sum: 0.0, count: 0 }
-    }
+#[derive(Clone, Copy, Debug)]
+struct Mean {
+    step: usize,
+    loss: f64,
+    count: usize,
+}
 
+impl Default for Means {
+    fn default() -> Self {
+        Self { every: 1, points: Vec::new(), sum: 0.0, count: 0 }
+    }
+}
+
+impl Means {
     /// The loss of `step`, counted from 1.
     pub fn add(&mut self, step: usize, loss: f32) {
         self.sum += f64::from(loss);
@@ -31,35 +41,52 @@ impl Means {
 
     /// Makes a point of what there is: at the end, or where it pauses.
     pub fn close(&mut self, step: usize) {
-        if self.count > 0 {
-            self.points.push((step, self.sum / self.count as f64));
-            (self.sum, self.count) = (0.0, 0);
+        if self.count == 0 {
+            return;
+        }
+        let loss = self.sum / self.count as f64;
+        self.points.push(Mean { step, loss, count: self.count });
+        (self.sum, self.count) = (0.0, 0);
+        if self.points.len() == MOST {
+            self.points = self.points.chunks(2).map(joined).collect();
+            self.every *= 2;
         }
     }
 
     /// All points.
-    pub fn points(&self) -> &[(usize, f64)] {
-        &self.points
+    pub fn points(&self) -> Vec<(usize, f64)> {
+        self.points.iter().map(|point| (point.step, point.loss)).collect()
+    }
+
+    /// The points after a step.
+    pub fn since(&self, step: usize) -> Vec<(usize, f64)> {
+        let first = self.points.partition_point(|point| point.step <= step);
+        self.points[first..].iter().map(|point| (point.step, point.loss)).collect()
     }
 
     /// A curve that is known already, thinned if need be.
     pub fn of(points: impl IntoIterator<Item = (usize, f64)>) -> Self {
-        let points: Vec<_> = points.into_iter().collect();
-        let every = points.len().div_ceil(MOST).max(1);
-        let points = points
-            .chunks(every)
-            .map(|chunk| {
-                let sum: f64 = chunk.iter().map(|(_, loss)| loss).sum();
-                (chunk[chunk.len() - 1].0, sum / chunk.len() as f64)
-            })
-            .collect();
-        Self { every, points, sum: 0.0, count: 0 }
+        let mut means = Self::default();
+        for (step, loss) in points {
+            means.add(step, loss as f32);
+        }
+        let last = means.points.last().map_or(0, |point| point.step);
+        means.close(last + means.count);
+        means
     }
+}
+
+/// One point of two.
+fn joined(two: &[Mean]) -> Mean {
+    let count = two.iter().map(|point| point.count).sum();
+    let sum: f64 = two.iter().map(|point| point.loss * point.count as f64).sum();
+    Mean { step: two[two.len() - 1].step, loss: sum / count as f64, count }
 }
 
 /// A test of the network as it was after a step: step, loss, accuracy or R² (None where
 /// nothing varies).
 #[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Tested(pub usize, pub f64, pub Option<f64>);
 
 /// The tests of a training, thinned where there are many.
@@ -99,6 +126,12 @@ impl Tests {
     pub fn points(&self) -> &[Tested] {
         &self.points
     }
+
+    /// Those after a step; None: all.
+    pub fn since(&self, step: Option<usize>) -> Vec<Tested> {
+        let first = self.points.partition_point(|point| Some(point.0) <= step);
+        self.points[first..].to_vec()
+    }
 }
 
 #[cfg(test)]
@@ -108,13 +141,22 @@ mod tests {
     #[test]
     fn means_are_of_all_steps_and_few() {
         let steps = 12_345;
-        let mut curve = Means::new(steps);
+        let mut curve = Means::default();
         (1..=steps).for_each(|step| curve.add(step, step as f32));
         curve.close(steps);
         let points = curve.points();
-        assert!(points.len() <= MOST && points.len() > MOST / 2, "{}", points.len());
-        assert_eq!(points[0], (7, 4.0));
+        assert!(points.len() <= MOST && points.len() > MOST / 3, "{}", points.len());
+        assert_eq!(points[0], (8, 4.5));
         assert_eq!(points[points.len() - 1].0, steps);
+        assert_eq!(curve.since(12_000)[0].0, 12_008);
+    }
+
+    #[test]
+    fn a_long_training_has_a_curve_from_its_first_steps_on() {
+        let mut curve = Means::default();
+        curve.add(1, 0.5);
+        curve.add(2, 0.25);
+        assert_eq!(curve.points(), [(1, 0.5), (2, 0.25)]);
     }
 
     #[test]

@@ -14,10 +14,12 @@ use std::{
 };
 
 use reshet::{Error, Result};
+use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::broadcast;
 
 use crate::{
+    answers::{self, About},
     course::{Command, Course},
     curve::{Means, Tested},
     data::Data,
@@ -47,7 +49,7 @@ pub struct Lab {
     uploads: tempfile::TempDir,
     /// Pages that listen.
     pub pages: AtomicUsize,
-    about: Value,
+    about: About,
 }
 
 #[derive(Default)]
@@ -63,7 +65,7 @@ struct Inner {
 
 impl Lab {
     /// `about`: version, device and the like, for `/api/state`.
-    pub fn new(host: Box<dyn Host>, about: Value) -> Result<Self> {
+    pub fn new(host: Box<dyn Host>, about: About) -> Result<Self> {
         let failed = |e| io("make a folder for what is dropped on the page", e);
         let uploads = tempfile::Builder::new().prefix("reshet-").tempdir().map_err(failed)?;
         let (messages, _) = broadcast::channel(BEHIND);
@@ -81,24 +83,27 @@ impl Lab {
     }
 
     /// Tells all pages.
-    pub fn tell(&self, event: &'static str, data: &Value) {
+    pub fn tell(&self, event: &'static str, data: &impl Serialize) {
         // Nobody listens: nobody misses anything.
-        if self.messages.receiver_count() > 0 {
-            let _ = self.messages.send(Message { event, data: data.to_string().into() });
+        if self.messages.receiver_count() > 0
+            && let Ok(data) = serde_json::to_string(data)
+        {
+            let _ = self.messages.send(Message { event, data: data.into() });
         }
     }
 
     /// Everything there is.
-    pub fn state(&self) -> Value {
+    pub fn state(&self) -> answers::State {
         let inner = self.inner();
-        let mut state = self.about.clone();
-        state["data"] = inner.data.iter().map(|data| data.json()).collect();
-        state["runs"] = inner.runs.values().map(|run| run.json()).collect();
         let studies =
             inner.studies.iter().map(|study| study.file_name().unwrap_or(study.as_os_str()));
-        state["studies"] = studies.map(|name| name.to_string_lossy().into_owned()).collect();
-        state["current"] = json!(inner.current.map(|id| id.to_string()));
-        state
+        answers::State {
+            about: self.about.clone(),
+            data: inner.data.iter().map(|data| data.told()).collect(),
+            runs: inner.runs.values().map(|run| run.told()).collect(),
+            studies: studies.map(|name| name.to_string_lossy().into_owned()).collect(),
+            current: inner.current.map(|id| id.to_string()),
+        }
     }
 
     /// Adds data by its name or path.
@@ -116,7 +121,7 @@ impl Lab {
         let data = Arc::new(Data { id, lesson });
         inner.data.push(data.clone());
         drop(inner);
-        self.tell("data", &data.json());
+        self.tell("data", &data.told());
         Ok(data)
     }
 
@@ -254,7 +259,7 @@ impl Lab {
 
     /// Tells the pages where a run stands.
     pub fn changed(&self, run: &Run) {
-        self.tell("run", &run.json());
+        self.tell("run", &run.told());
     }
 
     /// The training is over: called by its own thread, at its very end.
@@ -287,8 +292,9 @@ impl Lab {
     fn save(&self, run: &Run, lesson: &Lesson, phase: Phase) -> Result<PathBuf> {
         let (_, model) = run.model_at(None)?;
         let state = run.state();
+        let lesson = lesson.tested_on(state.test.as_ref().map(|(_, score)| score.samples));
         let finished = Finished {
-            lesson,
+            lesson: &lesson,
             model,
             score: state.test.as_ref().map(|(_, score)| score.clone()),
             log: state.log.clone(),
@@ -338,7 +344,7 @@ impl Lab {
         }
         inner.runs.remove(&id)?;
         drop(inner);
-        self.tell("gone", &json!({ "run": id.to_string() }));
+        self.tell("gone", &answers::Gone { run: id.to_string() });
         Some(true)
     }
 

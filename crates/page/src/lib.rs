@@ -10,12 +10,14 @@
 //!
 //! `docs/api.md` is what the routes promise.
 
+mod answers;
 mod api;
 mod ask;
 mod assets;
 mod course;
 mod curve;
 mod data;
+mod found;
 mod guard;
 mod host;
 mod lab;
@@ -25,6 +27,8 @@ mod run;
 mod server;
 mod spec;
 mod stream;
+#[cfg(test)]
+mod types;
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -33,7 +37,6 @@ use std::{
 };
 
 use reshet::{Device, Error, Result};
-use serde_json::json;
 
 pub use host::{Finished, Host, Loaded};
 pub use spec::{Hidden, Lesson, Spec};
@@ -59,6 +62,8 @@ pub struct Options {
     pub models: Vec<PathBuf>,
     /// Studies to show.
     pub studies: Vec<PathBuf>,
+    /// Folders of earlier runs to list, oldest first: read once the page is there.
+    pub earlier: Vec<PathBuf>,
 }
 
 /// Serves until `stop` says so. `ready` is told the address to open.
@@ -76,12 +81,12 @@ pub fn serve(
         Device::Cpu { threads, .. } => threads,
         _ => 1,
     };
-    let about = json!({
-        "version": env!("CARGO_PKG_VERSION"),
-        "device": options.device.to_string(),
-        "threads": threads,
-        "cores": std::thread::available_parallelism().map_or(1, usize::from),
-    });
+    let about = answers::About {
+        version: env!("CARGO_PKG_VERSION").into(),
+        device: options.device.to_string(),
+        threads,
+        cores: std::thread::available_parallelism().map_or(1, usize::from),
+    };
     let lab = Arc::new(Lab::new(host, about)?);
     for data in &options.data {
         lab.add_data(data)?;
@@ -106,7 +111,21 @@ pub fn serve(
         let guard = Guard::new(address.ip(), address.port()).map_err(Error::Invalid)?;
         let token = guard.token().map(|token| format!("?token={token}")).unwrap_or_default();
         ready(&format!("http://{address}/{token}"));
+        list_earlier(&lab, options.earlier.clone());
         server::serve(listener, guard, lab.clone(), stop, options.stop_when_closed).await;
         Ok(lab.was_interrupted())
     })
+}
+
+/// Adds earlier runs beside the server; one that cannot be read is left out.
+fn list_earlier(lab: &Arc<Lab>, folders: Vec<PathBuf>) {
+    if folders.is_empty() {
+        return;
+    }
+    let lab = lab.clone();
+    tokio::task::spawn_blocking(move || {
+        for folder in folders {
+            let _ = lab.load(&folder);
+        }
+    });
 }

@@ -12,17 +12,19 @@ use reshet::{
     network::did_you_mean,
 };
 use serde::Serialize;
-use serde_json::{Value, json};
 
 use crate::{
+    answers,
     course::Command,
     curve::{Means, Tests},
+    found::Finding,
     moments::Moments,
     spec::Lesson,
 };
 
 /// Where a run stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
     /// It trains.
@@ -48,6 +50,7 @@ impl Phase {
 
 /// What was done last of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "lowercase")]
 pub enum Stage {
     /// The outputs are there.
@@ -73,6 +76,7 @@ pub struct Run {
 
 /// What always giving the same answer scores.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Baseline {
     /// Accuracy, or the RMSE of the mean.
     pub measure: f64,
@@ -110,6 +114,8 @@ pub struct State {
     pub moments: Moments,
     pub saved: Option<PathBuf>,
     pub reason: Option<String>,
+    /// What looks wrong in what came of it, once it has ended.
+    pub findings: Vec<Finding>,
 }
 
 impl State {
@@ -124,7 +130,7 @@ impl State {
             pace,
             loss: None,
             seconds: 0.0,
-            losses: Means::new(steps),
+            losses: Means::default(),
             log: Vec::new(),
             epoch_losses: Vec::new(),
             tests: Tests::default(),
@@ -132,6 +138,7 @@ impl State {
             moments: Moments::new(steps),
             saved: None,
             reason: None,
+            findings: Vec::new(),
         }
     }
 }
@@ -191,58 +198,55 @@ impl Run {
     }
 
     /// All of it but the curves.
-    pub fn json(&self) -> Value {
+    pub fn told(&self) -> answers::Run {
         let state = self.state();
         let lesson = self.lesson.as_ref();
         let meaning = self.template.meaning();
-        let columns = meaning.columns.as_ref().map(|columns| {
-            columns.inputs.iter().map(|c| column(&c.name, &c.kind)).collect::<Vec<_>>()
-        });
-        json!({
-            "id": self.id.to_string(),
-            "name": self.name,
-            "data": lesson.map(|l| &l.spec.data),
-            "spec": lesson.map(|l| &l.spec),
-            "network": self.template.network().to_string(),
-            "task": self.task(),
-            "names": self.names(),
-            "shape": meaning.shape,
-            "pictures": self.pictures(),
-            "parameters": self.template.parameters().len(),
-            "state": state.phase,
-            "stage": state.stage,
-            "step": state.step,
-            "steps": lesson.map_or(state.step, Lesson::steps),
-            "steps_per_epoch": lesson.map(Lesson::steps_per_epoch),
-            "epoch": state.epoch,
-            "lr": state.lr,
-            "pace": state.pace,
-            "loss": state.loss,
-            "seconds": state.seconds,
-            "test": state.test.as_ref().map(|(step, score)| score_json(*step, score)),
-            "baseline": self.baseline,
-            "tensors": self.tensors(),
-            "columns": columns,
-            "inputs": meaning.columns.as_ref().map(|columns| columns.input_names()),
-            "trainable": state.phase != Phase::Loaded,
-            "saved": state.saved,
-            "reason": state.reason,
-            "command": lesson.map(|l| &l.command),
-        })
+        let table = meaning.columns.as_ref();
+        let tensors = self.named().into_iter();
+        answers::Run {
+            id: self.id.to_string(),
+            name: self.name.clone(),
+            data: lesson.map(|l| l.spec.data.clone()),
+            spec: lesson.map(|l| l.spec.clone()),
+            network: self.template.network().to_string(),
+            task: self.task().into(),
+            names: self.names().to_vec(),
+            shape: meaning.shape.clone(),
+            pictures: self.pictures(),
+            parameters: self.template.parameters().len(),
+            state: state.phase,
+            stage: state.stage,
+            step: state.step,
+            steps: lesson.map_or(state.step, Lesson::steps),
+            steps_per_epoch: lesson.map(Lesson::steps_per_epoch),
+            epoch: state.epoch,
+            lr: state.lr,
+            pace: state.pace,
+            loss: state.loss,
+            seconds: state.seconds,
+            test: state.test.as_ref().map(|(step, score)| answers::Test::of(*step, score)),
+            baseline: self.baseline.clone(),
+            tensors: tensors.map(|p| answers::Tensor { name: p.name, shape: p.shape }).collect(),
+            columns: table.map(|t| t.inputs.iter().map(|c| column(&c.name, &c.kind)).collect()),
+            inputs: table.map(|t| t.input_names()),
+            trainable: state.phase != Phase::Loaded,
+            saved: state.saved.clone(),
+            reason: state.reason.clone(),
+            command: lesson.map(|l| l.command.clone()),
+            findings: state.findings.clone(),
+            curves: None,
+            stage_report: None,
+        }
     }
 
-    /// As [`Run::json`], with its curves.
-    pub fn json_with_curves(&self) -> Value {
-        let mut json = self.json();
+    /// As [`Run::told`], with its curves.
+    pub fn told_with_curves(&self) -> answers::Run {
+        let told = self.told();
         let state = self.state();
-        json["curves"] = json!({ "loss": state.losses.points(), "test": state.tests.points() });
-        json
-    }
-
-    /// The names and shapes of the parameters, in their order.
-    fn tensors(&self) -> Vec<Value> {
-        let named = self.named();
-        named.into_iter().map(|p| json!({ "name": p.name, "shape": p.shape })).collect()
+        let loss = state.losses.points();
+        let test = state.tests.points().to_vec();
+        answers::Run { curves: Some(answers::Curves { loss, test }), ..told }
     }
 
     pub fn named(&self) -> Vec<reshet::plan::Parameter> {
@@ -260,26 +264,14 @@ impl Run {
     }
 }
 
-/// A score for the page: what the curve and the list of runs show.
-fn score_json(step: usize, score: &Score) -> Value {
-    let mut json = serde_json::to_value(score).unwrap_or_default();
-    if let Some(fields) = json.as_object_mut() {
-        fields.remove("confusion");
-        fields.insert("step".into(), json!(step));
-        fields.insert("measure".into(), json!(score.measure()));
-    }
-    json
-}
-
 /// A column as a form asks for it.
-fn column(name: &str, kind: &Kind) -> Value {
+fn column(name: &str, kind: &Kind) -> answers::Column {
+    let name = name.to_string();
     match kind {
         Kind::Number { fill, range: [low, high], .. } => {
-            json!({ "name": name, "kind": "number", "typical": fill, "low": low, "high": high })
+            answers::Column::Number { name, typical: *fill, low: *low, high: *high }
         }
-        Kind::Two { values } => json!({ "name": name, "kind": "category", "words": values }),
-        Kind::Category { values, .. } => {
-            json!({ "name": name, "kind": "category", "words": values })
-        }
+        Kind::Two { values } => answers::Column::Category { name, words: values.to_vec() },
+        Kind::Category { values, .. } => answers::Column::Category { name, words: values.clone() },
     }
 }

@@ -7,6 +7,7 @@ use crate::run::Baseline;
 
 /// What is to be trained; what is left out takes the data's default.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(default, deny_unknown_fields)]
 pub struct Spec {
     /// `mnist`, or where the data lies.
@@ -30,11 +31,13 @@ pub struct Spec {
     /// How often all samples are seen.
     pub epochs: Option<usize>,
     /// Of weights, shuffles and splits.
+    #[cfg_attr(test, ts(type = "number | null"))]
     pub seed: Option<u64>,
 }
 
 /// A hidden layer.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(deny_unknown_fields)]
 pub struct Hidden {
     /// Neurons.
@@ -108,6 +111,17 @@ impl Lesson {
         Some(Baseline::of(&score, &meaning.names))
     }
 
+    /// The lesson with as much of its test part as was tested.
+    pub(crate) fn tested_on(&self, samples: Option<usize>) -> Self {
+        let mut lesson = self.clone();
+        if let (Some(test), Some(samples)) = (&self.test, samples)
+            && samples < test.len()
+        {
+            lesson.test = Some(part(test, samples));
+        }
+        lesson
+    }
+
     pub(crate) fn steps_per_epoch(&self) -> usize {
         self.train.len().div_ceil(self.recipe.batch_size.unwrap_or(1))
     }
@@ -115,4 +129,13 @@ impl Lesson {
     pub(crate) fn steps(&self) -> usize {
         self.epochs() * self.steps_per_epoch()
     }
+}
+
+/// So many samples of a data set, evenly.
+pub(crate) fn part(data: &Dataset, wanted: usize) -> Dataset {
+    let step = data.len().div_ceil(wanted.max(1)).max(1);
+    if step == 1 {
+        return data.clone();
+    }
+    data.select(&(0..data.len() as u32).step_by(step).collect::<Vec<u32>>())
 }

@@ -87,6 +87,7 @@ impl Server {
             data: vec!["points".into()],
             models: Vec::new(),
             studies: Vec::new(),
+            earlier: Vec::new(),
         };
         let stop = Arc::<AtomicBool>::default();
         let (asked, (sender, ready)) = (stop.clone(), mpsc::channel());

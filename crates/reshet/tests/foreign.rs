@@ -105,11 +105,14 @@ fn a_state_dict_asks_for_its_activations() {
         assert!(error.contains(part), "{error}");
     }
     let error = read("legacy.pt", Some("4-6:relu-3")).unwrap_err().to_string();
-    assert!(error.contains("--net 4-6:relu-3 has the widths 4-6-3, and the file 4-5-3"), "{error}");
+    assert!(
+        error.contains("the network 4-6:relu-3 has the widths 4-6-3, and the file 4-5-3"),
+        "{error}"
+    );
     let said = read("named_wrapped.pt", Some("6:tanh-4:gelu-1:sigmoid")).unwrap().said;
     assert!(said.iter().any(|line| line.contains("bn1 is taken to stand right behind fc1")));
     let error = read("sklearn_plain.onnx", Some("3-4:relu-1")).unwrap_err().to_string();
-    assert!(error.contains("--net is for files that do not say"), "{error}");
+    assert!(error.contains("the network is told for files that do not say"), "{error}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::{fs, path::Path};
 
 use reshet::{
     Prepare, Table,
-    data::table::{Columns, Rows},
+    data::table::{Columns, Rows, csv::Options},
 };
 
 const FILES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tables");
@@ -51,6 +51,24 @@ fn columns_are_read_as_those_of_csv() {
 fn parts_columns(path: &Path) -> Columns {
     let parts = Prepare::new().target("yes").of(Table::read(path).unwrap()).unwrap();
     parts.train.features().columns().unwrap().clone()
+}
+
+#[test]
+fn which_words_are_missing_can_be_told() {
+    let read = |words: &[&str]| {
+        let missing = Some(words.iter().map(|word| word.to_string()).collect());
+        let options = Options { missing, ..Options::default() };
+        let path = format!("{FILES}/mixed.parquet");
+        let table = Table::read_with(Path::new(&path), options, &mut |_, _| {}).unwrap();
+        Prepare::new().target("yes").check(&table).unwrap()
+    };
+    let check = read(&["red", "6"]);
+    // The number 6 in the row of 4 · 1.5 and in that of 6.
+    let missing: Vec<usize> = check.columns.iter().map(|column| column.missing).collect();
+    assert_eq!(missing[..3], [2, 1, 20]);
+    let said = check.said.join("\n");
+    assert!(said.contains("taken for missing: \"red\" in 10 cells of word"), "{said}");
+    assert_eq!(read(&["none"]).columns[2].missing, 10);
 }
 
 #[test]

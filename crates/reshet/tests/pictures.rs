@@ -165,6 +165,9 @@ fn a_folder_with_its_own_test_part() {
     put("test/b/x.png", "grey.png");
     put("test/c/x.png", "grey.png");
     put("train/a/.hidden.png", "grey.png");
+    // What archives and disk stations leave.
+    put("train/__MACOSX/x.png", "grey.png");
+    put("train/@eaDir/x.png", "grey.png");
     put("train/a/Thumbs.db", "grey.png");
     fs::create_dir(place.path().join("train/empty")).unwrap();
     let found = folder::read(place.path(), Form::default()).unwrap();

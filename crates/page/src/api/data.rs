@@ -30,7 +30,7 @@ pub(super) async fn upload(
 ) -> Answer<Response> {
     beside(move || {
         let data = lab.upload(&name, &bytes)?;
-        Ok((StatusCode::CREATED, axum::Json(data.json())).into_response())
+        Ok((StatusCode::CREATED, axum::Json(data.told())).into_response())
     })
     .await
 }

@@ -25,13 +25,19 @@ impl Drop for Listening {
     }
 }
 
+/// Everything there is, as a message.
+fn state(lab: &Lab) -> Message {
+    let data = serde_json::to_string(&lab.state()).unwrap_or_default();
+    Message { event: "state", data: data.into() }
+}
+
 pub(super) async fn events(
     State(lab): Shared,
 ) -> Sse<impl Stream<Item = Result<sse::Event, Infallible>>> {
     lab.pages.fetch_add(1, Relaxed);
     let listening = Listening(lab.clone());
     let receiver = lab.listen();
-    let first = Message { event: "state", data: lab.state().to_string().into() };
+    let first = state(&lab);
     let (sender, stream) = tokio::sync::mpsc::channel(8);
     tokio::spawn(async move {
         let (lab, mut receiver) = (listening, receiver);
@@ -48,7 +54,7 @@ pub(super) async fn events(
                     // It was not read for a while: everything anew.
                     Err(RecvError::Lagged(_)) => {
                         receiver = receiver.resubscribe();
-                        Message { event: "state", data: lab.0.state().to_string().into() }
+                        state(&lab.0)
                     }
                     Err(RecvError::Closed) => return,
                 },

@@ -26,7 +26,8 @@ const MOST_TABLE: usize = 64 << 20;
 /// A large network's step is waited for this long.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-type Answer<T = axum::Json<Value>> = Result<T, Refusal>;
+type Answer<T> = Result<T, Refusal>;
+type JsonAnswer<T> = Answer<axum::Json<T>>;
 type Shared = State<Arc<Lab>>;
 
 /// All routes.
@@ -76,11 +77,11 @@ fn find(lab: &Lab, id: &str) -> Answer<Arc<Run>> {
     run.ok_or_else(|| Refusal::not_found(format!("there is no run {id}")))
 }
 
-async fn state(State(lab): Shared) -> axum::Json<Value> {
+async fn state(State(lab): Shared) -> axum::Json<crate::answers::State> {
     axum::Json(lab.state())
 }
 
-async fn study(State(lab): Shared, Path(place): Path<String>) -> Answer {
+async fn study(State(lab): Shared, Path(place): Path<String>) -> JsonAnswer<Value> {
     beside(move || {
         let study = place.parse().ok().and_then(|place| lab.study(place));
         let none = || Refusal::not_found(format!("there is no study {place}"));

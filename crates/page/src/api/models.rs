@@ -9,15 +9,15 @@ use axum::{
 };
 use reshet::{Model, formats::safetensors};
 use serde::Deserialize;
-use serde_json::json;
 use tokio::sync::oneshot;
 
 use super::{
-    Answer, Shared, beside,
+    Answer, JsonAnswer, Shared, beside,
     body::{Asked, Json},
     find, test, waited,
 };
 use crate::{
+    answers::{Mistakes, Snapshots, Suspicious, Trace},
     ask::{self, Cell, Question},
     course::Command,
     refusal::Refusal,
@@ -42,13 +42,15 @@ pub(super) async fn model_at(run: &Run, step: Option<usize>) -> Answer<(usize, M
     Ok(run.model_at(step)?)
 }
 
-pub(super) async fn snapshots(State(lab): Shared, Path(id): Path<String>) -> Answer {
+pub(super) async fn snapshots(State(lab): Shared, Path(id): Path<String>) -> JsonAnswer<Snapshots> {
     let run = find(&lab, &id)?;
     let state = run.state();
     let moments = &state.moments;
-    Ok(axum::Json(json!({
-        "steps": moments.steps(), "bytes": moments.bytes(), "limit": crate::moments::LIMIT,
-    })))
+    Ok(axum::Json(Snapshots {
+        steps: moments.steps(),
+        bytes: moments.bytes(),
+        limit: crate::moments::LIMIT,
+    }))
 }
 
 #[derive(Deserialize)]
@@ -91,7 +93,7 @@ pub(super) async fn trace(
     State(lab): Shared,
     Path(id): Path<String>,
     Asked(Sample { part, row, step }): Asked<Sample>,
-) -> Answer {
+) -> JsonAnswer<Trace> {
     let run = find(&lab, &id)?;
     let (step, model) = model_at(&run, step).await?;
     beside(move || Ok(axum::Json(ask::trace_row(&run, step, &model, &part, row)?))).await
@@ -102,7 +104,7 @@ pub(super) async fn predict(
     Path(id): Path<String>,
     Asked(When { step }): Asked<When>,
     Json(question): Json<Question>,
-) -> Answer {
+) -> JsonAnswer<Trace> {
     answer(find(&lab, &id)?, step, question).await
 }
 
@@ -110,7 +112,7 @@ pub(super) async fn predict_newest(
     State(lab): Shared,
     Asked(When { step }): Asked<When>,
     Json(question): Json<Question>,
-) -> Answer {
+) -> JsonAnswer<Trace> {
     let run = match &question.run {
         Some(id) => find(&lab, id)?,
         None => {
@@ -121,7 +123,11 @@ pub(super) async fn predict_newest(
     answer(run, step, question).await
 }
 
-pub(super) async fn answer(run: Arc<Run>, step: Option<usize>, question: Question) -> Answer {
+pub(super) async fn answer(
+    run: Arc<Run>,
+    step: Option<usize>,
+    question: Question,
+) -> JsonAnswer<Trace> {
     let (step, model) = model_at(&run, step).await?;
     beside(move || {
         let features = question.features(&model)?;
@@ -134,7 +140,7 @@ pub(super) async fn mistakes(
     State(lab): Shared,
     Path(id): Path<String>,
     Asked(cell): Asked<Cell>,
-) -> Answer {
+) -> JsonAnswer<Mistakes> {
     let run = find(&lab, &id)?;
     let (step, model) = model_at(&run, cell.step).await?;
     beside(move || Ok(axum::Json(ask::mistakes(&run, step, &model, &cell)?))).await
@@ -144,7 +150,7 @@ pub(super) async fn suspicious(
     State(lab): Shared,
     Path(id): Path<String>,
     Asked(cell): Asked<Cell>,
-) -> Answer {
+) -> JsonAnswer<Suspicious> {
     let run = find(&lab, &id)?;
     let (step, model) = model_at(&run, cell.step).await?;
     beside(move || Ok(axum::Json(ask::suspicious(&run, step, &model, cell.limit)?))).await

@@ -6,17 +6,17 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::oneshot;
 
 use super::{
-    Answer, PATIENCE, Shared, beside,
+    Answer, JsonAnswer, PATIENCE, Shared, beside,
     body::{Asked, Json},
     find, waited,
 };
-use crate::{course::Command, refusal::Refusal, spec::Spec};
+use crate::{answers, course::Command, found, refusal::Refusal, spec::Spec};
 
-pub(super) async fn plan(State(lab): Shared, Json(spec): Json<Spec>) -> Answer {
+pub(super) async fn plan(State(lab): Shared, Json(spec): Json<Spec>) -> JsonAnswer<answers::Plan> {
     beside(move || {
         let lesson = lab.lesson(spec)?;
         let (plan, meaning) = lesson.plan()?;
@@ -24,32 +24,33 @@ pub(super) async fn plan(State(lab): Shared, Json(spec): Json<Spec>) -> Answer {
             (reshet::Task::Classes, _) => "softmax".into(),
             (_, activation) => activation.to_string(),
         };
-        Ok(axum::Json(json!({
-            "network": lesson.network.to_string(),
-            "task": meaning.task,
-            "names": meaning.names,
-            "inputs": plan.inputs,
-            "outputs": plan.outputs,
-            "output_activation": output,
-            "loss": plan.loss().name(),
-            "parameters": plan.parameters,
-            "train_samples": lesson.train.len(),
-            "test_samples": lesson.test.as_ref().map_or(0, |test| test.len()),
-            "steps_per_epoch": lesson.steps_per_epoch(),
-            "steps": lesson.steps(),
-            "baseline": lesson.baseline(&meaning),
-            "shape": meaning.shape,
-            "spec": lesson.spec,
-            "command": lesson.command,
-            "said": lesson.said,
-            "warnings": lesson.warnings,
-        })))
+        Ok(axum::Json(answers::Plan {
+            network: lesson.network.to_string(),
+            task: meaning.task.into(),
+            inputs: plan.inputs,
+            outputs: plan.outputs,
+            output_activation: output,
+            loss: plan.loss().name().to_string(),
+            parameters: plan.parameters,
+            train_samples: lesson.train.len(),
+            test_samples: lesson.test.as_ref().map_or(0, |test| test.len()),
+            steps_per_epoch: lesson.steps_per_epoch(),
+            steps: lesson.steps(),
+            baseline: lesson.baseline(&meaning),
+            findings: found::before(&lesson),
+            names: meaning.names,
+            shape: meaning.shape,
+            spec: lesson.spec,
+            command: lesson.command,
+            said: lesson.said,
+            warnings: lesson.warnings,
+        }))
     })
     .await
 }
 
-pub(super) async fn runs(State(lab): Shared) -> axum::Json<Value> {
-    axum::Json(lab.runs().iter().map(|run| run.json()).collect())
+pub(super) async fn runs(State(lab): Shared) -> axum::Json<Vec<answers::Run>> {
+    axum::Json(lab.runs().iter().map(|run| run.told()).collect())
 }
 
 /// A spec, and how fast it is to be trained.
@@ -93,13 +94,13 @@ pub(super) async fn start(
         }
         let busy = || Refusal::conflict("another run is training: stop it first, or ?replace=true");
         let run = lab.start(lesson, pace, start.paused)?.ok_or_else(busy)?;
-        Ok((StatusCode::CREATED, axum::Json(run.json())).into_response())
+        Ok((StatusCode::CREATED, axum::Json(run.told())).into_response())
     })
     .await
 }
 
-pub(super) async fn run(State(lab): Shared, Path(id): Path<String>) -> Answer {
-    Ok(axum::Json(find(&lab, &id)?.json_with_curves()))
+pub(super) async fn run(State(lab): Shared, Path(id): Path<String>) -> JsonAnswer<answers::Run> {
+    Ok(axum::Json(find(&lab, &id)?.told_with_curves()))
 }
 
 pub(super) async fn forget(State(lab): Shared, Path(id): Path<String>) -> Answer<StatusCode> {
@@ -142,7 +143,7 @@ pub(super) async fn control(
     State(lab): Shared,
     Path(id): Path<String>,
     Json(Control { action, lr, pace: paced }): Json<Control>,
-) -> Answer {
+) -> JsonAnswer<answers::Run> {
     let run = find(&lab, &id)?;
     let over = || Refusal::conflict("this run is over");
     let send = |command| run.send(command).then_some(()).ok_or_else(over);
@@ -184,9 +185,5 @@ pub(super) async fn control(
             let _ = tokio::time::timeout(PATIENCE, read).await;
         }
     }
-    let mut json = run.json();
-    if let Some(stage) = stage {
-        json["stage_report"] = stage;
-    }
-    Ok(axum::Json(json))
+    Ok(axum::Json(answers::Run { stage_report: stage, ..run.told() }))
 }

@@ -11,21 +11,30 @@ use std::{
     time::{Duration, Instant},
 };
 
-use reshet::{Buffer, Event, Result, TrainingLoop};
-use serde_json::{Value, json};
+use reshet::{Buffer, Dataset, Event, Result, Score, TrainingLoop};
 use tokio::sync::oneshot;
 
 use crate::{
-    curve::Tested,
+    answers::{self, StageReport},
+    curve, found,
     lab::Lab,
     run::{Phase, Run, Stage},
-    spec::Lesson,
+    spec::{Lesson, part},
 };
 
 /// Between two messages to the page.
 const TELL_EVERY: Duration = Duration::from_millis(33);
 /// Between two tests, at least.
 const TEST_EVERY: Duration = Duration::from_millis(100);
+/// A test of all samples that takes longer waits for the end: until then some are tested, which
+/// takes about this long. Where it takes less, it also comes after 1, 2, 4, 8, … steps.
+const LONG_TEST: Duration = Duration::from_millis(200);
+/// A look at the parameters that takes longer is not worth it at each early moment.
+const LONG_LOOK: Duration = Duration::from_millis(5);
+/// Samples that tell how long a test takes.
+const TRIED: usize = 32;
+/// A step that takes longer is taken in its three stages, and commands are heeded between them.
+const LONG_STEP: Duration = Duration::from_millis(300);
 /// A test, or a look at the parameters, may cost this part of the time when
 /// training runs as fast as it goes; ten times that when it is paced.
 const COST: u32 = 200;
@@ -50,7 +59,16 @@ pub enum Command {
     Read(oneshot::Sender<(usize, Vec<f32>)>),
 }
 
-type Reply = oneshot::Sender<Value>;
+/// What a test is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tested {
+    /// The whole test part.
+    All,
+    /// As much of it as can be tested without delay.
+    Some,
+}
+
+type Reply = oneshot::Sender<StageReport>;
 
 /// A training between its steps.
 pub struct Course {
@@ -62,9 +80,16 @@ pub struct Course {
     standing: bool,
     stage: Option<Stage>,
     told: Instant,
-    /// Points of the loss that the page has been told.
-    told_points: usize,
-    told_tests: usize,
+    /// How far the page has been told the loss and the tests.
+    told_loss: usize,
+    told_tests: Option<usize>,
+    /// The step of the test that it was told in whole.
+    told_test: Option<usize>,
+    /// What is tested before the end: all of the test part, or as much as can be without delay.
+    some: Option<Dataset>,
+    long_step: bool,
+    /// By the stages of the step that is being taken.
+    step_took: Duration,
     /// The least a test has taken, and when the last one ended.
     tested: (Duration, Instant),
     looked: (Duration, Instant),
@@ -87,8 +112,12 @@ impl Course {
             standing,
             stage: None,
             told: now,
-            told_points: 0,
-            told_tests: 0,
+            told_loss: 0,
+            told_tests: None,
+            told_test: None,
+            some: None,
+            long_step: false,
+            step_took: Duration::ZERO,
             tested: (Duration::MAX, now),
             looked: (Duration::MAX, now),
             due: now,
@@ -98,8 +127,9 @@ impl Course {
 
     /// Trains to the end, or until it is told to stop.
     pub fn train(mut self, commands: &Receiver<Command>) {
-        self.test();
         self.look();
+        self.choose_tested();
+        self.test(Tested::Some);
         let end = self.all(commands);
         let (phase, reason) = match end {
             Ok(true) => (Phase::Done, None),
@@ -107,17 +137,29 @@ impl Course {
             Err(e) => (Phase::Diverged, Some(e.to_string())),
         };
         if phase != Phase::Diverged {
-            self.test();
             self.look();
+            if self.is_part() {
+                // What is left takes a while: the page sees that it has ended.
+                self.run.state().phase = phase;
+                self.tell();
+                self.lab.changed(&self.run);
+            }
+            // Who stops it does not want to wait for a long test.
+            self.test(if phase == Phase::Done { Tested::All } else { Tested::Some });
         }
         let mut state = self.run.state();
         state.losses.close(self.training.step());
         if let Some((step, score)) = &state.test {
-            let last = Tested(*step, score.loss, score.measure());
+            let last = curve::Tested(*step, score.loss, score.measure());
             state.tests.end(last);
         }
         (state.reason, state.stage) = (reason, None);
         drop(state);
+        if phase != Phase::Diverged
+            && let Ok(found) = found::after(&self.run, &self.lesson, phase == Phase::Done)
+        {
+            self.run.state().findings = found;
+        }
         self.tell();
         self.lab.ended(&self.run, phase);
     }
@@ -129,9 +171,19 @@ impl Course {
                 return Ok(false);
             }
             let start = Instant::now();
-            self.whole_step()?;
-            self.spent += start.elapsed();
-            self.show(start);
+            if self.long_step {
+                self.plain_stage()?;
+            } else {
+                self.whole_step()?;
+            }
+            let took = start.elapsed();
+            self.spent += took;
+            self.step_took += took;
+            if self.stage.is_none() {
+                self.long_step = self.step_took > LONG_STEP;
+                self.step_took = Duration::ZERO;
+                self.show(start);
+            }
         }
         Ok(true)
     }
@@ -223,8 +275,9 @@ impl Course {
             self.run.state().phase = if standing { Phase::Paused } else { Phase::Running };
             if standing && self.stage.is_none() {
                 self.look();
-                self.test();
+                self.test(Tested::Some);
             }
+            self.run.state().stage = self.stage;
             self.tell();
             self.lab.changed(&self.run);
         }
@@ -234,7 +287,7 @@ impl Course {
     fn stood(&mut self) {
         if self.stage.is_none() {
             self.look();
-            self.test();
+            self.test(Tested::Some);
         }
         self.run.state().stage = self.stage;
         self.tell();
@@ -247,6 +300,26 @@ impl Course {
         // An end that comes before any step has nothing to be shown.
         if let Some(event) = self.training.advance()? {
             self.happened(event)?;
+        }
+        Ok(())
+    }
+
+    /// Takes the next of a step's three stages, without a report of it.
+    fn plain_stage(&mut self) -> Result<()> {
+        match self.stage {
+            None => {
+                self.training.forward()?;
+                self.stage = Some(Stage::Forward);
+            }
+            Some(Stage::Forward) => {
+                self.training.backward()?;
+                self.stage = Some(Stage::Backward);
+            }
+            Some(Stage::Backward) => {
+                let event = self.training.update()?;
+                self.stage = None;
+                self.happened(event)?;
+            }
         }
         Ok(())
     }
@@ -276,12 +349,16 @@ impl Course {
         let due = |(cost, at): (Duration, Instant), least| {
             start >= at + cost.saturating_mul(share).max(least)
         };
-        if due(self.looked, Duration::ZERO) && self.run.state().moments.wants(self.training.step())
-        {
+        // The first moments are where most happens: after 1, 2, 4, 8, … steps.
+        let early = self.training.step().is_power_of_two();
+        let wanted = self.run.state().moments.wants(self.training.step());
+        let look_now = early && self.looked.0 <= LONG_LOOK;
+        if wanted && (look_now || due(self.looked, Duration::ZERO)) {
             self.look();
         }
-        if due(self.tested, TEST_EVERY) {
-            self.test();
+        let test_now = early && self.tested.0 <= LONG_TEST;
+        if test_now || due(self.tested, TEST_EVERY) {
+            self.test(Tested::Some);
         }
         if start >= self.told + TELL_EVERY {
             self.tell();
@@ -304,20 +381,50 @@ impl Course {
         self.looked = (self.looked.0.min(end - start), end);
     }
 
-    fn test(&mut self) {
-        let now = self.training.step();
+    /// How much is tested before the end: a few samples tell how long all would take.
+    fn choose_tested(&mut self) {
         let Some(test) = &self.lesson.test else { return };
-        if self.run.state().test.as_ref().is_some_and(|(step, _)| *step == now) {
+        let tried = part(test, TRIED);
+        let start = Instant::now();
+        let took = match self.training.training().test(&tried) {
+            Ok(_) => start.elapsed(),
+            Err(_) => Duration::ZERO,
+        };
+        let all = took.mul_f64(test.len() as f64 / tried.len() as f64);
+        let share = LONG_TEST.as_secs_f64() / all.as_secs_f64().max(1e-9);
+        self.some = Some(match share < 1.0 {
+            true => part(test, (test.len() as f64 * share) as usize),
+            false => test.clone(),
+        });
+    }
+
+    /// Whether only a part is tested before the end.
+    fn is_part(&self) -> bool {
+        let length = |data: &Option<Dataset>| data.as_ref().map_or(0, Dataset::len);
+        length(&self.some) < length(&self.lesson.test)
+    }
+
+    fn test(&mut self, which: Tested) {
+        let now = self.training.step();
+        let data = match which {
+            Tested::All => &self.lesson.test,
+            Tested::Some => &self.some,
+        };
+        let Some(data) = data else { return };
+        let known = |(step, score): &(usize, Score)| *step == now && score.samples == data.len();
+        if self.run.state().test.as_ref().is_some_and(known) {
             return;
         }
         let start = Instant::now();
-        if let Ok(score) = self.training.training().test(test) {
+        if let Ok(score) = self.training.training().test(data) {
             let mut state = self.run.state();
-            state.tests.add(Tested(now, score.loss, score.measure()));
+            state.tests.add(curve::Tested(now, score.loss, score.measure()));
             state.test = Some((now, score));
         }
         let end = Instant::now();
-        self.tested = (self.tested.0.min(end - start), end);
+        if which == Tested::Some {
+            self.tested = (self.tested.0.min(end - start), end);
+        }
     }
 
     /// Sends the page what is new.
@@ -325,17 +432,21 @@ impl Course {
         self.told = Instant::now();
         let mut state = self.run.state();
         state.seconds = self.spent.as_secs_f64();
-        let (losses, tests) = (state.losses.points(), state.tests.points());
-        let message = json!({
-            "run": self.run.id.to_string(),
-            "step": state.step,
-            "epoch": state.epoch,
-            "lr": state.lr,
-            "loss": &losses[self.told_points.min(losses.len())..],
-            "test": &tests[self.told_tests.min(tests.len())..],
-            "seconds": state.seconds,
-        });
-        (self.told_points, self.told_tests) = (losses.len(), tests.len());
+        let (loss, test) = (state.losses.since(self.told_loss), state.tests.since(self.told_tests));
+        self.told_loss = loss.last().map_or(self.told_loss, |(step, _)| *step);
+        self.told_tests = test.last().map(|test| test.0).or(self.told_tests);
+        let tested = state.test.as_ref().filter(|(step, _)| Some(*step) != self.told_test);
+        let message = answers::Progress {
+            run: self.run.id.to_string(),
+            step: state.step,
+            epoch: state.epoch,
+            lr: state.lr,
+            loss,
+            test,
+            tested: tested.map(|(step, score)| answers::Test::of(*step, score)),
+            seconds: state.seconds,
+        };
+        self.told_test = state.test.as_ref().map(|(step, _)| *step);
         drop(state);
         self.lab.tell("progress", &message);
     }

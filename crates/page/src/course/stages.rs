@@ -1,17 +1,19 @@
 //! A step by its three stages, with the real numbers.
 
 use reshet::{Batch, Result, loss::Target};
-use serde_json::{Value, json};
 
 use super::Course;
-use crate::run::Stage;
+use crate::{
+    answers::{Change, Gradient, Largest, StageReport},
+    run::Stage,
+};
 
 /// Samples that a report shows.
 const SHOWN: usize = 8;
 
 impl Course {
     /// Takes the next of the three stages and says what came of it.
-    pub(super) fn next_stage(&mut self) -> Result<Value> {
+    pub(super) fn next_stage(&mut self) -> Result<StageReport> {
         let step = self.training.step();
         match self.stage {
             None => {
@@ -23,8 +25,7 @@ impl Course {
                 let loss = self.training.backward()?;
                 self.stage = Some(Stage::Backward);
                 self.run.state().loss = Some(loss);
-                Ok(json!({ "stage": "backward", "step": step, "loss": loss,
-                           "tensors": self.gradients() }))
+                Ok(StageReport::Backward { step, loss, tensors: self.gradients() })
             }
             Some(Stage::Backward) => {
                 let training = self.training.training();
@@ -35,41 +36,50 @@ impl Course {
                 let after = self.training.training().parameters();
                 let changes = self.run.named().into_iter().map(|p| {
                     let at = p.range.start + largest(&gradients[p.range.clone()]);
-                    json!({ "name": p.name, "index": index(at - p.range.start, &p.shape),
-                            "before": before[at], "gradient": gradients[at], "after": after[at] })
+                    Change {
+                        index: index(at - p.range.start, &p.shape),
+                        name: p.name,
+                        before: before[at],
+                        gradient: gradients[at],
+                        after: after[at],
+                    }
                 });
-                let changes: Vec<Value> = changes.collect();
+                let changes = changes.collect();
                 self.happened(event)?;
-                Ok(json!({ "stage": "update", "step": step, "lr": lr, "changes": changes }))
+                Ok(StageReport::Update { step, lr, changes })
             }
         }
     }
 
     /// What the network says to the first of the batch, and what it should.
-    fn outputs(&mut self, batch: &Batch) -> Value {
+    fn outputs(&mut self, batch: &Batch) -> StageReport {
         let width = self.run.template.network().outputs();
         let shown = batch.len().min(SHOWN);
         let answers = self.training.training().answers(shown);
-        let outputs: Vec<&[f32]> = answers.chunks_exact(width).collect();
+        let outputs = answers.chunks_exact(width).map(<[f32]>::to_vec).collect();
         let targets =
             batch[..shown].iter().map(|row| match self.lesson.train.targets().row(*row as usize) {
-                Target::Class(class) => json!([class]),
-                Target::Values(values) => json!(values),
-                _ => Value::Null,
+                Target::Class(class) => vec![class as f32],
+                Target::Values(values) => values.to_vec(),
+                _ => Vec::new(),
             });
-        let targets: Vec<Value> = targets.collect();
-        json!({ "stage": "forward", "step": self.training.step(), "batch": batch.len(),
-                "rows": &batch[..shown], "outputs": outputs, "targets": targets })
+        StageReport::Forward {
+            step: self.training.step(),
+            batch: batch.len(),
+            rows: batch[..shown].to_vec(),
+            outputs,
+            targets: targets.collect(),
+        }
     }
 
-    fn gradients(&mut self) -> Vec<Value> {
+    fn gradients(&mut self) -> Vec<Gradient> {
         let gradients = self.training.training().gradients();
         let tensor = |p: reshet::plan::Parameter| {
             let part = &gradients[p.range.clone()];
             let norm = part.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt();
             let at = largest(part);
-            json!({ "name": p.name, "norm": norm,
-                    "largest": { "index": index(at, &p.shape), "value": part[at] } })
+            let largest = Largest { index: index(at, &p.shape), value: part[at] };
+            Gradient { name: p.name, norm, largest }
         };
         self.run.named().into_iter().map(tensor).collect()
     }

@@ -22,6 +22,6 @@ test("../dist is built from src as it stands", () => {
     );
   }
   const script = readFileSync(join(kept, "app.js")).length;
-  assert.ok(script < 150_000, `app.js has ${script} bytes`);
+  assert.ok(script < 170_000, `app.js has ${script} bytes`);
   rmSync(fresh, { recursive: true });
 });

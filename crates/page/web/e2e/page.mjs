@@ -45,14 +45,19 @@ export async function serveIn(directory, port, ...args) {
     await sleep(50);
   }
   const ended = new Promise((done) => program.on("exit", done));
+  let kept = false;
   return {
     url,
     port,
     directory,
+    /** Lets the directory be there after `stop`. */
+    leave() {
+      kept = true;
+    },
     async stop() {
       program.kill("SIGINT");
       await Promise.race([ended, sleep(5000).then(() => program.kill("SIGKILL"))]);
-      rmSync(directory, { recursive: true, force: true });
+      if (!kept) rmSync(directory, { recursive: true, force: true });
     },
   };
 }

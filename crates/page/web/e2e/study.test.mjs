@@ -59,7 +59,9 @@ describe("study", { skip }, () => {
     );
     const last = JSON.parse(journal.at(-1));
     appendFileSync(join(folder, "journal.jsonl"), JSON.stringify({ ...last, trial: 99, rung: 0 }) + "\n");
-    await page.waitForFunction(() => document.querySelector(".study .quiet").textContent.includes("10 networks"));
+    await page.waitForFunction(() =>
+      document.querySelector(".study .quiet").textContent.includes("10 networks"),
+    );
     await page.setViewport({ width: 360, height: 740 });
     await page.waitForFunction(() => document.documentElement.scrollWidth <= 360);
     assert.deepEqual(trouble, []);

@@ -6,7 +6,7 @@ import { fill, h, ltr, s, say } from "./dom";
 import { className, int, num, percent, signed, t } from "./i18n";
 import { board, paintEvidence, paintGrey, reach } from "./picture";
 import { traceSentence } from "./network";
-import { inputName, legend } from "./weights";
+import { inputSaid, legend } from "./weights";
 
 export interface Answer {
   el: HTMLElement;
@@ -122,7 +122,7 @@ function drawList(host: HTMLElement, run: Run, trace: Trace): void {
       return h(
         "li",
         {},
-        h("bdi", { class: "bar-name", title: num(input[i], 3) }, inputName(run, i)),
+        h("bdi", { class: "bar-name", title: num(input[i], 3) }, inputSaid(run, i, input[i])),
         h("span", { class: "two-sided", dir: "ltr" }, bar),
         h("span", { class: "bar-number", dir: "ltr" }, signed(e, 2)),
       );

@@ -1,147 +1,34 @@
 // The server's HTTP API, as docs/api.md tells it.
 
-export type Activation = string | null;
-export interface Hidden {
-  width: number;
-  activation: Activation;
-  dropout: number;
-}
+import type * as told from "./api-types";
 
-export interface Spec {
-  data: string;
-  is: string | null;
-  target: string | null;
-  hidden: Hidden[];
-  optimizer: string;
-  lr: number;
-  weight_decay: number;
-  schedule: string;
-  batch_size: number;
-  epochs: number;
-  seed: number;
-}
+export type {
+  Baseline,
+  Column,
+  Data,
+  Finding,
+  Gone,
+  Hidden,
+  Item,
+  Mistakes,
+  Progress,
+  Run,
+  Snapshots,
+  StageReport,
+  State,
+  Suspicious,
+  Task,
+  Trace,
+} from "./api-types";
+import type { Data, Mistakes, Run, Snapshots, Suspicious, Task, Trace } from "./api-types";
 
-export type Task = "binary" | "classes" | "number" | string;
-
-export interface Data {
-  id: string;
-  name: string;
-  kind: "pictures" | "table" | "array";
-  train_samples: number;
-  test_samples: number;
-  shape: number[];
-  features: number;
-  task: Task;
-  names: string[] | null;
-  columns: string[] | null;
-  target: string | null;
-  said: string[];
-  warnings: string[];
-  defaults: Omit<Spec, "data" | "is" | "target">;
-}
-
-export interface Baseline {
-  measure: number;
-  answer: string | null;
-}
-
-export interface Plan {
-  network: string;
-  task: Task;
-  names: string[] | null;
-  inputs: number;
-  outputs: number;
-  output_activation: string;
-  loss: string;
-  parameters: number;
-  train_samples: number;
-  test_samples: number;
-  steps_per_epoch: number;
-  steps: number;
-  baseline: Baseline;
-  shape: number[];
-  spec: Spec;
-  command: string;
-  said: string[];
-  warnings: string[];
-}
-
-export interface Test {
-  step: number;
-  loss: number;
-  measure: number;
-  accuracy?: number;
-  baseline?: number;
-  errors?: number;
-  rmse?: number;
-  mae?: number;
-  r2?: number;
-}
-
-export interface Column {
-  name: string;
-  kind: "category" | "number";
-  words?: string[];
-  typical?: number;
-  low?: number;
-  high?: number;
-}
-
-export interface Run {
-  id: string;
-  name: string;
-  data: string | null;
-  spec: Spec | null;
-  network: string;
-  task: Task;
-  names: string[] | null;
-  inputs?: string[] | null;
-  shape: number[];
-  pictures: boolean;
-  parameters: number;
-  state: "running" | "paused" | "done" | "stopped" | "diverged" | "loaded";
-  stage: "forward" | "backward" | null;
-  step: number;
-  steps: number;
-  steps_per_epoch: number;
-  epoch: number;
-  lr: number;
-  pace: number | null;
-  loss: number | null;
-  seconds: number;
-  test: Test | null;
-  baseline: Baseline | null;
-  tensors: { name: string; shape: number[] }[];
-  columns: Column[] | null;
-  trainable: boolean;
-  saved: string | null;
-  reason: string | null;
-  command: string | null;
-  stage_report?: StageReport;
-  curves?: { loss: [number, number][]; test: [number, number, number][] };
-}
-
-export type StageReport =
-  | {
-      stage: "forward";
-      step: number;
-      batch: number;
-      rows: number[];
-      outputs: number[][];
-      targets: number[][];
-    }
-  | {
-      stage: "backward";
-      step: number;
-      loss: number;
-      tensors: { name: string; norm: number; largest: { index: number[]; value: number } }[];
-    }
-  | {
-      stage: "update";
-      step: number;
-      lr: number;
-      changes: { name: string; index: number[]; before: number; gradient: number; after: number }[];
-    };
+/** A spec of which only the question may be open: what the server answers, and what the page puts together. */
+export type Spec = Pick<told.Spec, Open> & {
+  [K in Exclude<keyof told.Spec, Open>]: NonNullable<told.Spec[K]>;
+};
+/** What may be null: the data's own question, the optimizer's own weight decay. */
+type Open = "data" | "is" | "target" | "weight_decay";
+export type Plan = Omit<told.Plan, "spec"> & { spec: Spec };
 
 /** A training of a study, with what was trained. */
 export interface Network {
@@ -179,59 +66,6 @@ export interface Study {
   importance: Record<string, number>;
   /** Of the winner on the test part; null while it is closed. */
   test: number | null;
-}
-
-export interface State {
-  version: string;
-  device: string;
-  threads: number;
-  cores: number;
-  data: Data[];
-  runs: Run[];
-  current: string | null;
-  /** The names of the studies. */
-  studies: string[];
-}
-
-export interface Progress {
-  run: string;
-  step: number;
-  epoch: number;
-  lr: number;
-  loss: [number, number][];
-  test: [number, number, number][];
-  seconds: number;
-}
-
-export interface Trace {
-  step: number;
-  row?: number;
-  truth?: string | number;
-  label?: string | null;
-  right?: boolean;
-  probabilities: Record<string, number> | null;
-  value?: number;
-  input: number[];
-  evidence: number[] | null;
-  row_values?: Record<string, string | number | null>;
-  layers: { name: string; activation: Activation; values: number[] }[];
-}
-
-export interface Item {
-  row: number;
-  truth: number;
-  answer: number;
-  probability?: number | null;
-  loss?: number;
-}
-
-export interface Mistakes {
-  step: number;
-  samples: number;
-  errors: number;
-  names: string[] | null;
-  confusion: number[][] | null;
-  items: Item[];
 }
 
 export interface Pictures {
@@ -303,8 +137,7 @@ export const api = {
   },
   control: (id: string, what: { do?: string; lr?: number; pace?: number | null }) =>
     json<Run>("POST", run(id, "/control"), what),
-  snapshots: (id: string) =>
-    json<{ steps: number[]; bytes: number; limit: number }>("GET", run(id, "/snapshots")),
+  snapshots: (id: string) => json<Snapshots>("GET", run(id, "/snapshots")),
   trace: (id: string, row: number, part: "train" | "test", step: Step) =>
     json<Trace>("GET", run(id, "/trace" + query({ part, row, step }))),
   predict: (id: string, body: unknown, step: Step) =>
@@ -314,7 +147,7 @@ export const api = {
     q: { truth?: number; answer?: number; offset?: number; limit: number; step: Step },
   ) => json<Mistakes>("GET", run(id, "/mistakes" + query(q))),
   suspicious: (id: string, limit: number, step: Step) =>
-    json<{ step: number; items: Item[] }>("GET", run(id, "/suspicious" + query({ limit, step }))),
+    json<Suspicious>("GET", run(id, "/suspicious" + query({ limit, step }))),
   study: (place: number) => json<Study>("GET", `/api/studies/${place}`),
   modelUrl: (id: string, step: Step) => run(id, "/model" + query({ step })),
 

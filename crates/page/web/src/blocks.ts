@@ -3,6 +3,7 @@
 import type { Hidden, Plan } from "./api";
 import { fill, h, ltr, say, set } from "./dom";
 import { change, draft, draftData, onDraft } from "./draft";
+import { checked, troubleOf } from "./field";
 import { className, int, num, t, type Key } from "./i18n";
 
 const ACTIVATIONS = ["relu", "leaky_relu", "tanh", "sigmoid", "gelu", "silu", "elu"];
@@ -16,6 +17,7 @@ const NAMES: Record<string, string> = {
   elu: "ELU",
 };
 const MOST_LAYERS = 8;
+const MOST_NEURONS = 4096;
 
 /** An activation as the lecture writes it. */
 export function activationName(name: string | null): string {
@@ -33,22 +35,23 @@ function layerBlock(layer: Hidden, at: number): HTMLElement {
     change({});
   };
   const to = (width: number) => {
-    const kept = Math.max(1, Math.min(4096, Math.round(width) || 1));
-    edit({ width: kept });
-    number.value = String(kept);
+    number.value = String(width);
+    if (!checked(number, said, { low: 1, high: () => MOST_NEURONS, whole: true })) return;
+    edit({ width });
     shape();
   };
   const number = h("input", {
     type: "number",
     min: 1,
-    max: 4096,
+    max: MOST_NEURONS,
     value: String(layer.width),
     dir: "ltr",
     "aria-label": t("neuronsOf", { n: at + 1 }),
     onchange: () => to(number.valueAsNumber),
   });
-  const fewer = () => to(layer.width - stride(layer.width - 1));
-  const more = () => to(layer.width + stride(layer.width));
+  const said = troubleOf(number);
+  const fewer = () => to(Math.max(1, layer.width - stride(layer.width - 1)));
+  const more = () => to(Math.min(MOST_NEURONS, layer.width + stride(layer.width)));
   const known =
     layer.activation !== null && !ACTIVATIONS.includes(layer.activation) ? [layer.activation] : [];
   const activation = h(
@@ -92,6 +95,7 @@ function layerBlock(layer: Hidden, at: number): HTMLElement {
       },
       "×",
     ),
+    said,
   );
   const shape = () => row.style.setProperty("--share", String(share(layer.width)));
   shape();
@@ -167,7 +171,10 @@ export function blocks(): HTMLElement {
     const { spec, plan } = draft;
     if (spec === null) return;
     const shape =
-      spec.data + spec.hidden.map((l) => `${l.width}:${l.activation}`).join("-") + "/" + spec.hidden.length;
+      spec.data +
+      spec.hidden.map((l) => `${l.width}:${l.activation}:${l.dropout}`).join("-") +
+      "/" +
+      spec.hidden.length;
     const widthsOnly =
       document.activeElement?.closest(".stepper") !== null &&
       built.split("/")[1] === shape.split("/")[1] &&

@@ -3,7 +3,7 @@
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { colours, onScheme } from "./colours";
-import { fill, h, say } from "./dom";
+import { fill, h, say, scroller, textScale } from "./dom";
 import { int, t } from "./i18n";
 
 export interface Line {
@@ -39,7 +39,7 @@ export class Chart {
   private readonly host = h("div", { class: "plot", dir: "ltr", "aria-hidden": "true" });
   private readonly readout = h("span", { class: "readout" });
   private readonly summary = h("p", { class: "sr-only" });
-  private readonly table = h("div", { class: "table-scroll", dir: "ltr" });
+  private readonly table: HTMLElement;
   private readonly details: HTMLDetailsElement;
   private plot: uPlot | null = null;
   private shown = "";
@@ -51,6 +51,7 @@ export class Chart {
   private log = false;
 
   constructor(private readonly options: Options) {
+    this.table = scroller(`${options.title}, ${t("asTable")}`, { dir: "ltr" });
     this.details = h(
       "details",
       { class: "as-table", ontoggle: () => this.tabulate() },
@@ -140,7 +141,8 @@ export class Chart {
 
   private settings(lines: Line[]): uPlot.Options {
     const c = colours();
-    const font = "13px system-ui, sans-serif";
+    const scale = textScale();
+    const font = `${13 * scale}px system-ui, sans-serif`;
     const axis = {
       stroke: c.quiet,
       font,
@@ -159,10 +161,14 @@ export class Chart {
         y: this.log ? { distr: 3 } : range ? { range: (_, low, high) => range(low, high) } : {},
       },
       axes: [
-        { ...axis, size: 30, values: (_, ticks) => ticks.map((v) => int(v)) },
         {
           ...axis,
-          size: 66,
+          size: 30 * scale,
+          values: (_, ticks) => ticks.map((v) => (Number.isInteger(v) ? int(v) : "")),
+        },
+        {
+          ...axis,
+          size: 66 * scale,
           values: (_, ticks) => ticks.map((v) => (v === null ? "" : this.options.format(v))),
         },
       ],
@@ -202,7 +208,7 @@ export class Chart {
     const c = colours();
     const { baseline, moment, lines } = this.content;
     ctx.save();
-    ctx.font = `${13 * ratio}px system-ui, sans-serif`;
+    ctx.font = `${13 * textScale() * ratio}px system-ui, sans-serif`;
     ctx.lineWidth = 1.5 * ratio;
     if (baseline) {
       const y = u.valToPos(baseline.value, "y", true);

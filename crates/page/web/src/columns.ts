@@ -6,6 +6,7 @@ import { fit } from "./picture";
 
 /** At most so many neurons of a layer are drawn. */
 export const MOST = 14;
+/** At the text size of 17 px; all of it grows with the text. */
 const HEIGHT = 340;
 const TOP = 44;
 const BOTTOM = HEIGHT - 26;

@@ -1,7 +1,7 @@
 // The confusion matrix as a table of buttons: truth by row, answer by column.
 
 import type { Mistakes } from "./api";
-import { fill, h, set } from "./dom";
+import { fill, h, scroller, set } from "./dom";
 import { className, int, t } from "./i18n";
 
 export interface Cell {
@@ -11,13 +11,14 @@ export interface Cell {
 
 /** The table; `pick` gets the cell that was pressed, null when it is let go. Without `pick` it is only shown. */
 export function confusionTable(pick?: (cell: Cell | null) => void) {
-  const el = h("div", { class: "table-scroll confusion" });
+  const el = scroller(t("confusion"), { class: "confusion" });
   let chosen: Cell | null = null;
   let cells: { button: HTMLElement; cell: Cell }[] = [];
   let built = "";
 
   const mark = (cell: Cell | null) => {
     chosen = cell;
+    if (!pick) return;
     for (const c of cells)
       set(c.button, {
         "aria-pressed": String(c.cell.truth === cell?.truth && c.cell.answer === cell?.answer),

@@ -1,11 +1,12 @@
 // Steering the run that trains: pause, step, stage, stop, pace, learning rate; and how good it is by now.
 
-import { api, type Run, type StageReport } from "./api";
+import { api, type Run, type Spec, type StageReport } from "./api";
 import { announce, fill, h, ltr, say, set } from "./dom";
+import { findingList } from "./findings";
 import { className, int, num, percent, t, type Key } from "./i18n";
 import { rateSlider } from "./rate";
 import { paceChoice } from "./setup";
-import { alive, learned, on, selected } from "./state";
+import { alive, dataOf, learned, on, selected, state } from "./state";
 import { complain } from "./toast";
 
 const STATES: Record<Run["state"], Key> = {
@@ -65,7 +66,20 @@ export function controls(report: (r: StageReport) => void): HTMLElement {
   const name = h("h2", { class: "run-name", tabindex: -1 });
   const chip = h("span", { class: "chip-state" });
   const reason = h("p", { class: "trouble", dir: "auto" });
-  const el = h("div", { class: "controls" }, h("div", { class: "run-head" }, name, chip), live, reason);
+  const save = h(
+    "a",
+    { class: "button small save", download: "", title: t("saveModelLong") },
+    t("saveModel"),
+  );
+  const found = findingList();
+  const el = h(
+    "div",
+    { class: "controls" },
+    h("div", { class: "run-head" }, name, chip, save),
+    live,
+    reason,
+    found.el,
+  );
 
   const show = () => {
     const run = selected();
@@ -82,10 +96,12 @@ export function controls(report: (r: StageReport) => void): HTMLElement {
     set(step, { disabled: run.state !== "paused" });
     pace.set(run.state === "paused" ? 0 : nearestPace(run.pace));
     rate.set(run.lr);
+    set(save, { href: api.modelUrl(run.id, state.moment) });
+    found.set(run.findings, run.spec as Spec | null);
     say(reason, run.reason ?? "");
     reason.hidden = !run.reason;
   };
-  on(["run", "runs"], show);
+  on(["run", "runs", "moment"], show);
   show();
   return el;
 }
@@ -94,14 +110,19 @@ function nearestPace(pace: number | null): number | null {
   return pace === null ? null : pace <= 50 ? 10 : 200;
 }
 
+/** How far off the answers of numbers are. */
+export function rmseOf(run: Run): number | null {
+  return run.test !== null && "rmse" in run.test ? run.test.rmse : null;
+}
+
 /** How a run did, in a sentence that never leaves out the baseline. */
 export function resultSentence(run: Run): string {
   const { test } = run;
   if (test === null) return t("notTested");
   if (run.task === "number") {
     return t("resultNumber", {
-      r2: num(test.r2 ?? test.measure, 3),
-      rmse: num(test.rmse),
+      r2: num(test.measure, 3),
+      rmse: num(rmseOf(run)),
       base: num(run.baseline?.measure),
     });
   }
@@ -113,6 +134,7 @@ export function resultSentence(run: Run): string {
 export function score(): HTMLElement {
   const big = h("strong", { class: "big", dir: "ltr" });
   const under = h("span", { class: "under" });
+  const when = h("span", { class: "under when" });
   const fillBar = h("div", { class: "bar-fill" });
   const mark = h("div", { class: "bar-mark" });
   const markLabel = h("span", { class: "bar-label" });
@@ -131,7 +153,7 @@ export function score(): HTMLElement {
   const el = h(
     "div",
     { class: "score paper" },
-    h("div", { class: "score-main" }, big, under),
+    h("div", { class: "score-main" }, big, under, when),
     h("div", { class: "score-side" }, bar, markLabel),
     facts,
     progress,
@@ -152,8 +174,16 @@ export function score(): HTMLElement {
       run.test === null
         ? t("notTested")
         : number
-          ? t("offBy", { rmse: num(run.test.rmse), base: num(run.baseline?.measure) })
+          ? t("offBy", { rmse: num(rmseOf(run)), base: num(run.baseline?.measure) })
           : t("rightOnTest"),
+    );
+    const some = run.test !== null && run.test.samples < (dataOf(run)?.test_samples ?? 0);
+    const early = run.test !== null && run.trainable && run.test.step !== run.steps;
+    say(
+      when,
+      [early && t("atStep", { n: run.test!.step }), some && t("onSome", { n: run.test!.samples })]
+        .filter(Boolean)
+        .join(", "),
     );
     const base = number ? 0 : (run.baseline?.measure ?? 0);
     fillBar.style.inlineSize = `${Math.max(0, Math.min(1, measure ?? 0)) * 100}%`;
@@ -169,7 +199,9 @@ export function score(): HTMLElement {
     say(stepAt, run.trainable ? `${int(run.step)} / ${int(run.steps)}` : "–");
     say(
       epoch,
-      run.trainable && run.spec ? `${Math.min(run.epoch + 1, run.spec.epochs)} / ${run.spec.epochs}` : "–",
+      run.trainable && run.spec?.epochs
+        ? `${int(Math.min(run.epoch + 1, run.spec.epochs))} / ${int(run.spec.epochs)}`
+        : "–",
     );
     say(
       speed,

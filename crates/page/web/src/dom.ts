@@ -44,6 +44,19 @@ export function say(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text;
 }
 
+/** What may be wider than its place, to be scrolled by keys too; `label` names it. */
+export function scroller(label: string, props: Props = {}, ...children: Child[]): HTMLElement {
+  const { class: more = "", ...rest } = props;
+  const all = {
+    class: `table-scroll ${more}`.trim(),
+    tabindex: 0,
+    role: "region",
+    "aria-label": label,
+    ...rest,
+  };
+  return h("div", all, ...children);
+}
+
 /** A piece that reads left to right whatever surrounds it: numbers with units, code. */
 export function ltr(text: string, tag: "bdi" | "code" = "bdi"): HTMLElement {
   return h(tag, { dir: "ltr" }, text);
@@ -67,6 +80,11 @@ export function announce(text: string, soon = false): void {
     spoken = Date.now();
     live.textContent = text;
   }, wait);
+}
+
+/** How large the reader wants text, against 17 px: what is drawn grows with it. */
+export function textScale(): number {
+  return (parseFloat(getComputedStyle(document.documentElement).fontSize) || 17) / 17;
 }
 
 /** Puts the speaking element on the page. */

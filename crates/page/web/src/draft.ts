@@ -10,14 +10,54 @@ export const draft = {
   refused: null as string | null,
   /** Steps a second; null: full speed; 0: one step at a time. */
   pace: null as number | null,
+  /** The fields whose numbers are out of range. */
+  wrong: new Set<Element>(),
 };
+
+const KEPT = "draft";
+
+/** Keeps the draft for this tab: a reload or another language begins with it again. */
+function keep(): void {
+  if (draft.spec !== null)
+    sessionStorage.setItem(KEPT, JSON.stringify({ spec: draft.spec, pace: draft.pace }));
+}
+
+/** The draft that this tab had, if its data is still there. */
+function kept(): Spec | null {
+  try {
+    const { spec, pace } = JSON.parse(sessionStorage.getItem(KEPT) ?? "null");
+    if (!state.data.some((d) => d.id === spec.data)) return null;
+    draft.pace = pace;
+    return spec;
+  } catch {
+    return null;
+  }
+}
+
+/** Marks a field's number as out of range, or not any more. */
+export function markWrong(field: Element, wrong: boolean): void {
+  if (draft.wrong.has(field) === wrong) return;
+  if (wrong) draft.wrong.add(field);
+  else draft.wrong.delete(field);
+  tell();
+}
+
+/** Chooses how fast it is to be trained. */
+export function choosePace(pace: number | null): void {
+  draft.pace = pace;
+  keep();
+}
 
 const listeners: (() => void)[] = [];
 /** Calls `then` when the SPEC or its plan changed. */
 export function onDraft(then: () => void): void {
   listeners.push(then);
 }
-const tell = () => listeners.forEach((then) => then());
+function tell(): void {
+  keep();
+  for (const field of draft.wrong) if (!field.isConnected) draft.wrong.delete(field);
+  listeners.forEach((then) => then());
+}
 
 /** The data the SPEC is about. */
 export function draftData(): Data | null {
@@ -26,7 +66,7 @@ export function draftData(): Data | null {
 
 /** A data's own question with its defaults; of the digits the lecture's: is it a 7? */
 export function specFor(data: Data): Spec {
-  const { defaults } = data;
+  const defaults = data.defaults as Spec;
   const is = data.id === "mnist" && data.names?.includes("7") ? "7" : null;
   return {
     ...defaults,
@@ -75,7 +115,9 @@ async function plan(): Promise<void> {
 on("data", () => {
   const first = state.data[0];
   if (draft.spec === null || !state.data.some((d) => d.id === draft.spec?.data)) {
-    if (first) replaceDraft(specFor(first));
+    const before = draft.spec === null ? kept() : null;
+    if (before !== null) replaceDraft(before);
+    else if (first) replaceDraft(specFor(first));
   }
   tell();
 });

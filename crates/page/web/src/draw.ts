@@ -55,11 +55,18 @@ export function invitation(text: string, drawing: Figure): HTMLElement {
 
 /** Builds the view. */
 export function draw(): HTMLElement {
+  const stamps = h("div", { class: "stamps" });
   const answer = answerPanel(t("netSees"));
   const tool = h("div", { class: "paper draw-tool" });
   const panel = h("div", { class: "paper draw-answer" }, answer.el);
   const invite = invitation(t("inviteDraw"), "hand");
-  const body = h("div", { class: "draw" }, tool, panel);
+  const stampPanel = h(
+    "div",
+    { class: "paper draw-stamps" },
+    h("h2", { class: "small-title" }, t("orStamp")),
+    stamps,
+  );
+  const body = h("div", { class: "draw" }, tool, panel, stampPanel);
   const el = h("div", {}, invite, body);
   let built = "";
 
@@ -69,7 +76,6 @@ export function draw(): HTMLElement {
     asked.body = drawing === null ? null : { drawing };
     poke();
   });
-  const stamps = h("div", { class: "stamps" });
 
   const refresh = async (run: Run | null) => {
     if (run === null) return;
@@ -96,6 +102,7 @@ export function draw(): HTMLElement {
     body.hidden = run === null;
     if (run === null) return;
     const shape = [run.id, drawable(run) ? "pad" : run.columns ? "form" : "samples"].join();
+    stampPanel.hidden = !drawable(run) || run.columns !== null;
     if (shape === built) return;
     const wasPad = built.endsWith("pad");
     built = shape;
@@ -112,7 +119,7 @@ export function draw(): HTMLElement {
       );
     } else if (drawable(run)) {
       if (!wasPad) {
-        fill(tool, h("h2", {}, t("drawDigit")), sheet.el, h("h3", {}, t("orStamp")), stamps);
+        fill(tool, h("h2", {}, t("drawDigit")), sheet.el);
         const drawing = sheet.drawing();
         asked.sample = null;
         asked.body = drawing === null ? null : { drawing };

@@ -4,6 +4,9 @@ import type { Column } from "./api";
 import { h, set } from "./dom";
 import { num, t } from "./i18n";
 
+type Words = Extract<Column, { kind: "category" }>;
+type Numbers = Extract<Column, { kind: "number" }>;
+
 export type Row = Record<string, string | number>;
 
 /** The form; `changed` gets each new row. */
@@ -11,18 +14,18 @@ export function rowForm(columns: Column[], changed: (row: Row) => void): HTMLEle
   const row: Row = {};
   const fields = columns.map((column) => (column.kind === "category" ? words(column) : number(column)));
 
-  function words(column: Column): HTMLElement {
+  function words(column: Words): HTMLElement {
     const select = h(
       "select",
       { onchange: () => put(column.name, select.value) },
-      ...(column.words ?? []).map((word) => h("option", { value: word }, word)),
+      ...column.words.map((word) => h("option", { value: word }, word)),
     );
-    row[column.name] = column.words?.[0] ?? "";
+    row[column.name] = column.words[0] ?? "";
     return h("label", { class: "field" }, h("span", {}, h("bdi", {}, column.name)), select);
   }
 
-  function number(column: Column): HTMLElement {
-    const typical = column.typical ?? 0;
+  function number(column: Numbers): HTMLElement {
+    const typical = column.typical;
     row[column.name] = typical;
     const input = h("input", {
       type: "number",
@@ -31,7 +34,7 @@ export function rowForm(columns: Column[], changed: (row: Row) => void): HTMLEle
       dir: "ltr",
       oninput: () => take(input.valueAsNumber),
     });
-    const ranged = column.low !== undefined && column.high !== undefined && column.high > column.low;
+    const ranged = column.high > column.low;
     const slider = h("input", {
       type: "range",
       dir: "ltr",

@@ -10,6 +10,11 @@ const file = `/assets/${lang}.js`;
 const { texts, lecture }: { texts: Record<Key, string>; lecture: Words[] } = await import(file);
 export { lecture };
 
+/** Whether there is such a text. */
+export function hasText(key: string): key is Key {
+  return key in texts;
+}
+
 /** A text, its `{places}` filled; each filling keeps its own direction. */
 export function t(key: Key, values: Record<string, string | number> = {}): string {
   return texts[key].replace(/\{(\w+)\}/g, (_, name: string) => {
@@ -32,8 +37,13 @@ export function percent(share: number | null | undefined, digits = 2): string {
   return (share * 100).toFixed(digits) + (lang === "he" ? "%" : "\u00a0%");
 }
 
-/** A number with as many digits as say something. */
-export function num(n: number | null | undefined, digits = 4): string {
+/** A number, or several apart by commas, with as many digits as say something. */
+export function num(n: number | readonly number[] | null | undefined, digits = 4): string {
+  if (Array.isArray(n)) return n.map((one) => num(one, digits)).join(", ");
+  return one(n as number | null | undefined, digits);
+}
+
+function one(n: number | null | undefined, digits: number): string {
   if (n === null || n === undefined || !Number.isFinite(n)) return "–";
   if (n === 0) return "0";
   const size = Math.abs(n);

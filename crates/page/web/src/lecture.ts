@@ -56,18 +56,21 @@ export function lecture(): HTMLElement {
     h("span", { class: "flip", "aria-hidden": "true" }, "›"),
   );
   const count = h("span", { class: "quiet" });
+  const stage = presentation(() => page.focus());
   const el = h(
     "div",
     { class: "lecture" },
     h("nav", { class: "lecture-nav", "aria-label": t("tab_lecture") }, list),
-    h("div", { class: "lecture-main" }, page, h("div", { class: "lecture-turn" }, back, count, next)),
+    h("div", { class: "lecture-main" }, page, h("div", { class: "lecture-turn" }, back, count, stage, next)),
   );
   let shown = -1;
 
   const show = () => {
     const [view, which] = location.hash.slice(1).split("/");
     if (view !== "lecture") return;
-    const at = Math.max(0, Math.min(steps.length - 1, (parseInt(which ?? "1", 10) || 1) - 1));
+    const kept = Number(sessionStorage.getItem("lecture")) || 1;
+    const at = Math.max(0, Math.min(steps.length - 1, (parseInt(which ?? "", 10) || kept) - 1));
+    sessionStorage.setItem("lecture", String(at + 1));
     const turned = shown >= 0 && shown !== at;
     shown = at;
     const step = steps[at]!;
@@ -97,8 +100,50 @@ export function lecture(): HTMLElement {
     if (turned) page.focus({ preventScroll: innerWidth > 900 });
   };
   addEventListener("routed", show);
+  // A presenter's remote control sends PageUp and PageDown.
+  addEventListener("keydown", (event) => {
+    const others = event.key.startsWith("Page") ? "input, select" : "input, select, canvas, [role=tablist]";
+    const inField = event.target instanceof Element && event.target.closest(others);
+    if (document.body.dataset.view !== "lecture" || inField || event.altKey || event.ctrlKey || event.metaKey)
+      return;
+    const rtl = document.documentElement.dir === "rtl";
+    const by = {
+      ArrowRight: rtl ? -1 : 1,
+      ArrowLeft: rtl ? 1 : -1,
+      PageDown: 1,
+      PageUp: -1,
+    }[event.key];
+    const to = shown + (by ?? 0);
+    if (by === undefined || to < 0 || to >= steps.length) return;
+    event.preventDefault();
+    location.hash = `#lecture/${to + 1}`;
+  });
   show();
   return el;
+}
+
+/** Full screen and large type, for a projector. */
+function presentation(started: () => void): HTMLElement {
+  const button = h("button", {
+    type: "button",
+    class: "present",
+    onclick: () => present(!document.body.classList.contains("presenting")),
+  });
+  const show = (on: boolean) => {
+    document.body.classList.toggle("presenting", on);
+    document.documentElement.classList.toggle("large", on);
+    say(button, t(on ? "leavePresent" : "present"));
+  };
+  const present = (on: boolean) => {
+    show(on);
+    if (on) started();
+    // Where the browser has no full screen, large type is all there is.
+    if (on) void document.documentElement.requestFullscreen?.().catch(() => undefined);
+    else if (document.fullscreenElement) void document.exitFullscreen();
+  };
+  document.addEventListener("fullscreenchange", () => document.fullscreenElement || show(false));
+  show(false);
+  return button;
 }
 
 /** A paragraph in which `code` stands between back-ticks. */

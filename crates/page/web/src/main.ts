@@ -3,7 +3,7 @@
 import "./style/base.css";
 import "./style/train.css";
 import "./style/views.css";
-import { h, ltr, mountLive, roving, set } from "./dom";
+import { h, ltr, mountLive, roving, say, set } from "./dom";
 import { draw } from "./draw";
 import { lang, switchTo, t, type Key } from "./i18n";
 import { lecture } from "./lecture";
@@ -12,7 +12,7 @@ import { mistakes } from "./mistakes";
 import { applyPreset } from "./preset";
 import { runPicker } from "./picker";
 import { takeFile } from "./setup";
-import { listen, on, state } from "./state";
+import { listenToServer, on, state } from "./state";
 import { study } from "./study";
 import { time, timeStrip } from "./time";
 import { mountMessages } from "./toast";
@@ -59,6 +59,7 @@ function route(): void {
     set(tabs.get(n)!, { "aria-selected": String(n === name), tabindex: n === name ? 0 : -1 });
   }
   document.title = `${t(`tab_${name}` as Key)} · reshet`;
+  say(title, t(`tab_${name}` as Key));
   document.body.dataset.view = name;
   if (query !== "") {
     // Once applied it must not start again on reload or on the way back.
@@ -122,12 +123,13 @@ on("data", () => {
   tabs.get("study")!.hidden = state.studies.length === 0;
 });
 
-const main = h("main", {}, ...panels.values());
+const title = h("h1", { class: "sr-only" });
+const main = h("main", { id: "main", tabindex: -1 }, title, ...panels.values());
 const skip = h(
   "a",
   {
     class: "skip",
-    href: "#train",
+    href: "#main",
     onclick: (event: Event) => {
       event.preventDefault();
       [...panels.values()].find((p) => !p.hidden)?.focus();
@@ -143,4 +145,4 @@ dropping();
 fillCurves();
 addEventListener("hashchange", route);
 route();
-listen();
+listenToServer();

@@ -24,7 +24,7 @@ async function fillIn(run: Run): Promise<void> {
     if (step === undefined || known.includes(step)) continue;
     const told = await api.mistakes(run.id, { limit: 0, step });
     if (!state.runs.has(run.id)) return;
-    addTests(run.id, told.step, 1 - told.errors / Math.max(1, told.samples));
+    addTests(run.id, told.step, 1 - (told.errors ?? 0) / Math.max(1, told.samples));
   }
 }
 

@@ -17,7 +17,7 @@ const PAGE = 60;
 /** Builds the view. */
 export function mistakes(): HTMLElement {
   const invite = invitation(t("inviteMistakes"), "wrong");
-  const title = h("h2");
+  const title = h("h2", {}, t("wrongOnes"));
   const grid = h("ul", { class: "gallery" });
   const more = h("button", { type: "button", onclick: () => load(true) }, t("more"));
   const confusion = confusionTable((cell) => {
@@ -131,7 +131,8 @@ export function mistakes(): HTMLElement {
     side.hidden = told.confusion === null;
     all.hidden = filter === null;
     confusion.show(told, filter);
-    const count = filter === null ? told.errors : (told.confusion?.[filter.truth]?.[filter.answer] ?? 0);
+    const count =
+      filter === null ? (told.errors ?? told.found) : (told.confusion?.[filter.truth]?.[filter.answer] ?? 0);
     say(title, heading(told, count));
     if (!further) announce(title.textContent ?? "");
     await present(run, told.items, further);
@@ -145,7 +146,7 @@ export function mistakes(): HTMLElement {
       return t("wrongOf", {
         n: int(count),
         of: int(told.samples),
-        share: percent(1 - told.errors / told.samples),
+        share: percent(1 - count / told.samples),
       });
     const place = {
       n: count,
@@ -180,8 +181,9 @@ export function mistakes(): HTMLElement {
 
   function card(run: Run, item: Item) {
     const number = run.task === "number";
-    const truth = number ? num(item.truth) : className(names[item.truth] ?? String(item.truth));
-    const answer = number ? num(item.answer) : className(names[item.answer] ?? String(item.answer));
+    const said = (value: Item["truth"]) =>
+      number || Array.isArray(value) ? num(value) : className(names[value] ?? String(value));
+    const [truth, answer] = [said(item.truth), said(item.answer)];
     const share =
       item.probability === undefined || item.probability === null
         ? ""
@@ -201,18 +203,19 @@ export function mistakes(): HTMLElement {
         {
           type: "button",
           class: "mistake",
-          "aria-label": label,
           onclick: () => opened.open(run, which, item.row),
         },
-        canvas ?? h("span", { class: "row-number" }, ltr(`#${item.row}`)),
+        h("span", { class: "sr-only" }, label),
+        canvas ?? h("span", { class: "row-number", "aria-hidden": "true" }, ltr(`#${item.row}`)),
         h(
           "span",
-          { class: number ? "verdict off" : "verdict" },
+          { "aria-hidden": "true", class: number ? "verdict off" : "verdict" },
           h("bdi", { class: "truth" }, truth),
           item.truth !== item.answer && h("span", { class: "flip", "aria-hidden": "true" }, "→"),
           item.truth !== item.answer && h("bdi", { class: "said" }, answer),
         ),
-        share && h("small", {}, which === "train" ? t("believed", { share }) : ltr(share)),
+        share &&
+          h("small", { "aria-hidden": "true" }, which === "train" ? t("believed", { share }) : ltr(share)),
       ),
     );
     return { el, canvas };

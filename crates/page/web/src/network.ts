@@ -4,7 +4,7 @@ import { api, type Plan, type Run, type Trace } from "./api";
 import { activationName } from "./blocks";
 import { onScheme } from "./colours";
 import { drawColumns, keep, MOST, type Column, type Flow } from "./columns";
-import { fill, h, say } from "./dom";
+import { fill, h, say, scroller } from "./dom";
 import { draft, onDraft } from "./draft";
 import { follow, parametersOf, weightTensors } from "./follow";
 import { className, int, num, percent, t } from "./i18n";
@@ -91,7 +91,7 @@ export function liveDrawing(): HTMLElement {
     poke();
   };
   const answer = h("p", { class: "net-answer", "aria-live": "off" });
-  const table = h("div", { class: "table-scroll", dir: "ltr" });
+  const table = scroller(`${t("oneSample")}, ${t("asTable")}`, { dir: "ltr" });
   const details = h(
     "details",
     { class: "as-table", ontoggle: () => poke() },
@@ -129,6 +129,7 @@ export function liveDrawing(): HTMLElement {
     if (run === null || run.data === null) return;
     const at = Math.max(0, Math.min((dataOf(run)?.test_samples ?? 1) - 1, row.valueAsNumber || 0));
     const [trace, told] = await Promise.all([api.trace(run.id, at, "test", state.moment), parametersOf(run)]);
+    if (run.id !== selected()?.id) return;
     last = () => show(run, trace, told.tensors);
     last();
   };
@@ -188,7 +189,19 @@ export function liveDrawing(): HTMLElement {
     if (details.open) tabulate(table, layers);
   };
   // Not in `refresh`: what is hidden is not refreshed.
-  on(["run", "runs"], () => (el.hidden = !selected()?.data));
+  let of = "";
+  on(["run", "runs"], () => {
+    const run = selected();
+    el.hidden = !run?.data;
+    if (run === null || run.id === of) return;
+    // Pictures belong to their run.
+    of = run.id;
+    last = null;
+    kept = [];
+    canvas.getContext("2d")?.clearRect(0, 0, canvas.width, canvas.height);
+    canvas.setAttribute("aria-label", run.network);
+    say(answer, t("onItsWay"));
+  });
   const poke = follow(el, () => 150, refresh);
   onScheme(() => last?.());
   new ResizeObserver(() => last?.()).observe(host);

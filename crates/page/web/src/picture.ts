@@ -1,11 +1,13 @@
 // Pictures of numbers: grey ones as they are, and those with a sign in blue (+) and orange (−).
 
 import { colours, css, diverging } from "./colours";
-import { h } from "./dom";
+import { h, textScale } from "./dom";
 
 /** A canvas of `width` by `height` cells with a description; CSS makes it as large as wanted. */
 export function board(width: number, height: number, label: string, kind = "pixels"): HTMLCanvasElement {
-  return h("canvas", { width, height, class: kind, role: "img", "aria-label": label });
+  // What stands beside its own name in text needs none.
+  const named = label === "" ? { "aria-hidden": "true" } : { role: "img", "aria-label": label };
+  return h("canvas", { width, height, class: kind, ...named });
 }
 
 /** The pixels of a canvas to be written, four bytes each; `put` shows them. */
@@ -95,21 +97,26 @@ export function paintEvidence(
   }
 }
 
-/** A canvas as large as its place on the screen, at the screen's own resolution; answers its CSS size. */
+/**
+ * A canvas as wide as its place on the screen, at the screen's own resolution; its units grow with the text.
+ * Answers its width in these units.
+ */
 export function fit(
   canvas: HTMLCanvasElement,
   height: number,
 ): { context: CanvasRenderingContext2D; width: number } {
+  const unit = Math.max(0.9, textScale());
   const width = Math.max(120, Math.round(canvas.parentElement?.clientWidth ?? 300));
   const ratio = Math.min(2, devicePixelRatio || 1);
-  if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
+  const high = Math.round(height * unit);
+  if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(high * ratio)) {
     canvas.width = Math.round(width * ratio);
-    canvas.height = Math.round(height * ratio);
+    canvas.height = Math.round(high * ratio);
     canvas.style.width = `${width}px`;
-    canvas.style.height = `${height}px`;
+    canvas.style.height = `${high}px`;
   }
   const context = canvas.getContext("2d")!;
-  context.setTransform(ratio, 0, 0, ratio, 0, 0);
-  context.clearRect(0, 0, width, height);
-  return { context, width };
+  context.setTransform(ratio * unit, 0, 0, ratio * unit, 0, 0);
+  context.clearRect(0, 0, width / unit, height);
+  return { context, width: width / unit };
 }

@@ -1,6 +1,7 @@
 // The learning rate: a slider on a logarithmic scale with the number beside it.
 
 import { h, set } from "./dom";
+import { checked, troubleOf } from "./field";
 import { t } from "./i18n";
 
 const LOW = -5;
@@ -23,7 +24,10 @@ export function rateSlider(
     step: 0.05,
     dir: "ltr",
     "aria-label": `${label} (${t("logScale")})`,
-    oninput: () => take(tidy(10 ** slider.valueAsNumber), slider),
+    oninput: () => {
+      number.value = String(tidy(10 ** slider.valueAsNumber));
+      take(number.valueAsNumber, slider);
+    },
   });
   const number = h("input", {
     type: "number",
@@ -34,6 +38,7 @@ export function rateSlider(
     inputmode: "decimal",
     onchange: () => take(number.valueAsNumber, number),
   });
+  const said = troubleOf(number);
   let shown = 0;
   const show = (lr: number, except?: HTMLElement) => {
     shown = lr;
@@ -42,12 +47,12 @@ export function rateSlider(
     set(slider, { "aria-valuetext": String(lr) });
   };
   const take = (lr: number, from: HTMLElement) => {
-    if (!Number.isFinite(lr) || lr <= 0) return show(shown);
+    if (!checked(number, said, { low: 1e-9, high: () => 1000, whole: false })) return;
     show(lr, from);
     change(lr);
   };
   return {
-    el: h("div", { class: "rate" }, h("span", { class: "rate-name" }, label), slider, number),
+    el: h("div", { class: "rate" }, h("span", { class: "rate-name" }, label), slider, number, said),
     set: (lr) => {
       if (lr !== shown && lr > 0) show(lr, document.activeElement === number ? number : undefined);
     },

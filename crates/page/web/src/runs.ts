@@ -1,13 +1,13 @@
 // The runs kept: a list with results, and accuracy against the number of parameters.
 
 import type { Run } from "./api";
-import { resultSentence } from "./controls";
+import { resultSentence, rmseOf } from "./controls";
 import { onScheme, runStyle } from "./colours";
-import { fill, h, ltr, s } from "./dom";
+import { fill, h, ltr, s, scroller } from "./dom";
 import { className, int, num, percent, t } from "./i18n";
 import { scatter, scatterFigure, SHAPES } from "./scatter";
-import { allRuns, compared, forget, loadCurve, on, select, selected, state } from "./state";
-import { complain } from "./toast";
+import { alive, allRuns, compared, forget, loadCurve, on, select, selected, state } from "./state";
+import { complain, toast } from "./toast";
 
 /** Runs that answer the same question: only their accuracies can be compared. */
 export function sameQuestion(a: Run, b: Run): boolean {
@@ -47,7 +47,7 @@ function sample(id: string): SVGElement {
 export function runList(changed: () => void): HTMLElement {
   const body = h("tbody");
   const head = ["", t("run"), t("parameters"), t("result"), t("compare"), ""].map((x) =>
-    h("th", { scope: "col" }, x),
+    x === "" ? h("td", {}) : h("th", { scope: "col" }, x),
   );
   const table = h("table", { class: "runs" }, h("thead", {}, h("tr", {}, ...head)), body);
   const plot = h("div", { class: "scatter", dir: "ltr" });
@@ -56,12 +56,7 @@ export function runList(changed: () => void): HTMLElement {
     { class: "paper runs-panel" },
     h("h2", {}, t("yourRuns")),
     h("p", { class: "quiet" }, t("runsHint")),
-    h(
-      "div",
-      { class: "runs-body" },
-      h("div", { class: "table-scroll" }, table),
-      scatterFigure(plot),
-    ),
+    h("div", { class: "runs-body" }, scroller(t("yourRuns"), {}, table), scatterFigure(plot)),
   );
 
   const row = (run: Run): HTMLElement => {
@@ -84,9 +79,10 @@ export function runList(changed: () => void): HTMLElement {
         type: "button",
         class: "round quiet",
         "aria-label": t("deleteRun", { n: run.id }),
-        onclick: async () => {
+        disabled: alive(run),
+        onclick: () => {
           compared.delete(run.id);
-          await forget(run.id).catch(complain);
+          toast(t("deletedRun", { n: run.id }), forget(run.id, complain));
         },
       },
       "×",
@@ -152,8 +148,8 @@ function result(run: Run): (HTMLElement | string)[] {
   if (run.test === null) return [run.state === "running" ? "…" : "–"];
   if (run.task === "number") {
     return [
-      h("strong", {}, ltr(`R² ${num(run.test.r2 ?? run.test.measure, 3)}`)),
-      h("small", {}, t("offBy", { rmse: num(run.test.rmse), base: num(run.baseline?.measure) })),
+      h("strong", {}, ltr(`R² ${num(run.test.measure, 3)}`)),
+      h("small", {}, t("offBy", { rmse: num(rmseOf(run)), base: num(run.baseline?.measure) })),
     ];
   }
   return [
@@ -178,7 +174,7 @@ function scatterOf(host: HTMLElement): void {
     const { colour, place } = runStyle(run.id);
     return {
       parameters: run.parameters,
-      measure: run.test!.measure,
+      measure: run.test!.measure ?? 0,
       label: `#${run.id} ${run.network}, ${int(run.parameters)}: ${resultSentence(run)}`,
       tag: `#${run.id}`,
       shape: SHAPES[place]!,

@@ -33,13 +33,7 @@ export interface Plane {
 export const SHAPES = ["circle", "square", "triangle", "diamond", "cross", "star"] as const;
 export type Shape = (typeof SHAPES)[number];
 
-function marker(
-  kind: Shape,
-  x: number,
-  y: number,
-  size: number,
-  colour: string,
-): SVGElement {
+function marker(kind: Shape, x: number, y: number, size: number, colour: string): SVGElement {
   const points: Record<string, [number, number][]> = {
     square: [
       [-1, -1],
@@ -142,7 +136,9 @@ export function scatter({ points, number, base, frontier, lowest, reachable }: P
       "g",
       {
         class: "point",
-        ...(reachable ? { tabindex: 0, role: "button", "aria-label": point.label } : { "aria-hidden": "true" }),
+        ...(reachable
+          ? { tabindex: 0, role: "button", "aria-label": point.label }
+          : { "aria-hidden": "true" }),
         onclick: point.choose,
         onkeydown: (event: KeyboardEvent) => event.key === "Enter" && point.choose(),
       },

@@ -3,8 +3,10 @@
 import { api, Refused, type Data } from "./api";
 import { blocks } from "./blocks";
 import { commandLine } from "./command";
-import { fill, h, roving, say, segmented, set } from "./dom";
-import { change, draft, draftData, onDraft, replaceDraft, specFor } from "./draft";
+import { fill, h, roving, say, scroller, segmented, set } from "./dom";
+import { change, choosePace, draft, draftData, onDraft, replaceDraft, specFor } from "./draft";
+import { numberField } from "./field";
+import { findingList } from "./findings";
 import { className, int, num, percent, t } from "./i18n";
 import { rateSlider } from "./rate";
 import { startDraft } from "./start";
@@ -36,6 +38,8 @@ function dataCards(): HTMLElement {
     },
   });
   const said = h("ul", { class: "warnings" });
+  const howRead = h("details", { class: "command how-read", open: true });
+  let read = "";
   const buttons = () => [...cards.querySelectorAll<HTMLElement>("[role=radio]")];
   roving(cards, buttons, (b) => b.click());
   let built = "";
@@ -52,6 +56,11 @@ function dataCards(): HTMLElement {
     const data = draftData();
     fill(said, ...(data?.warnings ?? []).map((line) => h("li", { class: "warning", dir: "auto" }, line)));
     said.hidden = !data?.warnings.length;
+    if (data?.id !== read) {
+      read = data?.id ?? "";
+      fill(howRead, ...(data === null ? [] : reading(data)));
+      howRead.hidden = data?.kind !== "table";
+    }
   };
   on("data", show);
   onDraft(show);
@@ -61,7 +70,35 @@ function dataCards(): HTMLElement {
     h("span", { "aria-hidden": "true" }, "+"),
     t("ownTable"),
   );
-  return h("div", {}, cards, pick, file, said);
+  return h("div", {}, cards, pick, file, said, howRead);
+}
+
+/** How a table was read: what was decided, and its first rows. */
+function reading(data: Data): HTMLElement[] {
+  const columns = (data.columns ?? []).filter((name) => name in (data.rows[0] ?? {}));
+  const cell = (value: string | number | null | undefined) =>
+    h(
+      "bdi",
+      {},
+      value === null || value === undefined ? "–" : typeof value === "number" ? num(value) : value,
+    );
+  const head = columns.map((name) => h("th", { scope: "col" }, h("bdi", {}, name)));
+  const rows = data.rows.map((row) => h("tr", {}, ...columns.map((name) => h("td", {}, cell(row[name])))));
+  return [
+    h("summary", {}, t("howRead")),
+    h("ul", { class: "decided" }, ...data.said.map((line) => h("li", { dir: "auto" }, line))),
+    scroller(
+      t("firstRows"),
+      {},
+      h(
+        "table",
+        {},
+        h("caption", {}, t("firstRows")),
+        h("thead", {}, h("tr", {}, ...head)),
+        h("tbody", {}, ...rows),
+      ),
+    ),
+  ];
 }
 
 function card(data: Data): HTMLElement {
@@ -164,9 +201,11 @@ function question(): HTMLElement {
       const b = plan.baseline;
       say(
         sentence,
-        plan.task === "number"
-          ? t("baselineNumber", { rmse: num(b.measure) })
-          : t("baselineSaid", { answer: className(b.answer ?? ""), share: percent(b.measure) }),
+        b === null
+          ? ""
+          : plan.task === "number"
+            ? t("baselineNumber", { rmse: num(b.measure) })
+            : t("baselineSaid", { answer: className(b.answer ?? ""), share: percent(b.measure) }),
       );
     }
   });
@@ -186,23 +225,6 @@ function choice(
   );
   onDraft(() => draft.spec && (select.value = get()));
   return h("label", { class: "field" }, h("span", {}, label), select);
-}
-
-function whole(label: string, low: number, get: () => number, put: (value: number) => void): HTMLElement {
-  const input = h("input", {
-    type: "number",
-    min: low,
-    step: 1,
-    dir: "ltr",
-    inputmode: "numeric",
-    onchange: () => {
-      const value = Math.round(input.valueAsNumber);
-      if (Number.isFinite(value) && value >= low) put(value);
-      input.value = String(get());
-    },
-  });
-  onDraft(() => draft.spec && document.activeElement !== input && (input.value = String(get())));
-  return h("label", { class: "field" }, h("span", {}, label), input);
 }
 
 function learning(): HTMLElement {
@@ -230,21 +252,21 @@ function learning(): HTMLElement {
       () => spec().optimizer,
       (optimizer) => change({ optimizer }),
     ),
-    whole(
+    numberField(
       t("batchSize"),
-      1,
+      { low: 1, high: () => draft.plan?.train_samples ?? Infinity, whole: true },
       () => spec().batch_size,
       (batch_size) => change({ batch_size }),
     ),
-    whole(
+    numberField(
       t("epochs"),
-      1,
+      { low: 1, high: () => 1_000_000, whole: true },
       () => spec().epochs,
       (epochs) => change({ epochs }),
     ),
-    whole(
+    numberField(
       t("seed"),
-      0,
+      { low: 0, high: () => Number.MAX_SAFE_INTEGER, whole: true },
       () => spec().seed,
       (seed) => change({ seed }),
     ),
@@ -253,6 +275,19 @@ function learning(): HTMLElement {
       schedules,
       () => spec().schedule,
       (schedule) => change({ schedule }),
+    ),
+    numberField(
+      t("weightDecay"),
+      { low: 0, high: () => 1000, whole: false },
+      // Without one it is the optimizer's own.
+      () => spec().weight_decay ?? (spec().optimizer === "adamw" ? 0.01 : 0),
+      (weight_decay) => change({ weight_decay }),
+    ),
+    numberField(
+      t("dropout"),
+      { low: 0, high: () => 0.95, whole: false },
+      () => spec().hidden[0]?.dropout ?? 0,
+      (dropout) => change({ hidden: spec().hidden.map((layer) => ({ ...layer, dropout })) }),
     ),
   );
 }
@@ -273,21 +308,25 @@ export function paceChoice(choose: (pace: number | null) => void, chosen: number
 }
 
 function launch(started: () => void): HTMLElement[] {
-  const pace = paceChoice((value) => (draft.pace = value), draft.pace);
+  const pace = paceChoice(choosePace, draft.pace);
   onDraft(() => pace.set(draft.pace));
+  const word = h("span", {}, t("start"));
+  const startable = () => draft.refused === null && draft.spec !== null && draft.wrong.size === 0;
   const button = h(
     "button",
     {
       type: "button",
       class: "primary start",
       onclick: async () => {
-        set(button, { disabled: true });
+        set(button, { disabled: true, "aria-busy": "true" });
+        say(word, t("starting"));
         if (await startDraft()) started();
-        set(button, { disabled: draft.refused !== null });
+        say(word, t("start"));
+        set(button, { disabled: !startable(), "aria-busy": null });
       },
     },
     h("span", { class: "play", "aria-hidden": "true" }),
-    t("start"),
+    word,
   );
   const trouble = h("p", { class: "trouble", role: "alert", dir: "auto" });
   const command = commandLine();
@@ -295,7 +334,7 @@ function launch(started: () => void): HTMLElement[] {
   onDraft(() => {
     say(trouble, draft.refused ?? "");
     trouble.hidden = draft.refused === null;
-    set(button, { disabled: draft.refused !== null || draft.spec === null });
+    if (!button.hasAttribute("aria-busy")) set(button, { disabled: !startable() });
     if (draft.plan) {
       command.set(draft.plan.command);
       say(
@@ -307,13 +346,15 @@ function launch(started: () => void): HTMLElement[] {
       );
     }
   });
-  const same = h(
-    "details",
-    { class: "command" },
-    h("summary", {}, t("sameCommand")),
-    command.el,
-  );
+  const same = h("details", { class: "command" }, h("summary", {}, t("sameCommand")), command.el);
   return [steps, same, h("div", { class: "launch" }, trouble, pace.el, button)];
+}
+
+/** What looks wrong in the network, before it is trained. */
+function oddities(): HTMLElement {
+  const found = findingList();
+  onDraft(() => found.set(draft.plan?.findings ?? [], draft.plan?.spec ?? null));
+  return found.el;
 }
 
 /** The whole column; `started` is called when a run has begun. */
@@ -331,7 +372,7 @@ export function setup(started: () => void): HTMLElement {
     { class: "setup paper" },
     part(1, t("chooseData"), dataCards()),
     part(2, t("theQuestion"), question()),
-    part(3, t("theNetwork"), blocks()),
+    part(3, t("theNetwork"), blocks(), oddities()),
     part(4, t("howToLearn"), learning(), steps, command),
     start,
   );

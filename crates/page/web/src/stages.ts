@@ -1,7 +1,7 @@
 // One step in slow motion: forward, loss and backward, update, each with the real numbers.
 
 import { api, type StageReport } from "./api";
-import { announce, fill, h, ltr, set } from "./dom";
+import { announce, fill, h, ltr, scroller, set } from "./dom";
 import { className, int, num, percent, signed, t, type Key } from "./i18n";
 import { board, paintGrey } from "./picture";
 import { on, selected } from "./state";
@@ -133,7 +133,7 @@ function backward(body: HTMLElement, report: Of<"backward">): void {
         return h(
           "li",
           {},
-          h("code", {}, x.name),
+          ltr(x.name, "code"),
           h("span", { class: "norm" }, bar),
           h("span", {}, num(x.norm)),
           h(
@@ -158,14 +158,14 @@ function update(body: HTMLElement, report: Of<"update">): void {
       h(
         "td",
         {},
-        h("code", {}, `${c.name}${place(c.index)}`),
+        ltr(`${c.name}${place(c.index)}`, "code"),
         h("small", {}, `${t("gradient")} `, ltr(signed(c.gradient, 5))),
       ),
-      h("td", {}, ltr(num(c.before, 5))),
+      h("td", { class: "number" }, ltr(num(c.before))),
       h(
         "td",
-        {},
-        h("strong", {}, ltr(num(c.after, 5))),
+        { class: "number" },
+        h("strong", {}, ltr(num(c.after))),
         h("span", { class: "quiet" }, c.after > c.before ? " ▲" : c.after < c.before ? " ▼" : " ="),
       ),
     ),
@@ -174,9 +174,9 @@ function update(body: HTMLElement, report: Of<"update">): void {
   fill(
     body,
     h("p", {}, t("updateSaid", { lr: num(report.lr) })),
-    h(
-      "div",
-      { class: "table-scroll" },
+    scroller(
+      t("update"),
+      {},
       h(
         "table",
         {},
@@ -184,8 +184,21 @@ function update(body: HTMLElement, report: Of<"update">): void {
         h("tbody", {}, ...rows),
       ),
     ),
+    explanation(report),
   );
   announce(`${t("update")}. ${t("stepDone", { n: int(report.step) })}`, true);
+}
+
+const ADAPTIVE: Record<string, string> = { adam: "Adam", adamw: "AdamW", rmsprop: "RMSprop" };
+
+/** One weight's sum written out, or why another optimizer moves it otherwise. */
+function explanation(report: Of<"update">): HTMLElement | null {
+  const name = ADAPTIVE[selected()?.spec?.optimizer ?? ""];
+  if (name !== undefined) return h("p", { class: "quiet" }, t("whyEqual", { name }));
+  const [first] = report.changes;
+  if (first === undefined || (selected()?.spec?.weight_decay ?? 0) !== 0) return null;
+  const sum = `${num(first.before, 5)} − ${num(report.lr)} × (${num(first.gradient, 5)}) = ${num(first.after, 5)}`;
+  return h("p", {}, ltr(sum, "code"));
 }
 
 function place(index: number[]): string {

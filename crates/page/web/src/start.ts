@@ -1,16 +1,29 @@
 // Starting runs: the draft's, the lecture's, or several one after the other.
 
-import { api, type Run, type Spec } from "./api";
+import { api, Refused, type Run, type Spec } from "./api";
+import { askBusy, isOwn, started } from "./busy";
 import { announce } from "./dom";
 import { draft } from "./draft";
 import { t } from "./i18n";
-import { alive, compared, learned, on, select, state } from "./state";
-import { complain } from "./toast";
+import { alive, compared, current, learned, on, select, state } from "./state";
+import { complain, toast } from "./toast";
+
+const TRIES = 5;
 
 /** Starts a run and lets all views speak about it. `pace` 0: it stands still until told. */
 export async function start(spec: Spec, pace: number | null): Promise<Run | null> {
+  const other = current();
+  if (other !== null && !isOwn(other)) {
+    const answer = await askBusy(other);
+    if (answer === "cancel") return null;
+    if (answer === "wait") {
+      toast(t("waitingFor", { n: other.id }));
+      await ended(other.id);
+    }
+  }
   try {
-    const run = await api.start(spec, pace === 0 ? null : pace, pace === 0, true);
+    const run = await patiently(() => api.start(spec, pace === 0 ? null : pace, pace === 0, true));
+    started(run);
     learned(run);
     select(run.id);
     announce(t("startedRun", { name: run.name }), true);
@@ -19,6 +32,31 @@ export async function start(spec: Spec, pace: number | null): Promise<Run | null
     complain(error);
     return null;
   }
+}
+
+/** Asks again while the run before is still being kept: a large network's takes a while. */
+async function patiently<T>(ask: () => Promise<T>): Promise<T> {
+  for (let tries = 0; ; tries++) {
+    try {
+      return await ask();
+    } catch (error) {
+      const busy = error instanceof Refused && error.status === 409;
+      if (!busy || tries === TRIES) throw error;
+      await new Promise((done) => setTimeout(done, 500));
+    }
+  }
+}
+
+/** Waits until a run has ended, or is gone. */
+function ended(id: string): Promise<void> {
+  return new Promise((done) => {
+    const look = () => {
+      const run = state.runs.get(id);
+      if (run === undefined || !alive(run)) done();
+    };
+    on(["ended", "runs"], look);
+    look();
+  });
 }
 
 /** Starts what the draft says. */
@@ -70,4 +108,4 @@ async function goOn(): Promise<void> {
   else await startNext(next);
 }
 
-on("ended", goOn);
+on(["ended", "runs"], goOn);

@@ -1,6 +1,7 @@
 // What the page knows: the data, the runs and their curves, which run and which moment it shows.
 
-import { api, type Data, type Progress, type Run, type State } from "./api";
+import { api, type Data, type Gone, type Progress, type Run, type State } from "./api";
+import { listen } from "./wire";
 
 export interface Curve {
   loss: [number[], number[]];
@@ -62,7 +63,7 @@ export function hasCourse(run: Run): boolean {
 
 /** Newest first. */
 export function allRuns(): Run[] {
-  return [...state.runs.values()].reverse();
+  return [...state.runs.values()].sort((a, b) => Number(b.id) - Number(a.id));
 }
 
 /** Lets all views speak about another run, as it is now. */
@@ -83,6 +84,7 @@ export function moveTo(moment: number | null): void {
 
 /** Takes a run as an answer told it, and makes it known to all views. */
 export function learned(run: Run): void {
+  if (leaving.has(run.id)) return;
   const before = state.runs.get(run.id);
   // An answer that was overtaken by the event of its end: a small run is over before its start is answered.
   if (before !== undefined && !alive(before) && alive(run)) return;
@@ -97,11 +99,29 @@ export function alive(run: Run): boolean {
   return run.state === "running" || run.state === "paused";
 }
 
-/** Forgets a run, here and on the server. */
-export async function forget(id: string): Promise<void> {
+/** Between the deletion of a run and its end on the server: so long it can be taken back. */
+const UNDO = 8000;
+const leaving = new Map<string, ReturnType<typeof setTimeout>>();
+
+/** Forgets a run: at once here, a little later on the server. Answers how to take it back. */
+export function forget(id: string, failed: (error: unknown) => void): () => void {
+  const run = state.runs.get(id);
   // First here, so that nothing more is asked of it.
   gone(id);
-  await api.forget(id);
+  const timer = setTimeout(() => {
+    leaving.delete(id);
+    api.forget(id).catch((error) => {
+      if (run !== undefined) learned(run);
+      failed(error);
+    });
+  }, UNDO);
+  leaving.set(id, timer);
+  return () => {
+    clearTimeout(timer);
+    leaving.delete(id);
+    if (run !== undefined) learned(run);
+    select(id);
+  };
 }
 
 function gone(id: string): void {
@@ -160,9 +180,9 @@ export function addTests(id: string, step: number, measure: number): void {
 
 const MOST_POINTS = 4000;
 
-function addPoints(curve: Curve, loss: [number, number][], test: [number, number, number][]): void {
+function addPoints(curve: Curve, loss: [number, number][], test: [number, number, number | null][]): void {
   for (const point of loss) push(curve.loss, point);
-  for (const point of test) push(curve.test, point);
+  for (const [x, loss, measure] of test) push(curve.test, [x, loss, measure ?? NaN]);
   if (curve.loss[0].length > MOST_POINTS) {
     const [xs, ys] = curve.loss;
     const half = { x: [] as number[], y: [] as number[] };
@@ -179,7 +199,7 @@ function took(all: State): void {
   state.device = all.device;
   state.data = all.data;
   state.studies = all.studies;
-  state.runs = new Map(all.runs.map((run) => [run.id, run]));
+  state.runs = new Map(all.runs.filter((run) => !leaving.has(run.id)).map((run) => [run.id, run]));
   if (state.selected === null || !state.runs.has(state.selected)) {
     state.selected = null;
     select(all.current ?? allRuns()[0]?.id ?? null);
@@ -199,11 +219,7 @@ function progressed(p: Progress): void {
   addPoints(curve, p.loss, p.test);
   const loss = p.loss.at(-1);
   if (loss) run.loss = loss[1];
-  const test = p.test.at(-1);
-  if (test) {
-    const shares = run.task === "number" ? { r2: test[2], rmse: undefined } : { accuracy: test[2] };
-    run.test = { ...run.test, ...shares, errors: undefined, step: test[0], loss: test[1], measure: test[2] };
-  }
+  if (p.tested) run.test = p.tested;
   tell("progress");
 }
 
@@ -214,20 +230,13 @@ function setOnline(online: boolean): void {
 }
 
 /** Listens to the server for as long as the page is open, and comes back to it after it was away. */
-export function listen(): void {
-  const source = new EventSource("/api/events");
-  const take = (name: string, then: (value: any) => void) =>
-    source.addEventListener(name, (event) => then(JSON.parse((event as MessageEvent<string>).data)));
-  take("state", (value: State) => {
-    setOnline(true);
-    took(value);
+export function listenToServer(): void {
+  listen({
+    online: setOnline,
+    state: took,
+    progress: progressed,
+    run: learned,
+    gone: (value: Gone) => gone(value.run),
+    data: learnedData,
   });
-  take("progress", progressed);
-  take("run", learned);
-  take("gone", (value: { run: string }) => gone(value.run));
-  take("data", learnedData);
-  source.onerror = () => {
-    setOnline(false);
-    if (source.readyState === EventSource.CLOSED) setTimeout(listen, 2000);
-  };
 }

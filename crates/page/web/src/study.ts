@@ -3,9 +3,9 @@
 import { api, type Network, type Study } from "./api";
 import { colours, onScheme } from "./colours";
 import { commandLine } from "./command";
-import { announce, fill, h, ltr, say, segmented, set } from "./dom";
+import { announce, fill, h, ltr, say, scroller, segmented, set } from "./dom";
 import { replaceDraft, specFor } from "./draft";
-import { int, num, percent, t } from "./i18n";
+import { hasText, int, num, percent, t, type Key } from "./i18n";
 import { scatter, scatterFigure, type Point } from "./scatter";
 import { on, state } from "./state";
 
@@ -15,6 +15,16 @@ const EVERY = 1500;
 const LEADERS = 12;
 /** Points that are drawn, the longest trained first. */
 const POINTS = 600;
+
+const SCHEDULES: Record<string, Key> = { constant: "constant", cosine: "cosine", "one-cycle": "oneCycle" };
+
+/** What a setting is called here; the study names it in English. */
+function settingName(name: string): string {
+  const [, width] = /^width (\d+)$/.exec(name) ?? [];
+  if (width !== undefined) return t("studyWidth", { n: width });
+  const key = `study_${name.replaceAll(" ", "_")}`;
+  return hasText(key) ? t(key) : name;
+}
 
 /** Builds the view. */
 export function study(): HTMLElement {
@@ -75,7 +85,7 @@ export function study(): HTMLElement {
       "section",
       { class: "paper" },
       tables.el,
-      h("div", { class: "table-scroll" }, table),
+      scroller(t("whichNetworks"), {}, table),
     ),
     h("section", { class: "paper" }, h("h2", {}, t("whatMattered")), h("p", { class: "quiet" }, t("matteredHint")), mattered),
   );
@@ -213,7 +223,7 @@ export function study(): HTMLElement {
             batch: network["batch-size"],
             decay: num(network["weight-decay"]),
             epochs: network.epochs,
-            schedule: network.schedule,
+            schedule: SCHEDULES[network.schedule] ? t(SCHEDULES[network.schedule]!) : network.schedule,
           }),
         ),
       );
@@ -231,7 +241,7 @@ export function study(): HTMLElement {
           return h(
             "li",
             {},
-            h("span", { class: "bar-name" }, ltr(name)),
+            h("span", { class: "bar-name" }, h("bdi", {}, settingName(name))),
             h("span", { class: "bar-track" }, part),
             h("span", { class: "bar-number" }, ltr(percent(share, 0))),
           );

@@ -148,8 +148,8 @@ export function time(): HTMLElement {
           result,
           t("resultThen", {
             step: told.step,
-            share: percent(1 - told.errors / Math.max(1, told.samples)),
-            wrong: told.errors,
+            share: percent(1 - (told.errors ?? 0) / Math.max(1, told.samples)),
+            wrong: told.errors ?? 0,
             base: percent(run.baseline?.measure),
           }),
         );

@@ -186,6 +186,15 @@ export function weights(): HTMLElement {
   // Not in `refresh`: what is hidden is not refreshed.
   on(["run", "runs"], () => {
     const run = selected();
+    if (shown !== null && shown.run.id !== run?.id) {
+      // Pictures belong to their run.
+      shown = null;
+      canvas.getContext("2d")?.clearRect(0, 0, canvas.width, canvas.height);
+      large.hidden = true;
+      delete canvas.dataset.step;
+      say(about, t("onItsWay"));
+      say(caption, "");
+    }
     el.hidden = run !== null && weightTensors(run).length === 0;
   });
   const poke = follow(el, parameterPause, refresh);
@@ -231,7 +240,21 @@ function frame(
 
 /** What an input is called: the table's words where the server tells them. */
 export function inputName(run: Run, i: number): string {
-  return run.inputs?.[i] ?? t("inputN", { n: i + 1 });
+  const name = run.inputs?.[i];
+  if (name === undefined) return t("inputN", { n: i + 1 });
+  const [, column, kind] = /^(.*) (missing|rare)$/.exec(name) ?? [];
+  if (column === undefined) return name;
+  return kind === "missing" ? t("missingNamed", { x: column }) : t("rareNamed", { x: column });
+}
+
+/** What a sample's input says: of two words the one that is there. */
+export function inputSaid(run: Run, i: number, value: number | undefined): string {
+  const name = inputName(run, i);
+  const column = run.columns?.find((c) => c.kind === "category" && name.startsWith(`${c.name} = `));
+  if (column?.kind !== "category" || value === undefined || value > 0) return name;
+  const other = column.words.find((word) => name !== `${column.name} = ${word}`);
+  if (column.words.length === 2 && value < 0 && other !== undefined) return `${column.name} = ${other}`;
+  return t("notNamed", { x: name });
 }
 
 /** Blue with plus, white, orange with minus. */

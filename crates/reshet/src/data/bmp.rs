@@ -7,7 +7,7 @@
 //! blue, green, red. Read are 1, 4, 8, 16, 24 and 32 bits a pixel; run-length encoding is not.
 //! Format: <https://learn.microsoft.com/windows/win32/gdi/bitmap-storage>.
 
-use super::picture::{Picture, check_size};
+use super::raster::{Picture, check_size};
 
 struct Header {
     width: usize,

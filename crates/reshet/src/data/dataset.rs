@@ -305,10 +305,7 @@ impl Dataset {
             let what = "no class is asked about, or all are: every answer would be the same";
             return Err(Error::invalid(what));
         }
-        let name = match group.split_last() {
-            Some((last, rest @ [_, ..])) => format!("{} or {last}", rest.join(", ")),
-            _ => group.concat(),
-        };
+        let name = group_name(&group);
         let values = of.iter().map(|l| f32::from(u8::from(asked[*l as usize]))).collect();
         Ok(self.with_targets(Targets::yes_no(values, vec![name])))
     }
@@ -417,8 +414,16 @@ fn no_class(label: &str, names: &[String]) -> Error {
     Error::invalid(format!("no class is called \"{label}\"; the classes are {names}"))
 }
 
+/// What yes is called of a group: `0, 1 or 5`.
+pub(crate) fn group_name(parts: &[&str]) -> String {
+    match parts.split_last() {
+        Some((last, rest @ [_, ..])) => format!("{} or {last}", rest.join(", ")),
+        _ => parts.concat(),
+    }
+}
+
 /// `0,1,5` or `0, 1 or 5` as its parts.
-fn group(text: &str) -> Vec<&str> {
+pub(crate) fn group(text: &str) -> Vec<&str> {
     let mut parts: Vec<&str> = text.split(',').map(str::trim).collect();
     if let Some((a, b)) = parts.last().and_then(|last| last.rsplit_once(" or ")) {
         parts.pop();

@@ -56,7 +56,7 @@ impl Grey {
     }
 
     /// In no more detail than shapes need.
-    fn reduced(&self) -> Self {
+    pub fn reduced(&self) -> Self {
         let step = (self.width.max(self.height) as f32 / DETAIL as f32).max(1.0);
         let size = |n: usize| ((n as f32 / step).round() as usize).max(1);
         match step {
@@ -186,7 +186,7 @@ impl Grey {
     }
 
     /// All that hangs together.
-    fn shapes(&self) -> Vec<Shape> {
+    pub fn shapes(&self) -> Vec<Shape> {
         let mut seen: Vec<bool> = self.pixels.iter().map(|p| *p <= EDGE).collect();
         let mut shapes = Vec::new();
         for start in 0..seen.len() {
@@ -220,13 +220,13 @@ impl Grey {
 }
 
 /// Pixels that hang together.
-struct Shape {
-    places: Vec<usize>,
+pub(super) struct Shape {
+    pub places: Vec<usize>,
     window: Window,
 }
 
 impl Shape {
-    fn area(&self) -> usize {
+    pub fn area(&self) -> usize {
         self.places.len()
     }
 

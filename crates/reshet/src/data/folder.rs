@@ -12,12 +12,13 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
     path::{Path, PathBuf},
 };
 
 use super::{
-    Dataset, Features, Pictures, Storage, Targets, images, memory,
+    Dataset, Features, Pictures, Storage, Targets, images,
+    listing::{entries, is_hidden, is_picture, name},
+    memory,
     parts::{DEEPEST, Parts, is_filled, parts},
     picture::{Picture, Prepared, interleaved},
     side_by_side,
@@ -148,29 +149,10 @@ pub fn read(folder: &Path, form: Form) -> Result<Folder> {
     Ok(Folder { train: first, test, notes })
 }
 
-pub(super) fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
-    let unreadable = |e| Error::unreadable(folder, e);
-    let entries = fs::read_dir(folder).map_err(unreadable)?;
-    let entries = entries.map(|e| e.map(|e| e.path()).map_err(unreadable));
-    let mut entries = entries.collect::<Result<Vec<_>>>()?;
-    entries.sort();
-    Ok(entries)
-}
-
-pub(super) fn name(path: &Path) -> String {
-    path.file_name().map_or(String::new(), |name| name.to_string_lossy().into_owned())
-}
-
-pub(super) fn is_picture(path: &Path) -> bool {
-    let known = ["png", "jpg", "jpeg", "bmp"];
-    !name(path).starts_with('.')
-        && path.extension().is_some_and(|e| known.iter().any(|k| e.eq_ignore_ascii_case(k)))
-}
-
 fn scan(folder: &Path) -> Result<Part> {
     let mut part = Part::default();
     for path in entries(folder)? {
-        if !path.is_dir() || name(&path).starts_with('.') {
+        if !path.is_dir() || is_hidden(&path) {
             part.skipped += 1;
             continue;
         }
@@ -188,7 +170,7 @@ fn collect(
     skipped: &mut usize,
 ) -> Result<()> {
     for path in entries(folder)? {
-        if path.is_dir() && !name(&path).starts_with('.') && depth < DEEPEST {
+        if path.is_dir() && !is_hidden(&path) && depth < DEEPEST {
             collect(&path, depth + 1, into, skipped)?;
         } else if path.is_file() && is_picture(&path) {
             into.push(path);
@@ -261,7 +243,7 @@ fn common_size(files: &[PathBuf], notes: &mut Vec<String>) -> Result<(usize, usi
         1 => format!("pictures of {width}×{height}"),
         n => format!("pictures of {n} sizes"),
     };
-    notes.push(format!("{what}: all are brought to {SIDE}×{SIDE} (--size 64x64 keeps more)"));
+    notes.push(format!("{what}: all are brought to {SIDE}×{SIDE}"));
     Ok((SIDE, SIDE))
 }
 
@@ -272,7 +254,7 @@ fn common_channels(pictures: &[Prepared], notes: &mut Vec<String>) -> usize {
     }
     if coloured > 0 {
         let n = pictures.len();
-        notes.push(format!("only {coloured} of {n} pictures have colour: all are taken as grey (--channels rgb keeps it)"));
+        notes.push(format!("only {coloured} of {n} pictures have colour: all are taken as grey"));
     }
     1
 }

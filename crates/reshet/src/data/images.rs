@@ -8,6 +8,7 @@
 use std::path::Path;
 
 use super::{
+    askew::Patch,
     drawing::{EDGE, Grey},
     mnist::{CENTRE, SIDE, is_placed},
     picture::{Picture, grey},
@@ -99,6 +100,32 @@ fn to_mnist(picture: Grey) -> Option<Digit> {
             }
             _ => doubts.push("a large even patch is taken for ink; show the digit alone".into()),
         }
+    } else if let Some(patch) = ink.patch() {
+        let inner = match &patch {
+            Patch::Sheet(hull) => picture.inside(hull).ink(),
+            Patch::Unclear => None,
+        };
+        match inner {
+            Some(inner) => {
+                ink = inner;
+                doubts.push(
+                    "paper that lies askew: only what is drawn on it is looked at, as it lies; \
+                     turn the picture if the digit does not stand upright"
+                        .into(),
+                );
+            }
+            None => doubts.push("a large even patch is taken for ink; show the digit alone".into()),
+        }
+    } else if ink.is_framed() {
+        let whole: f32 = ink.pixels.iter().sum();
+        ink = ink.without_rim();
+        let left: f32 = ink.pixels.iter().sum();
+        doubts.push(match left < whole {
+            true => {
+                "what lies along the picture's edge is taken for a table around the paper".into()
+            }
+            false => "ink stands along the picture's edge; show the digit alone".into(),
+        });
     }
     let digit = ink.cropped();
     if digit.beside() > 1 {
@@ -303,6 +330,42 @@ mod tests {
             let off = off(&alone.pixels, &photo.pixels);
             assert!(off < 25, "{table}: {off}");
         }
+    }
+
+    /// A photo of a sheet turned by this angle, with a seven on it that stands upright.
+    fn askew(degrees: f32, half: f32, table: f32) -> Digit {
+        let (sin, cos) = degrees.to_radians().sin_cos();
+        painted(400, table, |x, y| {
+            let (dx, dy) = (x - 0.5, y - 0.5);
+            let (u, v) = (cos * dx + sin * dy, cos * dy - sin * dx);
+            let on_paper = u.abs() < half && v.abs() < half;
+            let scale = 0.8;
+            let drawn = seven(0.5 + dx / scale, 0.5 + dy / scale, 0.05);
+            on_paper.then(|| if drawn { 40.0 } else { 230.0 })
+        })
+    }
+
+    #[test]
+    fn a_sheet_that_lies_askew_or_fills_the_picture_is_found() {
+        let alone = painted(300, 230.0, |x, y| seven(x, y, 0.05).then_some(40.0));
+        for (degrees, half, table) in
+            [(10.0, 0.33, 60.0), (30.0, 0.33, 110.0), (45.0, 0.33, 60.0), (20.0, 0.42, 60.0)]
+        {
+            let photo = askew(degrees, half, table);
+            assert!(!photo.doubts.is_empty(), "{degrees}");
+            let off = off(&alone.pixels, &photo.pixels);
+            assert!(off < 25, "{degrees}, {half}: {off}, {:?}", photo.doubts);
+        }
+        // A table along the rim alone.
+        let framed = askew(0.0, 0.47, 60.0);
+        assert!(!framed.doubts.is_empty());
+        assert!(off(&alone.pixels, &framed.pixels) < 25, "{:?}", framed.doubts);
+        // A thick round digit is no sheet.
+        let zero = painted(300, 230.0, |x, y| {
+            let r = ((x - 0.5) / 0.6).hypot(y - 0.5);
+            (0.15..0.4).contains(&r).then_some(40.0)
+        });
+        assert!(zero.doubts.iter().all(|doubt| !doubt.contains("askew")), "{:?}", zero.doubts);
     }
 
     #[test]

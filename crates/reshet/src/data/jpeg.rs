@@ -11,7 +11,7 @@ use zune_jpeg::{
     zune_core::{bytestream::ZCursor, colorspace::ColorSpace, options::DecoderOptions},
 };
 
-use super::picture::{Picture, check_size};
+use super::raster::{Picture, check_size};
 
 /// What is known before decoding.
 #[derive(Default)]

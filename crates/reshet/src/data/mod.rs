@@ -4,6 +4,8 @@
 //! pictures and folders of them; a [`DataLoader`] gives batches.
 
 #[cfg(feature = "images")]
+mod askew;
+#[cfg(feature = "images")]
 mod bmp;
 #[cfg(feature = "download")]
 mod cache;
@@ -27,6 +29,8 @@ pub mod images;
 mod inputs;
 #[cfg(feature = "images")]
 mod jpeg;
+#[cfg(feature = "images")]
+mod listing;
 mod loader;
 pub mod memory;
 pub mod mnist;
@@ -36,6 +40,8 @@ pub mod npz;
 mod parts;
 #[cfg(feature = "images")]
 pub mod picture;
+#[cfg(feature = "images")]
+mod raster;
 pub mod table;
 mod targets;
 pub(crate) mod zip;

@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::folder::{entries, is_picture, name};
+use super::listing::{entries, is_hidden, is_picture, name};
 use crate::{Result, error::Error};
 
 /// Folders inside folders, at most: a link can lead back up.
@@ -155,7 +155,7 @@ fn shared(folders: &[PathBuf]) -> Option<BTreeSet<String>> {
 
 fn subfolders(folder: &Path) -> Vec<PathBuf> {
     let mut all = entries(folder).unwrap_or_default();
-    all.retain(|path| path.is_dir() && !name(path).starts_with('.') && name(path) != "__MACOSX");
+    all.retain(|path| path.is_dir() && !is_hidden(path));
     all
 }
 

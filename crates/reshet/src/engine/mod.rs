@@ -193,7 +193,7 @@ impl Device {
             }
             "reference" => Ok(Self::Reference),
             "cuda" => Err(Error::Device(
-                "device cuda: this build has no GPU engine yet; use --device cpu or auto".into(),
+                "device cuda: this build has no GPU engine yet; use cpu or auto".into(),
             )),
             _ => {
                 let known =

@@ -138,7 +138,7 @@ impl Import {
                 Err(Error::invalid("a graph says itself in which order its layers follow"))
             }
             _ if self.network.is_some() => Err(Error::invalid(
-                "--net is for files that do not say what network they hold (.pt, .safetensors)",
+                "the network is told for files that do not say what they hold (.pt, .safetensors)",
             )),
             _ => {
                 let mut bytes = start;
@@ -168,7 +168,7 @@ impl Import {
         let values = shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d));
         if values != Some(network.inputs()) {
             return Err(Error::invalid(format!(
-                "--shape {shape:?} is not the {} values that the network takes",
+                "a sample of the shape {shape:?} has not the {} values that the network takes",
                 network.inputs()
             )));
         }
@@ -207,7 +207,7 @@ impl Import {
             _ if self.names.is_some() => (Task::Classes, "its outputs are classes"),
             _ => (Task::Classes, "it has several outputs, taken for the logits of classes"),
         };
-        said.push(format!("task {task}: {why} (--task binary|classes|number says otherwise)"));
+        said.push(format!("task {task}: {why}"));
         task
     }
 
@@ -221,7 +221,7 @@ impl Import {
         let outputs = network.outputs();
         let needed = match task {
             Task::Number if self.names.is_some() => {
-                return Err(Error::invalid("--classes: a network that gives numbers has none"));
+                return Err(Error::invalid("a network that gives numbers has no classes to name"));
             }
             Task::Number => return Ok(Vec::new()),
             Task::Binary if outputs == 1 => 2,
@@ -230,16 +230,12 @@ impl Import {
         if let Some(names) = &self.names {
             if names.len() != needed {
                 let got = names.len();
-                return Err(Error::invalid(format!(
-                    "--classes: {needed} names are needed, not {got}"
-                )));
+                return Err(Error::invalid(format!("{needed} names are needed, not {got}")));
             }
             return Ok(names.clone());
         }
         Ok(file.filter(|names| names.len() == needed).unwrap_or_else(|| {
-            said.push(format!(
-                "the {needed} classes are called by their numbers (--classes A,B,…)"
-            ));
+            said.push(format!("the {needed} classes are called by their numbers"));
             (0..needed).map(|n| n.to_string()).collect()
         }))
     }

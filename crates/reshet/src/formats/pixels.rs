@@ -62,7 +62,7 @@ impl Inputs {
                             format!("pixels are taken as 0…1, as the file's scale ({scale}) needs them")
                         }
                         None => "the file does not say how bright a pixel is: they are taken as \
-                                 0…1, x / 255 (--white 255: it was trained on 0…255)"
+                                 0…1, x / 255"
                             .into(),
                     });
                         return Ok(Scaled { bytes: self.bytes, affine, said });
@@ -72,7 +72,7 @@ impl Inputs {
                         let scale = affine.as_ref().map_or(String::new(), shown);
                         return Err(Error::invalid(format!(
                             "the file scales its pixels ({scale}), and it cannot be told whether they \
-                         go in as 0…1 or as 0…255: say what white is (--white 1 or --white 255)"
+                         go in as 0…1 or as 0…255: say what white is: 1 or 255"
                         )));
                     }
                 }

@@ -106,7 +106,7 @@ pub(super) fn network(contents: Contents, import: &Import, path: &Path) -> Resul
     };
     if wanted != widths {
         return Err(Error::invalid(format!(
-            "--net {} has the widths {}, and the file {}",
+            "the network {} has the widths {}, and the file {}",
             import.network.as_deref().unwrap_or_default(),
             joined(&wanted),
             joined(&widths)
@@ -292,23 +292,13 @@ fn asking(widths: &[usize], layers: &[Layers], path: &Path) -> Error {
         _ => format!("-{width}"),
     };
     let net: String = widths.iter().enumerate().map(net).collect();
-    let quoted = |path: &Path| match path.display().to_string() {
-        text if text.contains([' ', '(', '\'', '"', '&', ';']) => format!("{text:?}"),
-        text => text,
-    };
-    let mut output = path.with_extension("safetensors");
-    if output == path {
-        output = path.with_extension("reshet.safetensors");
-    }
     Error::invalid(format!(
-        "{}: a state_dict says nothing of activations. Its layers are {} ({}); if ReLU stands \
-         between them and nothing at the end:\n  reshet import {} -o {} --net {net}\n\
-         (or :tanh, :gelu, … and :sigmoid or :softmax at the end)",
+        "{}: a state_dict says nothing of activations. Its layers are {} ({}); say what network \
+         it is, with the activations (:tanh, :gelu, …, perhaps :sigmoid or :softmax at the end). \
+         If ReLU stands between them and nothing at the end, it is {net}",
         path.display(),
         joined(widths),
         names.join("; "),
-        quoted(path),
-        quoted(&output),
     ))
 }
 

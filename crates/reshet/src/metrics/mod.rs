@@ -16,7 +16,7 @@ use serde::Serialize;
 pub use counts::{Counts, Measures, wilson};
 pub use ranking::{BestThreshold, Ranking};
 pub use report::{Class, Details, Number, Question, Report, check_threshold};
-pub use text::table;
+pub use text::{digits, table};
 
 use crate::{data::Targets, visible};
 
@@ -262,7 +262,7 @@ const SHOWN: usize = 6;
 /// Each target's error in its own unit: `price 12.1 (always the mean: 80.3), …`
 fn each(targets: &[Number]) -> String {
     let one = |Number { name, rmse, baseline, .. }: &Number| {
-        let (rmse, baseline) = (text::short(*rmse), text::short(*baseline));
+        let (rmse, baseline) = (digits(*rmse), digits(*baseline));
         // What has no name has a number.
         let target = if name.bytes().all(|b| b.is_ascii_digit()) { "target " } else { "" };
         format!("{target}{} {rmse} (always the mean: {baseline})", visible(name))
@@ -304,7 +304,8 @@ impl fmt::Display for Score {
             }
             Kind::Numbers { rmse, r2, baseline, .. } => {
                 let n = self.samples;
-                write!(f, "off by {rmse:.4} (RMSE) over {n}; always the mean: {baseline:.4}; ")?;
+                let (rmse, baseline) = (digits(*rmse), digits(*baseline));
+                write!(f, "off by {rmse} (RMSE) over {n}; always the mean: {baseline}; ")?;
                 match r2 {
                     Some(r2) => write!(f, "R² {r2:.3}"),
                     None if n == 1 => write!(f, "no R²: one row alone does not vary"),
@@ -369,7 +370,7 @@ mod tests {
         assert_eq!(
             said,
             "R² 0.990, the mean of 2 targets, over 2; off by (RMSE): \
-             price 10.000 (always the mean: 100.00), weight 0.7071 (always the mean: 0.0000)"
+             price 10.000 (always the mean: 100.00), weight 0.7071 (always the mean: 0)"
         );
         assert!((score.measure().unwrap() - 0.99).abs() < 1e-9);
         let Kind::Numbers { rmse, r2: Some(r2), .. } = score.kind else { panic!() };

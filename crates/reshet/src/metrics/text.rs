@@ -14,7 +14,7 @@ const WIDE: usize = 140;
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        writeln!(f, "{}\nloss {:.4}\n", self.score, self.score.loss)?;
+        writeln!(f, "{}\nloss {}\n", self.score, digits(self.score.loss))?;
         match &self.details {
             Details::Question { .. } => write!(f, "{}", self.question())?,
             Details::Questions { threshold, all_right_interval, per_question, mean } => {
@@ -69,7 +69,7 @@ impl Report {
         ];
         if let Some(BestThreshold { threshold, f1 }) = best_threshold {
             let what = format!("would give the best F1 here, {f1:.4}");
-            lines.push(line("best threshold", short(*threshold), what));
+            lines.push(line("best threshold", digits(*threshold), what));
         }
         measures(&lines)
     }
@@ -96,14 +96,29 @@ fn maybe(x: Option<f64>) -> String {
     x.map_or("–".into(), |x| format!("{x:.4}"))
 }
 
-/// Five digits or so, whatever the unit.
-pub(super) fn short(x: f64) -> String {
+/// A number as scores and losses are shown, whatever its unit: four decimals or five digits,
+/// and as many decimals as a small one needs.
+///
+/// ```
+/// use reshet::metrics::digits;
+/// assert_eq!([0.5, 287.0366, 0.00123456].map(digits), ["0.5000", "287.04", "0.001235"]);
+/// assert_eq!([0.0, 3.5e-8].map(digits), ["0", "3.5000e-8"]);
+/// ```
+pub fn digits(x: f64) -> String {
     let size = x.abs();
-    if size != 0.0 && !(1e-3..1e7).contains(&size) {
+    if size == 0.0 {
+        return "0".into();
+    }
+    if !(1e-4..1e7).contains(&size) {
         return format!("{x:.4e}");
     }
-    let whole = if size < 1.0 { 0 } else { size.log10() as usize };
-    format!("{x:.*}", 4usize.saturating_sub(whole))
+    let power = size.log10().floor() as i32;
+    let decimals = match power {
+        ..-2 => 3 - power,
+        -2..0 => 4,
+        _ => 4 - power,
+    };
+    format!("{x:.*}", usize::try_from(decimals).unwrap_or(0))
 }
 
 /// Name, value, remark.
@@ -148,7 +163,7 @@ fn chosen<'a, T>(all: &'a [T], of: fn(&T) -> &Measures, what: &str) -> (Vec<&'a 
     let mut order: Vec<&T> = all.iter().collect();
     order.sort_by(|a, b| f1(a).total_cmp(&f1(b)));
     order.truncate(FEW);
-    let word = format!("\n  the {FEW} worst of {} {what} by F1; --json has all", all.len());
+    let word = format!("\n  the {FEW} worst of {} {what} by F1", all.len());
     (order, word)
 }
 
@@ -177,7 +192,7 @@ fn questions(all: &[Question], mean: &Measures) -> String {
     let mut rows = vec![head(&["question", "yes", "accuracy", "baseline"], &["best threshold"])];
     for q in shown {
         let first = [q.name.clone(), q.positives.to_string(), percent(q.accuracy)];
-        let best = q.best_threshold.map_or("–".into(), |best| short(best.threshold));
+        let best = q.best_threshold.map_or("–".into(), |best| digits(best.threshold));
         rows.push([&first[..], &[percent(q.baseline)], &five(&q.measures), &[best]].concat());
     }
     let first = ["macro average", "", "", ""].map(String::from);
@@ -189,18 +204,18 @@ fn numbers(all: &[Number]) -> String {
     if let [n] = all {
         let line = |name: &str, value: String, what: String| [name.to_string(), value, what];
         return measures(&[
-            line("RMSE", short(n.rmse), format!("always the mean: {}", short(n.baseline))),
-            line("MAE", short(n.mae), "the mean absolute error".into()),
+            line("RMSE", digits(n.rmse), format!("always the mean: {}", digits(n.baseline))),
+            line("MAE", digits(n.mae), "the mean absolute error".into()),
             line("R²", maybe(n.r2), "always the mean: 0".into()),
-            line("bias", short(n.bias), "the mean of answer − target".into()),
-            line("largest error", short(n.max_error), String::new()),
+            line("bias", digits(n.bias), "the mean of answer − target".into()),
+            line("largest error", digits(n.max_error), String::new()),
         ]);
     }
     let names = ["target", "RMSE", "always the mean", "MAE", "R²", "bias", "largest error"];
     let mut rows = vec![names.map(String::from).to_vec()];
     for n in all {
-        let of = [n.rmse, n.baseline, n.mae].map(short);
-        let last = [maybe(n.r2), short(n.bias), short(n.max_error)];
+        let of = [n.rmse, n.baseline, n.mae].map(digits);
+        let last = [maybe(n.r2), digits(n.bias), digits(n.max_error)];
         rows.push([&[n.name.clone()][..], &of, &last].concat());
     }
     grid(&rows)

@@ -2,9 +2,9 @@
 
 use super::{
     Columns, Dressed, Rows, Table, csv,
-    dialect::Dialect,
+    dialect::{Dialect, Format},
     names::{name_of, unique},
-    parsed::{Format, Layout, Parsed, Words},
+    parsed::{Layout, Parsed, Words},
 };
 use crate::{Result, error::Error};
 
@@ -59,7 +59,7 @@ impl TableBuilder {
         let (separator, comma, spaced, encoding) = (b',', false, false, None);
         let layout = Layout {
             source,
-            dialect: Dialect { separator, header: true, comma, spaced, encoding },
+            dialect: Dialect { separator, header: true, comma, spaced, encoding, sheet: false },
             format: Format { separator, comment: None, quote: b'"' },
             written,
             missing: options.missing.clone(),

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::{
     Head, Kind, Prepare, Table,
     columns::shown,
+    stand_ins,
     statistics::{FEW, FEW_ANSWERS, Statistics},
     suspect, twins,
 };
@@ -80,9 +81,10 @@ impl Prepare {
             suspicious.push("no column is left to learn from".into());
         }
         suspicious.extend(suspect::missing_answers(table, &question));
+        suspicious.extend(suspect::twin_truths(&question));
         let amounts = question.task == Task::Number;
         suspicious.extend(twins::twins(table, &columns, &question.places, amounts));
-        suspicious.extend(suspect::odd_zeros(table, &columns, &all));
+        suspicious.extend(stand_ins::odd_zeros(table, &columns, &all));
         suspicious.extend(suspect::twin_numbers(table, &columns, &all));
         suspicious.extend(suspect::odd_numbers(table, &all));
         suspicious.extend(suspect::dressed_numbers(table));

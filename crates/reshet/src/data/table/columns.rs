@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Cell, Dates, Head, MISSING, Written,
     cell::{is_no_number, shortest},
+    letters::seen,
     list,
     statistics::Statistics,
 };
@@ -387,7 +388,11 @@ impl Columns {
         names: &[String],
         others: &[String],
     ) -> Result<Vec<usize>> {
-        let find = |name: &str| names.iter().position(|n| n == name);
+        // Models of older versions may hold other forms of letters.
+        let find = |name: &str| {
+            let at = names.iter().position(|n| n == name);
+            at.or_else(|| names.iter().position(|n| seen(n) == seen(name)))
+        };
         // Of a date's parts the file has the date.
         let written = |name: &'a str| {
             let of = self.dates.iter().find(|dates| dates.names().any(|part| part == name));
@@ -402,10 +407,11 @@ impl Columns {
             .collect();
         missing.dedup();
         let knows = |name: &String| {
+            let same = |other: &String| other == name || seen(other) == seen(name);
             self.pass_over_others
-                || self.inputs.iter().any(|c| c.name == *name)
-                || self.left_out.iter().any(|c| c.name == *name)
-                || self.targets.contains(name)
+                || self.inputs.iter().any(|c| same(&c.name))
+                || self.left_out.iter().any(|c| same(&c.name))
+                || self.targets.iter().any(same)
                 || others.contains(name)
                 || self.dates.iter().any(|dates| dates.names().any(|part| part == *name))
         };

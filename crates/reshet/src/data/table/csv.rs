@@ -23,12 +23,14 @@ pub use super::dialect::{Dialect, Options};
 use super::{
     Dressed, Table,
     blocks::{Blocks, Count, Tidy, first_row_end},
-    dialect::{first_rows, guess, separator_of},
+    dialect::Format,
+    guess::{first_rows, guess, separator_of},
     names::{Edges, edges, names, places, unique},
-    parsed::{Format, Layout, NOT_UTF8, Parsed},
+    parsed::{Layout, NOT_UTF8, Parsed},
     preamble::Preamble,
     records::{empty_record, parser},
     text::{Text, guess_whole},
+    workbook,
 };
 use crate::{Result, error::Error};
 
@@ -117,18 +119,20 @@ impl Reader {
     ) -> Result<Self> {
         let read = Arc::default();
         let from: Box<dyn io::Read + Send> = Box::new(Count(from, Arc::clone(&read)));
-        let Text { mut start, rest, encoding } =
-            Text::new(&source, from, options.encoding.as_deref())?;
+        let Text { mut start, rest, encoding, sheet } = Text::new(&source, from, options)?;
         let mut preamble = Preamble::of(&source, &start)?;
-        let told =
+        let mut told =
             Options { separator: options.separator.or(preamble.separator), ..options.clone() };
+        if sheet.is_some() {
+            told.separator = Some(workbook::SEPARATOR);
+        }
         let sample = first_rows(&start);
         let (separator, width) = separator_of(&sample[preamble.bytes.min(sample.len())..], &told);
         preamble.titles(sample, separator, width);
         let told = Options { separator: Some(separator), ..told };
         let sample = &sample[preamble.bytes.min(sample.len())..];
         let mut dialect = guess(sample, &told, preamble.comment);
-        dialect.encoding = encoding;
+        (dialect.encoding, dialect.sheet) = (encoding, sheet.is_some());
         let format = Format { separator, comment: preamble.comment, quote: quote_of(&preamble) };
         // Read as all that follows will be.
         let tidy = Tidy::of(&dialect);
@@ -164,7 +168,8 @@ impl Reader {
         let written = names.iter().map(|name| options.written.get(name).cloned()).collect();
         let missing = options.missing.clone();
         let keep = places(&source, &names, &options.keep)?;
-        let mut said = preamble.said;
+        let mut said = sheet.unwrap_or_default();
+        said.extend(preamble.said);
         said.extend(edges.describe());
         let header = (dialect.header && !declared).then_some(first);
         let trailing = edges == Edges::Trailing;

@@ -139,7 +139,8 @@ impl Dates {
         let shows = |word: &&String| {
             Date::parse(word, *order).is_some_and(|date| !open || date.day != date.month)
         };
-        let example = words.iter().find(shows)?;
+        let is_one = |word: &&String| Date::parse(word, *order).is_some();
+        let example = words.iter().find(shows).or_else(|| words.iter().find(is_one))?;
         let date = Date::parse(example, *order)?;
         let guess = match open {
             true => ", nothing in the file says whether day or month is first",

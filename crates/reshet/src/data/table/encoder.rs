@@ -1,6 +1,7 @@
 //! A table's rows as a network's inputs, as [`Columns`] says.
 
 use std::{
+    borrow::Cow,
     collections::HashMap,
     sync::{Mutex, PoisonError},
 };
@@ -8,6 +9,7 @@ use std::{
 use super::{
     Chunk, Column, Columns, Kind, Table,
     cell::{Cell, Packed, Unpacked, is_name, shortest},
+    letters::seen,
     side_by_side,
     written::leading_zeros,
 };
@@ -22,13 +24,15 @@ pub(crate) struct Encoder<'a> {
     places: Vec<usize>,
     width: usize,
     /// What the values of each category column become, by their text.
-    values: Vec<HashMap<&'a str, usize>>,
+    values: Vec<HashMap<Cow<'a, str>, usize>>,
     /// The same by the number of the word in its column, and what the words mean.
     words: Vec<Vec<Slot>>,
     /// Cells that held a value never seen in training.
     pub unseen: usize,
     /// Numbers far outside the training's range.
     pub outside: usize,
+    /// Cells where nothing stood, of columns that had no such cell in training.
+    pub gaps: usize,
 }
 
 /// What a word becomes.
@@ -53,10 +57,10 @@ impl<'a> Encoder<'a> {
     ) -> Result<Self> {
         let places = columns.places_beside(source, names, keep)?;
         let slots = |column: &'a Column| match &column.kind {
-            Kind::Number { missing, .. } => missing.iter().map(|w| (&**w, 0)).collect(),
-            Kind::Two { values } => values.iter().enumerate().map(|(i, v)| (&**v, i)).collect(),
+            Kind::Number { missing, .. } => missing.iter().map(|w| (seen(w), 0)).collect(),
+            Kind::Two { values } => values.iter().enumerate().map(|(i, v)| (seen(v), i)).collect(),
             Kind::Category { values, .. } => {
-                values.iter().enumerate().map(|(i, v)| (&**v, i)).collect()
+                values.iter().enumerate().map(|(i, v)| (seen(v), i)).collect()
             }
         };
         let values = columns.inputs.iter().map(slots).collect();
@@ -70,6 +74,7 @@ impl<'a> Encoder<'a> {
             words,
             unseen: 0,
             outside: 0,
+            gaps: 0,
         })
     }
 
@@ -154,8 +159,9 @@ impl<'a> Encoder<'a> {
                         false => (x as f32 - *centre as f32) / *scale as f32,
                     };
                     into[0] = if *bend { z / (1.0 + (z / 3.0) * (z / 3.0)).sqrt() } else { z };
-                    if let Some(indicator) = into.get_mut(1) {
-                        *indicator = f32::from(u8::from(known.is_none()));
+                    match into.get_mut(1) {
+                        Some(indicator) => *indicator = f32::from(u8::from(known.is_none())),
+                        None => self.gaps += usize::from(known.is_none()),
                     }
                 }
                 Kind::Two { .. } | Kind::Category { .. } => {
@@ -167,6 +173,8 @@ impl<'a> Encoder<'a> {
                         }
                     });
                     self.unseen += usize::from(slot == Slot::Unseen);
+                    let had_none = matches!(kind, Kind::Category { missing: false, .. });
+                    self.gaps += usize::from(slot == Slot::Missing && had_none);
                     category(kind, slot, into);
                 }
             }

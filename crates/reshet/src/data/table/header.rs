@@ -1,6 +1,8 @@
 //! Whether a file's first row holds the columns' names.
 
-use super::{Cell, cell::is_name, dialect::Options, written::is_like_a_number};
+use std::borrow::Cow;
+
+use super::{Cell, cell::is_name, dialect::Options, letters::seen, written::is_like_a_number};
 
 /// What stands in one column of a file's beginning.
 struct Column<'a> {
@@ -54,7 +56,8 @@ impl Column<'_> {
 
 /// Whether the first row holds the columns that are expected, or enough of a model's.
 pub(super) fn is_expected(first: &[String], options: &Options) -> bool {
-    let holds = |name: &String| first.contains(name);
+    let first: Vec<Cow<str>> = first.iter().map(|name| seen(name)).collect();
+    let holds = |name: &String| first.contains(&seen(name));
     if options.targets.iter().any(holds) {
         return true;
     }

@@ -18,7 +18,9 @@ pub mod csv;
 mod dates;
 mod dialect;
 mod encoder;
+mod guess;
 mod header;
+mod letters;
 mod names;
 #[cfg(feature = "parquet")]
 pub mod parquet;
@@ -31,6 +33,7 @@ mod records;
 #[cfg(not(feature = "csv"))]
 #[path = "no_records.rs"]
 mod records;
+mod stand_ins;
 mod statistics;
 mod stream;
 mod suspect;
@@ -40,6 +43,11 @@ mod text;
 #[path = "no_text.rs"]
 mod text;
 mod twins;
+#[cfg(feature = "xlsx")]
+mod workbook;
+#[cfg(not(feature = "xlsx"))]
+#[path = "no_workbook.rs"]
+mod workbook;
 mod written;
 
 use std::{
@@ -56,6 +64,7 @@ pub use check::{Check, Checked};
 pub use columns::{Column, Columns, Kind, LeftOut};
 pub use dates::{Dates, Order};
 use encoder::Encoder;
+use letters::seen;
 use parsed::{Firsts, Gone, Parsed};
 pub use prepare::{Parts, Prepare};
 pub use question::{Ask, Unit};
@@ -215,8 +224,8 @@ impl Lines {
 }
 
 impl Table {
-    /// Reads a CSV file, its dialect guessed (see [`csv`]), or a Parquet file if its
-    /// name ends so and the feature is on.
+    /// Reads a CSV file, its dialect guessed (see [`csv`]); with the feature `xlsx` the first sheet
+    /// of a spreadsheet, with `parquet` a Parquet file if its name ends so.
     ///
     /// # Errors
     /// As [`csv::read`].
@@ -237,11 +246,11 @@ impl Table {
             return csv::read(path, options, progress);
         }
         #[cfg(feature = "parquet")]
-        return parquet::read(path, progress);
+        return parquet::read(path, &options, progress);
         #[cfg(not(feature = "parquet"))]
         return Err(Error::data(format!(
-            "{}: this program was built without Parquet; build it with --features parquet, \
-             or save the table as CSV",
+            "{}: this program was built without Parquet; turn on the feature `parquet` of the \
+             crate reshet, or save the table as CSV",
             path.display()
         )));
     }
@@ -292,6 +301,7 @@ impl Table {
     /// There is none of this name; lists those there are.
     pub fn column(&self, name: &str) -> Result<usize> {
         let found = self.heads.iter().position(|head| head.name == name);
+        let found = found.or_else(|| self.heads.iter().position(|head| head.name == seen(name)));
         found.ok_or_else(|| {
             let names = self.names();
             let guess = crate::network::did_you_mean(name, &names);

@@ -2,8 +2,9 @@
 
 use super::{
     blocks::Tidy,
+    dialect::Format,
+    letters::seen,
     list,
-    parsed::Format,
     records::{Record, parser},
 };
 use crate::{Result, error::Error};
@@ -87,7 +88,7 @@ pub(super) fn names(
 
 /// The name of the column at this place; made up where nothing stands, as over pandas' row numbers.
 pub(super) fn name_of(name: &str, place: usize) -> String {
-    match name.trim() {
+    match &*seen(name) {
         "" => format!("column {}", place + 1),
         name => name.to_string(),
     }
@@ -99,6 +100,7 @@ fn is_last_empty(row: &Record) -> bool {
 
 /// These names, all different.
 pub(super) fn unique(source: &str, names: Vec<String>) -> Result<Vec<String>> {
+    let names: Vec<String> = names.iter().map(|name| seen(name).into_owned()).collect();
     for (i, name) in names.iter().enumerate() {
         if names[..i].contains(name) {
             let what = format!("two columns are called \"{name}\"; give each a name of its own");
@@ -111,7 +113,7 @@ pub(super) fn unique(source: &str, names: Vec<String>) -> Result<Vec<String>> {
 /// The places of columns that are asked for.
 pub(super) fn places(source: &str, names: &[String], wanted: &[String]) -> Result<Vec<usize>> {
     let place = |name: &String| {
-        names.iter().position(|other| other == name).ok_or_else(|| {
+        names.iter().position(|other| *other == seen(name)).ok_or_else(|| {
             let known: Vec<&str> = names.iter().map(String::as_str).collect();
             let guess = crate::network::did_you_mean(name, &known);
             let all = list(known.iter().copied());

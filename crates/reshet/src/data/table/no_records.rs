@@ -8,7 +8,7 @@ use std::{
     ops::{Index, Range},
 };
 
-use super::parsed::Format;
+use super::dialect::Format;
 use crate::{Result, error::Error};
 
 pub(super) fn parser(_: &[u8], _: Format) -> Result<Parser> {

@@ -13,7 +13,8 @@ use ::parquet::{
 
 use super::{
     Cell, Table,
-    cell::{Packed, shortest},
+    cell::{Packed, is_one_of, shortest},
+    csv::Options,
     parsed::{Parsed, Words},
 };
 use crate::{Result, data::memory, error::Error};
@@ -21,12 +22,15 @@ use crate::{Result, data::memory, error::Error};
 /// Rows turned into cells in one go.
 const ROWS: usize = 10_000;
 
-/// Reads a file whole; `progress` is told how many rows of how many are read.
+/// Reads a file whole; of the options the words that stand for nothing count. `progress` is told
+/// how many rows of how many are read.
 ///
 /// # Errors
 /// No such file; not Parquet, or damaged; a nested column; more than fits into memory.
-pub fn read(path: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<Table> {
+pub fn read(path: &Path, options: &Options, progress: &mut dyn FnMut(u64, u64)) -> Result<Table> {
     let source = path.display().to_string();
+    options.check_no_sheet(&source)?;
+    let missing = options.missing.as_deref();
     let wrong = |what: String| Error::data(format!("{source}: {what}"));
     let damaged = |e: ::parquet::errors::ParquetError| {
         Error::data(format!("{source}: not a Parquet file, or a damaged one: {e}"))
@@ -50,6 +54,7 @@ pub fn read(path: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<Table> {
     let bytes = rows.saturating_mul(8 * width as u64);
     memory::check(&source, bytes, bytes)?;
     let mut table = Table::new(source.clone(), names);
+    table.missing.clone_from(&options.missing);
     let mut read = Parsed::empty(width);
     let mut words = vec![Words::default(); width];
     for (row, fields) in reader.get_row_iter(None).map_err(damaged)?.enumerate() {
@@ -58,8 +63,12 @@ pub fn read(path: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<Table> {
         for (column, (name, field)) in fields.get_column_iter().enumerate() {
             let long = &mut read.chunk.long;
             let cell = match text_or_number(field) {
-                Some(Ok(cell)) => Packed::new(cell, long),
-                Some(Err(text)) => match Cell::parse(&text, false) {
+                Some(Ok(cell)) => Packed::new(number_or_missing(cell, missing), long),
+                Some(Err(text)) => match parse(text.trim(), missing) {
+                    Some(Cell::Missing) => {
+                        read.gone[column].add(text.trim(), 1);
+                        Packed::MISSING
+                    }
                     Some(cell) => Packed::new(cell, long),
                     None => words[column].cell(text.trim()),
                 },
@@ -79,6 +88,24 @@ pub fn read(path: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<Table> {
     }
     table.finish();
     Ok(table)
+}
+
+/// A text as CSV has it; `missing`: the words that stand for nothing, if they are told.
+fn parse(text: &str, missing: Option<&[String]>) -> Option<Cell> {
+    let Some(missing) = missing else { return Cell::parse(text, false) };
+    match text.is_empty() || is_one_of(missing, text) {
+        true => Some(Cell::Missing),
+        false => Cell::parse(text, false).filter(|cell| !cell.is_missing()),
+    }
+}
+
+/// A number that is not among the words that stand for nothing.
+fn number_or_missing(cell: Cell, missing: Option<&[String]>) -> Cell {
+    let is_missing = |x: f64| missing.is_some_and(|words| is_one_of(words, &x.to_string()));
+    match cell.number() {
+        Some(x) if is_missing(x) => Cell::Missing,
+        _ => cell,
+    }
 }
 
 /// What a field says: a number, or a text to be read as a cell of CSV is; None if nested.

@@ -6,7 +6,8 @@ use super::{
     Chunk, UNKNOWN,
     blocks::Block,
     cell::{Packed, Read, is_name, is_no_number, is_one_of},
-    dialect::Dialect,
+    dialect::{Dialect, Format},
+    letters::seen,
     records::{Record, empty_record, parser},
     written::{Written, is_open},
 };
@@ -309,20 +310,17 @@ impl Words {
         if let Some(code) = self.codes.get(word) {
             return Packed::word(*code);
         }
-        let code = self.list.len() as u32;
-        self.list.push(word.into());
+        // What looks the same is the same word.
+        let shown = seen(word);
+        let code = match self.codes.get(&*shown) {
+            Some(code) => *code,
+            None => {
+                self.list.push(shown.clone().into_owned());
+                self.list.len() as u32 - 1
+            }
+        };
+        self.codes.insert(shown.into_owned(), code);
         self.codes.insert(word.into(), code);
         Packed::word(code)
     }
-}
-
-/// How rows are parsed.
-#[cfg_attr(not(feature = "csv"), expect(dead_code, reason = "nothing is parsed"))]
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Format {
-    pub separator: u8,
-    /// Lines that begin with this are comments.
-    pub comment: Option<u8>,
-    /// What stands around cells that hold a separator.
-    pub quote: u8,
 }

@@ -1,7 +1,7 @@
 //! What may stand in a file before its table: a line that names the separator, comments, a
 //! title, the declarations of an ARFF file.
 
-use super::{blocks::lines_in, dialect::records};
+use super::{blocks::lines_in, guess::records};
 use crate::{Result, error::Error};
 
 /// Rows looked through for a title.

@@ -6,6 +6,7 @@ use super::{
     Ask, Cell, Chunk, Column, Columns, Dates, Kind, LeftOut, Table,
     encoder::encode,
     question::Question,
+    stand_ins,
     statistics::{FEW, FEW_ANSWERS, Statistics},
     suspect, twins,
 };
@@ -210,7 +211,7 @@ impl Prepare {
             (0..rows.len()).filter(is)
         };
         warnings.extend(suspect::untrained(&answers, of(true), of(false)));
-        warnings.extend(suspect::odd_zeros(&table, &columns, &statistics));
+        warnings.extend(stand_ins::odd_zeros(&table, &columns, &statistics));
         warnings.extend(suspect::twin_numbers(&table, &columns, &statistics));
 
         let wanted = [Part::Train, Part::Validation, Part::Test];

@@ -1,11 +1,16 @@
 //! What a table is asked: the kind of question, and each row's answer.
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Cell, Head, Table, cell::is_no_number, list, statistics::Statistics};
-use crate::{Activation, Result, Targets, Task, error::Error, visible};
+use super::{Cell, Head, Table, cell::is_no_number, letters::seen, list, statistics::Statistics};
+use crate::{
+    Activation, Result, Targets, Task,
+    data::dataset::{group, group_name},
+    error::Error,
+    visible,
+};
 
 /// Up to this many different whole numbers are taken for classes.
 const FEW_CLASSES: usize = 10;
@@ -19,7 +24,7 @@ pub struct Ask {
     pub task: Option<Task>,
     /// Of two values, the one that means yes.
     pub positive: Option<String>,
-    /// Yes is this value, no is any other.
+    /// Yes is this value, or, as `a,b`, one of these; no is any other.
     pub is: Option<String>,
     /// Few whole numbers are amounts, not class numbers.
     pub amounts: bool,
@@ -126,7 +131,7 @@ impl Question {
                 .map_err(|what| Error::data(format!("{} {what}", name(place))));
         }
         if ask.is.is_some() || ask.positive.is_some() {
-            let what = "--is and --positive go with a single target";
+            let what = "of several targets none is asked about by a value: a single target has one value to ask about";
             return Err(Error::invalid(what));
         }
         let truths = places.iter().all(|p| truths(&table.heads[*p], &all[*p]).is_some());
@@ -135,7 +140,7 @@ impl Question {
         let (task, why) = match ask.task {
             Some(Task::Classes) => {
                 let what = "several targets are numbers or yes/no questions, not classes";
-                return Err(Error::invalid(format!("--task classes: {what}")));
+                return Err(Error::invalid(what));
             }
             Some(task) => (task, "as asked"),
             None if truths => (Task::Binary, "each says yes or no"),
@@ -200,13 +205,12 @@ impl Question {
         let distinct = s.distinct();
         if let Some(label) = &ask.is {
             let (values, _) = values(head, s)?;
-            let Some(label) = values.iter().find(|value| is_same(value, label)) else {
-                return Err(format!("is never \"{label}\"; its values are {}", names(&values)));
-            };
-            if values.len() == 1 {
-                return Err(format!("is \"{label}\" in every row: there is nothing to learn"));
+            let yes = asked_values(label, &values)?;
+            let name = group_name(&yes);
+            if yes.len() == values.len() {
+                return Err(format!("is \"{name}\" in every row: there is nothing to learn"));
             }
-            return done(Task::Binary, vec![format!("not {label}"), label.clone()], "as asked");
+            return done(Task::Binary, vec![format!("not {name}"), name], "as asked");
         }
         let whole = s.whole && s.words == 0;
         let few = distinct.is_some_and(|n| n <= FEW_CLASSES && n * 5 <= s.numbers.max(15));
@@ -240,7 +244,7 @@ impl Question {
             Task::Binary => {
                 let (values, _) = values(head, s)?;
                 let [a, b] = &values[..] else {
-                    let what = "yes/no needs two, or --is VALUE to ask about one";
+                    let what = "yes/no needs two, or one of them to ask about";
                     return Err(format!(
                         "has {} values ({}); {what}",
                         values.len(),
@@ -372,7 +376,7 @@ struct Answers<'a> {
     /// Read by their sense: yes, true, 1.
     truths: bool,
     names: &'a [String],
-    words: HashMap<&'a str, usize>,
+    words: HashMap<Cow<'a, str>, usize>,
     /// The names that are numbers: 1 and 1.0 are one.
     numbers: Vec<(f64, usize)>,
     /// What is none of the words, if anything else is an answer too.
@@ -382,10 +386,15 @@ struct Answers<'a> {
 impl<'a> Answers<'a> {
     fn new(task: Task, names: &'a [String], questions: usize) -> Self {
         let truths = task == Task::Binary && (questions > 1 || names.len() == 1);
-        let number = |(i, name): (usize, &String)| Some((Cell::parse(name, false)?.number()?, i));
-        let numbers = names.iter().enumerate().filter_map(number).collect();
-        let words = names.iter().enumerate().map(|(i, name)| (&**name, i)).collect();
         let is = task == Task::Binary && !truths && names[0] == format!("not {}", names[1]);
+        let mut answers: Vec<(&str, usize)> =
+            names.iter().enumerate().map(|(i, name)| (&**name, i)).collect();
+        if is {
+            answers.extend(group(&names[1]).into_iter().map(|part| (part, 1)));
+        }
+        let number = |(name, i): &(&str, usize)| Some((Cell::parse(name, false)?.number()?, *i));
+        let numbers = answers.iter().filter_map(number).collect();
+        let words = answers.into_iter().map(|(name, i)| (seen(name), i)).collect();
         Self { truths, names, words, numbers, rest: is.then_some(0) }
     }
 
@@ -410,10 +419,32 @@ impl<'a> Answers<'a> {
     }
 }
 
+/// The values that are asked about: one, or a group as `a,b` or `a or b`.
+fn asked_values<'a>(label: &str, values: &'a [String]) -> Result<Vec<&'a str>, String> {
+    let find = |label: &str| values.iter().position(|value| is_same(value, label));
+    let parts = group(label);
+    let known: Vec<Option<usize>> = parts.iter().map(|part| find(part)).collect();
+    if let Some(place) = find(label) {
+        if parts.len() > 1 && known.iter().any(Option::is_some) {
+            return Err(format!(
+                "has the value \"{label}\" and also parts of it: which is asked about cannot be \
+                 told; rename it"
+            ));
+        }
+        return Ok(vec![&values[place]]);
+    }
+    if let Some(unknown) = known.iter().position(Option::is_none) {
+        let part = parts[unknown];
+        return Err(format!("is never \"{part}\"; its values are {}", names(values)));
+    }
+    let asked = |(i, value): (usize, &'a String)| known.contains(&Some(i)).then_some(&**value);
+    Ok(values.iter().enumerate().filter_map(asked).collect())
+}
+
 /// Whether two labels are one: the same text, or the same number.
 fn is_same(a: &str, b: &str) -> bool {
     let number = |text: &str| Cell::parse(text, false)?.number();
-    a == b || number(a).is_some_and(|x| number(b) == Some(x))
+    a == b || seen(a) == seen(b) || number(a).is_some_and(|x| number(b) == Some(x))
 }
 
 fn names(values: &[String]) -> String {
@@ -477,6 +508,23 @@ mod tests {
             assert_eq!(truth(word), is, "{word}");
         }
         assert!(is_same("1", "1.0") && is_same("a", "a") && !is_same("1", "01"));
+        let group = ["not 3, 4.5 or b", "3, 4.5 or b"].map(String::from);
+        let answers = Answers::new(Task::Binary, &group, 1);
+        for (cell, text, is) in [
+            (Cell::Number(3.0), "3.0", 1),
+            (Cell::Number(4.5), "4.5", 1),
+            (Cell::Number(5.0), "5.0", 0),
+            (Cell::Word(0), "b", 1),
+            (Cell::Word(1), "3, 4.5 or b", 1),
+            (Cell::Word(2), "a", 0),
+        ] {
+            assert_eq!(answers.of(cell, text), Some(is), "{text}");
+        }
+        let values = ["1", "2", "a", "b", "a or c"].map(String::from);
+        assert_eq!(asked_values("b, 2.0", &values).unwrap(), ["2", "b"]);
+        assert_eq!(asked_values("a", &values).unwrap(), ["a"]);
+        assert!(asked_values("a,d", &values).unwrap_err().contains("is never \"d\""));
+        assert!(asked_values("a or c", &values).unwrap_err().contains("cannot be told"));
         let names = ["1.0", "2.0", "x"].map(String::from);
         let answers = Answers::new(Task::Classes, &names, 1);
         assert_eq!(answers.of(Cell::Number(2.0), "2"), Some(1));

@@ -3,7 +3,7 @@
 pub(super) use csv::ByteRecord as Record;
 use csv::{Reader, ReaderBuilder};
 
-use super::parsed::Format;
+use super::dialect::Format;
 use crate::Result;
 
 /// Reads the records of a text.

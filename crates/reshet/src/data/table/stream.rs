@@ -8,8 +8,10 @@ use super::{
     cell::{Packed, is_one_of},
     csv::{self, Reader},
     dates::expand_chunk,
+    letters::seen,
     names,
     parsed::Parsed,
+    text::late_encoding,
 };
 use crate::{Features, Result, Storage};
 
@@ -44,6 +46,7 @@ pub struct Rows<'a> {
     /// Read, in reverse, and not yet turned into inputs.
     waiting: Vec<Parsed>,
     values: Vec<f32>,
+    said: Vec<String>,
 }
 
 impl Columns {
@@ -89,7 +92,8 @@ impl Columns {
         self.places("row", &names)?;
         let mut words = vec![Vec::new(); self.inputs.len()];
         let cell = |(column, words): (&Column, &mut Vec<String>)| {
-            let text = cells.get(&column.name).map_or("", |text| text.trim());
+            let text = cells.get(&column.name).map_or("".into(), |text| seen(text));
+            let text = &*text;
             let missing = |missing: &Vec<String>| text.is_empty() || is_one_of(missing, text);
             let read = match &self.missing {
                 Some(words) if missing(words) => Some(Cell::Missing),
@@ -138,22 +142,35 @@ impl<'a> Rows<'a> {
     /// The file cannot be read; its columns are not the model's.
     pub fn open(path: &Path, columns: &'a Columns, options: &csv::Options) -> Result<Self> {
         if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("parquet")) {
-            return Self::of(Table::read(path)?, columns, &options.keep);
+            let missing = options.missing.clone().or(columns.missing.clone());
+            let sheet = options.sheet.clone();
+            let read = csv::Options { missing, sheet, ..csv::Options::default() };
+            let table = Table::read_with(path, read, &mut |_, _| {})?;
+            return Self::of(table, columns, &options.keep);
         }
+        let late = match &options.encoding {
+            None => late_encoding(path),
+            Some(_) => None,
+        };
         let options = csv::Options {
             separator: options.separator,
             header: options.header,
             missing: options.missing.clone().or(columns.missing.clone()),
-            encoding: options.encoding.clone(),
+            encoding: late.map(String::from).or(options.encoding.clone()),
+            sheet: options.sheet.clone(),
             keep: options.keep.clone(),
             ..columns.options()
         };
         let reader = Reader::open(path, &options)?;
         let layout = &reader.layout;
+        let mut said = layout.said.clone();
+        let guessed = layout.dialect.encoding.filter(|(_, guessed)| *guessed).map(|(name, _)| name);
+        said.extend(guessed.or(late).map(|name| format!("its text is taken for {name}")));
         let (names, dates) = with_dates(columns, &layout.names);
         let encoder = Encoder::new(columns, &layout.source, &names, &options.keep)?;
         let (width, values) = (layout.names.len(), vec![0.0; encoder.width()]);
-        Ok(Self { reader: Some(reader), width, encoder, dates, waiting: Vec::new(), values })
+        let waiting = Vec::new();
+        Ok(Self { reader: Some(reader), width, encoder, dates, waiting, values, said })
     }
 
     /// Rows that are parsed already, the last ones first, of a table with these columns.
@@ -166,7 +183,7 @@ impl<'a> Rows<'a> {
         let (all, dates) = with_dates(columns, names);
         let encoder = Encoder::new(columns, source, &all, &[])?;
         let (width, values) = (names.len(), vec![0.0; encoder.width()]);
-        Ok(Self { reader: None, width, encoder, dates, waiting, values })
+        Ok(Self { reader: None, width, encoder, dates, waiting, values, said: Vec::new() })
     }
 
     /// The rows of a table in memory.
@@ -186,7 +203,8 @@ impl<'a> Rows<'a> {
             Parsed { kept, words: words.clone(), chunk, ..Parsed::empty(width) }
         };
         let waiting = table.chunks.into_iter().rev().map(read).collect();
-        Ok(Self { reader: None, width, encoder, dates, waiting, values })
+        let said = Vec::new();
+        Ok(Self { reader: None, width, encoder, dates, waiting, values, said })
     }
 
     /// The next rows; None at the end. `lenient`: bad rows are passed over.
@@ -230,9 +248,19 @@ impl<'a> Rows<'a> {
         Ok(Some(Samples { features, lines, bad, kept: texts }))
     }
 
+    /// What was passed over in the file and how its text was taken, for people.
+    pub fn said(&self) -> &[String] {
+        &self.said
+    }
+
     /// Cells so far that held a value too rare in training to be known.
     pub fn unseen(&self) -> usize {
         self.encoder.unseen
+    }
+
+    /// Cells so far in which nothing stood, of columns that had no such cell in training.
+    pub fn gaps(&self) -> usize {
+        self.encoder.gaps
     }
 
     /// Numbers so far that lay farther outside the range of the training than that is wide.

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use super::{
     Ask, Cell, Columns, Dressed, Head, Kind, Table,
     cell::{is_name, is_no_number},
-    columns::shown,
     fractions, list,
     question::{Question, truth},
     statistics::{FEW, Statistics},
@@ -168,37 +167,18 @@ pub(crate) fn twin_numbers(table: &Table, columns: &Columns, all: &[Statistics])
     table.heads.iter().zip(all).filter_map(told).collect()
 }
 
-/// Zeros that lie far from all other numbers of an input: they often stand for missing.
-pub(crate) fn odd_zeros(table: &Table, columns: &Columns, all: &[Statistics]) -> Vec<String> {
-    let told = |(head, s): (&Head, &Statistics)| {
-        let input = columns.inputs.iter().find(|c| c.name == head.name)?;
-        let number = matches!(input.kind, Kind::Number { .. });
-        let zeros = s.sample.iter().filter(|x| **x == 0.0).count();
-        let others: Vec<f64> = s.sample.iter().copied().filter(|x| *x != 0.0).collect();
-        let mut different = others.clone();
-        different.dedup();
-        if !number || zeros == 0 || zeros > others.len() || different.len() < 10 || others[0] < 0.0
-        {
-            return None;
-        }
-        let n = others.len() as f64;
-        let mean = others.iter().sum::<f64>() / n;
-        let sd = (others.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n).sqrt();
-        let (low, rows) = (others[0], s.rows as f64 / s.sample.len().max(1) as f64);
-        // The step from 0 to the next is a leap beside the steps that follow.
-        let leap = low > sd && different.windows(2).all(|pair| pair[1] - pair[0] < low);
-        leap.then(|| {
-            format!(
-                "column \"{}\": {} zeros, and all other numbers lie from {} to {}: do they stand \
-                 for missing?",
-                head.name,
-                (zeros as f64 * rows).round(),
-                shown(low),
-                shown(s.high)
-            )
-        })
+/// Answers that say yes or no in several ways: True and 1.
+pub(crate) fn twin_truths(question: &Question) -> Option<String> {
+    let names = &question.names;
+    let says = |is: bool| -> Vec<&str> {
+        names.iter().filter(|name| truth(name) == Some(is)).map(String::as_str).collect()
     };
-    table.heads.iter().zip(all).filter_map(told).collect()
+    let (yes, no) = (says(true), says(false));
+    let all = question.task == Task::Classes && yes.len() + no.len() == names.len();
+    (all && names.len() > 2).then(|| {
+        let (yes, no) = (yes.join(" and "), no.join(" and "));
+        format!("the answers {yes} say yes, and {no} no: write each in one way")
+    })
 }
 
 /// Numbers that are infinite, and numbers that no precision tells apart well.
@@ -339,12 +319,18 @@ pub(crate) fn twin_words(table: &Table, columns: &Columns, question: &Question) 
     table.heads.iter().enumerate().filter_map(told).collect()
 }
 
-/// Refuses a target with answers that differ only in case, unless they are asked for as
+/// Refuses a target with answers that differ only in case or in how they say yes, unless they are asked for as
 /// classes or are single letters: what would be learnt is who typed them.
 pub(crate) fn check_case(table: &Table, question: &Question, ask: &Ask) -> Result<()> {
     let [place] = question.places[..] else { return Ok(()) };
     let meant = ask.task == Some(Task::Classes) || question.task == Task::Number;
     let head = &table.heads[place];
+    if let Some(what) = twin_truths(question).filter(|_| !meant) {
+        return Err(Error::data(format!(
+            "{}: target \"{}\": {what}, or ask for them as classes of their own",
+            table.source, head.name
+        )));
+    }
     let Some((a, b)) = twins_by_case(head).filter(|_| !meant) else { return Ok(()) };
     if a.chars().count() == 1 && truth(a).is_none() {
         return Ok(());
@@ -352,7 +338,7 @@ pub(crate) fn check_case(table: &Table, question: &Question, ask: &Ask) -> Resul
     let (a_line, b_line) = (line_of(table, place, a), line_of(table, place, b));
     Err(Error::data(format!(
         "{}: target \"{}\": \"{a}\" (line {a_line}) and \"{b}\" (line {b_line}) differ only in case; \
-         write them alike, or ask for them as classes of their own (--task classes)",
+         write them alike, or ask for them as classes of their own",
         table.source, head.name
     )))
 }

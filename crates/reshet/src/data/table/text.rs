@@ -10,7 +10,7 @@ use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use encoding_rs_io::DecodeReaderBytesBuilder;
 
-use super::blocks::SAMPLE;
+use super::{blocks::SAMPLE, dialect::Options, workbook};
 use crate::{Result, data::gzip, error::Error};
 
 /// A text, and what is known of it.
@@ -21,12 +21,12 @@ pub(super) struct Text {
     pub rest: Box<dyn Read + Send>,
     /// The encoding that it was brought to UTF-8 from, and whether that is a guess.
     pub encoding: Option<(&'static str, bool)>,
+    /// Of a spreadsheet's sheet: what is to be known of it, for people.
+    pub sheet: Option<Vec<String>>,
 }
 
 /// What files begin with that are no text, and what to do about them.
-const OTHERS: [(&[u8], &str); 7] = [
-    (b"PK\x03\x04", "a spreadsheet or an archive, not CSV; save the table as CSV"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel file, not CSV; save the table as CSV"),
+const OTHERS: [(&[u8], &str); 5] = [
     (b"%PDF", "a PDF, not CSV; tables are read from CSV files"),
     (b"PAR1", "a Parquet file; its name must end in .parquet"),
     (b"\x93NUMPY", "an array of NumPy's; its name must end in .npy"),
@@ -34,10 +34,13 @@ const OTHERS: [(&[u8], &str); 7] = [
     (b"<?xml", "XML, not CSV; save the table as CSV"),
 ];
 
+/// What spreadsheets begin with: archives, and what older programs write.
+const WORKBOOKS: [&[u8]; 2] = [b"PK\x03\x04", b"\xd0\xcf\x11\xe0"];
+
 impl Text {
-    /// Of `from`, whose name is for messages; `told`: its encoding, if that is not to be guessed.
-    pub fn new(source: &str, from: Box<dyn Read + Send>, told: Option<&str>) -> Result<Self> {
-        let told = told.map(named).transpose()?;
+    /// Of `from`, whose name is for messages; of the options encoding and sheet count.
+    pub fn new(source: &str, from: Box<dyn Read + Send>, options: &Options) -> Result<Self> {
+        let told = options.encoding.as_deref().map(named).transpose()?;
         let unreadable = |e: io::Error| Error::data(format!("cannot read {source}: {e}"));
         let mut from = from;
         let mut start = Vec::new();
@@ -51,7 +54,18 @@ impl Text {
             from = Box::new(unpacked.map_err(|what| Error::data(format!("{source}: {what}")))?);
         }
         from.by_ref().take(SAMPLE as u64).read_to_end(&mut start).map_err(unreadable)?;
+        if WORKBOOKS.iter().any(|begins| start.starts_with(begins)) {
+            from.read_to_end(&mut start).map_err(unreadable)?;
+            let mut sheet = workbook::read(source, start, options.sheet.as_deref())?;
+            let rest = sheet.text.split_off(sheet.text.len().min(SAMPLE));
+            let rest = Box::new(io::Cursor::new(rest));
+            return Ok(Self { start: sheet.text, rest, encoding: None, sheet: Some(sheet.said) });
+        }
+        options.check_no_sheet(source)?;
         if let Some((_, what)) = OTHERS.iter().find(|(begins, _)| start.starts_with(begins)) {
+            return Err(Error::data(format!("{source}: {what}")));
+        }
+        if let Some(what) = markup(&start) {
             return Err(Error::data(format!("{source}: {what}")));
         }
         let encoding = told.or_else(|| encoding_of(&start));
@@ -63,7 +77,7 @@ impl Text {
                 let what = "it holds zero bytes: not a text file";
                 return Err(Error::data(format!("{source}: {what}")));
             }
-            return Ok(Self { start, rest: from, encoding: None });
+            return Ok(Self { start, rest: from, encoding: None, sheet: None });
         };
         let marked = start.starts_with(&[0xff, 0xfe]) || start.starts_with(&[0xfe, 0xff]);
         let all = io::Cursor::new(start).chain(from);
@@ -75,8 +89,26 @@ impl Text {
             start.drain(..3);
         }
         let guessed = told.is_none() && !marked;
-        Ok(Self { start, rest: decoded, encoding: Some((encoding.name(), guessed)) })
+        let encoding = Some((encoding.name(), guessed));
+        Ok(Self { start, rest: decoded, encoding, sheet: None })
     }
+}
+
+/// What a text in a language of its own is, and what to do about it.
+fn markup(start: &[u8]) -> Option<&'static str> {
+    let text = start.strip_prefix(&[0xef, 0xbb, 0xbf]).unwrap_or(start).trim_ascii_start();
+    let begins = |tag: &str| {
+        text.get(..tag.len()).is_some_and(|text| text.eq_ignore_ascii_case(tag.as_bytes()))
+    };
+    if ["<!doctype html", "<html", "<table"].into_iter().any(begins) {
+        return Some("a web page, not CSV, whatever its name; save the table as CSV");
+    }
+    let object = |text: &[u8]| {
+        let name = text.strip_prefix(b"{").map(<[u8]>::trim_ascii_start);
+        name.is_some_and(|name| name.starts_with(b"\""))
+    };
+    let list = text.strip_prefix(b"[").map(<[u8]>::trim_ascii_start);
+    (object(text) || list.is_some_and(object)).then_some("JSON, not CSV; save the table as CSV")
 }
 
 /// The encoding of this name.
@@ -117,6 +149,39 @@ fn encoding_of(start: &[u8]) -> Option<&'static Encoding> {
     Some(detector.guess(None, Utf8Detection::Deny))
 }
 
+/// The encoding of a file that begins as UTF-8 and does not go on so; None: it does, or it is
+/// packed or a pipe, which is not read twice.
+pub(super) fn late_encoding(path: &Path) -> Option<&'static str> {
+    if !path.is_file() {
+        return None;
+    }
+    let mut file = File::open(path).ok()?;
+    let (mut block, mut held, mut first) = (vec![0; 1 << 18], 0, true);
+    loop {
+        let n = file.read(&mut block[held..]).ok()?;
+        let text = &block[..held + n];
+        if n == 0 {
+            return if held > 0 { guess_whole(path) } else { None };
+        }
+        let sample = &text[..text.len().min(SAMPLE)];
+        let packed = || sample.starts_with(&[0x1f, 0x8b]) || sample.contains(&0);
+        if first && (packed() || encoding_of(sample).is_some()) {
+            return None;
+        }
+        first = false;
+        held = match std::str::from_utf8(text) {
+            Ok(_) => 0,
+            // A letter that goes on in the next block.
+            Err(e) if e.error_len().is_none() => {
+                let (from, to) = (e.valid_up_to(), text.len());
+                block.copy_within(from..to, 0);
+                to - from
+            }
+            Err(_) => return guess_whole(path),
+        };
+    }
+}
+
 /// The encoding that a file seems to be in that begins as UTF-8 and goes on otherwise.
 pub(super) fn guess_whole(path: &Path) -> Option<&'static str> {
     let mut file = BufReader::with_capacity(1 << 18, File::open(path).ok()?);
@@ -137,9 +202,39 @@ mod tests {
 
     fn read(bytes: &[u8], told: Option<&str>) -> (String, Option<(&'static str, bool)>) {
         let from = Box::new(io::Cursor::new(bytes.to_vec()));
-        let mut text = Text::new("t.csv", from, told).unwrap();
+        let options = Options { encoding: told.map(String::from), ..Options::default() };
+        let mut text = Text::new("t.csv", from, &options).unwrap();
         text.rest.read_to_end(&mut text.start).unwrap();
         (String::from_utf8(text.start).unwrap(), text.encoding)
+    }
+
+    #[test]
+    fn an_encoding_that_shows_late_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.csv");
+        let plain = "street,size\n".to_string() + &"Elm Road,5\n".repeat(60_000);
+        let late = |end: &str, name: &str| {
+            let (bytes, _, _) = Encoding::for_label(name.as_bytes()).unwrap().encode(end);
+            std::fs::write(&path, [plain.as_bytes(), &bytes].concat()).unwrap();
+            late_encoding(&path)
+        };
+        let german = "Hauptstraße,5\nGrüner Weg,7\nÄußere Allee,9\n";
+        assert_eq!(late(german, "windows-1252"), Some("windows-1252"));
+        assert_eq!(late(german, "utf-8"), None);
+        // A letter across the end of a block.
+        assert_eq!(late(&"ß".repeat(1 << 18), "utf-8"), None);
+        assert_eq!(late_encoding(Path::new("/no/such")), None);
+    }
+
+    #[test]
+    fn other_languages_are_no_tables() {
+        for text in ["<HTML><table>", "\u{feff} <!DOCTYPE html>", "{\"x\": 1}\n", "[\n {\"x\": 1}]"]
+        {
+            assert!(markup(text.as_bytes()).is_some(), "{text}");
+        }
+        for text in ["a,b\n", "{x},{y}\n1,2\n", "[1,2]\n", "<1,>2\n", ""] {
+            assert!(markup(text.as_bytes()).is_none(), "{text}");
+        }
     }
 
     #[test]

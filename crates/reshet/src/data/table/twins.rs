@@ -2,16 +2,20 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::{Cell, Column, Columns, Head, Table, cell::Packed};
+use super::{Cell, Column, Columns, Head, Kind, Table, cell::Packed};
 use crate::Targets;
 
 /// Rows looked at.
 const SAMPLE: usize = 100_000;
 /// Rows that are put in order; sorting them all took a quarter of a check's time.
 const RANKED: usize = 5_000;
+/// Rows that show of most pairs of columns that they are no leak.
+const GLANCE: usize = 50;
+/// Of more columns pairs are not looked at: a thousand take a second.
+const MOST_PAIRED: usize = 1_000;
 
 /// Columns that give the target away: nearly the same number or order, or a word or
-/// whole number that goes with one class only.
+/// whole number that goes with one class only; and pairs of columns whose sum or difference is it.
 pub(crate) fn leaks(
     table: &Table,
     columns: &Columns,
@@ -21,10 +25,12 @@ pub(crate) fn leaks(
     let step = rows.len().div_ceil(SAMPLE).max(1);
     let picked: Vec<usize> = (0..rows.len()).step_by(step).collect();
     let leaks = |Column { name, .. }: &Column| {
-        let place = table.heads.iter().position(|head| head.name == *name)?;
+        let Some(place) = table.heads.iter().position(|head| head.name == *name) else {
+            return false;
+        };
         let cells = table.pick(place, picked.iter().map(|i| rows[*i] as usize));
         let pairs = cells.into_iter().zip(picked.iter().copied());
-        let leaks = match targets {
+        match targets {
             Targets::Numbers { values, width: 1 } => {
                 let pairs = pairs.filter_map(|(cell, i)| Some((cell.number()?, values[i].into())));
                 let pairs: Vec<(f64, f64)> = pairs.filter(|p| p.0.is_finite()).collect();
@@ -37,15 +43,71 @@ pub(crate) fn leaks(
                 decides(pairs.map(|(cell, i)| (cell, values[i] as u32)))
             }
             _ => false,
-        };
-        leaks.then(|| {
-            format!(
-                "column \"{name}\" gives the target away: is it known before the answer is? \
-                 If not, take it out"
-            )
-        })
+        }
     };
-    columns.inputs.iter().filter_map(leaks).collect()
+    let (leaking, others): (Vec<&Column>, Vec<&Column>) =
+        columns.inputs.iter().partition(|column| leaks(column));
+    let told = |column: &&Column| {
+        format!(
+            "column \"{}\" gives the target away: is it known before the answer is? \
+             If not, take it out",
+            column.name
+        )
+    };
+    let mut all: Vec<String> = leaking.iter().map(told).collect();
+    if let Targets::Numbers { values, width: 1 } = targets {
+        let step = rows.len().div_ceil(RANKED).max(1);
+        let picked: Vec<usize> = (0..rows.len()).step_by(step).collect();
+        let answers: Vec<f64> = picked.iter().map(|i| values[*i].into()).collect();
+        let numbers = numbers(table, &others, picked.iter().map(|i| rows[*i] as usize));
+        all.extend(sums(&numbers, &answers));
+    }
+    all
+}
+
+/// The columns that hold numbers alone, in these rows; NaN where none stands.
+fn numbers<'a>(
+    table: &Table,
+    columns: &[&'a Column],
+    rows: impl Iterator<Item = usize> + Clone,
+) -> Vec<(&'a str, Vec<f64>)> {
+    let mut found = Vec::new();
+    for column in columns.iter().filter(|c| matches!(c.kind, Kind::Number { .. })) {
+        if let Some(place) = table.heads.iter().position(|head| head.name == column.name) {
+            let cells = table.pick(place, rows.clone()).into_iter();
+            let values = cells.map(|cell| cell.number().unwrap_or(f64::NAN)).collect();
+            found.push((&*column.name, values));
+        }
+    }
+    found
+}
+
+/// Pairs of columns whose sum or difference gives the target away.
+fn sums(columns: &[(&str, Vec<f64>)], answers: &[f64]) -> Vec<String> {
+    if columns.len() > MOST_PAIRED {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for (i, (a, first)) in columns.iter().enumerate() {
+        for (b, second) in &columns[i + 1..] {
+            for (sign, what) in [(1.0, "sum"), (-1.0, "difference")] {
+                let both = |every: usize| -> Vec<(f64, f64)> {
+                    let rows = (0..answers.len()).step_by(every);
+                    let pairs = rows.map(|row| (first[row] + sign * second[row], answers[row]));
+                    pairs.filter(|pair| pair.0.is_finite()).collect()
+                };
+                let is = |pairs: Vec<_>| correlation(&pairs).is_some_and(|r| r.abs() > 0.9999);
+                // A few rows rule nearly all pairs out.
+                if is(both(answers.len().div_ceil(GLANCE).max(1))) && is(both(1)) {
+                    found.push(format!(
+                        "the {what} of columns \"{a}\" and \"{b}\" gives the target away: are \
+                         they known before the answer is? If not, take them out"
+                    ));
+                }
+            }
+        }
+    }
+    found
 }
 
 /// Rows that say the same, and rows that are the same up to a different answer;
@@ -170,6 +232,29 @@ fn ranked(pairs: &[(f64, f64)]) -> Vec<(f64, f64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sum_or_difference_of_two_columns_gives_it_away() {
+        let noise =
+            |i: usize| f64::from((i as u32).wrapping_mul(2_654_435_761) >> 8) / 16_777_216.0;
+        let column = |k: usize| -> Vec<f64> {
+            (0..400).map(|i| (1000.0 * noise(i + 1000 * k)).round() / 10.0).collect()
+        };
+        let mut columns = vec![("a", column(1)), ("b", column(2)), ("c", column(3))];
+        columns[1].1[7] = f64::NAN;
+        let answers = |f: fn(f64, f64, f64) -> f64| -> Vec<f64> {
+            (0..400).map(|i| f(columns[0].1[i], columns[1].1[i], columns[2].1[i])).collect()
+        };
+        let some = |f| -> Vec<f64> {
+            answers(f).into_iter().map(|y| if y.is_finite() { y } else { 0.0 }).collect()
+        };
+        let whole = sums(&columns, &some(|a, b, _| (a + b).round()));
+        assert!(whole[0].contains("the sum of columns \"a\" and \"b\""), "{whole:?}");
+        let less = sums(&columns, &some(|_, b, c| 1000.0 - (c - b)));
+        assert!(less[0].contains("the difference of columns \"b\" and \"c\""), "{less:?}");
+        assert_eq!(sums(&columns, &some(|a, b, c| a + b + 0.2 * c)), [""; 0]);
+        assert_eq!(sums(&columns, &some(|a, b, _| a + 2.0 * b)), [""; 0]);
+    }
 
     #[test]
     fn whatever_rises_with_it_gives_it_away() {

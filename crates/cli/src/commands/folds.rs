@@ -1,0 +1,100 @@
+//! `--folds K`: how good the training is, from K trainings that each leave a part out.
+
+use std::fmt;
+
+use anyhow::Result;
+use reshet::{Error, Score, metrics::Kind};
+use serde_json::{Value, json};
+
+use crate::{
+    exit,
+    input::parts::Parts,
+    settings::Settings,
+    terminal::{self, note},
+};
+
+/// The scores of all folds.
+pub struct Folds(Vec<Score>);
+
+impl Folds {
+    /// Trains and tests once a fold.
+    pub fn train(args: &Settings, folds: usize) -> Result<Self> {
+        let mut scores = Vec::new();
+        for k in 0..folds {
+            let mut args = args.clone();
+            let parts = Parts::read(&mut args, Some((k, folds)));
+            let Parts { train, validation, test, .. } = parts.map_err(|e| flagged(e, folds))?;
+            let mut trainer = args.trainer(&train)?.on_event(|_| terminal::carry_on());
+            if let Some(validation) = &validation {
+                trainer = trainer.validation(validation);
+            }
+            let model = trainer.fit(&train)?.model;
+            if terminal::stopped() {
+                terminal::tell("interrupted between the folds; nothing is saved");
+                std::process::exit(exit::INTERRUPTED.into());
+            }
+            let score =
+                test.map(|test| model.test_on(&test, args.machine.device()?)).transpose()?;
+            let score = score.ok_or_else(|| anyhow::anyhow!("fold {k} has no samples"))?;
+            note(&format!("fold {} of {folds}: {score}", k + 1));
+            scores.push(score);
+        }
+        Ok(Self(scores))
+    }
+
+    /// The mean and the standard deviation of what counts; None if it is nowhere defined.
+    fn summary(&self) -> Option<(f64, f64)> {
+        let all: Vec<f64> = self.0.iter().filter_map(Score::measure).collect();
+        let n = all.len() as f64;
+        let mean = all.iter().sum::<f64>() / n;
+        let squares = all.iter().map(|x| (x - mean).powi(2)).sum::<f64>();
+        (!all.is_empty()).then(|| (mean, (squares / (n - 1.0).max(1.0)).sqrt()))
+    }
+
+    /// The mean of the baselines of accuracy; of R² it is 0. And what counts.
+    fn baseline(&self) -> (&'static str, f64) {
+        let of = |score: &Score| match score.kind {
+            Kind::Answers { baseline, .. } => Some(baseline),
+            Kind::Numbers { .. } => None,
+        };
+        let all: Vec<f64> = self.0.iter().filter_map(of).collect();
+        match all.len() {
+            0 => ("r2", 0.0),
+            n => ("accuracy", all.iter().sum::<f64>() / n as f64),
+        }
+    }
+
+    /// `{"accuracy": mean, "sd": …, "baseline": …, "scores": […]}`
+    pub fn json(&self) -> Value {
+        let (name, baseline) = self.baseline();
+        let (mean, sd) = self.summary().unzip();
+        json!({ name: mean, "sd": sd, "baseline": baseline, "scores": self.0 })
+    }
+}
+
+impl fmt::Display for Folds {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let (n, (name, baseline)) = (self.0.len(), self.baseline());
+        match (name, self.summary()) {
+            ("accuracy", Some((mean, sd))) => write!(
+                f,
+                "{n} folds: {:.2} % ± {:.2}; always the commonest: {:.2} %",
+                100.0 * mean,
+                100.0 * sd,
+                100.0 * baseline
+            ),
+            (_, Some((mean, sd))) => write!(f, "{n} folds: R² {mean:.3} ± {sd:.3}"),
+            (_, None) => write!(f, "{n} folds: no R², as the targets of each fold are equal"),
+        }
+    }
+}
+
+/// A number of folds that makes no sense is bad usage, and names its flag.
+fn flagged(error: anyhow::Error, folds: usize) -> anyhow::Error {
+    match error.downcast_ref::<Error>() {
+        Some(Error::Invalid(what)) if what.starts_with("fold ") => {
+            Error::Invalid(format!("--folds {folds}: {what}")).into()
+        }
+        _ => error,
+    }
+}

@@ -1,0 +1,20 @@
+//! The commands, a file each.
+
+pub mod data;
+pub mod explain;
+pub mod export;
+pub mod import;
+pub mod info;
+pub mod lecture;
+pub mod predict;
+pub mod runs;
+pub mod serve;
+pub mod test;
+pub mod train;
+pub mod tune;
+
+mod code;
+mod find_lr;
+mod folds;
+mod rows;
+mod weights;

@@ -1,0 +1,246 @@
+//! `reshet predict MODEL rows.csv`: answers to a table's rows, as a stream.
+
+use std::{
+    fmt::Display,
+    io::{self, BufWriter, ErrorKind, IsTerminal, Write},
+    path::Path,
+};
+
+use anyhow::Result;
+use reshet::{
+    Answer, Device, Error, Meaning, Model, Task,
+    data::table::{Columns, Rows, csv},
+    visible,
+};
+
+use crate::{
+    settings::table::Csv,
+    terminal::{note, tell},
+};
+
+/// Warnings about bad rows that are printed; more are only counted.
+const MOST_WARNINGS: usize = 10;
+
+/// How rows are answered.
+pub struct How<'a> {
+    pub csv: &'a Csv,
+    pub threshold: f64,
+    /// JSON lines instead of CSV.
+    pub json: bool,
+    /// Pass over bad rows instead of stopping there; CSV then tells the line of each.
+    pub skip_bad: bool,
+    /// Whether it is the first file of the call.
+    pub first: bool,
+    /// Columns of the input that stand before each answer.
+    pub keep: &'a [String],
+    /// The file's name, to be told with each row if there are several.
+    pub name: Option<String>,
+}
+
+/// Answers all rows of a file (standard input: `-`), in their order.
+pub fn predict(model: &Model, columns: &Columns, path: &Path, how: &How) -> Result<()> {
+    let options = csv::Options { keep: how.keep.to_vec(), ..how.csv.options() };
+    let mut rows = Rows::open(path, columns, &options)?;
+    rows.said().iter().for_each(|line| note(&format!("{}: {line}", path.display())));
+    let mut predictor = model.predictor(Device::best())?;
+    let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    let writer = Writer::new(model, columns, how);
+    let done = (|| -> Result<usize> {
+        if !how.json && how.first {
+            writeln!(out, "{}", writer.head)?;
+        }
+        let (mut answers, mut doubles, mut bad) = (Vec::new(), Vec::new(), 0);
+        let outputs = model.network().outputs();
+        while let Some(samples) = rows.next(true)? {
+            // The rows above the first bad one are answered, whatever follows.
+            let stop = samples.bad.first().filter(|_| !how.skip_bad);
+            let end = stop.map_or(u64::MAX, |(line, _)| *line);
+            for (_, what) in samples.bad.iter().filter(|_| how.skip_bad) {
+                if bad < MOST_WARNINGS {
+                    tell(&format!("passed over: {what}"));
+                }
+                bad += 1;
+            }
+            let width = how.keep.len();
+            let kept = |i: usize| &samples.kept[i * width..][..width];
+            let lines = samples.lines.iter().take_while(|line| **line < end).enumerate();
+            if columns.origins.is_empty() {
+                predictor.predict(&samples.features, &mut answers)?;
+                for (answer, (i, line)) in answers.chunks_exact(outputs).zip(lines) {
+                    writer.start(&mut out, *line, kept(i))?;
+                    writer.row(&mut out, answer, *line)?;
+                }
+            } else {
+                predictor.predict_double(&samples.features, &mut doubles)?;
+                for (answer, (i, line)) in doubles.chunks_exact(outputs).zip(lines) {
+                    writer.start(&mut out, *line, kept(i))?;
+                    writer.numbers(&mut out, answer, *line)?;
+                }
+            }
+            if let Some((_, what)) = stop {
+                out.flush()?;
+                return Err(Error::Data(what.clone()).into());
+            }
+        }
+        out.flush()?;
+        Ok(bad)
+    })();
+    match done {
+        Ok(bad) => {
+            for (n, one, many) in [
+                (bad, "bad row was passed over", "bad rows were passed over"),
+                (
+                    rows.unseen(),
+                    "cell held a value that is rare or was never seen in training",
+                    "cells held a value that is rare or was never seen in training",
+                ),
+                (
+                    rows.gaps(),
+                    "cell is empty in a column that had no gap in training",
+                    "cells are empty in columns that had no gap in training",
+                ),
+                (
+                    rows.outside(),
+                    "number lies far outside what training saw",
+                    "numbers lie far outside what training saw",
+                ),
+            ] {
+                if n > 0 {
+                    tell(&format!("{n} {}", if n == 1 { one } else { many }));
+                }
+            }
+            Ok(())
+        }
+        // A reader that has gone away (`… | head`) ends the program quietly.
+        Err(e)
+            if e.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == ErrorKind::BrokenPipe) =>
+        {
+            std::process::exit(0)
+        }
+        Err(e) => Err(e),
+    }
+}
+
+/// Writes answers; all that is the same in each row is made once.
+struct Writer<'a> {
+    head: String,
+    meaning: &'a Meaning,
+    /// The names, as they stand in the output.
+    names: Vec<String>,
+    threshold: f64,
+    json: bool,
+    /// What stands before each row: the file, if there are several.
+    before: String,
+    /// Whether CSV tells the line.
+    lines: bool,
+    /// The columns that are copied.
+    keep: Vec<String>,
+}
+
+impl<'a> Writer<'a> {
+    fn new(model: &'a Model, columns: &Columns, how: &How) -> Self {
+        let meaning = model.meaning();
+        // A file gets the names as they are, a terminal what it can show.
+        let terminal = io::stdout().is_terminal();
+        let shown = |text: String| if terminal { visible(&text).into_owned() } else { text };
+        let cell = |name: &String| shown(cell(name));
+        let cells = |names: &[String]| names.iter().map(cell).collect::<Vec<_>>();
+        let quoted = |name: &String| shown(serde_json::Value::from(&**name).to_string());
+        let names = match how.json {
+            true => meaning.names.iter().map(quoted).collect(),
+            false => cells(&meaning.names),
+        };
+        let head = match meaning.task {
+            Task::Number => cells(&columns.targets).join(","),
+            _ => format!("label,{}", cells(&meaning.names).join(",")),
+        };
+        let (threshold, json) = (how.threshold, how.json);
+        let kept: String = how.keep.iter().map(|name| format!("{},", cell(name))).collect();
+        let head = kept + &head;
+        let (lines, file) = (how.skip_bad, how.name.is_some());
+        let head = match (lines, file) {
+            (false, false) => head,
+            (true, false) => format!("line,{head}"),
+            (false, true) => format!("input,{head}"),
+            (true, true) => format!("input,line,{head}"),
+        };
+        let before = match &how.name {
+            Some(name) if json => format!("\"input\":{},", quoted(name)),
+            Some(name) => format!("{},", cell(name)),
+            None => String::new(),
+        };
+        let keep = how.keep.to_vec();
+        Self { head, meaning, names, threshold, json, before, lines, keep }
+    }
+
+    /// What stands before each answer; `kept`: cells of the row.
+    fn start(&self, out: &mut impl Write, line: u64, kept: &[String]) -> io::Result<()> {
+        let start = if self.json { "{" } else { "" };
+        write!(out, "{start}{}", self.before)?;
+        if self.json {
+            if !kept.is_empty() {
+                let cells = self.keep.iter().zip(kept).map(|(k, v)| (k.clone(), v.as_str().into()));
+                let cells: serde_json::Map<String, serde_json::Value> = cells.collect();
+                write!(out, "\"kept\":{},", serde_json::Value::Object(cells))?;
+            }
+            return Ok(());
+        }
+        if self.lines {
+            write!(out, "{line},")?;
+        }
+        kept.iter().try_for_each(|text| write!(out, "{},", cell(text)))
+    }
+
+    fn row(&self, out: &mut impl Write, outputs: &[f32], line: u64) -> io::Result<()> {
+        let answer = self.meaning.answer_above(outputs, self.threshold);
+        let mut all = answer.probabilities().map(|(_, p)| p);
+        match (answer, answer.place()) {
+            (Answer::Numbers(values), _) => return self.numbers(out, values, line),
+            (_, Some(place)) if self.json => write!(out, "\"label\":{},", self.names[place])?,
+            (_, Some(place)) => write!(out, "{}", self.names[place])?,
+            (_, None) if self.json => {
+                write!(out, "\"label\":{},", serde_json::json!(answer.yes().collect::<Vec<_>>()))?;
+            }
+            (_, None) => write!(out, "{}", cell(&answer.label().unwrap_or_default()))?,
+        }
+        if !self.json {
+            all.try_for_each(|p| write!(out, ",{p}"))?;
+            return writeln!(out);
+        }
+        write!(out, "\"probabilities\":{{")?;
+        for (i, (name, p)) in self.names.iter().zip(all).enumerate() {
+            let comma = if i > 0 { "," } else { "" };
+            write!(out, "{comma}{name}:{p}")?;
+        }
+        writeln!(out, "}},\"line\":{line}}}")
+    }
+
+    fn numbers(&self, out: &mut impl Write, values: &[impl Display], line: u64) -> io::Result<()> {
+        let list = |out: &mut dyn Write| {
+            values.iter().enumerate().try_for_each(|(i, y)| {
+                let comma = if i > 0 { "," } else { "" };
+                write!(out, "{comma}{y}")
+            })
+        };
+        match (self.json, values) {
+            (false, _) => {
+                list(out)?;
+                writeln!(out)
+            }
+            (true, [value]) => writeln!(out, "\"value\":{value},\"line\":{line}}}"),
+            (true, _) => {
+                write!(out, "\"value\":[")?;
+                list(out)?;
+                writeln!(out, "],\"line\":{line}}}")
+            }
+        }
+    }
+}
+
+/// A cell of CSV: between quotes if it needs to be.
+fn cell(text: &str) -> String {
+    match text.contains([',', '"', '\n', '\r', ';']) {
+        true => format!("\"{}\"", text.replace('"', "\"\"")),
+        false => text.into(),
+    }
+}

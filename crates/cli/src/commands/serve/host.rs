@@ -1,0 +1,217 @@
+//! What the page gets from the program: data and defaults as `reshet train` has
+//! them, and run folders.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
+
+use reshet::{Device, Ended, Error, Event, Fit, Result};
+use reshet_page::{Finished, Host, Lesson, Loaded, Spec};
+use serde_json::{Value, json};
+
+use super::spec;
+use crate::{
+    commands::{train::Report, tune},
+    input::{asked, parts::Parts, table},
+    run::{Run, loss_curves::LossCurves, record::Record},
+    settings::{Settings, command, config},
+    terminal::{note, tell},
+};
+
+/// Data sets and questions that are kept read.
+const KEPT: usize = 8;
+
+/// This machine: its files, its run folders.
+pub struct Here {
+    device: Device,
+    read: Mutex<Vec<(Settings, Parts)>>,
+}
+
+impl Here {
+    pub fn new(device: Device) -> Self {
+        Self { device, read: Mutex::default() }
+    }
+
+    /// The data for a question, read once.
+    fn parts(&self, question: &Settings) -> Result<Parts> {
+        let lock = || self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, parts)) = lock().iter().find(|(known, _)| known == question) {
+            return Ok(parts.clone());
+        }
+        let parts = read(&mut question.clone())?;
+        let mut read = lock();
+        read.retain(|(known, _)| known != question);
+        if read.len() == KEPT {
+            read.remove(0);
+        }
+        read.push((question.clone(), parts.clone()));
+        Ok(parts)
+    }
+
+    /// A training as settings say it, of data that is read.
+    fn lesson_of(&self, args: &Settings, parts: Parts, command: String) -> Result<Lesson> {
+        let network = args.recipe.network(&parts.train)?;
+        let mut spec = spec::of(args, &network);
+        let columns = parts.train.features().columns();
+        if let (Some(columns), None) = (columns, &spec.target) {
+            spec.target = Some(columns.targets.join(","));
+        }
+        let all = columns.map(|columns| {
+            let inputs = columns.inputs.iter().map(|column| &column.name);
+            let left_out = columns.left_out.iter().map(|column| &column.name);
+            inputs.chain(left_out).chain(&columns.targets).cloned().collect()
+        });
+        Ok(Lesson {
+            source: args.data().into(),
+            name: parts.name,
+            columns: all,
+            said: parts.said,
+            warnings: parts.warnings,
+            network,
+            recipe: args.recipe.0.clone(),
+            no_scale: args.no_scale,
+            device: self.device,
+            command,
+            train: parts.train,
+            test: parts.test,
+            spec,
+        })
+    }
+
+    /// The settings of a lesson, with nothing left open, its data, and its command.
+    fn args(&self, spec: &Spec) -> Result<(Settings, Parts, String)> {
+        let mut args = spec::question(spec);
+        let parts = self.parts(&args)?;
+        let (train, defaults) = (&parts.train, parts.defaults);
+        let mut recipe = spec::recipe(spec, train.width(), train.targets())?;
+        if spec.data == "mnist" {
+            // The lecture's.
+            recipe.lr = recipe.lr.or(Some(0.01));
+            recipe.epochs = recipe.epochs.or(Some(2));
+        }
+        args.recipe.0 = recipe.resolve_for(defaults, train.len());
+        let command = command::of(&args, defaults, train.len());
+        args.recipe.0 = args.recipe.resolve(train)?;
+        Ok((args, parts, command))
+    }
+}
+
+/// Reads data; what is said about it on the way goes to the terminal.
+fn read(args: &mut Settings) -> Result<Parts> {
+    Parts::read(args, None).map_err(|e| match e.downcast::<Error>() {
+        Ok(error) => error,
+        Err(other) => Error::Data(format!("{other:#}")),
+    })
+}
+
+impl Host for Here {
+    fn lesson(&self, spec: &Spec) -> Result<Lesson> {
+        let (args, parts, command) = self.args(spec)?;
+        self.lesson_of(&args, parts, command)
+    }
+
+    fn save(&self, finished: &Finished) -> Result<PathBuf> {
+        let lesson = finished.lesson;
+        let spec = Spec { data: lesson.source.clone(), ..lesson.spec.clone() };
+        let failed = |e: anyhow::Error| match e.downcast::<Error>() {
+            Ok(error) => error,
+            Err(other) => Error::Invalid(format!("{other:#}")),
+        };
+        let write = || -> anyhow::Result<PathBuf> {
+            let (args, ..) = self.args(&spec)?;
+            let mut run = Run::create(None, &lesson.name, false)?;
+            run.save_config(&args)?;
+            log(&mut run, finished)?;
+            let fit = Fit {
+                model: finished.model.clone(),
+                epochs: finished.epochs,
+                steps: finished.steps,
+                final_loss: finished.final_loss(),
+                epoch_losses: finished.epoch_losses.clone(),
+                ended: if finished.done { Ended::Done } else { Ended::Asked },
+            };
+            let (train, test, score) = (&lesson.train, lesson.test.as_ref(), &finished.score);
+            let report = Report { args: &args, train, test, fit: &fit, score, folds: None };
+            let seconds = json!({ "train": finished.seconds, "total": finished.seconds });
+            let kept = report.keep(&mut run, &lesson.name, &lesson.device, &seconds)?;
+            note(&format!("saved {}", kept.model.display()));
+            Ok(run.folder().to_path_buf())
+        };
+        write().map_err(failed)
+    }
+
+    fn load(&self, path: &Path) -> Result<Loaded> {
+        let model = asked::load(path)?;
+        let folder = if path.is_dir() { Some(path) } else { path.parent() };
+        let folder = folder.filter(|folder| folder.join("config.toml").is_file());
+        let name = match folder {
+            Some(folder) => folder.file_name().unwrap_or(folder.as_os_str()),
+            None => path.file_stem().unwrap_or(path.as_os_str()),
+        };
+        let name = name.to_string_lossy().into_owned();
+        let course = folder.and_then(|folder| LossCurves::read(&folder.join("log.jsonl")).ok());
+        let losses = course.as_ref().map(LossCurves::losses).unwrap_or_default();
+        let record = folder.map(Record::read);
+        let steps = record.as_ref().and_then(|record| record.report.steps);
+        let steps = steps.or(losses.last().map(|(step, _)| *step)).unwrap_or(0);
+        let lesson = record.and_then(|record| match self.reopen(&record, &model) {
+            Ok(lesson) => Some(lesson),
+            Err(e) => {
+                tell(&format!("warning: {}: without its data: {e}", record.folder.display()));
+                None
+            }
+        });
+        Ok(Loaded { name, model, lesson, losses, steps })
+    }
+
+    fn study(&self, path: &Path) -> Result<Value> {
+        tune::study(path)
+    }
+}
+
+impl Here {
+    /// What a run was trained on, split as it was then.
+    fn reopen(&self, record: &Record, model: &reshet::Model) -> Result<Lesson> {
+        let mut args = match record.config.get("digit") {
+            // Of a lecture, which has flags of its own.
+            Some(digit) => {
+                let is = Some(digit.to_string());
+                spec::question(&Spec { data: "mnist".into(), is, ..Spec::default() })
+            }
+            None => config::load(&record.folder.join("config.toml"))?,
+        };
+        if table::is_table(Path::new(args.data())) && !Path::new(args.data()).exists() {
+            return Err(Error::Data(format!("{} is not there any more", args.data())));
+        }
+        let parts = read(&mut args)?;
+        let meaning = model.meaning();
+        if parts.train.width() != model.network().inputs() {
+            let what = "has other inputs by now than the model";
+            return Err(Error::Data(format!("{} {what}", args.data())));
+        }
+        if parts.train.features().columns() != meaning.columns.as_ref() {
+            return Err(Error::Data(format!("{} has changed since", args.data())));
+        }
+        let lesson = self.lesson_of(&args, parts, command::question(&args))?;
+        let spec = spec::of(&args, model.network());
+        let target = lesson.spec.target.clone();
+        Ok(Lesson { network: model.network().clone(), spec: Spec { target, ..spec }, ..lesson })
+    }
+}
+
+/// Writes what happened as `reshet train` would have.
+fn log(run: &mut Run, finished: &Finished) -> anyhow::Result<()> {
+    let mut means = finished.epoch_losses.iter().enumerate().peekable();
+    for event in &finished.log {
+        let Event::Step { epoch: now, .. } = event else { continue };
+        while let Some((epoch, loss)) = means.next_if(|(done, _)| done < now) {
+            run.log_event(&Event::Epoch { epoch, loss: *loss, validation: None })?;
+        }
+        run.log_event(event)?;
+    }
+    for (epoch, loss) in means {
+        run.log_event(&Event::Epoch { epoch, loss: *loss, validation: None })?;
+    }
+    Ok(())
+}

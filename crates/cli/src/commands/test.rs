@@ -1,0 +1,98 @@
+//! `reshet test MODEL DATA`
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::Result;
+use reshet::Error;
+
+use crate::{
+    drawing::{mistakes, plots},
+    exit, hints,
+    input::asked::{Asked, check, load},
+    say,
+    terminal::{note, tell},
+};
+
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    asked: Asked,
+    /// The yes/no question to test, if not the model's own
+    #[arg(long, value_name = "LABEL")]
+    is: Option<String>,
+    /// Yes/no models: the probability above which the answer is yes (default 0.5)
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    threshold: Option<f64>,
+    /// Draw, as SVG and PNG: yes/no: ROC, precision against recall; classes: the
+    /// confusion table; numbers: predicted against true, residuals
+    #[arg(long, value_name = "DIR")]
+    pictures: Option<PathBuf>,
+    /// Pictures, classes or yes/no: draw the most certain wrong answers into one PNG,
+    /// each with its label, the answer, and how sure the model was
+    #[arg(long, value_name = "FILE.png")]
+    mistakes: Option<PathBuf>,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    json: bool,
+    /// Exit with 5 if the accuracy (numbers: R²) is below this fraction
+    #[arg(long, value_name = "X")]
+    fail_under: Option<f64>,
+}
+
+pub fn run(args: &Args) -> Result<ExitCode> {
+    if args.fail_under.is_some_and(|x| x.is_nan() || x > 1.0) {
+        let what = "--fail-under: a fraction of at most 1, as 0.97 for 97 %";
+        return Err(Error::Invalid(what.into()).into());
+    }
+    let asked = &args.asked;
+    let model = load(&asked.model)?;
+    check(args.threshold, &model)?;
+    let data = asked.dataset(&model, args.is.as_deref())?;
+    let report = match args.threshold {
+        Some(threshold) => model.report_at(&data, threshold),
+        None => model.report(&data),
+    };
+    let report = report.map_err(|e| asked.unfit(e))?;
+    let pictures = match &args.pictures {
+        Some(folder) => {
+            let columns = model.meaning().columns.as_ref();
+            let origins = columns.map_or(&[][..], |columns| &columns.origins);
+            plots::save(folder, &report, data.targets(), origins)?
+        }
+        None => Vec::new(),
+    };
+    let mistakes = match &args.mistakes {
+        Some(path) => Some(mistakes::draw(path, &model, &data, args.threshold.unwrap_or(0.5))?),
+        None => None,
+    };
+    if args.json {
+        let mut json = serde_json::to_value(&report)?;
+        json["samples"] = report.score.samples.into();
+        json["task"] = serde_json::to_value(model.task())?;
+        if args.pictures.is_some() {
+            json["pictures"] = serde_json::to_value(&pictures)?;
+        }
+        if let Some(mistakes) = &mistakes {
+            json["mistakes"] = serde_json::to_value(mistakes)?;
+        }
+        say!("{json}");
+    } else {
+        say!("{}", hints::with_flag(&report.to_string()));
+    }
+    for path in &pictures {
+        note(&format!("drawn: {0}.svg, {0}.png", path.display()));
+    }
+    if let Some(mistakes) = &mistakes {
+        note(&mistakes.text());
+    }
+    let reached = report.score.measure();
+    match args.fail_under {
+        Some(least) if reached.is_none_or(|reached| reached < least) => {
+            let reached =
+                reached.map_or("R² is not defined".into(), |r| format!("{r:.4} < {least}"));
+            tell(&format!("below --fail-under: {reached}"));
+            Ok(ExitCode::from(exit::BELOW))
+        }
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}

@@ -1,0 +1,297 @@
+//! `reshet train DATA`
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use anyhow::Result;
+use reshet::{
+    Dataset, Ended, Event, Fit, Score,
+    data::download::sha256_of,
+    diagnosis::{self, Finding},
+    formats::safetensors,
+    metrics::{Kind, digits},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    commands::{find_lr, folds::Folds},
+    drawing::chart::Chart,
+    exit,
+    input::parts::Parts,
+    run::Run,
+    say,
+    settings::Settings,
+    terminal::{self, bold, note},
+};
+
+/// Training samples that are scored even where there is a test.
+const MOST_TRAIN_SCORED: usize = 100_000;
+/// Below this a test is poor, and that much better a score on the training part is far better.
+const POOR: f64 = 0.9;
+const FAR_BETTER: f64 = 0.05;
+
+pub fn run(args: &Settings) -> Result<ExitCode> {
+    let start = Instant::now();
+    terminal::stop_on_interrupt();
+    // Wrong flags are told before anything is read.
+    let device = args.machine.device()?;
+    args.recipe.optimizer()?;
+    args.recipe.schedule()?;
+    args.recipe.loss()?;
+    let mut args = args.clone();
+    let folds = args.folds.map(|folds| Folds::train(&args, folds)).transpose()?;
+    let folded = start.elapsed();
+    let Parts { name, train, validation, test, said, warnings, chosen, .. } =
+        Parts::read(&mut args, None)?;
+    let args = &args;
+    let optimizer = args.recipe.optimizer()?;
+    let loaded = start.elapsed() - folded;
+
+    let mut trainer = args.trainer(&train)?;
+    if let Some(validation) = &validation {
+        trainer = trainer.validation(validation);
+    }
+    let plan = trainer.plan(&train)?;
+    let untrained = trainer.network().clone();
+    let network = untrained.to_string();
+    if let (Some(path), None) = (&args.load, &args.resume) {
+        trainer = trainer.parameters(safetensors::load_parameters(path, &plan)?);
+    }
+    if args.find_lr {
+        let run = Run::create(args.out.as_deref(), &format!("{name}-find-lr"), args.force)?;
+        return find_lr::run(&run, trainer, &train, args.json);
+    }
+    let mut resumed_at = 0;
+    let mut run = match &args.resume {
+        Some(folder) => {
+            let (run, checkpoint) = Run::reopen(folder)?;
+            resumed_at = checkpoint.steps();
+            note(&format!("going on from step {resumed_at}"));
+            trainer = trainer.resume(checkpoint);
+            run
+        }
+        None => Run::create(args.out.as_deref(), &name, args.force)?,
+    };
+    if args.resume.is_none() {
+        run.save_config(args)?;
+    }
+    let odd = diagnosis::of_network(&untrained);
+    let warnings: Vec<String> =
+        warnings.into_iter().chain(odd.iter().map(ToString::to_string)).collect();
+    warnings.iter().for_each(|warning| terminal::tell(&format!("warning: {warning}")));
+    if !args.json && !terminal::quiet() {
+        said.iter().for_each(|line| say!("{line}"));
+        say!("{}\n{device}; {}, {}", bold(&network), plan.loss().name(), optimizer);
+        if let Some(chosen) = chosen {
+            say!("by default: {chosen} (a flag changes each, --net all of it)");
+        }
+        say!("{} training samples of shape {:?}", train.len(), train.features().shape());
+    }
+
+    let training = Instant::now();
+    let bar = terminal::bar(0, "{wide_bar} {pos}/{len} steps  {msg}  {eta} left");
+    let (mut last_note, mut skipped) = (Instant::now(), false);
+    run.keep_checkpoints(args.checkpoint_every.map(|n| n as usize));
+    let epochs = args.recipe.epochs.unwrap_or(0);
+    let fit = run.train(trainer, &train, &bar, |event| {
+        if let Event::Epoch { epoch, loss, validation } = event {
+            // Of many short epochs a line a second is enough.
+            if *epoch >= 3 && last_note.elapsed().as_secs() < 1 && *epoch + 1 != epochs {
+                skipped = true;
+                return;
+            }
+            last_note = Instant::now();
+            let before = if std::mem::take(&mut skipped) { "…\n" } else { "" };
+            let checked =
+                validation.as_ref().map_or(String::new(), |v| format!("   validation {v}"));
+            let line = format!("{before}epoch {}   loss {}{checked}", epoch + 1, digits(*loss));
+            bar.suspend(|| note(&line));
+        }
+    })?;
+    let trained = training.elapsed();
+
+    let testing = Instant::now();
+    let score = test.as_ref().map(|test| fit.model.test_on(test, device)).transpose()?;
+    let seconds = json!({
+        "load": loaded.as_secs_f64(),
+        "train": trained.as_secs_f64(),
+        "test": testing.elapsed().as_secs_f64(),
+        "total": start.elapsed().as_secs_f64(),
+    });
+    let (test, folds) = (test.as_ref(), folds.as_ref());
+    let report = Report { args, train: &train, test, fit: &fit, score: &score, folds };
+    let kept = report.keep(&mut run, &name, &device, &seconds)?;
+    run.finish_checkpoints()?;
+    kept.findings.iter().for_each(|finding| terminal::tell(&format!("warning: {finding}")));
+    if args.resume.is_some() {
+        // Only now is it sure that the run could go on with these.
+        run.save_config(args)?;
+    }
+    match args.json {
+        true => say!("{}", kept.report),
+        false => report.say(&kept, trained, fit.steps - resumed_at.min(fit.steps)),
+    }
+    if fit.ended == Ended::Asked {
+        terminal::tell(&format!(
+            "interrupted after {} steps; the model so far is in {}; go on: reshet train --resume {}",
+            fit.steps,
+            kept.model.display(),
+            run.folder().display()
+        ));
+        return Ok(ExitCode::from(exit::INTERRUPTED));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn describe(score: &Score, fit: &Fit) -> String {
+    let mut text = format!("test: {score}");
+    if let Kind::Answers { confusion, .. } = &score.kind
+        && confusion.len() > 2
+    {
+        text += &format!("\n{}", reshet::metrics::table(confusion, &fit.model.meaning().names));
+    }
+    text
+}
+
+/// What a run came to.
+pub struct Report<'a> {
+    pub args: &'a Settings,
+    pub train: &'a Dataset,
+    pub test: Option<&'a Dataset>,
+    pub fit: &'a Fit,
+    pub score: &'a Option<Score>,
+    pub folds: Option<&'a Folds>,
+}
+
+/// What was written into the run's folder.
+pub struct Kept {
+    pub model: PathBuf,
+    course: Option<Chart>,
+    report: Value,
+    findings: Vec<Finding>,
+    /// The score on the training part, if there is no test or that takes little time.
+    on_train: Option<Score>,
+}
+
+impl Report<'_> {
+    /// Writes the model, the picture of its course and the report into the run's folder.
+    pub fn keep(
+        &self,
+        run: &mut Run,
+        data: &str,
+        device: &reshet::Device,
+        seconds: &Value,
+    ) -> Result<Kept> {
+        let mut model = self.fit.model.clone();
+        let notes = [
+            ("data", data.to_string()),
+            ("optimizer", self.args.recipe.optimizer()?.to_string()),
+            ("rows", self.train.len().to_string()),
+        ];
+        model.notes.extend(notes.map(|(key, value)| (key.into(), value)));
+        // What comes through a pipe is gone.
+        let file = Path::new(self.args.data());
+        if file.is_file()
+            && let Ok(hash) = sha256_of(file)
+        {
+            model.notes.insert("sha256".into(), hash);
+        }
+        if let Some(score) = self.score {
+            model.notes.insert("test".into(), score.to_string());
+        }
+        let model = run.save_model(&model)?;
+        let (course, mut report) = (run.save_course()?, self.json(device, seconds, &model)?);
+        let on_train = self.on_train()?;
+        report["train"] = serde_json::to_value(&on_train)?;
+        let findings = self.findings(on_train.as_ref())?;
+        report["findings"] = findings.iter().map(ToString::to_string).collect();
+        run.save_report(&report)?;
+        Ok(Kept { model, course, report, findings, on_train })
+    }
+
+    /// The score on the training part, which is no test: it shows what was learnt by heart.
+    fn on_train(&self) -> Result<Option<Score>> {
+        let wanted = self.score.is_none() || self.train.len() <= MOST_TRAIN_SCORED;
+        Ok(wanted.then(|| self.fit.model.test(self.train)).transpose()?)
+    }
+
+    /// Whether the score on the training part says something that the test's does not.
+    fn tells_more(&self, on_train: &Score) -> bool {
+        let Some(test) = self.score.as_ref().and_then(Score::measure) else { return true };
+        test < POOR || on_train.measure().is_some_and(|train| train > test + FAR_BETTER)
+    }
+
+    /// Whether it is worth anything, and if not the likely reason.
+    fn findings(&self, on_train: Option<&Score>) -> Result<Vec<Finding>> {
+        let optimizer = self.args.recipe.optimizer()?;
+        let Some(score) = self.score.as_ref().or(on_train) else { return Ok(Vec::new()) };
+        Ok(diagnosis::of_fit(self.fit, self.train, score, &optimizer)?)
+    }
+
+    /// Prints what came of it.
+    fn say(&self, kept: &Kept, trained: Duration, steps: usize) {
+        if let (Some(chart), Some(columns)) = (&kept.course, terminal::columns()) {
+            say!("{}", chart.text(columns, terminal::colour()));
+        }
+        if let Some(folds) = self.folds {
+            say!("{folds}");
+        }
+        if let Some(score) = kept.on_train.as_ref().filter(|score| self.tells_more(score)) {
+            let no_test = self.score.is_none();
+            let remark = if no_test { "; no test: new data may score less" } else { "" };
+            say!("training part: {score}{remark}");
+        }
+        if let Some(score) = self.score {
+            say!("{}", describe(score, self.fit));
+        }
+        let (seconds, model) = (trained.as_secs_f64(), kept.model.display());
+        say!("{seconds:.2} s for {steps} steps; saved {model}");
+        if self.fit.ended == Ended::Patience {
+            say!("stopped early after {} epochs: the best one is kept", self.fit.epochs);
+        }
+    }
+
+    /// The contract: see the design of the command line.
+    fn json(&self, device: &reshet::Device, seconds: &Value, path: &Path) -> Result<Value> {
+        let (instructions, threads) = match device {
+            reshet::Device::Cpu { threads, instructions } => (instructions.to_string(), *threads),
+            reshet::Device::Reference => ("reference".into(), 1),
+        };
+        let mut report = json!({
+            "task": self.fit.model.task(),
+            "loss": self.fit.model.loss().name(),
+            "train_samples": self.train.len(),
+            "test_samples": self.test.map_or(0, Dataset::len),
+            "network": self.fit.model.network().to_string(),
+            "features": self.train.width(),
+            "parameters": self.fit.model.network().parameters(),
+            "epochs": self.fit.epochs,
+            "steps": self.fit.steps,
+            "final_loss": self.fit.final_loss,
+            "test": self.score,
+            "seconds": seconds,
+            "device": device.name(),
+            "instructions": instructions,
+            "threads": threads,
+            "seed": self.args.recipe.seed.unwrap_or(0),
+            "ended": match self.fit.ended {
+                Ended::Done => "done",
+                Ended::Asked => "interrupted",
+                Ended::Patience => "patience",
+            },
+            "model": path,
+        });
+        if let Some(folds) = self.folds {
+            report["folds"] = folds.json();
+        }
+        if let Some(Kind::Numbers { per_target, .. }) = self.score.as_ref().map(|s| &s.kind)
+            && per_target.len() > 1
+        {
+            report["test"]["per_target"] = serde_json::to_value(per_target)?;
+        }
+        Ok(report)
+    }
+}

@@ -1,0 +1,187 @@
+//! A study's folder: `study.toml`, what was asked; `journal.jsonl`, a line a training;
+//! at the end `scatter.svg`, `scatter.png`, and `best/`, the run of the winner.
+
+use std::{
+    fmt,
+    fs::{self, File},
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+use reshet::{
+    Error, Task,
+    formats::write_file,
+    tune::{Outcome, Record, Space, Trial},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    run::Run,
+    settings::{Settings, command, config, recipe::Asked},
+};
+
+const STUDY: &str = "study.toml";
+const JOURNAL: &str = "journal.jsonl";
+
+/// What a study asks: enough to go on with it.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Kept {
+    /// Of studies of version 0.1 what `train` says now: a command line.
+    #[serde(default, skip_serializing)]
+    pub question: Vec<String>,
+    /// The question, as settings of `reshet train`.
+    #[serde(default)]
+    pub train: Settings,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validation: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub folds: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub epochs: Option<usize>,
+    pub seed: u64,
+    pub space: Space,
+    /// None until the data is read.
+    pub about: Option<About>,
+}
+
+/// What of the data a study's result is told by.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct About {
+    pub name: String,
+    pub task: Task,
+    pub inputs: usize,
+    /// The output layer, as in a network's text.
+    pub output: String,
+    /// Samples that networks are compared on.
+    pub validated: usize,
+    /// What always giving the same answer scores on them: accuracy; of numbers R², which is 0.
+    pub baseline: f64,
+    /// Epochs of a network that comes through.
+    pub epochs: usize,
+}
+
+impl About {
+    /// A network's text.
+    pub fn network(&self, record: &Record) -> String {
+        record.candidate.text(self.inputs, &self.output)
+    }
+
+    /// Whether answers are right or wrong, rather than near or far.
+    pub fn accuracy(&self) -> bool {
+        self.task != Task::Number
+    }
+}
+
+impl Kept {
+    /// The settings that train a candidate on all training samples.
+    pub fn winner(&self, record: &Record) -> reshet::Result<Settings> {
+        let recipe = record.candidate.recipe(record.epochs)?;
+        Ok(Settings { recipe: Asked(recipe.over(&self.train.recipe)), ..self.train.clone() })
+    }
+
+    /// The same as a command.
+    pub fn command(&self, record: &Record) -> String {
+        // A journal whose line names no schedule that is known was edited by hand.
+        self.winner(record).map_or(String::new(), |args| command::whole(&args))
+    }
+}
+
+#[derive(Default)]
+pub struct Folder {
+    path: PathBuf,
+    journal: Option<File>,
+    /// Trainings in the journal.
+    written: Vec<(usize, usize)>,
+}
+
+impl Folder {
+    /// Makes `out`, or `runs/<name>-tune-<n>`.
+    pub fn create(out: Option<&Path>, name: &str, force: bool, kept: &Kept) -> Result<Self> {
+        let run = Run::create(out, &format!("{name}-tune"), force)?;
+        let path = run.folder().to_path_buf();
+        let text = toml::to_string_pretty(kept).context(STUDY)?;
+        write_file(&path.join(STUDY), text.as_bytes())?;
+        write_file(&path.join(JOURNAL), b"")?;
+        Self::open(path, Vec::new())
+    }
+
+    /// A study that was stopped, and the trainings it has had.
+    pub fn reopen(path: &Path) -> Result<(Self, Kept, Vec<Record>)> {
+        let (kept, known) = read(path)?;
+        // The last line of a study that was killed may break off.
+        let whole: String = known.iter().map(line).collect();
+        write_file(&path.join(JOURNAL), whole.as_bytes())?;
+        let written = known.iter().map(|record| (record.trial, record.rung)).collect();
+        Ok((Self::open(path.to_path_buf(), written)?, kept, known))
+    }
+
+    fn open(path: PathBuf, written: Vec<(usize, usize)>) -> Result<Self> {
+        let file = path.join(JOURNAL);
+        let journal = File::options().append(true).open(&file);
+        let journal = journal.with_context(|| format!("cannot write {}", file.display()))?;
+        Ok(Self { path, journal: Some(journal), written })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes a line; from then on the training is not lost, whatever happens.
+    pub fn add(&mut self, record: &Record) -> Result<()> {
+        let key = (record.trial, record.rung);
+        if let (Some(journal), false) = (&mut self.journal, self.written.contains(&key)) {
+            let wrote = journal.write_all(line(record).as_bytes());
+            wrote.with_context(|| format!("cannot write {}", self.path.join(JOURNAL).display()))?;
+            self.written.push(key);
+        }
+        Ok(())
+    }
+
+    /// The journal in the order of the trials: the same study, the same file.
+    pub fn sort(&mut self, outcome: &Outcome) -> Result<()> {
+        let records = |trial: &Trial| trial.records.iter().map(line).collect::<String>();
+        let text: String = outcome.trials.iter().map(records).collect();
+        self.journal = None;
+        Ok(write_file(&self.path.join(JOURNAL), text.as_bytes())?)
+    }
+}
+
+/// Whether a folder is a study's.
+pub fn is_study(path: &Path) -> bool {
+    path.join(STUDY).is_file()
+}
+
+/// What a study asks, and the trainings it has had so far; it may still go on.
+pub fn read(path: &Path) -> reshet::Result<(Kept, Vec<Record>)> {
+    let read = |file: &str| {
+        let wrong = |e| Error::Data(format!("{}: no study: {file}: {e}", path.display()));
+        fs::read_to_string(path.join(file)).map_err(wrong)
+    };
+    // People edit files: what is kept is checked as if it had just been said.
+    let wrong = |e: String| Error::Data(format!("{}: {e}", path.join(STUDY).display()));
+    let mut kept: Kept = toml::from_str(&read(STUDY)?).map_err(|e| wrong(e.to_string()))?;
+    kept.space.check().map_err(|e| wrong(e.to_string()))?;
+    if !kept.question.is_empty() {
+        let train = config::of_line(&kept.question);
+        kept.train = train.map_err(|e| wrong(format!("question: {e}")))?;
+    }
+    if kept.train.data.is_none() {
+        return Err(wrong("question: it names no data".into()));
+    }
+    let journal = read(JOURNAL)?;
+    let known = journal.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    Ok((kept, known))
+}
+
+fn line(record: &Record) -> String {
+    serde_json::to_string(record).map_or(String::new(), |json| json + "\n")
+}
+
+impl fmt::Display for Folder {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{}", self.path.display())
+    }
+}

@@ -1,0 +1,83 @@
+//! A model, and data with its answers: what `test` and `explain` are given.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use reshet::{Dataset, Error, Model, Targets, Task, metrics::check_threshold};
+
+use super::source::{Source, named};
+use crate::settings::table::Csv;
+
+/// A model, and data with its answers: what `test` and `explain` are given.
+#[derive(clap::Args)]
+pub struct Asked {
+    /// A model.safetensors that `reshet train` wrote, or its run's folder
+    pub model: PathBuf,
+    /// mnist, a table, a folder of pictures or of IDX files, a .npz, or with --targets a
+    /// .npy or IDX file
+    pub data: String,
+    /// The targets that go with a .npy or IDX file, or an array in a .npz
+    #[arg(long, value_name = "FILE")]
+    targets: Option<PathBuf>,
+    /// Names of the classes of IDX files and arrays, as cat,dog, or a file with a name a line
+    #[arg(long, value_name = "A,B,…|FILE")]
+    names: Option<String>,
+    #[command(flatten)]
+    csv: Csv,
+}
+
+impl Asked {
+    /// The data as this model knows it, the model's own question put to it, or `is`.
+    pub fn dataset(&self, model: &Model, is: Option<&str>) -> Result<Dataset> {
+        let (targets, meaning) = (self.targets.as_deref(), model.meaning());
+        let mut data = Source::open_test(&self.data, targets, &self.csv, meaning)?;
+        if let Some(names) = &self.names {
+            data = named(&data, names)?;
+        }
+        // What the user asks may be wrong usage; what the model asks fits the data or not.
+        Ok(ask(model, data, is).map_err(|e| if is.is_some() { e } else { self.unfit(e) })?)
+    }
+
+    /// That the two do not go together is bad data, not bad usage.
+    pub fn unfit(&self, error: Error) -> Error {
+        unfit(error, &self.model, &self.data)
+    }
+}
+
+/// Puts the model's own question (or `is`) to data with classes.
+pub fn ask(model: &Model, data: Dataset, is: Option<&str>) -> reshet::Result<Dataset> {
+    let meaning = model.meaning();
+    match (is, meaning.task, data.targets()) {
+        (Some(_), Task::Classes | Task::Number, _) => {
+            let what =
+                format!("--is asks a yes/no question; this model's task is {}", meaning.task);
+            Err(Error::Invalid(what))
+        }
+        (Some(label), ..) => data.is(label),
+        (None, Task::Binary, Targets::Classes { .. }) if model.network().outputs() == 1 => {
+            data.is(&meaning.names[1])
+        }
+        _ => Ok(data),
+    }
+}
+
+/// A threshold that the model has no use for is bad usage.
+pub fn check(threshold: Option<f64>, model: &Model) -> Result<()> {
+    let checked = threshold.map_or(Ok(()), |x| check_threshold(x, model.task()));
+    Ok(checked.map_err(|e| Error::Invalid(format!("--threshold: {e}")))?)
+}
+
+/// Reads a model, or the one in a run's folder.
+pub fn load(path: &Path) -> reshet::Result<Model> {
+    if path.is_dir() { Model::load(path.join("model.safetensors")) } else { Model::load(path) }
+}
+
+/// A model and data that do not go together: bad data, not bad usage.
+pub fn unfit(error: Error, model: &Path, data: impl std::fmt::Display) -> Error {
+    match error {
+        Error::Invalid(what) => {
+            Error::Data(format!("{data} does not fit {}: {what}", model.display()))
+        }
+        other => other,
+    }
+}

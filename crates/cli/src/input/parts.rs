@@ -1,0 +1,191 @@
+//! What `train` learns from: training, validation and test part of any data.
+
+use std::{fmt::Display, path::Path};
+
+use reshet::{Dataset, Error, Result, Task, data::table::csv, recipe::Defaults};
+
+use crate::{
+    input::{
+        source::{Reading, Source},
+        table,
+    },
+    settings::{Settings, recipe::filled_in, table::refuse},
+};
+
+/// Data, split.
+#[derive(Clone)]
+pub struct Parts {
+    /// What is trained where nothing was said.
+    pub defaults: Defaults,
+    /// What the run is called after.
+    pub name: String,
+    pub train: Dataset,
+    pub validation: Option<Dataset>,
+    pub test: Option<Dataset>,
+    /// What was decided about a table, a line each.
+    pub said: Vec<String>,
+    /// What looks wrong in it.
+    pub warnings: Vec<String>,
+    /// What was filled in by the kind of data where nothing was said.
+    pub chosen: Option<String>,
+}
+
+impl Parts {
+    /// Reads and splits the data; fills in what the flags leave open.
+    /// `fold`: to test on fold k of so many instead.
+    pub fn read(args: &mut Settings, fold: Option<(usize, usize)>) -> anyhow::Result<Self> {
+        let asked = args.recipe.0.clone();
+        let mut parts = Self::split(args, fold)?;
+        let recipe = &mut args.recipe.0;
+        if asked.batch_size.is_none() {
+            // How many samples are left to train on is known only now.
+            recipe.batch_size = recipe.batch_size.map(|n| n.min(parts.train.len()));
+        }
+        if parts.defaults != Defaults::Plain && asked.net.is_none() {
+            parts.chosen = filled_in(&asked, recipe);
+        }
+        *recipe = recipe.resolve(&parts.train)?;
+        if args.balance {
+            parts.train = parts.train.balanced().map_err(of_flag("--balance"))?;
+        }
+        Ok(parts)
+    }
+
+    fn split(args: &mut Settings, fold: Option<(usize, usize)>) -> anyhow::Result<Self> {
+        let path = Path::new(args.data());
+        let there = path.exists() || table::is_stream(path);
+        if args.targets.is_none() && table::is_table(path) && there {
+            if args.names.is_some() {
+                let what = "--names: the classes of a table are called as its cells are";
+                return Err(Error::Invalid(what.into()).into());
+            }
+            return Ok(Self::of_table(args, fold)?);
+        }
+        if !there && args.data() != "mnist" && args.table.given().is_some() {
+            return Err(table::not_there(path).into());
+        }
+        refuse(&args.table, args.data())?;
+        let form = args.pictures.form();
+        let reading = Reading { targets: args.targets.as_deref(), scale: !args.no_scale, form };
+        let mut source = Source::open(args.data(), &reading)?;
+        source.check_classes()?;
+        if args.recipe.asked_task() == Some(Task::Classes) {
+            let file = Path::new(args.data());
+            source = source.with_classes_of_numbers()?.named_by_the_file_beside(file)?;
+        }
+        if let Some(names) = &args.names {
+            source = source.named(names)?;
+        }
+        if let Some(label) = &args.is {
+            source = source.is(label)?;
+        }
+        let Source { defaults, name, train, test, from_folder } = source;
+        if from_folder {
+            args.pictures.resolve(train.features());
+        }
+        if let Some(path) = &args.test {
+            let what = "--test FILE goes with a table; other data brings its own test part";
+            return Err(Error::Invalid(format!("{what} ({})", path.display())).into());
+        }
+        let seed = args.recipe.seed.unwrap_or(0);
+        let (train, test) = match (fold, args.folds) {
+            (Some((k, folds)), _) => {
+                let (train, test) = train.fold(k, folds, seed)?;
+                (train, Some(test))
+            }
+            (None, Some(_)) => (train, test),
+            _ => test_part(train, test, args.test_fraction, seed)?,
+        };
+        args.recipe.0 = args.recipe.resolve_for(defaults, train.len());
+        let (train, validation) = match args.recipe.validation {
+            Some(fraction) if fraction != 0.0 => {
+                let parts = train.split(fraction, seed);
+                let (train, validation) = parts.map_err(of_flag("--validation"))?;
+                (train, Some(validation))
+            }
+            _ => (train, None),
+        };
+        let (said, warnings) = Default::default();
+        Ok(Self { defaults, name, train, validation, test, said, warnings, chosen: None })
+    }
+
+    fn of_table(args: &mut Settings, fold: Option<(usize, usize)>) -> Result<Self> {
+        let path = Path::new(args.data()).to_path_buf();
+        let table = table::read(&path, args.table.options())?;
+        let written = table.written();
+        let recipe = &args.recipe;
+        let amounts = recipe.gives_one_number();
+        let ask = args.table.ask(recipe.asked_task(), args.is.as_deref(), amounts);
+        let mut prepare = args
+            .table
+            .prepare(&table, ask)
+            .keep_columns(recipe.net.is_some())
+            .plain(args.no_scale)
+            .seed(recipe.seed.unwrap_or(0));
+        let mut test = args.test_fraction.unwrap_or(0.2);
+        if args.folds.is_some() {
+            test = 0.0;
+        }
+        if let Some((k, folds)) = fold {
+            prepare = prepare.fold(k, folds);
+        }
+        if let Some(file) = &args.test {
+            if args.test_fraction.is_some() {
+                let what = "--test and --test-fraction: either a file or a part";
+                return Err(Error::Invalid(what.into()));
+            }
+            let columns = table.names().into_iter().map(String::from).collect();
+            let options = csv::Options { written, columns, ..args.table.csv.options() };
+            let tested = table::read(file, options)?;
+            prepare = prepare.test_table(tested);
+            test = 0.0;
+        }
+        let samples = (table.rows() as f64 * (1.0 - test)) as usize;
+        args.recipe.0 = args.recipe.resolve_for(Defaults::Table, samples);
+        let validation = args.recipe.validation.unwrap_or(0.0);
+        for (flag, x) in [("--validation", validation), ("--test-fraction", test)] {
+            if !(0.0..1.0).contains(&x) {
+                let what = "a part must be a fraction from 0 to 1, not";
+                return Err(Error::Invalid(format!("{flag}: {what} {x}")));
+            }
+        }
+        let parts = prepare.test(test).validation(validation).of(table)?;
+        let reshet::data::table::Parts { train, validation, test, said, warnings } = parts;
+        let (defaults, name) = (Defaults::Table, table::name(&path));
+        Ok(Self { defaults, name, train, validation, test, said, warnings, chosen: None })
+    }
+}
+
+/// Bad usage names its flag.
+pub fn of_flag(flag: impl Display) -> impl FnOnce(Error) -> Error {
+    move |error| match error {
+        Error::Invalid(what) => Error::Invalid(format!("{flag}: {what}")),
+        other => other,
+    }
+}
+
+/// The test part: the data's own, or a random fraction of it; 0 for none.
+fn test_part(
+    train: Dataset,
+    test: Option<Dataset>,
+    fraction: Option<f64>,
+    seed: u64,
+) -> Result<(Dataset, Option<Dataset>)> {
+    match (test, fraction) {
+        (_, Some(0.0)) => Ok((train, None)),
+        (Some(test), None) => Ok((train, Some(test))),
+        (Some(_), Some(x)) => {
+            let what = "the data has a test part of its own; only 0 (no test) makes sense here";
+            Err(Error::Invalid(format!("--test-fraction {x}: {what}")))
+        }
+        (None, fraction) => {
+            let parts = train.split(fraction.unwrap_or(0.2), seed);
+            let hint = "--test-fraction 0 trains without a test";
+            let (train, test) = parts.map_err(|e| match e {
+                Error::Data(what) => Error::Data(format!("{what}; {hint}")),
+                other => Error::Invalid(format!("{other}; {hint}")),
+            })?;
+            Ok((train, Some(test)))
+        }
+    }
+}

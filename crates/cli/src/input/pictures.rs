@@ -1,0 +1,67 @@
+//! Pictures: the form in which a model knows them, and their grey pixels.
+
+use reshet::{Error, Features, Meaning, Pictures, Result, Storage, data::folder::Form};
+
+/// The form in which a model knows pictures: how a folder is read for it.
+pub fn form_of(meaning: &Meaning) -> Form {
+    match (meaning.pictures, &meaning.shape[..]) {
+        (Pictures::Digit, [1, 28, 28]) => Form { digits: true, ..Form::default() },
+        (Pictures::AsTheyAre, [channels @ (1 | 3), height, width]) => {
+            Form { size: Some((*width, *height)), channels: Some(*channels), ..Form::default() }
+        }
+        // As TensorFlow has them.
+        (Pictures::AsTheyAre, [height, width, channels @ 3]) => Form {
+            size: Some((*width, *height)),
+            channels: Some(*channels),
+            channels_last: true,
+            ..Form::default()
+        },
+        _ => Form::default(),
+    }
+}
+
+/// Grey pixels of each picture and their width, colour as its luma; None if the
+/// samples are no pictures.
+pub fn grey(features: &Features) -> Option<(Vec<Vec<u8>>, usize)> {
+    let Storage::U8(bytes) = features.storage() else { return None };
+    let (channels, height, width, last) = match features.shape() {
+        [channels @ (1 | 3), height, width] => (channels, height, width, false),
+        [height, width, channels @ 3] => (channels, height, width, true),
+        _ => return None,
+    };
+    let area = height * width;
+    let place = |pixel: usize, c: usize| if last { 3 * pixel + c } else { c * area + pixel };
+    let one = |picture: &[u8]| match channels {
+        1 => picture.to_vec(),
+        _ => (0..area)
+            .map(|i| {
+                let [r, g, b] = [0, 1, 2].map(|c| f32::from(picture[place(i, c)]));
+                (0.299 * r + 0.587 * g + 0.114 * b).round() as u8
+            })
+            .collect(),
+    };
+    Some((bytes.chunks_exact(channels * area).map(one).collect(), *width))
+}
+
+/// What a model does with a picture before it looks at it.
+pub fn preparation(meaning: &Meaning) -> Option<String> {
+    let form = form_of(meaning);
+    match (form.digits, form.size, form.channels) {
+        (true, ..) if meaning.bytes => Some("brought to MNIST's form, as drawn digits".into()),
+        (_, Some((width, height)), Some(channels)) => {
+            let colour = if channels == 3 { "RGB" } else { "grey" };
+            Some(format!("brought to {width}×{height}, {colour}"))
+        }
+        _ => None,
+    }
+}
+
+/// Refuses flags where they mean nothing.
+pub fn check(form: &Form, data: &str) -> Result<()> {
+    // Pictures of drawn digits only ask for what a model takes anyway.
+    if form.size.is_some() || form.channels.is_some() {
+        let what = format!("--size, --channels: {data} is no folder of pictures");
+        return Err(Error::Invalid(what));
+    }
+    Ok(())
+}

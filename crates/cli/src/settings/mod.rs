@@ -1,0 +1,124 @@
+//! What `train` is told: by flags, by a `config.toml`, by the page, by a study.
+
+pub mod command;
+pub mod config;
+pub mod pictures;
+pub mod recipe;
+pub mod table;
+pub mod words;
+
+use std::path::PathBuf;
+
+use reshet::{Dataset, Trainer};
+use serde::{Deserialize, Serialize};
+
+use recipe::{Asked, Machine};
+use words::text;
+
+/// What `train` is told: its flags, and what a `config.toml` holds.
+#[derive(Clone, Debug, Default, PartialEq, clap::Args, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct Settings {
+    /// mnist, a table (.csv), a folder of pictures (DIR/class/name.png), a folder of
+    /// IDX files or one of them, a .npz, or with --targets a .npy or IDX file
+    #[arg(required_unless_present_any = ["config", "resume"])]
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub data: Option<String>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub table: table::Question,
+    /// The targets that go with a .npy or IDX file, or the name of the array in a
+    /// .npz; a column of integers is class numbers, all else is numbers; with --task
+    /// classes also floats (0.0, 1.0) and one-hot rows
+    #[arg(long, value_name = "FILE")]
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub targets: Option<PathBuf>,
+    /// Names of the classes of IDX files and arrays, as cat,dog, or a file with a name a
+    /// line [default: names.txt beside IDX files, else their numbers]
+    #[arg(long, value_name = "A,B,…|FILE")]
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub names: Option<String>,
+    /// Take numbers as they are: no x / 255 for bytes, no mean 0 for columns and targets
+    #[arg(long)]
+    pub no_scale: bool,
+    /// Ask yes or no: is it a LABEL? Or, as 0,1,5, is it one of these?
+    #[arg(long, value_name = "LABEL", conflicts_with = "positive")]
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub is: Option<String>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub pictures: pictures::Flags,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub recipe: Asked,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub machine: Machine,
+    /// Start from the parameters of this safetensors file (ours, or PyTorch's)
+    #[arg(long, value_name = "MODEL")]
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub load: Option<PathBuf>,
+    /// Part of the samples to test on, if the data has no test part of its own;
+    /// 0: no test [default: 0.2]
+    #[arg(long, value_name = "X")]
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub test_fraction: Option<f64>,
+    /// Table: test on this file instead of a part
+    #[arg(long, value_name = "FILE")]
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub test: Option<PathBuf>,
+    /// Weight samples so that each class counts as much as another
+    #[arg(long)]
+    pub balance: bool,
+    /// First train K times, each time testing on another K-th of the samples; then on all
+    #[arg(long, value_name = "K", value_parser = at_least_two, conflicts_with_all = ["test", "test_fraction", "resume"])]
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub folds: Option<usize>,
+    /// Instead of training, try all learning rates once and suggest one
+    #[arg(long, conflicts_with_all = ["lr", "resume", "folds"])]
+    #[serde(skip)]
+    pub find_lr: bool,
+    /// Take the flags from this file, a run's config.toml; flags beside it win
+    #[arg(long, value_name = "FILE.toml", conflicts_with = "resume")]
+    #[serde(skip)]
+    pub config: Option<PathBuf>,
+    /// Go on with an interrupted run, to the same bits as if it had not been
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["out", "load"])]
+    #[serde(skip)]
+    pub resume: Option<PathBuf>,
+    /// Write a checkpoint every N steps [default: at an epoch's end, every 10 s]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub checkpoint_every: Option<u64>,
+    /// Folder of the run [default: runs/<data>-<n>]
+    #[arg(long, value_name = "DIR")]
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub out: Option<PathBuf>,
+    /// Overwrite what is in the folder
+    #[arg(long)]
+    #[serde(skip)]
+    pub force: bool,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    #[serde(skip)]
+    pub json: bool,
+}
+
+fn at_least_two(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(n) if n > 1 => Ok(n),
+        _ => Err("at least 2 folds".into()),
+    }
+}
+
+impl Settings {
+    /// A trainer with all of the flags set.
+    pub fn trainer<'a>(&self, data: &Dataset) -> reshet::Result<Trainer<'a>> {
+        let trainer = self.recipe.trainer(data)?.device(self.machine.device()?).unscaled();
+        Ok(if self.no_scale { trainer.units(Vec::new()) } else { trainer })
+    }
+
+    pub fn data(&self) -> &str {
+        self.data.as_deref().unwrap_or_default()
+    }
+}

@@ -1,0 +1,268 @@
+//! The flags that make a recipe, and those that say where it is computed.
+
+use std::{marker::PhantomData, ops::Deref, str::FromStr};
+
+use clap::{
+    Arg, ArgMatches, Command, FromArgMatches,
+    builder::{PossibleValue, TypedValueParser},
+    error::{ContextKind, ContextValue, ErrorKind},
+};
+use reshet::{
+    Activation, Device, Error, Init, Recipe, Result, Task,
+    recipe::{LossName, OptimizerName, ScheduleName},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::settings::words::text;
+
+/// A recipe as `train` is told it, and as its `config.toml` holds it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Asked(pub Recipe);
+
+impl Deref for Asked {
+    type Target = Recipe;
+
+    fn deref(&self) -> &Recipe {
+        &self.0
+    }
+}
+
+/// How to train: the network, its loss, the optimiser, the schedule.
+#[derive(clap::Args)]
+struct RecipeFlags {
+    /// Kind of question; if not said, the loss, the output or the data decides
+    #[arg(long, value_parser = Named::<Task>::new())]
+    task: Option<Task>,
+    /// Network, as 784-100:relu-1:sigmoid: widths, each with its activation
+    #[arg(long, value_name = "NET", conflicts_with_all = ["hidden", "activation"])]
+    net: Option<String>,
+    /// Widths of the hidden layers, as 100,50 [default: 100; pictures 512,256; tables 128,64]
+    #[arg(long, value_delimiter = ',', value_name = "WIDTHS")]
+    hidden: Option<Vec<usize>>,
+    /// Activation of the hidden layers [default: relu; pictures gelu; tables silu]
+    #[arg(long)]
+    activation: Option<Activation>,
+    /// Dropout after each hidden layer [default: 0; pictures 0.1; tables 0.2, from
+    /// 10,000 rows on 0]
+    #[arg(long, value_name = "P", conflicts_with = "net")]
+    dropout: Option<f32>,
+    /// Loss; if not said, it follows from the output
+    #[arg(long, value_parser = Named::<LossName>::new())]
+    loss: Option<LossName>,
+    /// Cross entropy: part of the target spread over all classes
+    #[arg(long, value_name = "X")]
+    label_smoothing: Option<f32>,
+    /// Rule of the updates [default: adam; pictures and tables adamw]
+    #[arg(long, value_parser = Named::<OptimizerName>::new())]
+    optimizer: Option<OptimizerName>,
+    /// Learning rate [default: 0.001; rmsprop 0.01; pictures 0.002; tables 0.006]
+    #[arg(long, value_name = "X")]
+    lr: Option<f64>,
+    /// sgd, rmsprop [default: 0]
+    #[arg(long, value_name = "X")]
+    momentum: Option<f64>,
+    /// sgd: Nesterov's momentum
+    #[arg(long)]
+    nesterov: bool,
+    /// adam, adamw [default: 0.9,0.999]
+    #[arg(long, value_parser = two, value_name = "A,B")]
+    betas: Option<[f64; 2]>,
+    /// adam, adamw, rmsprop [default: 1e-8]
+    #[arg(long, value_name = "X")]
+    eps: Option<f64>,
+    /// rmsprop [default: 0.99]
+    #[arg(long, value_name = "X")]
+    alpha: Option<f64>,
+    /// adam, adamw
+    #[arg(long)]
+    amsgrad: bool,
+    /// rmsprop
+    #[arg(long)]
+    centered: bool,
+    /// Pulls weights towards 0 [default: 0; adamw 0.01; tables 0.05 to 1]
+    #[arg(long, value_name = "X")]
+    weight_decay: Option<f64>,
+    /// Limit of the gradient's norm
+    #[arg(long, value_name = "X")]
+    clip_norm: Option<f32>,
+    /// How the learning rate changes [default: constant; pictures and tables one-cycle]
+    #[arg(long, value_parser = Named::<ScheduleName>::new())]
+    schedule: Option<ScheduleName>,
+    /// schedule step: epochs between two falls [default: 10]
+    #[arg(long, value_name = "N")]
+    step_size: Option<usize>,
+    /// schedules step, plateau: factor of each fall [default: 0.1]
+    #[arg(long, value_name = "X")]
+    gamma: Option<f64>,
+    /// How weights start [default: default, as PyTorch's]
+    #[arg(long, value_parser = Named::<Init>::new())]
+    init: Option<Init>,
+    /// How often all samples are seen [default: 5; pictures 16 to 50; tables 20 to 200,
+    /// so that it is about 2,000 steps; of millions fewer]
+    #[arg(long, value_name = "N")]
+    epochs: Option<usize>,
+    /// Samples a step [default: 50, or all if they are fewer; pictures 128, few 32; tables 32
+    /// to 1024]
+    #[arg(long, value_name = "N")]
+    batch_size: Option<usize>,
+    /// Seed of weights, shuffles, dropout and splits [default: 0]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Keep the samples in the data's order
+    #[arg(long)]
+    no_shuffle: bool,
+    /// Stop when the validation loss has not fallen for N epochs
+    #[arg(long, value_name = "N")]
+    patience: Option<usize>,
+    /// Part of the training samples to validate on after each epoch
+    #[arg(long, value_name = "FRACTION")]
+    validation: Option<f64>,
+}
+
+fn two(text: &str) -> Result<[f64; 2], String> {
+    let numbers: Vec<f64> = text.split(',').filter_map(|x| x.trim().parse().ok()).collect();
+    numbers.try_into().map_err(|_| "two numbers, as 0.9,0.999".into())
+}
+
+impl From<RecipeFlags> for Recipe {
+    #[rustfmt::skip]
+    fn from(flags: RecipeFlags) -> Self {
+        let RecipeFlags {
+            task, net, hidden, activation, dropout, loss, label_smoothing, optimizer, lr, momentum,
+            nesterov, betas, eps, alpha, amsgrad, centered, weight_decay, clip_norm, schedule,
+            step_size, gamma, init, epochs, batch_size, seed, no_shuffle, patience, validation,
+        } = flags;
+        Self {
+            task, net, hidden, activation, dropout, loss, label_smoothing, optimizer, lr, momentum,
+            nesterov, betas, eps, alpha, amsgrad, centered, weight_decay, clip_norm, schedule,
+            step_size, gamma, init, epochs, batch_size, seed, no_shuffle, patience, validation,
+        }
+    }
+}
+
+impl FromArgMatches for Asked {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        RecipeFlags::from_arg_matches(matches).map(|flags| Self(flags.into()))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl clap::Args for Asked {
+    fn augment_args(command: Command) -> Command {
+        RecipeFlags::augment_args(command)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        RecipeFlags::augment_args(command)
+    }
+}
+
+/// Reads a name as the library does: PyTorch's spelling too, in any case.
+#[derive(Clone)]
+pub struct Named<T>(&'static [&'static str], PhantomData<T>);
+
+macro_rules! named {
+    ($($name:ty),*) => { $(
+        impl Named<$name> {
+            pub fn new() -> Self {
+                Self(<$name>::NAMES, PhantomData)
+            }
+        }
+    )* };
+}
+named!(Task, LossName, OptimizerName, ScheduleName, Init);
+
+impl<T: FromStr<Err = Error> + Clone + Send + Sync + 'static> TypedValueParser for Named<T> {
+    type Value = T;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        arg: Option<&Arg>,
+        value: &std::ffi::OsStr,
+    ) -> Result<T, clap::Error> {
+        let text = value.to_string_lossy();
+        text.parse().map_err(|_| {
+            let mut error = clap::Error::new(ErrorKind::InvalidValue).with_cmd(command);
+            let name = arg.map_or(String::new(), ToString::to_string);
+            error.insert(ContextKind::InvalidArg, ContextValue::String(name));
+            error.insert(ContextKind::InvalidValue, ContextValue::String(text.into_owned()));
+            let known = self.0.iter().map(ToString::to_string).collect();
+            error.insert(ContextKind::ValidValue, ContextValue::Strings(known));
+            error
+        })
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(self.0.iter().map(PossibleValue::new)))
+    }
+}
+
+/// Where it is computed.
+#[derive(Clone, Debug, PartialEq, clap::Args, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct Machine {
+    /// auto, cpu, cuda or reference
+    #[arg(long, default_value = "auto")]
+    device: String,
+    /// At most the machine's cores [default: all]
+    #[arg(long, value_name = "N")]
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    threads: Option<usize>,
+}
+
+impl Default for Machine {
+    fn default() -> Self {
+        Self { device: "auto".into(), threads: None }
+    }
+}
+
+impl Machine {
+    /// The device, checked.
+    pub fn device(&self) -> Result<Device> {
+        let device = Device::named(&self.device)?;
+        match self.threads {
+            Some(0) => Err(Error::Invalid("--threads 0: at least one thread has to work".into())),
+            Some(threads) => Ok(device.threads(threads)),
+            None => Ok(device),
+        }
+    }
+}
+
+/// What of a recipe was filled in, as a reader wants to know it; None if nothing was.
+pub fn filled_in(asked: &Recipe, whole: &Recipe) -> Option<String> {
+    let words = |name: &str, text: &str| match name {
+        "activation" | "optimizer" | "schedule" => text.to_string(),
+        "epochs" => format!("{text} epochs"),
+        "batch-size" => format!("batches of {text}"),
+        _ => format!("{} {text}", name.replace('-', " ")),
+    };
+    let asked = asked.settings();
+    let known = |name: &str| asked.iter().any(|(other, _)| other == name);
+    let told = [
+        "hidden",
+        "activation",
+        "dropout",
+        "optimizer",
+        "lr",
+        "weight-decay",
+        "schedule",
+        "epochs",
+        "batch-size",
+        "validation",
+        "patience",
+    ];
+    let whole = whole.settings();
+    let value = |name: &str| whole.iter().find(|(other, _)| other == name);
+    let filled: Vec<String> = told
+        .iter()
+        .filter(|name| !known(name))
+        .filter_map(|name| value(name).map(|(_, text)| words(name, text)))
+        .collect();
+    (!filled.is_empty()).then(|| filled.join(", "))
+}

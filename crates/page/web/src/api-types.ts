@@ -1,0 +1,337 @@
+// What the server answers. Made of its sources: cargo test -p reshet-page types
+// writes it anew with WRITE_TYPES=1, and fails where it is not what they come to.
+
+export type State = {
+  data: Array<Data>,
+  runs: Array<Run>,
+  /** The names of the studies. */
+  studies: Array<string>,
+  /** The run that trains, or stands. */
+  current: string | null,
+  version: string,
+  device: string,
+  threads: number,
+  cores: number,
+};
+
+export type About = {
+  version: string,
+  device: string,
+  threads: number,
+  cores: number,
+};
+
+export type Task = "binary" | "classes" | "number";
+
+export type Data = {
+  id: string,
+  name: string,
+  kind: DataKind,
+  train_samples: number,
+  test_samples: number,
+  shape: Array<number>,
+  features: number,
+  task: Task,
+  names: Array<string>,
+  columns: Array<string> | null,
+  target: string | null,
+  said: Array<string>,
+  warnings: Array<string>,
+  /** The first rows of a table, as they were read. */
+  rows: Record<string, string | number | null>[],
+  defaults: Spec,
+};
+
+export type DataKind = "pictures" | "table" | "array";
+
+export type Spec = {
+  /** `mnist`, or where the data lies. */
+  data: string,
+  /** Yes or no about this class. */
+  is: string | null,
+  /** The column that is asked about, of a table. */
+  target: string | null,
+  /** The hidden layers. */
+  hidden: Array<Hidden> | null,
+  /** `sgd`, `adam`, `adamw`, `rmsprop`. */
+  optimizer: string | null,
+  /** Learning rate. */
+  lr: number | null,
+  /** Pulls weights towards 0. */
+  weight_decay: number | null,
+  /** `constant`, `cosine`, `one-cycle`. */
+  schedule: string | null,
+  /** Samples a step. */
+  batch_size: number | null,
+  /** How often all samples are seen. */
+  epochs: number | null,
+  /** Of weights, shuffles and splits. */
+  seed: number | null,
+};
+
+export type Hidden = {
+  /** Neurons. */
+  width: number,
+  /** As in a network's text: `relu`, `leaky_relu(0.2)`; None: a layer without. */
+  activation: string | null,
+  /** The part of its neurons that is left out at each step. */
+  dropout: number,
+};
+
+export type Baseline = {
+  /** Accuracy, or the RMSE of the mean. */
+  measure: number,
+  /** The answer; None for numbers. */
+  answer: string | null,
+};
+
+export type Plan = {
+  network: string,
+  task: Task,
+  names: Array<string>,
+  inputs: number,
+  outputs: number,
+  output_activation: string,
+  loss: string,
+  parameters: number,
+  train_samples: number,
+  test_samples: number,
+  steps_per_epoch: number,
+  steps: number,
+  baseline: Baseline | null,
+  shape: Array<number>,
+  spec: Spec,
+  command: string,
+  said: Array<string>,
+  warnings: Array<string>,
+  /** What looks wrong in the network. */
+  findings: Array<Finding>,
+};
+
+export type Finding = {
+  text: string,
+} & ({ "kind": "linear_after_linear", first: number, second: number, } | { "kind": "softmax_inside", layer: number, } | { "kind": "no_better", answer: string | null, } | { "kind": "same_answer" } | { "kind": "dead_neurons", layer: number, dead: number, of: number, } | { "kind": "high_learning_rate", lr: number, usual: number, } | { "kind": "few_steps", steps: number, } | { "kind": "nothing_seen" } | { "kind": "still_falling" } | { "kind": "other" });
+
+export type What = {
+  "kind": "linear_after_linear",
+  first: number,
+  second: number,
+} | {
+  "kind": "softmax_inside",
+  layer: number,
+} | {
+  "kind": "no_better",
+  answer: string | null,
+} | {
+  "kind": "same_answer" } | {
+  "kind": "dead_neurons",
+  layer: number,
+  dead: number,
+  of: number,
+} | {
+  "kind": "high_learning_rate",
+  lr: number,
+  usual: number,
+} | {
+  "kind": "few_steps",
+  steps: number,
+} | {
+  "kind": "nothing_seen" } | {
+  "kind": "still_falling" } | {
+  "kind": "other" };
+
+export type Run = {
+  id: string,
+  name: string,
+  data: string | null,
+  spec: Spec | null,
+  network: string,
+  task: Task,
+  names: Array<string>,
+  shape: Array<number>,
+  pictures: boolean,
+  parameters: number,
+  state: Phase,
+  stage: Stage | null,
+  step: number,
+  steps: number,
+  steps_per_epoch: number | null,
+  epoch: number,
+  lr: number,
+  pace: number | null,
+  loss: number | null,
+  seconds: number,
+  test: Test | null,
+  baseline: Baseline | null,
+  tensors: Array<Tensor>,
+  columns: Array<Column> | null,
+  inputs: Array<string> | null,
+  trainable: boolean,
+  saved: string | null,
+  reason: string | null,
+  command: string | null,
+  /** What looks wrong in what came of it, once it has ended. */
+  findings: Array<Finding>,
+  curves?: Curves,
+  stage_report?: StageReport,
+};
+
+export type Phase = "running" | "paused" | "done" | "stopped" | "diverged" | "loaded";
+
+export type Stage = "forward" | "backward";
+
+export type Curves = {
+  loss: Array<[number, number]>,
+  test: Array<Tested>,
+};
+
+export type Tested = [number,
+  number,
+  number | null];
+
+export type Tensor = {
+  name: string,
+  shape: Array<number>,
+};
+
+export type Column = {
+  "kind": "number",
+  name: string,
+  typical: number,
+  low: number,
+  high: number,
+} | {
+  "kind": "category",
+  name: string,
+  words: Array<string>,
+};
+
+export type Test = {
+  step: number,
+  /** Tested: all of the test part, or some of it where a test of all takes long. */
+  samples: number,
+  loss: number,
+  /** Accuracy or R²; None where nothing varies. */
+  measure: number | null,
+  baseline: number,
+} & ({ accuracy: number, accuracy_interval?: [number, number], errors: number, all_right?: number, } | { rmse: number, mae: number, r2: number | null, r2_mean?: number, });
+
+export type TestKind = {
+  accuracy: number,
+  accuracy_interval?: [number, number],
+  errors: number,
+  all_right?: number,
+} | {
+  rmse: number,
+  mae: number,
+  r2: number | null,
+  r2_mean?: number,
+};
+
+export type Progress = {
+  run: string,
+  step: number,
+  epoch: number,
+  lr: number,
+  loss: Array<[number, number]>,
+  test: Array<Tested>,
+  /** The newest test in whole, if there is one since the last message. */
+  tested: Test | null,
+  seconds: number,
+};
+
+export type Gone = {
+  run: string,
+};
+
+export type StageReport = {
+  "stage": "forward",
+  step: number,
+  batch: number,
+  rows: Array<number>,
+  outputs: Array<Array<number>>,
+  targets: Array<Array<number>>,
+} | {
+  "stage": "backward",
+  step: number,
+  loss: number,
+  tensors: Array<Gradient>,
+} | {
+  "stage": "update",
+  step: number,
+  lr: number,
+  changes: Array<Change>,
+};
+
+export type Gradient = {
+  name: string,
+  norm: number,
+  largest: Largest,
+};
+
+export type Largest = {
+  index: Array<number>,
+  value: number,
+};
+
+export type Change = {
+  name: string,
+  index: Array<number>,
+  before: number,
+  gradient: number,
+  after: number,
+};
+
+export type Snapshots = {
+  steps: Array<number>,
+  bytes: number,
+  limit: number,
+};
+
+export type Trace = {
+  step: number,
+  label: string | null,
+  probabilities: Record<string, number> | null,
+  value: number | number[] | null,
+  input: Array<number>,
+  evidence: Array<number>,
+  layers: Array<TracedLayer>,
+  /** The cells that the inputs came from, of a table. */
+  row_values: Record<string, string | number | null> | null,
+  /** Of a sample that stands in the data. */
+  row?: number,
+  truth?: string | number | number[] | null,
+  right?: boolean,
+};
+
+export type TracedLayer = {
+  name: string,
+  activation: string,
+  values: Array<number>,
+};
+
+export type Item = {
+  row: number,
+  truth: number | number[],
+  answer: number | number[],
+  /** Of the answer; where it is about belief, of the truth. None for numbers. */
+  probability: number | null,
+  loss?: number,
+};
+
+export type Mistakes = {
+  step: number,
+  samples: number,
+  errors: number | null,
+  names: Array<string>,
+  confusion: Array<Array<number>> | null,
+  /** How many there are of what was asked for. */
+  found: number,
+  items: Array<Item>,
+};
+
+export type Suspicious = {
+  step: number,
+  names: Array<string>,
+  items: Array<Item>,
+};
