@@ -14,6 +14,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from ._reshet import seen
+
 
 def is_path(X):
     return isinstance(X, (str, os.PathLike))
@@ -26,6 +28,9 @@ def is_table(X):
         return True
     if isinstance(X, np.ndarray):
         return X.dtype.names is not None
+    if _is_pandas(X, "Series") or _is_polars(X, "Series"):
+        # Of Arrow's too, and one column.
+        return False
     return hasattr(X, "__arrow_c_stream__") or hasattr(X, "__dataframe__")
 
 
@@ -44,6 +49,7 @@ def source(X, needed=None):
     if is_path(X):
         return os.fspath(X)
     names, column = _columns(X)
+    needed = None if needed is None else [seen(name) for name in needed]
     wanted = [i for i, name in enumerate(names) if needed is None or name in needed]
     if not wanted:
         there = ", ".join(names) or "none"
@@ -70,7 +76,7 @@ def name(column):
     # pandas' NaN for a name that is missing.
     if column is None or column != column:
         return ""
-    return str(column).strip()
+    return seen(str(column))
 
 
 def names(columns):
@@ -125,9 +131,9 @@ def _columns(X):
         # By place: two columns may have one name.
         return [name(column) for column in X.columns], lambda i: X.iloc[:, i]
     if _is_polars(X, "DataFrame"):
-        return list(X.columns), lambda i: X.to_series(i)
+        return [name(column) for column in X.columns], lambda i: X.to_series(i)
     table = _arrow(X)
-    return list(table.column_names), lambda i: table.column(i)
+    return [name(column) for column in table.column_names], lambda i: table.column(i)
 
 
 def _arrow(X):

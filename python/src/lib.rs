@@ -42,12 +42,19 @@ fn python(error: Error) -> PyErr {
     }
 }
 
+/// What is seen of a text: how names of columns are compared.
+#[pyfunction]
+fn seen(text: &str) -> String {
+    reshet::data::table::seen(text).into_owned()
+}
+
 #[pymodule]
 fn _reshet(module: &Bound<PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<model::PyModel>()?;
     module.add_class::<net::Net>()?;
     module.add_class::<replay::ReplayBuffer>()?;
+    module.add_function(wrap_pyfunction!(seen, module)?)?;
     module.add_function(wrap_pyfunction!(training::train, module)?)?;
     module.add_function(wrap_pyfunction!(training::train_table, module)?)
 }

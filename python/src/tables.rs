@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 use reshet::{
     Error, Model, Recipe, Result,
-    data::table::{Ask, Parts, Prepare, Table, csv},
+    data::table::{Ask, Parts, Prepare, Table, csv, seen},
 };
 
 use crate::{arrays::floats, frames::Source, model::columns_of, python};
@@ -138,7 +138,9 @@ impl Question<'_> {
 
     /// Whether all that is asked is what the model was asked.
     fn check_for_model(&self, targets: &[String]) -> Result<()> {
-        if !self.target.is_empty() && self.target != targets {
+        let same = |(asked, known): (&String, &String)| *asked == seen(known);
+        let all = self.target.len() == targets.len() && self.target.iter().zip(targets).all(same);
+        if !self.target.is_empty() && !all {
             let (asked, known) = (self.target.join(", "), targets.join(", "));
             let what = format!("target: {asked}; the model to start from predicts {known}");
             return Err(Error::Invalid(what));

@@ -222,6 +222,11 @@ def test_names_of_columns():
     spaced = frame.set_axis([" size", "city ", "price"], axis=1)
     model = reshet.train(spaced, target="price", **QUICK)
     assert model.columns == ["size", "city"] and (model.predict(spaced) == want.predict(frame)).all()
+    # Letters with marks in two forms, and a character that nobody sees.
+    marked = frame.set_axis(["e\u0301t\u00e9", "ci\u200bty", "price"], axis=1)
+    model = reshet.train(marked, target="pri\u200bce", drop=["city"], **QUICK)
+    assert model.columns == ["\u00e9t\u00e9"]
+    assert (model.predict({"\u00e9te\u0301": frame["size"]}) == model.predict(marked)).all()
     nameless = reshet.train(frame.set_axis([None, "city", "price"], axis=1), **QUICK)
     assert nameless.columns == ["column 1", "city"]
     levels = pd.MultiIndex.from_tuples([("a", "x"), ("a", "y"), ("b", "z")])

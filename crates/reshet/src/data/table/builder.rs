@@ -84,9 +84,8 @@ impl TableBuilder {
         let (cells, width) = (cells.into_iter(), self.layout.names.len());
         let line = self.rows + self.block.chunk.lines.len() as u64 + 1;
         if cells.len() != width {
-            let (source, n) = (&self.layout.source, cells.len());
-            let what = format!("{source}:{line}: {n} cells, and there are {width} columns");
-            return Err(Error::data(what));
+            let what = format!("{} cells, and there are {width} columns", cells.len());
+            return Err(Error::at(&self.layout.source, line, None, what));
         }
         let Parsed { chunk, firsts, gone, .. } = &mut self.block;
         self.layout.cells(cells, line, &mut self.words, firsts, gone, chunk);

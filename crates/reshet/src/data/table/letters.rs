@@ -13,8 +13,15 @@ fn is_invisible(c: char) -> bool {
     )
 }
 
-/// A text as it is seen, without spaces around it.
-pub(crate) fn seen(text: &str) -> Cow<'_, str> {
+/// Reduces a text to what is seen of it: letters with marks in Unicode's NFC, without characters
+/// that have no width and say nothing, without spaces around it. Names of columns and words are
+/// compared so.
+///
+/// ```
+/// use reshet::data::table::seen;
+/// assert_eq!(seen(" e\u{301}t\u{200b}e\u{301} "), "\u{e9}t\u{e9}");
+/// ```
+pub fn seen(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
         return Cow::Borrowed(text.trim());
     }

@@ -64,7 +64,7 @@ pub use check::{Check, Checked};
 pub use columns::{Column, Columns, Kind, LeftOut};
 pub use dates::{Dates, Order};
 use encoder::Encoder;
-use letters::seen;
+pub use letters::seen;
 use parsed::{Firsts, Gone, Parsed};
 pub use prepare::{Parts, Prepare};
 pub use question::{Ask, Unit};
