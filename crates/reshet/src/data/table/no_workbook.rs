@@ -1,5 +1,7 @@
 //! Stands for `workbook` where the feature `xlsx` is off: spreadsheets are refused.
 
+#![cfg_attr(not(feature = "csv"), expect(dead_code, reason = "without CSV nothing is read"))]
+
 use crate::{Result, error::Error};
 
 pub(super) const SEPARATOR: u8 = b',';
