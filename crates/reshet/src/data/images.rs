@@ -341,7 +341,7 @@ mod tests {
             let on_paper = u.abs() < half && v.abs() < half;
             let scale = 0.8;
             let drawn = seven(0.5 + dx / scale, 0.5 + dy / scale, 0.05);
-            on_paper.then(|| if drawn { 40.0 } else { 230.0 })
+            on_paper.then_some(if drawn { 40.0 } else { 230.0 })
         })
     }
 
