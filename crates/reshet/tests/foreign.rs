@@ -100,8 +100,7 @@ fn a_state_dict_asks_for_its_activations() {
     let error = read("named_wrapped.pt", None).unwrap_err();
     assert!(matches!(error, Error::Invalid(_)));
     let error = error.to_string();
-    for part in ["3-6-4-1", "fc1; bn1, batch normalization; fc2; head", "--net 3-6:relu-4:relu-1\n"]
-    {
+    for part in ["3-6-4-1", "fc1; bn1, batch normalization; fc2; head", "it is 3-6:relu-4:relu-1"] {
         assert!(error.contains(part), "{error}");
     }
     let error = read("legacy.pt", Some("4-6:relu-3")).unwrap_err().to_string();
