@@ -139,6 +139,6 @@ fn what_is_told_of_a_file_is_taken() {
     refused(|told| told.names = Some(vec!["a".into()]), "3 names are needed, not 1");
     refused(|told| told.shape = Some(vec![5]), "is not the 4 values");
     refused(|told| told.shape = Some(vec![usize::MAX, 4]), "is not the 4 values");
-    refused(|told| told.task = Some(Task::Number), "a network that gives numbers has none");
+    refused(|told| told.task = Some(Task::Number), "a network that gives numbers has no classes");
     refused(|told| told.task = Some(Task::Binary), "BCELoss: needs a network that ends in");
 }
