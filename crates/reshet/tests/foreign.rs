@@ -100,8 +100,7 @@ fn a_state_dict_asks_for_its_activations() {
     let error = read("named_wrapped.pt", None).unwrap_err();
     assert!(matches!(error, Error::Invalid(_)));
     let error = error.to_string();
-    for part in ["3-6-4-1", "fc1; bn1, batch normalization; fc2; head", "--net 3-6:relu-4:relu-1\n"]
-    {
+    for part in ["3-6-4-1", "fc1; bn1, batch normalization; fc2; head", "it is 3-6:relu-4:relu-1"] {
         assert!(error.contains(part), "{error}");
     }
     let error = read("legacy.pt", Some("4-6:relu-3")).unwrap_err().to_string();
@@ -140,6 +139,6 @@ fn what_is_told_of_a_file_is_taken() {
     refused(|told| told.names = Some(vec!["a".into()]), "3 names are needed, not 1");
     refused(|told| told.shape = Some(vec![5]), "is not the 4 values");
     refused(|told| told.shape = Some(vec![usize::MAX, 4]), "is not the 4 values");
-    refused(|told| told.task = Some(Task::Number), "a network that gives numbers has none");
+    refused(|told| told.task = Some(Task::Number), "a network that gives numbers has no classes");
     refused(|told| told.task = Some(Task::Binary), "BCELoss: needs a network that ends in");
 }

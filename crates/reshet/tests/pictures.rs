@@ -178,7 +178,7 @@ fn a_folder_with_its_own_test_part() {
     // By name, though class a is missing there.
     assert_eq!(found.test.unwrap().labels().unwrap(), [1, 2]);
     let notes = found.notes.join("\n");
-    assert!(notes.contains("2 files are not a picture"), "{notes}");
+    assert!(notes.contains("4 files are not a picture"), "{notes}");
     assert!(notes.contains("no pictures in empty"), "{notes}");
     assert!(notes.contains("fewer than 3 pictures in b, c"), "{notes}");
 

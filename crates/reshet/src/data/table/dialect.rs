@@ -53,7 +53,10 @@ pub struct Dialect {
 
 impl Options {
     /// Refuses the name of a sheet for a file that has none.
-    #[cfg_attr(not(feature = "csv"), expect(dead_code, reason = "no text is read"))]
+    #[cfg_attr(
+        not(any(feature = "csv", feature = "parquet")),
+        expect(dead_code, reason = "no table is read")
+    )]
     pub(super) fn check_no_sheet(&self, source: &str) -> Result<()> {
         let Some(name) = &self.sheet else { return Ok(()) };
         Err(Error::invalid(format!(
