@@ -27,7 +27,7 @@ const TELL_EVERY: Duration = Duration::from_millis(33);
 /// Between two tests, at least.
 const TEST_EVERY: Duration = Duration::from_millis(100);
 /// A test of all samples that takes longer waits for the end: until then some are tested, which
-/// takes about this long. Where it takes less, it also comes after 1, 2, 4, 8, … steps.
+/// takes about this long.
 const LONG_TEST: Duration = Duration::from_millis(200);
 /// A look at the parameters that takes longer is not worth it at each early moment.
 const LONG_LOOK: Duration = Duration::from_millis(5);
@@ -356,8 +356,7 @@ impl Course {
         if wanted && (look_now || due(self.looked, Duration::ZERO)) {
             self.look();
         }
-        let test_now = early && self.tested.0 <= LONG_TEST;
-        if test_now || due(self.tested, TEST_EVERY) {
+        if early || due(self.tested, TEST_EVERY) {
             self.test(Tested::Some);
         }
         if start >= self.told + TELL_EVERY {
