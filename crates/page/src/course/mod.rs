@@ -1,5 +1,6 @@
 //! The thread that trains: steps, and between them whatever is asked of it.
 
+mod scores;
 mod stages;
 
 use std::{
@@ -11,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use reshet::{Buffer, Dataset, Event, Result, Score, TrainingLoop};
+use reshet::{Buffer, Dataset, Event, Result, TrainingLoop};
 use tokio::sync::oneshot;
 
 use crate::{
@@ -19,20 +20,16 @@ use crate::{
     curve, found,
     lab::Lab,
     run::{Phase, Run, Stage},
-    spec::{Lesson, part},
+    spec::Lesson,
 };
+use scores::Tested;
 
 /// Between two messages to the page.
 const TELL_EVERY: Duration = Duration::from_millis(33);
 /// Between two tests, at least.
 const TEST_EVERY: Duration = Duration::from_millis(100);
-/// A test of all samples that takes longer waits for the end: until then some are tested, which
-/// takes about this long. Where it takes less, it also comes after 1, 2, 4, 8, … steps.
-const LONG_TEST: Duration = Duration::from_millis(200);
 /// A look at the parameters that takes longer is not worth it at each early moment.
 const LONG_LOOK: Duration = Duration::from_millis(5);
-/// Samples that tell how long a test takes.
-const TRIED: usize = 32;
 /// A step that takes longer is taken in its three stages, and commands are heeded between them.
 const LONG_STEP: Duration = Duration::from_millis(300);
 /// A test, or a look at the parameters, may cost this part of the time when
@@ -57,15 +54,6 @@ pub enum Command {
     Here(oneshot::Sender<()>),
     /// The parameters as they are.
     Read(oneshot::Sender<(usize, Vec<f32>)>),
-}
-
-/// What a test is of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Tested {
-    /// The whole test part.
-    All,
-    /// As much of it as can be tested without delay.
-    Some,
 }
 
 type Reply = oneshot::Sender<StageReport>;
@@ -356,8 +344,7 @@ impl Course {
         if wanted && (look_now || due(self.looked, Duration::ZERO)) {
             self.look();
         }
-        let test_now = early && self.tested.0 <= LONG_TEST;
-        if test_now || due(self.tested, TEST_EVERY) {
+        if early || due(self.tested, TEST_EVERY) {
             self.test(Tested::Some);
         }
         if start >= self.told + TELL_EVERY {
@@ -379,52 +366,6 @@ impl Course {
         let end = Instant::now();
         // The least: at another time the machine was busy with something else.
         self.looked = (self.looked.0.min(end - start), end);
-    }
-
-    /// How much is tested before the end: a few samples tell how long all would take.
-    fn choose_tested(&mut self) {
-        let Some(test) = &self.lesson.test else { return };
-        let tried = part(test, TRIED);
-        let start = Instant::now();
-        let took = match self.training.training().test(&tried) {
-            Ok(_) => start.elapsed(),
-            Err(_) => Duration::ZERO,
-        };
-        let all = took.mul_f64(test.len() as f64 / tried.len() as f64);
-        let share = LONG_TEST.as_secs_f64() / all.as_secs_f64().max(1e-9);
-        self.some = Some(match share < 1.0 {
-            true => part(test, (test.len() as f64 * share) as usize),
-            false => test.clone(),
-        });
-    }
-
-    /// Whether only a part is tested before the end.
-    fn is_part(&self) -> bool {
-        let length = |data: &Option<Dataset>| data.as_ref().map_or(0, Dataset::len);
-        length(&self.some) < length(&self.lesson.test)
-    }
-
-    fn test(&mut self, which: Tested) {
-        let now = self.training.step();
-        let data = match which {
-            Tested::All => &self.lesson.test,
-            Tested::Some => &self.some,
-        };
-        let Some(data) = data else { return };
-        let known = |(step, score): &(usize, Score)| *step == now && score.samples == data.len();
-        if self.run.state().test.as_ref().is_some_and(known) {
-            return;
-        }
-        let start = Instant::now();
-        if let Ok(score) = self.training.training().test(data) {
-            let mut state = self.run.state();
-            state.tests.add(curve::Tested(now, score.loss, score.measure()));
-            state.test = Some((now, score));
-        }
-        let end = Instant::now();
-        if which == Tested::Some {
-            self.tested = (self.tested.0.min(end - start), end);
-        }
     }
 
     /// Sends the page what is new.

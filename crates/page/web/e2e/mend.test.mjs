@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { browse, open, serve, serveIn, skip, sleep, text, untilRun } from "./page.mjs";
+import { browse, open, serve, serveIn, skip, text, untilRun } from "./page.mjs";
 
 /** Whether the middle of an element is what a finger there would touch. */
 const inReach = (page, selector) =>
@@ -87,7 +87,9 @@ describe("mended", { skip }, () => {
       assert.match((await text(page, ".part .findings")).replace(/[\u2066-\u2069]/g, ""), linear);
       await page.evaluate(() => (location.hash = "#train?hidden=20&lr=10&epochs=1"));
       await page.waitForSelector(".part .findings[hidden]");
+      const before = await page.$eval(".controls", (c) => c.dataset.run ?? "");
       await page.click(".start");
+      await page.waitForFunction((id) => document.querySelector(".controls").dataset.run !== id, {}, before);
       await untilRun(page, "done");
       await page.waitForSelector(".controls .findings:not([hidden])");
       assert.match((await text(page, ".controls .findings")).replace(/[\u2066-\u2069]/g, ""), dead);
@@ -187,9 +189,11 @@ describe("mended", { skip }, () => {
     await second.page.waitForSelector("dialog.ask[open]");
     assert.equal(await first.page.$eval(".chip-state", (e) => e.className), "chip-state running");
     await second.page.click(".ask-buttons button:nth-child(1)");
-    await sleep(300);
+    await second.page.waitForSelector(".toast:not([hidden])");
+    await first.page.bringToFront();
     await first.page.click(".transport button:last-child");
     await untilRun(first.page, "stopped");
+    await second.page.bringToFront();
     await untilRun(second.page, "done");
     await first.close();
     await second.close();

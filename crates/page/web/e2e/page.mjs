@@ -88,6 +88,8 @@ export async function open(
       trouble.push(`${message.text()} ${message.location().url ?? ""}`),
   );
   page.on("pageerror", (error) => trouble.push(String(error)));
+  // A machine that does other things too is slow.
+  page.setDefaultTimeout(90_000);
   await page.setViewport({ width, height, hasTouch: touch, isMobile: touch });
   await page.setExtraHTTPHeaders({ "Accept-Language": language });
   await page.goto(url, { waitUntil: "load" });

@@ -210,6 +210,7 @@ export class Chart {
     ctx.save();
     ctx.font = `${13 * textScale() * ratio}px system-ui, sans-serif`;
     ctx.lineWidth = 1.5 * ratio;
+    ctx.direction = document.documentElement.dir === "rtl" ? "rtl" : "ltr";
     if (baseline) {
       const y = u.valToPos(baseline.value, "y", true);
       if (y >= bbox.top - 1 && y <= bbox.top + bbox.height + 1) {

@@ -72,6 +72,7 @@ export function drawColumns(
 
 function place(canvas: HTMLCanvasElement, columns: Column[], pictured: boolean): Layout {
   const { context, width } = fit(canvas, HEIGHT);
+  context.direction = document.documentElement.dir === "rtl" ? "rtl" : "ltr";
   const last = columns.length - 1;
   const left = pictured ? 48 : columns[0]!.labels ? 118 : 34;
   const right = width - (columns[last]!.labels ? 104 : 40);

@@ -4,6 +4,13 @@ import { h, ltr, say } from "./dom";
 import { t } from "./i18n";
 import { toast } from "./toast";
 
+/** Copies a line; where the address is no secure one the browser copies what is selected. */
+async function copied(line: HTMLElement): Promise<void> {
+  if (navigator.clipboard !== undefined) return navigator.clipboard.writeText(line.textContent ?? "");
+  getSelection()?.selectAllChildren(line);
+  document.execCommand("copy");
+}
+
 /** The line with its button; `set` puts another one in. */
 export function commandLine(): { el: HTMLElement; set: (line: string) => void } {
   const line = ltr("", "code");
@@ -13,7 +20,7 @@ export function commandLine(): { el: HTMLElement; set: (line: string) => void } 
       type: "button",
       class: "small",
       onclick: () => {
-        void navigator.clipboard?.writeText(line.textContent ?? "").then(() => toast(t("copied")));
+        void copied(line).then(() => toast(t("copied")));
       },
     },
     t("copy"),

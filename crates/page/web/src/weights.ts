@@ -135,7 +135,8 @@ export function weights(): HTMLElement {
     if (onward && next.shape[0] === 1) parts.push(t("onwardIs", { x: signed(onward[chosen] ?? 0, 3) }));
     if (run.shape.length !== 3) {
       const order = [...row.keys()].sort((a, b) => Math.abs(row[b]!) - Math.abs(row[a]!)).slice(0, 4);
-      parts.push(order.map((i) => `${inputName(run, i)} ${signed(row[i]!, 2)}`).join(", "));
+      // Each pair keeps its order in a line from right to left.
+      parts.push(order.map((i) => `\u2066${inputName(run, i)} ${signed(row[i]!, 2)}\u2069`).join(", "));
     }
     say(about, parts.join(" · "));
     set(canvas, { "aria-label": t("galleryHint", { n: Math.min(out, MOST) }) });

@@ -1,0 +1,74 @@
+//! How right the network is by now: all of the test part, or as much of it as can be tested
+//! without delay.
+
+use std::time::{Duration, Instant};
+
+use reshet::{Dataset, Score};
+
+use super::Course;
+use crate::{curve, spec::part};
+
+/// A test of all samples that takes longer waits for the end: until then some are tested, which
+/// takes about this long.
+const LONG_TEST: Duration = Duration::from_millis(200);
+/// Fewer samples say little of how right a network is.
+const LEAST: usize = 100;
+/// Samples that tell how long a test takes.
+const TRIED: usize = 32;
+
+/// What a test is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tested {
+    /// The whole test part.
+    All,
+    /// As much of it as can be tested without delay.
+    Some,
+}
+
+impl Course {
+    /// How much is tested before the end: a few samples tell how long all would take.
+    pub(super) fn choose_tested(&mut self) {
+        let Some(test) = &self.lesson.test else { return };
+        let tried = part(test, TRIED);
+        let start = Instant::now();
+        let took = match self.training.training().test(&tried) {
+            Ok(_) => start.elapsed(),
+            Err(_) => Duration::ZERO,
+        };
+        let all = took.mul_f64(test.len() as f64 / tried.len() as f64);
+        let share = LONG_TEST.as_secs_f64() / all.as_secs_f64().max(1e-9);
+        self.some = Some(match share < 1.0 {
+            true => part(test, LEAST.max((test.len() as f64 * share) as usize)),
+            false => test.clone(),
+        });
+    }
+
+    /// Whether only a part is tested before the end.
+    pub(super) fn is_part(&self) -> bool {
+        let length = |data: &Option<Dataset>| data.as_ref().map_or(0, Dataset::len);
+        length(&self.some) < length(&self.lesson.test)
+    }
+
+    pub(super) fn test(&mut self, which: Tested) {
+        let now = self.training.step();
+        let data = match which {
+            Tested::All => &self.lesson.test,
+            Tested::Some => &self.some,
+        };
+        let Some(data) = data else { return };
+        let known = |(step, score): &(usize, Score)| *step == now && score.samples == data.len();
+        if self.run.state().test.as_ref().is_some_and(known) {
+            return;
+        }
+        let start = Instant::now();
+        if let Ok(score) = self.training.training().test(data) {
+            let mut state = self.run.state();
+            state.tests.add(curve::Tested(now, score.loss, score.measure()));
+            state.test = Some((now, score));
+        }
+        let end = Instant::now();
+        if which == Tested::Some {
+            self.tested = (self.tested.0.min(end - start), end);
+        }
+    }
+}
