@@ -230,7 +230,7 @@ impl Array {
         let most = integers.iter().copied().max().unwrap_or(0);
         if let Some(row) = integers.iter().position(|n| !(0..1 << 16).contains(n)) {
             let n = integers[row];
-            let what = format!("sample {row}: {n} is no class number; they count from 0");
+            let what = format!("sample {row}: {n} is not a class number; they count from 0");
             return Err(Error::data(what));
         }
         let names = (0..=most).map(|n| n.to_string()).collect();

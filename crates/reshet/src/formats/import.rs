@@ -87,7 +87,7 @@ impl Import {
         };
         match self.found(path).map_err(wrong)? {
             Found::Ours(_) if self.asks() => Err(Error::invalid(format!(
-                "{}: reshet wrote it, and it says itself what it is; leave the options out",
+                "{}: reshet wrote this file, which contains everything; leave the options out",
                 path.display()
             ))),
             Found::Ours(model) => Ok(Imported { model, said: Vec::new() }),
@@ -135,7 +135,7 @@ impl Import {
             // ONNX begins with the field 1, a number: 8.
             _ if !onnx => Err(Error::data("neither a PyTorch nor a safetensors nor an ONNX file")),
             _ if self.order.is_some() => {
-                Err(Error::invalid("a graph says itself in which order its layers follow"))
+                Err(Error::invalid("a graph contains the order of its layers"))
             }
             _ if self.network.is_some() => Err(Error::invalid(
                 "--net is for files that do not say what network they hold (.pt, .safetensors)",
@@ -237,9 +237,7 @@ impl Import {
             return Ok(names.clone());
         }
         Ok(file.filter(|names| names.len() == needed).unwrap_or_else(|| {
-            said.push(format!(
-                "the {needed} classes are called by their numbers (--classes A,B,…)"
-            ));
+            said.push(format!("the {needed} classes are named by their numbers (--classes A,B,…)"));
             (0..needed).map(|n| n.to_string()).collect()
         }))
     }

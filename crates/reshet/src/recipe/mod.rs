@@ -276,7 +276,7 @@ impl Recipe {
                 ("dropout", self.dropout.is_some()),
             ] {
                 if given {
-                    return wrong(setting, "", "the net has its own; give one of both");
+                    return wrong(setting, "", "the net sets it too; give only one of the two");
                 }
             }
             return Sequential::parse(net, Some(inputs));
@@ -398,11 +398,7 @@ impl Recipe {
             return wrong("batch-size", batch_size, why);
         }
         if recipe.patience == Some(0) {
-            return wrong(
-                "patience",
-                0,
-                "it must be at least 1 epoch",
-            );
+            return wrong("patience", 0, "it must be at least 1 epoch");
         }
         if let Some(norm) = recipe.clip_norm.filter(|x| !(*x > 0.0 && x.is_finite())) {
             return wrong("clip-norm", norm, "it must be above 0");
