@@ -48,7 +48,7 @@ pub struct Asked {
     /// The targets that go with a .npy or IDX file, or an array in a .npz
     #[arg(long, value_name = "FILE")]
     targets: Option<PathBuf>,
-    /// Names of the classes of IDX files and arrays, as cat,dog, or a file with a name a line
+    /// Names of the classes of IDX files and arrays, as cat,dog, or a file with one per line
     #[arg(long, value_name = "A,B,…|FILE")]
     names: Option<String>,
     #[command(flatten)]
