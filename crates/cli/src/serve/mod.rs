@@ -23,22 +23,22 @@ const PORT: u16 = 8080;
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// Runs, models, studies, tables, folders of pictures to open; mnist is always included
+    /// What to open: runs, models, studies, tables, folders of pictures; mnist is always there
     #[arg(value_name = "RUN|MODEL|STUDY|DATA")]
     what: Vec<PathBuf>,
-    /// Port; 0: any [default: 8080, or any if that one is taken]
+    /// Port; 0: any [default: 8080, or any where that one is taken]
     #[arg(long, value_name = "N")]
     port: Option<u16>,
     /// Open the page in the browser
     #[arg(long)]
     open: bool,
-    /// Address to listen on; any other than this machine's own requires a token
+    /// Address to listen on; any but this machine's own asks for a token
     #[arg(long, default_value = "127.0.0.1", value_name = "ADDRESS")]
     host: IpAddr,
-    /// Stop the training five seconds after the last page was closed
+    /// Stop the training five seconds after the last page has gone
     #[arg(long)]
     stop_when_closed: bool,
-    /// Threads for training [default: all cores but one, which is left to the browser]
+    /// Threads that train [default: all cores but one, which is the browser's]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
 }

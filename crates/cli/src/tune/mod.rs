@@ -54,43 +54,43 @@ pub struct Args {
     /// Table: test on this file instead of a part
     #[arg(long, value_name = "FILE")]
     test: Option<PathBuf>,
-    /// Fraction of the samples to test the winner on, if the data has no test part
+    /// Part of the samples to test the winner on, if the data has no test part of its own
     /// [default: 0.2]
     #[arg(long, value_name = "X")]
     test_fraction: Option<f64>,
     /// Networks to try
     #[arg(long, value_name = "N", conflicts_with = "time", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     trials: Option<u32>,
-    /// Time limit, as 30s, 5m, 1h [default: 60s]
+    /// How long to try, as 30s, 5m, 1h [default: 60s]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     time: Option<Duration>,
-    /// Fraction of the training samples to compare networks on [default: 0.15; below 10,000
-    /// samples --folds 5]
+    /// Part of the training samples that networks are compared on [default: 0.15; of less
+    /// than 10,000 samples --folds 5]
     #[arg(long, value_name = "FRACTION", conflicts_with = "folds")]
     validation: Option<f64>,
-    /// Compare networks by cross-validation with K folds
+    /// Compare networks by cross-validation: so many trainings, each leaving a part out
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u16).range(2..))]
     folds: Option<u16>,
-    /// Search space: ranges and choices [default: see docs/tune.md]
+    /// What to try: ranges and choices [default: see docs/tune.md]
     #[arg(long, value_name = "FILE.toml")]
     space: Option<PathBuf>,
-    /// Epochs of the longest trainings; the shorter ones have a third or a ninth
-    /// [default: 9; tables and pictures as in `reshet train`]
+    /// Epochs of a network that comes through; the others have a third or a ninth
+    /// [default: 9; tables and pictures as `reshet train` would]
     #[arg(long, value_name = "N")]
     epochs: Option<usize>,
-    /// Networks trained at once, one core each [default: all cores]
+    /// Networks at once, a core each [default: all cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
-    /// Seed of candidates, weights, shuffles and splits [default: 0]
+    /// Seed of what is tried, of weights, shuffles and splits [default: 0]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// Resume a study that was stopped
+    /// Go on with a study that was stopped
     #[arg(long, value_name = "STUDY", conflicts_with_all = ["data", "target", "positive", "weight", "separator", "header", "targets", "is", "test", "test_fraction", "validation", "folds", "space", "epochs", "seed", "out", "force"])]
     resume: Option<PathBuf>,
     /// Folder of the study [default: runs/<data>-tune-<n>]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Overwrite the files in the folder
+    /// Overwrite what is in the folder
     #[arg(long)]
     force: bool,
     /// Print one JSON object instead of text
