@@ -448,7 +448,7 @@ impl Training {
     /// the counters stay.
     ///
     /// # Errors
-    /// The other network has a different shape.
+    /// The networks differ.
     pub fn copy_from(&mut self, other: &Training) -> Result<()> {
         if self.network != other.network {
             let (ours, theirs) = (&self.network, &other.network);
