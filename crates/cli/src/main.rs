@@ -40,14 +40,14 @@ mod exit {
 struct Cli {
     #[command(subcommand)]
     command: Command,
-    /// No progress, only results
+    /// Print only results, no progress
     #[arg(short, long, global = true, display_order = 100)]
     quiet: bool,
 }
 
 #[derive(Subcommand)]
 enum Command {
-    /// The lecture: train a network that tells whether a digit is a 7, step by step
+    /// Run the lecture: train a network to recognise a 7, step by step
     Lecture(lecture::Args),
     /// Train a network on data and test it
     #[command(alias = "fit", allow_negative_numbers = true)]
@@ -57,21 +57,21 @@ enum Command {
     /// Test a model on data
     #[command(alias = "evaluate")]
     Test(test::Args),
-    /// Ask a model about rows of a table, pictures or arrays
+    /// Predict rows of a table, pictures or arrays with a model
     Predict(predict::Args),
-    /// What a model looks at: the columns it needs, the pixels that move it
+    /// Show which columns or pixels a model's answers depend on
     Explain(explain::Args),
-    /// What is in a model, or in data
+    /// Show what is in a model, a network or data
     Info(info::Args),
-    /// Make a model of another program's network
+    /// Import another program's network as a model
     Import(import::Args),
-    /// Write a model for another program
+    /// Export a model for another program
     Export(export::Args),
-    /// The runs of a folder in a table, best first, or two of them side by side
+    /// List the runs of a folder, best first, or compare two of them
     Runs(runs::Args),
-    /// Look at data, or fetch it
+    /// Show, check or download data
     Data(data::Args),
-    /// The local page: see a network learn, draw for it, look at its mistakes
+    /// Open the local page: watch a network learn, draw digits, look at mistakes
     Serve(serve::Args),
     /// Print a completion script for your shell
     Completions {

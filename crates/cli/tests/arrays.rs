@@ -53,7 +53,7 @@ fn classes_as_floats_and_one_hot() {
     place.fails(
         "train x.npy --targets half.npy --task classes",
         3,
-        "sample 0: 0.5 is no class number",
+        "sample 0: 0.5 is not a class number",
     );
     let names = place.json(
         "train x.npy --targets y.npy --task classes --names low,mid,top --epochs 1 --json --out named",

@@ -78,7 +78,7 @@ fn what_is_exported_comes_back_the_same() {
     }
     place.done("import net.onnx -o back.safetensors");
     assert_eq!(place.read("net.safetensors"), place.read("back.safetensors"));
-    place.fails("import net.onnx -o x --bytes", 2, "it says itself what it is");
+    place.fails("import net.onnx -o x --bytes", 2, "contains everything");
 
     let out = place.done("export net.safetensors --to pytorch -o net.py");
     assert_eq!(out, "written: net.py\nwritten: net.pt\n");

@@ -224,7 +224,7 @@ fn bad_folders_say_what_to_do_and_leave_nothing() {
         striped(&place, "data", 6);
         place.write(&format!("data/down/{name}"), bytes);
         place.fails("train data", 3, &format!("data/down/{name}: {says}"));
-        place.fails("train data --size 6x6", 3, "remove it or save it anew");
+        place.fails("train data --size 6x6", 3, "remove it or save it again");
     }
 }
 

@@ -315,9 +315,9 @@ fn files_of_a_data_set_are_checked() {
     place.fails("train long --targets labels", 3, "longer than the 48 bytes");
     write("fewer", idx(&[11], &classes[..11]));
     place.fails("train images --targets fewer", 3, "12 pictures and fewer has 11 labels");
-    place.fails("train labels --targets images", 3, "are they exchanged?");
+    place.fails("train labels --targets images", 3, "are they swapped?");
     write("lie", idx(&[u32::MAX, u32::MAX, u32::MAX], &pixels));
-    place.fails("train lie --targets labels", 3, "not believable");
+    place.fails("train lie --targets labels", 3, "bytes, too many");
     write("large", idx(&[4_000_000, 28, 28], &pixels));
     place.fails("train large --targets labels", 3, "truncated");
     write("text", b"pictures, honestly".to_vec());

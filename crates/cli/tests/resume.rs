@@ -125,5 +125,5 @@ fn a_config_says_what_flags_say() {
     place.fails("train --resume a", 3, "a: no checkpoint.safetensors in it");
     // Data that has changed since is not gone on with.
     fs::write(place.path("t.csv"), table().replace("\n1", "\n2")).unwrap();
-    place.fails("train --resume b", 3, "the training data is not what it was");
+    place.fails("train --resume b", 3, "the training data has changed");
 }

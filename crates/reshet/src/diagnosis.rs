@@ -80,7 +80,7 @@ impl fmt::Display for Finding {
             Self::DeadNeurons { layer, dead, of } => write!(
                 f,
                 "{dead} of the {of} ReLU neurons of layer {layer} are 0 for every sample (dead): \
-                 they learn nothing any more; a smaller learning rate, or leaky_relu, helps"
+                 they no longer learn; a smaller learning rate, or leaky_relu, helps"
             ),
             Self::HighLearningRate { lr, usual } => write!(
                 f,
@@ -94,11 +94,11 @@ impl fmt::Display for Finding {
             Self::NothingSeen => write!(
                 f,
                 "no usual reason was found: try another learning rate, more neurons or epochs, \
-                 and look whether the inputs can tell the answer at all"
+                 and check whether the inputs determine the answer"
             ),
             Self::StillFalling => write!(
                 f,
-                "the training part itself is fitted badly, and the loss was still falling: train \
+                "the training part itself is fitted poorly, and the loss was still falling: train \
                  for more epochs, with wider layers, or with less dropout and weight decay"
             ),
         }

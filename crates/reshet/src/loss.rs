@@ -142,7 +142,7 @@ impl Head {
             }
             (Loss::CrossEntropyLoss { .. }, _) if outputs == 1 => {
                 return ends(
-                    "needs one output a class, at least two; for a yes/no question use Sigmoid and BCELoss",
+                    "needs one output per class, at least two; for a yes/no question use Sigmoid and BCELoss",
                 );
             }
             (Loss::CrossEntropyLoss { .. }, Activation::Sigmoid | Activation::Tanh) => {

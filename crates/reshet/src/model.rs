@@ -263,7 +263,7 @@ impl Model {
     /// network.
     ///
     /// # Errors
-    /// The training's network has a different shape.
+    /// The networks differ.
     pub fn copy_from(&mut self, training: &Training) -> Result<()> {
         if training.network() != &self.network {
             let (ours, theirs) = (&self.network, training.network());

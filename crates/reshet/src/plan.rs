@@ -376,7 +376,7 @@ impl Plan {
         let [needs, free] = [needs, free].map(|bytes| bytes as f64 / 1e9);
         Err(Error::invalid(format!(
             "training {} parameters needs about {needs:.1} GB of memory and {free:.1} GB are free; \
-             take narrower layers",
+             use narrower layers",
             self.parameters
         )))
     }

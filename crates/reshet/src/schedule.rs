@@ -38,7 +38,7 @@ pub enum Schedule {
     ReduceLROnPlateau {
         /// The factor of each reduction.
         factor: f64,
-        /// The number of epochs without improvement before a reduction.
+        /// The number of epochs without improvement that are allowed.
         patience: usize,
     },
 }

@@ -185,7 +185,7 @@ fn pytorch_truncated_or_with_any_byte_changed() {
     let mut bad = golden("sequential.pt");
     let weight = bad.windows(7).position(|w| w == b"/data/0").unwrap() + 11;
     bad[weight.next_multiple_of(64)] ^= 1;
-    refused("net.pt", &bad, Some("4-5:relu-3:softmax"), "data/0: damaged: its checksum is another");
+    refused("net.pt", &bad, Some("4-5:relu-3:softmax"), "data/0: damaged: its checksum differs");
 }
 
 #[test]

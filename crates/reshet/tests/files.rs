@@ -83,7 +83,7 @@ fn damaged_files_are_told() {
         &edited(|h| h.replace("\\\"format\\\":1", "\\\"form\\\":1")),
         "its metadata is damaged",
     );
-    refused(&edited(|h| h.replace("6-4:leaky_relu(0.2)", "6-4:lucky_relu(0.2)")), "is no layer");
+    refused(&edited(|h| h.replace("6-4:leaky_relu(0.2)", "6-4:lucky_relu(0.2)")), "is not a layer");
     refused(
         &edited(|h| h.replace("6-4:leaky_relu(0.2)", "6-5:leaky_relu(0.2)")),
         "needs F32 of shape [5, 6]",

@@ -232,7 +232,7 @@ fn parts_are_told_whatever_their_case_and_affix() {
     let beside = ["train/a/1.png", "train/b/1.png", "test/a/1.png", "val/a/1.png", "extra/1.png"];
     let found = folder::read(folder_of(&beside).path(), Form::default()).unwrap();
     let notes = found.notes.join("\n");
-    assert!(notes.contains("extra, val beside the parts are not read"), "{notes}");
+    assert!(notes.contains("extra, val beside the parts are ignored"), "{notes}");
 }
 
 #[test]
@@ -244,7 +244,7 @@ fn folders_that_hold_the_same_folders_are_no_classes() {
         assert!(error.contains(says), "{error}");
     };
     let fold = ["1/cat/1.png", "1/dog/1.png", "2/cat/1.png", "2/dog/1.png"];
-    refused(&fold, "1, 2 hold the same folders cat, dog: they are no classes");
+    refused(&fold, "1, 2 hold the same folders cat, dog: they are not classes");
     let turned = ["cat/train/1.png", "cat/test/1.png", "dog/train/1.png", "dog/test/1.png"];
     refused(&turned, "put the parts outside and the classes inside");
     refused(&["Train/1.png", "Test/1.png"], "Test, Train hold pictures, but no class folders");
@@ -285,7 +285,7 @@ fn size_and_colour_follow_the_pictures() {
     fs::write(wide, bytes).unwrap();
     let (other, notes) = shape(Form::default());
     assert_eq!(other, [3, 32, 32]);
-    assert!(notes.contains("pictures of 2 sizes: all are brought to 32×32"), "{notes}");
+    assert!(notes.contains("pictures of 2 sizes: all are resized to 32×32"), "{notes}");
     // The order and the pixels are the same for any number of cores: the files' own.
     let found = folder::read(place.path(), Form::default()).unwrap();
     let Storage::U8(bytes) = found.train.features().storage() else { panic!() };

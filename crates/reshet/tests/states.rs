@@ -79,10 +79,10 @@ fn what_is_passed_over_is_said() {
     };
     for (name, says) in [
         ("ema_beside.pt", "taken is model; model_ema beside it is not"),
-        ("ema_flat.pt", "ema_model, a copy that training keeps of the network, is passed over"),
-        ("with_an_epoch.pt", "epoch (a number) is passed over"),
-        ("with_an_epoch.pt", "loss, one number, is passed over"),
-        ("averaged.pt", "n_averaged, one number, is passed over"),
+        ("ema_flat.pt", "ema_model, an averaged copy of the network, is skipped"),
+        ("with_an_epoch.pt", "epoch (a number) is skipped"),
+        ("with_an_epoch.pt", "loss, one number, is skipped"),
+        ("averaged.pt", "n_averaged, one number, is skipped"),
         ("only_ema.pt", "the state_dict is taken from ema_state_dict"),
     ] {
         assert!(said(name).contains(says), "{name}: {}", said(name));

@@ -25,10 +25,10 @@ use crate::{
 /// How a model is written as C.
 #[derive(clap::Args)]
 pub struct Flags {
-    /// C: weights of 8 bits, a quarter of the size; what that costs is measured on --data
+    /// C: weights of 8 bits, a quarter of the size; the accuracy is measured on --data
     #[arg(long, value_name = "TYPE", requires = "data")]
     quantize: Option<Quantize>,
-    /// What to measure --quantize on: mnist, a table, a folder, a .npz, …, as for `reshet test`
+    /// Data to measure --quantize on: mnist, a table, a folder, a .npz, …, as for `reshet test`
     #[arg(long, value_name = "DATA", requires = "quantize")]
     data: Option<String>,
     /// The targets that go with a .npy or IDX file, or an array in a .npz
@@ -41,7 +41,7 @@ pub struct Flags {
 /// Numbers that weights can be rounded to.
 #[derive(Clone, Copy, ValueEnum)]
 enum Quantize {
-    /// Whole numbers of 8 bits, and a scale for each output of a layer
+    /// Integers of 8 bits, and a scale for each output of a layer
     Int8,
 }
 

@@ -29,9 +29,9 @@ pub struct Args {
 enum Command {
     /// Show samples with their labels, in the terminal and as a picture
     Show(Show),
-    /// Look a table through: what is in it, what would be done with it, what looks wrong
+    /// Check a table: what it holds, how it would be used, what looks wrong
     Check(Check),
-    /// Fetch a data set from the web (MNIST is also inside the program)
+    /// Download a data set (MNIST is also part of the program)
     Fetch(Fetch),
 }
 
@@ -39,16 +39,16 @@ enum Command {
 struct Show {
     /// mnist, a folder of pictures (DIR/class/name.png) or of IDX files
     data: String,
-    /// How many
+    /// Number of samples
     #[arg(long, default_value_t = 20, value_name = "N")]
     count: usize,
-    /// The first one, counted from 0
+    /// First sample, counted from 0
     #[arg(long, default_value_t = 0, value_name = "N")]
     from: usize,
-    /// From the test part
+    /// Show samples of the test part
     #[arg(long)]
     test: bool,
-    /// Write a picture instead of printing; of one sample, the picture itself
+    /// Write a picture instead of printing; for one sample, the sample itself
     #[arg(short, long, value_name = "FILE.png")]
     output: Option<PathBuf>,
 }
@@ -74,10 +74,10 @@ struct Check {
 struct Fetch {
     /// mnist
     name: String,
-    /// Where to [default: the user's cache folder]
+    /// Folder to write to [default: the user's cache folder]
     #[arg(long, value_name = "DIR")]
     to: Option<PathBuf>,
-    /// Where from; several are tried in turn [default: the known mirrors]
+    /// Mirror; several are tried in turn [default: the known mirrors]
     #[arg(long, value_name = "URL")]
     mirror: Vec<String>,
 }

@@ -27,7 +27,7 @@ use crate::{
 pub struct Args {
     #[command(flatten)]
     asked: Asked,
-    /// How often each input is shuffled
+    /// Shuffles of each input
     #[arg(long, default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     repeats: u32,
     /// Seed of the shuffles

@@ -24,10 +24,10 @@ use crate::{
 pub struct Args {
     /// A model.safetensors that `reshet train` wrote, or its run's folder
     model: PathBuf,
-    /// What to write, if FILE's ending does not say it
+    /// Format to write, if FILE's ending does not show it
     #[arg(long, value_name = "FORMAT")]
     to: Option<Format>,
-    /// Where to write it
+    /// File to write
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
     #[command(flatten)]
@@ -45,7 +45,7 @@ enum Format {
     C,
     /// FILE.rs: a module of Rust that needs only core
     Rust,
-    /// FILE.html: a page that asks the model in a browser
+    /// FILE.html: a page that runs the model in a browser
     Html,
 }
 

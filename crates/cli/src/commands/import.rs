@@ -14,31 +14,31 @@ use crate::{say, settings::recipe::Named, terminal::note};
 pub struct Args {
     /// A state_dict of PyTorch (.pt, .pth, .safetensors), or an ONNX file
     file: PathBuf,
-    /// Where to write the model
+    /// File to write the model to
     #[arg(short, long, value_name = "MODEL")]
     output: PathBuf,
-    /// A state_dict's network, as 784-100:relu-1:sigmoid: the file holds no activations
+    /// A state_dict's network, as 784-100:relu-1:sigmoid: the file does not contain activations
     #[arg(long, value_name = "NET")]
     net: Option<String>,
-    /// The kind of question, if the network's end does not say it
+    /// Kind of question, if the output activation does not show it
     #[arg(long, value_parser = Named::<Task>::new())]
     task: Option<Task>,
-    /// Names of the classes, as cat,dog; of a yes/no question no comes first
+    /// Names of the classes, as cat,dog; for a yes/no question, no comes first
     #[arg(long, value_delimiter = ',', value_name = "A,B,…")]
     classes: Option<Vec<String>>,
     /// A sample's shape, as 1,28,28
     #[arg(long, value_delimiter = ',', value_name = "SIZES")]
     shape: Option<Vec<usize>>,
-    /// The network takes bytes as x / 255, as torchvision's ToTensor gives them
+    /// The network takes bytes as x / 255, as torchvision's ToTensor does
     #[arg(long)]
     bytes: bool,
-    /// ONNX: the output that is the answer, where there are several
+    /// ONNX: the output that is the answer, if there are several
     #[arg(long, value_name = "OUTPUT")]
     answer: Option<String>,
-    /// A state_dict: its layers in the network's order, where the file does not settle it
+    /// A state_dict: its layers in the network's order, if the file does not decide it
     #[arg(long, value_delimiter = ',', value_name = "A,B,…")]
     order: Option<Vec<String>>,
-    /// What a white pixel is in the network's inputs, if the file does not say: 1 or 255
+    /// Value of a white pixel in the network's inputs, if the file does not show it: 1 or 255
     #[arg(long, value_name = "1|255")]
     white: Option<f32>,
 }

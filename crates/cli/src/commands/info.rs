@@ -33,7 +33,7 @@ pub struct Args {
     /// Draw the network: layers, nodes and connections
     #[arg(long, value_name = "FILE.svg")]
     draw: Option<PathBuf>,
-    /// Print the parameters too, and of a single dense layer the formula in the data's units
+    /// Also print the parameters, and for a single dense layer the formula in the data's units
     #[arg(long)]
     weights: bool,
     /// Print one JSON object instead of text

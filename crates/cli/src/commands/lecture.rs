@@ -52,19 +52,19 @@ impl<'a> Settings<'a> {
 #[derive(clap::Args, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Args {
-    /// The digit to recognise
+    /// Digit to recognise
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u8).range(0..=9))]
     digit: u8,
     /// Seed of initial weights and shuffles
     #[arg(long, default_value_t = 0, value_name = "N")]
     seed: u64,
-    /// Run the loop as the slide prints it: gradients pile up over an epoch
+    /// Run the loop as the slide prints it: gradients add up over an epoch
     #[arg(long)]
     as_printed: bool,
     /// Folder of the run [default: runs/lecture-<n>]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Overwrite what is in the folder
+    /// Overwrite the files in the folder
     #[arg(long)]
     #[serde(skip)]
     force: bool,

@@ -45,12 +45,12 @@ pub struct Args {
     /// Table: copy these columns of the input to the output, as id,date
     #[arg(long, value_delimiter = ',', num_args = 1, value_name = "COLUMNS")]
     keep: Vec<String>,
-    /// Pass over bad rows of a table, and files that cannot be read
+    /// Skip bad rows of a table, and files that cannot be read
     #[arg(long)]
     skip_bad: bool,
     #[command(flatten)]
     csv: Csv,
-    /// Print a JSON object a line instead of text
+    /// Print one JSON object per line instead of text
     #[arg(long)]
     json: bool,
 }

@@ -28,7 +28,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     pictures: Option<PathBuf>,
     /// Pictures, classes or yes/no: draw the most certain wrong answers into one PNG,
-    /// each with its label, the answer, and how sure the model was
+    /// each with its label, the answer, and its probability
     #[arg(long, value_name = "FILE.png")]
     mistakes: Option<PathBuf>,
     /// Print one JSON object instead of text

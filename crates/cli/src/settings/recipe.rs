@@ -31,7 +31,7 @@ impl Deref for Asked {
 /// How to train: the network, its loss, the optimiser, the schedule.
 #[derive(clap::Args)]
 struct RecipeFlags {
-    /// Kind of question; if not said, the loss, the output or the data decides
+    /// Kind of question [default: by the loss, the output or the data]
     #[arg(long, value_parser = Named::<Task>::new())]
     task: Option<Task>,
     /// Network, as 784-100:relu-1:sigmoid: widths, each with its activation
@@ -47,63 +47,63 @@ struct RecipeFlags {
     /// 10,000 rows on 0]
     #[arg(long, value_name = "P", conflicts_with = "net")]
     dropout: Option<f32>,
-    /// Loss; if not said, it follows from the output
+    /// Loss [default: by the output]
     #[arg(long, value_parser = Named::<LossName>::new())]
     loss: Option<LossName>,
-    /// Cross entropy: part of the target spread over all classes
+    /// Cross entropy: fraction of the target spread over all classes
     #[arg(long, value_name = "X")]
     label_smoothing: Option<f32>,
-    /// Rule of the updates [default: adam; pictures and tables adamw]
+    /// Optimiser [default: adam; pictures and tables adamw]
     #[arg(long, value_parser = Named::<OptimizerName>::new())]
     optimizer: Option<OptimizerName>,
     /// Learning rate [default: 0.001; rmsprop 0.01; pictures 0.002; tables 0.006]
     #[arg(long, value_name = "X")]
     lr: Option<f64>,
-    /// sgd, rmsprop [default: 0]
+    /// sgd, rmsprop: momentum [default: 0]
     #[arg(long, value_name = "X")]
     momentum: Option<f64>,
-    /// sgd: Nesterov's momentum
+    /// sgd: use Nesterov's momentum
     #[arg(long)]
     nesterov: bool,
-    /// adam, adamw [default: 0.9,0.999]
+    /// adam, adamw: β₁ and β₂ [default: 0.9,0.999]
     #[arg(long, value_parser = two, value_name = "A,B")]
     betas: Option<[f64; 2]>,
-    /// adam, adamw, rmsprop [default: 1e-8]
+    /// adam, adamw, rmsprop: ε [default: 1e-8]
     #[arg(long, value_name = "X")]
     eps: Option<f64>,
-    /// rmsprop [default: 0.99]
+    /// rmsprop: α [default: 0.99]
     #[arg(long, value_name = "X")]
     alpha: Option<f64>,
-    /// adam, adamw
+    /// adam, adamw: use AMSGrad
     #[arg(long)]
     amsgrad: bool,
-    /// rmsprop
+    /// rmsprop: use the variance instead of the mean square
     #[arg(long)]
     centered: bool,
-    /// Pulls weights towards 0 [default: 0; adamw 0.01; tables 0.05 to 1]
+    /// Weight decay: pulls weights towards 0 [default: 0; adamw 0.01; tables 0.05 to 1]
     #[arg(long, value_name = "X")]
     weight_decay: Option<f64>,
-    /// Limit of the gradient's norm
+    /// Largest norm of the gradient
     #[arg(long, value_name = "X")]
     clip_norm: Option<f32>,
-    /// How the learning rate changes [default: constant; pictures and tables one-cycle]
+    /// Learning-rate schedule [default: constant; pictures and tables one-cycle]
     #[arg(long, value_parser = Named::<ScheduleName>::new())]
     schedule: Option<ScheduleName>,
-    /// schedule step: epochs between two falls [default: 10]
+    /// schedule step: epochs between two decays [default: 10]
     #[arg(long, value_name = "N")]
     step_size: Option<usize>,
-    /// schedules step, plateau: factor of each fall [default: 0.1]
+    /// schedules step, plateau: factor of each decay [default: 0.1]
     #[arg(long, value_name = "X")]
     gamma: Option<f64>,
-    /// How weights start [default: default, as PyTorch's]
+    /// Initialisation of the weights [default: default, as in PyTorch]
     #[arg(long, value_parser = Named::<Init>::new())]
     init: Option<Init>,
-    /// How often all samples are seen [default: 5; pictures 16 to 50; tables 20 to 200,
-    /// so that it is about 2,000 steps; of millions fewer]
+    /// Passes over all samples [default: 5; pictures 16 to 50; tables 20 to 200, for about
+    /// 2,000 steps; for millions of rows fewer]
     #[arg(long, value_name = "N")]
     epochs: Option<usize>,
-    /// Samples a step [default: 50, or all if they are fewer; pictures 128, few 32; tables 32
-    /// to 1024]
+    /// Samples per step [default: 50, or all if there are fewer; pictures 128, few pictures 32;
+    /// tables 32 to 1024]
     #[arg(long, value_name = "N")]
     batch_size: Option<usize>,
     /// Seed of weights, shuffles, dropout and splits [default: 0]
@@ -115,7 +115,7 @@ struct RecipeFlags {
     /// Stop when the validation loss has not fallen for N epochs
     #[arg(long, value_name = "N")]
     patience: Option<usize>,
-    /// Part of the training samples to validate on after each epoch
+    /// Fraction of the training samples to validate on after each epoch
     #[arg(long, value_name = "FRACTION")]
     validation: Option<f64>,
 }
@@ -207,10 +207,10 @@ impl<T: FromStr<Err = Error> + Clone + Send + Sync + 'static> TypedValueParser f
 #[derive(Clone, Debug, PartialEq, clap::Args, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct Machine {
-    /// auto, cpu, cuda or reference
+    /// Device: auto or cpu (the processor), reference (slow); cuda is not available yet
     #[arg(long, default_value = "auto")]
     device: String,
-    /// At most the machine's cores [default: all]
+    /// Threads, at most the machine's cores [default: all]
     #[arg(long, value_name = "N")]
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     threads: Option<usize>,

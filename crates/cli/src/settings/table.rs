@@ -21,7 +21,7 @@ pub struct Question {
     #[arg(long, value_name = "LABEL")]
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub positive: Option<String>,
-    /// Table: the column that says how much each row counts
+    /// Table: the column of the rows' weights in the loss
     #[arg(long, value_name = "COLUMN")]
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub weight: Option<String>,
@@ -29,7 +29,7 @@ pub struct Question {
     #[arg(long, value_name = "COLUMNS", conflicts_with = "only")]
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub drop: Option<String>,
-    /// Table: learn from these columns alone, as a,b
+    /// Table: use only these columns, as a,b
     #[arg(long, value_name = "COLUMNS")]
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub only: Option<String>,
@@ -42,7 +42,7 @@ pub struct Question {
 #[derive(Clone, Debug, Default, PartialEq, clap::Args, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct Csv {
-    /// CSV: what stands between two cells, as ";" or tab [default: guessed]
+    /// CSV: the separator of cells, as ";" or tab [default: guessed]
     #[arg(long, value_name = "CHAR", value_parser = ValueParser::new(separator))]
     #[serde(deserialize_with = "a_separator", skip_serializing_if = "Option::is_none")]
     separator: Option<char>,
@@ -61,7 +61,7 @@ pub struct Csv {
     )]
     #[serde(deserialize_with = "words", skip_serializing_if = "Option::is_none")]
     missing: Option<Vec<String>>,
-    /// CSV: how its text is encoded, as windows-1252 [default: UTF-8, or guessed]
+    /// CSV: the text encoding, as windows-1252 [default: UTF-8, or guessed]
     #[arg(long, value_name = "NAME")]
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     encoding: Option<String>,

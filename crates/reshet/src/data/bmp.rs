@@ -84,7 +84,9 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Picture, String> {
                 1 | 4 | 8 => {
                     let (byte, place) = (x * bits / 8, x * bits % 8);
                     let index = usize::from(row[byte]) >> (8 - bits - place) & ((1 << bits) - 1);
-                    *palette.get(index).ok_or("a damaged BMP picture: a colour without a place")?
+                    *palette
+                        .get(index)
+                        .ok_or("a damaged BMP picture: a colour that is not in its palette")?
                 }
                 24 => [row[3 * x + 2], row[3 * x + 1], row[3 * x]],
                 _ => {

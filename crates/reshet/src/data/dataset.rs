@@ -77,7 +77,7 @@ impl Dataset {
     fn checked(features: Features, targets: Targets, partial: bool) -> Result<Self> {
         let rows = features.rows();
         if targets.rows() != Some(rows) {
-            let n = targets.rows().map_or("a broken number of".into(), |n| n.to_string());
+            let n = targets.rows().map_or("an incomplete number of".into(), |n| n.to_string());
             return Err(Error::data(format!("{rows} samples but {n} targets")));
         }
         if rows == 0 {
@@ -272,7 +272,7 @@ impl Dataset {
     /// There are no classes, or not this many; a name occurs twice.
     pub fn with_names(&self, names: &[String]) -> Result<Self> {
         let Targets::Classes { labels, names: own } = &self.targets else {
-            return Err(Error::invalid("the data has no classes to be named"));
+            return Err(Error::invalid("the data has no classes to name"));
         };
         let numbered = || own.iter().map(|name| names.get(name.parse::<usize>().ok()?)).collect();
         let all: Option<Vec<&String>> = match own.len() == names.len() {
@@ -542,7 +542,7 @@ mod tests {
             let error = result.unwrap_err().to_string();
             assert!(error.contains(what), "{error}");
         };
-        says(classes(&[0.0, 0.5], 1), "sample 1: 0.5 is no class number");
+        says(classes(&[0.0, 0.5], 1), "sample 1: 0.5 is not a class number");
         says(classes(&[0.0, 1.0, 1.0, 1.0], 2), "sample 1: its 2 targets are not one 1 among");
         says(classes(&[0.2, 0.8], 2), "sample 0");
 

@@ -162,7 +162,7 @@ impl Remote {
         folder: &Path,
         progress: &mut dyn FnMut(&Progress),
     ) -> Result<usize> {
-        let mut message = format!("no mirror gave {}:\n", self.files[index].name);
+        let mut message = format!("no mirror has {}:\n", self.files[index].name);
         for i in 0..self.mirrors.len() {
             let i = (first + i) % self.mirrors.len();
             match self.fetch_from(agent, index, &self.mirrors[i], folder, progress)? {
@@ -229,7 +229,7 @@ impl Remote {
                     return Ok(Err(unpacked.get_mut().lost.take().unwrap_or_else(|| {
                         match e.kind() {
                             io::ErrorKind::UnexpectedEof => "the gzip data is cut short".into(),
-                            _ => format!("not a sound gzip file ({e})"),
+                            _ => format!("not a valid gzip file ({e})"),
                         }
                     })));
                 }
@@ -244,7 +244,7 @@ impl Remote {
         let sha256 = hex(&hash.finalize());
         if !sha256.eq_ignore_ascii_case(&file.sha256) {
             let expected = &file.sha256;
-            return Ok(Err(format!("another file (SHA-256 {sha256}, expected {expected})")));
+            return Ok(Err(format!("a different file (SHA-256 {sha256}, expected {expected})")));
         }
         // Written to the disk before it is renamed: a crash leaves all or nothing.
         unfinished.as_file().sync_all().map_err(write_error)?;
@@ -271,7 +271,7 @@ impl Remote {
         match error {
             ureq::Error::StatusCode(code) => format!("HTTP status {code}"),
             ureq::Error::Io(e) => e.to_string(),
-            ureq::Error::Timeout(what) => format!("silent for {:?} ({what})", self.patience),
+            ureq::Error::Timeout(what) => format!("no answer for {:?} ({what})", self.patience),
             other => other.to_string(),
         }
     }

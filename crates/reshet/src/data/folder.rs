@@ -107,7 +107,7 @@ pub fn read(folder: &Path, form: Form) -> Result<Folder> {
     if width == 0 || height == 0 || most > MOST_BYTES {
         let n = all.len();
         let what = format!("{n} pictures of {width}×{height} are {} GiB", most >> 30);
-        return Err(Error::data(format!("{what}; choose a size from 1×1 to what fits 16 GiB")));
+        return Err(Error::data(format!("{what}; choose a size of at least 1×1 that fits 16 GiB")));
     }
     memory::check(&folder.display().to_string(), most as u64, most as u64)?;
     let pictures = on_all_cores(&all, |path| match form.digits {
@@ -188,7 +188,7 @@ impl Part {
         if self.skipped > 0 {
             let n = self.skipped;
             let what = if n == 1 { "file is" } else { "files are" };
-            notes.push(format!("{at}: {n} {what} not a picture in a class folder: passed over"));
+            notes.push(format!("{at}: {n} {what} not a picture in a class folder: skipped"));
         }
         let listed = |wanted: &dyn Fn(usize) -> bool| -> Vec<String> {
             let all = self.classes.iter().filter(|(_, files)| wanted(files.len()));
@@ -224,7 +224,7 @@ fn on_all_cores<T: Send>(
     let n = asked.iter().filter(|answer| answer.is_err()).count();
     let told = |first: Error| {
         let others = if n > 1 { format!(" (and {} others)", n - 1) } else { String::new() };
-        Error::data(format!("{first}{others}; remove it or save it anew"))
+        Error::data(format!("{first}{others}; remove it or save it again"))
     };
     asked.into_iter().collect::<Result<_>>().map_err(told)
 }

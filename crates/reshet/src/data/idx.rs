@@ -71,7 +71,7 @@ fn parse(mut from: impl Read) -> Result<Array, String> {
         .iter()
         .try_fold(size, |n: usize, d| n.checked_mul(*d))
         .filter(|n| *n <= MOST_BYTES)
-        .ok_or_else(|| format!("the header asks for {shape:?} bytes: not believable"))?;
+        .ok_or_else(|| format!("the header asks for {shape:?} bytes, too many"))?;
     // Grows with the bytes read, whatever the header says.
     let mut bytes = huge::room(length.min(1 << 26));
     from.by_ref()
@@ -122,7 +122,7 @@ pub fn pair(images: &Path, labels: &Path) -> Result<Dataset> {
     if classes.shape.len() != 1 || pictures.shape.len() < 2 {
         return Err(Error::data(format!(
             "{} has shape {:?} and {} has shape {:?}: pictures need several \
-             dimensions and labels one; are they exchanged?",
+             dimensions and labels one; are they swapped?",
             images.display(),
             pictures.shape,
             labels.display(),
@@ -264,8 +264,7 @@ fn named(data: Dataset, names: &Names) -> Result<Dataset> {
     match names {
         None => Ok(data),
         Some((path, names)) => data.with_names(names).map_err(|e| {
-            let what =
-                "a line is needed for each class; call the file otherwise if it is no such list";
+            let what = "a line is needed for each class; rename the file if it is not such a list";
             Error::data(format!("{}: {e}: {what}", path.display()))
         }),
     }

@@ -96,8 +96,7 @@ fn to_mnist(picture: Grey) -> Option<Digit> {
         match picture.window(window).ink().map(Grey::without_rim) {
             Some(inner) if inner.cropped().sheet().is_none() => {
                 ink = inner;
-                doubts
-                    .push("paper on a table: only what is drawn on the paper is looked at".into());
+                doubts.push("paper on a table: only the drawing on the paper is used".into());
             }
             _ => doubts.push("a large even patch is taken for ink; show the digit alone".into()),
         }
@@ -130,12 +129,12 @@ fn to_mnist(picture: Grey) -> Option<Digit> {
     }
     let digit = ink.cropped();
     if digit.beside() > 1 {
-        let what = "more than one thing is drawn side by side; the answer is for all as one digit";
+        let what = "more than one thing is drawn side by side; the answer takes them as one digit";
         doubts.push(what.into());
     }
     if digit.is_tiny() {
         let (w, h) = (digit.width, digit.height);
-        doubts.push(format!("the digit has only {w}×{h} pixels: too few to be read well"));
+        doubts.push(format!("the digit has only {w}×{h} pixels: too few to recognise it reliably"));
     }
     let picture = digit.thickened().scaled();
     // Shrinking makes thin strokes faint; MNIST's are white.
@@ -377,7 +376,7 @@ mod tests {
         });
         assert!(two.doubts[0].starts_with("more than one thing"), "{:?}", two.doubts);
         let tiny = painted(20, 230.0, |x, y| seven(x, y, 0.1).then_some(40.0));
-        assert!(tiny.doubts[0].contains("too few to be read well"), "{:?}", tiny.doubts);
+        assert!(tiny.doubts[0].contains("too few to recognise it reliably"), "{:?}", tiny.doubts);
     }
 
     #[test]

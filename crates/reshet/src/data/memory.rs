@@ -10,7 +10,7 @@ use crate::{Result, error::Error};
 pub(crate) fn check(what: &str, all: u64, more: u64) -> Result<()> {
     match available() {
         Some(free) if more > free => Err(Error::data(format!(
-            "{what} needs about {} of memory and {} are free; take fewer rows or columns",
+            "{what} needs about {} of memory and {} are free; use fewer rows or columns",
             bytes(all),
             bytes(free)
         ))),

@@ -117,7 +117,7 @@ impl Npz {
         };
         let lies = |what: &str| format!("its {size} bytes are {what}");
         if !believable {
-            return Err(lies(&format!("not believable for {} packed ones", packed.len())));
+            return Err(lies(&format!("too many for {} packed ones", packed.len())));
         }
         let mut unpacked = Vec::new();
         let mut from = content(packed, entry.deflated)?;
@@ -142,14 +142,14 @@ impl Npz {
         // The bytes, and the numbers made from them.
         memory::check("it", 2 * size as u64, 2 * size as u64).map_err(|e| e.to_string())?;
         let left = size.saturating_sub(unpacked.len());
-        unpacked.try_reserve_exact(left).map_err(|_| lies("more than there is memory"))?;
+        unpacked.try_reserve_exact(left).map_err(|_| lies("more than the free memory"))?;
         from.take(left as u64 + 1).read_to_end(&mut unpacked).map_err(damaged)?;
         if unpacked.len() != size {
             let more = if unpacked.len() > size { "longer" } else { "shorter" };
             return Err(format!("{more} than the {size} bytes that it declares"));
         }
         if crc32fast::hash(&unpacked) != entry.crc {
-            return Err("damaged: its checksum is another".into());
+            return Err("damaged: its checksum differs".into());
         }
         Ok(unpacked)
     }
@@ -359,7 +359,7 @@ mod tests {
         let mut damaged = whole.clone();
         let checksum = whole.len() - 22 - 51 + 16;
         damaged[checksum] ^= 1;
-        says(damaged, "its checksum is another");
+        says(damaged, "its checksum differs");
         // All but the last two bytes, which say that there is no comment.
         for end in 0..whole.len() - 2 {
             assert!(read(whole[..end].to_vec()).is_err(), "cut at {end}");

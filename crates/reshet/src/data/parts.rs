@@ -90,7 +90,7 @@ pub(super) fn parts(folder: &Path) -> Result<Parts> {
         let used = [Some(&train), test.as_ref().or(validation.as_ref())];
         let left: Vec<&PathBuf> = folders.iter().filter(|p| !used.contains(&Some(*p))).collect();
         if !left.is_empty() {
-            notes.push(format!("{at}: {} beside the parts are not read", names(&left)));
+            notes.push(format!("{at}: {} beside the parts are ignored", names(&left)));
         }
         let test = test.or(validation).map(|test| inside(&test)).transpose()?;
         return Ok(Parts { train: inside(&train)?.0, test: test.map(|(test, _)| test), notes });
@@ -109,7 +109,7 @@ pub(super) fn parts(folder: &Path) -> Result<Parts> {
         let turned = shared.iter().any(|name| Role::of(name).is_some());
         let what = match turned {
             true => "put the parts outside and the classes inside, as train/cat",
-            false => "they are no classes; call the parts train and test, or give one of them",
+            false => "they are not classes; call the parts train and test, or give one of them",
         };
         let shared = shared.into_iter().collect::<Vec<_>>().join(", ");
         return Err(Error::data(format!("{at}: {list} hold the same folders {shared}: {what}")));

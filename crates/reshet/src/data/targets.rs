@@ -115,7 +115,7 @@ impl Targets {
         if let Some(i) = values.iter().position(|x| !whole(*x)) {
             let x = values[i];
             return Err(Error::data(format!(
-                "sample {i}: {x} is no class number, not a whole one"
+                "sample {i}: {x} is not a class number: it is not an integer"
             )));
         }
         Self::of_whole_numbers(&values.iter().map(|x| *x as i64).collect::<Vec<_>>())

@@ -171,13 +171,13 @@ pub(super) fn build(steps: Vec<Step>, most: usize, inputs: &Inputs) -> Result<Ch
                 });
             }
             Step::Reorder(_) => {
-                return Err(Error::data("values change their places inside of the network"));
+                return Err(Error::data("values are reordered inside the network"));
             }
             Step::Activation(_) | Step::Dropout(_) => {
                 last = None;
                 if waiting.as_ref().is_some_and(|affine| !affine.is_identity()) {
                     return Err(Error::data(
-                        "a scaling stands between two activations, with no dense layer to take it",
+                        "there is a scaling between two activations, with no dense layer to take it",
                     ));
                 }
                 waiting = None;

@@ -87,7 +87,7 @@ impl Import {
         };
         match self.found(path).map_err(wrong)? {
             Found::Ours(_) if self.asks() => Err(Error::invalid(format!(
-                "{}: reshet wrote it, and it says itself what it is; leave the options out",
+                "{}: reshet wrote this file, which contains everything; leave the options out",
                 path.display()
             ))),
             Found::Ours(model) => Ok(Imported { model, said: Vec::new() }),
@@ -135,7 +135,7 @@ impl Import {
             // ONNX begins with the field 1, a number: 8.
             _ if !onnx => Err(Error::data("neither a PyTorch nor a safetensors nor an ONNX file")),
             _ if self.order.is_some() => {
-                Err(Error::invalid("a graph says itself in which order its layers follow"))
+                Err(Error::invalid("a graph contains the order of its layers"))
             }
             _ if self.network.is_some() => Err(Error::invalid(
                 "the network is told for files that do not say what they hold (.pt, .safetensors)",

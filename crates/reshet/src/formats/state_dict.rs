@@ -160,7 +160,7 @@ fn without_averages(entries: Vec<Entry>, said: &mut Vec<String>) -> Vec<Entry> {
         return own.into_iter().chain(copies).collect();
     }
     let first = copies.first().and_then(split).map_or(String::new(), |(first, _)| first);
-    said.push(format!("{first}, a copy that training keeps of the network, is passed over"));
+    said.push(format!("{first}, an averaged copy of the network, is skipped"));
     own
 }
 
@@ -192,7 +192,7 @@ fn modules(entries: Vec<Entry>, other: Vec<String>, said: &mut Vec<String>) -> R
             "num_batches_tracked" => continue,
             // One number on its own: an epoch, a loss, a counter.
             _ if entry.shape.is_empty() || (module.name.is_empty() && entry.count() == 1) => {
-                said.push(format!("{}, one number, is passed over", entry.name));
+                said.push(format!("{}, one number, is skipped", entry.name));
                 continue;
             }
             _ => {

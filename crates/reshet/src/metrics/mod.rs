@@ -309,7 +309,7 @@ impl fmt::Display for Score {
                 write!(f, "off by {rmse} (RMSE) over {n}; always the mean: {baseline}; ")?;
                 match r2 {
                     Some(r2) => write!(f, "R² {r2:.3}"),
-                    None if n == 1 => write!(f, "no R²: one row alone does not vary"),
+                    None if n == 1 => write!(f, "no R²: a single row has no variance"),
                     None => write!(f, "no R²: all targets are equal"),
                 }
             }
@@ -380,7 +380,7 @@ mod tests {
 
         let one = Score::new(&[2.0], &Targets::numbers(vec![3.0], 1), Task::Number, 0.0);
         assert_eq!(one.measure(), None);
-        assert!(one.to_string().ends_with("no R²: one row alone does not vary"), "{one}");
+        assert!(one.to_string().ends_with("no R²: a single row has no variance"), "{one}");
         assert!(serde_json::to_value(&one).unwrap()["r2"].is_null());
         let same = Targets::numbers(vec![0.1; 6], 2);
         let same = Score::new(&[3.0; 6], &same, Task::Number, 0.0);

@@ -174,7 +174,7 @@ pub fn check_threshold(threshold: f64, task: Task) -> Result<()> {
         return Err(Error::invalid(what));
     }
     if task != Task::Binary {
-        let what = format!("a threshold parts yes from no; this model's task is {task}");
+        let what = format!("a threshold separates yes from no; this model's task is {task}");
         return Err(Error::invalid(what));
     }
     Ok(())

@@ -116,7 +116,7 @@ impl FromStr for Activation {
     fn from_str(word: &str) -> Result<Self> {
         match parse_layer(word.trim()) {
             Ok(Layer::Activation(activation)) => Ok(activation),
-            Ok(_) => Err(Error::invalid(format!("\"{word}\" is no activation"))),
+            Ok(_) => Err(Error::invalid(format!("\"{word}\" is not an activation"))),
             Err(why) => Err(Error::invalid(format!("activation: \"{word}\" {why}"))),
         }
     }
@@ -160,7 +160,7 @@ fn parse_layer(word: &str) -> Result<Layer, String> {
     let Some((_, layer, takes_number)) = NAMES.iter().find(|(n, ..)| *n == name.to_lowercase())
     else {
         let known = NAMES.map(|(n, ..)| n);
-        return Err(format!("is no layer{}", did_you_mean(name, &known)));
+        return Err(format!("is not a layer{}", did_you_mean(name, &known)));
     };
     if !takes_number && word.contains('(') {
         return Err("takes no number".into());
@@ -169,7 +169,7 @@ fn parse_layer(word: &str) -> Result<Layer, String> {
         return if word.contains('(') { Err("lacks its )".into()) } else { Ok(*layer) };
     };
     let number: f32 =
-        number.trim().parse().map_err(|_| format!("wants a number, as {name}(0.2)"))?;
+        number.trim().parse().map_err(|_| format!("needs a number, as {name}(0.2)"))?;
     Ok(match layer {
         Layer::Dropout(_) => Layer::Dropout(number),
         Layer::Activation(Activation::ELU(_)) => Activation::ELU(number).into(),
@@ -254,7 +254,7 @@ mod tests {
     fn mistakes_are_named() {
         for (text, inputs, says) in [
             ("784-100:rellu-1", None, "did you mean \"relu\""),
-            ("784-100:banana-1", None, "\"banana\" is no layer (known: relu"),
+            ("784-100:banana-1", None, "\"banana\" is not a layer (known: relu"),
             ("784-x-1", None, "\"x\" is not a width"),
             ("784--1", None, "\"\" is not a width"),
             ("", None, "is not a width"),
@@ -268,7 +268,7 @@ mod tests {
             ("784-100:dropout(nan)-1", None, "below 1"),
             ("784-100:elu(inf)-1", None, "not a finite number"),
             ("784-100:elu(2-1", None, "lacks its )"),
-            ("784-100:elu(a)-1", None, "wants a number"),
+            ("784-100:elu(a)-1", None, "needs a number"),
             ("99999999999-99999999999-1", None, "mistyped"),
             ("18446744073709551615-2", None, "mistyped"),
         ] {

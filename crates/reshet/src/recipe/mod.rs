@@ -276,7 +276,7 @@ impl Recipe {
                 ("dropout", self.dropout.is_some()),
             ] {
                 if given {
-                    return wrong(setting, "", "the net has its own; give one of both");
+                    return wrong(setting, "", "the net sets it too; give only one of the two");
                 }
             }
             return Sequential::parse(net, Some(inputs));

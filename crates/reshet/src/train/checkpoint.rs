@@ -153,7 +153,7 @@ impl Checkpoint {
             return Err(Error::data(what));
         }
         if known != data {
-            let what = "the training data is not what it was when the checkpoint was made";
+            let what = "the training data has changed since the checkpoint was made";
             return Err(Error::data(what));
         }
         training.write(Buffer::Parameters, &self.parameters)?;

@@ -425,7 +425,7 @@ impl Training {
     pub fn write(&mut self, buffer: Buffer, from: &[f32]) -> Result<()> {
         self.check_length(from.len())?;
         if let Some(name) = self.engine.plan().not_finite(from) {
-            return Err(Error::invalid(format!("what stands for {name} is not finite")));
+            return Err(Error::invalid(format!("the value for {name} is not finite")));
         }
         if let Buffer::State(slot) = buffer
             && slot >= Optimizer::MOST_SLOTS
@@ -448,7 +448,7 @@ impl Training {
     /// the counters stay.
     ///
     /// # Errors
-    /// The other network has a different shape.
+    /// The networks differ.
     pub fn copy_from(&mut self, other: &Training) -> Result<()> {
         if self.network != other.network {
             let (ours, theirs) = (&self.network, &other.network);
@@ -534,7 +534,7 @@ impl Training {
 const EMPTY: &str = "a batch needs at least one sample";
 
 fn attached(data: &Option<Dataset>) -> Result<&Dataset> {
-    let what = "this training has no dataset: hand in arrays, with step_on or forward_on";
+    let what = "this training has no dataset: pass arrays to step_on or forward_on";
     data.as_ref().ok_or_else(|| Error::invalid(what))
 }
 

@@ -121,7 +121,9 @@ impl Space {
             }
         }
         if self.weight_decay[0] == 0.0 && self.weight_decay[1] > 0.0 {
-            return wrong("weight-decay goes by its logarithm: from above 0, or 0 alone".into());
+            return wrong(
+                "weight-decay is on a logarithmic scale: a range above 0, or only 0".into(),
+            );
         }
         for (name, empty) in [
             ("activation", self.activation.is_empty()),

@@ -131,7 +131,7 @@ fn check_crc(file: &mut File, start: u64, entry: &zip::Entry) -> Result<(), Stri
     if entry.crc == 0 || crc.finalize() == entry.crc {
         return Ok(());
     }
-    Err("damaged: its checksum is another".into())
+    Err("damaged: its checksum differs".into())
 }
 
 fn legacy(file: &mut File, size: u64) -> Result<(Pickle, Storages), String> {
@@ -206,9 +206,9 @@ fn entries(pickle: &Pickle, storages: &Storages) -> Result<Entries, String> {
                 found.tensors.push(entry);
             }
             // A number or a text among the tensors: an epoch, a note.
-            None | Some(Item::Text(_)) => found.said.push(format!("{} is passed over", what())),
+            None | Some(Item::Text(_)) => found.said.push(format!("{} is skipped", what())),
             _ if is_named(name, &OF_TRAINING) => {
-                found.said.push(format!("{} is passed over", what()));
+                found.said.push(format!("{} is skipped", what()));
             }
             _ => found.other.push(what()),
         }

@@ -72,7 +72,7 @@ network.eval()
     }
     let _ = write!(
         text,
-        "\n\n@torch.no_grad()\ndef predict(rows):\n    \"\"\"What the network says: see above.\"\"\"\n    \
+        "\n\n@torch.no_grad()\ndef predict(rows):\n    \"\"\"The network's answers: see above.\"\"\"\n    \
          y = network(prepare(rows))\n    return {}\n",
         answer(model)
     );
@@ -113,7 +113,7 @@ fn answer(model: &Model) -> String {
 /// Encodes a table's row, as in training.
 fn table(text: &mut String, columns: &Columns) {
     let truth = |t: bool| if t { "True" } else { "False" };
-    *text += "# Name, kind, and what the training table said about it.\nCOLUMNS = [\n";
+    *text += "# Name, kind, and encoding of each column.\nCOLUMNS = [\n";
     for column in &columns.inputs {
         let (name, about) = (
             json(&column.name),
@@ -138,7 +138,7 @@ fn table(text: &mut String, columns: &Columns) {
     }
     let _ = write!(
         text,
-        "]\n# What stands for a missing value, besides None and NaN.\nMISSING = {}\n",
+        "]\n# Words for a missing value, besides None and NaN.\nMISSING = {}\n",
         json(&columns.missing_words())
     );
     *text += r#"
@@ -148,7 +148,7 @@ def is_missing(cell):
 
 
 def number(cells, centre, scale, bend, fill, indicator, missing):
-    """Standardised; values far out bent inwards; 1 in a second input where nothing stood."""
+    """Standardised; outliers bent inwards; a second input is 1 for missing values."""
     known = [not (is_missing(c) or c in missing) and math.isfinite(float(c)) for c in cells]
     x = torch.tensor([float(c) if k else fill for c, k in zip(cells, known)])
     z = (x - centre) / scale
@@ -163,7 +163,7 @@ def two(cells, values):
 
 
 def category(cells, values, rare, missing):
-    """An input a value; one for rare values and one for missing ones, where there were such."""
+    """One input per value; one for rare values and one for missing ones, if there were any."""
     inputs = [torch.tensor([float(c == v) for c in cells]) for v in values]
     nothing = [is_missing(c) for c in cells]
     if rare:
@@ -207,7 +207,7 @@ fn check(text: &mut String, model: &Model, probe: &Probe) {
         };
         let _ = write!(
             text,
-            "# Rows to check the network on: weak ones among strong ones.\nROWS = []\n\
+            "# Rows to check the network on: weak and strong ones.\nROWS = []\n\
              for n in range({}):\n    strength = [1.0, 0.25, 0.05, 0.0][n % 4]\n    \
              spreads = [(0.5 + n * 0.61803398875 + i * 0.75487766625) % 1 for i in range({})]\n    \
              ROWS.append([{value} for spread in spreads])\n",
@@ -215,7 +215,7 @@ fn check(text: &mut String, model: &Model, probe: &Probe) {
             model.network().inputs()
         );
     }
-    *text += "\n# What reshet answers to them.\nANSWERS = [\n";
+    *text += "\n# reshet's answers to them.\nANSWERS = [\n";
     for row in probe.answers.chunks_exact(model.network().outputs()) {
         let _ = writeln!(text, "    {},", floats(row));
     }

@@ -358,8 +358,8 @@ fn table(columns: &Columns) -> Result<String> {
         }
     }
     Ok(format!(
-        "/* A row as it stands in a table. Numbers: NAN where nothing stands. Words: as written\n \
-         * here; NULL where nothing stands. */\n\
+        "/* A row of the table. Numbers: NAN if missing. Words: as written here; NULL if\n \
+         * missing. */\n\
          typedef struct {{\n{members}}} §_row;\n\n{values}\n\
          /* A row as the network's numbers. */\n\
          static inline void §_encode(const §_row *row, float *input) {{\n{locals}{encode}}}\n\n\

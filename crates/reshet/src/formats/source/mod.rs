@@ -156,9 +156,9 @@ impl Answer {
     fn labels_are(&self) -> &'static str {
         match self {
             Self::YesNo(_) => "The two answers: no, yes.",
-            Self::Questions(_) => "The questions, one an output.",
-            Self::Classes(_) => "The classes, one an output.",
-            Self::Numbers(_) => "What the outputs are.",
+            Self::Questions(_) => "The questions, one per output.",
+            Self::Classes(_) => "The classes, one per output.",
+            Self::Numbers(_) => "The names of the outputs.",
         }
     }
 
@@ -167,8 +167,8 @@ impl Answer {
         match self {
             Self::YesNo(_) => format!("The probability of yes, {yes}."),
             Self::Questions(_) => "The probability of yes to each question.".into(),
-            Self::Classes(_) => "The probability of each class; together they are 1.".into(),
-            Self::Numbers(_) => "The numbers that are predicted, in their own units.".into(),
+            Self::Classes(_) => "The probability of each class; they add up to 1.".into(),
+            Self::Numbers(_) => "The predicted numbers, in their own units.".into(),
         }
     }
 }

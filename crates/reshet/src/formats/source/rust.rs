@@ -92,7 +92,7 @@ pub fn write(program: &Program) -> Result<String> {
             program.missing_words().iter().map(|word| rust_string(word)).collect();
         let n = words.len();
         format!(
-            "/// Words that mean that nothing stands there.\nstatic NOTHING: [&str; {n}] = [\n{}];\n\n",
+            "/// Words that mean a missing value.\nstatic NOTHING: [&str; {n}] = [\n{}];\n\n",
             numbers(&words, String::clone)
         )
     } else {
@@ -114,10 +114,10 @@ const HEAD: &str = "\
 //!
 %ABOUT%
 //!
-//! It needs nothing but `core` and allocates nothing: as a module of a crate it works under
-//! `#![no_std]`. It checks itself: `rustc -O --test FILE.rs`, and run what comes out.
+//! It needs only `core` and allocates nothing: as a module of a crate it works under
+//! `#![no_std]`. It checks itself: `rustc -O --test FILE.rs`, and run the program.
 
-#![allow(dead_code)] // Not everybody needs all of it.
+#![allow(dead_code)] // Some functions may be unused.
 #![allow(clippy::approx_constant, clippy::excessive_precision)] // Weights are what they are.
 // Several arrays are read at the same place; one value after the other is given a name.
 #![allow(clippy::needless_range_loop, clippy::single_match, clippy::let_and_return)]
@@ -254,8 +254,8 @@ fn table(columns: &Columns) -> String {
     let life =
         if columns.inputs.iter().all(|c| is_number(&c.kind)) { ["", ""] } else { ["<'a>", "<'_>"] };
     format!(
-        "/// A row as it stands in a table. Numbers: NaN where nothing stands. Words: as written\n\
-         /// here; none where nothing stands.\n\
+        "/// A row of the table. Numbers: NaN if missing. Words: as written here; None if\n\
+         /// missing.\n\
          #[derive(Clone, Copy, Debug, PartialEq)]\npub struct Row{} {{\n{members}}}\n\n\
          /// A row as the network's numbers.\n\
          pub fn encode(row: &Row{}) -> [f32; INPUTS] {{\n    let mut input = [0.0; INPUTS];\n{encode}    input\n}}\n\n\

@@ -65,7 +65,7 @@ function predict(input) {
   return Array.from(row);
 }
 
-// A table's row, null where nothing stands, as the network's numbers.
+// Encodes a table's row (null: missing) as the network's inputs.
 function encoded(cells) {
   const input = [];
   program.columns.forEach((column, c) => {
