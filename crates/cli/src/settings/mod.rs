@@ -28,17 +28,17 @@ pub struct Settings {
     #[serde(flatten)]
     pub table: table::Question,
     /// The targets that go with a .npy or IDX file, or the name of the array in a
-    /// .npz; a column of integers is class numbers, all else is numbers; with --task
+    /// .npz; a column of integers is class numbers, others are numbers; with --task
     /// classes also floats (0.0, 1.0) and one-hot rows
     #[arg(long, value_name = "FILE")]
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub targets: Option<PathBuf>,
-    /// Names of the classes of IDX files and arrays, as cat,dog, or a file with a name a
+    /// Names of the classes of IDX files and arrays, as cat,dog, or a file with one per
     /// line [default: names.txt beside IDX files, else their numbers]
     #[arg(long, value_name = "A,B,…|FILE")]
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub names: Option<String>,
-    /// Take numbers as they are: no x / 255 for bytes, no mean 0 for columns and targets
+    /// Use numbers as they are: no x / 255 for bytes, no mean 0 for columns and targets
     #[arg(long)]
     pub no_scale: bool,
     /// Ask yes or no: is it a LABEL? Or, as 0,1,5, is it one of these?
@@ -58,8 +58,8 @@ pub struct Settings {
     #[arg(long, value_name = "MODEL")]
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub load: Option<PathBuf>,
-    /// Part of the samples to test on, if the data has no test part of its own;
-    /// 0: no test [default: 0.2]
+    /// Fraction of the samples to test on, if the data has no test part; 0: no test
+    /// [default: 0.2]
     #[arg(long, value_name = "X")]
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub test_fraction: Option<f64>,
@@ -67,22 +67,22 @@ pub struct Settings {
     #[arg(long, value_name = "FILE")]
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub test: Option<PathBuf>,
-    /// Weight samples so that each class counts as much as another
+    /// Weight samples so that all classes count the same
     #[arg(long)]
     pub balance: bool,
-    /// First train K times, each time testing on another K-th of the samples; then on all
+    /// First cross-validate with K folds, then train on all samples
     #[arg(long, value_name = "K", value_parser = at_least_two, conflicts_with_all = ["test", "test_fraction", "resume"])]
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub folds: Option<usize>,
-    /// Instead of training, try all learning rates once and suggest one
+    /// Instead of training, try a range of learning rates and suggest one
     #[arg(long, conflicts_with_all = ["lr", "resume", "folds"])]
     #[serde(skip)]
     pub find_lr: bool,
-    /// Take the flags from this file, a run's config.toml; flags beside it win
+    /// Read the flags from this file, a run's config.toml; other flags override it
     #[arg(long, value_name = "FILE.toml", conflicts_with = "resume")]
     #[serde(skip)]
     pub config: Option<PathBuf>,
-    /// Go on with an interrupted run, to the same bits as if it had not been
+    /// Resume an interrupted run, with the same bits as an uninterrupted one
     #[arg(long, value_name = "RUN", conflicts_with_all = ["out", "load"])]
     #[serde(skip)]
     pub resume: Option<PathBuf>,
@@ -94,7 +94,7 @@ pub struct Settings {
     #[arg(long, value_name = "DIR")]
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub out: Option<PathBuf>,
-    /// Overwrite what is in the folder
+    /// Overwrite the files in the folder
     #[arg(long)]
     #[serde(skip)]
     pub force: bool,

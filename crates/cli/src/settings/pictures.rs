@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 #[derive(Clone, Copy, Debug, Default, PartialEq, clap::Args, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct Flags {
-    /// Folders of pictures: size of all, as 32x32 [default: their own if alike
+    /// Folders of pictures: size of all, as 32x32 [default: their own if it is the same
     /// and at most 64x64, else 32x32]
     #[arg(long, value_name = "WxH", value_parser = size)]
     #[serde(
