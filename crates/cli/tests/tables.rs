@@ -549,3 +549,20 @@ fn missing_targets_beside_others_do_not_count() {
     }
     place.done("test run t.csv");
 }
+
+#[test]
+fn a_header_may_be_longer_than_what_is_looked_at_first() {
+    let place = Place::new();
+    let names: Vec<String> = (0..5_000).map(|i| format!("a_gene_of_some_length_{i}")).collect();
+    let mut text = names.join(",") + ",kind\n";
+    for row in 0..40 {
+        let cells = (0..5_000).map(|i| ((row * 7 + i * 3) % 11).to_string() + ",");
+        text += &(cells.collect::<String>() + ["a", "b"][row % 2] + "\n");
+    }
+    place.write("genes.csv", text);
+    let (out, _) = place.both("train genes.csv --epochs 1 --hidden 4 --out run");
+    assert!(out.contains("a_gene_of_some_length_4999") || out.contains("5000"), "{out}");
+    let report: Value = serde_json::from_slice(&place.read("run/report.json")).unwrap();
+    assert_eq!((&report["features"], &report["test_samples"]), (&5_000.into(), &8.into()));
+    place.done("test run genes.csv");
+}

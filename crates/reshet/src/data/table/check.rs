@@ -1,6 +1,6 @@
 //! What is in a table, what would be done with it, and what looks wrong.
 
-use std::fmt;
+use std::{collections::HashMap, fmt};
 
 use serde::Serialize;
 
@@ -92,14 +92,17 @@ impl Prepare {
         suspicious.extend(suspect::twin_words(table, &columns, &question));
         suspicious.extend(suspect::odd_words(table, &columns));
         suspicious.extend(twins::leaks(table, &columns, &answers, &rows));
+        let inputs = columns.by_name();
+        let left_out = columns.left_out.iter().map(|left| (&*left.name, left));
+        let left_out: HashMap<&str, _> = left_out.collect();
         let part = |head: &Head| {
-            let input = columns.inputs.iter().any(|c| c.name == head.name);
-            !input && dates.iter().any(|dates| dates.names().any(|name| name == head.name))
+            !inputs.contains_key(&*head.name)
+                && dates.iter().any(|dates| dates.names().any(|name| name == head.name))
         };
         let heads = table.heads.iter().zip(&all).filter(|(head, _)| !part(head));
         let looked = heads.map(|(head, s)| {
-            let input = columns.inputs.iter().find(|c| c.name == head.name);
-            let left_out = columns.left_out.iter().find(|c| c.name == head.name);
+            let input = inputs.get(&*head.name);
+            let left_out = left_out.get(&*head.name);
             let note = match (input, left_out) {
                 (Some(_), _) => String::new(),
                 (_, Some(left)) => format!("left out: {}", left.why),

@@ -10,7 +10,7 @@
 //! Left out, with a reason: columns that are constant, empty, dates, row
 //! numbers, or have nearly as many words as rows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -330,6 +330,11 @@ fn is_date(word: &str) -> bool {
 }
 
 impl Columns {
+    /// The input columns by their names.
+    pub(crate) fn by_name(&self) -> HashMap<&str, &Column> {
+        self.inputs.iter().map(|column| (&*column.name, column)).collect()
+    }
+
     /// Whether single precision, which exported models compute in, is enough for all numbers.
     pub(crate) fn check_single(&self) -> Result<()> {
         let double = |column: &&Column| matches!(column.kind, Kind::Number { double: true, .. });
@@ -389,10 +394,10 @@ impl Columns {
         others: &[String],
     ) -> Result<Vec<usize>> {
         // Models of older versions may hold other forms of letters.
-        let find = |name: &str| {
-            let at = names.iter().position(|n| n == name);
-            at.or_else(|| names.iter().position(|n| seen(n) == seen(name)))
-        };
+        let places = names.iter().enumerate();
+        let as_seen: HashMap<_, usize> = places.clone().map(|(i, n)| (seen(n), i)).collect();
+        let exactly: HashMap<&str, usize> = places.map(|(i, n)| (n.as_str(), i)).collect();
+        let find = |name: &str| exactly.get(name).or_else(|| as_seen.get(&seen(name))).copied();
         // Of a date's parts the file has the date.
         let written = |name: &'a str| {
             let of = self.dates.iter().find(|dates| dates.names().any(|part| part == name));
@@ -406,12 +411,12 @@ impl Columns {
             .map(written)
             .collect();
         missing.dedup();
+        let inputs = self.inputs.iter().map(|column| &column.name);
+        let known = inputs.chain(self.left_out.iter().map(|column| &column.name));
+        let known: HashSet<_> = known.chain(&self.targets).map(|name| seen(name)).collect();
         let knows = |name: &String| {
-            let same = |other: &String| other == name || seen(other) == seen(name);
             self.pass_over_others
-                || self.inputs.iter().any(|c| same(&c.name))
-                || self.left_out.iter().any(|c| same(&c.name))
-                || self.targets.iter().any(same)
+                || known.contains(&seen(name))
                 || others.contains(name)
                 || self.dates.iter().any(|dates| dates.names().any(|part| part == *name))
         };

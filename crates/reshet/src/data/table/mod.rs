@@ -309,6 +309,11 @@ impl Table {
         })
     }
 
+    /// The place of each column by its name.
+    pub(crate) fn places(&self) -> HashMap<&str, usize> {
+        self.heads.iter().enumerate().map(|(place, head)| (&*head.name, place)).collect()
+    }
+
     /// The cells of a column, from top to bottom, their numbers as they are written.
     pub(crate) fn cells(&self, column: usize) -> impl Iterator<Item = Cell> + '_ {
         let head = &self.heads[column];

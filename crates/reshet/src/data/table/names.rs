@@ -1,5 +1,7 @@
 //! The columns' names, from a file's first row or made up.
 
+use std::collections::HashSet;
+
 use super::{
     blocks::Tidy,
     dialect::Format,
@@ -101,11 +103,10 @@ fn is_last_empty(row: &Record) -> bool {
 /// These names, all different.
 pub(super) fn unique(source: &str, names: Vec<String>) -> Result<Vec<String>> {
     let names: Vec<String> = names.iter().map(|name| seen(name).into_owned()).collect();
-    for (i, name) in names.iter().enumerate() {
-        if names[..i].contains(name) {
-            let what = format!("two columns are called \"{name}\"; give each a name of its own");
-            return Err(Error::data(format!("{source}: {what}")));
-        }
+    let mut known = HashSet::with_capacity(names.len());
+    if let Some(name) = names.iter().find(|name| !known.insert(*name)) {
+        let what = format!("two columns are called \"{name}\"; give each a name of its own");
+        return Err(Error::data(format!("{source}: {what}")));
     }
     Ok(names)
 }

@@ -415,8 +415,9 @@ impl Columns {
         table.read_as(&self.written)?;
         let table = table.with_dates(&self.dates);
         let numbers = self.inputs.iter().filter(|c| matches!(c.kind, Kind::Number { .. }));
+        let places = table.places();
         for Column { name, .. } in numbers {
-            let head = table.heads.iter().find(|head| head.name == *name);
+            let head = places.get(&**name).map(|place| &table.heads[*place]);
             if let Some(line) = head.and_then(|head| head.firsts.name) {
                 let what = "leading zeros, or more digits than a number holds, make it a name, \
                             and the model knows numbers there";

@@ -9,8 +9,9 @@ const STAND_INS: [f64; 12] =
 /// Zeros, and numbers as −999, that lie far from all other numbers of an input: they often stand
 /// for missing.
 pub(crate) fn odd_zeros(table: &Table, columns: &Columns, all: &[Statistics]) -> Vec<String> {
+    let inputs = columns.by_name();
     let told = |(head, s): (&Head, &Statistics)| {
-        let input = columns.inputs.iter().find(|c| c.name == head.name)?;
+        let input = inputs.get(&*head.name)?;
         if !matches!(input.kind, Kind::Number { .. }) {
             return None;
         }

@@ -17,8 +17,10 @@ pub(crate) fn odd_words<'a>(
     table: &'a Table,
     columns: &'a Columns,
 ) -> impl Iterator<Item = String> + 'a {
-    columns.inputs.iter().filter_map(|column| {
-        let head = table.heads.iter().find(|head| head.name == column.name)?;
+    let places = table.places();
+    columns.inputs.iter().filter_map(move |column| {
+        let place = *places.get(&*column.name)?;
+        let head = &table.heads[place];
         let Kind::Number { missing, .. } = &column.kind else {
             let (word, number) = (head.firsts.word?, head.firsts.number?);
             if head.firsts.name.is_some() {
@@ -31,7 +33,6 @@ pub(crate) fn odd_words<'a>(
         };
         let mut odd = missing.iter().filter(|word| !is_no_number(word));
         let word = odd.next()?;
-        let place = table.heads.iter().position(|other| other.name == head.name)?;
         let (line, more) = (line_of(table, place, word), odd.count());
         let more = if more > 0 { format!(" and {more} more words") } else { String::new() };
         Some(format!(
@@ -53,8 +54,9 @@ pub(crate) fn missing_words(table: &Table, columns: &Columns, question: &Questio
         *count += n;
         names.push(name);
     };
+    let inputs = columns.by_name();
     for (place, head) in table.heads.iter().enumerate() {
-        let kind = columns.inputs.iter().find(|c| c.name == head.name).map(|c| &c.kind);
+        let kind = inputs.get(&*head.name).map(|column| &column.kind);
         let target = question.places.contains(&place);
         if kind.is_none() && !target {
             continue;
@@ -150,9 +152,9 @@ fn counted(targets: &Targets, rows: impl Iterator<Item = usize>) -> (Vec<String>
 /// Columns of few values in which a number is written with and without a zero behind: versions
 /// 3.1 and 3.10 are one number.
 pub(crate) fn twin_numbers(table: &Table, columns: &Columns, all: &[Statistics]) -> Vec<String> {
+    let inputs = columns.by_name();
     let told = |(head, s): (&Head, &Statistics)| {
-        let used = columns.targets.contains(&head.name)
-            || columns.inputs.iter().any(|c| c.name == head.name);
+        let used = columns.targets.contains(&head.name) || inputs.contains_key(&*head.name);
         let [least, most] = head.firsts.decimals?;
         let line = head.firsts.trailing.filter(|_| least > 0 && least < most && most < 4)?;
         let few = s.few.as_ref().is_some_and(|few| few.len() <= FEW);
@@ -251,6 +253,7 @@ pub(crate) fn readings(table: &Table, columns: &Columns) -> Vec<String> {
 
 /// Numbers of which cannot be told whether a mark parts thousands or decimals.
 pub(crate) fn open_marks(table: &Table, columns: &Columns) -> Vec<String> {
+    let inputs = columns.by_name();
     let comma = table.dialect.is_some_and(|dialect| dialect.comma);
     let mark = if comma { ',' } else { '.' };
     let known = table.heads.iter().enumerate().any(|(column, head)| {
@@ -271,8 +274,7 @@ pub(crate) fn open_marks(table: &Table, columns: &Columns) -> Vec<String> {
             (None, Some(line)) => (format!("1,234\" (as from line {line} on)"), 1.234, "decimals"),
             _ => return None,
         };
-        let used = columns.targets.contains(&head.name)
-            || columns.inputs.iter().any(|c| c.name == head.name);
+        let used = columns.targets.contains(&head.name) || inputs.contains_key(&*head.name);
         used.then(|| {
             format!(
                 "column \"{}\": \"{example} is taken for {x}: its mark may part thousands or \
@@ -302,8 +304,9 @@ fn twins_by_case(head: &Head) -> Option<(&str, &str)> {
 
 /// Words that differ only in case: two values, and perhaps meant for one.
 pub(crate) fn twin_words(table: &Table, columns: &Columns, question: &Question) -> Vec<String> {
+    let inputs = columns.by_name();
     let told = |(column, head): (usize, &Head)| {
-        let input = columns.inputs.iter().any(|c| c.name == head.name);
+        let input = inputs.contains_key(&*head.name);
         // Several targets are yes or no, however it is written.
         if !input && question.places != [column] {
             return None;

@@ -24,10 +24,9 @@ pub(crate) fn leaks(
 ) -> Vec<String> {
     let step = rows.len().div_ceil(SAMPLE).max(1);
     let picked: Vec<usize> = (0..rows.len()).step_by(step).collect();
+    let places = table.places();
     let leaks = |Column { name, .. }: &Column| {
-        let Some(place) = table.heads.iter().position(|head| head.name == *name) else {
-            return false;
-        };
+        let Some(&place) = places.get(&**name) else { return false };
         let cells = table.pick(place, picked.iter().map(|i| rows[*i] as usize));
         let pairs = cells.into_iter().zip(picked.iter().copied());
         match targets {
@@ -71,9 +70,9 @@ fn numbers<'a>(
     columns: &[&'a Column],
     rows: impl Iterator<Item = usize> + Clone,
 ) -> Vec<(&'a str, Vec<f64>)> {
-    let mut found = Vec::new();
+    let (mut found, places) = (Vec::new(), table.places());
     for column in columns.iter().filter(|c| matches!(c.kind, Kind::Number { .. })) {
-        if let Some(place) = table.heads.iter().position(|head| head.name == column.name) {
+        if let Some(&place) = places.get(&*column.name) {
             let cells = table.pick(place, rows.clone()).into_iter();
             let values = cells.map(|cell| cell.number().unwrap_or(f64::NAN)).collect();
             found.push((&*column.name, values));
@@ -119,7 +118,8 @@ pub(crate) fn twins(
     targets: &[usize],
     amounts: bool,
 ) -> Vec<String> {
-    let input = |head: &Head| columns.inputs.iter().any(|c| c.name == head.name);
+    let known = columns.by_name();
+    let input = |head: &Head| known.contains_key(&*head.name);
     let inputs: Vec<bool> = table.heads.iter().map(input).collect();
     let width = table.heads.len();
     let all = table
