@@ -22,8 +22,8 @@ impl Ahead {
 
     /// Asks for `count` lines more.
     pub fn ask(&mut self, work: &Work, count: usize) {
-        let width = work.inputs.width;
-        let (data, bytes) = match work.inputs.numbers {
+        let width = work.batch.inputs.width;
+        let (data, bytes) = match work.batch.inputs.numbers {
             Numbers::U8(bytes) => (bytes.as_ptr(), width),
             Numbers::F32(values) => (values.as_ptr().cast(), 4 * width),
         };
@@ -31,7 +31,7 @@ impl Ahead {
             if self.sample >= self.end {
                 return;
             }
-            let row = data.wrapping_add(work.next[self.sample] as usize * bytes);
+            let row = data.wrapping_add(work.batch.next[self.sample] as usize * bytes);
             let before = row as usize % 64;
             prefetch(row.wrapping_sub(before).wrapping_add(self.line));
             self.line += 64;

@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::{
     matrix::{Matrix, ROUND, STRIP},
     product::{Fetch, Left, Segment, Start, product},
+    scratch::SQUARE,
     vector::Vector,
     work::{Accumulate, BLOCK, Work},
 };
@@ -33,9 +34,9 @@ pub(super) unsafe fn forward<V: Vector>(
         let part = |strip| Segment { row: x.width(strip), step: 1, len: x.used(strip) };
         for strip in 0..weights.strips() {
             let width = weights.width(strip);
-            let bias = work.flat.parameters.add(weights.at(strip, weights.rows - 1));
+            let bias = work.flat.parameters(weights.at(strip, weights.rows - 1));
             let left = Left {
-                at: work.stage.add(x.at(0, 0)),
+                at: work.stages.at(x, 0, 0),
                 strips: x.strips(),
                 next: STRIP * x.rows,
                 inner: part(0),
@@ -45,17 +46,17 @@ pub(super) unsafe fn forward<V: Vector>(
             let next = strip + 1;
             let mut fetch = if next < weights.strips() {
                 let numbers = weights.rows * weights.width(next);
-                Fetch::to_read(work.flat.parameters.add(weights.at(next, 0)), numbers)
+                Fetch::to_read(work.flat.parameters(weights.at(next, 0)), numbers)
             } else {
                 Fetch::NOTHING
             };
             product::<V>(
                 &left,
                 rows.start,
-                work.flat.parameters.add(weights.at(strip, 0)),
+                work.flat.parameters(weights.at(strip, 0)),
                 width,
                 Start::Row(bias),
-                work.stage.add(z.at(strip, rows.start)),
+                work.stages.at(z, strip, rows.start),
                 width,
                 rows.len(),
                 width,
@@ -83,23 +84,18 @@ pub(super) unsafe fn partial<V: Vector>(
     debug_assert_eq!((sums.rows, sums.columns), (x.strips() * x.rows, weights.columns));
     // SAFETY: `Work` describes what is there.
     unsafe {
-        let (width, w) = (weights.width(0), work.flat.parameters);
+        let width = weights.width(0);
         let part = Segment { row: x.width(strip), step: 1, len: x.used(strip) };
-        let left = Left {
-            at: work.stage.add(x.at(strip, 0)),
-            strips: 1,
-            next: 0,
-            inner: part,
-            last: part,
-        };
-        let bias = Start::Row(w.add(weights.at(0, weights.rows - 1)));
+        let left =
+            Left { at: work.stages.at(x, strip, 0), strips: 1, next: 0, inner: part, last: part };
+        let bias = Start::Row(work.flat.parameters(weights.at(0, weights.rows - 1)));
         product::<V>(
             &left,
             rows.start,
-            w.add(weights.at(0, strip * STRIP)),
+            work.flat.parameters(weights.at(0, strip * STRIP)),
             width,
             if strip == 0 { bias } else { Start::Zero },
-            work.stage.add(sums.at(0, strip * x.rows + rows.start)),
+            work.stages.at(sums, 0, strip * x.rows + rows.start),
             width,
             rows.len(),
             width,
@@ -124,9 +120,9 @@ pub(super) unsafe fn add_up<V: Vector>(
     // SAFETY: `Work` describes what is there.
     unsafe {
         for row in rows.clone() {
-            let to = work.stage.add(z.at(0, row));
+            let to = work.stages.at(z, 0, row);
             for column in (0..z.width(0)).step_by(V::LANES) {
-                let from = |strip| work.stage.add(sums.at(0, strip * x.rows + row) + column);
+                let from = |strip| work.stages.at(sums, 0, strip * x.rows + row).add(column);
                 let mut sum = V::load(from(0));
                 for strip in 1..x.strips() {
                     sum = sum.add(V::load(from(strip)));
@@ -158,11 +154,11 @@ pub(super) unsafe fn backward<V: Vector>(
     debug_assert_eq!((weights.rows, weights.columns), (dx.columns + 1, dz.columns));
     // SAFETY: `Work` describes what is there; the scratch is this thread's own.
     unsafe {
-        let scratch = work.scratch.add(thread * work.scratch_each);
+        let scratch = work.scratch.numbers(thread);
         if dz.strips() == 1 {
             let (outputs, step) = (weights.used(0), weights.width(0));
             let part = Segment { row: dz.width(0), step: 1, len: outputs };
-            let at = work.stage.add(dz.at(0, rows.start));
+            let at = work.stages.at(dz, 0, rows.start);
             let left = Left { at, strips: 1, next: 0, inner: part, last: part };
             let is_small = |strip| {
                 let inputs = dx.used(strip);
@@ -170,11 +166,11 @@ pub(super) unsafe fn backward<V: Vector>(
             };
             if inputs.clone().all(is_small) {
                 for strip in inputs {
-                    let w = work.flat.parameters.add(weights.at(0, strip * STRIP));
+                    let w = work.flat.parameters(weights.at(0, strip * STRIP));
                     let (used, width) = (dx.used(strip), dx.width(strip));
                     transpose::<V>(w, step, used, outputs, scratch, width);
                     let (start, fetch) = (Start::Zero, &mut Fetch::NOTHING.clone());
-                    let to = work.stage.add(dx.at(strip, rows.start));
+                    let to = work.stages.at(dx, strip, rows.start);
                     product::<V>(
                         &left,
                         0,
@@ -193,16 +189,16 @@ pub(super) unsafe fn backward<V: Vector>(
         }
         let samples = rows.len().next_multiple_of(16);
         // dZᵀ, (out, samples), then a strip of dXᵀ, (64, samples).
-        let (dz_t, dx_t) = (scratch.add(STRIP * BLOCK), scratch);
+        let (dz_t, dx_t) = (scratch.add(SQUARE), scratch);
         for strip in 0..dz.strips() {
-            let (from, width) = (work.stage.add(dz.at(strip, rows.start)), dz.width(strip));
+            let (from, width) = (work.stages.at(dz, strip, rows.start), dz.width(strip));
             let to = dz_t.add(strip * STRIP * samples);
             transpose::<V>(from, width, rows.len(), dz.used(strip), to, samples);
         }
         let part = |strip| Segment { row: weights.width(strip), step: 1, len: weights.used(strip) };
         for strip in inputs {
             let left = Left {
-                at: work.flat.parameters.add(weights.at(0, 0)),
+                at: work.flat.parameters(weights.at(0, 0)),
                 strips: weights.strips(),
                 next: STRIP * weights.rows,
                 inner: part(0),
@@ -211,7 +207,7 @@ pub(super) unsafe fn backward<V: Vector>(
             let (inputs, first) = (dx.used(strip), strip * STRIP);
             let (start, fetch) = (Start::Zero, &mut Fetch::NOTHING.clone());
             product::<V>(&left, first, dz_t, samples, start, dx_t, samples, inputs, samples, fetch);
-            let to = work.stage.add(dx.at(strip, rows.start));
+            let to = work.stages.at(dx, strip, rows.start);
             let width = dx.width(strip);
             transpose::<V>(dx_t, samples, inputs, rows.len(), to, width);
         }
@@ -237,7 +233,7 @@ pub(super) unsafe fn gradient<V: Vector>(
     fetch: &mut Fetch,
 ) {
     debug_assert!(strip < dz.strips() && inputs.end <= x.columns && thread < work.threads);
-    debug_assert!(work.rows.len() <= x.rows.min(dz.rows));
+    debug_assert!(work.batch.rows.len() <= x.rows.min(dz.rows));
     // Of one strip of X.
     debug_assert!(!inputs.is_empty() && inputs.start / STRIP == (inputs.end - 1) / STRIP);
     // SAFETY: `Work` describes what is there.
@@ -247,12 +243,12 @@ pub(super) unsafe fn gradient<V: Vector>(
             return gradient_turned::<V>(work, thread, x, dz, strip, inputs, dw, fetch);
         }
         let mut start = if accumulate == Accumulate::Yes { Start::Itself } else { Start::Zero };
-        for first in (0..work.rows.len()).step_by(DEPTH) {
-            let len = DEPTH.min(work.rows.len() - first);
+        for first in (0..work.batch.rows.len()).step_by(DEPTH) {
+            let len = DEPTH.min(work.batch.rows.len() - first);
             let part = Segment { row: 1, step: x.width(strip_x), len };
-            let at = work.stage.add(x.at(strip_x, first) + inputs.start % STRIP);
+            let at = work.stages.at(x, strip_x, first).add(inputs.start % STRIP);
             let left = Left { at, strips: 1, next: 0, inner: part, last: part };
-            let b = work.stage.add(dz.at(strip, first));
+            let b = work.stages.at(dz, strip, first);
             product::<V>(&left, 0, b, width, start, dw, width, inputs.len(), width, fetch);
             start = Start::Itself;
         }
@@ -282,12 +278,12 @@ unsafe fn gradient_turned<V: Vector>(
         let (outputs, step) = (dz.used(strip), dz.width(strip));
         // Whole vectors of the inputs.
         let (from, to) = (first / ROUND * ROUND, (first + inputs.len()).next_multiple_of(ROUND));
-        debug_assert!(STRIP * BLOCK + outputs * (to - from) <= work.scratch_each);
-        let dw_t = work.scratch.add(thread * work.scratch_each + STRIP * BLOCK);
-        let part = Segment { row: 1, step, len: work.rows.len() };
-        let at = work.stage.add(dz.at(strip, 0));
+        debug_assert!(SQUARE + outputs * (to - from) <= work.scratch.each);
+        let dw_t = work.scratch.numbers(thread).add(SQUARE);
+        let part = Segment { row: 1, step, len: work.batch.rows.len() };
+        let at = work.stages.at(dz, strip, 0);
         let left = Left { at, strips: 1, next: 0, inner: part, last: part };
-        let (b, step_b, n) = (work.stage.add(x.at(strip_x, 0) + from), x.width(strip_x), to - from);
+        let (b, step_b, n) = (work.stages.at(x, strip_x, 0).add(from), x.width(strip_x), to - from);
         product::<V>(&left, 0, b, step_b, Start::Zero, dw_t, n, outputs, n, fetch);
         transpose::<V>(dw_t.add(first - from), n, outputs, inputs.len(), dw, step);
     }
@@ -305,16 +301,16 @@ pub(super) unsafe fn bias_gradient<V: Vector>(
     db: *mut f32,
     accumulate: Accumulate,
 ) {
-    debug_assert!(strip < dz.strips() && work.rows.len() <= dz.rows);
+    debug_assert!(strip < dz.strips() && work.batch.rows.len() <= dz.rows);
     // SAFETY: `Work` describes what is there.
     unsafe {
         let step = dz.width(strip);
         for column in (0..step).step_by(V::LANES) {
             let to = db.add(column);
-            let from = work.stage.add(dz.at(strip, 0) + column);
+            let from = work.stages.at(dz, strip, 0).add(column);
             // Four sums, as each addition waits for the one before it.
             let mut sums = [V::splat(0.0); 4];
-            let (n, whole) = (work.rows.len(), work.rows.len() / 4 * 4);
+            let (n, whole) = (work.batch.rows.len(), work.batch.rows.len() / 4 * 4);
             for row in (0..whole).step_by(4) {
                 for (i, sum) in sums.iter_mut().enumerate() {
                     *sum = sum.add(V::load(from.add((row + i) * step)));

@@ -1,24 +1,23 @@
 //! How the threads are told of a batch, and set to work on it.
 
 use std::{
-    ptr::null_mut,
     sync::atomic::{AtomicBool, Ordering::Relaxed},
     time::Duration,
 };
 
 use super::{
     Cpu,
+    layers::Op,
     phases::Phases,
     shares,
-    sparse::{self, Sparse},
+    strategy::Strategy,
     team::Barrier,
-    update::{SETTLES_EACH, Stretch},
-    work::{Accumulate, BLOCK, Work},
+    update::SETTLES_EACH,
+    work::{Batch, Objective, Task, Work},
 };
 use crate::{
     data::{Numbers, Rows},
     engine::Samples,
-    optim::Rule,
 };
 
 /// Below this many multiply-adds, a second thread costs more than it gives: with
@@ -30,14 +29,6 @@ const A_LOOK: usize = 16;
 const AN_UPDATE: usize = 16;
 /// Multiply-adds that a thread does in a nanosecond or so.
 const A_NANOSECOND: usize = 32;
-
-/// What `weights` is asked to do.
-#[derive(Clone, Copy)]
-pub(super) struct Weights {
-    pub gradient: Option<Accumulate>,
-    pub rule: Option<Rule>,
-    pub scale: f32,
-}
 
 /// How a batch is gone through.
 #[derive(Clone, Copy)]
@@ -58,24 +49,17 @@ impl Default for Pass<'_> {
     }
 }
 
-/// No weight is touched.
-pub(super) const NOTHING: Weights = Weights { gradient: None, rule: None, scale: 1.0 };
-
 impl Cpu {
-    /// Room for the masks of this many samples, and for turning them.
-    fn sparse(&mut self, rows: usize) -> Sparse {
-        let samples = rows.next_multiple_of(BLOCK);
-        let each = sparse::blocks(self.plan.inputs) * samples;
-        for masks in [&mut self.masks, &mut self.turned] {
-            masks.resize(masks.len().max(each * self.team.threads()), 0);
-        }
-        let (masks, turned) = (self.masks.as_mut_ptr(), self.turned.as_mut_ptr());
-        Sparse { masks, samples, turned, each, seen: self.seen.as_mut_ptr() }
-    }
-
     /// As the last batch began.
     pub(super) fn pass(&self) -> Pass<'static> {
-        Pass { skips_zeros: self.skips_zeros, ..Pass::default() }
+        Pass { skips_zeros: self.zeros.skipped, ..Pass::default() }
+    }
+
+    /// What a pass takes, in multiply-adds.
+    fn multiply_adds(&self, pass: &Pass, samples: usize) -> usize {
+        let each = samples + if pass.training { AN_UPDATE } else { 0 };
+        let looks = if pass.skips_zeros { self.plan.inputs * samples } else { 0 };
+        self.plan.parameters * each + A_LOOK * looks
     }
 
     /// Describes the batch to the threads and runs phases on it.
@@ -83,19 +67,11 @@ impl Cpu {
         &mut self,
         pass: &Pass,
         samples: &Samples,
-        weights: Weights,
+        task: Task,
         job: impl Fn(&Phases, &Work, usize, &Barrier) + Sync,
     ) -> bool {
-        let mut state = [null_mut(); 3];
-        for (pointer, buffer) in state.iter_mut().zip(&mut self.state) {
-            *pointer = buffer.as_mut_ptr();
-        }
-        let rows = samples.rows;
         let &Pass { training, skips_zeros, denominator, derivative } = pass;
-        let each = rows.len() + if training { AN_UPDATE } else { 0 };
-        let looks = if skips_zeros { self.plan.inputs * rows.len() } else { 0 };
-        let multiply_adds = self.plan.parameters * each + A_LOOK * looks;
-        let sparse = skips_zeros.then(|| self.sparse(rows.len()));
+        let multiply_adds = self.multiply_adds(pass, samples.rows.len());
         let all = self.team.threads();
         let crew = if multiply_adds < WORTH_A_TEAM[usize::from(!skips_zeros)] {
             self.team.alone()
@@ -103,59 +79,46 @@ impl Cpu {
             self.team.gather(Duration::from_nanos((multiply_adds / A_NANOSECOND) as u64))
         };
         let threads = crew.threads();
-        // The forward pass may have had fewer threads, or have been a run of its own.
-        let has_masks = self.masked == 0 || self.masked >= threads;
-        let own_strips =
-            skips_zeros && training && has_masks && shares::can_own_strips(&self.ops, threads);
-        if self.masked == 0 {
-            self.masked = if own_strips { threads } else { 1 };
-        }
+        let stages = self.stages.share();
+        let strategy = match self.ops.first() {
+            Some(Op::Dense(layer)) if skips_zeros => {
+                let can_own = training && shares::can_own_strips(&self.ops, threads);
+                let owns = can_own && self.zeros.has_masks_for(threads);
+                let first =
+                    self.zeros.share(*layer, samples.rows.len(), owns.then_some(threads), all);
+                Strategy::skipping(first, owns, &self.ops, stages.all)
+            }
+            _ => Strategy::Samples,
+        };
         let work = Work {
             ops: &self.ops,
-            stages: &self.stages,
-            head: &self.plan.head,
-            outputs: self.plan.outputs,
-            inputs: samples.inputs,
-            targets: samples.targets,
-            derivative,
-            weights: samples.weights,
-            rows,
-            // Of the attached data alone.
-            next: if training && samples.attached { &self.next } else { &[] },
             threads,
-            sparse,
-            own_strips,
-            own_rest: own_strips && self.partial.is_some(),
-            partial: self.partial,
-            dropout: training.then_some((self.seed, self.updates)),
-            denominator,
-            stage: self.stage.as_mut_ptr(),
-            losses: self.losses.as_mut_ptr(),
-            scratch: self.scratch.as_mut_ptr(),
-            scratch_each: self.scratch_each,
-            wide: self.wide.as_mut_ptr(),
-            wide_each: self.wide_each,
-            flat: Stretch {
-                parameters: self.parameters.as_mut_ptr(),
-                gradients: self.gradients.as_mut_ptr(),
-                state,
+            strategy,
+            batch: Batch {
+                inputs: samples.inputs,
+                rows: samples.rows,
+                // Of the attached data alone.
+                next: if training && samples.attached { &self.next } else { &[] },
+                dropout: training.then_some((self.seed, self.updates)),
             },
-            flat_length: self.flat_length,
-            gradient: weights.gradient,
-            rule: weights.rule,
-            scale: weights.scale,
-            settle: self.updates % SETTLES_EACH == 0,
-            norms: self.norms.as_mut_ptr(),
+            objective: Objective {
+                head: &self.plan.head,
+                targets: samples.targets,
+                derivative,
+                weights: samples.weights,
+                denominator,
+            },
+            stages,
+            scratch: self.scratch.share(),
+            flat: self.flat.share(),
+            task: Task { settle: self.updates % SETTLES_EACH == 0, ..task },
             finite: AtomicBool::new(true),
         };
         let phases = self.instructions.phases();
         crew.run(&|thread: usize, barrier: &Barrier| job(phases, &work, thread, barrier));
         let finite = work.finite.load(Relaxed);
-        if threads < all && weights.gradient.is_some() {
-            // Who did not take part has not seen this batch.
-            let each = self.seen.len() / all;
-            let (first, others) = self.seen.split_at_mut(each);
-            others.chunks_mut(each.max(1)).for_each(|seen| seen.copy_from_slice(first));
+        if threads < all && task.gradient.is_some() {
+            self.zeros.tell_absent_threads(all);
         }
         finite
     }
@@ -163,14 +126,14 @@ impl Cpu {
     /// Runs phases that look at no sample, by as many threads as the last batch.
     pub(super) fn run_apart(
         &mut self,
-        weights: Weights,
+        task: Task,
         job: impl Fn(&Phases, &Work, usize, &Barrier) + Sync,
     ) -> bool {
         let rows = std::mem::take(&mut self.rows);
         let inputs = Rows { numbers: Numbers::F32(&[]), width: self.plan.inputs };
         let samples =
             Samples { inputs, targets: None, weights: None, rows: &rows, attached: false };
-        let finite = self.run(&self.pass(), &samples, weights, job);
+        let finite = self.run(&self.pass(), &samples, task, job);
         self.rows = rows;
         finite
     }

@@ -3,8 +3,9 @@
 use std::ops::Range;
 
 use super::{
+    layers::Op,
     matrix::{Matrix, ROUND, STRIP},
-    work::{BLOCK, Op},
+    work::BLOCK,
 };
 use crate::Activation;
 
@@ -32,8 +33,8 @@ pub(super) fn blocks(samples: Range<usize>) -> impl Iterator<Item = Range<usize>
 pub(super) fn can_own_strips(ops: &[Op], threads: usize) -> bool {
     match ops.first() {
         // Softmax needs whole rows.
-        Some(Op::Dense(weights, activation)) if *activation != Activation::Softmax => {
-            threads > 1 && weights.strips() >= threads
+        Some(Op::Dense(layer)) if layer.activation != Activation::Softmax => {
+            threads > 1 && layer.weights.strips() >= threads
         }
         _ => false,
     }

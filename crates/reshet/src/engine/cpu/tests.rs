@@ -33,14 +33,14 @@ fn poisoned_scratch_never_leaks() {
                 for rows in [&[1, 2, 3, 4, 5][..], &[6, 7, 8], &[9; 19]] {
                     cpu.reserve(20);
                     if poison {
-                        cpu.stage.as_mut_slice().fill(f32::NAN);
-                        cpu.scratch.as_mut_slice().fill(f32::NAN);
-                        cpu.wide.fill(f64::NAN);
-                        cpu.losses.fill(f64::NAN);
+                        cpu.stages.numbers.as_mut_slice().fill(f32::NAN);
+                        cpu.scratch.numbers.as_mut_slice().fill(f32::NAN);
+                        cpu.scratch.wide.fill(f64::NAN);
+                        cpu.stages.losses.fill(f64::NAN);
                     }
                     assert!(cpu.step(&Samples::of(&data, rows), &hyper).1, "{net} {instructions}");
                 }
-                cpu.parameters.as_slice().iter().map(|x| x.to_bits()).collect::<Vec<_>>()
+                cpu.flat.parameters.as_slice().iter().map(|x| x.to_bits()).collect::<Vec<_>>()
             };
             assert_eq!(run(false), run(true), "{net} {instructions}");
         }
@@ -73,8 +73,8 @@ fn every_way(net: &str) {
         let instructions = Instructions::best();
         let mut cpu = Cpu::new(plan.clone(), &parameters, 0, threads, instructions);
         cpu.attach(&data);
-        assert!(cpu.sparse);
-        cpu.sparse = sparse;
+        assert!(cpu.zeros.attached);
+        cpu.zeros.attached = sparse;
         for batch in few([0, 1, 2, 3]) {
             let rows: Vec<u32> = (batch * 17..batch * 17 + BATCH).collect();
             let hyper = hyper(if batch == 1 { 0.1 } else { 0.0 });
@@ -129,7 +129,7 @@ fn stages_with_different_threads_give_the_same_bits() {
             stage(&mut cpu, &mut |cpu| _ = cpu.backward(&samples, None, false));
             stage(&mut cpu, &mut |cpu| assert!(cpu.update(&hyper)));
         }
-        cpu.parameters.as_slice().iter().map(|x| (x + 0.0).to_bits()).collect::<Vec<_>>()
+        cpu.flat.parameters.as_slice().iter().map(|x| (x + 0.0).to_bits()).collect::<Vec<_>>()
     };
     let want = run(&[1]);
     for threads in [&[2][..], &[1, 2], &[2, 1], &[1, 2, 2], &[2, 1, 1], &[1, 1, 2], &[2, 2, 1]] {
@@ -180,7 +180,7 @@ fn state_and_weights_do_not_stay_subnormal() {
                 cpu.write(Buffer::Gradients, &gradients);
                 assert!(cpu.update(&hyper));
             }
-            for state in &cpu.state {
+            for state in &cpu.flat.state {
                 let tiny = tiny(state.as_slice());
                 assert!(tiny.is_empty(), "{optimizer} {clip_norm:?} {instructions}: {tiny:?}");
             }
@@ -209,7 +209,7 @@ fn stages_of_a_saturated_network_are_not_subnormal() {
                 let samples = Samples::of(&data, &rows);
                 cpu.forward(&samples);
                 cpu.backward(&samples, None, false);
-                let tiny = tiny(cpu.stage.as_slice());
+                let tiny = tiny(cpu.stages.numbers.as_slice());
                 assert!(tiny.is_empty(), "{middle} × {scale}, {instructions}: {tiny:?}");
             }
         }

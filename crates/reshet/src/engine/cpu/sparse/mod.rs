@@ -18,42 +18,93 @@ use std::ops::Range;
 
 mod products;
 mod source;
+mod zeros;
 
 use self::source::{Source, with_source};
+pub(super) use self::{
+    products::{forward, gradient},
+    zeros::Zeros,
+};
 use super::{
+    layers::{Dense, Op},
     vector::{Portable, Vector},
-    work::{BLOCK, Op, Work},
+    work::{BLOCK, Work},
 };
 use crate::data::{Numbers, Rows};
 
-pub(super) use self::products::{forward, gradient};
-
-/// What the sparse first layer keeps for a batch.
+/// A first layer that skips zeros, and what it keeps for a batch.
 #[derive(Clone, Copy)]
-pub(super) struct Sparse {
+pub(super) struct FirstLayer {
+    pub layer: Dense,
+    /// Samples that there is room for, a multiple of 64.
+    samples: usize,
     /// The samples' masks, `samples` of each block of inputs: `[block][sample]`;
     /// once for all threads, or, if each has its own strips, once for each.
-    pub masks: *mut u64,
-    pub samples: usize,
+    masks: *mut u64,
+    /// From a thread's masks to the next one's; 0 if all share them.
+    masks_each: usize,
     /// For each thread the same turned: `[block][samples / 64][input % 64]`.
-    pub turned: *mut u64,
-    /// Masks a thread has.
-    pub each: usize,
+    turned: *mut u64,
+    turned_each: usize,
     /// For each thread a mask a block: inputs that were not zero in some sample so
     /// far, or whose weights may have moved without.
-    pub seen: *mut u64,
+    seen: *mut u64,
+    /// 0 before a batch has begun that skips zeros.
+    seen_length: usize,
+    /// How many threads have such stretches.
+    threads: usize,
 }
 
-impl Sparse {
-    unsafe fn masks(&self, work: &Work, thread: usize) -> *mut u64 {
+impl FirstLayer {
+    /// How many inputs a sample has.
+    fn inputs(&self) -> usize {
+        self.layer.weights.rows - 1
+    }
+
+    /// The masks of a block of inputs, from a sample on.
+    ///
+    /// # Safety
+    /// There is such a thread, and room for the sample.
+    #[inline(always)]
+    unsafe fn masks(&self, thread: usize, block: usize, sample: usize) -> *mut u64 {
+        debug_assert!(thread < self.threads);
+        debug_assert!(block < blocks(self.inputs()) && sample <= self.samples);
         // SAFETY: within the masks of all threads.
-        unsafe { self.masks.add(if work.own_strips { thread * self.each } else { 0 }) }
+        unsafe { self.masks.add(thread * self.masks_each + block * self.samples + sample) }
+    }
+
+    /// The turned masks of a block of inputs, for a batch of so many samples.
+    ///
+    /// # Safety
+    /// There is such a thread, and room for the samples.
+    #[inline(always)]
+    unsafe fn turned(&self, thread: usize, block: usize, samples: usize) -> *mut u64 {
+        debug_assert!(thread < self.threads);
+        debug_assert!(block < blocks(self.inputs()) && samples <= self.samples);
+        // SAFETY: within the masks of all threads.
+        unsafe { self.turned.add(thread * self.turned_each + block * blocks(samples) * BLOCK) }
+    }
+
+    /// Where a thread notes which inputs of a block have not been zero in some sample so far.
+    ///
+    /// # Safety
+    /// There is such a thread.
+    #[inline(always)]
+    unsafe fn seen_at(&self, thread: usize, block: usize) -> *mut u64 {
+        debug_assert!(thread < self.threads && block < blocks(self.inputs()));
+        debug_assert!(self.threads * seen_each(self.inputs()) <= self.seen_length);
+        // SAFETY: within the masks of all threads.
+        unsafe { self.seen.add(thread * seen_each(self.inputs()) + block) }
     }
 
     /// Which inputs of a block have not been zero in some sample so far.
-    pub unsafe fn seen(&self, work: &Work, thread: usize, block: usize) -> u64 {
-        // SAFETY: within the masks of all threads.
-        unsafe { *self.seen.add(thread * seen_each(work.inputs.width) + block) }
+    ///
+    /// # Safety
+    /// The thread is the caller's own, and a batch has begun that skips zeros.
+    #[inline(always)]
+    pub unsafe fn seen(&self, thread: usize, block: usize) -> u64 {
+        // SAFETY: the caller's promise.
+        unsafe { *self.seen_at(thread, block) }
     }
 }
 
@@ -98,48 +149,58 @@ fn density(inputs: Rows) -> f64 {
 }
 
 /// Makes the masks of these samples.
+///
+/// # Safety
+/// V's instructions are enabled. The batch's rows are there, as wide as the layer's inputs; of
+/// the thread's masks, nobody else touches those of these samples.
 #[inline(always)]
 pub(super) unsafe fn scan<V: Vector>(
     work: &Work,
-    sparse: &Sparse,
+    first: &FirstLayer,
     thread: usize,
     samples: Range<usize>,
 ) {
-    let width = work.inputs.width;
+    let width = work.batch.inputs.width;
+    debug_assert!(thread < work.threads && width == first.inputs());
+    debug_assert!(samples.end <= work.batch.rows.len());
     // SAFETY: `Work` describes what is there; these masks are this thread's own.
     unsafe {
-        let masks = sparse.masks(work, thread);
         with_source!(work, |source| for sample in samples {
-            let row = source.skip(work.rows[sample] as usize * width);
+            debug_assert!((work.batch.rows[sample] as usize) < work.batch.inputs.len());
+            let row = source.skip(work.batch.rows[sample] as usize * width);
             for block in 0..blocks(width) {
-                let first = block * BLOCK;
-                let mask = row.skip(first).not_zero::<V>(BLOCK.min(width - first));
-                *masks.add(block * sparse.samples + sample) = mask;
+                let at = block * BLOCK;
+                let mask = row.skip(at).not_zero::<V>(BLOCK.min(width - at));
+                *first.masks(thread, block, sample) = mask;
             }
         })
     }
 }
 
 /// Turns all masks, for this thread, and notes which inputs have been seen.
+///
+/// # Safety
+/// All masks of the batch have been made, where all threads share them or by this one; nobody
+/// else touches what this thread has turned and seen.
 #[inline(always)]
-pub(super) unsafe fn turn(work: &Work, sparse: &Sparse, thread: usize) {
-    let (inputs, samples) = (blocks(work.inputs.width), work.rows.len());
+pub(super) unsafe fn turn(work: &Work, first: &FirstLayer, thread: usize) {
+    debug_assert!(thread < work.threads && work.batch.inputs.width == first.inputs());
+    let samples = work.batch.rows.len();
     // SAFETY: `Work` describes what is there; the stretches are this thread's own.
     unsafe {
-        let turned = sparse.turned.add(thread * sparse.each);
-        for block in 0..inputs {
+        for block in 0..blocks(first.inputs()) {
             let mut seen = 0;
+            let turned = first.turned(thread, block, samples);
             for part in 0..blocks(samples) {
-                let first = part * BLOCK;
+                let sample = part * BLOCK;
                 let mut square = [0u64; 64];
-                let masks = sparse.masks(work, thread).add(block * sparse.samples + first);
-                masks.copy_to_nonoverlapping(square.as_mut_ptr(), BLOCK.min(samples - first));
+                let masks = first.masks(thread, block, sample);
+                masks.copy_to_nonoverlapping(square.as_mut_ptr(), BLOCK.min(samples - sample));
                 seen |= square.iter().fold(0, |all, mask| all | mask);
                 transpose(&mut square);
-                let to = turned.add((block * blocks(samples) + part) * BLOCK);
-                square.as_ptr().copy_to_nonoverlapping(to, BLOCK);
+                square.as_ptr().copy_to_nonoverlapping(turned.add(part * BLOCK), BLOCK);
             }
-            *sparse.seen.add(thread * seen_each(work.inputs.width) + block) |= seen;
+            *first.seen_at(thread, block) |= seen;
         }
     }
 }

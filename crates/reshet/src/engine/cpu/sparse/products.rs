@@ -8,7 +8,7 @@ use super::{
         vector::Vector,
         work::{Accumulate, BLOCK, Work},
     },
-    Sparse, blocks,
+    FirstLayer, blocks,
     source::{Source, with_source},
 };
 use crate::data::Numbers;
@@ -42,34 +42,36 @@ macro_rules! by_vectors {
 /// Z = X·W + b for some samples and a strip of outputs.
 ///
 /// # Safety
-/// V's instructions are enabled. `work` and `sparse` describe what is there; the masks of these
-/// samples have been made; of Z, these samples of this strip are this thread's own.
+/// V's instructions are enabled. `work` describes what is there; the masks of these samples have
+/// been made, where all threads share them or by `thread`; of Z, these samples of this strip are
+/// this thread's own.
 #[inline(always)]
 pub(in super::super) unsafe fn forward<V: Vector>(
     work: &Work,
-    sparse: &Sparse,
+    first: &FirstLayer,
     thread: usize,
-    weights: &Matrix,
     z: &Matrix,
     strip: usize,
     samples: Range<usize>,
 ) {
-    debug_assert!(strip < weights.strips() && samples.end <= work.rows.len());
-    debug_assert_eq!((weights.rows, weights.columns), (work.inputs.width + 1, z.columns));
-    debug_assert!(samples.end <= z.rows.min(sparse.samples));
+    let weights = &first.layer.weights;
+    debug_assert!(strip < weights.strips() && samples.end <= work.batch.rows.len());
+    debug_assert_eq!((weights.rows, weights.columns), (work.batch.inputs.width + 1, z.columns));
+    debug_assert!(thread < work.threads && samples.end <= z.rows.min(first.samples));
     let step = weights.width(strip);
     // SAFETY: `Work` describes what is there; this part of Z is this thread's own.
     unsafe {
-        let w = work.flat.parameters.add(weights.at(strip, 0)).cast_const();
-        let z = work.stage.add(z.at(strip, 0));
-        let masks = sparse.masks(work, thread).cast_const();
-        for first in samples.clone().step_by(BLOCK) {
-            let part = first..samples.end.min(first + BLOCK);
+        let w = work.flat.parameters(weights.at(strip, 0)).cast_const();
+        let z = work.stages.at(z, strip, 0);
+        let masks = first.masks(thread, 0, 0).cast_const();
+        let masks_each = first.samples;
+        for sample in samples.clone().step_by(BLOCK) {
+            let part = sample..samples.end.min(sample + BLOCK);
             with_source!(work, |source| {
                 by_vectors!(step, at most 8, |column, N| forward_part::<V, _, N>(
                     work,
                     masks,
-                    sparse.samples,
+                    masks_each,
                     source,
                     w.add(column),
                     z.add(column),
@@ -95,7 +97,8 @@ unsafe fn forward_part<V: Vector, S: Source, const N: usize>(
     step: usize,
     samples: Range<usize>,
 ) {
-    let inputs = work.inputs.width;
+    debug_assert!(samples.len() <= BLOCK && N * V::LANES <= step && samples.end <= masks_each);
+    let inputs = work.batch.inputs.width;
     // SAFETY: the caller's promise.
     unsafe {
         let bias = w.add(inputs * step);
@@ -112,7 +115,7 @@ unsafe fn forward_part<V: Vector, S: Source, const N: usize>(
                 if mask == 0 {
                     continue;
                 }
-                let x = source.skip(work.rows[sample] as usize * inputs);
+                let x = source.skip(work.batch.rows[sample] as usize * inputs);
                 let z = z.add(sample * step);
                 let mut sums = [V::splat(0.0); N];
                 for n in 0..N {
@@ -137,13 +140,13 @@ unsafe fn forward_part<V: Vector, S: Source, const N: usize>(
 /// dW = Xᵀ·dZ for some inputs of one block and a strip of outputs.
 ///
 /// # Safety
-/// V's instructions are enabled. `work` and `sparse` describe what is there; the masks have been
-/// turned for `thread`; at `dw` is room for the rows of `inputs`, this thread's own.
+/// V's instructions are enabled. `work` describes what is there; the masks have been turned for
+/// `thread`; at `dw` is room for the rows of `inputs`, as wide as the strip, this thread's own.
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
 pub(in super::super) unsafe fn gradient<V: Vector>(
     work: &Work,
-    sparse: &Sparse,
+    first: &FirstLayer,
     thread: usize,
     dz: &Matrix,
     strip: usize,
@@ -151,16 +154,16 @@ pub(in super::super) unsafe fn gradient<V: Vector>(
     dw: *mut f32,
     accumulate: Accumulate,
 ) {
-    debug_assert!(strip < dz.strips() && work.rows.len() <= dz.rows && thread < work.threads);
-    debug_assert!(inputs.end <= work.inputs.width);
+    let samples = work.batch.rows.len();
+    debug_assert!(strip < dz.strips() && samples <= dz.rows && thread < work.threads);
+    debug_assert!(inputs.end <= work.batch.inputs.width);
     debug_assert!(!inputs.is_empty() && inputs.start / BLOCK == (inputs.end - 1) / BLOCK);
     let step = dz.width(strip);
     // SAFETY: `Work` describes what is there; these gradients are this thread's own.
     unsafe {
-        let dz = work.stage.add(dz.at(strip, 0)).cast_const();
-        let (block, parts) = (inputs.start / BLOCK, blocks(work.rows.len()));
-        let turned = sparse.turned.add(thread * sparse.each + block * parts * BLOCK);
-        for part in 0..parts {
+        let dz = work.stages.at(dz, strip, 0).cast_const();
+        let turned = first.turned(thread, inputs.start / BLOCK, samples);
+        for part in 0..blocks(samples) {
             let masks = turned.add(part * BLOCK);
             let adds = part > 0 || accumulate == Accumulate::Yes;
             with_source!(work, |source| {
@@ -195,6 +198,7 @@ unsafe fn gradient_part<V: Vector, S: Source, const N: usize>(
     dw: *mut f32,
     adds: bool,
 ) {
+    debug_assert!(first_sample < work.batch.rows.len() && N * V::LANES <= step);
     // Neighbours are not zero in much the same samples: two at a time.
     for input in inputs.clone().step_by(2) {
         // SAFETY: the caller's promise.
@@ -226,7 +230,8 @@ unsafe fn sum<V: Vector, S: Source, const N: usize, const R: usize>(
     dw: *mut f32,
     adds: bool,
 ) {
-    let width = work.inputs.width;
+    debug_assert!(R <= 2 && N * V::LANES <= step);
+    let width = work.batch.inputs.width;
     // SAFETY: the caller's promise.
     unsafe {
         let mut sums = [[V::splat(0.0); N]; R];
@@ -242,7 +247,8 @@ unsafe fn sum<V: Vector, S: Source, const N: usize, const R: usize>(
         while mask != 0 {
             let sample = first_sample + mask.trailing_zeros() as usize;
             mask &= mask - 1;
-            let x = source.skip(*work.rows.get_unchecked(sample) as usize * width);
+            debug_assert!(sample < work.batch.rows.len());
+            let x = source.skip(*work.batch.rows.get_unchecked(sample) as usize * width);
             let mut d = [V::splat(0.0); N];
             for n in 0..N {
                 d[n] = V::load(dz.add(sample * step + n * V::LANES));

@@ -4,9 +4,22 @@ use super::super::vector::Vector;
 
 /// Where features are stored, and how a number is read there.
 pub(super) trait Source: Copy {
+    /// From the n-th number on.
+    ///
+    /// # Safety
+    /// n numbers are there.
     unsafe fn skip(self, n: usize) -> Self;
+
+    /// Number i.
+    ///
+    /// # Safety
+    /// It is there.
     unsafe fn number(self, i: usize) -> f32;
-    /// Bit i: number i of the first n (at most 64) is not zero.
+
+    /// Bit i: number i of the first n is not zero.
+    ///
+    /// # Safety
+    /// V's instructions are enabled; n numbers are there, and n is at most 64.
     unsafe fn not_zero<V: Vector>(self, n: usize) -> u64;
 }
 
@@ -35,6 +48,7 @@ impl Source for *const u8 {
 
     #[inline(always)]
     unsafe fn not_zero<V: Vector>(self, n: usize) -> u64 {
+        debug_assert!(n <= 64 && !self.is_null());
         // SAFETY: the caller vouches for n ≤ 64 bytes.
         unsafe {
             if n == 64 {
@@ -62,6 +76,7 @@ impl Source for *const f32 {
 
     #[inline(always)]
     unsafe fn not_zero<V: Vector>(self, n: usize) -> u64 {
+        debug_assert!(n <= 64 && !self.is_null() && self.is_aligned());
         // SAFETY: the caller vouches for n numbers.
         (0..n).fold(0, |mask, i| mask | u64::from(unsafe { *self.add(i) } != 0.0) << i)
     }
@@ -70,7 +85,7 @@ impl Source for *const f32 {
 /// Calls a function on the features, whatever their storage.
 macro_rules! with_source {
     ($work:expr, |$source:ident| $f:expr) => {
-        match $work.inputs.numbers {
+        match $work.batch.inputs.numbers {
             Numbers::U8(bytes) => {
                 let $source = bytes.as_ptr();
                 $f
