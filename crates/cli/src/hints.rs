@@ -2,7 +2,7 @@
 
 /// What a message holds, and what stands behind it.
 const HINTS: [(&str, &str); 13] = [
-    (": all are brought to ", "--size 64x64 keeps more"),
+    (": all are resized to ", "--size 64x64 keeps more"),
     (" pictures have colour: all are taken as grey", "--channels rgb keeps it"),
     ("a single target has one value to ask about", "--is, --positive"),
     ("yes/no needs two, or one of them to ask about", "--is VALUE"),

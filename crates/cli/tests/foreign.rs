@@ -42,7 +42,7 @@ fn options_say_what_a_file_leaves_open() {
     assert!(about.contains("labels     a, b, c\ninput      [1, 2, 2]"), "{about}");
     let import = |more: &str| format!("import sequential.pt -o x --net 4-5:relu-3:softmax {more}");
     place.fails(&import("--classes a,b"), 2, "3 names are needed, not 2");
-    place.fails(&import("--shape 5"), 2, "has not the 4 values");
+    place.fails(&import("--shape 5"), 2, "is not the 4 values");
     place.fails("import sequential.pt -o x --net 4-5:rellu-3", 2, "did you mean \"relu\"");
     place.fails(
         "import sequential.pt -o sequential.pt --net 5:relu-3",

@@ -244,7 +244,7 @@ fn common_size(files: &[PathBuf], notes: &mut Vec<String>) -> Result<(usize, usi
         1 => format!("pictures of {width}×{height}"),
         n => format!("pictures of {n} sizes"),
     };
-    notes.push(format!("{what}: all are brought to {SIDE}×{SIDE}"));
+    notes.push(format!("{what}: all are resized to {SIDE}×{SIDE}"));
     Ok((SIDE, SIDE))
 }
 

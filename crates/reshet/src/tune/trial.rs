@@ -109,7 +109,8 @@ pub(super) fn train(
     // One core a candidate: the others have their own.
     let device = Device::cpu().threads(1);
     for (train, validation) in splits {
-        let recipe = Recipe { seed: Some(seed), ..candidate.recipe(epochs)? };
+        let batch_size = Some(candidate.batch_size.min(train.len()));
+        let recipe = Recipe { batch_size, seed: Some(seed), ..candidate.recipe(epochs)? };
         record.parameters = recipe.network(train)?.parameters();
         let trainer = recipe.trainer(train)?.device(device).unscaled();
         let fit = trainer.on_event(|_| match stop.load(Relaxed) {
