@@ -41,6 +41,12 @@ loom:
 sanitize target="x86_64-unknown-linux-gnu":
     cd tests/team && RUSTFLAGS=-Zsanitizer=address cargo +nightly test --target {{target}}
 
+# What does not compute for long, under Miri (needs nightly with miri)
+miri:
+    MIRIFLAGS=-Zmiri-disable-isolation cargo +nightly miri test -p reshet --no-default-features --lib \
+        -- answer names network:: plan recipe short::tests data::inputs data::loader \
+        engine::cpu::arena engine::cpu::sparse engine::cpu::team::pace
+
 # Build the page's front end into crates/page/dist (needs npm)
 page:
     cd crates/page/web && npm ci && npm run build
