@@ -168,12 +168,24 @@ impl Optimizer {
     /// # Errors
     /// No optimiser has this name.
     pub fn named(name: &str, lr: f64) -> Result<Self> {
-        Ok(match name.parse()? {
-            OptimizerName::SGD => SGD::new(lr).into(),
-            OptimizerName::Adam => Adam::new(lr).into(),
-            OptimizerName::AdamW => AdamW::new(lr).into(),
-            OptimizerName::RMSprop => RMSprop::new(lr).into(),
-        })
+        name.parse::<OptimizerName>().map(|name| name.with_lr(lr))
+    }
+}
+
+impl OptimizerName {
+    /// Builds the optimiser with PyTorch's defaults and this learning rate.
+    pub fn with_lr(self, lr: f64) -> Optimizer {
+        match self {
+            Self::SGD => SGD::new(lr).into(),
+            Self::Adam => Adam::new(lr).into(),
+            Self::AdamW => AdamW::new(lr).into(),
+            Self::RMSprop => RMSprop::new(lr).into(),
+        }
+    }
+
+    /// The learning rate where none is given.
+    pub(crate) fn default_lr(self) -> f64 {
+        if self == Self::RMSprop { 0.01 } else { 0.001 }
     }
 }
 

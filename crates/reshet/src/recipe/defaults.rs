@@ -1,7 +1,7 @@
 //! The defaults of a recipe, by the kind of data.
 
 use super::{OptimizerName, Recipe, ScheduleName};
-use crate::{Activation, Init};
+use crate::{Activation, Adam, AdamW, Init, Optimizer, RMSprop, SGD};
 
 /// The default settings of a recipe.
 ///
@@ -122,22 +122,25 @@ impl Recipe {
 
     /// Fills in the optimiser's own defaults.
     fn fill_optimizer(&mut self) {
-        use OptimizerName as Name;
         let name = self.optimizer_name();
-        self.lr = self.lr.or(Some(if name == Name::RMSprop { 0.01 } else { 0.001 }));
-        let decay = if name == Name::AdamW { 0.01 } else { 0.0 };
-        self.weight_decay = self.weight_decay.or(Some(decay));
-        if let Name::SGD | Name::RMSprop = name {
-            self.momentum = self.momentum.or(Some(0.0));
-        }
-        if let Name::Adam | Name::AdamW = name {
-            self.betas = self.betas.or(Some([0.9, 0.999]));
-        }
-        if name != Name::SGD {
-            self.eps = self.eps.or(Some(1e-8));
-        }
-        if name == Name::RMSprop {
-            self.alpha = self.alpha.or(Some(0.99));
+        let lr = *self.lr.get_or_insert(name.default_lr());
+        match name.with_lr(lr) {
+            Optimizer::SGD(SGD { momentum, weight_decay, .. }) => {
+                self.momentum.get_or_insert(momentum);
+                self.weight_decay.get_or_insert(weight_decay);
+            }
+            Optimizer::RMSprop(RMSprop { alpha, eps, weight_decay, momentum, .. }) => {
+                self.alpha.get_or_insert(alpha);
+                self.eps.get_or_insert(eps);
+                self.weight_decay.get_or_insert(weight_decay);
+                self.momentum.get_or_insert(momentum);
+            }
+            Optimizer::Adam(Adam { betas, eps, weight_decay, .. })
+            | Optimizer::AdamW(AdamW { betas, eps, weight_decay, .. }) => {
+                self.betas.get_or_insert(betas.into());
+                self.eps.get_or_insert(eps);
+                self.weight_decay.get_or_insert(weight_decay);
+            }
         }
     }
 }

@@ -211,8 +211,8 @@ impl Recipe {
                 return wrong(setting, "", format!("it does not go with the optimizer {name}"));
             }
         }
-        let lr = self.lr.unwrap_or(if name == Name::RMSprop { 0.01 } else { 0.001 });
-        let mut optimizer = Optimizer::named(name.name(), lr)?;
+        let lr = self.lr.unwrap_or(name.default_lr());
+        let mut optimizer = name.with_lr(lr);
         match &mut optimizer {
             Optimizer::SGD(SGD { momentum, nesterov, weight_decay, .. }) => {
                 *momentum = self.momentum.unwrap_or(*momentum);
