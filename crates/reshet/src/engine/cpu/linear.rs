@@ -3,11 +3,11 @@
 use std::ops::Range;
 
 use super::{
-    matrix::{Matrix, ROUND, STRIP},
+    matrix::{BLOCK, Matrix, ROUND, STRIP},
     product::{Fetch, Left, Segment, Start, product},
     scratch::SQUARE,
     vector::Vector,
-    work::{Accumulate, BLOCK, Work},
+    work::{Accumulate, Work},
 };
 
 /// Samples of a batch that one product sums over before it stores.

@@ -4,11 +4,11 @@ use std::ops::Range;
 
 use super::{
     math,
-    matrix::{Matrix, ROUND, STRIP},
+    matrix::{BLOCK, Matrix, ROUND, STRIP},
     stages::Stage,
     subnormal::narrow,
     vector::Vector,
-    work::{BLOCK, Work},
+    work::Work,
 };
 use crate::{activation::Activation, data::Numbers, engine::dropout::Mask};
 

@@ -5,10 +5,10 @@ use std::ops::Range;
 use crate::{
     activation::Activation,
     engine::cpu::{
+        first_layer::FirstLayer,
         layers::Op,
         linear, rows,
         shares::{blocks, own_strips, share},
-        sparse::FirstLayer,
         stages::Stage,
         strategy::{LastLayer, Strategy},
         team::Barrier,

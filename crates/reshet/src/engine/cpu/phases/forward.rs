@@ -5,12 +5,13 @@ use std::ops::Range;
 use crate::{
     activation::Activation,
     engine::cpu::{
+        first_layer::FirstLayer,
         layers::{Dense, Op},
         linear,
         matrix::Matrix,
         rows,
         shares::{blocks, own_strips, share},
-        sparse::{self, FirstLayer},
+        sparse,
         stages::Stage,
         strategy::{LastLayer, Strategy},
         team::Barrier,

@@ -4,16 +4,18 @@ use std::{ops::Range, sync::atomic::Ordering::Relaxed};
 
 use crate::engine::cpu::{
     ahead::Ahead,
+    first_layer::FirstLayer,
+    flat::Stretch,
     layers::Op,
     linear,
-    matrix::{Matrix, STRIP},
+    matrix::{BLOCK, Matrix, STRIP},
     product::Fetch,
     shares::share,
-    sparse::{self, FirstLayer},
+    sparse,
     strategy::{Strategy, Strip},
-    update::{How, Stretch, update},
+    update::{How, update},
     vector::{Vector, fence},
-    work::{Accumulate, BLOCK, Work},
+    work::{Accumulate, Work},
 };
 use crate::optim::Rule;
 
