@@ -61,13 +61,20 @@ impl Fetch {
         Self { at, left: lines, then, to_write: true }
     }
 
-    /// Asks for one line more.
+    /// The next lines of one place, at most `most`.
     #[inline(always)]
-    fn one(&mut self) {
-        if self.left == 0 {
-            let Some(next) = self.then.iter_mut().find(|(_, lines)| *lines > 0) else { return };
+    fn lines(&mut self, most: usize) -> usize {
+        if self.left == 0
+            && let Some(next) = self.then.iter_mut().find(|(_, lines)| *lines > 0)
+        {
             (self.at, self.left) = std::mem::replace(next, (null(), 0));
         }
+        self.left.min(most)
+    }
+
+    /// Asks for the next of these lines.
+    #[inline(always)]
+    fn ask(&mut self) {
         if self.to_write {
             prefetch_to_write(self.at.cast_mut());
         } else {
@@ -268,28 +275,73 @@ unsafe fn tile<V: Vector, const M: usize, const N: usize>(
         let mut asks = *fetch;
         for strip in 0..left.strips {
             let part = if strip + 1 < left.strips { left.inner } else { left.last };
-            let mut a = left.at.add(strip * left.next + (first + row) * part.row);
-            for _ in 0..part.len {
-                asks.one();
-                let mut right = [V::splat(0.0); N];
-                for n in 0..N {
-                    right[n] = V::load(b.add(n * V::LANES));
+            let a = left.at.add(strip * left.next + (first + row) * part.row);
+            let mut at = At::<M> { a, upper: a.wrapping_add(M / 2 * part.row), b, step_b };
+            // A loop of its own for what asks for nothing: the asking took a fifth of the time.
+            let mut to_go = part.len;
+            loop {
+                let lines = asks.lines(to_go);
+                if lines == 0 {
+                    break;
                 }
-                for m in 0..M {
-                    let x = V::splat(*a.add(m * part.row));
-                    for n in 0..N {
-                        sums[m][n] = x.fma(right[n], sums[m][n]);
-                    }
+                for _ in 0..lines {
+                    asks.ask();
+                    at.add_to::<V, N>(&part, &mut sums);
                 }
-                a = a.add(part.step);
-                b = b.add(step_b);
+                to_go -= lines;
             }
+            for _ in 0..to_go {
+                at.add_to::<V, N>(&part, &mut sums);
+            }
+            b = at.b;
         }
         *fetch = asks;
         for m in 0..M {
             for n in 0..N {
                 sums[m][n].store(c.add(m * step_c + n * V::LANES));
             }
+        }
+    }
+}
+
+/// A column of A's M rows, and the row of B that it meets.
+struct At<const M: usize> {
+    /// In the first row of A.
+    a: *const f32,
+    /// In row M / 2: from two places on, processors reach six rows without calculating.
+    upper: *const f32,
+    b: *const f32,
+    step_b: usize,
+}
+
+impl<const M: usize> At<M> {
+    /// Adds what they give to the sums, and goes on to the next.
+    ///
+    /// # Safety
+    /// As of [`tile`].
+    #[inline(always)]
+    unsafe fn add_to<V: Vector, const N: usize>(
+        &mut self,
+        part: &Segment,
+        sums: &mut [[V; N]; M],
+    ) {
+        // SAFETY: the caller vouches for M rows and N vectors.
+        unsafe {
+            let mut right = [V::splat(0.0); N];
+            for n in 0..N {
+                right[n] = V::load(self.b.add(n * V::LANES));
+            }
+            for m in 0..M {
+                let lower = m < M / 2;
+                let (row, m_of) = if lower { (self.a, m) } else { (self.upper, m - M / 2) };
+                let x = V::splat(*row.add(m_of * part.row));
+                for n in 0..N {
+                    sums[m][n] = x.fma(right[n], sums[m][n]);
+                }
+            }
+            self.a = self.a.wrapping_add(part.step);
+            self.upper = self.upper.wrapping_add(part.step);
+            self.b = self.b.wrapping_add(self.step_b);
         }
     }
 }
