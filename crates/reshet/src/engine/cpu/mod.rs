@@ -15,6 +15,7 @@ mod ahead;
 mod arena;
 mod flat;
 mod instructions;
+mod kernels;
 mod layers;
 mod linear;
 mod math;
