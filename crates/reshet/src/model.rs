@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeMap,
     fmt,
-    path::Path,
     sync::{Mutex, PoisonError},
 };
 
@@ -18,7 +17,6 @@ use crate::{
     },
     engine::{Buffer, Engine, Samples},
     error::Error,
-    formats,
     metrics::{Report, check_threshold},
     short::Short,
 };
@@ -324,22 +322,6 @@ impl Model {
         let (score, answers) = self.predictor(Device::best())?.examine(&data)?;
         let names = self.meaning.answers();
         Ok(Report::new(answers, data.targets(), task, names, score.loss, threshold))
-    }
-
-    /// Writes the model to a safetensors file: see [`formats::safetensors`].
-    ///
-    /// # Errors
-    /// The file cannot be written; an existing file is then left unchanged.
-    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        formats::safetensors::save(self, path.as_ref())
-    }
-
-    /// Reads a model that [`Model::save`] wrote.
-    ///
-    /// # Errors
-    /// The file is not a model, or is damaged: says what and where.
-    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
-        formats::safetensors::load(path.as_ref())
     }
 }
 

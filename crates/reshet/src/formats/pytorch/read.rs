@@ -21,10 +21,9 @@ use crate::{
     Result,
     data::zip,
     error::Error,
-    formats::{
-        import::{Found, Import},
-        state_dict::{self, Contents},
-        stored::{Entry, Kind, Store},
+    formats::foreign::{
+        layers::AVERAGES,
+        tensors::{ElementType, StateDict, StoredTensor, TensorFile},
     },
 };
 
@@ -45,11 +44,11 @@ const WRAPPERS: [&str; 8] = [
 /// The place and length of each storage's bytes.
 type Storages = HashMap<Rc<str>, (u64, u64)>;
 
-/// Reads a `state_dict`; `import` has what it does not contain.
+/// Reads a `state_dict`.
 ///
 /// # Errors
-/// The file is damaged, is not a `state_dict` of dense layers, or no network is given.
-pub(in crate::formats) fn read(mut file: File, import: &Import, path: &Path) -> Result<Found> {
+/// The file is damaged, or is not a `state_dict`.
+pub(in crate::formats) fn read(mut file: File, path: &Path) -> Result<StateDict> {
     let mut start = [0; 2];
     let io = |e| Error::unreadable(path, e);
     file.rewind().and_then(|()| file.read_exact(&mut start)).map_err(io)?;
@@ -57,10 +56,8 @@ pub(in crate::formats) fn read(mut file: File, import: &Import, path: &Path) -> 
     let read = if start == *b"PK" { zipped(&mut file, size) } else { legacy(&mut file, size) };
     let (pickle, storages) = read.map_err(Error::data)?;
     let Entries { tensors, other, said } = entries(&pickle, &storages).map_err(Error::data)?;
-    let store = Store { file: file.into(), size };
-    let (in_order, how) = (true, "PyTorch");
-    let contents = Contents { entries: tensors, other, said, store, in_order, how };
-    state_dict::network(contents, import, path)
+    let file = TensorFile { file: file.into(), size };
+    Ok(StateDict { tensors, other, said, file, in_order: true, origin: "PyTorch" })
 }
 
 fn zipped(file: &mut File, size: u64) -> Result<(Pickle, Storages), String> {
@@ -166,7 +163,7 @@ fn legacy(file: &mut File, size: u64) -> Result<(Pickle, Storages), String> {
         .items
         .iter()
         .filter_map(|item| match item {
-            Item::Tensor(t) => Some((&*t.key, Kind::of_storage(&t.storage)?.size() as u64)),
+            Item::Tensor(t) => Some((&*t.key, ElementType::of_storage(&t.storage)?.size() as u64)),
             _ => None,
         })
         .collect();
@@ -189,7 +186,7 @@ fn legacy(file: &mut File, size: u64) -> Result<(Pickle, Storages), String> {
 /// The tensors of the `state_dict`, in order, and its other contents.
 #[derive(Default)]
 struct Entries {
-    tensors: Vec<Entry>,
+    tensors: Vec<StoredTensor>,
     /// Contents that could be part of a network.
     other: Vec<String>,
     said: Vec<String>,
@@ -202,8 +199,8 @@ fn entries(pickle: &Pickle, storages: &Storages) -> Result<Entries, String> {
         let what = || format!("{name} ({})", pickle.describe(*value));
         match pickle.item(*value) {
             Some(Item::Tensor(tensor)) => {
-                let entry = entry(name, tensor, storages).map_err(|e| format!("{name}: {e}"))?;
-                found.tensors.push(entry);
+                let tensor = stored(name, tensor, storages).map_err(|e| format!("{name}: {e}"))?;
+                found.tensors.push(tensor);
             }
             // A number or a text among the tensors: an epoch, a note.
             None | Some(Item::Text(_)) => found.said.push(format!("{} is skipped", what())),
@@ -251,7 +248,7 @@ fn dictionary<'p>(pickle: &'p Pickle, said: &mut Vec<String>) -> Result<&'p Pair
     let last = |name: &str| name.rsplit('.').next().unwrap_or_default().to_string();
     let usual = |name: &str| WRAPPERS.iter().position(|wrapper| *wrapper == last(name));
     // Averages of the network beside the network itself.
-    let averaged = |name: &str| is_named(name, &state_dict::AVERAGES);
+    let averaged = |name: &str| is_named(name, &AVERAGES);
     inside.sort_by_key(|(name, _)| (averaged(name), usual(name).unwrap_or(WRAPPERS.len())));
     let chosen = match &inside[..] {
         [] => None,
@@ -330,13 +327,13 @@ fn state_dicts<'p>(
     }
 }
 
-fn entry(name: &str, tensor: &Tensor, storages: &Storages) -> Result<Entry, String> {
-    let kind = Kind::of_storage(&tensor.storage)
+fn stored(name: &str, tensor: &Tensor, storages: &Storages) -> Result<StoredTensor, String> {
+    let element = ElementType::of_storage(&tensor.storage)
         .ok_or_else(|| format!("its numbers are of the type {}", tensor.storage))?;
     let (at, bytes) = storages
         .get(&tensor.key)
         .ok_or_else(|| format!("its numbers (storage {}) are missing", tensor.key))?;
-    let width = kind.size() as u64;
+    let width = element.size() as u64;
     if tensor.length.checked_mul(width) != Some(*bytes) {
         return Err(format!(
             "its storage should have {} numbers of {width} bytes and has {bytes} bytes",
@@ -345,6 +342,6 @@ fn entry(name: &str, tensor: &Tensor, storages: &Storages) -> Result<Entry, Stri
     }
     let (shape, strides) = (tensor.shape.clone(), tensor.strides.clone());
     let (name, start) = (name.to_string(), tensor.offset.checked_mul(width));
-    let entry = Entry { name, shape, strides, kind, at: *at, bytes: *bytes };
-    entry.starting(start.ok_or("it starts outside of its storage")?)
+    let tensor = StoredTensor { name, shape, strides, element, at: *at, bytes: *bytes };
+    tensor.starting(start.ok_or("it starts outside of its storage")?)
 }
