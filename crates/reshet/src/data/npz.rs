@@ -278,7 +278,7 @@ fn is_called(name: &str, base: &str, part: &str) -> bool {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "gzip"))]
 mod tests {
     use std::io::Write;
 

@@ -268,7 +268,7 @@ impl Reader {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "csv"))]
 mod tests {
     use super::{
         super::blocks::{BLOCK, LONGEST, SAMPLE},
@@ -415,6 +415,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg(feature = "gzip")]
     fn gzipped_and_not_are_the_same() {
         use std::io::Write;
         let text = "a,b\n1,x\n2,y\n";

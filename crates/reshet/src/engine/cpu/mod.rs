@@ -16,6 +16,7 @@ mod arena;
 mod first_layer;
 mod flat;
 mod instructions;
+mod kernels;
 mod layers;
 mod linear;
 mod math;

@@ -6,13 +6,13 @@ use crate::{
     activation::Activation,
     engine::cpu::{
         first_layer::FirstLayer,
+        kernels::Kernels,
         layers::Op,
         linear, rows,
         shares::{blocks, own_strips, share},
         stages::Stage,
         strategy::{LastLayer, Strategy},
         team::Barrier,
-        vector::Vector,
         work::Work,
     },
 };
@@ -23,7 +23,7 @@ use crate::{
 /// # Safety
 /// See [`Phases`](super::Phases); V's instructions are enabled.
 #[inline(always)]
-pub(super) unsafe fn backward<V: Vector>(work: &Work, thread: usize, barrier: &Barrier) {
+pub(super) unsafe fn backward<V: Kernels>(work: &Work, thread: usize, barrier: &Barrier) {
     debug_assert!(thread < work.threads);
     let mine = share(work.batch.rows.len(), thread, work.threads);
     // SAFETY: `Work` describes what is there; samples and strips are this thread's own.
@@ -54,7 +54,7 @@ pub(super) unsafe fn backward<V: Vector>(work: &Work, thread: usize, barrier: &B
 /// # Safety
 /// As of [`backward`]; the last layer's dz is there.
 #[inline(always)]
-unsafe fn own_first_layer<V: Vector>(
+unsafe fn own_first_layer<V: Kernels>(
     work: &Work,
     first: &FirstLayer,
     last: &LastLayer,
@@ -78,7 +78,7 @@ unsafe fn own_first_layer<V: Vector>(
 /// # Safety
 /// As of [`backward`]; the loss's derivative is there.
 #[inline(always)]
-unsafe fn layers<V: Vector>(work: &Work, thread: usize, block: &Range<usize>) {
+unsafe fn layers<V: Kernels>(work: &Work, thread: usize, block: &Range<usize>) {
     for (i, op) in work.ops.iter().enumerate().rev() {
         let (before, stage) = (&work.stages.all[i], &work.stages.all[i + 1]);
         let (d, d_before) = (&stage.d, &before.d);
@@ -114,7 +114,7 @@ unsafe fn layers<V: Vector>(work: &Work, thread: usize, block: &Range<usize>) {
 /// # Safety
 /// As of [`layers`].
 #[inline(always)]
-unsafe fn derive<V: Vector>(
+unsafe fn derive<V: Kernels>(
     work: &Work,
     thread: usize,
     activation: Activation,

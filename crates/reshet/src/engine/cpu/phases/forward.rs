@@ -6,6 +6,7 @@ use crate::{
     activation::Activation,
     engine::cpu::{
         first_layer::FirstLayer,
+        kernels::Kernels,
         layers::{Dense, Op},
         linear,
         matrix::Matrix,
@@ -15,7 +16,6 @@ use crate::{
         stages::Stage,
         strategy::{LastLayer, Strategy},
         team::Barrier,
-        vector::Vector,
         work::Work,
     },
 };
@@ -25,7 +25,7 @@ use crate::{
 /// # Safety
 /// See [`Phases`](super::Phases); V's instructions are enabled.
 #[inline(always)]
-pub(super) unsafe fn forward<V: Vector>(work: &Work, thread: usize, barrier: &Barrier) {
+pub(super) unsafe fn forward<V: Kernels>(work: &Work, thread: usize, barrier: &Barrier) {
     debug_assert!(thread < work.threads);
     let mine = share(work.batch.rows.len(), thread, work.threads);
     // SAFETY: `Work` describes what is there; samples and strips are this thread's own.
@@ -69,7 +69,7 @@ pub(super) unsafe fn forward<V: Vector>(work: &Work, thread: usize, barrier: &Ba
 /// # Safety
 /// As of [`forward`], with strips of their own for threads.
 #[inline(always)]
-unsafe fn own_first_layer<V: Vector>(work: &Work, first: &FirstLayer, thread: usize) {
+unsafe fn own_first_layer<V: Kernels>(work: &Work, first: &FirstLayer, thread: usize) {
     let all = 0..work.batch.rows.len();
     let strips = own_strips(&first.layer.weights, thread, work.threads);
     // SAFETY: the caller's promise.
@@ -85,7 +85,7 @@ unsafe fn own_first_layer<V: Vector>(work: &Work, first: &FirstLayer, thread: us
 /// # Safety
 /// As of [`forward`]; the thread has computed these strips.
 #[inline(always)]
-unsafe fn own_sums<V: Vector>(work: &Work, first: &FirstLayer, last: &LastLayer, thread: usize) {
+unsafe fn own_sums<V: Kernels>(work: &Work, first: &FirstLayer, last: &LastLayer, thread: usize) {
     let all = 0..work.batch.rows.len();
     for strip in own_strips(&first.layer.weights, thread, work.threads) {
         let (weights, hidden) = (&last.layer.weights, &work.stages.all[1].y);
@@ -99,7 +99,7 @@ unsafe fn own_sums<V: Vector>(work: &Work, first: &FirstLayer, last: &LastLayer,
 /// # Safety
 /// As of [`forward`]; all threads have computed what theirs add, for these samples.
 #[inline(always)]
-unsafe fn add_up<V: Vector>(work: &Work, last: &LastLayer, thread: usize, block: &Range<usize>) {
+unsafe fn add_up<V: Kernels>(work: &Work, last: &LastLayer, thread: usize, block: &Range<usize>) {
     let (hidden, stage) = (&work.stages.all[1].y, &work.stages.all[2]);
     // SAFETY: the caller's promise.
     unsafe {
@@ -114,7 +114,7 @@ unsafe fn add_up<V: Vector>(work: &Work, last: &LastLayer, thread: usize, block:
 /// As of [`forward`]; the masks of these samples have been made, and these strips of these
 /// samples are the thread's own.
 #[inline(always)]
-unsafe fn first_layer<V: Vector>(
+unsafe fn first_layer<V: Kernels>(
     work: &Work,
     first: &FirstLayer,
     thread: usize,
@@ -125,7 +125,7 @@ unsafe fn first_layer<V: Vector>(
     // SAFETY: the caller's promise.
     unsafe {
         for strip in strips.clone() {
-            sparse::forward::<V>(work, first, thread, &stage.input(), strip, samples.clone());
+            V::sparse_forward(work, first, thread, &stage.input(), strip, samples.clone());
         }
         rows::activation_forward::<V>(work, thread, activation, stage, samples, strips);
     }
@@ -136,7 +136,7 @@ unsafe fn first_layer<V: Vector>(
 /// # Safety
 /// As of [`forward`]; the stage before these layers is there.
 #[inline(always)]
-unsafe fn layers<V: Vector>(work: &Work, thread: usize, done: usize, block: &Range<usize>) {
+unsafe fn layers<V: Kernels>(work: &Work, thread: usize, done: usize, block: &Range<usize>) {
     for (i, op) in work.ops.iter().enumerate().skip(done) {
         let (x, stage) = (&work.stages.all[i].y, &work.stages.all[i + 1]);
         // SAFETY: the caller's promise.
@@ -164,7 +164,7 @@ unsafe fn layers<V: Vector>(work: &Work, thread: usize, done: usize, block: &Ran
 /// # Safety
 /// As of [`layers`].
 #[inline(always)]
-unsafe fn dense<V: Vector>(
+unsafe fn dense<V: Kernels>(
     work: &Work,
     layer: &Dense,
     x: &Matrix,
@@ -188,7 +188,7 @@ unsafe fn dense<V: Vector>(
 /// # Safety
 /// As of [`layers`].
 #[inline(always)]
-unsafe fn activate<V: Vector>(
+unsafe fn activate<V: Kernels>(
     work: &Work,
     thread: usize,
     activation: Activation,

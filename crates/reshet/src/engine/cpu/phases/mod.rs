@@ -35,7 +35,13 @@ mod forward;
 mod weights;
 
 use self::{backward::backward, forward::forward, weights::weights};
-use super::{Instructions, shares::share, team::Barrier, work::Work};
+use super::{
+    Instructions,
+    shares::share,
+    team::Barrier,
+    vector::{self, for_each},
+    work::Work,
+};
 
 /// The phases, compiled for one instruction set.
 ///
@@ -66,22 +72,22 @@ impl Phases {
 }
 
 macro_rules! phases {
-    ($name:ident, $vector:ty $(, $features:literal)?) => {
+    ($name:ident, $vector:ident, $($features:literal)?) => {
         static $name: Phases = {
             $(#[target_feature(enable = $features)])?
             unsafe fn forward_phase(work: &Work, thread: usize, barrier: &Barrier) {
                 // SAFETY: the instructions are enabled here; the rest is the caller's promise.
-                unsafe { forward::<$vector>(work, thread, barrier) }
+                unsafe { forward::<vector::$vector>(work, thread, barrier) }
             }
             $(#[target_feature(enable = $features)])?
             unsafe fn backward_phase(work: &Work, thread: usize, barrier: &Barrier) {
                 // SAFETY: as above.
-                unsafe { backward::<$vector>(work, thread, barrier) }
+                unsafe { backward::<vector::$vector>(work, thread, barrier) }
             }
             $(#[target_feature(enable = $features)])?
             unsafe fn weights_phase(work: &Work, thread: usize) {
                 // SAFETY: as above.
-                unsafe { weights::<$vector>(work, thread) }
+                unsafe { weights::<vector::$vector>(work, thread) }
             }
             Phases {
                 forward: forward_phase,
@@ -93,14 +99,7 @@ macro_rules! phases {
     };
 }
 
-// What `Instructions::available` asks for.
-#[cfg(target_arch = "x86_64")]
-phases!(AVX512, super::vector::Avx512, "avx512f,avx512bw,avx2,fma,bmi1,bmi2");
-#[cfg(target_arch = "x86_64")]
-phases!(AVX2, super::vector::Avx2, "avx2,fma,bmi1,bmi2");
-#[cfg(target_arch = "aarch64")]
-phases!(NEON, super::vector::Neon, "neon");
-phases!(PORTABLE, super::vector::Portable);
+for_each!(phases);
 
 /// Sums the squares of the gradient, chunk by chunk.
 ///
