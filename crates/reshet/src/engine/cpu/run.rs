@@ -6,10 +6,10 @@ use std::{
 };
 
 use super::{
-    Cpu,
     layers::Op,
     phases::Phases,
     shares,
+    state::Cpu,
     strategy::Strategy,
     team::Barrier,
     update::SETTLES_EACH,
