@@ -5,11 +5,11 @@ use std::ops::Range;
 use crate::{
     activation::Activation,
     engine::cpu::{
+        first_layer::FirstLayer,
         kernels::Kernels,
         layers::Op,
         linear, rows,
         shares::{blocks, own_strips, share},
-        sparse::FirstLayer,
         stages::Stage,
         strategy::{LastLayer, Strategy},
         team::Barrier,

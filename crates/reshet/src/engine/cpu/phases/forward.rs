@@ -5,13 +5,14 @@ use std::ops::Range;
 use crate::{
     activation::Activation,
     engine::cpu::{
+        first_layer::FirstLayer,
         kernels::Kernels,
         layers::{Dense, Op},
         linear,
         matrix::Matrix,
         rows,
         shares::{blocks, own_strips, share},
-        sparse::{self, FirstLayer},
+        sparse,
         stages::Stage,
         strategy::{LastLayer, Strategy},
         team::Barrier,
