@@ -14,38 +14,31 @@ use std::{
 };
 
 use reshet::{Error, Result};
-use serde::Serialize;
 use serde_json::{Value, json};
-use tokio::sync::broadcast;
 
 use crate::{
-    answers::{self, About},
-    course::{Command, Course},
+    answers::{self, About, Baseline, Phase},
+    command::Command,
+    course::Course,
     curve::{Means, Tested},
     data::Data,
-    host::{Finished, Host, Loaded},
+    ending,
+    found::Finding,
+    host::{Host, Loaded},
+    lesson::Lesson,
+    messages::Messages,
     moments,
-    run::{Baseline, Phase, Run, State},
-    spec::{Lesson, Spec},
+    run::{Run, State},
+    spec::Spec,
 };
 
 /// Memory that the moments of all runs may take, in bytes.
 const MOMENTS: usize = 4 * moments::LIMIT;
-/// Messages a client may be behind before it is sent everything anew.
-const BEHIND: usize = 256;
-
-/// A message to all pages.
-#[derive(Clone, Debug)]
-pub struct Message {
-    pub event: &'static str,
-    pub data: Arc<str>,
-}
-
 /// See the [module](self).
 pub struct Lab {
     pub host: Box<dyn Host>,
     inner: Mutex<Inner>,
-    messages: broadcast::Sender<Message>,
+    pub messages: Messages,
     uploads: tempfile::TempDir,
     /// Pages that listen.
     pub pages: AtomicUsize,
@@ -68,28 +61,12 @@ impl Lab {
     pub fn new(host: Box<dyn Host>, about: About) -> Result<Self> {
         let failed = |e| io("make a folder for what is dropped on the page", e);
         let uploads = tempfile::Builder::new().prefix("reshet-").tempdir().map_err(failed)?;
-        let (messages, _) = broadcast::channel(BEHIND);
         let (inner, pages) = (Mutex::default(), AtomicUsize::new(0));
-        Ok(Self { host, inner, messages, uploads, pages, about })
+        Ok(Self { host, inner, messages: Messages::new(), uploads, pages, about })
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// From now on all messages.
-    pub fn listen(&self) -> broadcast::Receiver<Message> {
-        self.messages.subscribe()
-    }
-
-    /// Tells all pages.
-    pub fn tell(&self, event: &'static str, data: &impl Serialize) {
-        // Nobody listens: nobody misses anything.
-        if self.messages.receiver_count() > 0
-            && let Ok(data) = serde_json::to_string(data)
-        {
-            let _ = self.messages.send(Message { event, data: data.into() });
-        }
     }
 
     /// Everything there is.
@@ -121,7 +98,7 @@ impl Lab {
         let data = Arc::new(Data { id, lesson });
         inner.data.push(data.clone());
         drop(inner);
-        self.tell("data", &data.told());
+        self.messages.tell("data", &data.told());
         Ok(data)
     }
 
@@ -246,24 +223,24 @@ impl Lab {
         let run =
             Run::new(inner.next, Some(lesson.clone()), template, name, baseline, state, commanded);
         let run = Arc::new(run);
-        let course = Course::new(self.clone(), run.clone(), lesson, training);
+        let course = Course::new(self.messages.clone(), run.clone(), lesson, training);
         let thread = thread::Builder::new().name("training".into());
         let failed = |e| io("start a thread for the training", e);
-        thread.spawn(move || course.train(&commands)).map_err(failed)?;
+        let (lab, trained) = (self.clone(), run.clone());
+        let train = move || {
+            let phase = course.train(&commands);
+            lab.ended(&trained, phase);
+        };
+        thread.spawn(train).map_err(failed)?;
         inner.current = Some(run.id);
         inner.runs.insert(run.id, run.clone());
         drop(inner);
-        self.changed(&run);
+        self.messages.changed(&run);
         Ok(Some(run))
     }
 
-    /// Tells the pages where a run stands.
-    pub fn changed(&self, run: &Run) {
-        self.tell("run", &run.told());
-    }
-
     /// The training is over: called by its own thread, at its very end.
-    pub fn ended(&self, run: &Run, phase: Phase) {
+    fn ended(&self, run: &Run, phase: Phase) {
         if let Some(lesson) = &run.lesson {
             let saved = self.save(run, lesson, phase);
             let mut state = run.state();
@@ -286,25 +263,15 @@ impl Lab {
             left = left.saturating_sub(state.moments.bytes());
         }
         drop(inner);
-        self.changed(run);
+        self.messages.changed(run);
     }
 
     fn save(&self, run: &Run, lesson: &Lesson, phase: Phase) -> Result<PathBuf> {
-        let (_, model) = run.model_at(None)?;
-        let state = run.state();
-        let lesson = lesson.tested_on(state.test.as_ref().map(|(_, score)| score.samples));
-        let finished = Finished {
-            lesson: &lesson,
-            model,
-            score: state.test.as_ref().map(|(_, score)| score.clone()),
-            log: state.log.clone(),
-            epoch_losses: state.epoch_losses.clone(),
-            steps: state.step,
-            epochs: state.epoch,
-            seconds: state.seconds,
-            done: phase == Phase::Done,
-        };
-        drop(state);
+        let lesson = lesson.tested_on(run.tested());
+        let finished = ending::finished(run, &lesson, phase == Phase::Done)?;
+        if phase != Phase::Diverged {
+            run.state().findings = finished.findings.iter().map(Finding::from).collect();
+        }
         self.host.save(&finished)
     }
 
@@ -333,7 +300,7 @@ impl Lab {
     /// The end: stops the training, waits until it is saved, lets the pages go.
     pub fn close(&self, wait: Duration) {
         self.stop(wait);
-        self.tell("end", &json!({}));
+        self.messages.tell("end", &json!({}));
     }
 
     /// Forgets a run; its folder stays. None: there is none. False: it trains.
@@ -344,7 +311,7 @@ impl Lab {
         }
         inner.runs.remove(&id)?;
         drop(inner);
-        self.tell("gone", &answers::Gone { run: id.to_string() });
+        self.messages.tell("gone", &answers::Gone { run: id.to_string() });
         Some(true)
     }
 
@@ -374,7 +341,7 @@ impl Lab {
         let run = Arc::new(Run::new(inner.next, lesson, model, name, baseline, state, None));
         inner.runs.insert(run.id, run.clone());
         drop(inner);
-        self.changed(&run);
+        self.messages.changed(&run);
         Ok(run)
     }
 
@@ -391,15 +358,4 @@ impl Lab {
 
 fn io(what: &str, cause: std::io::Error) -> Error {
     Error::Io { what: format!("cannot {what}"), reading: false, cause }
-}
-
-impl Lesson {
-    /// As a person would call it: `mnist: 7?`.
-    fn title(&self) -> String {
-        match (&self.spec.is, &self.spec.target) {
-            (Some(label), _) => format!("{}: {label}?", self.name),
-            (None, Some(target)) => format!("{}: {target}", self.name),
-            (None, None) => self.name.clone(),
-        }
-    }
 }

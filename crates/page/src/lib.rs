@@ -14,13 +14,18 @@ mod answers;
 mod api;
 mod ask;
 mod assets;
+mod cells;
+mod command;
 mod course;
 mod curve;
 mod data;
+mod ending;
 mod found;
 mod guard;
 mod host;
 mod lab;
+mod lesson;
+mod messages;
 mod moments;
 mod refusal;
 mod run;
@@ -39,7 +44,8 @@ use std::{
 use reshet::{Device, Error, Result};
 
 pub use host::{Finished, Host, Loaded};
-pub use spec::{Hidden, Lesson, Spec};
+pub use lesson::Lesson;
+pub use spec::{Hidden, Spec};
 
 use guard::Guard;
 use lab::Lab;

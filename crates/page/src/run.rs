@@ -6,58 +6,17 @@ use std::{
 };
 
 use reshet::{
-    Event, Model, Result, Score,
-    data::table::Kind,
-    metrics::{self, Task},
-    network::did_you_mean,
+    Event, Model, Result, Score, data::table::Kind, metrics::Task, network::did_you_mean,
 };
-use serde::Serialize;
 
 use crate::{
-    answers,
-    course::Command,
+    answers::{self, Baseline, Phase, Stage},
+    command::Command,
     curve::{Means, Tests},
     found::Finding,
+    lesson::Lesson,
     moments::Moments,
-    spec::Lesson,
 };
-
-/// Where a run stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-#[serde(rename_all = "lowercase")]
-pub enum Phase {
-    /// It trains.
-    Running,
-    /// It waits.
-    Paused,
-    /// All epochs are trained.
-    Done,
-    /// It was told to stop.
-    Stopped,
-    /// A loss or a parameter was not finite.
-    Diverged,
-    /// A model from a file.
-    Loaded,
-}
-
-impl Phase {
-    /// Whether the training goes on, or may.
-    pub fn alive(self) -> bool {
-        matches!(self, Self::Running | Self::Paused)
-    }
-}
-
-/// What was done last of a batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-#[serde(rename_all = "lowercase")]
-pub enum Stage {
-    /// The outputs are there.
-    Forward,
-    /// The loss and the gradient are there.
-    Backward,
-}
 
 /// A run.
 pub struct Run {
@@ -72,25 +31,6 @@ pub struct Run {
     state: Mutex<State>,
     /// To the thread that trains it.
     commands: Mutex<Option<mpsc::Sender<Command>>>,
-}
-
-/// What always giving the same answer scores.
-#[derive(Clone, Debug, Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-pub struct Baseline {
-    /// Accuracy, or the RMSE of the mean.
-    pub measure: f64,
-    /// The answer; None for numbers.
-    pub answer: Option<String>,
-}
-
-impl Baseline {
-    /// Of a score, which has it beside it; `names` are the model's.
-    pub fn of(score: &Score, names: &[String]) -> Self {
-        let (metrics::Kind::Answers { baseline, .. } | metrics::Kind::Numbers { baseline, .. }) =
-            &score.kind;
-        Self { measure: *baseline, answer: score.commonest(names).map(String::from) }
-    }
 }
 
 /// What changes while it trains.
@@ -180,6 +120,11 @@ impl Run {
         let mut model = Model::new(network, loss, parameters, self.template.meaning().clone())?;
         model.notes.clone_from(&self.template.notes);
         Ok(model)
+    }
+
+    /// Samples that the newest test was of.
+    pub fn tested(&self) -> Option<usize> {
+        self.state().test.as_ref().map(|(_, score)| score.samples)
     }
 
     /// The names of a question's answers; of numbers none.

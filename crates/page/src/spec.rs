@@ -1,9 +1,6 @@
-//! What is to be trained, as the page says it and as it is.
+//! What is to be trained, as the page says it.
 
-use reshet::{Dataset, Device, Meaning, Plan, Recipe, Result, Score, Sequential, Trainer};
 use serde::{Deserialize, Serialize};
-
-use crate::run::Baseline;
 
 /// What is to be trained; what is left out takes the data's default.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
@@ -48,94 +45,4 @@ pub struct Hidden {
     /// The part of its neurons that is left out at each step.
     #[serde(default)]
     pub dropout: f32,
-}
-
-/// A training, ready to begin: data and all that is decided about it.
-#[derive(Clone)]
-pub struct Lesson {
-    /// With nothing left out.
-    pub spec: Spec,
-    /// Where its data lies: a name or a path.
-    pub source: String,
-    /// What a run of it is called after.
-    pub name: String,
-    /// Learnt from.
-    pub train: Dataset,
-    /// Tested on.
-    pub test: Option<Dataset>,
-    /// All columns of a table.
-    pub columns: Option<Vec<String>>,
-    /// What was decided about the data, a line each.
-    pub said: Vec<String>,
-    /// What looks wrong in it.
-    pub warnings: Vec<String>,
-    /// The network.
-    pub network: Sequential,
-    /// How it is trained, with nothing left open.
-    pub recipe: Recipe,
-    /// Whether numbers are learnt in the data's own units.
-    pub no_scale: bool,
-    /// Where it is trained.
-    pub device: Device,
-    /// The command line that does the same.
-    pub command: String,
-}
-
-impl Lesson {
-    /// All of it as a trainer.
-    pub(crate) fn trainer(&self) -> Result<Trainer<'static>> {
-        let trainer = self.recipe.trainer(&self.train)?.device(self.device).unscaled();
-        Ok(if self.no_scale { trainer.units(Vec::new()) } else { trainer })
-    }
-
-    /// What would be trained, all of it checked, and what its answers mean.
-    pub(crate) fn plan(&self) -> Result<(Plan, Meaning)> {
-        let plan = self.trainer()?.plan(&self.train)?;
-        let meaning = Meaning::of(&self.train, plan.loss());
-        Ok((plan, meaning))
-    }
-
-    /// The learning rate; of one-cycle the highest.
-    pub(crate) fn lr(&self) -> f64 {
-        self.recipe.lr.unwrap_or_default()
-    }
-
-    /// How often all samples are seen.
-    pub(crate) fn epochs(&self) -> usize {
-        self.recipe.epochs.unwrap_or_default()
-    }
-
-    /// What always giving the same answer scores; None without a test part.
-    pub(crate) fn baseline(&self, meaning: &Meaning) -> Option<Baseline> {
-        let score = Score::without_network(self.test.as_ref()?.targets(), meaning.task);
-        Some(Baseline::of(&score, &meaning.names))
-    }
-
-    /// The lesson with as much of its test part as was tested.
-    pub(crate) fn tested_on(&self, samples: Option<usize>) -> Self {
-        let mut lesson = self.clone();
-        if let (Some(test), Some(samples)) = (&self.test, samples)
-            && samples < test.len()
-        {
-            lesson.test = Some(part(test, samples));
-        }
-        lesson
-    }
-
-    pub(crate) fn steps_per_epoch(&self) -> usize {
-        self.train.len().div_ceil(self.recipe.batch_size.unwrap_or(1))
-    }
-
-    pub(crate) fn steps(&self) -> usize {
-        self.epochs() * self.steps_per_epoch()
-    }
-}
-
-/// So many samples of a data set, evenly.
-pub(crate) fn part(data: &Dataset, wanted: usize) -> Dataset {
-    let step = data.len().div_ceil(wanted.max(1)).max(1);
-    if step == 1 {
-        return data.clone();
-    }
-    data.select(&(0..data.len() as u32).step_by(step).collect::<Vec<u32>>())
 }

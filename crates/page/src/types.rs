@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use ts_rs::{Config, TS};
 
-use crate::{answers::*, curve, found, run, spec};
+use crate::{answers::*, curve, found, spec};
 
 /// All types, each once, as a module.
 fn module() -> String {
@@ -24,13 +24,13 @@ fn module() -> String {
         DataKind,
         spec::Spec,
         spec::Hidden,
-        run::Baseline,
+        Baseline,
         Plan,
         found::Finding,
         found::What,
         Run,
-        run::Phase,
-        run::Stage,
+        Phase,
+        Stage,
         Curves,
         curve::Tested,
         Tensor,

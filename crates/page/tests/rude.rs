@@ -55,7 +55,7 @@ impl Host for Points {
     }
 
     fn save(&self, finished: &Finished) -> Result<PathBuf> {
-        assert!(finished.model.parameters().iter().all(|x| x.is_finite()));
+        assert!(finished.fit.model.parameters().iter().all(|x| x.is_finite()));
         Ok(PathBuf::from("kept"))
     }
 

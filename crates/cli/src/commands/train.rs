@@ -122,7 +122,8 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
         "total": start.elapsed().as_secs_f64(),
     });
     let (test, folds) = (test.as_ref(), folds.as_ref());
-    let done = TrainedRun { args, train: &train, test, fit: &fit, score: &score, folds };
+    let done =
+        TrainedRun { args, train: &train, test, fit: &fit, score: &score, folds, findings: None };
     let kept = done.keep(&mut run, &name, &device, &seconds)?;
     run.finish_checkpoints()?;
     kept.findings.iter().for_each(|finding| terminal::tell(&format!("warning: {finding}")));
@@ -164,6 +165,8 @@ pub struct TrainedRun<'a> {
     pub fit: &'a Fit,
     pub score: &'a Option<Score>,
     pub folds: Option<&'a Folds>,
+    /// What looks wrong in it, where that is known already.
+    pub findings: Option<&'a [Finding]>,
 }
 
 /// What was written into the run's folder.
@@ -226,6 +229,9 @@ impl TrainedRun<'_> {
 
     /// Whether it is worth anything, and if not the likely reason.
     fn findings(&self, on_train: Option<&Score>) -> Result<Vec<Finding>> {
+        if let Some(known) = self.findings {
+            return Ok(known.to_vec());
+        }
         let optimizer = self.args.recipe.optimizer()?;
         let Some(score) = self.score.as_ref().or(on_train) else { return Ok(Vec::new()) };
         Ok(diagnosis::of_fit(self.fit, self.train, score, &optimizer)?)

@@ -13,7 +13,7 @@ use super::{
     body::{Asked, Body},
     find, test,
 };
-use crate::{refusal::Refusal, spec::Lesson};
+use crate::{lesson::Lesson, refusal::Refusal};
 
 /// Pictures in one answer.
 const MOST_PICTURES: usize = 1000;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use reshet::{Dataset, Score};
 
 use super::Course;
-use crate::{curve, spec::part};
+use crate::{curve, lesson::part};
 
 /// A test of all samples that takes longer waits for the end: until then some are tested, which
 /// takes about this long.

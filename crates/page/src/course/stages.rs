@@ -3,10 +3,7 @@
 use reshet::{Batch, Result, loss::Target};
 
 use super::Course;
-use crate::{
-    answers::{Change, Gradient, Largest, StageReport},
-    run::Stage,
-};
+use crate::answers::{Change, Gradient, Largest, Stage, StageReport};
 
 /// Samples that a report shows.
 const SHOWN: usize = 8;

@@ -6,7 +6,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use reshet::{Device, Ended, Error, Event, Fit, Result};
+use reshet::{Device, Error, Event, Result};
 use reshet_page::{Finished, Host, Lesson, Loaded, Spec};
 use serde_json::{Value, json};
 
@@ -123,16 +123,15 @@ impl Host for Here {
             let mut run = Run::create(None, &lesson.name, false)?;
             run.save_config(&args)?;
             log(&mut run, finished)?;
-            let fit = Fit {
-                model: finished.model.clone(),
-                epochs: finished.epochs,
-                steps: finished.steps,
-                final_loss: finished.final_loss(),
-                epoch_losses: finished.epoch_losses.clone(),
-                ended: if finished.done { Ended::Done } else { Ended::Asked },
+            let report = TrainedRun {
+                args: &args,
+                train: &lesson.train,
+                test: lesson.test.as_ref(),
+                fit: &finished.fit,
+                score: &finished.score,
+                folds: None,
+                findings: Some(&finished.findings),
             };
-            let (train, test, score) = (&lesson.train, lesson.test.as_ref(), &finished.score);
-            let report = TrainedRun { args: &args, train, test, fit: &fit, score, folds: None };
             let seconds = json!({ "train": finished.seconds, "total": finished.seconds });
             let kept = report.keep(&mut run, &lesson.name, &lesson.device, &seconds)?;
             note(&format!("saved {}", kept.model.display()));
@@ -202,7 +201,7 @@ impl Here {
 
 /// Writes what happened as `reshet train` would have.
 fn log(run: &mut Run, finished: &Finished) -> anyhow::Result<()> {
-    let mut means = finished.epoch_losses.iter().enumerate().peekable();
+    let mut means = finished.fit.epoch_losses.iter().enumerate().peekable();
     for event in &finished.log {
         let Event::Step { epoch: now, .. } = event else { continue };
         while let Some((epoch, loss)) = means.next_if(|(done, _)| done < now) {

@@ -338,7 +338,15 @@ fn test(folder: &Folder, kept: &Kept, best: &Record) -> Result<Tested> {
         "total": start.elapsed().as_secs_f64(),
     });
     let (train, test) = (&split.train, split.test.as_ref());
-    let trained = TrainedRun { args: &args, train, test, fit: &fit, score: &score, folds: None };
+    let trained = TrainedRun {
+        args: &args,
+        train,
+        test,
+        fit: &fit,
+        score: &score,
+        folds: None,
+        findings: None,
+    };
     trained.keep(&mut run, &split.name, &device, &seconds)?;
     Ok(Tested { score, samples: split.train.len() })
 }
