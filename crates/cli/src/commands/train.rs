@@ -149,7 +149,7 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
 fn describe(score: &Score, fit: &Fit) -> String {
     let mut text = format!("test: {score}");
     if let Kind::Answers { confusion, .. } = &score.kind
-        && confusion.len() > 2
+        && confusion.classes() > 2
     {
         text += &format!("\n{}", reshet::metrics::table(confusion, &fit.model.meaning().names));
     }
