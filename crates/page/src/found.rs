@@ -100,7 +100,8 @@ pub fn after(run: &Run, lesson: &Lesson, done: bool) -> Result<Vec<Finding>> {
         Some(score) => score,
         None => fit.model.test_on(&lesson.train, lesson.device)?,
     };
-    let found = diagnosis::of_fit(&fit, &lesson.train, &score, &lesson.recipe.optimizer()?)?;
+    let (optimizer, schedule) = (lesson.recipe.optimizer()?, lesson.recipe.schedule()?);
+    let found = diagnosis::of_fit(&fit, &lesson.train, &score, &optimizer, schedule)?;
     Ok(found.iter().map(Finding::from).collect())
 }
 

@@ -226,9 +226,10 @@ impl Report<'_> {
 
     /// Whether it is worth anything, and if not the likely reason.
     fn findings(&self, on_train: Option<&Score>) -> Result<Vec<Finding>> {
-        let optimizer = self.args.recipe.optimizer()?;
+        let recipe = &self.args.recipe;
+        let (optimizer, schedule) = (recipe.optimizer()?, recipe.schedule()?);
         let Some(score) = self.score.as_ref().or(on_train) else { return Ok(Vec::new()) };
-        Ok(diagnosis::of_fit(self.fit, self.train, score, &optimizer)?)
+        Ok(diagnosis::of_fit(self.fit, self.train, score, &optimizer, schedule)?)
     }
 
     /// Prints what came of it.
