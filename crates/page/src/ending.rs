@@ -32,7 +32,8 @@ pub fn finished<'a>(run: &Run, lesson: &'a Lesson, done: bool) -> Result<Finishe
         None => fit.model.test_on(&lesson.train, lesson.device)?,
     };
     let optimizer = lesson.recipe.optimizer()?;
-    let findings = diagnosis::of_fit(&fit, &lesson.train, &judged, &optimizer)?;
+    let schedule = lesson.recipe.schedule()?;
+    let findings = diagnosis::of_fit(&fit, &lesson.train, &judged, &optimizer, schedule)?;
     Ok(Finished { lesson, fit, score, findings, log, seconds })
 }
 

@@ -15,7 +15,7 @@ use crate::{
         table,
     },
     say,
-    settings::{recipe::Named, table::Question},
+    settings::{recipe::Named, table::TableFlags},
     terminal::{self, note},
 };
 
@@ -58,7 +58,7 @@ struct Check {
     /// A table (.csv)
     file: PathBuf,
     #[command(flatten)]
-    table: Question,
+    table: TableFlags,
     /// As for `reshet train`: the kind of question
     #[arg(long, value_parser = Named::<Task>::new())]
     task: Option<Task>,

@@ -150,7 +150,7 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
 fn describe(score: &Score, fit: &Fit) -> String {
     let mut text = format!("test: {score}");
     if let Kind::Answers { confusion, .. } = &score.kind
-        && confusion.len() > 2
+        && confusion.classes() > 2
     {
         text += &format!("\n{}", reshet::metrics::table(confusion, &fit.model.meaning().names));
     }
@@ -232,9 +232,10 @@ impl TrainedRun<'_> {
         if let Some(known) = self.findings {
             return Ok(known.to_vec());
         }
-        let optimizer = self.args.recipe.optimizer()?;
+        let recipe = &self.args.recipe;
+        let (optimizer, schedule) = (recipe.optimizer()?, recipe.schedule()?);
         let Some(score) = self.score.as_ref().or(on_train) else { return Ok(Vec::new()) };
-        Ok(diagnosis::of_fit(self.fit, self.train, score, &optimizer)?)
+        Ok(diagnosis::of_fit(self.fit, self.train, score, &optimizer, schedule)?)
     }
 
     /// Prints what came of it.

@@ -9,6 +9,7 @@ mod askew;
 mod bmp;
 #[cfg(feature = "download")]
 mod cache;
+mod classes;
 mod cores;
 mod dataset;
 #[cfg(feature = "download")]

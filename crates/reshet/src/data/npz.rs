@@ -35,7 +35,7 @@ pub struct Npz {
 
 /// The data of a file of arrays.
 #[derive(Clone, Debug)]
-pub struct Parts {
+pub struct Arrays {
     /// The training part.
     pub train: Dataset,
     /// The test part: `x_test` and `y_test`, if they exist.
@@ -191,7 +191,7 @@ fn part(bytes: &[u8]) -> impl zip::Source + '_ {
 /// # Errors
 /// As [`Npz::array`]; there are no arrays of such names (lists the existing ones); inputs and
 /// targets do not fit together.
-pub fn read(path: &Path, targets: Option<&str>, scale: bool) -> Result<Parts> {
+pub fn read(path: &Path, targets: Option<&str>, scale: bool) -> Result<Arrays> {
     let npz = Npz::open(path)?;
     let wrong = |what: String| Error::data(format!("{}: {what}", path.display()));
     let find = |known: &[&str], part: &str| {
@@ -204,7 +204,7 @@ pub fn read(path: &Path, targets: Option<&str>, scale: bool) -> Result<Parts> {
     let (Some(x), Some(y)) = (x, y) else {
         return Err(wrong(format!(
             "cannot tell its inputs and targets by their names; call them x and y (or x_train, \
-             y_train, x_test, y_test), or name the targets by --targets; it holds {}",
+             y_train, x_test, y_test), or say which array holds the targets; it holds {}",
             npz.list()
         )));
     };
@@ -234,7 +234,7 @@ pub fn read(path: &Path, targets: Option<&str>, scale: bool) -> Result<Parts> {
         }
         _ => None,
     };
-    Ok(Parts { train, test, taken })
+    Ok(Arrays { train, test, taken })
 }
 
 /// Reads the inputs of a file, and joins them with these targets.

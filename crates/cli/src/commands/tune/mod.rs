@@ -25,7 +25,7 @@ use crate::{
     input::split_data::{SplitData, of_flag},
     run::Run,
     say,
-    settings::{Settings, recipe::Asked, table::Question},
+    settings::{Settings, recipe::Asked, table::TableFlags},
     terminal::{self, note},
 };
 pub use folder::is_study;
@@ -44,7 +44,7 @@ pub struct Args {
     #[arg(required_unless_present = "resume")]
     data: Option<String>,
     #[command(flatten)]
-    table: Question,
+    table: TableFlags,
     /// As for `reshet train`: the targets that go with a .npy or IDX file
     #[arg(long, value_name = "FILE")]
     targets: Option<PathBuf>,
