@@ -338,8 +338,16 @@ fn test(folder: &Folder, kept: &Kept, best: &Record) -> Result<Tested> {
         "total": start.elapsed().as_secs_f64(),
     });
     let (train, test) = (&parts.train, parts.test.as_ref());
-    let report =
-        Report { args: &args, train, test, fit: &fit, score: &score, folds: None, findings: None };
+    let report = Report {
+        args: &args,
+        train,
+        test,
+        fit: &fit,
+        score: &score,
+        folds: None,
+        findings: None,
+        in_short: false,
+    };
     report.keep(&mut run, &parts.name, &device, &seconds)?;
     Ok(Tested { score, samples: parts.train.len() })
 }
