@@ -20,6 +20,8 @@ pub fn cells(columns: &Columns, inputs: &[f32]) -> Map<String, Value> {
                 let z = if *bend { z / (1.0 - (z / 3.0) * (z / 3.0)).max(1e-6).sqrt() } else { z };
                 // Through standardising and back: six digits are what is left of f32.
                 let x = f64::from(z) * scale + centre;
+                // What is left of 0 itself is less than those digits of the column's own numbers.
+                let x = if x.abs() < 2e-6 * scale.max(centre.abs()) { 0.0 } else { x };
                 let digits = if *double { (x / scale).abs().log10().max(0.0) as usize } else { 0 };
                 let x = format!("{x:.0$e}", 5 + digits).parse::<f64>();
                 json!(x.unwrap_or(f64::NAN))

@@ -47,6 +47,7 @@ impl Data {
             target: lesson.spec.target.clone(),
             said: lesson.said.clone(),
             warnings: lesson.warnings.clone(),
+            told: lesson.notes(),
             rows: cells::rows(&lesson.train, ROWS),
             defaults: lesson.spec.clone(),
         }

@@ -1,5 +1,7 @@
 //! What came of a run that is over, computed once: for its folder and for the page.
 
+use std::time::Duration;
+
 use reshet::{Ended, Fit, Result, diagnosis};
 
 use crate::{
@@ -7,6 +9,10 @@ use crate::{
     lesson::Lesson,
     run::{Run, State},
 };
+
+/// Asking the network about its whole training part: longer than this is not waited for where a
+/// run is stopped.
+const LONG: Duration = Duration::from_secs(2);
 
 /// A run that is over. What looks wrong in it shows on the test part, or on the training part
 /// where there is none.
@@ -26,7 +32,13 @@ pub fn finished<'a>(run: &Run, lesson: &'a Lesson, done: bool) -> Result<Finishe
     };
     let score = state.test.as_ref().map(|(_, score)| score.clone());
     let (log, seconds) = (state.log.clone(), state.seconds);
+    // Who stops a run waits for its end.
+    let all = state.sample_takes.saturating_mul(lesson.train.len().try_into().unwrap_or(u32::MAX));
+    let in_short = !done && all > LONG;
     drop(state);
+    if in_short {
+        return Ok(Finished { lesson, fit, score, findings: Vec::new(), in_short, log, seconds });
+    }
     let judged = match &score {
         Some(score) => score.clone(),
         None => fit.model.test_on(&lesson.train, lesson.device)?,
@@ -34,7 +46,7 @@ pub fn finished<'a>(run: &Run, lesson: &'a Lesson, done: bool) -> Result<Finishe
     let optimizer = lesson.recipe.optimizer()?;
     let schedule = lesson.recipe.schedule()?;
     let findings = diagnosis::of_fit(&fit, &lesson.train, &judged, &optimizer, schedule)?;
-    Ok(Finished { lesson, fit, score, findings, log, seconds })
+    Ok(Finished { lesson, fit, score, findings, in_short, log, seconds })
 }
 
 /// The mean loss of the last whole epoch, or the last step's.

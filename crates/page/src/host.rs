@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use reshet::{Event, Fit, Model, Result, Score, diagnosis::Finding};
+use reshet::{Dataset, Event, Fit, Model, Result, Score, diagnosis::Finding};
 use serde_json::Value;
 
 use crate::{lesson::Lesson, spec::Spec};
@@ -14,6 +14,14 @@ pub trait Host: Send + Sync + 'static {
     /// # Errors
     /// No such data; a network or settings that do not fit it.
     fn lesson(&self, spec: &Spec) -> Result<Lesson>;
+
+    /// The data that is kept read.
+    fn kept(&self) -> Vec<Dataset> {
+        Vec::new()
+    }
+
+    /// Keeps no data read any more: memory is short.
+    fn let_go(&self) {}
 
     /// Writes a run's folder and says where it is.
     ///
@@ -44,6 +52,8 @@ pub struct Finished<'a> {
     pub score: Option<Score>,
     /// What looks wrong in it.
     pub findings: Vec<Finding>,
+    /// Whether what takes long is left out: it was stopped, and its end is waited for.
+    pub in_short: bool,
     /// The steps that a log keeps, as they were.
     pub log: Vec<Event>,
     /// Spent training.

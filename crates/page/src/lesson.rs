@@ -2,7 +2,11 @@
 
 use reshet::{Dataset, Device, Meaning, Plan, Recipe, Result, Score, Sequential, Trainer};
 
-use crate::{answers::Baseline, spec::Spec};
+use crate::{
+    answers::{Baseline, Notes},
+    spec::Spec,
+    told::Told,
+};
 
 /// A training, ready to begin: data and all that is decided about it.
 #[derive(Clone)]
@@ -45,6 +49,11 @@ impl Lesson {
         }
     }
 
+    /// What was decided about its data and looks wrong in it, for a page in any language.
+    pub(crate) fn notes(&self) -> Notes {
+        Notes { said: Told::all(&self.said), warnings: Told::all(&self.warnings) }
+    }
+
     /// All of it as a trainer.
     pub(crate) fn trainer(&self) -> Result<Trainer<'static>> {
         let trainer = self.recipe.trainer(&self.train)?.device(self.device).unscaled();
@@ -56,6 +65,11 @@ impl Lesson {
         let plan = self.trainer()?.plan(&self.train)?;
         let meaning = Meaning::of(&self.train, plan.loss());
         Ok((plan, meaning))
+    }
+
+    /// Its data sets.
+    pub(crate) fn datasets(&self) -> impl Iterator<Item = &Dataset> {
+        std::iter::once(&self.train).chain(&self.test)
     }
 
     /// The learning rate; of one-cycle the highest.
@@ -85,12 +99,17 @@ impl Lesson {
         lesson
     }
 
+    /// Samples a step, at least one.
+    pub(crate) fn batch_size(&self) -> usize {
+        self.recipe.batch_size.unwrap_or(1).max(1)
+    }
+
     pub(crate) fn steps_per_epoch(&self) -> usize {
-        self.train.len().div_ceil(self.recipe.batch_size.unwrap_or(1))
+        self.train.len().div_ceil(self.batch_size())
     }
 
     pub(crate) fn steps(&self) -> usize {
-        self.epochs() * self.steps_per_epoch()
+        self.epochs().saturating_mul(self.steps_per_epoch())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use reshet::{Dataset, Error, Result, Sequential, Storage, Targets};
+use reshet::{Dataset, Error, Result, Storage, Targets};
 
 /// Of a machine that does not say what is free.
 const UNKNOWN: u64 = 2 << 30;
@@ -58,7 +58,7 @@ impl Memory {
     /// # Errors
     /// It cannot.
     pub fn check_network(self, parameters: u64, held: u64) -> Result<()> {
-        let needs = parameters.saturating_mul(4 * OF_PARAMETER);
+        let needs = of_training(parameters);
         if needs <= self.limit.saturating_sub(held) {
             return Ok(());
         }
@@ -96,6 +96,11 @@ impl Memory {
     }
 }
 
+/// What training a network takes, beside its moments.
+pub fn of_training(parameters: u64) -> u64 {
+    parameters.saturating_mul(4 * OF_PARAMETER)
+}
+
 /// Bytes of these data sets, each once: several may share their numbers.
 pub fn of_data<'a>(all: impl IntoIterator<Item = &'a Dataset>) -> u64 {
     let (mut seen, mut sum) = (HashSet::new(), 0);
@@ -110,7 +115,9 @@ pub fn of_data<'a>(all: impl IntoIterator<Item = &'a Dataset>) -> u64 {
             Storage::F32(numbers) => add(numbers.as_ptr().cast(), size_of_val(&numbers[..])),
         }
         match data.targets() {
-            Targets::Classes { labels, .. } => add(labels.as_ptr().cast(), size_of_val(&labels[..])),
+            Targets::Classes { labels, .. } => {
+                add(labels.as_ptr().cast(), size_of_val(&labels[..]))
+            }
             Targets::YesNo { values, .. } | Targets::Numbers { values, .. } => {
                 add(values.as_ptr().cast(), size_of_val(&values[..]));
             }
@@ -127,11 +134,6 @@ pub fn parameters(inputs: usize, hidden: impl Iterator<Item = usize>, outputs: u
         before = width;
     }
     sum
-}
-
-/// The bytes of a network's parameters.
-pub fn of_network(network: &Sequential) -> u64 {
-    4 * network.parameters() as u64
 }
 
 /// `1.5 GB`

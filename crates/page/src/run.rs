@@ -1,12 +1,15 @@
 //! A run: a network on its way, or at the end of it, as all threads see it.
 
 use std::{
+    collections::BTreeMap,
     path::PathBuf,
     sync::{Mutex, MutexGuard, PoisonError, mpsc},
+    time::Duration,
 };
 
 use reshet::{
-    Event, Model, Result, Score, data::table::Kind, metrics::Task, network::did_you_mean,
+    Error, Event, Loss, Meaning, Model, Result, Score, Sequential, data::table::Kind,
+    metrics::Task, network::did_you_mean,
 };
 
 use crate::{
@@ -16,7 +19,28 @@ use crate::{
     found::Finding,
     lesson::Lesson,
     moments::Moments,
+    told::Told,
 };
+
+/// A model without its parameters.
+#[derive(Clone)]
+pub struct Template {
+    pub network: Sequential,
+    loss: Loss,
+    meaning: Meaning,
+    notes: BTreeMap<String, String>,
+}
+
+impl Template {
+    pub fn of(model: &Model) -> Self {
+        Self {
+            network: model.network().clone(),
+            loss: model.loss().clone(),
+            meaning: model.meaning().clone(),
+            notes: model.notes.clone(),
+        }
+    }
+}
 
 /// A run.
 pub struct Run {
@@ -24,8 +48,8 @@ pub struct Run {
     pub name: String,
     /// None for a model whose data is not there.
     pub lesson: Option<Lesson>,
-    /// The model as it began: network, loss, meaning. Parameters come from the moments.
-    pub template: Model,
+    /// Its network; the parameters come from the moments.
+    pub template: Template,
     /// What always giving the same answer scores on the test part.
     pub baseline: Option<Baseline>,
     state: Mutex<State>,
@@ -56,6 +80,8 @@ pub struct State {
     pub reason: Option<String>,
     /// What looks wrong in what came of it, once it has ended.
     pub findings: Vec<Finding>,
+    /// How long a test of one sample takes.
+    pub sample_takes: Duration,
 }
 
 impl State {
@@ -79,6 +105,7 @@ impl State {
             saved: None,
             reason: None,
             findings: Vec::new(),
+            sample_takes: Duration::ZERO,
         }
     }
 }
@@ -87,7 +114,7 @@ impl Run {
     pub fn new(
         id: u64,
         lesson: Option<Lesson>,
-        template: Model,
+        template: Template,
         name: String,
         baseline: Option<Baseline>,
         state: State,
@@ -110,15 +137,19 @@ impl Run {
 
     /// The network at a moment of its course.
     pub fn model_at(&self, step: Option<usize>) -> Result<(usize, Model)> {
-        let (step, parameters) = self.state().moments.at(step).unwrap_or_default();
+        let found = self.state().moments.at(step).map_err(|cause| {
+            let what = format!("cannot read a moment of {}", self.name);
+            Error::Io { what, reading: false, cause }
+        })?;
+        let (step, parameters) = found.unwrap_or_default();
         Ok((step, self.model_with(parameters.to_vec())?))
     }
 
     /// The network with these parameters.
     pub fn model_with(&self, parameters: Vec<f32>) -> Result<Model> {
-        let (network, loss) = (self.template.network().clone(), self.template.loss().clone());
-        let mut model = Model::new(network, loss, parameters, self.template.meaning().clone())?;
-        model.notes.clone_from(&self.template.notes);
+        let Template { network, loss, meaning, notes } = self.template.clone();
+        let mut model = Model::new(network, loss, parameters, meaning)?;
+        model.notes = notes;
         Ok(model)
     }
 
@@ -129,16 +160,16 @@ impl Run {
 
     /// The names of a question's answers; of numbers none.
     pub fn names(&self) -> &[String] {
-        &self.template.meaning().names
+        &self.template.meaning.names
     }
 
     pub fn task(&self) -> Task {
-        self.template.task()
+        self.template.meaning.task
     }
 
     /// Whether the samples are pictures of bytes.
     pub fn pictures(&self) -> bool {
-        let meaning = self.template.meaning();
+        let meaning = &self.template.meaning;
         meaning.bytes && matches!(meaning.shape[..], [1 | 3, _, _])
     }
 
@@ -146,7 +177,7 @@ impl Run {
     pub fn told(&self) -> answers::Run {
         let state = self.state();
         let lesson = self.lesson.as_ref();
-        let meaning = self.template.meaning();
+        let meaning = &self.template.meaning;
         let table = meaning.columns.as_ref();
         let tensors = self.named().into_iter();
         answers::Run {
@@ -154,12 +185,12 @@ impl Run {
             name: self.name.clone(),
             data: lesson.map(|l| l.spec.data.clone()),
             spec: lesson.map(|l| l.spec.clone()),
-            network: self.template.network().to_string(),
+            network: self.template.network.to_string(),
             task: self.task().into(),
             names: self.names().to_vec(),
             shape: meaning.shape.clone(),
             pictures: self.pictures(),
-            parameters: self.template.parameters().len(),
+            parameters: self.template.network.parameters(),
             state: state.phase,
             stage: state.stage,
             step: state.step,
@@ -178,6 +209,7 @@ impl Run {
             trainable: state.phase != Phase::Loaded,
             saved: state.saved.clone(),
             reason: state.reason.clone(),
+            reason_told: state.reason.as_deref().map(Told::of),
             command: lesson.map(|l| l.command.clone()),
             findings: state.findings.clone(),
             curves: None,
@@ -195,7 +227,7 @@ impl Run {
     }
 
     pub fn named(&self) -> Vec<reshet::plan::Parameter> {
-        let plan = reshet::Plan::new(self.template.network(), self.template.loss().clone());
+        let plan = reshet::Plan::new(&self.template.network, self.template.loss.clone());
         plan.map(|plan| plan.named_parameters()).unwrap_or_default()
     }
 

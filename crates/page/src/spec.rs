@@ -1,6 +1,12 @@
 //! What is to be trained, as the page says it.
 
+use reshet::{Error, Result};
 use serde::{Deserialize, Serialize};
+
+/// Steps of a training, at most: a page counts no further.
+const MOST_STEPS: u64 = 1 << 53;
+/// Hidden layers, at most.
+const MOST_LAYERS: usize = 1000;
 
 /// What is to be trained; what is left out takes the data's default.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
@@ -32,6 +38,31 @@ pub struct Spec {
     pub seed: Option<u64>,
 }
 
+impl Spec {
+    /// Checks that its steps on so many samples, and its layers, can be counted. `batch_size`:
+    /// where it names none.
+    ///
+    /// # Errors
+    /// They cannot.
+    pub(crate) fn check_sizes(&self, samples: usize, batch_size: usize) -> Result<()> {
+        let batches = samples.div_ceil(self.batch_size.unwrap_or(batch_size).max(1)) as u64;
+        let epochs = self.epochs.unwrap_or(1) as u64;
+        if epochs.checked_mul(batches).is_none_or(|steps| steps > MOST_STEPS) {
+            let why = format!(
+                "{batches} batches each are more steps than can be counted; at most {MOST_STEPS} \
+                 steps"
+            );
+            return Err(Error::Setting { name: "epochs", value: epochs.to_string(), why });
+        }
+        let layers = self.hidden.as_ref().map_or(0, Vec::len);
+        if layers > MOST_LAYERS {
+            let why = format!("more layers than this page takes; at most {MOST_LAYERS}");
+            return Err(Error::Setting { name: "hidden", value: layers.to_string(), why });
+        }
+        Ok(())
+    }
+}
+
 /// A hidden layer.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -45,4 +76,28 @@ pub struct Hidden {
     /// The part of its neurons that is left out at each step.
     #[serde(default)]
     pub dropout: f32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::told::{Kind, Told};
+
+    #[test]
+    fn sizes_are_checked_without_overflow() {
+        let refused = |spec: Spec| {
+            let checked = spec.check_sizes(60_000, 50);
+            checked.err().map(|error| Told::error(&error).kind)
+        };
+        let epochs = |epochs| Spec { epochs: Some(epochs), ..Spec::default() };
+        assert_eq!(refused(Spec::default()), None);
+        assert_eq!(refused(epochs(1_000_000)), None);
+        assert_eq!(refused(epochs(usize::MAX)), Some(Kind::TooManySteps));
+        assert_eq!(refused(epochs(usize::MAX / 1200 + 1)), Some(Kind::TooManySteps));
+        assert_eq!(refused(Spec { batch_size: Some(0), ..epochs(3) }), None);
+        assert_eq!(refused(Spec { batch_size: Some(usize::MAX), ..epochs(3) }), None);
+        let one = Hidden { width: 1, activation: None, dropout: 0.0 };
+        let deep = Spec { hidden: Some(vec![one; 1001]), ..Spec::default() };
+        assert_eq!(refused(deep), Some(Kind::TooManyLayers));
+    }
 }

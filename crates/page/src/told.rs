@@ -14,9 +14,21 @@ use serde::Serialize;
 pub struct Told {
     pub kind: Kind,
     pub values: BTreeMap<String, String>,
+    /// Those of its values that are sentences of their own.
+    pub parts: BTreeMap<String, Told>,
     /// Where it is about one place of a file.
     pub place: Option<Place>,
+    /// Where it is about a setting.
+    pub setting: Option<Setting>,
     pub text: String,
+}
+
+/// A setting as the command line calls it, and its value; empty where that is not the point.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Setting {
+    pub name: String,
+    pub value: String,
 }
 
 /// A place in a file.
@@ -72,6 +84,38 @@ sentences! {
     Title: "a title passed over: \"{title}\"",
     Titles: "{n} lines of titles passed over, the first \"{title}\"",
     Encoding: "its text is taken for {encoding}",
+    CellsHeadedMore: "cells apart by {separator}, with a header, {rest}",
+    CellsHeaded: "cells apart by {separator}, with a header",
+    CellsBareMore: "cells apart by {separator}, without a header, {rest}",
+    CellsBare: "cells apart by {separator}, without a header",
+    CellsApart: "cells apart by {separator}",
+    SheetHeaded: "a spreadsheet, with a header",
+    SheetBare: "a spreadsheet, without a header",
+    Commas: "commas",
+    Semicolons: "semicolons",
+    Tabs: "tabs",
+    Bars: "bars",
+    Spaces: "spaces",
+    DecimalCommasMore: "decimal commas, {rest}",
+    DecimalCommas: "decimal commas",
+    TextTakenFor: "text taken for {encoding}",
+    TextIn: "text in {encoding}",
+    // Why it was read so.
+    TwoValues: "it has two values",
+    HoldsWords: "it holds words",
+    FewWholeNumbers: "it holds few whole numbers",
+    HoldsNumbers: "it holds numbers",
+    AsAsked: "as asked",
+    NotAskedFor: "not among the columns asked for",
+    RowsCount: "how much each row counts",
+    PartsUsed: "dates; their parts are used",
+    NothingInIt: "nothing stands in it",
+    AlwaysTheSame: "it says the same in every row",
+    NumbersRows: "it numbers the rows",
+    WordsAndNumbers: "words ({words}, the first in line {word}) and numbers (line {number}) are mixed",
+    DatesDiffer: "dates that are not all written in one way; write them as 2024-01-31",
+    ManyWords: "more than {n} different words: free text",
+    FreeText: "{n} different words in {rows} rows: free text",
     // What looks wrong in it.
     Leak: "column \"{column}\" gives the target away: is it known before the answer is? If not, take it out",
     LeakBySum: "the sum of columns \"{a}\" and \"{b}\" gives the target away: are they known before the answer is? If not, take them out",
@@ -90,8 +134,8 @@ sentences! {
     StandIns: "column \"{column}\": {n} times {number}, and all other numbers lie from {low} to {high}: does it stand for missing?",
     // What is refused about data.
     TwinAnswers: "{file}: target \"{column}\": \"{a}\" (line {a_line}) and \"{b}\" (line {b_line}) differ only in case; write them alike, or ask for them as classes of their own",
-    NoSuchColumnGuess: "{file}: no column is called \"{column}\"; did you mean \"{guess}\"?",
-    NoSuchColumn: "{file}: no column is called \"{column}\"",
+    NoSuchColumnGuess: "{file}: no column is called \"{column}\"; did you mean \"{guess}\"? (known: {names})",
+    NoSuchColumn: "{file}: no column is called \"{column}\" (known: {names})",
     NothingToLearnFrom: "{file}: there is no column besides the target to learn from",
     NoColumnLeft: "{file}: no column is left to learn from ({why})",
     SameEverywhere: "{file}: target \"{column}\" says the same in every row: there is nothing to learn",
@@ -100,7 +144,7 @@ sentences! {
     IsGone: "{file} is not there any more",
     HasChanged: "{file} has changed since",
     // A training that ended early.
-    Diverged: "diverged at step {step}: {what} is not finite; try a smaller learning rate, clipping of gradients, or scaled inputs",
+    Diverged: "diverged at step {step}: {what} is not finite; try a smaller learning rate, gradient clipping, or scaled inputs",
     NotSaved: "it could not be saved: {why}",
     Fault: "a fault of the program ended it: {why}",
     // What the server refuses.
@@ -126,14 +170,18 @@ sentences! {
     ServerFault: "the server failed at this request; it goes on",
 }
 
+/// Values that are sentences.
+const PARTS: [&str; 4] = ["how", "rest", "separator", "why"];
+
 impl Told {
     /// A sentence, known by its words.
     pub fn of(text: &str) -> Self {
-        let known = SENTENCES
-            .iter()
-            .find_map(|(kind, sentence)| Some((*kind, values(sentence, text)?)));
+        let known =
+            SENTENCES.iter().find_map(|(kind, sentence)| Some((*kind, values(sentence, text)?)));
         let (kind, values) = known.unwrap_or((Kind::Other, BTreeMap::new()));
-        Self { kind, values, place: None, text: text.into() }
+        let parts = values.iter().filter(|(name, _)| PARTS.contains(&name.as_str()));
+        let parts = parts.map(|(name, value)| (name.clone(), Self::of(value))).collect();
+        Self { kind, values, parts, place: None, setting: None, text: text.into() }
     }
 
     /// An error: of a place in a file, what is wrong there.
@@ -143,6 +191,10 @@ impl Told {
             Error::At { file, line, column, what } => {
                 let place = Place { file: file.clone(), line: *line, column: column.clone() };
                 Self { place: Some(place), text, ..Self::of(what) }
+            }
+            Error::Setting { name, value, .. } => {
+                let setting = Setting { name: (*name).into(), value: value.clone() };
+                Self { setting: Some(setting), ..Self::of(&text) }
             }
             _ => Self::of(&text),
         }
@@ -157,13 +209,14 @@ impl Told {
 /// The values in a text, if it is this sentence.
 fn values(sentence: &str, text: &str) -> Option<BTreeMap<String, String>> {
     let mut values = BTreeMap::new();
-    let mut pieces = sentence.split('{');
+    let mut pieces = sentence.split('{').peekable();
     let mut rest = text.strip_prefix(pieces.next()?)?;
-    for piece in pieces {
+    while let Some(piece) = pieces.next() {
         let (name, after) = piece.split_once('}')?;
-        let length = match after {
-            "" => rest.len(),
-            _ => rest.find(after)?,
+        // The last words end the text: the value before them may hold such words too.
+        let length = match pieces.peek() {
+            None => rest.strip_suffix(after)?.len(),
+            Some(_) => rest.find(after)?,
         };
         let value = &rest[..length];
         if value.is_empty() || value.contains('\n') {
@@ -188,8 +241,18 @@ mod tests {
         assert_eq!(values, [("columns", "age, income"), ("n", "12"), ("word", "n/a")]);
         let told = Told::of("left out: id (it numbers the rows)");
         assert_eq!((told.kind, &*told.values["why"]), (Kind::LeftOut, "it numbers the rows"));
-        assert_eq!(Told::of("x.csv: 344 rows, 7 columns; tabs").kind, Kind::ShapeAs);
+        assert_eq!(told.parts["why"].kind, Kind::NumbersRows);
+        let how = "cells apart by semicolons, with a header, decimal commas, text in UTF-16";
+        let told = Told::of(&format!("x.csv: 344 rows, 7 columns; {how}"));
+        let how = &told.parts["how"];
+        assert_eq!((told.kind, how.kind), (Kind::ShapeAs, Kind::CellsHeadedMore));
+        assert_eq!(how.parts["separator"].kind, Kind::Semicolons);
+        assert_eq!(how.parts["rest"].parts["rest"].values["encoding"], "UTF-16");
         assert_eq!(Told::of("x.csv: 344 rows, 7 columns").kind, Kind::Shape);
+        let why = "words (\"w\" 2 times, the first in line 2) and numbers (line 3) are mixed";
+        let told = Told::of(&format!("left out: word ({why})"));
+        assert_eq!((told.values["why"].as_str(), told.values["column"].as_str()), (why, "word"));
+        assert_eq!(told.parts["why"].values["words"], "\"w\" 2 times");
     }
 
     #[test]

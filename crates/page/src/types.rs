@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use ts_rs::{Config, TS};
 
-use crate::{answers::*, curve, found, spec};
+use crate::{answers::*, curve, found, spec, told};
 
 /// All types, each once, as a module.
 fn module() -> String {
@@ -19,6 +19,12 @@ fn module() -> String {
     declare![
         State,
         About,
+        Memory,
+        Notes,
+        told::Told,
+        told::Place,
+        told::Setting,
+        told::Kind,
         Task,
         Data,
         DataKind,

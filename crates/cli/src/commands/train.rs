@@ -122,8 +122,16 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
         "total": start.elapsed().as_secs_f64(),
     });
     let (test, folds) = (test.as_ref(), folds.as_ref());
-    let done =
-        TrainedRun { args, train: &train, test, fit: &fit, score: &score, folds, findings: None };
+    let done = TrainedRun {
+        args,
+        train: &train,
+        test,
+        fit: &fit,
+        score: &score,
+        folds,
+        findings: None,
+        in_short: false,
+    };
     let kept = done.keep(&mut run, &name, &device, &seconds)?;
     run.finish_checkpoints()?;
     kept.findings.iter().for_each(|finding| terminal::tell(&format!("warning: {finding}")));
@@ -167,6 +175,8 @@ pub struct TrainedRun<'a> {
     pub folds: Option<&'a Folds>,
     /// What looks wrong in it, where that is known already.
     pub findings: Option<&'a [Finding]>,
+    /// Whether what takes long is left out.
+    pub in_short: bool,
 }
 
 /// What was written into the run's folder.
@@ -217,7 +227,8 @@ impl TrainedRun<'_> {
 
     /// The score on the training part, which is no test: it shows what was learnt by heart.
     fn on_train(&self) -> Result<Option<Score>> {
-        let wanted = self.score.is_none() || self.train.len() <= MOST_TRAIN_SCORED;
+        let short = self.train.len() <= MOST_TRAIN_SCORED;
+        let wanted = !self.in_short && (self.score.is_none() || short);
         Ok(wanted.then(|| self.fit.model.test(self.train)).transpose()?)
     }
 

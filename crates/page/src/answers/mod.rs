@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 pub use model::*;
 pub use run::*;
 
-use crate::{found::Finding, spec::Spec};
+use crate::{found::Finding, spec::Spec, told::Told};
 
 /// All there is.
 #[derive(Clone, Debug, Serialize)]
@@ -23,6 +23,25 @@ pub struct State {
     pub studies: Vec<String>,
     /// The run that trains, or stands.
     pub current: Option<String>,
+    pub memory: Memory,
+}
+
+/// Bytes that the server may take, and those that data and runs hold.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Memory {
+    #[cfg_attr(test, ts(type = "number"))]
+    pub limit: u64,
+    #[cfg_attr(test, ts(type = "number"))]
+    pub held: u64,
+}
+
+/// What was decided about data, and what looks wrong in it.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Notes {
+    pub said: Vec<Told>,
+    pub warnings: Vec<Told>,
 }
 
 /// The kind of question a network answers.
@@ -72,6 +91,8 @@ pub struct Data {
     pub target: Option<String>,
     pub said: Vec<String>,
     pub warnings: Vec<String>,
+    /// The same, for a page in any language.
+    pub told: Notes,
     /// The first rows of a table, as they were read.
     #[cfg_attr(test, ts(type = "Record<string, string | number | null>[]"))]
     pub rows: Vec<Map<String, Value>>,
@@ -110,6 +131,8 @@ pub struct Plan {
     pub command: String,
     pub said: Vec<String>,
     pub warnings: Vec<String>,
+    /// The same, for a page in any language.
+    pub told: Notes,
     /// What looks wrong in the network.
     pub findings: Vec<Finding>,
 }

@@ -6,7 +6,7 @@ use reshet::{Score, metrics};
 use serde::Serialize;
 
 use super::Task;
-use crate::{curve::Tested, found::Finding, spec::Spec};
+use crate::{curve::Tested, found::Finding, spec::Spec, told::Told};
 
 /// A run.
 #[derive(Clone, Debug, Serialize)]
@@ -41,6 +41,8 @@ pub struct Run {
     #[cfg_attr(test, ts(as = "Option<String>"))]
     pub saved: Option<PathBuf>,
     pub reason: Option<String>,
+    /// The same, for a page in any language.
+    pub reason_told: Option<Told>,
     pub command: Option<String>,
     /// What looks wrong in what came of it, once it has ended.
     pub findings: Vec<Finding>,
@@ -67,6 +69,8 @@ pub enum Phase {
     Stopped,
     /// A loss or a parameter was not finite.
     Diverged,
+    /// A fault of the program ended it.
+    Failed,
     /// A model from a file.
     Loaded,
 }

@@ -39,6 +39,7 @@ pub(super) async fn plan(State(lab): Shared, Json(spec): Json<Spec>) -> JsonAnsw
             baseline: lesson.baseline(&meaning),
             findings: found::before(&lesson.network),
             names: meaning.names,
+            told: lesson.notes(),
             shape: meaning.shape,
             spec: lesson.spec,
             command: lesson.command,

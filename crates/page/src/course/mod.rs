@@ -111,7 +111,11 @@ impl Course {
                 self.messages.changed(&self.run);
             }
             // Who stops it does not want to wait for a long test.
-            self.test(if phase == Phase::Done { Tested::All } else { Tested::Some });
+            if phase == Phase::Done {
+                self.test(Tested::All);
+            } else if self.tested.0 <= LONG_STEP {
+                self.test(Tested::Some);
+            }
         }
         let mut state = self.run.state();
         state.losses.close(self.training.step());
@@ -328,7 +332,7 @@ impl Course {
     /// Keeps the parameters of this moment.
     fn look(&mut self) {
         let start = Instant::now();
-        let length = self.run.template.parameters().len();
+        let length = self.run.template.network.parameters();
         let mut parameters: Arc<[f32]> = std::iter::repeat_n(0.0, length).collect();
         // Nobody else holds it yet: made by make_mut without a copy.
         let read =

@@ -6,7 +6,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use reshet::{Device, Error, Event, Result};
+use reshet::{Dataset, Device, Error, Event, Result};
 use reshet_page::{Finished, Host, Lesson, Loaded, Spec};
 use serde_json::{Value, json};
 
@@ -111,6 +111,16 @@ impl Host for Here {
         self.lesson_of(&args, split, command)
     }
 
+    fn kept(&self) -> Vec<Dataset> {
+        let read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let sets = read.iter().flat_map(|(_, parts)| [Some(&parts.train), parts.test.as_ref()]);
+        sets.flatten().cloned().collect()
+    }
+
+    fn let_go(&self) {
+        self.read.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     fn save(&self, finished: &Finished) -> Result<PathBuf> {
         let lesson = finished.lesson;
         let spec = Spec { data: lesson.source.clone(), ..lesson.spec.clone() };
@@ -131,6 +141,7 @@ impl Host for Here {
                 score: &finished.score,
                 folds: None,
                 findings: Some(&finished.findings),
+                in_short: finished.in_short,
             };
             let seconds = json!({ "train": finished.seconds, "total": finished.seconds });
             let kept = report.keep(&mut run, &lesson.name, &lesson.device, &seconds)?;

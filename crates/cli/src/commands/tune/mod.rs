@@ -346,6 +346,7 @@ fn test(folder: &Folder, kept: &Kept, best: &Record) -> Result<Tested> {
         score: &score,
         folds: None,
         findings: None,
+        in_short: false,
     };
     trained.keep(&mut run, &split.name, &device, &seconds)?;
     Ok(Tested { score, samples: split.train.len() })
