@@ -31,6 +31,7 @@ mod names;
 pub mod network;
 pub mod optim;
 pub mod plan;
+pub mod play;
 pub mod recipe;
 pub mod rng;
 pub mod schedule;
