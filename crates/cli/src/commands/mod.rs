@@ -17,4 +17,5 @@ mod code;
 mod find_lr;
 mod folds;
 mod rows;
+mod make;
 mod weights;

@@ -53,7 +53,7 @@ impl Parts {
 
     fn split(args: &mut Settings, fold: Option<(usize, usize)>) -> anyhow::Result<Self> {
         let path = Path::new(args.data());
-        let there = path.exists() || table::is_stream(path);
+        let there = table::is_there(path);
         if args.targets.is_none() && table::is_table(path) && there {
             if args.names.is_some() {
                 let what = "--names: the classes of a table are called as its cells are";
