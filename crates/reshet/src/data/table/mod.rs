@@ -33,6 +33,7 @@ mod records;
 #[cfg(not(feature = "csv"))]
 #[path = "no_records.rs"]
 mod records;
+mod scaling;
 mod stand_ins;
 mod statistics;
 mod stream;
@@ -68,6 +69,7 @@ pub use letters::seen;
 use parsed::{Firsts, Gone, Parsed};
 pub use prepare::{Parts, Prepare};
 pub use question::{Ask, Unit};
+pub use scaling::Scaling;
 pub use stream::{Rows, Samples};
 pub use written::Written;
 
