@@ -191,7 +191,7 @@ impl Here {
             }
             None => config::load(&record.folder.join("config.toml"))?,
         };
-        if table::is_table(Path::new(args.data())) && !Path::new(args.data()).exists() {
+        if table::is_table(Path::new(args.data())) && !table::is_there(Path::new(args.data())) {
             return Err(Error::Data(format!("{} is not there any more", args.data())));
         }
         let split = read(&mut args)?;
