@@ -31,6 +31,7 @@ def train(
     only: Columns = None,
     missing: str | Iterable[str] | None = None,
     positive: Hashable = None,
+    scaling: Literal["standard", "min-max", "none"] | None = None,
     test: Any = None,
     sample_weight: str | ArrayLike | None = None,
     class_weight: Literal["balanced"] | Mapping[Any, float] | None = None,
@@ -71,6 +72,8 @@ def train(
     drop, only: columns to leave out; to learn from alone.
     missing: the words that mean that nothing stands there, instead of the usual ones (NA, ?, …).
     positive: which of two answers means yes.
+    scaling: how numbers become inputs: standard (mean 0, standard deviation 1) if not said,
+       min-max (0 to 1), none (as they are).
     test: the part of the rows that is not learnt but tested on in the end (0.2 if not said, as
        the program has it; 0: none), or a table of its own. See `Model.tested`.
 
@@ -116,7 +119,8 @@ def train(
                     verbose=verbose, class_weight=class_weight, start=start, **more)
     if start is not None and not isinstance(start, Model):
         raise TypeError(f"start: a reshet.Model, not a {type(start).__name__}")
-    table = dict(target=target, drop=drop, only=only, missing=missing, positive=positive, test=test)
+    table = dict(target=target, drop=drop, only=only, missing=missing, positive=positive,
+                 scaling=scaling, test=test)
     if y is None and _frames.is_table(X):
         return _on_table(X, table, task, sample_weight, settings)[0]
     given = next((name for name, value in table.items() if value is not None), None)
@@ -153,6 +157,7 @@ def _on_table(X, table, task, sample_weight, settings):
         **{name: _frames.names(table[name]) for name in ("target", "drop", "only")},
         "missing": missing,
         "positive": None if positive is None else str(positive),
+        "scaling": table["scaling"],
         "test": test,
         "weights": weights,
     }

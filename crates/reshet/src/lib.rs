@@ -32,6 +32,7 @@ mod names;
 pub mod network;
 pub mod optim;
 pub mod plan;
+pub mod play;
 mod predictor;
 pub mod recipe;
 pub mod rng;

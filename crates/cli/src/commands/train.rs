@@ -122,7 +122,16 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
         "total": start.elapsed().as_secs_f64(),
     });
     let (test, folds) = (test.as_ref(), folds.as_ref());
-    let done = TrainedRun { args, train: &train, test, fit: &fit, score: &score, folds };
+    let done = TrainedRun {
+        args,
+        train: &train,
+        test,
+        fit: &fit,
+        score: &score,
+        folds,
+        findings: None,
+        in_short: false,
+    };
     let kept = done.keep(&mut run, &name, &device, &seconds)?;
     run.finish_checkpoints()?;
     kept.findings.iter().for_each(|finding| terminal::tell(&format!("warning: {finding}")));
@@ -149,7 +158,7 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
 fn describe(score: &Score, fit: &Fit) -> String {
     let mut text = format!("test: {score}");
     if let Kind::Answers { confusion, .. } = &score.kind
-        && confusion.len() > 2
+        && confusion.classes() > 2
     {
         text += &format!("\n{}", reshet::metrics::table(confusion, &fit.model.meaning().names));
     }
@@ -164,6 +173,10 @@ pub struct TrainedRun<'a> {
     pub fit: &'a Fit,
     pub score: &'a Option<Score>,
     pub folds: Option<&'a Folds>,
+    /// What looks wrong in it, where that is known already.
+    pub findings: Option<&'a [Finding]>,
+    /// Whether what takes long is left out.
+    pub in_short: bool,
 }
 
 /// What was written into the run's folder.
@@ -214,7 +227,8 @@ impl TrainedRun<'_> {
 
     /// The score on the training part, which is no test: it shows what was learnt by heart.
     fn on_train(&self) -> Result<Option<Score>> {
-        let wanted = self.score.is_none() || self.train.len() <= MOST_TRAIN_SCORED;
+        let short = self.train.len() <= MOST_TRAIN_SCORED;
+        let wanted = !self.in_short && (self.score.is_none() || short);
         Ok(wanted.then(|| self.fit.model.test(self.train)).transpose()?)
     }
 
@@ -226,9 +240,13 @@ impl TrainedRun<'_> {
 
     /// Whether it is worth anything, and if not the likely reason.
     fn findings(&self, on_train: Option<&Score>) -> Result<Vec<Finding>> {
-        let optimizer = self.args.recipe.optimizer()?;
+        if let Some(known) = self.findings {
+            return Ok(known.to_vec());
+        }
+        let recipe = &self.args.recipe;
+        let (optimizer, schedule) = (recipe.optimizer()?, recipe.schedule()?);
         let Some(score) = self.score.as_ref().or(on_train) else { return Ok(Vec::new()) };
-        Ok(diagnosis::of_fit(self.fit, self.train, score, &optimizer)?)
+        Ok(diagnosis::of_fit(self.fit, self.train, score, &optimizer, schedule)?)
     }
 
     /// Prints what came of it.

@@ -53,7 +53,7 @@ impl SplitData {
 
     fn split(args: &mut Settings, fold: Option<(usize, usize)>) -> anyhow::Result<Self> {
         let path = Path::new(args.data());
-        let there = path.exists() || table::is_stream(path);
+        let there = table::is_there(path);
         if args.targets.is_none() && table::is_table(path) && there {
             if args.names.is_some() {
                 let what = "--names: the classes of a table are called as its cells are";
@@ -65,6 +65,10 @@ impl SplitData {
             return Err(table::not_there(path).into());
         }
         refuse(&args.table, args.data())?;
+        if let Some(scaling) = args.scaling {
+            let what = format!("--scaling {scaling}: only the columns of a table are scaled so");
+            return Err(Error::Invalid(what).into());
+        }
         let form = args.pictures.form();
         let reading = Reading { targets: args.targets.as_deref(), scale: !args.no_scale, form };
         let mut source = Source::open(args.data(), &reading)?;
@@ -120,7 +124,7 @@ impl SplitData {
             .table
             .prepare(&table, ask)
             .keep_columns(recipe.net.is_some())
-            .plain(args.no_scale)
+            .scaling(args.scaling())
             .seed(recipe.seed.unwrap_or(0));
         let mut test = args.test_fraction.unwrap_or(0.2);
         if args.folds.is_some() {

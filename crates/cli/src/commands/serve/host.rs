@@ -6,7 +6,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use reshet::{Device, Ended, Error, Event, Fit, Result};
+use reshet::{Dataset, Device, Error, Event, Result};
 use reshet_page::{Finished, Host, Lesson, Loaded, Spec};
 use serde_json::{Value, json};
 
@@ -111,6 +111,16 @@ impl Host for Here {
         self.lesson_of(&args, split, command)
     }
 
+    fn kept(&self) -> Vec<Dataset> {
+        let read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let sets = read.iter().flat_map(|(_, parts)| [Some(&parts.train), parts.test.as_ref()]);
+        sets.flatten().cloned().collect()
+    }
+
+    fn let_go(&self) {
+        self.read.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     fn save(&self, finished: &Finished) -> Result<PathBuf> {
         let lesson = finished.lesson;
         let spec = Spec { data: lesson.source.clone(), ..lesson.spec.clone() };
@@ -123,16 +133,16 @@ impl Host for Here {
             let mut run = Run::create(None, &lesson.name, false)?;
             run.save_config(&args)?;
             log(&mut run, finished)?;
-            let fit = Fit {
-                model: finished.model.clone(),
-                epochs: finished.epochs,
-                steps: finished.steps,
-                final_loss: finished.final_loss(),
-                epoch_losses: finished.epoch_losses.clone(),
-                ended: if finished.done { Ended::Done } else { Ended::Asked },
+            let report = TrainedRun {
+                args: &args,
+                train: &lesson.train,
+                test: lesson.test.as_ref(),
+                fit: &finished.fit,
+                score: &finished.score,
+                folds: None,
+                findings: Some(&finished.findings),
+                in_short: finished.in_short,
             };
-            let (train, test, score) = (&lesson.train, lesson.test.as_ref(), &finished.score);
-            let report = TrainedRun { args: &args, train, test, fit: &fit, score, folds: None };
             let seconds = json!({ "train": finished.seconds, "total": finished.seconds });
             let kept = report.keep(&mut run, &lesson.name, &lesson.device, &seconds)?;
             note(&format!("saved {}", kept.model.display()));
@@ -181,7 +191,7 @@ impl Here {
             }
             None => config::load(&record.folder.join("config.toml"))?,
         };
-        if table::is_table(Path::new(args.data())) && !Path::new(args.data()).exists() {
+        if table::is_table(Path::new(args.data())) && !table::is_there(Path::new(args.data())) {
             return Err(Error::Data(format!("{} is not there any more", args.data())));
         }
         let split = read(&mut args)?;
@@ -202,7 +212,7 @@ impl Here {
 
 /// Writes what happened as `reshet train` would have.
 fn log(run: &mut Run, finished: &Finished) -> anyhow::Result<()> {
-    let mut means = finished.epoch_losses.iter().enumerate().peekable();
+    let mut means = finished.fit.epoch_losses.iter().enumerate().peekable();
     for event in &finished.log {
         let Event::Step { epoch: now, .. } = event else { continue };
         while let Some((epoch, loss)) = means.next_if(|(done, _)| done < now) {

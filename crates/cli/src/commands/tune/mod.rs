@@ -25,7 +25,7 @@ use crate::{
     input::split_data::{SplitData, of_flag},
     run::Run,
     say,
-    settings::{Settings, recipe::Asked, table::Question},
+    settings::{Settings, recipe::Asked, table::TableFlags},
     terminal::{self, note},
 };
 pub use folder::is_study;
@@ -44,7 +44,7 @@ pub struct Args {
     #[arg(required_unless_present = "resume")]
     data: Option<String>,
     #[command(flatten)]
-    table: Question,
+    table: TableFlags,
     /// As for `reshet train`: the targets that go with a .npy or IDX file
     #[arg(long, value_name = "FILE")]
     targets: Option<PathBuf>,
@@ -338,7 +338,16 @@ fn test(folder: &Folder, kept: &Kept, best: &Record) -> Result<Tested> {
         "total": start.elapsed().as_secs_f64(),
     });
     let (train, test) = (&split.train, split.test.as_ref());
-    let trained = TrainedRun { args: &args, train, test, fit: &fit, score: &score, folds: None };
+    let trained = TrainedRun {
+        args: &args,
+        train,
+        test,
+        fit: &fit,
+        score: &score,
+        folds: None,
+        findings: None,
+        in_short: false,
+    };
     trained.keep(&mut run, &split.name, &device, &seconds)?;
     Ok(Tested { score, samples: split.train.len() })
 }
