@@ -36,6 +36,7 @@ def train(
     encoding: str | None = None,
     sheet: str | None = None,
     positive: Hashable = None,
+    scaling: Literal["standard", "min-max", "none"] | None = None,
     test: Any = None,
     sample_weight: str | ArrayLike | None = None,
     class_weight: Literal["balanced"] | Mapping[Any, float] | None = None,
@@ -80,6 +81,8 @@ def train(
        ";" or "\\t"; whether the first row holds the names; the text's encoding, "windows-1255";
        which sheet of a spreadsheet. They count for a path as `test` too.
     positive: which of two answers means yes.
+    scaling: how numbers become inputs: standard (mean 0, standard deviation 1) if not said,
+       min-max (0 to 1), none (as they are).
     test: the part of the rows that is not learnt but tested on in the end (0.2 if not said, as
        the program has it; 0: none), or a table of its own. See `Model.tested`.
 
@@ -124,7 +127,7 @@ def train(
                     shuffle=shuffle, validation=validation, patience=patience, threads=threads,
                     verbose=verbose, class_weight=class_weight, start=_model(start), **more)
     table = dict(target=target, drop=drop, only=only, missing=missing, sep=sep, header=header,
-                 encoding=encoding, sheet=sheet, positive=positive, test=test)
+                 encoding=encoding, sheet=sheet, positive=positive, scaling=scaling, test=test)
     if y is None and _frames.is_table(X):
         return _on_table(X, table, task, sample_weight, settings)[0]
     given = next((name for name, value in table.items() if value is not None), None)
@@ -172,6 +175,7 @@ def _on_table(X, table, task, sample_weight, settings):
         **{name: _frames.names(table[name]) for name in ("target", "drop", "only")},
         "missing": missing,
         "positive": None if positive is None else str(positive),
+        "scaling": table["scaling"],
         "test": test,
         "weights": weights,
         "dialect": dialect,

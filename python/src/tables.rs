@@ -26,6 +26,7 @@ pub struct Question<'py> {
     only: Vec<String>,
     missing: Option<Vec<String>>,
     positive: Option<String>,
+    scaling: Option<String>,
     test: Option<Test<'py>>,
     weights: Option<Weights<'py>>,
     /// Of the files among them.
@@ -73,6 +74,9 @@ impl Question<'_> {
             .ask(ask)
             .keep_columns(recipe.net.is_some())
             .seed(recipe.seed.unwrap_or(0));
+        if let Some(scaling) = &self.scaling {
+            prepare = prepare.scaling(scaling.parse().map_err(python)?);
+        }
         prepare = self.target.iter().fold(prepare, Prepare::target);
         prepare = self.drop.iter().fold(prepare, Prepare::drop);
         prepare = self.only.iter().fold(prepare, Prepare::only);
@@ -158,6 +162,7 @@ impl Question<'_> {
             ("only", !self.only.is_empty()),
             ("missing", self.missing.is_some()),
             ("positive", self.positive.is_some()),
+            ("scaling", self.scaling.is_some()),
         ];
         if let Some((name, _)) = own.iter().find(|(_, given)| *given) {
             let what = "the model to start from knows its columns; leave it out";

@@ -7,7 +7,7 @@ use std::fmt;
 
 use crate::{
     Activation, Dataset, Ended, Fit, Layer, Loss, Model, Optimizer, Result, Schedule, Score,
-    Sequential, Task, metrics::Kind, model::Meaning,
+    Sequential, Task, meaning::Meaning, metrics::Kind,
 };
 
 /// The most training samples used.

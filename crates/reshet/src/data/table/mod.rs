@@ -40,6 +40,7 @@ mod records;
 #[cfg(not(feature = "csv"))]
 #[path = "no_records.rs"]
 mod records;
+mod scaling;
 mod stand_ins;
 mod statistics;
 mod stream;
@@ -79,6 +80,7 @@ pub use letters::seen;
 use parsed::Parsed;
 pub use prepare::{Parts, Prepare};
 pub use question::Ask;
+pub use scaling::Scaling;
 pub use stream::{Rows, Samples};
 pub use unit::Unit;
 pub use written::Written;

@@ -8,6 +8,7 @@ use super::{
     known::{dataset, pick_weights},
     leaks::Leaks,
     question::Question,
+    scaling::Scaling,
     stand_ins,
     statistics::{FEW, FEW_ANSWERS, Statistics},
     suspect,
@@ -40,7 +41,7 @@ pub struct Prepare {
     weights: Option<Vec<f32>>,
     fold: Option<(usize, usize)>,
     seed: u64,
-    plain: bool,
+    scaling: Scaling,
     keep: bool,
     drop: Vec<String>,
     only: Vec<String>,
@@ -132,7 +133,13 @@ impl Prepare {
 
     /// Numbers as they are: not brought to mean 0 and standard deviation 1.
     pub fn plain(mut self, plain: bool) -> Self {
-        self.plain = plain;
+        self.scaling = if plain { Scaling::None } else { Scaling::Standard };
+        self
+    }
+
+    /// How numbers become inputs.
+    pub fn scaling(mut self, scaling: Scaling) -> Self {
+        self.scaling = scaling;
         self
     }
 
@@ -168,7 +175,8 @@ impl Prepare {
         let (question, asked) = self.question(&table, &targets, &all)?;
         said.extend(asked);
         suspect::check_case(&table, &question, &self.ask)?;
-        let origins = if self.plain { Vec::new() } else { question.origins(&all) };
+        let origins =
+            if self.scaling == Scaling::None { Vec::new() } else { question.origins(&all) };
         let (answers, rows) = question.read(&table, &origins)?;
         if rows.len() < table.rows() {
             let n = table.rows() - rows.len();
@@ -370,7 +378,7 @@ impl Prepare {
                 continue;
             }
             // Days that follow one on the other do not only number the rows.
-            match Kind::learn(head, s, self.plain, self.keep || part) {
+            match Kind::learn(head, s, self.scaling, self.keep || part) {
                 Ok(kind) => columns.inputs.push(Column { name, kind }),
                 Err(_) if part => {}
                 Err(why) => columns.left_out.push(LeftOut { name, why }),
