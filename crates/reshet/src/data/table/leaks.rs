@@ -103,13 +103,16 @@ impl Leaks {
                 continue;
             }
             let number = matches!(column.kind, Kind::Number { .. });
-            let found = if number && runs(&glance).is_some() {
-                order.found(&some(usize::MAX))
-            } else if gaps_decide(&glance) && gaps_decide(&some(usize::MAX)) {
-                Found::Leak("it is empty for one answer, and only there".into())
-            } else {
-                Found::Nothing
-            };
+            let mut found = Found::Nothing;
+            if number && runs(&glance).is_some() {
+                found = order.found(&some(usize::MAX));
+            }
+            if matches!(found, Found::Nothing)
+                && gaps_decide(&glance)
+                && gaps_decide(&some(usize::MAX))
+            {
+                found = Found::Leak("it is empty for one answer, and only there".into());
+            }
             self.tell(column, found);
         }
     }
