@@ -103,13 +103,16 @@ impl Leaks {
                 continue;
             }
             let number = matches!(column.kind, Kind::Number { .. });
-            let found = if number && runs(&glance).is_some() {
-                order.found(&some(usize::MAX))
-            } else if gaps_decide(&glance) && gaps_decide(&some(usize::MAX)) {
-                Found::Leak("it is empty for one answer, and only there".into())
-            } else {
-                Found::Nothing
-            };
+            let mut found = Found::Nothing;
+            if number && runs(&glance).is_some() {
+                found = order.found(&some(usize::MAX));
+            }
+            if matches!(found, Found::Nothing)
+                && gaps_decide(&glance)
+                && gaps_decide(&some(usize::MAX))
+            {
+                found = Found::Leak("it is empty for one answer, and only there".into());
+            }
             self.tell(column, found);
         }
     }
@@ -266,6 +269,7 @@ fn touch(below: &[f64], above: &[f64]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Prepare, TableBuilder, csv::Options};
     use super::*;
 
     fn noise(i: u32) -> f64 {
@@ -327,5 +331,56 @@ mod tests {
         pairs.push((Cell::Missing, 0));
         assert!(!gaps_decide(&pairs));
         assert!(!gaps_decide(&[(Cell::Missing, 0), (Cell::Missing, 0)]));
+    }
+
+    /// A table of a, b and c, and what `row` makes of them; what looks wrong, and what is said.
+    fn checked(names: &[&str], row: fn([f64; 3]) -> String) -> (String, String) {
+        let mixed = |i: u32| noise(i ^ i.wrapping_mul(0x45d9_f3b3) >> 16);
+        let all = ["a", "b", "c"].iter().chain(names).map(ToString::to_string).collect();
+        let mut builder = TableBuilder::new("t", all, &Options::default()).unwrap();
+        for i in 0..200 {
+            let [a, b, c] =
+                [0, 1, 2].map(|k| (1000.0 * mixed(7 * i + 5003 * k)).round() / 10.0 + 1.0);
+            let text = format!("{a},{b},{c},{}", row([a, b, c]));
+            let cells: Vec<&str> = text.split(',').collect();
+            builder.row(cells.into_iter()).unwrap();
+        }
+        let check = Prepare::new().check(&builder.table().unwrap()).unwrap();
+        (check.suspicious.join("\n"), check.said.join("\n"))
+    }
+
+    #[test]
+    fn a_table_is_looked_through() {
+        let wrong = |names: &[&str], row, told: &str| {
+            let (wrong, _) = checked(names, row);
+            assert!(wrong.contains(told), "{told}: {wrong}");
+        };
+        wrong(&["y"], |[a, b, c]| format!("{:.1}", a + b + c), "\"a\" + \"b\" + \"c\"");
+        wrong(&["y"], |[a, _, c]| format!("{:.2}", a * c), "product of columns \"a\" and \"c\"");
+        wrong(&["y"], |[a, b, _]| format!("{:.4}", a / b), "ratio of columns \"a\" and \"b\"");
+        wrong(&["y"], |[a, b, _]| format!("{:.2}", a / (b * b) * 1e4), "\"a\" / (\"b\"²)");
+        wrong(
+            &["y"],
+            |[_, b, _]| if b < 40.0 { "no" } else { "yes" }.into(),
+            "column \"b\" alone decides the target: up to 39",
+        );
+        wrong(
+            &["y"],
+            |[a, _, _]| ["low", "mid", "high"][(a / 35.0) as usize].into(),
+            "column \"a\" alone decides the target: up to 3",
+        );
+        wrong(
+            &["paid", "y"],
+            |[a, b, _]| if a < 40.0 { ",no".into() } else { format!("{b},yes") },
+            "column \"paid\" alone decides the target: it is empty for one answer",
+        );
+        for row in [
+            (|[a, b, c]| format!("{:.1}", 2.5 * a - 7.0 * b + c)) as fn([f64; 3]) -> String,
+            |[a, b, c]| format!("{:.1}", a + b + 0.3 * (a * c).sqrt()),
+            |[a, b, _]| if a + 2.0 * b > 150.0 { "yes" } else { "no" }.into(),
+        ] {
+            let (wrong, said) = checked(&["y"], row);
+            assert!(wrong.is_empty() && !said.contains("decides"), "{wrong}\n{said}");
+        }
     }
 }
