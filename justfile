@@ -37,9 +37,19 @@ fuzz seconds="120" *targets:
 loom:
     cd tests/team && RUSTFLAGS="--cfg loom" cargo test --release
 
-# The same by itself with every access to memory checked (needs nightly)
+# The team and the engine with every access to memory checked (needs nightly)
 sanitize target="x86_64-unknown-linux-gnu":
     cd tests/team && RUSTFLAGS=-Zsanitizer=address cargo +nightly test --target {{target}}
+    RUSTFLAGS=-Zsanitizer=address CARGO_TARGET_DIR=target/address CARGO_PROFILE_TEST_DEBUG=0 \
+        cargo +nightly test -p reshet --no-default-features --target {{target}} \
+        --lib --test engines --test batches -- --skip large_job
+
+# The same with every two accesses of two threads ordered (needs nightly with rust-src)
+races target="x86_64-unknown-linux-gnu":
+    RUSTFLAGS=-Zsanitizer=thread TSAN_OPTIONS=halt_on_error=1 CARGO_TARGET_DIR=target/thread \
+        CARGO_PROFILE_TEST_OPT_LEVEL=1 PROPTEST_CASES=30 \
+        cargo +nightly test -Zbuild-std -p reshet --no-default-features --target {{target}} \
+        --lib --test engines --test batches -- --skip large_job
 
 # What does not compute for long, under Miri (needs nightly with miri)
 miri:

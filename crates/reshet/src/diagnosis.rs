@@ -7,7 +7,7 @@ use std::fmt;
 
 use crate::{
     Activation, Dataset, Fit, Layer, Loss, Model, Optimizer, Result, Score, Sequential, Task,
-    metrics::Kind, model::Meaning,
+    meaning::Meaning, metrics::Kind,
 };
 
 /// The most training samples used.

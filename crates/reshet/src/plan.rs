@@ -1,4 +1,4 @@
-//! A network and its loss, lowered to the steps that an engine runs.
+//! A network and its loss, lowered to the fused layers that an engine runs.
 //!
 //! All parameters live in ONE flat buffer, in the order of PyTorch's
 //! `state_dict`: for each Linear its weight, (out, in) row by row, then its
@@ -37,13 +37,14 @@ pub struct Plan {
     pub outputs: usize,
     /// Length of the flat parameter buffer.
     pub parameters: usize,
-    pub(crate) steps: Vec<Step>,
+    pub(crate) layers: Vec<FusedLayer>,
     pub(crate) head: Head,
 }
 
-/// One fused step; its input is the output of the step before.
+/// A layer, fused with the activation that follows it; its input is the output of the layer
+/// before.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Step {
+pub(crate) enum FusedLayer {
     Dense(Dense),
     /// An activation that could not be fused: the second of two in a row.
     Activation(Activation),
@@ -94,32 +95,38 @@ impl Plan {
     /// The output activation does not go with the loss.
     pub fn new(network: &Sequential, loss: Loss) -> Result<Self> {
         let head = Head::new(loss, network.output_activation(), network.outputs())?;
-        // An activation that the loss includes is no step.
+        // An activation that the loss includes is no layer.
         let layers = match network.layers() {
             [before @ .., Layer::Activation(last)] if *last == head.output => before,
             layers => layers,
         };
 
-        let (mut steps, mut offset) = (Vec::new(), 0);
+        let (mut fused, mut offset) = (Vec::new(), 0);
         for (module, layer) in layers.iter().enumerate() {
             match *layer {
                 Layer::Linear(inputs, outputs) => {
                     let activation = Activation::Identity;
-                    steps.push(Step::Dense(Dense { inputs, outputs, activation, module, offset }));
+                    fused.push(FusedLayer::Dense(Dense {
+                        inputs,
+                        outputs,
+                        activation,
+                        module,
+                        offset,
+                    }));
                     offset += (inputs + 1) * outputs;
                 }
                 Layer::Activation(Activation::Identity) | Layer::Dropout(0.0) => {}
-                Layer::Activation(activation) => match steps.last_mut() {
-                    Some(Step::Dense(dense)) if dense.activation == Activation::Identity => {
+                Layer::Activation(activation) => match fused.last_mut() {
+                    Some(FusedLayer::Dense(dense)) if dense.activation == Activation::Identity => {
                         dense.activation = activation;
                     }
-                    _ => steps.push(Step::Activation(activation)),
+                    _ => fused.push(FusedLayer::Activation(activation)),
                 },
-                Layer::Dropout(p) => steps.push(Step::Dropout(p, module)),
+                Layer::Dropout(p) => fused.push(FusedLayer::Dropout(p, module)),
             }
         }
         let (inputs, outputs) = (network.inputs(), network.outputs());
-        Ok(Self { inputs, outputs, parameters: offset, steps, head })
+        Ok(Self { inputs, outputs, parameters: offset, layers: fused, head })
     }
 
     /// Returns the loss.
@@ -128,8 +135,8 @@ impl Plan {
     }
 
     pub(crate) fn dense(&self) -> impl Iterator<Item = &Dense> {
-        self.steps.iter().filter_map(|step| match step {
-            Step::Dense(dense) => Some(dense),
+        self.layers.iter().filter_map(|layer| match layer {
+            FusedLayer::Dense(dense) => Some(dense),
             _ => None,
         })
     }
@@ -337,9 +344,9 @@ impl Plan {
 
     /// Checks that the output activation can reach the targets: Sigmoid can never give 4.
     fn check_reach(&self, values: &[f32]) -> Result<()> {
-        let last = match self.steps.last() {
-            Some(Step::Dense(dense)) => dense.activation,
-            Some(Step::Activation(activation)) => *activation,
+        let last = match self.layers.last() {
+            Some(FusedLayer::Dense(dense)) => dense.activation,
+            Some(FusedLayer::Activation(activation)) => *activation,
             _ => Activation::Identity,
         };
         let (low, high) = match last {

@@ -20,7 +20,7 @@ use crate::{
     commands::{find_lr, folds::Folds},
     drawing::chart::Chart,
     exit,
-    input::parts::Parts,
+    input::split_data::SplitData,
     run::Run,
     say,
     settings::Settings,
@@ -44,8 +44,8 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
     let mut args = args.clone();
     let folds = args.folds.map(|folds| Folds::train(&args, folds)).transpose()?;
     let folded = start.elapsed();
-    let Parts { name, train, validation, test, said, warnings, chosen, .. } =
-        Parts::read(&mut args, None)?;
+    let SplitData { name, train, validation, test, said, warnings, chosen, .. } =
+        SplitData::read(&mut args, None)?;
     let args = &args;
     let optimizer = args.recipe.optimizer()?;
     let loaded = start.elapsed() - folded;
@@ -122,7 +122,7 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
         "total": start.elapsed().as_secs_f64(),
     });
     let (test, folds) = (test.as_ref(), folds.as_ref());
-    let report = Report {
+    let done = TrainedRun {
         args,
         train: &train,
         test,
@@ -132,7 +132,7 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
         findings: None,
         in_short: false,
     };
-    let kept = report.keep(&mut run, &name, &device, &seconds)?;
+    let kept = done.keep(&mut run, &name, &device, &seconds)?;
     run.finish_checkpoints()?;
     kept.findings.iter().for_each(|finding| terminal::tell(&format!("warning: {finding}")));
     if args.resume.is_some() {
@@ -141,7 +141,7 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
     }
     match args.json {
         true => say!("{}", kept.report),
-        false => report.say(&kept, trained, fit.steps - resumed_at.min(fit.steps)),
+        false => done.say(&kept, trained, fit.steps - resumed_at.min(fit.steps)),
     }
     if fit.ended == Ended::Asked {
         terminal::tell(&format!(
@@ -165,8 +165,8 @@ fn describe(score: &Score, fit: &Fit) -> String {
     text
 }
 
-/// What a run came to.
-pub struct Report<'a> {
+/// A run whose training is over, to be reported.
+pub struct TrainedRun<'a> {
     pub args: &'a Settings,
     pub train: &'a Dataset,
     pub test: Option<&'a Dataset>,
@@ -189,7 +189,7 @@ pub struct Kept {
     on_train: Option<Score>,
 }
 
-impl Report<'_> {
+impl TrainedRun<'_> {
     /// Writes the model, the picture of its course and the report into the run's folder.
     pub fn keep(
         &self,

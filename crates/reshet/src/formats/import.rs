@@ -6,7 +6,16 @@
 
 use std::{fs::File, io::Read, path::Path};
 
-use super::{chain::Chain, onnx, pixels::Inputs, pytorch, safetensors};
+use super::{
+    foreign::{
+        chain::Chain,
+        network::{Decision, ForeignNetwork, Found, GraphOptions},
+        pixels::KnownInputs,
+        state_dict,
+        tensors::StateDict,
+    },
+    onnx, pytorch, safetensors,
+};
 use crate::{Activation, Loss, Meaning, Model, Pictures, Result, Sequential, Task, error::Error};
 
 /// What you know of a file that it does not contain.
@@ -47,31 +56,6 @@ pub struct Imported {
     pub said: Vec<String>,
 }
 
-/// The decision that a file makes from a network's outputs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Decides {
-    /// One of several classes.
-    Class,
-    /// Yes or no, of each output.
-    #[cfg_attr(not(feature = "onnx"), expect(dead_code, reason = "only ONNX has it"))]
-    YesNo,
-}
-
-/// The contents of a file.
-pub(super) enum Found {
-    /// A complete model of ours.
-    Ours(Model),
-    Chain {
-        chain: Chain,
-        names: Option<Vec<String>>,
-        shape: Option<Vec<usize>>,
-        /// The decision that the file makes from its outputs.
-        decides: Option<Decides>,
-        how: String,
-        said: Vec<String>,
-    },
-}
-
 impl Import {
     /// Reads a PyTorch file (`.pt`, `.pth`), safetensors, or ONNX, recognised by its first
     /// bytes. Code in the file is not run.
@@ -91,7 +75,7 @@ impl Import {
                 path.display()
             ))),
             Found::Ours(model) => Ok(Imported { model, said: Vec::new() }),
-            found => self.model(found, path).map_err(wrong),
+            Found::Foreign(network) => self.model(*network, path).map_err(wrong),
         }
     }
 
@@ -108,9 +92,9 @@ impl Import {
     }
 
     /// What is known of the inputs.
-    pub(super) fn inputs(&self) -> Inputs {
+    fn inputs(&self) -> KnownInputs {
         let white = self.white.map(f64::from);
-        Inputs { white, bytes: self.bytes, ..Inputs::default() }
+        KnownInputs { white, bytes: self.bytes, ..KnownInputs::default() }
     }
 
     fn found(&self, path: &Path) -> Result<Found> {
@@ -125,9 +109,11 @@ impl Import {
         match &start[..] {
             [] => Err(Error::data("the file is empty")),
             // The length of a JSON header; its first bytes may look like a pickle's.
-            [_, _, _, _, 0, 0, 0, 0, b'{', ..] => safetensors::read_foreign(file, self, path),
-            [b'P', b'K', ..] | [0x80, 2..=5, ..] => pytorch::read(file, self, path),
-            [_, _, _, _, _, _, _, _, b'{', ..] => safetensors::read_foreign(file, self, path),
+            [_, _, _, _, 0, 0, 0, 0, b'{', ..] => self.safetensors(file, path),
+            [b'P', b'K', ..] | [0x80, 2..=5, ..] => {
+                self.state_dict(pytorch::read(file, path)?, path)
+            }
+            [_, _, _, _, _, _, _, _, b'{', ..] => self.safetensors(file, path),
             [0x89, b'H', b'D', b'F', ..] => Err(Error::data(
                 "an HDF5 file, as Keras writes; model.export(\"net.onnx\", format=\"onnx\") in \
                  Keras writes one that can be read",
@@ -143,17 +129,35 @@ impl Import {
             _ => {
                 let mut bytes = start;
                 file.read_to_end(&mut bytes).map_err(|e| Error::unreadable(path, e))?;
-                onnx::read(bytes, self)
+                let options = GraphOptions {
+                    output: self.answer.as_deref(),
+                    decides: self.task != Some(Task::Number),
+                    shape: self.shape.as_deref(),
+                    inputs: self.inputs(),
+                };
+                onnx::read(bytes, &options)
             }
         }
     }
 
-    fn model(&self, found: Found, path: &Path) -> Result<Imported> {
-        let Found::Chain { chain, names, shape, decides, how, mut said } = found else {
-            return Err(Error::data("it holds no network"));
-        };
+    fn safetensors(&self, file: File, path: &Path) -> Result<Found> {
+        match safetensors::read_state_dict(file, path)? {
+            Some(dict) => self.state_dict(dict, path),
+            None => Ok(Found::Ours(safetensors::read(path)?)),
+        }
+    }
+
+    fn state_dict(&self, dict: StateDict, path: &Path) -> Result<Found> {
+        let (network, order) = (self.network.as_deref(), self.order.as_deref());
+        let network = state_dict::network(dict, network, order, &self.inputs(), path)?;
+        Ok(Found::Foreign(Box::new(network)))
+    }
+
+    /// Adds the meaning of inputs and outputs: as given, as the file says, or as assumed.
+    fn model(&self, network: ForeignNetwork, path: &Path) -> Result<Imported> {
+        let ForeignNetwork { chain, names, shape, decision, origin, mut said } = network;
         let Chain { network, parameters, bytes, units, .. } = chain;
-        let task = self.task(&network, decides, !units.is_empty(), &mut said);
+        let task = self.task(&network, decision, !units.is_empty(), &mut said);
         if !units.is_empty() && task != Task::Number {
             return Err(Error::data("its outputs are scaled after the last activation"));
         }
@@ -182,14 +186,14 @@ impl Import {
         }
         let mut model = Model::new(network, loss, parameters, meaning)?;
         let name = path.file_name().map_or(String::new(), |n| n.to_string_lossy().into_owned());
-        model.notes.insert("imported".into(), format!("{name} ({how})"));
+        model.notes.insert("imported".into(), format!("{name} ({origin})"));
         Ok(Imported { model, said })
     }
 
     fn task(
         &self,
         network: &Sequential,
-        decides: Option<Decides>,
+        decision: Option<Decision>,
         units: bool,
         said: &mut Vec<String>,
     ) -> Task {
@@ -198,8 +202,8 @@ impl Import {
         }
         let outputs = network.outputs();
         let (task, why) = match (network.output_activation(), outputs) {
-            _ if decides == Some(Decides::Class) => (Task::Classes, "the file chooses a class"),
-            _ if decides.is_some() => (Task::Binary, "the file says yes or no"),
+            _ if decision == Some(Decision::Class) => (Task::Classes, "the file chooses a class"),
+            _ if decision.is_some() => (Task::Binary, "the file says yes or no"),
             _ if units => (Task::Number, "its outputs are scaled"),
             (Activation::Softmax, _) => (Task::Classes, "it ends in Softmax"),
             (Activation::Sigmoid, _) => (Task::Binary, "it ends in Sigmoid"),

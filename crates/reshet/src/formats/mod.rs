@@ -1,21 +1,18 @@
 //! Model files: one module per format.
 
-mod chain;
+mod foreign;
 pub mod import;
+mod metadata;
 #[cfg(feature = "onnx")]
 pub mod onnx;
 #[cfg(not(feature = "onnx"))]
 #[path = "no_onnx.rs"]
 mod onnx;
-mod order;
-mod pixels;
 pub mod probe;
 pub mod pytorch;
 pub mod safetensors;
 pub(crate) mod saved_training;
 pub mod source;
-mod state_dict;
-mod stored;
 
 use std::{
     io::{self, Write},
@@ -25,9 +22,6 @@ use std::{
 use tempfile::NamedTempFile;
 
 use crate::{Result, error::Error};
-
-/// The key of a model's description in a file's metadata.
-const METADATA_KEY: &str = "reshet";
 
 /// Writes a file whole or not at all: into a temporary file beside it, synced,
 /// then renamed. A full disk or a crash leaves an existing file unchanged.

@@ -11,29 +11,22 @@
 //! Nothing in it changes from run to run: the same training gives the same bytes.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     fs::{self, File},
     io::{Read, Seek},
     path::Path,
 };
 
+use super::{
+    foreign::tensors::{ElementType, StateDict, StoredTensor, TensorFile},
+    metadata::{Counters, METADATA_KEY, Metadata, TRAINING_PREFIX},
+};
+use crate::{Model, Plan, Result, error::Error};
 use safetensors::{
     SafeTensors,
     tensor::{Dtype, TensorView, serialize},
 };
-use serde::{Deserialize, Serialize};
 
-use super::{
-    METADATA_KEY,
-    import::{Found, Import},
-    saved_training::{self, Counters},
-    state_dict::{self, Contents},
-    stored::{Entry, Kind, Store},
-};
-use crate::{Loss, Model, Plan, Result, Sequential, error::Error, model::Meaning};
-
-/// The format version that this program reads and writes.
-const FORMAT: u32 = 1;
 /// The longest header of a network.
 const MOST_HEADER: u64 = 32 << 20;
 /// The most texts and commas of a header; JSON of many small things takes many times its
@@ -42,73 +35,23 @@ const MOST_PARTS: usize = 1 << 21;
 /// The most quotes outside of texts: about twelve per tensor.
 const MOST_QUOTES: usize = 200_000;
 
-/// Everything of a model except its parameters.
-#[derive(Serialize, Deserialize)]
-pub(super) struct Metadata {
-    format: u32,
-    network: Sequential,
-    loss: Loss,
-    meaning: Meaning,
-    #[serde(default)]
-    notes: BTreeMap<String, String>,
-    /// The counters of a training that was saved with its optimiser's state.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub training: Option<Counters>,
-}
-
-impl Metadata {
-    pub fn of(model: &Model) -> Self {
-        Self {
-            format: FORMAT,
-            network: model.network.clone(),
-            loss: model.loss.clone(),
-            meaning: model.meaning.clone(),
-            notes: model.notes.clone(),
-            training: None,
-        }
+impl Model {
+    /// Writes the model to a safetensors file: see [`formats::safetensors`](self).
+    ///
+    /// # Errors
+    /// The file cannot be written; an existing file is then left unchanged.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        super::write_file(path.as_ref(), &to_bytes(self)?)
     }
 
-    pub fn json(&self) -> Result<String> {
-        serde_json::to_string(self).map_err(|e| Error::invalid(format!("model: {e}")))
+    /// Reads a model that [`Model::save`] wrote.
+    ///
+    /// # Errors
+    /// The file is not a model, or is damaged: says what and where.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        read(path).map_err(|e| in_file(path, e))
     }
-
-    pub fn parse(json: &str) -> Result<Self> {
-        #[derive(Deserialize)]
-        struct Version {
-            format: u32,
-        }
-        let wrong = |e: serde_json::Error| Error::data(format!("its metadata is damaged: {e}"));
-        let Version { format } = serde_json::from_str(json).map_err(wrong)?;
-        if format != FORMAT {
-            return Err(Error::data(format!(
-                "model format {format}; this program reads format {FORMAT}"
-            )));
-        }
-        serde_json::from_str(json).map_err(wrong)
-    }
-
-    pub fn plan(&self) -> Result<Plan> {
-        Plan::new(&self.network, self.loss.clone())
-    }
-
-    /// Joins the metadata with the parameters, in the plan's order.
-    pub fn model(self, parameters: Vec<f32>) -> Result<Model> {
-        let inputs = self.network.inputs();
-        let mut model = Model::new(self.network, self.loss, parameters, self.meaning)?;
-        let shape = &model.meaning.shape;
-        if crate::data::count(shape) != Some(inputs) {
-            return Err(Error::data(format!(
-                "its metadata is damaged: samples of shape {shape:?} for a network of {inputs} inputs"
-            )));
-        }
-        model.notes = self.notes;
-        Ok(model)
-    }
-}
-
-/// See [`Model::save`].
-pub(crate) fn save(model: &Model, path: &Path) -> Result<()> {
-    super::write_file(path, &to_bytes(model)?)
 }
 
 /// Encodes a model as the bytes of a file.
@@ -143,11 +86,6 @@ pub(super) fn tensor_bytes(numbers: &[f32]) -> Vec<u8> {
     numbers.iter().flat_map(|x| x.to_le_bytes()).collect()
 }
 
-/// See [`Model::load`].
-pub(crate) fn load(path: &Path) -> Result<Model> {
-    load_parts(path).map_err(|e| in_file(path, e))
-}
-
 /// Adds the file's name to an error.
 pub(super) fn in_file(path: &Path, error: Error) -> Error {
     match error {
@@ -158,7 +96,8 @@ pub(super) fn in_file(path: &Path, error: Error) -> Error {
     }
 }
 
-fn load_parts(path: &Path) -> Result<Model> {
+/// Reads a model; errors do not name the file.
+pub(super) fn read(path: &Path) -> Result<Model> {
     from_bytes(&fs::read(path).map_err(|e| Error::unreadable(path, e))?)
 }
 
@@ -196,12 +135,12 @@ pub fn load_parameters(path: &Path, plan: &Plan) -> Result<Vec<f32>> {
     tensors(&bytes, plan).map_err(|e| Error::data(format!("{}: {e}", path.display())))
 }
 
-/// Reads safetensors of another program, as PyTorch writes them; `import` has what they do not
-/// contain.
+/// Reads the `state_dict` of another program, as PyTorch writes it; None if the file is a model of
+/// ours.
 ///
 /// # Errors
-/// The file is damaged, has other layers than dense ones, or no network is given.
-pub(super) fn read_foreign(mut file: File, import: &Import, path: &Path) -> Result<Found> {
+/// The file is damaged, or has numbers that are not weights.
+pub(super) fn read_state_dict(mut file: File, path: &Path) -> Result<Option<StateDict>> {
     let io = |e| Error::unreadable(path, e);
     let size = file.metadata().map_err(io)?.len();
     file.rewind().map_err(io)?;
@@ -222,18 +161,17 @@ pub(super) fn read_foreign(mut file: File, import: &Import, path: &Path) -> Resu
     let metadata: safetensors::tensor::Metadata = serde_json::from_slice(json)
         .map_err(|e| Error::data(format!("not a safetensors file, or a damaged one: {e}")))?;
     if metadata.metadata().as_ref().is_some_and(|m| m.contains_key(METADATA_KEY)) {
-        drop((header, metadata));
-        return Ok(Found::Ours(load_parts(path)?));
+        return Ok(None);
     }
     let data = 8 + length;
-    let mut entries = Vec::new();
+    let mut tensors = Vec::new();
     for (name, tensor) in metadata.tensors() {
-        let kind = match tensor.dtype {
-            Dtype::F64 => Kind::F64,
-            Dtype::F32 => Kind::F32,
-            Dtype::F16 => Kind::F16,
-            Dtype::BF16 => Kind::BF16,
-            Dtype::I64 => Kind::Whole(8),
+        let element = match tensor.dtype {
+            Dtype::F64 => ElementType::F64,
+            Dtype::F32 => ElementType::F32,
+            Dtype::F16 => ElementType::F16,
+            Dtype::BF16 => ElementType::BF16,
+            Dtype::I64 => ElementType::Whole(8),
             other => return Err(Error::data(format!("{name}: numbers of the type {other:?}"))),
         };
         let shape = tensor.shape.clone();
@@ -242,25 +180,25 @@ pub(super) fn read_foreign(mut file: File, import: &Import, path: &Path) -> Resu
             strides[i - 1] = strides[i].saturating_mul(shape[i]);
         }
         let (start, end) = tensor.data_offsets;
-        let (at, bytes) = (data + start as u64, end.saturating_sub(start) as u64);
-        if at.checked_add(bytes).is_none_or(|end| end > size) {
+        let bytes = end.saturating_sub(start) as u64;
+        let Some(at) =
+            data.checked_add(start as u64).filter(|at| bytes <= size.saturating_sub(*at))
+        else {
             return Err(Error::data(format!("{name}: its numbers are not in the file: truncated")));
-        }
-        let entry = Entry { name: name.clone(), shape, strides, kind, at, bytes };
-        entries.push(entry.starting(0).map_err(|e| Error::data(format!("{name}: {e}")))?);
+        };
+        let stored = StoredTensor { name: name.clone(), shape, strides, element, at, bytes };
+        tensors.push(stored.starting(0).map_err(|e| Error::data(format!("{name}: {e}")))?);
     }
-    entries.sort_by(|a, b| a.name.cmp(&b.name));
-    let store = Store { file: file.into(), size };
-    let contents = Contents {
-        entries,
+    tensors.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(Some(StateDict {
+        tensors,
         other: Vec::new(),
         said: Vec::new(),
-        store,
+        file: TensorFile { file: file.into(), size },
         // safetensors are sorted by type and by name.
         in_order: false,
-        how: "safetensors",
-    };
-    state_dict::network(contents, import, path)
+        origin: "safetensors",
+    }))
 }
 
 /// Refuses a header that would take more memory than a network's. `bytes`: the whole file, or
@@ -292,7 +230,7 @@ fn tensors(bytes: &[u8], plan: &Plan) -> Result<Vec<f32>> {
     let file = SafeTensors::deserialize(bytes).map_err(not_safetensors)?;
     let named = plan.named_parameters();
     let mut names: Vec<&str> = file.names().into_iter().collect();
-    names.retain(|name| !name.starts_with(saved_training::PREFIX));
+    names.retain(|name| !name.starts_with(TRAINING_PREFIX));
     names.sort_unstable();
     let list = names.join(", ");
     if let Some(extra) = names.iter().find(|n| !named.iter().any(|p| p.name == **n)) {

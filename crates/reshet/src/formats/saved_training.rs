@@ -11,25 +11,12 @@ use safetensors::{
     SafeTensors,
     tensor::{Dtype, TensorView},
 };
-use serde::{Deserialize, Serialize};
 
-use super::safetensors::{Metadata, file_of, in_file, parsed, tensor_bytes};
+use super::{
+    metadata::{Counters, Metadata, TRAINING_PREFIX},
+    safetensors::{file_of, in_file, parsed, tensor_bytes},
+};
 use crate::{Model, Optimizer, Result, error::Error};
-
-/// The prefix of tensors that are not the model's.
-pub(super) const PREFIX: &str = "training.";
-
-/// The numbers of a training that are not its network's.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub(super) struct Counters {
-    seed: u64,
-    updates: u64,
-    slots: usize,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    optimizer: Option<Optimizer>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    clip: Option<f32>,
-}
 
 /// The state of a training, apart from its model.
 pub(crate) struct Kept {
@@ -46,7 +33,7 @@ pub(crate) struct Kept {
 }
 
 fn slot_name(slot: usize) -> String {
-    format!("{PREFIX}state.{slot}")
+    format!("{TRAINING_PREFIX}state.{slot}")
 }
 
 /// See [`Training::save`](crate::Training::save).

@@ -209,6 +209,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg(feature = "csv")]
     fn what_stands_before_a_table_is_passed_over() {
         for (before, separator, comment) in [
             ("", None, None),

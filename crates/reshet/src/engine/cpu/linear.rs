@@ -3,11 +3,11 @@
 use std::ops::Range;
 
 use super::{
-    matrix::{Matrix, ROUND, STRIP},
-    product::{Fetch, Left, Segment, Start, product},
+    kernels::Kernels,
+    matrix::{BLOCK, Matrix, ROUND, STRIP},
+    product::{Fetch, Left, Product, Segment, Start},
     scratch::SQUARE,
-    vector::Vector,
-    work::{Accumulate, BLOCK, Work},
+    work::{Accumulate, Work},
 };
 
 /// Samples of a batch that one product sums over before it stores.
@@ -19,7 +19,7 @@ const DEPTH: usize = 256;
 /// V's instructions are enabled. The matrices are those that `work` describes, the samples
 /// this thread's own: nobody else writes what is read or touches what is written.
 #[inline(always)]
-pub(super) unsafe fn forward<V: Vector>(
+pub(super) unsafe fn forward<V: Kernels>(
     work: &Work,
     weights: &Matrix,
     x: &Matrix,
@@ -50,18 +50,18 @@ pub(super) unsafe fn forward<V: Vector>(
             } else {
                 Fetch::NOTHING
             };
-            product::<V>(
-                &left,
-                rows.start,
-                work.flat.parameters(weights.at(strip, 0)),
+            let product = Product {
+                left,
+                first: rows.start,
+                rows: rows.len(),
+                b: work.flat.parameters(weights.at(strip, 0)),
+                step_b: width,
+                start: Start::Row(bias),
+                c: work.stages.at(z, strip, rows.start),
+                step_c: width,
                 width,
-                Start::Row(bias),
-                work.stages.at(z, strip, rows.start),
-                width,
-                rows.len(),
-                width,
-                &mut fetch,
-            );
+            };
+            V::product(&product, &mut fetch);
         }
     }
 }
@@ -72,7 +72,7 @@ pub(super) unsafe fn forward<V: Vector>(
 /// # Safety
 /// As of [`forward`]; of the sums, this strip's are this thread's own.
 #[inline(always)]
-pub(super) unsafe fn partial<V: Vector>(
+pub(super) unsafe fn partial<V: Kernels>(
     work: &Work,
     weights: &Matrix,
     x: &Matrix,
@@ -89,18 +89,18 @@ pub(super) unsafe fn partial<V: Vector>(
         let left =
             Left { at: work.stages.at(x, strip, 0), strips: 1, next: 0, inner: part, last: part };
         let bias = Start::Row(work.flat.parameters(weights.at(0, weights.rows - 1)));
-        product::<V>(
-            &left,
-            rows.start,
-            work.flat.parameters(weights.at(0, strip * STRIP)),
+        let product = Product {
+            left,
+            first: rows.start,
+            rows: rows.len(),
+            b: work.flat.parameters(weights.at(0, strip * STRIP)),
+            step_b: width,
+            start: if strip == 0 { bias } else { Start::Zero },
+            c: work.stages.at(sums, 0, strip * x.rows + rows.start),
+            step_c: width,
             width,
-            if strip == 0 { bias } else { Start::Zero },
-            work.stages.at(sums, 0, strip * x.rows + rows.start),
-            width,
-            rows.len(),
-            width,
-            &mut Fetch::NOTHING.clone(),
-        );
+        };
+        V::product(&product, &mut Fetch::NOTHING.clone());
     }
 }
 
@@ -109,7 +109,7 @@ pub(super) unsafe fn partial<V: Vector>(
 /// # Safety
 /// As of [`forward`]; all partial sums of these samples are there.
 #[inline(always)]
-pub(super) unsafe fn add_up<V: Vector>(
+pub(super) unsafe fn add_up<V: Kernels>(
     work: &Work,
     x: &Matrix,
     sums: &Matrix,
@@ -140,7 +140,7 @@ pub(super) unsafe fn add_up<V: Vector>(
 /// # Safety
 /// As of [`forward`]; of dX, these strips are this thread's own, and so is the scratch of `thread`.
 #[inline(always)]
-pub(super) unsafe fn backward<V: Vector>(
+pub(super) unsafe fn backward<V: Kernels>(
     work: &Work,
     thread: usize,
     weights: &Matrix,
@@ -169,20 +169,18 @@ pub(super) unsafe fn backward<V: Vector>(
                     let w = work.flat.parameters(weights.at(0, strip * STRIP));
                     let (used, width) = (dx.used(strip), dx.width(strip));
                     transpose::<V>(w, step, used, outputs, scratch, width);
-                    let (start, fetch) = (Start::Zero, &mut Fetch::NOTHING.clone());
-                    let to = work.stages.at(dx, strip, rows.start);
-                    product::<V>(
-                        &left,
-                        0,
-                        scratch,
+                    let product = Product {
+                        left,
+                        first: 0,
+                        rows: rows.len(),
+                        b: scratch,
+                        step_b: width,
+                        start: Start::Zero,
+                        c: work.stages.at(dx, strip, rows.start),
+                        step_c: width,
                         width,
-                        start,
-                        to,
-                        width,
-                        rows.len(),
-                        width,
-                        fetch,
-                    );
+                    };
+                    V::product(&product, &mut Fetch::NOTHING.clone());
                 }
                 return;
             }
@@ -204,9 +202,19 @@ pub(super) unsafe fn backward<V: Vector>(
                 inner: part(0),
                 last: part(weights.strips() - 1),
             };
-            let (inputs, first) = (dx.used(strip), strip * STRIP);
-            let (start, fetch) = (Start::Zero, &mut Fetch::NOTHING.clone());
-            product::<V>(&left, first, dz_t, samples, start, dx_t, samples, inputs, samples, fetch);
+            let inputs = dx.used(strip);
+            let product = Product {
+                left,
+                first: strip * STRIP,
+                rows: inputs,
+                b: dz_t,
+                step_b: samples,
+                start: Start::Zero,
+                c: dx_t,
+                step_c: samples,
+                width: samples,
+            };
+            V::product(&product, &mut Fetch::NOTHING.clone());
             let to = work.stages.at(dx, strip, rows.start);
             let width = dx.width(strip);
             transpose::<V>(dx_t, samples, inputs, rows.len(), to, width);
@@ -221,7 +229,7 @@ pub(super) unsafe fn backward<V: Vector>(
 /// wide as the strip, this thread's own, and so is the scratch of `thread`.
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
-pub(super) unsafe fn gradient<V: Vector>(
+pub(super) unsafe fn gradient<V: Kernels>(
     work: &Work,
     thread: usize,
     x: &Matrix,
@@ -248,8 +256,18 @@ pub(super) unsafe fn gradient<V: Vector>(
             let part = Segment { row: 1, step: x.width(strip_x), len };
             let at = work.stages.at(x, strip_x, first).add(inputs.start % STRIP);
             let left = Left { at, strips: 1, next: 0, inner: part, last: part };
-            let b = work.stages.at(dz, strip, first);
-            product::<V>(&left, 0, b, width, start, dw, width, inputs.len(), width, fetch);
+            let product = Product {
+                left,
+                first: 0,
+                rows: inputs.len(),
+                b: work.stages.at(dz, strip, first),
+                step_b: width,
+                start,
+                c: dw,
+                step_c: width,
+                width,
+            };
+            V::product(&product, fetch);
             start = Start::Itself;
         }
     }
@@ -262,7 +280,7 @@ pub(super) unsafe fn gradient<V: Vector>(
 /// As of [`gradient`].
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
-unsafe fn gradient_turned<V: Vector>(
+unsafe fn gradient_turned<V: Kernels>(
     work: &Work,
     thread: usize,
     x: &Matrix,
@@ -283,8 +301,19 @@ unsafe fn gradient_turned<V: Vector>(
         let part = Segment { row: 1, step, len: work.batch.rows.len() };
         let at = work.stages.at(dz, strip, 0);
         let left = Left { at, strips: 1, next: 0, inner: part, last: part };
-        let (b, step_b, n) = (work.stages.at(x, strip_x, 0).add(from), x.width(strip_x), to - from);
-        product::<V>(&left, 0, b, step_b, Start::Zero, dw_t, n, outputs, n, fetch);
+        let n = to - from;
+        let product = Product {
+            left,
+            first: 0,
+            rows: outputs,
+            b: work.stages.at(x, strip_x, 0).add(from),
+            step_b: x.width(strip_x),
+            start: Start::Zero,
+            c: dw_t,
+            step_c: n,
+            width: n,
+        };
+        V::product(&product, fetch);
         transpose::<V>(dw_t.add(first - from), n, outputs, inputs.len(), dw, step);
     }
 }
@@ -294,7 +323,7 @@ unsafe fn gradient_turned<V: Vector>(
 /// # Safety
 /// As of [`gradient`]; at `db` is room for a row.
 #[inline(always)]
-pub(super) unsafe fn bias_gradient<V: Vector>(
+pub(super) unsafe fn bias_gradient<V: Kernels>(
     work: &Work,
     dz: &Matrix,
     strip: usize,
@@ -333,7 +362,7 @@ pub(super) unsafe fn bias_gradient<V: Vector>(
 /// V's instructions are enabled. At `from` are `rows` rows, `step_from` apart, of `columns` rounded
 /// up to whole vectors; at `to` is room for `columns` rows of `step_to`.
 #[inline(always)]
-unsafe fn transpose<V: Vector>(
+unsafe fn transpose<V: Kernels>(
     from: *const f32,
     step_from: usize,
     rows: usize,

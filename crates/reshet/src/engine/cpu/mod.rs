@@ -1,8 +1,8 @@
 //! The fast engine for processors: `f32`, several threads, no allocation in a step.
 //!
-//! What it owns: `layers` are the plan's steps with the places of their weights in the `flat`
+//! What it owns: `layers` are the plan's layers with the places of their weights in the `flat`
 //! buffers, `stages` is what a batch leaves behind, `scratch` what each thread has for itself,
-//! and `sparse` knows of the inputs' zeros and skips them in a first layer.
+//! and `sparse` knows of the inputs' zeros and skips them in a first layer (`first_layer`).
 //!
 //! `phases` says what a step does, `strategy` how the threads of the `team` go about it, decided
 //! once a batch, `shares` how things are shared out, `work` what the threads are told, and `run`
@@ -13,8 +13,10 @@
 
 mod ahead;
 mod arena;
+mod first_layer;
 mod flat;
 mod instructions;
+mod kernels;
 mod layers;
 mod linear;
 mod math;
@@ -40,12 +42,13 @@ use self::{
     arena::Arena,
     flat::Flat,
     layers::Op,
+    matrix::BLOCK,
     run::Pass,
     scratch::Scratch,
     sparse::Zeros,
     stages::Stages,
     team::Team,
-    work::{Accumulate, BLOCK, Task},
+    work::{Accumulate, Task},
 };
 use super::{Buffer, Device, Engine, Samples};
 use crate::{
@@ -141,7 +144,7 @@ impl Cpu {
     }
 }
 
-// SAFETY of the phases' calls below: `Instructions::phases` gives only phases
+// SAFETY of the phases' calls below: `Phases::of` gives only phases
 // whose instructions the processor has, `run` describes buffers it owns, and
 // `reserve` has made room for the rows.
 #[allow(clippy::undocumented_unsafe_blocks, reason = "the same for each, said above")]

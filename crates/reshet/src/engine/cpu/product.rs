@@ -61,13 +61,20 @@ impl Fetch {
         Self { at, left: lines, then, to_write: true }
     }
 
-    /// Asks for one line more.
+    /// The next lines of one place, at most `most`.
     #[inline(always)]
-    fn one(&mut self) {
-        if self.left == 0 {
-            let Some(next) = self.then.iter_mut().find(|(_, lines)| *lines > 0) else { return };
+    fn lines(&mut self, most: usize) -> usize {
+        if self.left == 0
+            && let Some(next) = self.then.iter_mut().find(|(_, lines)| *lines > 0)
+        {
             (self.at, self.left) = std::mem::replace(next, (null(), 0));
         }
+        self.left.min(most)
+    }
+
+    /// Asks for the next of these lines.
+    #[inline(always)]
+    fn ask(&mut self) {
         if self.to_write {
             prefetch_to_write(self.at.cast_mut());
         } else {
@@ -95,201 +102,226 @@ pub(super) enum Start {
     Itself,
 }
 
-/// C ← start + A·B for `rows` rows of A from `first` on, and `width` columns, a
-/// multiple of 16. Rows of B stand `step_b` apart, rows of C `step_c`.
-///
-/// # Safety
-/// V's instructions are enabled. Rows `first..first + rows` of A are there, as many rows of B
-/// as A has columns, and `rows` rows of C, all `width` wide, as is the row that C starts from.
-/// Nobody else writes A or B or touches C meanwhile.
-#[inline(always)]
-#[allow(clippy::too_many_arguments)]
-pub(super) unsafe fn product<V: Vector>(
-    left: &Left,
-    first: usize,
-    b: *const f32,
-    step_b: usize,
-    start: Start,
-    c: *mut f32,
-    step_c: usize,
-    rows: usize,
-    width: usize,
-    fetch: &mut Fetch,
-) {
-    debug_assert!(width % 16 == 0 && width <= 64 && step_b >= width && step_c >= width);
-    debug_assert!(left.strips > 0 && left.last.len <= left.inner.len);
-    // So deep that what the rows share of B stays in the second-level cache.
-    let mut start = start;
-    for first_strip in (0..left.strips).step_by(DEEP) {
-        let strips = DEEP.min(left.strips - first_strip);
-        let ends = first_strip + strips == left.strips;
+/// C ← start + A·B
+#[derive(Clone, Copy)]
+pub(super) struct Product {
+    pub left: Left,
+    /// The first of A's rows, and how many.
+    pub first: usize,
+    pub rows: usize,
+    pub b: *const f32,
+    /// From a row of B to the next.
+    pub step_b: usize,
+    pub start: Start,
+    pub c: *mut f32,
+    /// From a row of C to the next.
+    pub step_c: usize,
+    /// Columns of B and C: a multiple of 16, up to 64.
+    pub width: usize,
+}
+
+impl Product {
+    /// Computes C.
+    ///
+    /// # Safety
+    /// V's instructions are enabled. Rows `first..first + rows` of A are there, as many rows of B
+    /// as A has columns, and `rows` rows of C, all `width` wide, as is the row that C starts from.
+    /// Nobody else writes A or B or touches C meanwhile.
+    #[inline(always)]
+    pub unsafe fn compute<V: Vector>(&self, fetch: &mut Fetch) {
+        let Self { left, width, .. } = *self;
+        debug_assert!(width % 16 == 0 && width <= 64 && self.step_b >= width);
+        debug_assert!(left.strips > 0 && left.last.len <= left.inner.len && self.step_c >= width);
+        let mut start = self.start;
+        // So deep that what the rows share of B stays in the second-level cache.
+        for first_strip in (0..left.strips).step_by(DEEP) {
+            let strips = DEEP.min(left.strips - first_strip);
+            let ends = first_strip + strips == left.strips;
+            // SAFETY: the caller's promise.
+            unsafe {
+                let part = Left {
+                    at: left.at.add(first_strip * left.next),
+                    strips,
+                    last: if ends { left.last } else { left.inner },
+                    ..left
+                };
+                let b = self.b.add(first_strip * left.inner.len * self.step_b);
+                Self { left: part, b, start, ..*self }.groups::<V>(fetch);
+            }
+            start = Start::Itself;
+        }
+    }
+
+    /// A part of the depth, at most `DEEP` strips: as many columns at once as registers hold.
+    ///
+    /// # Safety
+    /// As of [`compute`](Self::compute).
+    #[inline(always)]
+    unsafe fn groups<V: Vector>(&self, fetch: &mut Fetch) {
+        debug_assert!(self.left.strips <= DEEP);
         // SAFETY: the caller's promise; columns stay below `width`.
         unsafe {
-            let part = Left {
-                at: left.at.add(first_strip * left.next),
-                strips,
-                last: if ends { left.last } else { left.inner },
-                ..*left
-            };
-            let b = b.add(first_strip * left.inner.len * step_b);
-            rows_of::<V>(&part, first, b, step_b, start, c, step_c, rows, width, fetch);
-        }
-        start = Start::Itself;
-    }
-}
-
-/// [`product`] over a part of its depth, at most `DEEP` strips.
-///
-/// # Safety
-/// As of [`product`].
-#[inline(always)]
-#[allow(clippy::too_many_arguments)]
-unsafe fn rows_of<V: Vector>(
-    left: &Left,
-    first: usize,
-    b: *const f32,
-    step_b: usize,
-    start: Start,
-    c: *mut f32,
-    step_c: usize,
-    rows: usize,
-    width: usize,
-    fetch: &mut Fetch,
-) {
-    debug_assert!(left.strips <= DEEP);
-    // SAFETY: the caller's promise; columns stay below `width`.
-    unsafe {
-        if V::LANES == 16 {
-            // As many sums as registers hold; of one vector as many rows as divide 64.
-            match width / 16 {
-                4 => columns::<V, 6, 4>(left, first, b, step_b, start, c, step_c, rows, fetch),
-                3 => columns::<V, 8, 3>(left, first, b, step_b, start, c, step_c, rows, fetch),
-                2 => columns::<V, 12, 2>(left, first, b, step_b, start, c, step_c, rows, fetch),
-                _ => columns::<V, 16, 1>(left, first, b, step_b, start, c, step_c, rows, fetch),
-            }
-            return;
-        }
-        // Six rows of four vectors, or of two where registers are few.
-        let together = V::REGISTERS / 8;
-        for column in (0..width).step_by(together * V::LANES) {
-            let start = match start {
-                Start::Row(row) => Start::Row(row.add(column)),
-                other => other,
-            };
-            let (b, c) = (b.add(column), c.add(column));
-            if together == 4 {
-                columns::<V, 6, 4>(left, first, b, step_b, start, c, step_c, rows, fetch);
-            } else {
-                columns::<V, 6, 2>(left, first, b, step_b, start, c, step_c, rows, fetch);
-            }
-        }
-    }
-}
-
-/// # Safety
-/// As of [`product`], for N vectors of columns.
-#[inline(always)]
-#[allow(clippy::too_many_arguments)]
-unsafe fn columns<V: Vector, const M: usize, const N: usize>(
-    left: &Left,
-    first: usize,
-    b: *const f32,
-    step_b: usize,
-    start: Start,
-    c: *mut f32,
-    step_c: usize,
-    rows: usize,
-    fetch: &mut Fetch,
-) {
-    debug_assert!(step_b >= N * V::LANES && step_c >= N * V::LANES);
-    let mut row = 0;
-    // SAFETY: rows stay below `rows`.
-    unsafe {
-        while row + M <= rows {
-            tile::<V, M, N>(left, first, b, step_b, start, c, step_c, row, fetch);
-            row += M;
-        }
-        while row + 4 <= rows {
-            tile::<V, 4, N>(left, first, b, step_b, start, c, step_c, row, fetch);
-            row += 4;
-        }
-        while row < rows {
-            tile::<V, 1, N>(left, first, b, step_b, start, c, step_c, row, fetch);
-            row += 1;
-        }
-    }
-}
-
-/// # Safety
-/// As of [`product`], for M rows from `row` on and N vectors of columns.
-#[inline(always)]
-#[allow(clippy::too_many_arguments)]
-unsafe fn tile<V: Vector, const M: usize, const N: usize>(
-    left: &Left,
-    first: usize,
-    mut b: *const f32,
-    step_b: usize,
-    start: Start,
-    c: *mut f32,
-    step_c: usize,
-    row: usize,
-    fetch: &mut Fetch,
-) {
-    // Plain loops, no closures: a closure would not inherit the instructions.
-    // SAFETY: the caller vouches for M rows from `row` and N vectors.
-    unsafe {
-        let c = c.add(row * step_c);
-        let mut sums = [[V::splat(0.0); N]; M];
-        match start {
-            Start::Zero => {}
-            Start::Row(from) => {
-                for m in 0..M {
-                    for n in 0..N {
-                        sums[m][n] = V::load(from.add(n * V::LANES));
-                    }
+            if V::LANES == 16 {
+                // Of one vector as many rows as divide 64.
+                match self.width / 16 {
+                    4 => self.columns::<V, 6, 4>(fetch),
+                    3 => self.columns::<V, 8, 3>(fetch),
+                    2 => self.columns::<V, 12, 2>(fetch),
+                    _ => self.columns::<V, 16, 1>(fetch),
                 }
+                return;
             }
-            Start::Itself => {
-                for m in 0..M {
-                    for n in 0..N {
-                        sums[m][n] = V::load(c.add(m * step_c + n * V::LANES));
-                    }
+            // Six rows of four vectors, or of two where registers are few.
+            let together = V::REGISTERS / 8;
+            for column in (0..self.width).step_by(together * V::LANES) {
+                let start = match self.start {
+                    Start::Row(row) => Start::Row(row.add(column)),
+                    other => other,
+                };
+                let part = Self { b: self.b.add(column), c: self.c.add(column), start, ..*self };
+                if together == 4 {
+                    part.columns::<V, 6, 4>(fetch);
+                } else {
+                    part.columns::<V, 6, 2>(fetch);
                 }
             }
         }
-        // Written last, but asked for first: another core may still have it.
-        if (left.strips - 1) * left.inner.len + left.last.len >= LONG {
+    }
+
+    /// N vectors of columns.
+    ///
+    /// # Safety
+    /// As of [`compute`](Self::compute).
+    #[inline(always)]
+    unsafe fn columns<V: Vector, const M: usize, const N: usize>(&self, fetch: &mut Fetch) {
+        debug_assert!(self.step_b >= N * V::LANES && self.step_c >= N * V::LANES);
+        let mut row = 0;
+        // SAFETY: rows stay below `rows`.
+        unsafe {
+            while row + M <= self.rows {
+                self.tile::<V, M, N>(row, fetch);
+                row += M;
+            }
+            while row + 4 <= self.rows {
+                self.tile::<V, 4, N>(row, fetch);
+                row += 4;
+            }
+            while row < self.rows {
+                self.tile::<V, 1, N>(row, fetch);
+                row += 1;
+            }
+        }
+    }
+
+    /// M rows from `row` on, of N vectors.
+    ///
+    /// # Safety
+    /// As of [`compute`](Self::compute).
+    #[inline(always)]
+    unsafe fn tile<V: Vector, const M: usize, const N: usize>(
+        &self,
+        row: usize,
+        fetch: &mut Fetch,
+    ) {
+        let Self { left, step_b, step_c, .. } = *self;
+        // Plain loops, no closures: a closure would not inherit the instructions.
+        // SAFETY: the caller vouches for M rows from `row` and N vectors.
+        unsafe {
+            let c = self.c.add(row * step_c);
+            let mut sums = [[V::splat(0.0); N]; M];
+            match self.start {
+                Start::Zero => {}
+                Start::Row(from) => {
+                    for m in 0..M {
+                        for n in 0..N {
+                            sums[m][n] = V::load(from.add(n * V::LANES));
+                        }
+                    }
+                }
+                Start::Itself => {
+                    for m in 0..M {
+                        for n in 0..N {
+                            sums[m][n] = V::load(c.add(m * step_c + n * V::LANES));
+                        }
+                    }
+                }
+            }
+            // Written last, but asked for first: another core may still have it.
+            if (left.strips - 1) * left.inner.len + left.last.len >= LONG {
+                for m in 0..M {
+                    for n in (0..N * V::LANES).step_by(LINE) {
+                        prefetch_to_write(c.add(m * step_c + n));
+                    }
+                }
+            }
+            let (mut asks, mut b) = (*fetch, self.b);
+            for strip in 0..left.strips {
+                let part = if strip + 1 < left.strips { left.inner } else { left.last };
+                let a = left.at.add(strip * left.next + (self.first + row) * part.row);
+                let mut at = At::<M> { a, upper: a.wrapping_add(M / 2 * part.row), b, step_b };
+                // A loop of its own for what asks for nothing: the asking took an eighth of the
+                // time where there are twelve multiply-adds in it.
+                let mut to_go = part.len;
+                loop {
+                    let lines = asks.lines(to_go);
+                    if lines == 0 {
+                        break;
+                    }
+                    for _ in 0..lines {
+                        asks.ask();
+                        at.add_to::<V, N>(&part, &mut sums);
+                    }
+                    to_go -= lines;
+                }
+                for _ in 0..to_go {
+                    at.add_to::<V, N>(&part, &mut sums);
+                }
+                b = at.b;
+            }
+            *fetch = asks;
             for m in 0..M {
-                for n in (0..N * V::LANES).step_by(LINE) {
-                    prefetch_to_write(c.add(m * step_c + n));
-                }
-            }
-        }
-        let mut asks = *fetch;
-        for strip in 0..left.strips {
-            let part = if strip + 1 < left.strips { left.inner } else { left.last };
-            let mut a = left.at.add(strip * left.next + (first + row) * part.row);
-            for _ in 0..part.len {
-                asks.one();
-                let mut right = [V::splat(0.0); N];
                 for n in 0..N {
-                    right[n] = V::load(b.add(n * V::LANES));
+                    sums[m][n].store(c.add(m * step_c + n * V::LANES));
                 }
-                for m in 0..M {
-                    let x = V::splat(*a.add(m * part.row));
-                    for n in 0..N {
-                        sums[m][n] = x.fma(right[n], sums[m][n]);
-                    }
-                }
-                a = a.add(part.step);
-                b = b.add(step_b);
             }
         }
-        *fetch = asks;
-        for m in 0..M {
+    }
+}
+
+/// A column of A's M rows, and the row of B that it meets.
+struct At<const M: usize> {
+    /// In the first row of A.
+    a: *const f32,
+    /// In row M / 2: from two places on, processors reach six rows without calculating.
+    upper: *const f32,
+    b: *const f32,
+    step_b: usize,
+}
+
+impl<const M: usize> At<M> {
+    /// Adds what they give to the sums, and goes on to the next.
+    ///
+    /// # Safety
+    /// As of [`Product::compute`]; there are these M rows, and N vectors.
+    #[inline(always)]
+    unsafe fn add_to<V: Vector, const N: usize>(&mut self, part: &Segment, sums: &mut [[V; N]; M]) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let mut right = [V::splat(0.0); N];
             for n in 0..N {
-                sums[m][n].store(c.add(m * step_c + n * V::LANES));
+                right[n] = V::load(self.b.add(n * V::LANES));
             }
+            for m in 0..M {
+                let lower = m < M / 2;
+                let (row, m_of) = if lower { (self.a, m) } else { (self.upper, m - M / 2) };
+                let x = V::splat(*row.add(m_of * part.row));
+                for n in 0..N {
+                    sums[m][n] = x.fma(right[n], sums[m][n]);
+                }
+            }
+            self.a = self.a.wrapping_add(part.step);
+            self.upper = self.upper.wrapping_add(part.step);
+            self.b = self.b.wrapping_add(self.step_b);
         }
     }
 }

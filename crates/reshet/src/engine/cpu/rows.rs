@@ -3,12 +3,11 @@
 use std::ops::Range;
 
 use super::{
-    math,
-    matrix::{Matrix, ROUND, STRIP},
+    kernels::Kernels,
+    matrix::{BLOCK, Matrix, ROUND, STRIP},
     stages::Stage,
     subnormal::narrow,
-    vector::Vector,
-    work::{BLOCK, Work},
+    work::Work,
 };
 use crate::{activation::Activation, data::Numbers, engine::dropout::Mask};
 
@@ -70,7 +69,7 @@ fn copy_row(mut from: &[f32], mut to: &mut [f32]) {
 /// Of these samples and strips, or of these samples' whole rows if it is Softmax, nobody else
 /// touches the stage; `thread` is the caller's own, for its scratch.
 #[inline(always)]
-pub(super) unsafe fn activation_forward<V: Vector>(
+pub(super) unsafe fn activation_forward<V: Kernels>(
     work: &Work,
     thread: usize,
     activation: Activation,
@@ -96,7 +95,7 @@ pub(super) unsafe fn activation_forward<V: Vector>(
         }
         for strip in strips {
             let at = |m: &Matrix| work.stages.at(m, strip, rows.start);
-            math::activation_forward::<V>(activation, at(&z), at(&y), rows.len() * y.width(strip));
+            V::activation_forward(activation, at(&z), at(&y), rows.len() * y.width(strip));
         }
     }
 }
@@ -106,7 +105,7 @@ pub(super) unsafe fn activation_forward<V: Vector>(
 /// # Safety
 /// As of [`activation_forward`], whose outputs are still there.
 #[inline(always)]
-pub(super) unsafe fn activation_backward<V: Vector>(
+pub(super) unsafe fn activation_backward<V: Kernels>(
     work: &Work,
     thread: usize,
     activation: Activation,
@@ -135,7 +134,7 @@ pub(super) unsafe fn activation_backward<V: Vector>(
         for strip in strips {
             let at = |m: &Matrix| work.stages.at(m, strip, rows.start);
             let length = rows.len() * d.width(strip);
-            math::activation_backward::<V>(activation, at(&z), at(&y), at(&d), length);
+            V::activation_backward(activation, at(&z), at(&y), at(&d), length);
         }
     }
 }

@@ -1,15 +1,16 @@
-//! Constants: nodes with only constant inputs, and nodes' attributes.
+//! Nodes with only constant inputs.
 
 use std::rc::Rc;
 
 use super::{
-    proto::{Attribute, Node},
+    attributes::{attribute, int},
+    proto::Node,
     tensor::Const,
-    walk::{NOT_SO, Step, Value},
+    value::{NOT_SO, Value},
 };
 
 /// A node that takes constants only.
-pub fn constant(node: &Node, inputs: &[Value]) -> Step {
+pub fn constant(node: &Node, inputs: &[Value]) -> Result<Value, String> {
     let constants: Option<Vec<&Rc<Const>>> =
         inputs.iter().map(|v| if let Value::Const(c) = v { Some(c) } else { None }).collect();
     let constants = constants.ok_or(NOT_SO)?;
@@ -43,31 +44,4 @@ pub fn constant(node: &Node, inputs: &[Value]) -> Step {
         }
         _ => Err("constants that are computed in the graph are not followed".into()),
     }
-}
-
-/// A node's attribute of this name.
-pub fn attribute<'a>(node: &'a Node, name: &str) -> Option<&'a Attribute> {
-    node.attribute.iter().find(|a| a.name == name)
-}
-
-/// A whole number among them.
-pub fn int(node: &Node, name: &str) -> Option<i64> {
-    attribute(node, name)?.i
-}
-
-/// A number.
-pub fn float(node: &Node, name: &str) -> Option<f32> {
-    attribute(node, name)?.f
-}
-
-/// A text.
-pub fn text(node: &Node, name: &str) -> Option<String> {
-    Some(String::from_utf8_lossy(attribute(node, name)?.s.as_ref()?).into_owned())
-}
-
-/// A list of texts.
-pub fn words(node: &Node, name: &str) -> Option<Vec<String>> {
-    let words = &attribute(node, name)?.strings;
-    (!words.is_empty())
-        .then(|| words.iter().map(|w| String::from_utf8_lossy(w).into_owned()).collect())
 }

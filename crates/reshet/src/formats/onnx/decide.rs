@@ -6,21 +6,17 @@
 use std::rc::Rc;
 
 use super::{
-    constants::{float, int},
+    attributes::{float, int},
     label::{Label, Rule, Said},
+    links::{Link, Links, Op},
     proto::Node,
-    walk::{NOT_SO, Op, Value, Walk},
+    value::{NOT_SO, Value},
 };
-use crate::Activation;
+use crate::{Activation, formats::foreign::affine::Affine};
 
-impl Walk {
+impl Links {
     /// Reads the decision of a node.
-    pub(super) fn decided(
-        &self,
-        node: &Node,
-        inputs: &[Value],
-        at: &Rc<str>,
-    ) -> Result<Label, String> {
+    pub fn decided(&self, node: &Node, inputs: &[Value], at: &Rc<str>) -> Result<Label, String> {
         let axis = int(node, "axis");
         match (&*node.op_type, inputs) {
             ("ArgMax", [Value::Net(x)]) => {
@@ -75,14 +71,30 @@ impl Walk {
         }
     }
 
+    /// 1 − p and p of Sigmoid's p, side by side.
+    pub fn no_and_yes(&mut self, no: usize, yes: usize, at: &Rc<str>) -> Result<Value, String> {
+        let of_yes = match &self.all[no] {
+            Link { before, op: Op::Affine(a), .. } => {
+                *before == yes && *a == Affine::scalar(-1.0, 1.0)
+            }
+            _ => false,
+        };
+        if !of_yes || !matches!(self.all[yes].op, Op::Activation(Activation::Sigmoid)) {
+            return Err("two branches side by side".into());
+        }
+        let dims = self.width(yes).map(|n| vec![2 * n]);
+        self.all.push(Link { before: yes, op: Op::NoAndYes, dims, node: at.clone() });
+        Ok(Value::Net(self.all.len() - 1))
+    }
+
     /// The places of the largest outputs.
     fn largest(&self, x: usize, at: &Rc<str>) -> Result<Label, String> {
         let (base, scale, _) = self.activated(x);
-        let op = base.map(|base| &self.links[base].op);
+        let op = base.map(|base| &self.all[base].op);
         match op {
             None | Some(Op::Activation(Activation::Softmax) | Op::LogSoftmax) => {}
             Some(Op::NoAndYes) => {
-                let yes = self.links[base.unwrap_or(x)].before;
+                let yes = self.all[base.unwrap_or(x)].before;
                 let label = as_numbers(self.above(yes, "Greater", 0.5, at)?);
                 return match label.rule {
                     Rule::Above { several: false, .. } if scale > 0.0 => Ok(label),
@@ -101,8 +113,9 @@ impl Walk {
             return Err(SMALLEST.into());
         }
         let link = base.unwrap_or(x);
-        match self.links[link].dims.as_deref() {
+        match self.all[link].dims.as_deref() {
             Some([1]) => Err("it chooses among one output: always the same".into()),
+            Some([n]) if *n > MOST_CLASSES => Err(format!("it chooses among {n} outputs")),
             Some([n]) => {
                 let says = (0..*n).map(|i| Said::Number(i as f64)).collect();
                 Ok(Label { link, rule: Rule::Largest, says, node: at.clone() })
@@ -117,7 +130,7 @@ impl Walk {
         let (link, op, threshold, middle) = match base {
             None => (x, op, threshold, 0.0),
             Some(base) => {
-                let middle = match self.links[base].op {
+                let middle = match self.all[base].op {
                     Op::Activation(Activation::Sigmoid) => 0.5,
                     Op::Activation(Activation::Tanh) => 0.0,
                     _ => {
@@ -156,7 +169,7 @@ impl Walk {
     fn activated(&self, mut x: usize) -> (Option<usize>, f64, f64) {
         let (mut scale, mut shift) = (1.0, 0.0);
         loop {
-            let link = &self.links[x];
+            let link = &self.all[x];
             match &link.op {
                 Op::Nothing => {}
                 Op::Affine(a) if a.scale.len() == 1 && a.shift.len() == 1 => {
@@ -172,13 +185,15 @@ impl Walk {
     fn is_probability(&self, x: usize) -> bool {
         match self.activated(x) {
             (Some(base), 1.0, 0.0) => {
-                matches!(self.links[base].op, Op::Activation(Activation::Sigmoid))
+                matches!(self.all[base].op, Op::Activation(Activation::Sigmoid))
             }
             _ => false,
         }
     }
 }
 
+/// The most outputs to choose among: a graph can claim any number.
+const MOST_CLASSES: usize = 1 << 18;
 const SMALLEST: &str = "it chooses the smallest output; a model chooses the largest";
 
 /// A comparison with its sides exchanged.

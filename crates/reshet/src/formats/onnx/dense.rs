@@ -3,23 +3,24 @@
 use std::rc::Rc;
 
 use super::{
-    constants::{float, int},
+    attributes::{float, int},
+    links::{Link, Links, Op},
     proto::Node,
     tensor::Const,
-    walk::{Link, NOT_SO, Op, Step, Value, Walk},
+    value::{NOT_SO, Value},
 };
-use crate::formats::chain::Affine;
+use crate::formats::foreign::affine::Affine;
 
-impl Walk {
+impl Links {
     /// y = α x W + β b
-    pub(super) fn gemm(
+    pub fn gemm(
         &mut self,
         node: &Node,
         x: usize,
         w: &Rc<Const>,
         rest: &[Value],
         at: &Rc<str>,
-    ) -> Step {
+    ) -> Result<Value, String> {
         let number = |name| f64::from(float(node, name).unwrap_or(1.0));
         if int(node, "transA").unwrap_or(0) != 0 {
             return Err("transA".into());
@@ -38,7 +39,7 @@ impl Walk {
     }
 
     /// y = x W + b
-    pub(super) fn linear(&mut self, x: usize, op: Op, at: &Rc<str>) -> Step {
+    pub fn linear(&mut self, x: usize, op: Op, at: &Rc<str>) -> Result<Value, String> {
         let Op::Linear { weight, by_output, bias, .. } = &op else { return Err(NOT_SO.into()) };
         let [inputs, outputs] = match weight.dims[..] {
             [o, i] if *by_output => [i, o],
@@ -50,7 +51,7 @@ impl Walk {
         if !weight.is_floats() || bias.as_ref().is_some_and(|(b, _)| !b.is_floats()) {
             return Err("its weights are not floats".into());
         }
-        match &self.links[x].dims {
+        match &self.all[x].dims {
             Some(dims) if dims.len() != 1 => {
                 return Err(format!("samples of shape {dims:?} come in without being flattened"));
             }
@@ -62,18 +63,18 @@ impl Walk {
         if bias.as_ref().is_some_and(|(b, _)| b.len() != outputs && b.len() != 1) {
             return Err(format!("its bias is not of {outputs} values"));
         }
-        self.links.push(Link { before: x, op, dims: Some(vec![outputs]), node: at.clone() });
-        Ok(Value::Net(self.links.len() - 1))
+        self.all.push(Link { before: x, op, dims: Some(vec![outputs]), node: at.clone() });
+        Ok(Value::Net(self.all.len() - 1))
     }
 
     /// y = (x − mean) / √(var + ε) · scale + b
-    pub(super) fn normalize(
+    pub fn normalize(
         &mut self,
         node: &Node,
         x: usize,
         rest: &[Value],
         at: &Rc<str>,
-    ) -> Step {
+    ) -> Result<Value, String> {
         let [Value::Const(scale), Value::Const(b), Value::Const(mean), Value::Const(var)] = rest
         else {
             return Err(NOT_SO.into());
@@ -85,15 +86,15 @@ impl Walk {
             return Err("its parts are not of one length".into());
         }
         // Of a picture it normalizes the channels.
-        let each = match self.links[x].dims.as_deref() {
-            Some([channels, rest @ ..]) if *channels == scale.len() => {
-                crate::data::count(rest).filter(|n| n.saturating_mul(*channels) <= MOST_MOVED)
-            }
+        let each = match self.all[x].dims.as_deref() {
+            Some([channels, rest @ ..]) if *channels == scale.len() => crate::data::count(rest),
             Some(_) => None,
             None => Some(1),
         };
         let what = "it normalizes something else than the values of a dense layer";
         let each = each.ok_or(what)?;
+        // Two numbers for each value.
+        self.hold(each.saturating_mul(scale.len()).saturating_mul(2))?;
         let epsilon = f64::from(float(node, "epsilon").unwrap_or(1e-5));
         let [scale, b, mean, var] = [scale, b, mean, var].map(|c| c.numbers());
         let channels = Affine::batch_norm(&scale, &b, &mean, &var, epsilon);
@@ -101,48 +102,4 @@ impl Walk {
         let affine = Affine { scale: spread(&channels.scale), shift: spread(&channels.shift) };
         Ok(self.push(x, Op::Affine(affine), at))
     }
-
-    /// The values of a sample in another order of its dimensions.
-    pub(super) fn transposed(&mut self, x: usize, order: &[i64], at: &Rc<str>) -> Step {
-        let dims = self.links[x].dims.clone().ok_or("a sample's shape is not known")?;
-        let wrong = "it does not keep samples apart";
-        let places: Option<Vec<usize>> = match order {
-            [0, rest @ ..] => {
-                rest.iter().map(|d| usize::try_from(*d).ok()?.checked_sub(1)).collect()
-            }
-            _ => None,
-        };
-        let places = places.ok_or(wrong)?;
-        let mut sorted = places.clone();
-        sorted.sort_unstable();
-        if !sorted.into_iter().eq(0..dims.len()) {
-            return Err(wrong.into());
-        }
-        if dims.len() == 1 {
-            return Ok(Value::Net(x));
-        }
-        let width = self.width(x).filter(|n| self.moved + n <= MOST_MOVED);
-        let width = width.ok_or("too many values to be followed")?;
-        self.moved += width;
-        let mut strides = vec![1; dims.len()];
-        for i in (1..dims.len()).rev() {
-            strides[i - 1] = strides[i] * dims[i];
-        }
-        let new: Vec<usize> = places.iter().map(|p| dims[*p]).collect();
-        let source = |mut n: usize| {
-            let mut from = 0;
-            for (size, place) in new.iter().zip(&places).rev() {
-                from += n % size * strides[*place];
-                n /= size;
-            }
-            from as u32
-        };
-        let order = Rc::new((0..width).map(source).collect());
-        let link = Link { before: x, op: Op::Reorder(order), dims: Some(new), node: at.clone() };
-        self.links.push(link);
-        Ok(Value::Net(self.links.len() - 1))
-    }
 }
-
-/// Values of pictures that change their places or are scaled by channel, all in all.
-const MOST_MOVED: usize = 1 << 22;

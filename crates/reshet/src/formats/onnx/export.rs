@@ -27,7 +27,7 @@ use super::{
 use crate::{
     Activation, Layer, Loss, Model, Result, Task,
     data::table::{Columns, Kind},
-    formats::{METADATA_KEY, safetensors::Metadata},
+    formats::metadata::{METADATA_KEY, Metadata},
     plan::Plan,
 };
 

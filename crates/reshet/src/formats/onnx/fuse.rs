@@ -4,25 +4,28 @@
 use std::{f64::consts::FRAC_1_SQRT_2, rc::Rc};
 
 use super::{
+    links::{Link, Links, Op},
     tensor::Const,
-    walk::{Link, Op, Step, Value, Walk},
+    value::Value,
 };
-use crate::{Activation, formats::chain::Affine};
+use crate::{Activation, formats::foreign::affine::Affine};
 
-impl Walk {
+impl Links {
     /// A constant spread over a sample's values.
-    fn spread(&self, x: usize, c: &Const) -> Result<Vec<f64>, String> {
+    fn spread(&mut self, x: usize, c: &Const) -> Result<Vec<f64>, String> {
         if c.len() == 1 {
             return Ok(c.numbers());
         }
+        let width = self.width(x).unwrap_or(0);
+        self.hold(width)?;
         let does_not_fit = || format!("a constant of shape {:?} does not fit", c.dims);
-        let dims = self.links[x].dims.as_ref().ok_or_else(does_not_fit)?;
+        let dims = self.all[x].dims.as_ref().ok_or_else(does_not_fit)?;
         let surplus = c.dims.len().saturating_sub(dims.len());
         let own = &c.dims[surplus..];
         let lead = dims.len() - own.len();
         let fits = c.dims[..surplus].iter().all(|d| *d == 1)
             && own.iter().zip(&dims[lead..]).all(|(c, d)| c == d || *c == 1);
-        if !fits || self.width(x).is_none_or(|n| n > 1 << 24) {
+        if !fits {
             return Err(does_not_fit());
         }
         let mut place = vec![0; c.dims.len()];
@@ -35,11 +38,17 @@ impl Walk {
             }
             c.at(&place)
         };
-        Ok((0..self.width(x).unwrap_or(0)).map(value).collect())
+        Ok((0..width).map(value).collect())
     }
 
     /// A constant added, subtracted, multiplied, divided by: a scaling.
-    pub(super) fn arithmetic(&mut self, op: &str, a: &Value, b: &Value, at: &Rc<str>) -> Step {
+    pub fn arithmetic(
+        &mut self,
+        op: &str,
+        a: &Value,
+        b: &Value,
+        at: &Rc<str>,
+    ) -> Result<Value, String> {
         let (x, c, swapped) = match (a, b) {
             (Value::Net(a), Value::Net(b)) if op == "Mul" => return self.product(*a, *b, at),
             (Value::Net(x), Value::Const(c)) => (*x, c, false),
@@ -60,10 +69,10 @@ impl Walk {
     }
 
     /// x σ(x) is SiLU; c x (1 + erf(x/√2)) is GELU, 2c times.
-    fn product(&mut self, a: usize, b: usize, at: &Rc<str>) -> Step {
+    fn product(&mut self, a: usize, b: usize, at: &Rc<str>) -> Result<Value, String> {
         for (x, y) in [(a, b), (b, a)] {
-            if self.links[y].before == x
-                && matches!(self.links[y].op, Op::Activation(Activation::Sigmoid))
+            if self.all[y].before == x
+                && matches!(self.all[y].op, Op::Activation(Activation::Sigmoid))
             {
                 return Ok(self.push(x, Op::Activation(Activation::SiLU), at));
             }
@@ -89,7 +98,7 @@ impl Walk {
     /// Goes back over scalings by one number: (root, c) with x = c · root.
     fn unscaled(&self, mut x: usize) -> (usize, f64) {
         let mut scale = 1.0;
-        while let Link { before, op: Op::Affine(a), .. } = &self.links[x] {
+        while let Link { before, op: Op::Affine(a), .. } = &self.all[x] {
             match (&a.scale[..], &a.shift[..]) {
                 ([s], [0.0]) => scale *= s,
                 _ => break,
@@ -102,12 +111,12 @@ impl Walk {
     /// (root, q, m) with x = m (1 + erf(q · root)), if it is so.
     fn one_plus_erf(&self, mut x: usize) -> Option<(usize, f64, f64)> {
         let (mut m, mut t) = (1.0, 0.0);
-        while let Link { before, op: Op::Affine(a), .. } = &self.links[x] {
+        while let Link { before, op: Op::Affine(a), .. } = &self.all[x] {
             let ([s], [shift]) = (&a.scale[..], &a.shift[..]) else { return None };
             (m, t) = (m * s, t + m * shift);
             x = *before;
         }
-        let Link { before, op: Op::Erf { complement }, .. } = self.links[x] else { return None };
+        let Link { before, op: Op::Erf { complement }, .. } = self.all[x] else { return None };
         let (root, q) = self.unscaled(before);
         let near = |a: f64, b: f64| (a - b).abs() < 1e-6;
         match complement {

@@ -2,7 +2,7 @@
 //! metadata, the parameters from its tensors, by their names.
 
 use super::{proto::Graph, tensor::Const};
-use crate::{Model, Result, error::Error, formats::safetensors::Metadata};
+use crate::{Model, Result, error::Error, formats::metadata::Metadata};
 
 pub fn read(json: &str, graph: &Graph) -> Result<Model> {
     let metadata = Metadata::parse(json)?;

@@ -5,19 +5,23 @@ use std::rc::Rc;
 use prost::{Message, bytes::Bytes};
 
 use super::{
-    answer::{Answer, answer},
+    links::Op,
+    output::{Prediction, prediction},
     proto::{self, kind},
     tensor::Const,
-    walk::{Op, Walk},
+    walk::Walk,
 };
 use crate::{
-    Activation, Result, Task,
+    Activation, Result,
     error::Error,
     formats::{
-        METADATA_KEY,
-        chain::{self, Affine, Linear, Step},
-        import::{Found, Import},
-        pixels::Inputs,
+        foreign::{
+            affine::Affine,
+            chain::{self, ForeignLayer, Linear},
+            network::{ForeignNetwork, Found, GraphOptions},
+            pixels::KnownInputs,
+        },
+        metadata::METADATA_KEY,
     },
 };
 
@@ -26,7 +30,7 @@ use crate::{
 /// # Errors
 /// The file is not ONNX, is damaged, or is not a network of dense layers: names the node and its
 /// position.
-pub(in crate::formats) fn read(bytes: Vec<u8>, import: &Import) -> Result<Found> {
+pub(in crate::formats) fn read(bytes: Vec<u8>, options: &GraphOptions) -> Result<Found> {
     let size = bytes.len();
     proto::check(&bytes).map_err(|e| Error::data(format!("not an ONNX file: {e}")))?;
     let model = proto::Model::decode(Bytes::from(bytes))
@@ -38,17 +42,16 @@ pub(in crate::formats) fn read(bytes: Vec<u8>, import: &Import) -> Result<Found>
     }
     let Input { name: input, shape, whole } = input(graph)?;
     let walk = Walk::of(graph, input, shape.clone()).map_err(Error::data)?;
-    let labels = import.task != Some(Task::Number);
-    let mut answer = answer(graph, &walk, import.answer.as_deref(), labels)?;
-    let steps = steps(&walk, &mut answer)?;
-    let inputs = Inputs {
-        picture: is_picture(import.shape.as_deref().or(shape.as_deref())),
+    let mut prediction = prediction(graph, &walk, options.output, options.decides)?;
+    let layers = layers(&walk, &mut prediction)?;
+    let inputs = KnownInputs {
+        picture: is_picture(options.shape.or(shape.as_deref())),
         whole,
-        ..import.inputs()
+        ..options.inputs.clone()
     };
     // Of half-precision numbers, ours take twice the bytes.
-    let mut chain = chain::build(steps, 2 * size, &inputs)?;
-    let mut said = answer.said;
+    let mut chain = chain::build(layers, 2 * size, &inputs)?;
+    let Prediction { names, decision, mut said, .. } = prediction;
     said.append(&mut chain.said);
     let shape = shape.filter(|s| s.iter().product::<usize>() == chain.network.inputs());
     // A sample of Keras has its one channel last, which is the same order.
@@ -57,9 +60,9 @@ pub(in crate::formats) fn read(bytes: Vec<u8>, import: &Import) -> Result<Found>
         _ => shape,
     });
     let by = format!("{} {}", model.producer_name, model.producer_version);
-    let how = format!("ONNX, written by {}", by.trim());
-    let (names, decides) = (answer.names, answer.decides);
-    Ok(Found::Chain { chain, names, shape, decides, how, said })
+    let origin = format!("ONNX, written by {}", by.trim());
+    let network = ForeignNetwork { chain, names, shape, decision, origin, said };
+    Ok(Found::Foreign(Box::new(network)))
 }
 
 /// Whether samples of this shape are pictures, planes first or last.
@@ -108,38 +111,41 @@ fn input(graph: &proto::Graph) -> Result<Input<'_>> {
 /// Sigmoid's f32.
 const TIE: f64 = 2.5e-7;
 
-fn steps<'a>(walk: &'a Walk, answer: &mut Answer) -> Result<Vec<Step<'a>>> {
-    let mut steps = Vec::new();
-    let path = walk.path(answer.link);
-    let activation = |x: &usize| matches!(walk.links[*x].op, Op::Activation(_));
+/// The layers up to the prediction.
+fn layers<'a>(walk: &'a Walk, prediction: &mut Prediction) -> Result<Vec<ForeignLayer<'a>>> {
+    let mut layers = Vec::new();
+    let path = walk.links.path(prediction.link);
+    let activation = |x: &usize| matches!(walk.links.all[*x].op, Op::Activation(_));
     let last_activation = path.iter().copied().rfind(activation);
-    let last_linear = path.iter().rposition(|x| matches!(walk.links[*x].op, Op::Linear { .. }));
+    let last_linear = path.iter().rposition(|x| matches!(walk.links.all[*x].op, Op::Linear { .. }));
     // 1 − σ(z) = σ(−z), and −tanh(z) = tanh(−z).
-    let turn =
-        Affine::scalar(if answer.turned { -1.0 } else { 1.0 }, if answer.tie { TIE } else { 0.0 });
+    let turn = Affine::scalar(
+        if prediction.turned { -1.0 } else { 1.0 },
+        if prediction.tie { TIE } else { 0.0 },
+    );
     let behind = path.iter().position(|x| Some(*x) == last_activation) > last_linear;
     for x in path {
-        let link = &walk.links[x];
+        let link = &walk.links.all[x];
         let not_here = |what: &str| Err(Error::data(format!("{}: {what}", link.node)));
         match &link.op {
             Op::Input | Op::Nothing => {}
             Op::Affine(affine) if affine.is_identity() => {}
-            Op::Affine(affine) => steps.push(Step::Affine(affine.clone())),
-            Op::Reorder(order) => steps.push(Step::Reorder(order.clone())),
+            Op::Affine(affine) => layers.push(ForeignLayer::Affine(affine.clone())),
+            Op::Reorder(order) => layers.push(ForeignLayer::Reorder(order.clone())),
             Op::Activation(activation) => {
                 if behind && Some(x) == last_activation && !turn.is_identity() {
-                    steps.push(Step::Affine(turn.clone()));
+                    layers.push(ForeignLayer::Affine(turn.clone()));
                 }
-                steps.push(Step::Activation(*activation));
+                layers.push(ForeignLayer::Activation(*activation));
             }
-            Op::LogSoftmax if x == answer.link => {
-                answer.said.push(
+            Op::LogSoftmax if x == prediction.link => {
+                prediction.said.push(
                     "the file gives logarithms of probabilities; the model gives probabilities"
                         .into(),
                 );
-                steps.push(Step::Activation(Activation::Softmax));
+                layers.push(ForeignLayer::Activation(Activation::Softmax));
             }
-            Op::NoAndYes if x == answer.link => {}
+            Op::NoAndYes if x == prediction.link => {}
             Op::LogSoftmax | Op::NoAndYes => {
                 return not_here("it stands in the middle of the network");
             }
@@ -152,14 +158,14 @@ fn steps<'a>(walk: &'a Walk, answer: &mut Answer) -> Result<Vec<Step<'a>>> {
                     dense(weight, by_output, alpha, bias, inputs, into);
                     Ok(())
                 };
-                steps.push(Step::Linear(Linear { inputs, outputs, read: Box::new(read) }));
+                layers.push(ForeignLayer::Linear(Linear { inputs, outputs, read: Box::new(read) }));
             }
         }
     }
     if !behind && !turn.is_identity() {
-        steps.push(Step::Affine(turn));
+        layers.push(ForeignLayer::Affine(turn));
     }
-    Ok(steps)
+    Ok(layers)
 }
 
 fn dense(

@@ -9,69 +9,24 @@
 use std::{collections::HashMap, rc::Rc};
 
 use super::{
-    constants::{attribute, constant, float, int, text, words},
+    attributes::{attribute, float, int, text, words},
+    constants::constant,
     label::Label,
+    links::{Links, Op},
     proto::{Graph, Node},
     tensor::Const,
+    value::{NOT_SO, Value},
 };
-use crate::{Activation, formats::chain::Affine};
-
-/// What is known of a value.
-#[derive(Clone)]
-pub enum Value {
-    Const(Rc<Const>),
-    /// The network up to this link.
-    Net(usize),
-    /// A decision from the network's outputs.
-    Label(Rc<Label>),
-    /// Why it is not known.
-    Unknown(Rc<str>),
-}
-
-/// A step of the network.
-pub struct Link {
-    pub before: usize,
-    pub op: Op,
-    /// A sample's shape behind it, if it is known.
-    pub(super) dims: Option<Vec<usize>>,
-    /// The node it came from, for messages.
-    pub node: Rc<str>,
-}
-
-/// What a link does.
-pub enum Op {
-    Input,
-    /// y = x W + b
-    Linear {
-        weight: Rc<Const>,
-        by_output: bool,
-        alpha: f64,
-        bias: Option<(Rc<Const>, f64)>,
-    },
-    Affine(Affine),
-    /// yᵢ = x at the i-th place in the list.
-    Reorder(Rc<Vec<u32>>),
-    Activation(Activation),
-    /// Half of a GELU: erf(x), or 1 − erf(x).
-    Erf {
-        complement: bool,
-    },
-    LogSoftmax,
-    /// 1 − p and p, side by side.
-    NoAndYes,
-    Nothing,
-}
+use crate::{Activation, formats::foreign::affine::Affine};
 
 /// A graph, followed.
 pub struct Walk {
-    pub links: Vec<Link>,
+    pub links: Links,
     pub values: HashMap<String, Value>,
     /// Links whose outputs a node gives names to.
     pub names: Vec<Names>,
     /// The number of all labels' texts.
     said: usize,
-    /// The number of all values that change their places.
-    pub(super) moved: usize,
 }
 
 /// The names that a node gives to a link's outputs.
@@ -84,23 +39,14 @@ pub struct Names {
 /// The most label texts: a hostile file could repeat many of them.
 const MOST_SAID: usize = 1 << 20;
 
-/// What a node becomes, or why it is not understood.
-pub(super) type Step = Result<Value, String>;
-
 impl Walk {
     /// `input`: name and a sample's shape.
     ///
     /// # Errors
     /// A node takes what no node before it gives; a constant is damaged.
     pub fn of(graph: &Graph, input: &str, dims: Option<Vec<usize>>) -> Result<Self, String> {
-        let start = Link { before: 0, op: Op::Input, dims, node: "the input".into() };
-        let mut walk = Self {
-            links: vec![start],
-            values: HashMap::new(),
-            names: Vec::new(),
-            said: 0,
-            moved: 0,
-        };
+        let (values, names) = Default::default();
+        let mut walk = Self { links: Links::new(dims), values, names, said: 0 };
         for tensor in &graph.initializer {
             let constant = Const::of(tensor).map_err(|e| format!("tensor {}: {e}", tensor.name))?;
             walk.values.insert(tensor.name.clone(), Value::Const(constant.into()));
@@ -124,18 +70,6 @@ impl Walk {
             }
         }
         Ok(walk)
-    }
-
-    /// The links from the input to this one.
-    pub fn path(&self, end: usize) -> Vec<usize> {
-        let mut path = vec![end];
-        let mut at = end;
-        while at != 0 {
-            at = self.links[at].before;
-            path.push(at);
-        }
-        path.reverse();
-        path
     }
 
     fn node(&mut self, node: &Node, at: &Rc<str>) -> Result<Value, String> {
@@ -163,7 +97,7 @@ impl Walk {
             Value::Label(label) => Some(label),
             _ => None,
         });
-        let step = match label {
+        let value = match label {
             Some(label) if net => {
                 Err(format!("what is decided in {} goes on into the network", label.node))
             }
@@ -171,10 +105,10 @@ impl Walk {
             None if net => self.net(node, &inputs, at),
             None => constant(node, &inputs),
         };
-        Ok(step.unwrap_or_else(|why| Value::Unknown(format!("{at}: {why}").into())))
+        Ok(value.unwrap_or_else(|why| Value::Unknown(format!("{at}: {why}").into())))
     }
 
-    fn label(&mut self, label: Label) -> Step {
+    fn label(&mut self, label: Label) -> Result<Value, String> {
         self.said += label.says.len();
         if self.said > MOST_SAID {
             return Err("too many labels".into());
@@ -183,11 +117,11 @@ impl Walk {
     }
 
     /// A node that takes the network so far.
-    fn net(&mut self, node: &Node, inputs: &[Value], at: &Rc<str>) -> Step {
+    fn net(&mut self, node: &Node, inputs: &[Value], at: &Rc<str>) -> Result<Value, String> {
         use Activation::*;
         let axis = int(node, "axis");
         let activation = |walk: &mut Self, f| match inputs {
-            [Value::Net(x), ..] => Ok(walk.push(*x, Op::Activation(f), at)),
+            [Value::Net(x), ..] => Ok(walk.links.push(*x, Op::Activation(f), at)),
             _ => Err(NOT_SO.into()),
         };
         let in_rows = |a: Option<i64>| a.is_none_or(|a| a == 1 || a == -1);
@@ -197,7 +131,7 @@ impl Walk {
             ("Tanh", _) => activation(self, Tanh),
             ("LeakyRelu", _) => activation(self, LeakyReLU(float(node, "alpha").unwrap_or(0.01))),
             ("Elu", _) => activation(self, ELU(float(node, "alpha").unwrap_or(1.0))),
-            ("Softmax", [Value::Net(x)]) if in_rows(axis) && self.is_flat(*x) => {
+            ("Softmax", [Value::Net(x)]) if in_rows(axis) && self.links.is_flat(*x) => {
                 activation(self, Softmax)
             }
             ("Gelu", _) => match text(node, "approximate").as_deref() {
@@ -205,16 +139,16 @@ impl Walk {
                 _ => Err("GELU approximated by tanh is not the exact one".into()),
             },
             ("Swish", _) if float(node, "alpha").is_none_or(|a| a == 1.0) => activation(self, SiLU),
-            ("LogSoftmax", [Value::Net(x)]) if in_rows(axis) && self.is_flat(*x) => {
-                Ok(self.push(*x, Op::LogSoftmax, at))
+            ("LogSoftmax", [Value::Net(x)]) if in_rows(axis) && self.links.is_flat(*x) => {
+                Ok(self.links.push(*x, Op::LogSoftmax, at))
             }
-            ("Exp", [Value::Net(x)]) if matches!(self.links[*x].op, Op::LogSoftmax) => {
-                Ok(self.push(self.links[*x].before, Op::Activation(Softmax), at))
+            ("Exp", [Value::Net(x)]) if matches!(self.links.all[*x].op, Op::LogSoftmax) => {
+                Ok(self.links.push(self.links.all[*x].before, Op::Activation(Softmax), at))
             }
-            ("Erf", [Value::Net(x)]) => Ok(self.push(*x, Op::Erf { complement: false }, at)),
-            ("Erfc", [Value::Net(x)]) => Ok(self.push(*x, Op::Erf { complement: true }, at)),
+            ("Erf", [Value::Net(x)]) => Ok(self.links.push(*x, Op::Erf { complement: false }, at)),
+            ("Erfc", [Value::Net(x)]) => Ok(self.links.push(*x, Op::Erf { complement: true }, at)),
             ("Neg", [Value::Net(x)]) => {
-                Ok(self.push(*x, Op::Affine(Affine::scalar(-1.0, 0.0)), at))
+                Ok(self.links.push(*x, Op::Affine(Affine::scalar(-1.0, 0.0)), at))
             }
             ("Identity", [Value::Net(x)]) => Ok(Value::Net(*x)),
             ("Dropout", [Value::Net(x), rest @ ..]) => {
@@ -242,15 +176,17 @@ impl Walk {
                 Ok(Value::Net(*x))
             }
             ("Gemm", [Value::Net(x), Value::Const(w), rest @ ..]) => {
-                self.gemm(node, *x, w, rest, at)
+                self.links.gemm(node, *x, w, rest, at)
             }
             ("MatMul", [Value::Net(x), Value::Const(w)]) => {
                 let op = Op::Linear { weight: w.clone(), by_output: false, alpha: 1.0, bias: None };
-                self.linear(*x, op, at)
+                self.links.linear(*x, op, at)
             }
-            ("Add" | "Sub" | "Mul" | "Div", [a, b]) => self.arithmetic(&node.op_type, a, b, at),
+            ("Add" | "Sub" | "Mul" | "Div", [a, b]) => {
+                self.links.arithmetic(&node.op_type, a, b, at)
+            }
             ("BatchNormalization", [Value::Net(x), rest @ ..]) => {
-                self.normalize(node, *x, rest, at)
+                self.links.normalize(node, *x, rest, at)
             }
             ("Scaler", [Value::Net(x)]) => {
                 let list = |name| {
@@ -262,99 +198,33 @@ impl Walk {
                 let back = offset.iter().map(|o| -o).collect();
                 let centred = Affine { scale: vec![1.0], shift: back };
                 let affine = centred.then(&Affine { scale, shift: vec![0.0] });
-                Ok(self.push(*x, Op::Affine(affine), at))
+                Ok(self.links.push(*x, Op::Affine(affine), at))
             }
             ("Flatten", [Value::Net(x)]) if axis.is_none_or(|a| a == 1) => {
-                let flat = self.width(*x).map(|n| vec![n]);
-                Ok(self.shaped(*x, flat, at))
+                let flat = self.links.width(*x).map(|n| vec![n]);
+                Ok(self.links.shaped(*x, flat, at))
             }
-            ("Reshape", [Value::Net(x), shape]) => self.reshape(*x, shape, at),
+            ("Reshape", [Value::Net(x), shape]) => self.links.reshape(*x, shape, at),
             ("Transpose", [Value::Net(x)]) => {
                 let order = attribute(node, "perm").map(|a| a.ints.clone()).unwrap_or_default();
-                self.transposed(*x, &order, at)
+                self.links.transposed(*x, &order, at)
             }
-            ("Squeeze", [Value::Net(x), ..]) if self.width(*x) == Some(1) => Ok(Value::Net(*x)),
+            ("Squeeze", [Value::Net(x), ..]) if self.links.width(*x) == Some(1) => {
+                Ok(Value::Net(*x))
+            }
             ("Concat", [Value::Net(no), Value::Net(yes)]) if in_rows(axis) => {
-                self.no_and_yes(*no, *yes, at)
+                self.links.no_and_yes(*no, *yes, at)
             }
             (
                 "ArgMax" | "ArgMin" | "TopK" | "Greater" | "GreaterOrEqual" | "Less"
                 | "LessOrEqual" | "Binarizer" | "Round",
                 _,
             ) => {
-                let label = self.decided(node, inputs, at)?;
+                let label = self.links.decided(node, inputs, at)?;
                 self.label(label)
             }
             ("Shape" | "Size", _) => Err("a shape that is computed".into()),
             _ => Err(NOT_SO.into()),
         }
     }
-
-    /// 1 − p and p of Sigmoid's p, side by side.
-    fn no_and_yes(&mut self, no: usize, yes: usize, at: &Rc<str>) -> Step {
-        let of_yes = match &self.links[no] {
-            Link { before, op: Op::Affine(a), .. } => {
-                *before == yes && *a == Affine::scalar(-1.0, 1.0)
-            }
-            _ => false,
-        };
-        if !of_yes || !matches!(self.links[yes].op, Op::Activation(Activation::Sigmoid)) {
-            return Err("two branches side by side".into());
-        }
-        let dims = self.width(yes).map(|n| vec![2 * n]);
-        self.links.push(Link { before: yes, op: Op::NoAndYes, dims, node: at.clone() });
-        Ok(Value::Net(self.links.len() - 1))
-    }
-
-    /// Whether a sample is a list of values, as far as it is known.
-    fn is_flat(&self, x: usize) -> bool {
-        self.links[x].dims.as_ref().is_none_or(|dims| dims.len() == 1)
-    }
-
-    pub(super) fn push(&mut self, before: usize, op: Op, at: &Rc<str>) -> Value {
-        let dims = self.links[before].dims.clone();
-        self.links.push(Link { before, op, dims, node: at.clone() });
-        Value::Net(self.links.len() - 1)
-    }
-
-    fn shaped(&mut self, before: usize, dims: Option<Vec<usize>>, at: &Rc<str>) -> Value {
-        self.links.push(Link { before, op: Op::Nothing, dims, node: at.clone() });
-        Value::Net(self.links.len() - 1)
-    }
-
-    /// Values a sample has behind a link.
-    pub fn width(&self, link: usize) -> Option<usize> {
-        let dims = self.links[link].dims.as_ref()?;
-        crate::data::count(dims)
-    }
-
-    fn reshape(&mut self, x: usize, shape: &Value, at: &Rc<str>) -> Step {
-        let width = self.width(x);
-        let Value::Const(shape) = shape else {
-            // Computed from the batch's size: it can only be that.
-            return Ok(self.shaped(x, width.map(|n| vec![n]), at));
-        };
-        let wrong = || Err("it does not keep samples apart".to_string());
-        let Some(shape) = shape.whole() else { return wrong() };
-        match (&shape[..], width) {
-            ([-1], Some(1)) => Ok(Value::Net(x)),
-            ([_, rest @ ..], _) if !rest.is_empty() => {
-                let known = rest.iter().filter(|d| **d > 0).try_fold(1usize, |n, d| {
-                    usize::try_from(*d).ok().and_then(|d| n.checked_mul(d))
-                });
-                let Some(known) = known.filter(|n| *n > 0) else { return wrong() };
-                let open = rest.iter().filter(|d| **d <= 0).count();
-                let Some(width) = width.or((open == 0).then_some(known)) else { return wrong() };
-                if open > 1 || width % known != 0 || (open == 0 && width != known) {
-                    return wrong();
-                }
-                let size = |d: &i64| if *d > 0 { *d as usize } else { width / known };
-                let dims = rest.iter().map(size).collect();
-                Ok(self.shaped(x, Some(dims), at))
-            }
-            _ => wrong(),
-        }
-    }
 }
-
-pub(super) const NOT_SO: &str = "it is not part of what a network of dense layers is made of";

@@ -16,15 +16,17 @@ use std::{
 
 use crc32fast::Hasher;
 
-use super::pickle::{self, Item, Pickle, Tensor, Value};
+use super::{
+    pickle::{Item, Pickle, Tensor, Value},
+    unpickle::unpickle,
+};
 use crate::{
     Result,
     data::zip,
     error::Error,
-    formats::{
-        import::{Found, Import},
-        state_dict::{self, Contents},
-        stored::{Entry, Kind, Store},
+    formats::foreign::{
+        layers::AVERAGES,
+        tensors::{ElementType, StateDict, StoredTensor, TensorFile},
     },
 };
 
@@ -45,11 +47,11 @@ const WRAPPERS: [&str; 8] = [
 /// The place and length of each storage's bytes.
 type Storages = HashMap<Rc<str>, (u64, u64)>;
 
-/// Reads a `state_dict`; `import` has what it does not contain.
+/// Reads a `state_dict`.
 ///
 /// # Errors
-/// The file is damaged, is not a `state_dict` of dense layers, or no network is given.
-pub(in crate::formats) fn read(mut file: File, import: &Import, path: &Path) -> Result<Found> {
+/// The file is damaged, or is not a `state_dict`.
+pub(in crate::formats) fn read(mut file: File, path: &Path) -> Result<StateDict> {
     let mut start = [0; 2];
     let io = |e| Error::unreadable(path, e);
     file.rewind().and_then(|()| file.read_exact(&mut start)).map_err(io)?;
@@ -57,10 +59,8 @@ pub(in crate::formats) fn read(mut file: File, import: &Import, path: &Path) -> 
     let read = if start == *b"PK" { zipped(&mut file, size) } else { legacy(&mut file, size) };
     let (pickle, storages) = read.map_err(Error::data)?;
     let Entries { tensors, other, said } = entries(&pickle, &storages).map_err(Error::data)?;
-    let store = Store { file: file.into(), size };
-    let (in_order, how) = (true, "PyTorch");
-    let contents = Contents { entries: tensors, other, said, store, in_order, how };
-    state_dict::network(contents, import, path)
+    let file = TensorFile { file: file.into(), size };
+    Ok(StateDict { tensors, other, said, file, in_order: true, origin: "PyTorch" })
 }
 
 fn zipped(file: &mut File, size: u64) -> Result<(Pickle, Storages), String> {
@@ -112,7 +112,7 @@ fn zipped(file: &mut File, size: u64) -> Result<(Pickle, Storages), String> {
                     return Err(format!("its numbers are {order}-endian; only little is read"));
                 }
             }
-            None => pickle = Some(pickle::read(content).map_err(wrong)?),
+            None => pickle = Some(unpickle(content).map_err(wrong)?),
         }
     }
     Ok((pickle.ok_or("no data.pkl in it")?, storages))
@@ -144,11 +144,11 @@ fn legacy(file: &mut File, size: u64) -> Result<(Pickle, Storages), String> {
     if magic[..4] != [0x80, 2, 0x8a, 10] || magic[4..14] != MAGIC || magic[14] != b'.' {
         return Err(not.into());
     }
-    let version = pickle::read(&mut from)?.top;
+    let version = unpickle(&mut from)?.top;
     if version != Value::Int(1001) {
         return Err("a version of PyTorch's old format that is not known".into());
     }
-    let system = pickle::read(&mut from)?;
+    let system = unpickle(&mut from)?;
     if let Some(Item::Dict(entries)) = system.item(system.top)
         && entries
             .iter()
@@ -156,8 +156,8 @@ fn legacy(file: &mut File, size: u64) -> Result<(Pickle, Storages), String> {
     {
         return Err("its numbers are big-endian; only little is read".into());
     }
-    let object = pickle::read(&mut from)?;
-    let keys = pickle::read(&mut from)?;
+    let object = unpickle(&mut from)?;
+    let keys = unpickle(&mut from)?;
     let Some(Item::List(list)) = keys.item(keys.top) else {
         return Err("damaged: the list of its storages is missing".into());
     };
@@ -166,7 +166,7 @@ fn legacy(file: &mut File, size: u64) -> Result<(Pickle, Storages), String> {
         .items
         .iter()
         .filter_map(|item| match item {
-            Item::Tensor(t) => Some((&*t.key, Kind::of_storage(&t.storage)?.size() as u64)),
+            Item::Tensor(t) => Some((&*t.key, ElementType::of_storage(&t.storage)?.size() as u64)),
             _ => None,
         })
         .collect();
@@ -189,7 +189,7 @@ fn legacy(file: &mut File, size: u64) -> Result<(Pickle, Storages), String> {
 /// The tensors of the `state_dict`, in order, and its other contents.
 #[derive(Default)]
 struct Entries {
-    tensors: Vec<Entry>,
+    tensors: Vec<StoredTensor>,
     /// Contents that could be part of a network.
     other: Vec<String>,
     said: Vec<String>,
@@ -202,8 +202,8 @@ fn entries(pickle: &Pickle, storages: &Storages) -> Result<Entries, String> {
         let what = || format!("{name} ({})", pickle.describe(*value));
         match pickle.item(*value) {
             Some(Item::Tensor(tensor)) => {
-                let entry = entry(name, tensor, storages).map_err(|e| format!("{name}: {e}"))?;
-                found.tensors.push(entry);
+                let tensor = stored(name, tensor, storages).map_err(|e| format!("{name}: {e}"))?;
+                found.tensors.push(tensor);
             }
             // A number or a text among the tensors: an epoch, a note.
             None | Some(Item::Text(_)) => found.said.push(format!("{} is skipped", what())),
@@ -246,12 +246,13 @@ fn dictionary<'p>(pickle: &'p Pickle, said: &mut Vec<String>) -> Result<&'p Pair
             ));
         }
     };
-    let mut inside = Vec::new();
-    state_dicts(pickle, pairs, "", 0, &mut inside);
+    let mut search = Search { pickle, found: Vec::new(), left: MOST_VISITS };
+    search.inside(pairs, "", 0)?;
+    let mut inside = search.found;
     let last = |name: &str| name.rsplit('.').next().unwrap_or_default().to_string();
     let usual = |name: &str| WRAPPERS.iter().position(|wrapper| *wrapper == last(name));
     // Averages of the network beside the network itself.
-    let averaged = |name: &str| is_named(name, &state_dict::AVERAGES);
+    let averaged = |name: &str| is_named(name, &AVERAGES);
     inside.sort_by_key(|(name, _)| (averaged(name), usual(name).unwrap_or(WRAPPERS.len())));
     let chosen = match &inside[..] {
         [] => None,
@@ -306,37 +307,50 @@ const DEEPEST: usize = 3;
 /// The most dictionaries in a file.
 const MOST_DICTS: usize = 100;
 
-/// Finds all dictionaries of named tensors inside of one, except those of the training's state.
-fn state_dicts<'p>(
+/// The most entries that the search for them goes over: dictionaries can contain each other many
+/// times.
+const MOST_VISITS: usize = 2_000_000;
+
+/// The search for dictionaries of named tensors.
+struct Search<'p> {
     pickle: &'p Pickle,
-    pairs: &'p Pairs,
-    outer: &str,
-    depth: usize,
-    found: &mut Vec<(String, &'p Pairs)>,
-) {
-    for (key, value) in pairs {
-        let (Some(name), Some(Item::Dict(inner))) = (pickle.text(*key), pickle.item(*value)) else {
-            continue;
-        };
-        if is_named(name, &OF_TRAINING) || found.len() >= MOST_DICTS {
-            continue;
+    found: Vec<(String, &'p Pairs)>,
+    /// How many more entries it may go over.
+    left: usize,
+}
+
+impl<'p> Search<'p> {
+    /// Finds all that are inside of one, except those of the training's state.
+    fn inside(&mut self, pairs: &'p Pairs, outer: &str, depth: usize) -> Result<(), String> {
+        for (key, value) in pairs {
+            let (text, item) = (self.pickle.text(*key), self.pickle.item(*value));
+            let (Some(name), Some(Item::Dict(inner))) = (text, item) else {
+                continue;
+            };
+            if is_named(name, &OF_TRAINING) || self.found.len() >= MOST_DICTS {
+                continue;
+            }
+            self.left = self.left.checked_sub(1 + inner.len()).ok_or(TANGLED)?;
+            let name = if outer.is_empty() { name.into() } else { format!("{outer}.{name}") };
+            if has_tensors(self.pickle, inner) {
+                self.found.push((name, inner));
+            } else if depth < DEEPEST {
+                self.inside(inner, &name, depth + 1)?;
+            }
         }
-        let name = if outer.is_empty() { name.into() } else { format!("{outer}.{name}") };
-        if has_tensors(pickle, inner) {
-            found.push((name, inner));
-        } else if depth < DEEPEST {
-            state_dicts(pickle, inner, &name, depth + 1, found);
-        }
+        Ok(())
     }
 }
 
-fn entry(name: &str, tensor: &Tensor, storages: &Storages) -> Result<Entry, String> {
-    let kind = Kind::of_storage(&tensor.storage)
+const TANGLED: &str = "its dictionaries contain each other too many times";
+
+fn stored(name: &str, tensor: &Tensor, storages: &Storages) -> Result<StoredTensor, String> {
+    let element = ElementType::of_storage(&tensor.storage)
         .ok_or_else(|| format!("its numbers are of the type {}", tensor.storage))?;
     let (at, bytes) = storages
         .get(&tensor.key)
         .ok_or_else(|| format!("its numbers (storage {}) are missing", tensor.key))?;
-    let width = kind.size() as u64;
+    let width = element.size() as u64;
     if tensor.length.checked_mul(width) != Some(*bytes) {
         return Err(format!(
             "its storage should have {} numbers of {width} bytes and has {bytes} bytes",
@@ -345,6 +359,6 @@ fn entry(name: &str, tensor: &Tensor, storages: &Storages) -> Result<Entry, Stri
     }
     let (shape, strides) = (tensor.shape.clone(), tensor.strides.clone());
     let (name, start) = (name.to_string(), tensor.offset.checked_mul(width));
-    let entry = Entry { name, shape, strides, kind, at: *at, bytes: *bytes };
-    entry.starting(start.ok_or("it starts outside of its storage")?)
+    let tensor = StoredTensor { name, shape, strides, element, at: *at, bytes: *bytes };
+    tensor.starting(start.ok_or("it starts outside of its storage")?)
 }

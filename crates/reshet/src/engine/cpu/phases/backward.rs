@@ -5,14 +5,14 @@ use std::ops::Range;
 use crate::{
     activation::Activation,
     engine::cpu::{
+        first_layer::FirstLayer,
+        kernels::Kernels,
         layers::Op,
         linear, rows,
         shares::{blocks, own_strips, share},
-        sparse::FirstLayer,
         stages::Stage,
         strategy::{LastLayer, Strategy},
         team::Barrier,
-        vector::Vector,
         work::Work,
     },
 };
@@ -23,28 +23,23 @@ use crate::{
 /// # Safety
 /// See [`Phases`](super::Phases); V's instructions are enabled.
 #[inline(always)]
-pub(super) unsafe fn backward<V: Vector>(work: &Work, thread: usize, barrier: &Barrier) {
+pub(super) unsafe fn backward<V: Kernels>(work: &Work, thread: usize, barrier: &Barrier) {
     debug_assert!(thread < work.threads);
     let mine = share(work.batch.rows.len(), thread, work.threads);
     // SAFETY: `Work` describes what is there; samples and strips are this thread's own.
     unsafe {
-        match &work.strategy {
-            Strategy::Samples | Strategy::SparseSamples(_) | Strategy::SparseStrips(_) => {
-                for block in blocks(mine) {
-                    rows::loss(work, thread, &block);
-                    layers::<V>(work, thread, &block);
-                }
-                barrier.wait();
+        for block in blocks(mine) {
+            rows::loss(work, thread, &block);
+            if let Strategy::SparseStripsOfTwo(_, last) = &work.strategy {
+                let stage = &work.stages.all[2];
+                derive::<V>(work, thread, last.layer.activation, stage, &block);
+            } else {
+                layers::<V>(work, thread, &block);
             }
-            Strategy::SparseStripsOfTwo(first, last) => {
-                for block in blocks(mine) {
-                    rows::loss(work, thread, &block);
-                    let stage = &work.stages.all[2];
-                    derive::<V>(work, thread, last.layer.activation, stage, &block);
-                }
-                barrier.wait();
-                own_first_layer::<V>(work, first, last, thread);
-            }
+        }
+        barrier.wait();
+        if let Strategy::SparseStripsOfTwo(first, last) = &work.strategy {
+            own_first_layer::<V>(work, first, last, thread);
         }
     }
 }
@@ -54,7 +49,7 @@ pub(super) unsafe fn backward<V: Vector>(work: &Work, thread: usize, barrier: &B
 /// # Safety
 /// As of [`backward`]; the last layer's dz is there.
 #[inline(always)]
-unsafe fn own_first_layer<V: Vector>(
+unsafe fn own_first_layer<V: Kernels>(
     work: &Work,
     first: &FirstLayer,
     last: &LastLayer,
@@ -78,7 +73,7 @@ unsafe fn own_first_layer<V: Vector>(
 /// # Safety
 /// As of [`backward`]; the loss's derivative is there.
 #[inline(always)]
-unsafe fn layers<V: Vector>(work: &Work, thread: usize, block: &Range<usize>) {
+unsafe fn layers<V: Kernels>(work: &Work, thread: usize, block: &Range<usize>) {
     for (i, op) in work.ops.iter().enumerate().rev() {
         let (before, stage) = (&work.stages.all[i], &work.stages.all[i + 1]);
         let (d, d_before) = (&stage.d, &before.d);
@@ -114,7 +109,7 @@ unsafe fn layers<V: Vector>(work: &Work, thread: usize, block: &Range<usize>) {
 /// # Safety
 /// As of [`layers`].
 #[inline(always)]
-unsafe fn derive<V: Vector>(
+unsafe fn derive<V: Kernels>(
     work: &Work,
     thread: usize,
     activation: Activation,

@@ -5,16 +5,17 @@ use std::ops::Range;
 use crate::{
     activation::Activation,
     engine::cpu::{
+        first_layer::FirstLayer,
+        kernels::Kernels,
         layers::{Dense, Op},
         linear,
         matrix::Matrix,
         rows,
         shares::{blocks, own_strips, share},
-        sparse::{self, FirstLayer},
+        sparse,
         stages::Stage,
         strategy::{LastLayer, Strategy},
         team::Barrier,
-        vector::Vector,
         work::Work,
     },
 };
@@ -24,41 +25,41 @@ use crate::{
 /// # Safety
 /// See [`Phases`](super::Phases); V's instructions are enabled.
 #[inline(always)]
-pub(super) unsafe fn forward<V: Vector>(work: &Work, thread: usize, barrier: &Barrier) {
+pub(super) unsafe fn forward<V: Kernels>(work: &Work, thread: usize, barrier: &Barrier) {
     debug_assert!(thread < work.threads);
     let mine = share(work.batch.rows.len(), thread, work.threads);
+    // Each piece is called from one place: it is compiled into each that calls it.
     // SAFETY: `Work` describes what is there; samples and strips are this thread's own.
     unsafe {
         match &work.strategy {
-            Strategy::Samples => {
-                for block in blocks(mine) {
-                    rows::gather(work, block.clone());
-                    layers::<V>(work, thread, 0, &block);
+            Strategy::Samples => {}
+            Strategy::SparseSamples(first) => sparse::scan::<V>(work, first, thread, mine.clone()),
+            Strategy::SparseStrips(first) | Strategy::SparseStripsOfTwo(first, _) => {
+                own_first_layer::<V>(work, first, thread);
+                if let Strategy::SparseStripsOfTwo(_, last) = &work.strategy {
+                    own_sums::<V>(work, first, last, thread);
                 }
+                barrier.wait();
             }
-            Strategy::SparseSamples(first) => {
-                sparse::scan::<V>(work, first, thread, mine.clone());
-                for block in blocks(mine) {
+        }
+        for block in blocks(mine) {
+            let mut done = 1;
+            match &work.strategy {
+                Strategy::Samples => {
+                    rows::gather(work, block.clone());
+                    done = 0;
+                }
+                Strategy::SparseSamples(first) => {
                     let strips = 0..first.layer.weights.strips();
                     first_layer::<V>(work, first, thread, strips, &block);
-                    layers::<V>(work, thread, 1, &block);
                 }
-            }
-            Strategy::SparseStrips(first) => {
-                own_first_layer::<V>(work, first, thread);
-                barrier.wait();
-                for block in blocks(mine) {
-                    layers::<V>(work, thread, 1, &block);
-                }
-            }
-            Strategy::SparseStripsOfTwo(first, last) => {
-                own_first_layer::<V>(work, first, thread);
-                own_sums::<V>(work, first, last, thread);
-                barrier.wait();
-                for block in blocks(mine) {
+                Strategy::SparseStrips(_) => {}
+                Strategy::SparseStripsOfTwo(_, last) => {
                     add_up::<V>(work, last, thread, &block);
+                    continue;
                 }
             }
+            layers::<V>(work, thread, done, &block);
         }
     }
 }
@@ -68,7 +69,7 @@ pub(super) unsafe fn forward<V: Vector>(work: &Work, thread: usize, barrier: &Ba
 /// # Safety
 /// As of [`forward`], with strips of their own for threads.
 #[inline(always)]
-unsafe fn own_first_layer<V: Vector>(work: &Work, first: &FirstLayer, thread: usize) {
+unsafe fn own_first_layer<V: Kernels>(work: &Work, first: &FirstLayer, thread: usize) {
     let all = 0..work.batch.rows.len();
     let strips = own_strips(&first.layer.weights, thread, work.threads);
     // SAFETY: the caller's promise.
@@ -84,7 +85,7 @@ unsafe fn own_first_layer<V: Vector>(work: &Work, first: &FirstLayer, thread: us
 /// # Safety
 /// As of [`forward`]; the thread has computed these strips.
 #[inline(always)]
-unsafe fn own_sums<V: Vector>(work: &Work, first: &FirstLayer, last: &LastLayer, thread: usize) {
+unsafe fn own_sums<V: Kernels>(work: &Work, first: &FirstLayer, last: &LastLayer, thread: usize) {
     let all = 0..work.batch.rows.len();
     for strip in own_strips(&first.layer.weights, thread, work.threads) {
         let (weights, hidden) = (&last.layer.weights, &work.stages.all[1].y);
@@ -98,7 +99,7 @@ unsafe fn own_sums<V: Vector>(work: &Work, first: &FirstLayer, last: &LastLayer,
 /// # Safety
 /// As of [`forward`]; all threads have computed what theirs add, for these samples.
 #[inline(always)]
-unsafe fn add_up<V: Vector>(work: &Work, last: &LastLayer, thread: usize, block: &Range<usize>) {
+unsafe fn add_up<V: Kernels>(work: &Work, last: &LastLayer, thread: usize, block: &Range<usize>) {
     let (hidden, stage) = (&work.stages.all[1].y, &work.stages.all[2]);
     // SAFETY: the caller's promise.
     unsafe {
@@ -113,7 +114,7 @@ unsafe fn add_up<V: Vector>(work: &Work, last: &LastLayer, thread: usize, block:
 /// As of [`forward`]; the masks of these samples have been made, and these strips of these
 /// samples are the thread's own.
 #[inline(always)]
-unsafe fn first_layer<V: Vector>(
+unsafe fn first_layer<V: Kernels>(
     work: &Work,
     first: &FirstLayer,
     thread: usize,
@@ -124,7 +125,7 @@ unsafe fn first_layer<V: Vector>(
     // SAFETY: the caller's promise.
     unsafe {
         for strip in strips.clone() {
-            sparse::forward::<V>(work, first, thread, &stage.input(), strip, samples.clone());
+            V::sparse_forward(work, first, thread, &stage.input(), strip, samples.clone());
         }
         rows::activation_forward::<V>(work, thread, activation, stage, samples, strips);
     }
@@ -135,7 +136,7 @@ unsafe fn first_layer<V: Vector>(
 /// # Safety
 /// As of [`forward`]; the stage before these layers is there.
 #[inline(always)]
-unsafe fn layers<V: Vector>(work: &Work, thread: usize, done: usize, block: &Range<usize>) {
+unsafe fn layers<V: Kernels>(work: &Work, thread: usize, done: usize, block: &Range<usize>) {
     for (i, op) in work.ops.iter().enumerate().skip(done) {
         let (x, stage) = (&work.stages.all[i].y, &work.stages.all[i + 1]);
         // SAFETY: the caller's promise.
@@ -163,7 +164,7 @@ unsafe fn layers<V: Vector>(work: &Work, thread: usize, done: usize, block: &Ran
 /// # Safety
 /// As of [`layers`].
 #[inline(always)]
-unsafe fn dense<V: Vector>(
+unsafe fn dense<V: Kernels>(
     work: &Work,
     layer: &Dense,
     x: &Matrix,
@@ -187,7 +188,7 @@ unsafe fn dense<V: Vector>(
 /// # Safety
 /// As of [`layers`].
 #[inline(always)]
-unsafe fn activate<V: Vector>(
+unsafe fn activate<V: Kernels>(
     work: &Work,
     thread: usize,
     activation: Activation,

@@ -35,7 +35,13 @@ mod forward;
 mod weights;
 
 use self::{backward::backward, forward::forward, weights::weights};
-use super::{shares::share, team::Barrier, work::Work};
+use super::{
+    Instructions,
+    shares::share,
+    team::Barrier,
+    vector::{self, for_each},
+    work::Work,
+};
 
 /// The phases, compiled for one instruction set.
 ///
@@ -50,23 +56,38 @@ pub(super) struct Phases {
     pub norms: unsafe fn(&Work, usize),
 }
 
+impl Phases {
+    /// Those compiled for these instructions; the portable ones if the processor lacks them.
+    pub fn of(instructions: Instructions) -> &'static Self {
+        match instructions {
+            #[cfg(target_arch = "x86_64")]
+            Instructions::Avx512 if instructions.available() => &AVX512,
+            #[cfg(target_arch = "x86_64")]
+            Instructions::Avx2 if instructions.available() => &AVX2,
+            #[cfg(target_arch = "aarch64")]
+            Instructions::Neon => &NEON,
+            _ => &PORTABLE,
+        }
+    }
+}
+
 macro_rules! phases {
-    ($name:ident, $vector:ty $(, $features:literal)?) => {
-        pub(super) static $name: Phases = {
+    ($name:ident, $vector:ident, $($features:literal)?) => {
+        static $name: Phases = {
             $(#[target_feature(enable = $features)])?
             unsafe fn forward_phase(work: &Work, thread: usize, barrier: &Barrier) {
                 // SAFETY: the instructions are enabled here; the rest is the caller's promise.
-                unsafe { forward::<$vector>(work, thread, barrier) }
+                unsafe { forward::<vector::$vector>(work, thread, barrier) }
             }
             $(#[target_feature(enable = $features)])?
             unsafe fn backward_phase(work: &Work, thread: usize, barrier: &Barrier) {
                 // SAFETY: as above.
-                unsafe { backward::<$vector>(work, thread, barrier) }
+                unsafe { backward::<vector::$vector>(work, thread, barrier) }
             }
             $(#[target_feature(enable = $features)])?
             unsafe fn weights_phase(work: &Work, thread: usize) {
                 // SAFETY: as above.
-                unsafe { weights::<$vector>(work, thread) }
+                unsafe { weights::<vector::$vector>(work, thread) }
             }
             Phases {
                 forward: forward_phase,
@@ -78,14 +99,7 @@ macro_rules! phases {
     };
 }
 
-// What `Instructions::available` asks for.
-#[cfg(target_arch = "x86_64")]
-phases!(AVX512, super::vector::Avx512, "avx512f,avx512bw,avx2,fma,bmi1,bmi2");
-#[cfg(target_arch = "x86_64")]
-phases!(AVX2, super::vector::Avx2, "avx2,fma,bmi1,bmi2");
-#[cfg(target_arch = "aarch64")]
-phases!(NEON, super::vector::Neon, "neon");
-phases!(PORTABLE, super::vector::Portable);
+for_each!(phases);
 
 /// Sums the squares of the gradient, chunk by chunk.
 ///

@@ -4,16 +4,19 @@ use std::{ops::Range, sync::atomic::Ordering::Relaxed};
 
 use crate::engine::cpu::{
     ahead::Ahead,
+    first_layer::FirstLayer,
+    flat::Stretch,
+    kernels::Kernels,
     layers::Op,
     linear,
-    matrix::{Matrix, STRIP},
+    matrix::{BLOCK, Matrix, STRIP},
     product::Fetch,
     shares::share,
-    sparse::{self, FirstLayer},
+    sparse,
     strategy::{Strategy, Strip},
-    update::{How, Stretch, update},
-    vector::{Vector, fence},
-    work::{Accumulate, BLOCK, Work},
+    update::{How, update},
+    vector::fence,
+    work::{Accumulate, Work},
 };
 use crate::optim::Rule;
 
@@ -23,7 +26,7 @@ use crate::optim::Rule;
 /// # Safety
 /// See [`Phases`](super::Phases); V's instructions are enabled.
 #[inline(always)]
-pub(super) unsafe fn weights<V: Vector>(work: &Work, thread: usize) {
+pub(super) unsafe fn weights<V: Kernels>(work: &Work, thread: usize) {
     debug_assert!(thread < work.threads);
     let (threads, length, mut finite) = (work.threads, work.flat.length, true);
     let mut ahead = Ahead::new(next_samples(work, thread));
@@ -96,7 +99,7 @@ impl Part<'_> {
 /// # Safety
 /// As of [`weights`]; these weights are the thread's own.
 #[inline(always)]
-unsafe fn strip<V: Vector>(
+unsafe fn strip<V: Kernels>(
     work: &Work,
     thread: usize,
     ahead: &mut Ahead,
@@ -140,7 +143,7 @@ unsafe fn strip<V: Vector>(
 /// # Safety
 /// As of [`strip`].
 #[inline(always)]
-unsafe fn gradient<V: Vector>(
+unsafe fn gradient<V: Kernels>(
     work: &Work,
     thread: usize,
     part: &Part,
@@ -167,7 +170,7 @@ unsafe fn gradient<V: Vector>(
 /// # Safety
 /// As of [`strip`]; their gradient is there.
 #[inline(always)]
-unsafe fn update_part<V: Vector>(
+unsafe fn update_part<V: Kernels>(
     work: &Work,
     thread: usize,
     part: &Part,

@@ -129,6 +129,21 @@ pub(super) fn prefetch_to_write<T>(to: *mut T) {
     let _ = to;
 }
 
+/// Calls a macro with each instruction set of the architecture: its name, its vector, and the
+/// features that `Instructions::available` asks for.
+macro_rules! for_each {
+    ($with:ident) => {
+        #[cfg(target_arch = "x86_64")]
+        $with!(AVX512, Avx512, "avx512f,avx512bw,avx2,fma,bmi1,bmi2");
+        #[cfg(target_arch = "x86_64")]
+        $with!(AVX2, Avx2, "avx2,fma,bmi1,bmi2");
+        #[cfg(target_arch = "aarch64")]
+        $with!(NEON, Neon, "neon");
+        $with!(PORTABLE, Portable,);
+    };
+}
+pub(super) use for_each;
+
 /// Calls a function made for a vector with each that the processor has.
 #[cfg(test)]
 macro_rules! with_each_vector {

@@ -4,12 +4,12 @@
 //! (x − 33.3) / 78.6 are for 0…255; (x − 0.5) / 0.5, (x − 0.13) / 0.31 are for 0…1. Our networks
 //! take pixels as u = x / 255; the scale is folded into the first dense layer.
 
-use super::chain::Affine;
+use super::affine::Affine;
 use crate::{Result, error::Error};
 
 /// What is known of the inputs, apart from the network.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Inputs {
+pub struct KnownInputs {
     /// A sample has the shape of a picture.
     pub picture: bool,
     /// The file's inputs are integers.
@@ -21,7 +21,7 @@ pub(super) struct Inputs {
 }
 
 /// The kind of input.
-pub(super) struct Scaled {
+pub struct Scaled {
     /// They are bytes that stand for x / 255.
     pub bytes: bool,
     /// The scaling to fold into the first dense layer.
@@ -36,7 +36,7 @@ enum Range {
     Byte,
 }
 
-impl Inputs {
+impl KnownInputs {
     /// Decides the kind of input that the file scales by `affine`.
     ///
     /// # Errors
@@ -137,8 +137,8 @@ fn shown(affine: &Affine) -> String {
 mod tests {
     use super::*;
 
-    fn picture() -> Inputs {
-        Inputs { picture: true, ..Inputs::default() }
+    fn picture() -> KnownInputs {
+        KnownInputs { picture: true, ..KnownInputs::default() }
     }
 
     #[test]
@@ -166,19 +166,19 @@ mod tests {
         }
         let mixed = Affine { scale: vec![1.0, 0.01], shift: vec![0.0, -1.0] };
         assert!(picture().scaled(Some(mixed.clone())).is_err());
-        let told = Inputs { white: Some(255.0), ..picture() };
+        let told = KnownInputs { white: Some(255.0), ..picture() };
         assert!(told.scaled(Some(mixed.clone())).unwrap().bytes);
         // A table's columns are nobody's pixels.
-        let table = Inputs::default().scaled(Some(mixed)).unwrap();
+        let table = KnownInputs::default().scaled(Some(mixed)).unwrap();
         assert!(!table.bytes && table.said.is_none());
     }
 
     #[test]
     fn a_picture_without_a_scale_is_told() {
-        let said = |inputs: Inputs| inputs.scaled(None).unwrap().said;
+        let said = |inputs: KnownInputs| inputs.scaled(None).unwrap().said;
         assert!(said(picture()).unwrap().contains("does not say how bright a pixel is"));
-        assert_eq!(said(Inputs { bytes: true, ..picture() }), None);
-        let whole = Inputs { whole: true, ..Inputs::default() }.scaled(None).unwrap();
+        assert_eq!(said(KnownInputs { bytes: true, ..picture() }), None);
+        let whole = KnownInputs { whole: true, ..KnownInputs::default() }.scaled(None).unwrap();
         assert!(whole.bytes && whole.affine == Some(Affine::scalar(255.0, 0.0)));
     }
 }

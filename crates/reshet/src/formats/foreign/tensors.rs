@@ -9,28 +9,42 @@ use std::{
 use crate::{Result, error::Error, half::half};
 
 /// The file with the numbers.
-pub(super) struct Store {
+pub struct TensorFile {
     pub file: RefCell<File>,
     pub size: u64,
 }
 
+/// A `state_dict` as a file holds it.
+pub struct StateDict {
+    pub tensors: Vec<StoredTensor>,
+    /// What it contains besides tensors that could be part of a network.
+    pub other: Vec<String>,
+    /// Notes on what was skipped or chosen.
+    pub said: Vec<String>,
+    pub file: TensorFile,
+    /// Whether the tensors are in the order of the modules' definitions.
+    pub in_order: bool,
+    /// The kind of file.
+    pub origin: &'static str,
+}
+
 /// A tensor in a file.
 #[derive(Clone, Debug)]
-pub(super) struct Entry {
+pub struct StoredTensor {
     pub name: String,
     pub shape: Vec<usize>,
     /// The strides, in numbers.
     pub strides: Vec<usize>,
-    pub kind: Kind,
+    pub element: ElementType,
     /// The position of its first number in the file.
     pub at: u64,
     /// The number of bytes from there to the end of its storage.
     pub bytes: u64,
 }
 
-/// A type of number.
+/// The type of a tensor's numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub enum ElementType {
     F64,
     F32,
     F16,
@@ -39,7 +53,7 @@ pub(super) enum Kind {
     Whole(usize),
 }
 
-impl Kind {
+impl ElementType {
     /// The type of a PyTorch storage, by its class.
     pub fn of_storage(class: &str) -> Option<Self> {
         Some(match class.strip_prefix("torch.")? {
@@ -75,7 +89,7 @@ impl Kind {
     }
 }
 
-impl Entry {
+impl StoredTensor {
     /// Moves the start, and checks that all numbers are in the file.
     pub fn starting(mut self, skip: u64) -> Result<Self, String> {
         let last = self.shape.iter().zip(&self.strides).try_fold(0usize, |n, (d, s)| {
@@ -88,7 +102,7 @@ impl Entry {
             Some(all) => last.and_then(|n| n.checked_add(1)).map(|n| n.max(all)),
             None => None,
         };
-        let needs = count.and_then(|n| n.checked_mul(self.kind.size())).map(|n| n as u64);
+        let needs = count.and_then(|n| n.checked_mul(self.element.size())).map(|n| n as u64);
         if needs.and_then(|n| n.checked_add(skip)).is_none_or(|end| end > self.bytes) {
             return Err(format!(
                 "its shape {:?} needs more than the {} bytes that are there",
@@ -106,11 +120,11 @@ impl Entry {
     }
 
     /// Reads its numbers, row by row.
-    pub fn read(&self, store: &Store, into: &mut [f32]) -> Result<()> {
+    pub fn read(&self, file: &TensorFile, into: &mut [f32]) -> Result<()> {
         let io = |e: std::io::Error| Error::data(format!("{}: {e}", self.name));
-        let mut file = store.file.borrow_mut();
+        let mut file = file.file.borrow_mut();
         file.seek(SeekFrom::Start(self.at)).map_err(io)?;
-        let size = self.kind.size();
+        let size = self.element.size();
         let (mut steady, mut expected) = (true, 1);
         for (d, s) in self.shape.iter().zip(&self.strides).rev() {
             steady &= *d == 1 || *s == expected;
@@ -123,7 +137,7 @@ impl Entry {
                 file.read_exact(bytes).map_err(io)?;
                 part.iter_mut()
                     .zip(bytes.chunks_exact(size))
-                    .for_each(|(x, b)| *x = self.kind.number(b));
+                    .for_each(|(x, b)| *x = self.element.number(b));
             }
             return Ok(());
         }
@@ -135,15 +149,15 @@ impl Entry {
                 at += n % d * s;
                 n /= d;
             }
-            *x = self.kind.number(&bytes[at * size..][..size]);
+            *x = self.element.number(&bytes[at * size..][..size]);
         }
         Ok(())
     }
 
     /// Reads all numbers, in f64.
-    pub fn numbers(&self, store: &Store) -> Result<Vec<f64>> {
+    pub fn numbers(&self, file: &TensorFile) -> Result<Vec<f64>> {
         let mut numbers = vec![0.0; self.count()];
-        self.read(store, &mut numbers)?;
+        self.read(file, &mut numbers)?;
         Ok(numbers.into_iter().map(f64::from).collect())
     }
 }

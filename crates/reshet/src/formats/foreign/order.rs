@@ -7,7 +7,7 @@
 
 use std::cmp::Ordering;
 
-use super::state_dict::Layers;
+use super::layers::StoredLayer;
 use crate::{Result, error::Error};
 
 /// More layers than this are not tried in other orders.
@@ -16,7 +16,7 @@ const MOST_LAYERS: usize = 64;
 const MOST_STEPS: usize = 100_000;
 
 /// What is known about the order.
-pub(super) struct Known<'a> {
+pub struct Known<'a> {
     /// The modules' names in order, if the user gave them.
     pub given: Option<&'a [String]>,
     /// Whether the file keeps the order of the definitions.
@@ -29,15 +29,15 @@ pub(super) struct Known<'a> {
 ///
 /// # Errors
 /// The given names are not the layers'.
-pub(super) fn arrange(
-    layers: Vec<Layers>,
+pub fn arrange(
+    layers: Vec<StoredLayer>,
     known: &Known,
     said: &mut Vec<String>,
-) -> Result<Vec<Layers>> {
+) -> Result<Vec<StoredLayer>> {
     if let Some(given) = known.given {
         return by_given(layers, given);
     }
-    let sizes: Vec<[usize; 2]> = layers.iter().filter_map(Layers::size).collect();
+    let sizes: Vec<[usize; 2]> = layers.iter().filter_map(StoredLayer::size).collect();
     let fits = |sizes: &[[usize; 2]]| {
         let follow = sizes.windows(2).all(|pair| pair[0][1] == pair[1][0]);
         follow && known.widths.is_none_or(|widths| widths == self::widths(sizes))
@@ -47,7 +47,7 @@ pub(super) fn arrange(
     }
     let file: Vec<String> = layers.iter().map(|layer| layer.name().to_string()).collect();
     let named = by_name(layers);
-    let linears: Vec<&Layers> = named.iter().filter(|l| l.size().is_some()).collect();
+    let linears: Vec<&StoredLayer> = named.iter().filter(|l| l.size().is_some()).collect();
     let sizes: Vec<[usize; 2]> = linears.iter().filter_map(|l| l.size()).collect();
     let settled = linears.windows(2).all(|pair| {
         let (order, certain) = compare(pair[0].name(), pair[1].name());
@@ -74,24 +74,11 @@ pub(super) fn arrange(
     Ok(with_norms(named, &names))
 }
 
-impl Layers {
-    /// Inputs and outputs of a dense layer.
-    fn size(&self) -> Option<[usize; 2]> {
-        match self {
-            Self::Linear { weight, .. } => match weight.shape[..] {
-                [outputs, inputs] => Some([inputs, outputs]),
-                _ => None,
-            },
-            Self::Norm { .. } => None,
-        }
-    }
-}
-
 fn widths(sizes: &[[usize; 2]]) -> Vec<usize> {
     sizes.first().map(|[inputs, _]| *inputs).into_iter().chain(sizes.iter().map(|s| s[1])).collect()
 }
 
-fn by_given(layers: Vec<Layers>, given: &[String]) -> Result<Vec<Layers>> {
+fn by_given(layers: Vec<StoredLayer>, given: &[String]) -> Result<Vec<StoredLayer>> {
     let names: Vec<String> = layers.iter().map(|layer| layer.name().to_string()).collect();
     let mut sorted = (names.clone(), given.to_vec());
     sorted.0.sort();
@@ -103,13 +90,13 @@ fn by_given(layers: Vec<Layers>, given: &[String]) -> Result<Vec<Layers>> {
             names.join(", ")
         )));
     }
-    let mut layers: Vec<Option<Layers>> = layers.into_iter().map(Some).collect();
+    let mut layers: Vec<Option<StoredLayer>> = layers.into_iter().map(Some).collect();
     let place = |name: &String| names.iter().position(|n| n == name);
     Ok(given.iter().filter_map(|name| layers[place(name)?].take()).collect())
 }
 
 /// Sorts by name; a batch normalization with a dense layer's number follows that layer.
-fn by_name(mut layers: Vec<Layers>) -> Vec<Layers> {
+fn by_name(mut layers: Vec<StoredLayer>) -> Vec<StoredLayer> {
     layers.sort_by(|a, b| compare(a.name(), b.name()).0);
     let names: Vec<String> =
         layers.iter().filter(|l| l.size().is_some()).map(|l| l.name().to_string()).collect();
@@ -118,20 +105,20 @@ fn by_name(mut layers: Vec<Layers>) -> Vec<Layers> {
 
 /// The dense layers in the order of `names`, each with its batch normalizations: those in its
 /// module or with its number, else those that followed it.
-fn with_norms(layers: Vec<Layers>, names: &[String]) -> Vec<Layers> {
+fn with_norms(layers: Vec<StoredLayer>, names: &[String]) -> Vec<StoredLayer> {
     let outputs = |name: &String| {
         let layer = layers.iter().find(|layer| layer.name() == name)?;
         layer.size().map(|[_, outputs]| outputs)
     };
     let widths: Vec<Option<usize>> = names.iter().map(outputs).collect();
-    let mut groups: Vec<Vec<Layers>> = names.iter().map(|_| Vec::new()).collect();
+    let mut groups: Vec<Vec<StoredLayer>> = names.iter().map(|_| Vec::new()).collect();
     let (mut first, mut last) = (Vec::new(), None);
     for layer in layers {
         let own = names.iter().position(|name| name == layer.name());
         last = own.or(last);
         let place = match &layer {
-            Layers::Linear { .. } => own,
-            Layers::Norm { name, affine } => {
+            StoredLayer::Linear { .. } => own,
+            StoredLayer::Norm { name, affine } => {
                 let beside: Vec<usize> =
                     (0..names.len()).filter(|i| parent(&names[*i]) == parent(name)).collect();
                 let numbered = |i: &&usize| {

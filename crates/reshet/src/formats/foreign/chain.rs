@@ -12,11 +12,11 @@
 
 use std::rc::Rc;
 
-use super::pixels::Inputs;
+use super::{affine::Affine, pixels::KnownInputs};
 use crate::{Activation, Layer, Result, Sequential, data::table::Unit, error::Error};
 
-/// A step of a chain.
-pub(super) enum Step<'a> {
+/// A layer of another program's network, or a scaling between layers.
+pub enum ForeignLayer<'a> {
     Linear(Linear<'a>),
     /// s·x + t, with s and t the same for all values, or one per value.
     Affine(Affine),
@@ -28,7 +28,7 @@ pub(super) enum Step<'a> {
 }
 
 /// A dense layer whose numbers are not read yet.
-pub(super) struct Linear<'a> {
+pub struct Linear<'a> {
     pub inputs: usize,
     pub outputs: usize,
     /// Writes W (outputs, inputs), then b.
@@ -37,79 +37,15 @@ pub(super) struct Linear<'a> {
 
 type Reading<'a> = Box<dyn FnOnce(&mut [f32]) -> Result<()> + 'a>;
 
-/// s·x + t, with s and t one number, or one per neuron.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Affine {
-    pub scale: Vec<f64>,
-    pub shift: Vec<f64>,
-}
-
-impl Affine {
-    /// The same s and t for all.
-    pub fn scalar(scale: f64, shift: f64) -> Self {
-        Self { scale: vec![scale], shift: vec![shift] }
-    }
-
-    /// Batch normalization after training:
-    /// y = (x − mean) / √(var + ε) · scale + b.
-    pub fn batch_norm(scale: &[f64], b: &[f64], mean: &[f64], var: &[f64], epsilon: f64) -> Self {
-        let s: Vec<f64> = scale.iter().zip(var).map(|(s, v)| s / (v + epsilon).sqrt()).collect();
-        let shift = s.iter().zip(b.iter().zip(mean)).map(|(s, (b, mean))| b - s * mean).collect();
-        Self { scale: s, shift }
-    }
-
-    /// s and t of value i.
-    pub fn at(&self, i: usize) -> (f64, f64) {
-        let of = |v: &[f64]| v.get(i).or(v.first()).copied().unwrap_or(0.0);
-        (of(&self.scale), of(&self.shift))
-    }
-
-    /// This scaling followed by `next`.
-    pub fn then(&self, next: &Self) -> Self {
-        let all = [&self.scale, &self.shift, &next.scale, &next.shift];
-        let width = all.map(Vec::len).into_iter().max().unwrap_or(1);
-        let both = |i| {
-            let ((s, t), (s2, t2)) = (self.at(i), next.at(i));
-            (s2 * s, s2 * t + t2)
-        };
-        let (scale, shift) = (0..width).map(both).unzip();
-        Self { scale, shift }
-    }
-
-    /// Whether it is s = 1, t = 0.
-    pub fn is_identity(&self) -> bool {
-        self.scale.iter().all(|s| (s - 1.0).abs() < 1e-7) && self.shift.iter().all(|t| *t == 0.0)
-    }
-
-    /// Whether it is x / 255.
-    pub fn is_byte_scale(&self) -> bool {
-        let byte = |s: &f64| (255.0 * s - 1.0).abs() < 1e-6;
-        self.scale.iter().all(byte) && self.shift.iter().all(|t| *t == 0.0)
-    }
-
-    /// The same for values in another order.
-    fn reordered(&self, order: &[u32]) -> Self {
-        if self.width().is_none() {
-            return self.clone();
-        }
-        let (scale, shift) = order.iter().map(|i| self.at(*i as usize)).unzip();
-        Self { scale, shift }
-    }
-
-    /// The number of values it applies to; None: any number.
-    fn width(&self) -> Option<usize> {
-        Some(self.scale.len().max(self.shift.len())).filter(|n| *n > 1)
-    }
-}
-
 /// Our form of a network, and what could not be part of it.
-pub(super) struct Chain {
+pub struct Chain {
     pub network: Sequential,
     pub parameters: Vec<f32>,
     /// Whether the inputs are bytes that stand for x / 255.
     pub bytes: bool,
     /// The scaling of the outputs, after the last layer.
     pub units: Vec<Unit>,
+    /// What was assumed, a line each.
     pub said: Vec<String>,
 }
 
@@ -119,8 +55,8 @@ pub(super) struct Chain {
 /// # Errors
 /// Layers do not fit; a scaling is between two activations; there are more parameters than
 /// `most`; a number is not finite.
-pub(super) fn build(steps: Vec<Step>, most: usize, inputs: &Inputs) -> Result<Chain> {
-    let layers: Vec<Layer> = steps.iter().filter_map(layer).collect();
+pub fn build(chain: Vec<ForeignLayer>, most: usize, inputs: &KnownInputs) -> Result<Chain> {
+    let layers: Vec<Layer> = chain.iter().filter_map(layer).collect();
     let network = Sequential::new(layers).map_err(|e| Error::data(e.to_string()))?;
     if network.parameters().checked_mul(4).is_none_or(|bytes| bytes > most) {
         return Err(Error::data(format!(
@@ -130,13 +66,13 @@ pub(super) fn build(steps: Vec<Step>, most: usize, inputs: &Inputs) -> Result<Ch
     }
     let mut parameters = Vec::with_capacity(network.parameters());
     let (mut bytes, mut said) = (false, Vec::new());
-    // A scaling to fold into the next dense layer, and the last step, if it is a dense layer.
+    // A scaling to fold into the next dense layer, and the last layer, if it is dense.
     let mut waiting: Option<Affine> = None;
     let mut order: Option<Rc<Vec<u32>>> = None;
     let mut last: Option<(usize, usize)> = None;
-    for step in steps {
-        match step {
-            Step::Linear(linear) => {
+    for layer in chain {
+        match layer {
+            ForeignLayer::Linear(linear) => {
                 let (width, outputs) = (linear.inputs, linear.outputs);
                 let start = parameters.len();
                 parameters.resize(start + (width + 1) * outputs, 0.0);
@@ -156,24 +92,24 @@ pub(super) fn build(steps: Vec<Step>, most: usize, inputs: &Inputs) -> Result<Ch
                 }
                 last = Some((start, outputs));
             }
-            Step::Affine(affine) => match last {
+            ForeignLayer::Affine(affine) => match last {
                 Some((start, outputs)) => fold_after(&affine, outputs, &mut parameters[start..])?,
                 None => {
                     let before = waiting.take();
                     waiting = Some(before.map_or(affine.clone(), |b| b.then(&affine)));
                 }
             },
-            Step::Reorder(new) if parameters.is_empty() => {
+            ForeignLayer::Reorder(new) if parameters.is_empty() => {
                 waiting = waiting.map(|affine| affine.reordered(&new));
                 order = Some(match order {
                     Some(before) => Rc::new(new.iter().map(|i| before[*i as usize]).collect()),
                     None => new,
                 });
             }
-            Step::Reorder(_) => {
+            ForeignLayer::Reorder(_) => {
                 return Err(Error::data("values are reordered inside the network"));
             }
-            Step::Activation(_) | Step::Dropout(_) => {
+            ForeignLayer::Activation(_) | ForeignLayer::Dropout(_) => {
                 last = None;
                 if waiting.as_ref().is_some_and(|affine| !affine.is_identity()) {
                     return Err(Error::data(
@@ -191,12 +127,12 @@ pub(super) fn build(steps: Vec<Step>, most: usize, inputs: &Inputs) -> Result<Ch
     Ok(Chain { network, parameters, bytes, units, said })
 }
 
-fn layer(step: &Step) -> Option<Layer> {
-    match step {
-        Step::Linear(linear) => Some(Layer::Linear(linear.inputs, linear.outputs)),
-        Step::Activation(activation) => Some((*activation).into()),
-        Step::Dropout(p) => Some(Layer::Dropout(*p)),
-        Step::Affine(_) | Step::Reorder(_) => None,
+fn layer(layer: &ForeignLayer) -> Option<Layer> {
+    match layer {
+        ForeignLayer::Linear(linear) => Some(Layer::Linear(linear.inputs, linear.outputs)),
+        ForeignLayer::Activation(activation) => Some((*activation).into()),
+        ForeignLayer::Dropout(p) => Some(Layer::Dropout(*p)),
+        ForeignLayer::Affine(_) | ForeignLayer::Reorder(_) => None,
     }
 }
 

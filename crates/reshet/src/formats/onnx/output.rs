@@ -1,18 +1,20 @@
-//! Finds which of a graph's outputs is the network's answer, and what the other outputs tell
+//! Finds which of a graph's outputs is the network's prediction, and what the other outputs tell
 //! about it.
 
 use super::{
     label::{Label, Rule, Said},
+    links::Op,
     proto::Graph,
-    walk::{Op, Value, Walk},
+    value::Value,
+    walk::Walk,
 };
-use crate::{Activation, Result, error::Error, formats::import::Decides};
+use crate::{Activation, Result, error::Error, formats::foreign::network::Decision};
 
 /// The end of the network.
-pub struct Answer {
+pub struct Prediction {
     pub link: usize,
     /// The decision that the graph makes from it.
-    pub decides: Option<Decides>,
+    pub decision: Option<Decision>,
     /// For yes and no: the graph answers yes if the network's output is low.
     pub turned: bool,
     /// For yes and no: an output exactly at the threshold is yes.
@@ -29,7 +31,12 @@ type Net<'a> = (&'a str, usize);
 ///
 /// # Errors
 /// An output that is not understood and could be the answer, or several answers: they are named.
-pub fn answer(graph: &Graph, walk: &Walk, wanted: Option<&str>, labels: bool) -> Result<Answer> {
+pub fn prediction(
+    graph: &Graph,
+    walk: &Walk,
+    wanted: Option<&str>,
+    labels: bool,
+) -> Result<Prediction> {
     let names: Vec<&str> = graph.output.iter().map(|o| &*o.name).collect();
     let outputs: Vec<&str> = match wanted {
         Some(name) if !names.contains(&name) => {
@@ -60,7 +67,7 @@ pub fn answer(graph: &Graph, walk: &Walk, wanted: Option<&str>, labels: bool) ->
         Error::data(format!("{what}{advice}"))
     };
     let Some((first, label)) = decided.first() else {
-        // It could be the answer.
+        // It could be the prediction.
         if let Some((_, why)) = unknown.first() {
             return Err(choose(format!("not a network of dense layers: {why}")));
         }
@@ -84,16 +91,16 @@ pub fn answer(graph: &Graph, walk: &Walk, wanted: Option<&str>, labels: bool) ->
         format!("the output \"{name}\" is not taken over: {why}")
     };
     said.extend(unknown.iter().map(passed_over));
-    let answer = Answer {
+    let prediction = Prediction {
         link,
-        decides: Some(Decides::Class),
+        decision: Some(Decision::Class),
         turned: false,
         tie: false,
         names: None,
         said,
     };
-    let answer = match label.rule {
-        Rule::Largest => Answer { names: texts(&label.says), ..answer },
+    let prediction = match label.rule {
+        Rule::Largest => Prediction { names: texts(&label.says), ..prediction },
         Rule::Above { tie, several } => {
             let turned = match &label.says[..] {
                 [no, yes] => no.number().zip(yes.number()).is_some_and(|(no, yes)| no > yes),
@@ -108,29 +115,36 @@ pub fn answer(graph: &Graph, walk: &Walk, wanted: Option<&str>, labels: bool) ->
                 let what = format!("{}: it says the same words to several questions", label.node);
                 return Err(choose(what));
             }
-            Answer { decides: Some(Decides::YesNo), turned, tie: tie != turned, names, ..answer }
+            Prediction {
+                decision: Some(Decision::YesNo),
+                turned,
+                tie: tie != turned,
+                names,
+                ..prediction
+            }
         }
     };
-    named(walk, answer, Some(label), &choose)
+    named(walk, prediction, Some(label), &choose)
 }
 
 /// The answer is the numbers that the network gives.
-fn numbers(walk: &Walk, nets: &[Net], choose: &dyn Fn(String) -> Error) -> Result<Answer> {
+fn numbers(walk: &Walk, nets: &[Net], choose: &dyn Fn(String) -> Error) -> Result<Prediction> {
     let Some((last, link)) = nets.iter().max_by_key(|(_, x)| x) else {
         return Err(Error::data("no output of the graph depends on its input"));
     };
     // Several outputs may be stages of one network, such as logits and probabilities.
-    let path = walk.path(*link);
+    let path = walk.links.path(*link);
     if let Some((other, x)) = nets.iter().find(|(_, x)| !path.contains(x)) {
-        let (a, b) = (&walk.links[*link].node, &walk.links[*x].node);
+        let (a, b) = (&walk.links.all[*link].node, &walk.links.all[*x].node);
         let what = format!("the outputs \"{last}\" ({a}) and \"{other}\" ({b}) are two networks");
         return Err(choose(what));
     }
     let earlier = nets.iter().filter(|(_, x)| x != link).map(|(name, _)| stage(name));
     let said = earlier.collect();
-    let decides = matches!(walk.links[*link].op, Op::NoAndYes).then_some(Decides::YesNo);
-    let answer = Answer { link: *link, decides, turned: false, tie: false, names: None, said };
-    named(walk, answer, None, choose)
+    let decision = matches!(walk.links.all[*link].op, Op::NoAndYes).then_some(Decision::YesNo);
+    let prediction =
+        Prediction { link: *link, decision, turned: false, tie: false, names: None, said };
+    named(walk, prediction, None, choose)
 }
 
 fn stage(name: &str) -> String {
@@ -147,7 +161,7 @@ fn joined(
     // The links after it decide the same: the order of the outputs stays.
     let keeps = |x: usize| {
         let largest = label.rule == Rule::Largest;
-        match &walk.links[x].op {
+        match &walk.links.all[x].op {
             Op::Nothing | Op::NoAndYes => true,
             Op::LogSoftmax => largest,
             Op::Activation(Activation::Softmax) => largest,
@@ -157,20 +171,20 @@ fn joined(
     };
     let mut root = label.link;
     while keeps(root) {
-        root = walk.links[root].before;
+        root = walk.links.all[root].before;
     }
     let (mut end, mut said) = (label.link, Vec::new());
     for (name, x) in nets {
-        let path = walk.path(*x);
+        let path = walk.links.path(*x);
         match path.iter().position(|link| *link == root) {
             Some(at) if path[at + 1..].iter().all(|link| keeps(*link)) => {
                 // Of two branches either will do.
                 let goes_on = path.contains(&end);
                 end = if goes_on { *x } else { end };
             }
-            None if walk.path(root).contains(x) => said.push(stage(name)),
+            None if walk.links.path(root).contains(x) => said.push(stage(name)),
             _ => {
-                let (a, b) = (&label.node, &walk.links[*x].node);
+                let (a, b) = (&label.node, &walk.links.all[*x].node);
                 return Err(choose(format!(
                     "the outputs \"{label_name}\" ({a}) and \"{name}\" ({b}) are two answers"
                 )));
@@ -194,26 +208,26 @@ fn texts(says: &[Said]) -> Option<Vec<String>> {
 /// The classes' names that ZipMap knows must be the label's.
 fn named(
     walk: &Walk,
-    answer: Answer,
+    prediction: Prediction,
     label: Option<&Label>,
     choose: &dyn Fn(String) -> Error,
-) -> Result<Answer> {
-    let path = walk.path(answer.link);
+) -> Result<Prediction> {
+    let path = walk.links.path(prediction.link);
     let mut zipped = walk.names.iter().filter(|zip| path.contains(&zip.link));
-    let Some(first) = zipped.next() else { return Ok(answer) };
+    let Some(first) = zipped.next() else { return Ok(prediction) };
     let zip = &first.names;
     let numbered = |names: &[String]| names.iter().enumerate().all(|(i, n)| *n == i.to_string());
     let agree = label.is_none_or(|label| {
         let says: Vec<String> = label.says.iter().map(Said::text).collect();
         let words = zip.iter().all(|name| name.parse::<f64>().is_err());
         // A place says nothing that words could contradict, and the other way round.
-        let loose = !answer.turned && (numbered(&says) && words || numbered(zip));
+        let loose = !prediction.turned && (numbered(&says) && words || numbered(zip));
         says == *zip || loose
     });
     if !agree || zipped.any(|other| other.names != *zip) {
         let what = format!("{}: the label calls the classes by other names", first.node);
         return Err(choose(what));
     }
-    let names = answer.names.or_else(|| (!numbered(zip)).then(|| zip.clone()));
-    Ok(Answer { names, ..answer })
+    let names = prediction.names.or_else(|| (!numbered(zip)).then(|| zip.clone()));
+    Ok(Prediction { names, ..prediction })
 }

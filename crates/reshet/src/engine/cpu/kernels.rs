@@ -1,0 +1,110 @@
+//! The kernels that are functions of their own for each instruction set.
+//!
+//! All else is compiled into the phases that it is part of. What is large and called from several
+//! places stands once: that halves the time that the engine takes to compile.
+
+use std::ops::Range;
+
+use super::{
+    first_layer::FirstLayer,
+    math,
+    matrix::Matrix,
+    product::{Fetch, Product},
+    sparse,
+    vector::{self, Vector, for_each},
+    work::Work,
+};
+use crate::activation::Activation;
+
+/// A vector's kernels.
+pub(super) trait Kernels: Vector {
+    /// See [`Product::compute`].
+    ///
+    /// # Safety
+    /// As there.
+    unsafe fn product(product: &Product, fetch: &mut Fetch);
+
+    /// See [`math::activation_forward`].
+    ///
+    /// # Safety
+    /// As there.
+    unsafe fn activation_forward(activation: Activation, x: *const f32, y: *mut f32, n: usize);
+
+    /// See [`math::activation_backward`].
+    ///
+    /// # Safety
+    /// As there.
+    unsafe fn activation_backward(
+        activation: Activation,
+        z: *const f32,
+        y: *const f32,
+        d: *mut f32,
+        n: usize,
+    );
+
+    /// See [`sparse::forward`].
+    ///
+    /// # Safety
+    /// As there.
+    unsafe fn sparse_forward(
+        work: &Work,
+        first: &FirstLayer,
+        thread: usize,
+        z: &Matrix,
+        strip: usize,
+        samples: Range<usize>,
+    );
+}
+
+macro_rules! kernels {
+    ($name:ident, $vector:ident, $($features:literal)?) => {
+        impl Kernels for vector::$vector {
+            $(#[target_feature(enable = $features)])?
+            #[inline(never)]
+            unsafe fn product(product: &Product, fetch: &mut Fetch) {
+                // SAFETY: the instructions are enabled here; the rest is the caller's promise.
+                unsafe { product.compute::<Self>(fetch) }
+            }
+
+            $(#[target_feature(enable = $features)])?
+            #[inline(never)]
+            unsafe fn activation_forward(
+                activation: Activation,
+                x: *const f32,
+                y: *mut f32,
+                n: usize,
+            ) {
+                // SAFETY: as above.
+                unsafe { math::activation_forward::<Self>(activation, x, y, n) }
+            }
+
+            $(#[target_feature(enable = $features)])?
+            #[inline(never)]
+            unsafe fn activation_backward(
+                activation: Activation,
+                z: *const f32,
+                y: *const f32,
+                d: *mut f32,
+                n: usize,
+            ) {
+                // SAFETY: as above.
+                unsafe { math::activation_backward::<Self>(activation, z, y, d, n) }
+            }
+
+            $(#[target_feature(enable = $features)])?
+            #[inline(never)]
+            unsafe fn sparse_forward(
+                work: &Work,
+                first: &FirstLayer,
+                thread: usize,
+                z: &Matrix,
+                strip: usize,
+                samples: Range<usize>,
+            ) {
+                // SAFETY: as above.
+                unsafe { sparse::forward::<Self>(work, first, thread, z, strip, samples) }
+            }
+        }
+    };
+}
+for_each!(kernels);
