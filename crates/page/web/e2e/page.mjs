@@ -106,6 +106,8 @@ export async function open(
     "console",
     (message) =>
       ["error", "warn"].includes(message.type()) &&
+      // The tests' own looking at pictures.
+      !message.text().startsWith("Canvas2D: Multiple readback") &&
       trouble.push(`${message.text()} ${message.location().url ?? ""}`),
   );
   page.on("pageerror", (error) => trouble.push(String(error)));

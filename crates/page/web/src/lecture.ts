@@ -148,7 +148,7 @@ function beside(): HTMLElement {
     const run = selected();
     el.hidden = run === null || !document.body.classList.contains("presenting");
     if (run === null || el.hidden) return;
-    say(name, run.name);
+    fill(name, ltr(run.name));
     say(result, resultSentence(run));
     both.show();
   };
