@@ -152,7 +152,7 @@ impl Maker {
             let what = format!("{pattern}: {samples} samples; choose from {least} to {MOST}");
             return Err(Error::invalid(what));
         }
-        if !(noise.is_finite() && noise >= 0.0 && noise < 1e30) {
+        if !(0.0..1e30).contains(&noise) {
             let what = format!("{pattern}: noise {noise}; it must be 0 or more");
             return Err(Error::invalid(what));
         }
