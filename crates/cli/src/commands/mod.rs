@@ -1,5 +1,6 @@
 //! The commands, a file each.
 
+pub mod course;
 pub mod data;
 pub mod explain;
 pub mod export;
@@ -16,6 +17,6 @@ pub mod tune;
 mod code;
 mod find_lr;
 mod folds;
-mod rows;
 mod make;
+mod rows;
 mod weights;
