@@ -101,6 +101,9 @@ fn tables_of_the_program_are_used_by_name() {
     assert!(tested.contains("of 150"), "{tested}");
     assert!(place.done("data check breast-cancer").contains("569 rows"));
     place.fails("train irs", 3, "iris");
+    if reshet::data::fashion::find().is_none() {
+        place.fails("train fashion-mnist", 3, "dataset-fashion-mnist");
+    }
     // A file of that name goes first.
     place.write("iris", "a,b\n1,x\n2,y\n3,x\n4,y\n");
     assert!(place.done("data check iris").contains("4 rows"));

@@ -205,7 +205,7 @@ fn clothes_question(
 /// Ten kinds of clothes.
 pub fn clothes_ten(stage: &mut Stage) -> Result<Vec<Figure>> {
     stage.slide("Ten kinds of clothes", "עשרה סוגי בגדים");
-    let plan = Plan { net: "256:relu-128:relu-10", lr: 0.001, epochs: 5, one_cycle: false };
+    let plan = Plan { net: "256:relu-128:relu-10", lr: 0.003, epochs: 5, one_cycle: true };
     let Some((train, data)) = clothes(stage)? else { return Ok(Vec::new()) };
     let model = plan.fit(&train, stage.seed)?;
     let accuracy = test(stage, &model, &data)?;
