@@ -14,7 +14,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind}
 use reshet::Error;
 
 use commands::{
-    data, explain, export, import, info, lecture, predict, runs, serve, test, train, tune,
+    course, data, explain, export, import, info, lecture, predict, runs, serve, test, train, tune,
 };
 use settings::{Settings, config};
 
@@ -49,6 +49,8 @@ struct Cli {
 enum Command {
     /// Run the lecture: train a network to recognise a 7, step by step
     Lecture(lecture::Args),
+    /// Run the chapters of the course, each beside the book's result
+    Course(course::Args),
     /// Train a network on data and test it
     #[command(alias = "fit", allow_negative_numbers = true)]
     Train(Box<Settings>),
@@ -92,6 +94,7 @@ fn main() -> ExitCode {
     terminal::set_quiet(cli.quiet);
     let done = match cli.command {
         Command::Lecture(args) => lecture::run(&args),
+        Command::Course(args) => course::run(&args),
         Command::Train(args) => train::run(&args),
         Command::Tune(args) => tune::run(&args),
         Command::Test(args) => test::run(&args),

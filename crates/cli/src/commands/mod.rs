@@ -1,5 +1,6 @@
 //! The commands, a file each.
 
+pub mod course;
 pub mod data;
 pub mod explain;
 pub mod export;

@@ -95,6 +95,16 @@ impl Source {
                 );
             }
         }
+        if data == FASHION && reading.targets.is_none() && !path.is_file() && !of_classes {
+            return match fashion::find() {
+                Some(folder) => {
+                    note(&format!("{FASHION} is read from {}", folder.display()));
+                    let (train, test) = fashion::read(&folder)?;
+                    pictures(train, Some(test))
+                }
+                None => Err(no_fashion().into()),
+            };
+        }
         if of_classes {
             let found = folder::read(path, reading.form)?;
             found.notes.iter().for_each(|text| note(text));
@@ -116,17 +126,6 @@ impl Source {
         }
         if path.is_file() && idx::is_images(path) {
             return pictures(idx::beside(path)?, None);
-        }
-        if data == FASHION {
-            let Some(folder) = fashion::find() else {
-                let what = "is not on this machine: looked for its four files in";
-                let cure = "Debian has them as the package dataset-fashion-mnist";
-                let folders = fashion::FOLDERS.join(", ");
-                return Err(Error::Data(format!("{FASHION} {what} {folders}; {cure}")).into());
-            };
-            note(&format!("{FASHION} is read from {}", folder.display()));
-            let (train, test) = fashion::read(&folder)?;
-            return pictures(train, Some(test));
         }
         if data == "mnist" {
             // Two cores can unpack the two parts side by side.
@@ -247,6 +246,12 @@ impl Source {
             _ => Ok(()),
         }
     }
+}
+
+fn no_fashion() -> Error {
+    let what = "is not on this machine: looked for its four files in";
+    let cure = "Debian has them as the package dataset-fashion-mnist";
+    Error::Data(format!("{FASHION} {what} {}; {cure}", fashion::FOLDERS.join(", ")))
 }
 
 /// The classes called by `names`: apart by commas, or a line each in the file of this name.

@@ -21,7 +21,8 @@ use words::text;
 #[serde(rename_all = "kebab-case", default)]
 pub struct Settings {
     /// mnist, fashion-mnist, iris, breast-cancer, a table (.csv), a folder of pictures
-    /// (DIR/class/name.png), a folder of IDX files or one of them, a .npz, or with --targets a .npy or IDX file
+    /// (DIR/class/name.png), a folder of IDX files or one of them, a .npz, or with
+    /// --targets a .npy or IDX file
     #[arg(required_unless_present_any = ["config", "resume"])]
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub data: Option<String>,

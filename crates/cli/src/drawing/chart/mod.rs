@@ -9,6 +9,7 @@
 //! Not a plotting library: see docs/decisions/0007-charts-of-our-own.md.
 
 mod canvas;
+mod plane;
 mod png;
 mod scale;
 mod svg;
@@ -20,6 +21,7 @@ use anyhow::{Context, Result};
 use reshet::formats::write_file;
 
 pub use canvas::{Anchor, Canvas, Ink, Point, Text};
+pub use plane::{Plane, Shade};
 pub use scale::{Axis, number};
 use scale::{Scale, clipped};
 

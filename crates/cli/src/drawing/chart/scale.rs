@@ -86,6 +86,22 @@ impl Scale {
         Self { log: axis.log, whole: axis.whole, low, high }
     }
 
+    /// Over the axis' range, or over all values with a little room on both sides, also below 0.
+    pub fn around(axis: &Axis, values: impl Iterator<Item = f64>) -> Self {
+        if axis.range.is_some() {
+            return Self::new(axis, std::iter::empty());
+        }
+        let finite = values.filter(|value| value.is_finite());
+        let ends = finite
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
+        let (low, high) = ends;
+        if low >= high {
+            return Self::new(axis, [low].into_iter());
+        }
+        let room = (high - low) * 0.05;
+        Self::new(&axis.clone().range(low - room, high + room), std::iter::empty())
+    }
+
     /// Where the axis begins and ends.
     pub fn ends(&self) -> (f64, f64) {
         let value = |v: f64| if self.log { 10f64.powf(v) } else { v };

@@ -1,0 +1,160 @@
+//! Chapters 23 and 24: a line cannot bend, and a hidden layer can.
+
+use anyhow::Result;
+use reshet::{
+    Dataset, Model, Sequential, Task, Trainer,
+    data::make::{Maker, Pattern},
+    metrics::Kind,
+    prelude::{Adam, MSELoss},
+};
+
+use super::stage::{Aim, Figure, Stage};
+use crate::drawing::chart::{Axis, Chart, Look, Plane, Point, Shade};
+
+/// Points of two inputs with their classes.
+pub fn class_points(data: &Dataset) -> Vec<(Point, usize)> {
+    let class = |row: usize| match data.targets() {
+        reshet::Targets::Classes { labels, .. } => labels[row] as usize,
+        reshet::Targets::YesNo { values, .. } => usize::from(values[row] == 1.0),
+        reshet::Targets::Numbers { .. } => 0,
+    };
+    let mut inputs = [0.0; 2];
+    let point = |row: usize| {
+        data.features().read(row, &mut inputs);
+        ((f64::from(inputs[0]), f64::from(inputs[1])), class(row))
+    };
+    (0..data.len()).map(point).collect()
+}
+
+/// A model of two inputs as a field: the class it says in each place, and how sure it is.
+pub fn field_of(model: &Model) -> impl Fn(&[Point]) -> Result<Vec<Shade>> + '_ {
+    move |places| {
+        let inputs: Vec<f32> = places.iter().flat_map(|p| [p.0 as f32, p.1 as f32]).collect();
+        let outputs = model.network().outputs();
+        let shade = |answer: &[f32]| match (answer, model.task()) {
+            ([p], Task::Binary) => {
+                Shade { class: usize::from(*p > 0.5), sure: (2.0 * f64::from(*p) - 1.0).abs() }
+            }
+            _ => {
+                let class = reshet::metrics::argmax(answer);
+                let chance = 1.0 / answer.len() as f64;
+                Shade { class, sure: (f64::from(answer[class]) - chance) / (1.0 - chance) }
+            }
+        };
+        Ok(model.predict(&inputs)?.chunks_exact(outputs).map(shade).collect())
+    }
+}
+
+/// The accuracy in percent.
+fn percent(model: &Model, data: &Dataset) -> reshet::Result<f64> {
+    Ok(model.test(data)?.accuracy().map_or(f64::NAN, |accuracy| 100.0 * accuracy))
+}
+
+/// Two moons.
+pub fn moons(stage: &mut Stage) -> Result<Vec<Figure>> {
+    stage.slide("2000 points, two moons", "2000 נקודות, שני ירחים");
+    let maker = Maker::new(Pattern::Moons).samples(2000).noise(0.15).seed(stage.seed);
+    let parts =
+        reshet::Prepare::new().test(0.2).seed(stage.seed).keep_columns(true).of(maker.table()?)?;
+    let test = super::tables::test_of(&parts)?;
+    let fit = |net: &str| -> reshet::Result<Model> {
+        let trainer = Trainer::new(Sequential::parse(net, Some(2))?);
+        let trainer = trainer.optimizer(Adam::new(0.01)).epochs(50).batch_size(64);
+        Ok(trainer.seed(stage.seed).fit(&parts.train)?.model)
+    };
+    let (line, net) = (fit("1:sigmoid")?, "16:relu-16:relu-1:sigmoid");
+    let model = fit(net)?;
+    let (alone, accuracy) = (percent(&line, test)?, percent(&model, test)?);
+    let seed = stage.seed;
+    stage.slide("One neuron: a line", "נוירון אחד: ישר");
+    show(stage, "line", "One neuron", &line, &parts.train)?;
+    stage.line(&format!("  test: {alone:.2} %"));
+    stage.slide("Two hidden layers of 16", "שתי שכבות נסתרות של 16");
+    show(stage, "moons", "2-16-16-1", &model, &parts.train)?;
+    stage.line(&format!("  test: {accuracy:.2} %"));
+    stage.tell(
+        "Each hidden neuron draws a line, and is 0 on one side of it. Their sum bends around the moons.",
+        "כל נוירון נסתר מותח ישר, והוא 0 בצד אחד שלו. הסכום שלהם מתעקל סביב הירחים.",
+    );
+    stage.keep(&model)?;
+    stage.commands(&[
+        format!("reshet data make moons --samples 2000 --noise 0.15 --seed {seed} -o moons.csv"),
+        format!(
+            "reshet train moons.csv --net {net} --lr 0.01 --epochs 50 --batch-size 64 --seed {seed}"
+        ),
+        "reshet data make spiral -o spiral.csv      (or circles, xor, blobs: try them too)".into(),
+    ]);
+    Ok(vec![
+        Figure::new("accuracy, %", 98.50, accuracy, Aim::AtLeast),
+        Figure::new("one neuron, %", 89.0, alone, Aim::Other),
+    ])
+}
+
+/// The model in the plane of its own inputs, as the columns scale them.
+fn show(stage: &Stage, stem: &str, title: &str, model: &Model, data: &Dataset) -> Result<()> {
+    let field = field_of(model);
+    let classes = ["0", "1"].map(String::from);
+    let plane = Plane::new(title, Axis::linear("x1 (scaled)"), Axis::linear("x2 (scaled)"));
+    stage.plane(stem, &plane.with_points(&classes, class_points(data)).with_field(&field))
+}
+
+/// Waves: a curve for one input.
+pub fn waves(stage: &mut Stage) -> Result<Vec<Figure>> {
+    stage.slide("10,000 points around a wave", "10,000 נקודות סביב גל");
+    let data = Maker::new(Pattern::Waves).seed(stage.seed).dataset()?;
+    let fit = |net: &str, lr: f64, epochs: usize| -> reshet::Result<(Model, f64)> {
+        let trainer = Trainer::new(Sequential::parse(net, Some(1))?).loss(MSELoss).unscaled();
+        let trainer = trainer.units(Vec::new()).optimizer(Adam::new(lr)).epochs(epochs);
+        let model = trainer.batch_size(50).seed(stage.seed).fit(&data)?.model;
+        let loss = match model.test(&data)?.kind {
+            Kind::Numbers { rmse, .. } => rmse * rmse,
+            Kind::Answers { .. } => f64::NAN,
+        };
+        Ok((model, loss))
+    };
+    let (line, straight) = fit("1-1", 0.01, 20)?;
+    let (model, bent) = fit("64:relu-64:relu-1", 0.001, 200)?;
+    stage.slide("A line, and a network 1-64-64-1", "ישר, ורשת 1-64-64-1");
+    if stage.is_shown() {
+        let places: Vec<f32> = (0..=300).map(|i| 1.0 + 19.0 * i as f32 / 300.0).collect();
+        let curve = |model: &Model| -> reshet::Result<Vec<Point>> {
+            let heights = model.predict(&places)?;
+            Ok(places.iter().zip(heights).map(|(x, y)| (f64::from(*x), f64::from(y))).collect())
+        };
+        let chart = Chart::new("Points and curves", Axis::linear("x"), Axis::linear("y"))
+            .with(Look::Points, "data", some_points(&data))
+            .with(Look::Line, "line", curve(&line)?)
+            .with(Look::Line, "network", curve(&model)?);
+        stage.chart("waves", &chart)?;
+    }
+    stage.line(&format!("  line: mean square error {straight:.4}   network: {bent:.4}"));
+    stage.tell(
+        "Each ReLU adds a kink, and 128 kinks follow the wave. The noise alone is 0.04 on average: no \
+         network can do better on new points. The book prints the loss of one last batch of 50.",
+        "כל ReLU מוסיף כיפוף, ו־128 כיפופים עוקבים אחרי הגל. הרעש לבדו הוא 0.04 בממוצע: שום רשת לא תצליח \
+         יותר בנקודות חדשות. הספר מדפיס את המחיר של אצווה אחרונה אחת של 50.",
+    );
+    stage.commands(&[
+        format!("reshet data make waves --seed {} -o waves.csv", stage.seed),
+        format!(
+            "reshet train waves.csv --net 64:relu-64:relu-1 --no-scale --lr 0.001 --epochs 200 \
+             --batch-size 50 --test-fraction 0 --seed {}",
+            stage.seed
+        ),
+    ]);
+    Ok(vec![
+        Figure::new("line: mean square error", 0.0839, straight, Aim::Equal(0.006)),
+        Figure::new("network: the same (the book's is of one batch)", 0.0224, bent, Aim::Other),
+    ])
+}
+
+/// Every tenth point.
+fn some_points(data: &Dataset) -> Vec<Point> {
+    let reshet::Targets::Numbers { values, .. } = data.targets() else { return Vec::new() };
+    let mut x = [0.0];
+    let point = |row: usize| {
+        data.features().read(row, &mut x);
+        (f64::from(x[0]), f64::from(values[row]))
+    };
+    (0..data.len()).step_by(10).map(point).collect()
+}

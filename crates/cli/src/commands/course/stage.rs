@@ -1,0 +1,218 @@
+//! Where a chapter is shown: slides and pictures in the terminal, files in a folder; or nowhere.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use reshet::Model;
+use serde::Serialize;
+
+use crate::{
+    drawing::chart::{Chart, Plane},
+    say,
+    terminal::{self, COLUMNS, bold, faint},
+};
+
+/// The language of the slides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Language {
+    English,
+    Hebrew,
+}
+
+/// A text in both languages.
+#[derive(Clone, Copy, Debug)]
+pub struct Words {
+    pub en: &'static str,
+    pub he: &'static str,
+}
+
+impl Words {
+    pub const fn new(en: &'static str, he: &'static str) -> Self {
+        Self { en, he }
+    }
+
+    pub fn of(self, language: Language) -> &'static str {
+        match language {
+            Language::English => self.en,
+            Language::Hebrew => self.he,
+        }
+    }
+}
+
+/// How a result should lie beside the book's.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Aim {
+    /// No less than the book's.
+    AtLeast,
+    /// No more than the book's.
+    AtMost,
+    /// The book's, up to this much.
+    Equal(f64),
+    /// Other data than the book's: only shown.
+    Other,
+}
+
+/// A result beside the book's.
+#[derive(Clone, Debug, Serialize)]
+pub struct Figure {
+    pub what: String,
+    pub book: f64,
+    pub ours: f64,
+    #[serde(skip)]
+    pub aim: Aim,
+}
+
+impl Figure {
+    pub fn new(what: impl Into<String>, book: f64, ours: f64, aim: Aim) -> Self {
+        Self { what: what.into(), book, ours, aim }
+    }
+
+    /// Whether it is as good as the book's; None if the two cannot be compared.
+    pub fn as_good(&self) -> Option<bool> {
+        match self.aim {
+            Aim::AtLeast => Some(self.ours >= self.book),
+            Aim::AtMost => Some(self.ours <= self.book),
+            Aim::Equal(room) => Some((self.ours - self.book).abs() <= room),
+            Aim::Other => None,
+        }
+    }
+}
+
+/// Where a chapter is shown.
+pub struct Stage {
+    pub language: Language,
+    pub seed: u64,
+    /// Fashion-MNIST's folder, if there is one.
+    pub fashion: Option<PathBuf>,
+    /// The folder of pictures and model; None: nothing is shown.
+    folder: Option<PathBuf>,
+    slide: usize,
+}
+
+impl Stage {
+    /// A stage that shows, and keeps pictures in this folder.
+    pub fn shown(language: Language, seed: u64, folder: &Path) -> Self {
+        Self { language, seed, fashion: None, folder: Some(folder.to_path_buf()), slide: 0 }
+    }
+
+    /// A stage that only computes.
+    pub fn dark(seed: u64) -> Self {
+        Self { language: Language::English, seed, fashion: None, folder: None, slide: 0 }
+    }
+
+    /// Whether anything is shown: pictures need not be computed otherwise.
+    pub fn is_shown(&self) -> bool {
+        self.folder.is_some()
+    }
+
+    /// The text in the language of the slides.
+    pub fn pick<'a>(&self, en: &'a str, he: &'a str) -> &'a str {
+        match self.language {
+            Language::English => en,
+            Language::Hebrew => he,
+        }
+    }
+
+    /// Begins a slide.
+    pub fn slide(&mut self, en: &str, he: &str) {
+        self.slide += 1;
+        if self.is_shown() {
+            say!("\n{}", bold(&format!("{}. {}", self.slide, self.pick(en, he))));
+        }
+    }
+
+    /// Says something in words.
+    pub fn tell(&self, en: &str, he: &str) {
+        self.line(&wrapped(self.pick(en, he)));
+    }
+
+    /// Prints a line that is the same in all languages.
+    pub fn line(&self, text: &str) {
+        if self.is_shown() {
+            say!("{text}");
+        }
+    }
+
+    /// Shows a chart, and keeps it as SVG and PNG.
+    pub fn chart(&self, stem: &str, chart: &Chart) -> Result<()> {
+        let Some(folder) = &self.folder else { return Ok(()) };
+        say!("{}", chart.text(columns(), terminal::colour()));
+        chart.save(folder, stem)?;
+        self.saved(folder, stem);
+        Ok(())
+    }
+
+    /// Shows a picture of the plane, and keeps it as SVG and PNG.
+    pub fn plane(&self, stem: &str, plane: &Plane) -> Result<()> {
+        let Some(folder) = &self.folder else { return Ok(()) };
+        say!("{}", plane.text(columns(), terminal::colour())?);
+        plane.save(folder, stem)?;
+        self.saved(folder, stem);
+        Ok(())
+    }
+
+    fn saved(&self, folder: &Path, stem: &str) {
+        say!("{}", faint(&format!("{}.svg, .png", folder.join(stem).display())));
+    }
+
+    /// Keeps a model beside the pictures.
+    pub fn keep(&self, model: &Model) -> Result<()> {
+        let Some(folder) = &self.folder else { return Ok(()) };
+        let path = folder.join("model.safetensors");
+        model.save(&path)?;
+        say!("{}", faint(&path.display().to_string()));
+        Ok(())
+    }
+
+    /// Says which commands do the same.
+    pub fn commands(&mut self, commands: &[String]) {
+        self.slide("The same by hand, to change as you like", "אותו הדבר ביד, לשינוי כרצונכם");
+        commands.iter().for_each(|command| self.line(&format!("  {command}")));
+    }
+}
+
+/// Text in lines of at most 80 columns.
+fn wrapped(text: &str) -> String {
+    let (mut out, mut column) = (String::new(), 0);
+    for word in text.split(' ') {
+        let width = word.chars().count();
+        if column > 0 && column + 1 + width > COLUMNS {
+            out.push('\n');
+            column = 0;
+        } else if column > 0 {
+            out.push(' ');
+            column += 1;
+        }
+        out += word;
+        column += width;
+    }
+    out
+}
+
+fn columns() -> usize {
+    terminal::columns().unwrap_or(COLUMNS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_wrapped_between_words() {
+        let text = "word ".repeat(40);
+        let lines = wrapped(text.trim());
+        assert!(lines.lines().all(|line| line.chars().count() <= COLUMNS), "{lines}");
+        assert_eq!(lines.split_whitespace().count(), 40);
+    }
+
+    #[test]
+    fn a_figure_is_compared_as_it_is_meant() {
+        let good = |ours, aim| Figure::new("x", 1.0, ours, aim).as_good();
+        assert_eq!(good(1.0, Aim::AtLeast), Some(true));
+        assert_eq!(good(0.9, Aim::AtLeast), Some(false));
+        assert_eq!(good(1.1, Aim::AtMost), Some(false));
+        assert_eq!(good(1.05, Aim::Equal(0.1)), Some(true));
+        assert_eq!(good(1.2, Aim::Equal(0.1)), Some(false));
+        assert_eq!(good(5.0, Aim::Other), None);
+    }
+}
