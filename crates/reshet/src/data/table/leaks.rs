@@ -343,7 +343,7 @@ mod tests {
                 [0, 1, 2].map(|k| (1000.0 * mixed(7 * i + 5003 * k)).round() / 10.0 + 1.0);
             let text = format!("{a},{b},{c},{}", row([a, b, c]));
             let cells: Vec<&str> = text.split(',').collect();
-            builder.row(cells.into_iter()).unwrap();
+            builder.row(cells).unwrap();
         }
         let check = Prepare::new().check(&builder.table().unwrap()).unwrap();
         (check.suspicious.join("\n"), check.said.join("\n"))
