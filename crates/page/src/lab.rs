@@ -195,7 +195,7 @@ impl Lab {
             let mut state = run.state();
             if !state.phase.alive()
                 && state.moments.in_memory() > left
-                && state.moments.to_disk(self.uploads.path()).is_err()
+                && state.moments.move_to_disk(self.uploads.path()).is_err()
             {
                 state.moments.shrink(left);
             }

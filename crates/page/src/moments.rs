@@ -90,7 +90,7 @@ impl Moments {
     ///
     /// # Errors
     /// They cannot be written: they stay in memory.
-    pub fn to_disk(&mut self, within: &Path) -> io::Result<()> {
+    pub fn move_to_disk(&mut self, within: &Path) -> io::Result<()> {
         if self.in_memory() == 0 {
             return Ok(());
         }
@@ -189,11 +189,11 @@ mod tests {
         let files = || fs::read_dir(folder.path()).unwrap().count();
         let mut moments = course(20, 3, LIMIT);
         let (steps, bytes) = (moments.steps(), moments.bytes());
-        moments.to_disk(folder.path()).unwrap();
+        moments.move_to_disk(folder.path()).unwrap();
         assert_eq!((moments.in_memory(), moments.bytes(), moments.steps()), (0, bytes, steps));
         let (step, parameters) = moments.at(Some(4)).unwrap().unwrap();
         assert_eq!((step, &parameters[..]), (4, &[4.0; 3][..]));
-        moments.to_disk(folder.path()).unwrap();
+        moments.move_to_disk(folder.path()).unwrap();
         assert_eq!(files(), 1);
         drop(moments);
         assert_eq!(files(), 0);

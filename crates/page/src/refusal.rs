@@ -13,12 +13,12 @@ use crate::told::Told;
 #[derive(Debug)]
 pub struct Refusal {
     status: StatusCode,
-    told: Told,
+    told: Box<Told>,
 }
 
 impl Refusal {
     pub fn new(status: StatusCode, reason: impl Into<String>) -> Self {
-        Self { status, told: Told::of(&reason.into()) }
+        Self { status, told: Box::new(Told::of(&reason.into())) }
     }
 
     pub fn not_found(reason: impl Into<String>) -> Self {
@@ -51,7 +51,7 @@ impl From<Error> for Refusal {
             | Error::Diverged(_) => StatusCode::UNPROCESSABLE_ENTITY,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
-        Self { status, told: Told::error(&error) }
+        Self { status, told: Box::new(Told::error(&error)) }
     }
 }
 

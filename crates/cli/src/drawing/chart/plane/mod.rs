@@ -27,6 +27,9 @@ pub struct Shade {
     pub sure: f64,
 }
 
+/// The answers at some places.
+pub type Field<'a> = dyn Fn(&[Point]) -> Result<Vec<Shade>> + 'a;
+
 /// A picture of the plane.
 pub struct Plane<'a> {
     pub title: String,
@@ -37,7 +40,7 @@ pub struct Plane<'a> {
     /// Points and their classes.
     pub points: Vec<(Point, usize)>,
     /// The answers at these places, all at once.
-    pub field: Option<&'a dyn Fn(&[Point]) -> Result<Vec<Shade>>>,
+    pub field: Option<&'a Field<'a>>,
     /// The heights at these places, of a landscape.
     pub heights: Option<&'a dyn Fn(Point) -> f64>,
     /// Lines over all else, with their names in the legend.
