@@ -64,6 +64,8 @@ fn it_finds_the_shortest_way() {
     let settings =
         Settings { hidden: vec![32], patience: 100.0, copy_every: 20, ..Settings::default() };
     let mut agent = Agent::<Grid>::new(0, settings).unwrap();
-    (0..500).for_each(|_| drop(agent.learn_one_game().unwrap()));
+    for _ in 0..500 {
+        agent.learn_one_game().unwrap();
+    }
     assert!((agent.play_one_game().unwrap() - 0.9).abs() < 1e-5);
 }

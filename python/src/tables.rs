@@ -6,7 +6,12 @@ use reshet::{
     data::table::{Ask, Parts, Prepare, Table, csv, seen},
 };
 
-use crate::{arrays::floats, frames::Source, model::columns_of, python};
+use crate::{
+    arrays::floats,
+    frames::{Dialect, Source},
+    model::columns_of,
+    python,
+};
 
 /// The part of the rows to test on if nothing is said, as the program has it.
 const TEST: f64 = 0.2;
@@ -24,6 +29,8 @@ pub struct Question<'py> {
     scaling: Option<String>,
     test: Option<Test<'py>>,
     weights: Option<Weights<'py>>,
+    /// Of the files among them.
+    dialect: Dialect,
 }
 
 /// What is tested on.
@@ -55,8 +62,8 @@ impl Question<'_> {
         let asked = self.target.iter().chain(&self.drop).chain(&self.only);
         let targets = asked.chain(self.weight_column()).cloned().collect();
         let missing = self.missing.clone();
-        let table =
-            self.table.read(py, &csv::Options { targets, missing, ..Default::default() })?;
+        let options = csv::Options { targets, missing, ..Default::default() };
+        let table = self.table.read(py, &self.dialect.over(options))?;
         let ask = Ask {
             task: recipe.asked_task(),
             positive: self.positive.clone(),
@@ -83,7 +90,7 @@ impl Question<'_> {
             let columns = table.names().into_iter().map(String::from).collect();
             let (written, missing) = (table.written(), self.missing.clone());
             let options = csv::Options { written, columns, missing, ..Default::default() };
-            prepare = prepare.test_table(source.read(py, &options)?);
+            prepare = prepare.test_table(source.read(py, &self.dialect.over(options))?);
         }
         let validation = recipe.validation.unwrap_or(0.0);
         check_parts(validation, fraction).map_err(python)?;
@@ -101,9 +108,10 @@ impl Question<'_> {
             Some(Weights::Rows(weights)) => Some(floats(py, weights)?),
             _ => None,
         };
-        let table = self.table.read(py, &columns.options())?;
+        let options = self.dialect.over(columns.options());
+        let table = self.table.read(py, &options)?;
         let tested = match &self.test {
-            Some(Test::Table(source)) => Some(source.read(py, &columns.options())?),
+            Some(Test::Table(source)) => Some(source.read(py, &options)?),
             _ => None,
         };
         let (validation, fraction) = (recipe.validation.unwrap_or(0.0), self.test_fraction());

@@ -16,7 +16,7 @@ use crate::{
         table,
     },
     say,
-    settings::{recipe::Named, table::Question},
+    settings::{recipe::Named, table::TableFlags},
     terminal::{self, note},
 };
 
@@ -61,7 +61,7 @@ struct Check {
     /// A table (.csv), or one in the program: iris, breast-cancer, line
     file: PathBuf,
     #[command(flatten)]
-    table: Question,
+    table: TableFlags,
     /// As for `reshet train`: the kind of question
     #[arg(long, value_parser = Named::<Task>::new())]
     task: Option<Task>,

@@ -28,7 +28,7 @@ pub struct Settings {
     pub data: Option<String>,
     #[command(flatten)]
     #[serde(flatten)]
-    pub table: table::Question,
+    pub table: table::TableFlags,
     /// The targets that go with a .npy or IDX file, or the name of the array in a
     /// .npz; a column of integers is class numbers, others are numbers; with --task
     /// classes also floats (0.0, 1.0) and one-hot rows

@@ -9,6 +9,7 @@ mod askew;
 mod bmp;
 #[cfg(feature = "download")]
 mod cache;
+mod classes;
 #[cfg(feature = "classics")]
 pub mod classics;
 mod cores;

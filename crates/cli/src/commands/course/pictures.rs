@@ -43,7 +43,7 @@ fn test(stage: &Stage, model: &Model, data: &Dataset) -> Result<f64> {
     let score = model.test(data)?;
     stage.line(&format!("  test: {score}"));
     if let Kind::Answers { confusion, .. } = &score.kind
-        && confusion.len() > 2
+        && confusion.classes() > 2
     {
         stage.line(&reshet::metrics::table(confusion, &model.meaning().names));
     }

@@ -12,9 +12,9 @@ use crate::{
     settings::{Settings, recipe::filled_in, table::refuse},
 };
 
-/// Data, split.
+/// Data, split into a training, a validation and a test part.
 #[derive(Clone)]
-pub struct Parts {
+pub struct SplitData {
     /// What is trained where nothing was said.
     pub defaults: Defaults,
     /// What the run is called after.
@@ -30,25 +30,25 @@ pub struct Parts {
     pub chosen: Option<String>,
 }
 
-impl Parts {
+impl SplitData {
     /// Reads and splits the data; fills in what the flags leave open.
     /// `fold`: to test on fold k of so many instead.
     pub fn read(args: &mut Settings, fold: Option<(usize, usize)>) -> anyhow::Result<Self> {
         let asked = args.recipe.0.clone();
-        let mut parts = Self::split(args, fold)?;
+        let mut split = Self::split(args, fold)?;
         let recipe = &mut args.recipe.0;
         if asked.batch_size.is_none() {
             // How many samples are left to train on is known only now.
-            recipe.batch_size = recipe.batch_size.map(|n| n.min(parts.train.len()));
+            recipe.batch_size = recipe.batch_size.map(|n| n.min(split.train.len()));
         }
-        if parts.defaults != Defaults::Plain && asked.net.is_none() {
-            parts.chosen = filled_in(&asked, recipe);
+        if split.defaults != Defaults::Plain && asked.net.is_none() {
+            split.chosen = filled_in(&asked, recipe);
         }
-        *recipe = recipe.resolve(&parts.train)?;
+        *recipe = recipe.resolve(&split.train)?;
         if args.balance {
-            parts.train = parts.train.balanced().map_err(of_flag("--balance"))?;
+            split.train = split.train.balanced().map_err(of_flag("--balance"))?;
         }
-        Ok(parts)
+        Ok(split)
     }
 
     fn split(args: &mut Settings, fold: Option<(usize, usize)>) -> anyhow::Result<Self> {
