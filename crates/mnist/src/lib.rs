@@ -20,7 +20,10 @@
 //! licence. The bytes are those of the original files, in the original order, without their
 //! headers.
 
-use std::thread;
+use std::{
+    sync::{Mutex, PoisonError},
+    thread,
+};
 
 mod packing;
 
@@ -99,9 +102,17 @@ fn labels(packed: &[u8], count: usize) -> Vec<u8> {
 /// Unpacks parts of equal size beside each other.
 fn unpack(parts: &[&[u8]], into: &mut [u8]) {
     let into = into.chunks_exact_mut(into.len() / parts.len());
-    thread::scope(|scope| {
-        for (part, into) in parts.iter().zip(into) {
-            scope.spawn(|| packing::unpack(part, into));
+    let (threads, left) = (parts.len(), Mutex::new(parts.iter().zip(into)));
+    let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let work = || {
+        while let Some((part, into)) = next() {
+            packing::unpack(part, into);
         }
+    };
+    thread::scope(|scope| {
+        // A system that gives no more threads gives fewer; the caller works too.
+        let start = |_| thread::Builder::new().spawn_scoped(scope, work).ok();
+        (1..threads).map_while(start).for_each(drop);
+        work();
     });
 }

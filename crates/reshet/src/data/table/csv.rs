@@ -243,9 +243,15 @@ impl Reader {
             went_on.notify_all();
         };
         thread::scope(|scope| {
-            for _ in 0..cores {
+            for started in 0..cores {
                 let give = give.clone();
-                scope.spawn(|| work(give));
+                let thread = thread::Builder::new().spawn_scoped(scope, || work(give));
+                // A system that gives no more threads gives fewer.
+                match thread {
+                    Err(e) if started == 0 => return Err(no_thread(e)),
+                    Err(_) => break,
+                    Ok(_) => {}
+                }
             }
             drop(give);
             let (mut waiting, mut number) = (BTreeMap::new(), 0);
@@ -266,6 +272,10 @@ impl Reader {
             Ok(())
         })
     }
+}
+
+fn no_thread(cause: io::Error) -> Error {
+    Error::Io { what: "cannot start a thread to read the table".into(), reading: false, cause }
 }
 
 #[cfg(all(test, feature = "csv"))]

@@ -202,6 +202,7 @@ impl Prepare {
         let mut warnings = twins::leaks(&table, &columns, &answers, &rows);
         warnings.extend(suspect::open_marks(&table, &columns));
         warnings.extend(suspect::odd_words(&table, &columns));
+        warnings.extend(suspect::infinite_inputs(&table, &columns, &statistics));
         warnings.extend(suspect::twin_words(&table, &columns, &question));
         warnings.extend(suspect::missing_answers(&table, &question));
         warnings.extend(suspect::small_classes(&answers));

@@ -183,24 +183,40 @@ pub(crate) fn twin_truths(question: &Question) -> Option<String> {
     })
 }
 
+/// Inputs with numbers that are infinite, which become missing values.
+pub(crate) fn infinite_inputs(table: &Table, columns: &Columns, all: &[Statistics]) -> Vec<String> {
+    let inputs = columns.by_name();
+    let told = infinite_numbers(table, all);
+    told.filter(|(name, _)| inputs.contains_key(name)).map(|(_, what)| what).collect()
+}
+
+/// Columns with numbers that are infinite: the name, and what to say of it.
+fn infinite_numbers<'a>(
+    table: &'a Table,
+    all: &'a [Statistics],
+) -> impl Iterator<Item = (&'a str, String)> + 'a {
+    let infinite = |cell: Cell| cell.number().is_some_and(|x| (x as f32).is_infinite());
+    table.heads.iter().zip(all).enumerate().filter(|(_, (_, s))| s.infinite > 0).map(
+        move |(place, (head, s))| {
+            let line = table.rough_cells(place).position(infinite).map_or(0, |row| table.line(row));
+            let (name, n) = (&head.name, s.infinite);
+            let what = format!(
+                "column \"{name}\": {n} infinite or too large, the first in line {line}: taken for missing"
+            );
+            (&**name, what)
+        },
+    )
+}
+
 /// Numbers that are infinite, and numbers that no precision tells apart well.
 pub(crate) fn odd_numbers(table: &Table, all: &[Statistics]) -> Vec<String> {
-    let mut odd = Vec::new();
-    for (place, (head, s)) in table.heads.iter().zip(all).enumerate() {
-        let name = &head.name;
-        if s.infinite > 0 {
-            let infinite = |cell: Cell| cell.number().is_some_and(|x| (x as f32).is_infinite());
-            let line = table.rough_cells(place).position(infinite).map_or(0, |row| table.line(row));
-            let n = s.infinite;
-            odd.push(format!(
-                "column \"{name}\": {n} infinite or too large, the first in line {line}: taken for missing"
-            ));
-        }
+    let mut odd: Vec<String> = infinite_numbers(table, all).map(|(_, what)| what).collect();
+    for (head, s) in table.heads.iter().zip(all) {
         if s.sd > 0.0 && s.mean.abs() > 1e12 * s.sd {
             odd.push(format!(
-                "column \"{name}\": its numbers differ only far behind the point ({} to {}); \
+                "column \"{}\": its numbers differ only far behind the point ({} to {}); \
                  subtract what they share",
-                s.low, s.high
+                head.name, s.low, s.high
             ));
         }
     }
