@@ -59,7 +59,8 @@ races target="x86_64-unknown-linux-gnu":
 miri:
     MIRIFLAGS=-Zmiri-disable-isolation cargo +nightly miri test -p reshet --no-default-features --lib \
         -- answer names network:: plan recipe short::tests data::inputs data::loader \
-        engine::cpu::arena engine::cpu::sparse engine::cpu::team::pace
+        engine::cpu::arena engine::cpu::sparse engine::cpu::team::pace \
+        engine::cpu::vector engine::cpu::tests::poisoned
 
 # Build the page's front end into crates/page/dist (needs npm)
 page:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ._reshet import seen
+from ._reshet import PARQUET, seen
 
 
 def is_path(X):
@@ -47,7 +47,12 @@ def _is_records(X):
 def source(X, needed=None):
     """What the Rust part takes: a path, or (names, columns), of `needed` those there are."""
     if is_path(X):
-        return os.fspath(X)
+        path = os.fspath(X)
+        if not PARQUET and os.fsdecode(path).lower().endswith(".parquet"):
+            raise ValueError(f"{os.fsdecode(path)}: this package was built without Parquet; read "
+                             "it first, pandas.read_parquet(path) or polars.read_parquet(path), "
+                             "and give the DataFrame")
+        return path
     names, column = _columns(X)
     needed = None if needed is None else [seen(name) for name in needed]
     wanted = [i for i, name in enumerate(names) if needed is None or name in needed]
@@ -66,6 +71,23 @@ def source(X, needed=None):
         told = ", ".join(f"{names[i]}: {len(values)}" for i, values in zip(wanted, columns))
         raise ValueError(f"DataFrame: the columns have different lengths ({told})")
     return [names[i] for i in wanted], columns
+
+
+def dialect(tables, sep=None, header=None, encoding=None, sheet=None):
+    """How the files among these tables are written, as the Rust part takes it."""
+    told = {"sep": sep, "header": header, "encoding": encoding, "sheet": sheet}
+    given = next((name for name, value in told.items() if value is not None), None)
+    if given is not None and not any(is_path(table) for table in tables):
+        raise ValueError(f"{given}: goes with the path of a table's file; a DataFrame has been read")
+    if sep is not None:
+        if not isinstance(sep, str) or len(sep) != 1 or not sep.isascii() or sep in '"\r\n':
+            raise ValueError(f'sep: one character, as ";" or "\\t", not {sep!r}')
+        told["sep"] = ord(sep)
+    if header is not None and not isinstance(header, (bool, np.bool_)):
+        raise ValueError(f"header: True if the first row holds the columns' names, or False, not "
+                         f"{header!r}")
+    told["header"] = None if header is None else bool(header)
+    return told
 
 
 def name(column):

@@ -20,6 +20,28 @@ def warn(text):
     warnings.warn(text, stacklevel=level)
 
 
+def check_single(values, name):
+    """Refuses columns of which float32 keeps next to nothing: times in seconds, account numbers.
+
+    Of many rows some are looked at.
+    """
+    exact = values.dtype.itemsize < 4 or values.dtype == np.float32
+    if values.dtype.kind not in "fiu" or exact or values.size == 0:
+        return
+    rows = np.asarray(values[:: max(1, len(values) // 10_000)], dtype=np.float64)
+    rows = rows.reshape(len(rows), -1)
+    with np.errstate(all="ignore"):
+        sizes, spread = np.abs(rows.mean(axis=0)), rows.std(axis=0)
+        lost = np.flatnonzero((spread > 1e-12 * sizes) & (sizes > 2**20 * spread))
+    if len(lost):
+        column = int(lost[0])
+        where = f"{name}, column {column}" if rows.shape[1] > 1 else name
+        raise ValueError(f"{where}: its numbers lie {spread[column]:.1e} apart, near "
+                         f"{rows[0, column]:.10g}; arrays become float32, which does not tell "
+                         "these apart: subtract what they share, or give a table, whose columns "
+                         "are scaled first")
+
+
 def samples(X):
     """Rows of float32 or bytes, side by side in memory; as they are, if they are that."""
     if isinstance(X, dict):
@@ -29,6 +51,7 @@ def samples(X):
         raise ValueError(f"X: an array of samples has two dimensions or more, not {X.ndim}; "
                          "one sample is X[None]")
     kind = np.uint8 if X.dtype == np.uint8 else np.float32
+    check_single(X, "X")
     # A number too large for float32 becomes infinite, and is refused as that.
     with np.errstate(over="ignore"):
         return np.ascontiguousarray(X, dtype=kind)
@@ -113,11 +136,12 @@ class Model:
             raise ValueError(f"X: the network takes {takes} values a sample, not {has}")
         return X
 
-    def _answers(self, X):
+    def _answers(self, X, dialect):
+        dialect = _frames.dialect([X], **dialect)
         if not self._knows(X):
             answers, kind = self._inner.answers(self._array(X)), np.float32
         else:
-            told = self._inner.table(_frames.source(X, self.columns))
+            told = self._inner.table(_frames.source(X, self.columns), dialect)
             answers, kind = told["answers"], np.float64 if told["double"] else np.float32
             self._warn(told)
         return np.frombuffer(answers, dtype=kind).reshape(-1, self._inner.outputs)
@@ -133,40 +157,44 @@ class Model:
             if n:
                 warn(f"{n} {one if n == 1 else many}")
 
-    def predict_proba(self, X: Any) -> NDArray[np.floating]:
+    def predict_proba(self, X: Any, **dialect: Any) -> NDArray[np.floating]:
         """Probabilities, a row a sample: of each class; of no and yes; of yes to each question.
 
-        X: as for `predict`.
+        X, dialect: as for `predict`.
         """
         if self.task == "number":
             raise AttributeError("this model predicts numbers, which have no probabilities")
-        answers = self._answers(X)
+        answers = self._answers(X, dialect)
         if self.task == "binary" and answers.shape[1] == 1:
             return np.hstack([1 - answers, answers])
         return answers
 
-    def predict(self, X: Any) -> NDArray[Any]:
+    def predict(self, X: Any, **dialect: Any) -> NDArray[Any]:
         """The answer to each sample: a class, yes or no to each question, or numbers.
 
         X: an array, a row a sample. For a model of a table: a DataFrame, a dict of columns or a
            list of rows as dicts, whose columns are found by their names in any order, others
            passed over; or the path of a table. How many cells held what training never saw is
            told by a warning.
+        dialect: of a path, where it is not to be guessed: `sep`, `header`, `encoding`, `sheet`, as
+           for `train`. Which words are missing values the model knows.
         """
         if self.task == "number":
-            answers = self._answers(X)
+            answers = self._answers(X, dialect)
             return answers[:, 0] if answers.shape[1] == 1 else answers
-        p = self.predict_proba(X)
+        p = self.predict_proba(X, **dialect)
         if self.task == "binary" and self._inner.outputs > 1:
             return p > 0.5
         return np.asarray(self.classes)[p.argmax(axis=1)]
 
-    def test(self, X: Any, y: ArrayLike | None = None) -> dict[str, Any]:
+    def test(self, X: Any, y: ArrayLike | None = None, **dialect: Any) -> dict[str, Any]:
         """A full test, as `reshet test --json` tells it: a dict of "samples", "loss", "score" and
         more, by the question: "accuracy" beside its "baseline", "confusion", or "rmse", "r2", ….
 
         X, y: samples and what they should give; or a table that has the target's column too.
+        dialect: as for `predict`.
         """
+        dialect = _frames.dialect([X], **dialect)
         if not self._knows(X):
             if y is None:
                 raise ValueError("y: needed beside an array of samples")
@@ -178,11 +206,11 @@ class Model:
         if y is not None:
             raise ValueError(f"y: a table has it in its column {self.target}")
         needed = [*self.columns, *self._inner.targets] if self.columns is not None else None
-        return json.loads(self._inner.test_table(_frames.source(X, needed)))
+        return json.loads(self._inner.test_table(_frames.source(X, needed), dialect))
 
-    def score(self, X: Any, y: ArrayLike | None = None) -> float:
-        """The accuracy, or of numbers R² (NaN if all are the same). X, y: as for `test`."""
-        score = self.test(X, y)["score"]
+    def score(self, X: Any, y: ArrayLike | None = None, **dialect: Any) -> float:
+        """The accuracy, or of numbers R² (NaN if all are the same). X, y, dialect: as for `test`."""
+        score = self.test(X, y, **dialect)["score"]
         return float("nan") if score is None else score
 
     def _targets(self, y):
@@ -194,6 +222,7 @@ class Model:
         if self.task == "number" or self.task == "binary" and outputs > 1:
             if outputs != (1 if y.ndim == 1 else y.shape[-1]):
                 raise ValueError(f"y: the model gives {outputs} numbers a sample")
+            check_single(y, "y")
             return np.ascontiguousarray(y, dtype=np.float32), outputs
         if y.ndim != 1:
             raise ValueError(f"y: one class a sample, in one dimension, not {y.ndim}")

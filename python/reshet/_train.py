@@ -1,6 +1,7 @@
 """Training in one call."""
 
 import json
+import os
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -8,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _frames, _reshet
-from ._model import Model, samples, warn
+from ._model import Model, check_single, load, samples, warn
 
 # One column's name, or several.
 Columns = Hashable | Sequence[Hashable]
@@ -30,11 +31,16 @@ def train(
     drop: Columns = None,
     only: Columns = None,
     missing: str | Iterable[str] | None = None,
+    sep: str | None = None,
+    header: bool | None = None,
+    encoding: str | None = None,
+    sheet: str | None = None,
     positive: Hashable = None,
+    scaling: Literal["standard", "min-max", "none"] | None = None,
     test: Any = None,
     sample_weight: str | ArrayLike | None = None,
     class_weight: Literal["balanced"] | Mapping[Any, float] | None = None,
-    start: Model | None = None,
+    start: Model | str | os.PathLike[str] | None = None,
     task: Literal["classes", "binary", "number"] | None = None,
     net: str | None = None,
     hidden: Sequence[int] | None = None,
@@ -63,14 +69,20 @@ def train(
         model.tested["r2"], model.predict(df), model.said
 
     A DataFrame (pandas, polars, pyarrow, anything with `__arrow_c_stream__`), a dict of columns,
-    a structured array or a path (CSV, ARFF, Parquet if built with it) is prepared as the program
+    a structured array or a path (CSV, a spreadsheet, ARFF, Parquet if built with it) is prepared as the program
     `reshet train` does it, and gives the same model for the same seed. None, NaN, NaT and NA are
     gaps, and so are the words that mean it in a CSV file. The index is not looked at.
 
     target: the column to predict, or a list of several; if not said, the last one.
     drop, only: columns to leave out; to learn from alone.
-    missing: the words that mean that nothing stands there, instead of the usual ones (NA, ?, …).
+    missing: the words that mean that nothing stands there, instead of the usual ones (NA, ?, …):
+       name those too that are still meant, ["NA", "-999"]. What is empty, None or NaN always is.
+    sep, header, encoding, sheet: of a path, where it is not to be guessed: the separator of cells,
+       ";" or "\\t"; whether the first row holds the names; the text's encoding, "windows-1255";
+       which sheet of a spreadsheet. They count for a path as `test` too.
     positive: which of two answers means yes.
+    scaling: how numbers become inputs: standard (mean 0, standard deviation 1) if not said,
+       min-max (0 to 1), none (as they are).
     test: the part of the rows that is not learnt but tested on in the end (0.2 if not said, as
        the program has it; 0: none), or a table of its own. See `Model.tested`.
 
@@ -90,9 +102,9 @@ def train(
        name of the column that says it.
     class_weight: "balanced", so that each class counts as much as another; or a weight for
        each class, {"yes": 5}, 1 for those not named.
-    start: a `Model` whose parameters the training goes on from, instead of fresh ones: of the
-       same network and question. A table is then prepared as that model knows it. The
-       optimiser begins anew.
+    start: a `Model`, or the path of one or of its run's folder, whose parameters the training goes
+       on from, instead of fresh ones: of the same network and question. A table is then prepared
+       as that model knows it. The optimiser begins anew.
     net: the whole network, as "100:relu-1:sigmoid", instead of hidden, activation, dropout.
     hidden, activation, dropout, optimizer, lr, weight_decay, epochs, batch_size, schedule: where
        not said, of arrays (100,), "relu", 0, "adam", 0.001, 0, 10, 64, "constant"; of a table
@@ -113,10 +125,9 @@ def train(
                     optimizer=optimizer, lr=lr, weight_decay=weight_decay, momentum=momentum,
                     schedule=schedule, epochs=epochs, batch_size=batch_size, seed=seed,
                     shuffle=shuffle, validation=validation, patience=patience, threads=threads,
-                    verbose=verbose, class_weight=class_weight, start=start, **more)
-    if start is not None and not isinstance(start, Model):
-        raise TypeError(f"start: a reshet.Model, not a {type(start).__name__}")
-    table = dict(target=target, drop=drop, only=only, missing=missing, positive=positive, test=test)
+                    verbose=verbose, class_weight=class_weight, start=_model(start), **more)
+    table = dict(target=target, drop=drop, only=only, missing=missing, sep=sep, header=header,
+                 encoding=encoding, sheet=sheet, positive=positive, scaling=scaling, test=test)
     if y is None and _frames.is_table(X):
         return _on_table(X, table, task, sample_weight, settings)[0]
     given = next((name for name, value in table.items() if value is not None), None)
@@ -132,7 +143,18 @@ def train(
     return on_arrays(X, y, task=task, sample_weight=sample_weight, **settings)[0]
 
 
+def _model(start):
+    """The model to start from, if there is one."""
+    if _frames.is_path(start):
+        return load(start)
+    if start is not None and not isinstance(start, Model):
+        raise TypeError(f"start: a reshet.Model or its path, not a {type(start).__name__}")
+    return start
+
+
 def _on_table(X, table, task, sample_weight, settings):
+    dialect = {name: table[name] for name in ("sep", "header", "encoding", "sheet")}
+    dialect = _frames.dialect([X, table["test"]], **dialect)
     weights = sample_weight
     if isinstance(weights, str) and settings["start"] is not None and not _frames.is_path(X):
         weights = _frames.column(X, weights)
@@ -153,8 +175,10 @@ def _on_table(X, table, task, sample_weight, settings):
         **{name: _frames.names(table[name]) for name in ("target", "drop", "only")},
         "missing": missing,
         "positive": None if positive is None else str(positive),
+        "scaling": table["scaling"],
         "test": test,
         "weights": weights,
+        "dialect": dialect,
     }
     start = settings["start"]
     if start is not None and start.columns is None:
@@ -283,6 +307,7 @@ def _targets(y, task):
     if task == "number" or (task == "binary" and y.ndim == 2):
         width = 1 if y.ndim == 1 else y.shape[1]
         names = [str(i) for i in range(width)] if task == "binary" else []
+        check_single(y, "y")
         return y.astype(np.float32), width, task, names
     if y.ndim == 2:
         raise ValueError('y: classes have one dimension; task="binary" asks several questions')

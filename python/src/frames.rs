@@ -18,6 +18,31 @@ use crate::python;
 /// Rows between two looks whether Ctrl-C was pressed.
 const ROWS: usize = 1 << 14;
 
+/// How a table's file is written, where it is not to be guessed.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub struct Dialect {
+    /// One byte of ASCII.
+    sep: Option<u8>,
+    header: Option<bool>,
+    encoding: Option<String>,
+    sheet: Option<String>,
+}
+
+impl Dialect {
+    /// What is said here, and else what is known.
+    pub fn over(&self, known: csv::Options) -> csv::Options {
+        let Self { sep, header, encoding, sheet } = self;
+        csv::Options {
+            separator: sep.or(known.separator),
+            header: header.or(known.header),
+            encoding: encoding.clone().or(known.encoding),
+            sheet: sheet.clone().or(known.sheet),
+            ..known
+        }
+    }
+}
+
 /// A table: the path of a file, or a frame as `(names, columns)`.
 #[derive(FromPyObject)]
 pub enum Source<'py> {

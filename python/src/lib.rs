@@ -51,6 +51,7 @@ fn seen(text: &str) -> String {
 #[pymodule]
 fn _reshet(module: &Bound<PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add("PARQUET", cfg!(feature = "parquet"))?;
     module.add_class::<model::PyModel>()?;
     module.add_class::<net::Net>()?;
     module.add_class::<replay::ReplayBuffer>()?;

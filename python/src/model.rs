@@ -15,7 +15,7 @@ use reshet::{
 use crate::{
     arrays::{features, targets},
     convert,
-    frames::{Source, frame},
+    frames::{Dialect, Source, frame},
     python,
 };
 
@@ -144,11 +144,17 @@ impl PyModel {
     }
 
     /// The same for the rows of a table.
-    fn table<'py>(&self, py: Python<'py>, table: Source<'py>) -> PyResult<Answers<'py>> {
+    fn table<'py>(
+        &self,
+        py: Python<'py>,
+        table: Source<'py>,
+        dialect: Dialect,
+    ) -> PyResult<Answers<'py>> {
         let columns = columns_of(&self.model).map_err(python)?;
         let rows = match &table {
             Source::Path(path) => {
-                py.detach(|| Rows::open(path, &columns, &csv::Options::default()))
+                let options = dialect.over(csv::Options::default());
+                py.detach(|| Rows::open(path, &columns, &options))
             }
             Source::Frame(names, values) => {
                 let builder = frame(py, names, values, &columns.options())?;
@@ -185,9 +191,9 @@ impl PyModel {
     }
 
     /// The same on the rows of a table, which has the answers too.
-    fn test_table(&self, py: Python, table: Source) -> PyResult<String> {
+    fn test_table(&self, py: Python, table: Source, dialect: Dialect) -> PyResult<String> {
         let columns = columns_of(&self.model).map_err(python)?;
-        let table = table.read(py, &columns.options())?;
+        let table = table.read(py, &dialect.over(columns.options()))?;
         let meaning = self.model.meaning();
         let report =
             py.detach(|| self.report(&columns.dataset(table, meaning.task, &meaning.names)?));

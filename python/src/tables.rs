@@ -6,7 +6,12 @@ use reshet::{
     data::table::{Ask, Parts, Prepare, Table, csv, seen},
 };
 
-use crate::{arrays::floats, frames::Source, model::columns_of, python};
+use crate::{
+    arrays::floats,
+    frames::{Dialect, Source},
+    model::columns_of,
+    python,
+};
 
 /// The part of the rows to test on if nothing is said, as the program has it.
 const TEST: f64 = 0.2;
@@ -21,8 +26,11 @@ pub struct Question<'py> {
     only: Vec<String>,
     missing: Option<Vec<String>>,
     positive: Option<String>,
+    scaling: Option<String>,
     test: Option<Test<'py>>,
     weights: Option<Weights<'py>>,
+    /// Of the files among them.
+    dialect: Dialect,
 }
 
 /// What is tested on.
@@ -54,8 +62,8 @@ impl Question<'_> {
         let asked = self.target.iter().chain(&self.drop).chain(&self.only);
         let targets = asked.chain(self.weight_column()).cloned().collect();
         let missing = self.missing.clone();
-        let table =
-            self.table.read(py, &csv::Options { targets, missing, ..Default::default() })?;
+        let options = csv::Options { targets, missing, ..Default::default() };
+        let table = self.table.read(py, &self.dialect.over(options))?;
         let ask = Ask {
             task: recipe.asked_task(),
             positive: self.positive.clone(),
@@ -66,6 +74,9 @@ impl Question<'_> {
             .ask(ask)
             .keep_columns(recipe.net.is_some())
             .seed(recipe.seed.unwrap_or(0));
+        if let Some(scaling) = &self.scaling {
+            prepare = prepare.scaling(scaling.parse().map_err(python)?);
+        }
         prepare = self.target.iter().fold(prepare, Prepare::target);
         prepare = self.drop.iter().fold(prepare, Prepare::drop);
         prepare = self.only.iter().fold(prepare, Prepare::only);
@@ -79,7 +90,7 @@ impl Question<'_> {
             let columns = table.names().into_iter().map(String::from).collect();
             let (written, missing) = (table.written(), self.missing.clone());
             let options = csv::Options { written, columns, missing, ..Default::default() };
-            prepare = prepare.test_table(source.read(py, &options)?);
+            prepare = prepare.test_table(source.read(py, &self.dialect.over(options))?);
         }
         let validation = recipe.validation.unwrap_or(0.0);
         check_parts(validation, fraction).map_err(python)?;
@@ -97,9 +108,10 @@ impl Question<'_> {
             Some(Weights::Rows(weights)) => Some(floats(py, weights)?),
             _ => None,
         };
-        let table = self.table.read(py, &columns.options())?;
+        let options = self.dialect.over(columns.options());
+        let table = self.table.read(py, &options)?;
         let tested = match &self.test {
-            Some(Test::Table(source)) => Some(source.read(py, &columns.options())?),
+            Some(Test::Table(source)) => Some(source.read(py, &options)?),
             _ => None,
         };
         let (validation, fraction) = (recipe.validation.unwrap_or(0.0), self.test_fraction());
@@ -150,6 +162,7 @@ impl Question<'_> {
             ("only", !self.only.is_empty()),
             ("missing", self.missing.is_some()),
             ("positive", self.positive.is_some()),
+            ("scaling", self.scaling.is_some()),
         ];
         if let Some((name, _)) = own.iter().find(|(_, given)| *given) {
             let what = "the model to start from knows its columns; leave it out";

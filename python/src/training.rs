@@ -168,13 +168,13 @@ fn learn(how: &How, recipe: Recipe, learnt: Learnt, watch: &mut Watch) -> Result
     if how.start().is_some() && recipe.hidden.is_none() && recipe.net.is_none() {
         (resolved.hidden, resolved.activation, resolved.dropout) = (None, None, None);
     }
-    let optimizer = resolved.optimizer()?;
+    let (optimizer, schedule) = (resolved.optimizer()?, resolved.schedule()?);
     let train = how.weighted(train)?;
     let trainer = how.trainer(resolved, &train)?;
     warnings.extend(diagnosis::of_network(trainer.network()).iter().map(ToString::to_string));
     let mut fit = watch.fit(trainer, &train, validation.as_ref())?;
     let score = fit.model.test(test.as_ref().unwrap_or(&train))?;
-    let findings = diagnosis::of_fit(&fit, &train, &score, &optimizer)?;
+    let findings = diagnosis::of_fit(&fit, &train, &score, &optimizer, schedule)?;
     warnings.extend(findings.iter().map(ToString::to_string));
     let rows = train.len().to_string();
     let notes = [("data", name), ("optimizer", optimizer.to_string()), ("rows", rows)];

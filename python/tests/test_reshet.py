@@ -293,3 +293,16 @@ def test_the_program_and_python_read_each_others_models(tmp_path, program):
     told = subprocess.run([program, "info", str(tmp_path / "mine.safetensors")], check=True,
                           capture_output=True, text=True)
     assert "2-100:relu-1:sigmoid" in told.stdout
+
+
+def test_numbers_that_float32_does_not_tell_apart_are_refused():
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    times = 1_700_000_000 + np.arange(60.0)
+    with pytest.raises(ValueError, match="y: its numbers lie .* apart, near 1700000000"):
+        reshet.train(X, times, task="number", epochs=1)
+    with pytest.raises(ValueError, match="X, column 1: its numbers lie"):
+        reshet.train(np.column_stack([X[:, 0], times]), X[:, 1], epochs=1)
+    with pytest.raises(ValueError, match="X, column 1"):
+        reshet.train(np.column_stack([np.arange(60), times]).astype(np.int64), X[:, 1], epochs=1)
+    model = reshet.train(X, times - times.mean(), epochs=1)
+    assert np.isfinite(model.predict(X)).all()

@@ -3,6 +3,7 @@
 import datetime
 import decimal
 import json
+import pathlib
 import pickle
 import subprocess
 import warnings
@@ -458,3 +459,73 @@ def test_what_looks_wrong_is_warned_of():
     leak["y"] = 2 * leak["x"] + 1
     with pytest.warns(UserWarning, match="x"):
         reshet.train(leak, target="y", epochs=2)
+
+
+def test_a_file_is_read_as_it_is_said_to_be(tmp_path):
+    frame = houses().dropna(subset=["size"])[["size", "city", "price"]]
+    plain, other = tmp_path / "plain.csv", tmp_path / "other.txt"
+    frame.to_csv(plain, index=False)
+    frame.to_csv(other, index=False, sep="/", header=False, encoding="utf-16-le")
+    written = {"sep": "/", "header": False, "encoding": "utf-16le"}
+    model = reshet.train(plain, target="price", **QUICK)
+    again = reshet.train(other, target="column 3", **written, **QUICK)
+    assert same(model, again)
+    assert model.tested["rmse"] == again.tested["rmse"]
+    known = model.predict(plain)
+    assert np.array_equal(again.predict(other, **written), known)
+    assert again.test(other, **written)["rmse"] == model.test(plain, sep=",")["rmse"]
+    assert again.score(other, **written) == model.score(plain)
+    tested = reshet.train(other, target="column 3", test=other, **written, **QUICK)
+    assert tested.tested["samples"] == len(frame)
+
+    with pytest.raises(ValueError, match="sep: goes with the path of a table's file"):
+        reshet.train(frame, sep=";")
+    with pytest.raises(ValueError, match="encoding: goes with the path"):
+        model.predict(frame, encoding="utf-8")
+    with pytest.raises(ValueError, match="sep: one character"):
+        reshet.train(plain, sep="||")
+    with pytest.raises(ValueError, match="header: True if the first row"):
+        reshet.train(plain, header=0)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'decimal'"):
+        model.predict(plain, decimal=",")
+    with pytest.raises(ValueError, match='it has no sheet "2024"'):
+        reshet.train(plain, sheet="2024")
+
+
+def test_a_sheet_is_chosen_by_its_name():
+    root = pathlib.Path(__file__).parent.parent.parent
+    book = root / "crates/reshet/tests/tables/book.xlsx"
+    with pytest.raises(ValueError, match="no sheet|sheet"):
+        reshet.train(book, sheet="nowhere", **QUICK)
+
+
+def test_parquet_that_cannot_be_read_says_what_to_do(tmp_path):
+    if reshet._reshet.PARQUET:
+        pytest.skip("built with Parquet")
+    with pytest.raises(ValueError, match="pandas.read_parquet"):
+        reshet.train(tmp_path / "t.parquet", target="y")
+
+
+def test_missing_words_replace_the_usual_ones(tmp_path):
+    path = tmp_path / "t.csv"
+    rows = [f"{'NA' if i % 3 == 0 else 'x'},{-999 if i == 7 else i % 5},{i % 7}" for i in range(90)]
+    path.write_text("word,number,y\n" + "\n".join(rows))
+    usual = reshet.train(path, target="y", task="number", **QUICK)
+    assert any('"NA" in 30 cells of word' in line for line in usual.said)
+    told = reshet.train(path, target="y", task="number", missing="-999", **QUICK)
+    assert any('"-999" in 1 cell of number' in line for line in told.said)
+    assert not any('"NA"' in line for line in told.said)
+
+
+def test_a_training_goes_on_from_a_path(tmp_path):
+    frame = houses()
+    model = reshet.train(frame, target="price", drop="dear", **QUICK)
+    path = tmp_path / "model.safetensors"
+    model.save(path)
+    more = {"target": "price", "epochs": 2}
+    assert same(reshet.train(frame, start=path, **more), reshet.train(frame, start=model, **more),
+                reshet.train(frame, start=str(tmp_path), **more))
+    with pytest.raises(FileNotFoundError):
+        reshet.train(frame, start=tmp_path / "none", **more)
+    with pytest.raises(TypeError, match="a reshet.Model or its path"):
+        reshet.train(frame, start=3, **more)

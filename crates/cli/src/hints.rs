@@ -1,7 +1,7 @@
 //! Flags beside what the library says is needed: it knows none.
 
 /// What a message holds, and what stands behind it.
-const HINTS: [(&str, &str); 13] = [
+const HINTS: [(&str, &str); 14] = [
     (": all are resized to ", "--size 64x64 keeps more"),
     (" pictures have colour: all are taken as grey", "--channels rgb keeps it"),
     ("a single target has one value to ask about", "--is, --positive"),
@@ -10,8 +10,9 @@ const HINTS: [(&str, &str); 13] = [
     ("is it known before the answer is? If not, take it out", "--drop NAME"),
     ("are they known before the answer is? If not, take them out", "--drop A,B"),
     ("if it is an answer, say which words are missing", "--missing WORDS"),
-    ("do they stand for missing?", "--missing 0"),
-    ("does it stand for missing?", "--missing NUMBER"),
+    ("do they stand for missing?", "--missing NA,0"),
+    ("does it stand for missing?", "--missing NA,NUMBER"),
+    ("or say which array holds the targets", "--targets NAME"),
     ("that the network takes", "--shape"),
     ("the network is told for files that do not say what they hold", "--net"),
     (" by F1", "--json has all"),

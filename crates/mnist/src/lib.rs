@@ -102,17 +102,20 @@ fn labels(packed: &[u8], count: usize) -> Vec<u8> {
 /// Unpacks parts of equal size beside each other.
 fn unpack(parts: &[&[u8]], into: &mut [u8]) {
     let into = into.chunks_exact_mut(into.len() / parts.len());
-    let (threads, left) = (parts.len(), Mutex::new(parts.iter().zip(into)));
-    let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let left = Mutex::new(parts.iter().zip(into));
+    let take = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
     let work = || {
-        while let Some((part, into)) = next() {
+        while let Some((part, into)) = take() {
             packing::unpack(part, into);
         }
     };
     thread::scope(|scope| {
-        // A system that gives no more threads gives fewer; the caller works too.
-        let start = |_| thread::Builder::new().spawn_scoped(scope, work).ok();
-        (1..threads).map_while(start).for_each(drop);
+        for _ in 1..parts.len() {
+            // Where no thread can be started, this one does all.
+            if thread::Builder::new().spawn_scoped(scope, work).is_err() {
+                break;
+            }
+        }
         work();
     });
 }

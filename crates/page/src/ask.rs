@@ -4,19 +4,15 @@ use std::collections::BTreeMap;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use reshet::{
-    Answer, Dataset, Device, Error, Features, Model, Result, Storage, Targets, Task,
-    data::{
-        images,
-        table::{Columns, Kind},
-    },
-    explain::Trace,
-    loss::Target,
+    Answer, Dataset, Device, Error, Features, Model, Result, Storage, Targets, Task, data::images,
+    explain::Trace, loss::Target,
 };
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::{
     answers::{self, Item, TracedLayer},
+    cells,
     run::Run,
 };
 
@@ -132,7 +128,7 @@ pub fn trace(step: usize, model: &Model, features: &Features) -> Result<answers:
         .collect();
     let columns = model.meaning().columns.as_ref();
     Ok(answers::Trace {
-        row_values: columns.map(|columns| cells(columns, &input)),
+        row_values: columns.map(|columns| cells::cells(columns, &input)),
         step,
         label,
         probabilities,
@@ -144,63 +140,6 @@ pub fn trace(step: usize, model: &Model, features: &Features) -> Result<answers:
         truth: None,
         right: None,
     })
-}
-
-/// The cells that a row's inputs came from; of rare and missing ones nothing is left.
-fn cells(columns: &Columns, inputs: &[f32]) -> Map<String, Value> {
-    let mut rest = inputs;
-    let mut cell = |kind: &Kind| {
-        let (these, others) = rest.split_at(kind.width().min(rest.len()));
-        rest = others;
-        match kind {
-            Kind::Number { .. } if these.get(1) == Some(&1.0) => Value::Null,
-            Kind::Number { centre, scale, double, bend, .. } => {
-                let z = these.first().copied().unwrap_or(0.0);
-                let z = if *bend { z / (1.0 - (z / 3.0) * (z / 3.0)).max(1e-6).sqrt() } else { z };
-                // Through standardising and back: six digits are what is left of f32.
-                let x = f64::from(z) * scale + centre;
-                let digits = if *double { (x / scale).abs().log10().max(0.0) as usize } else { 0 };
-                let x = format!("{x:.0$e}", 5 + digits).parse::<f64>();
-                json!(x.unwrap_or(f64::NAN))
-            }
-            Kind::Two { values: [no, yes] } => match these.first() {
-                Some(x) if *x > 0.5 => json!(yes),
-                Some(x) if *x < -0.5 => json!(no),
-                _ => Value::Null,
-            },
-            Kind::Category { values, .. } => {
-                let at = these.iter().position(|x| *x == 1.0);
-                json!(at.and_then(|at| values.get(at)))
-            }
-        }
-    };
-    columns.inputs.iter().map(|column| (column.name.clone(), cell(&column.kind))).collect()
-}
-
-/// The first rows of a table, as they were read: the inputs' cells, then what is asked.
-pub fn rows(data: &Dataset, count: usize) -> Vec<Map<String, Value>> {
-    let Some(columns) = data.features().columns() else { return Vec::new() };
-    let row = |row: usize| {
-        let mut input = vec![0.0; data.width()];
-        data.features().read(row, &mut input);
-        let mut cells = cells(columns, &input);
-        if let [target] = &columns.targets[..] {
-            cells.insert(target.clone(), target_cell(data.targets(), row));
-        }
-        cells
-    };
-    (0..data.len().min(count)).map(row).collect()
-}
-
-fn target_cell(targets: &Targets, row: usize) -> Value {
-    match (targets.row(row), targets.names()) {
-        (Target::Class(class), Some(names)) => json!(names.get(class as usize)),
-        (Target::Values([y]), None) => json!(y),
-        (Target::Values([y]), Some([no, yes])) => json!(if *y > 0.5 { yes } else { no }),
-        (Target::Values([y]), Some([name])) if *y > 0.5 => json!(name),
-        (Target::Values([_]), Some([name])) => json!(format!("not {name}")),
-        _ => Value::Null,
-    }
 }
 
 /// The Linear layers with what follows each.

@@ -2,8 +2,8 @@
 
 use crate::{
     answers::{self, DataKind, Task},
-    ask,
-    spec::Lesson,
+    cells,
+    lesson::Lesson,
 };
 
 /// Rows that show how a table was read.
@@ -47,7 +47,8 @@ impl Data {
             target: lesson.spec.target.clone(),
             said: lesson.said.clone(),
             warnings: lesson.warnings.clone(),
-            rows: ask::rows(&lesson.train, ROWS),
+            told: lesson.notes(),
+            rows: cells::rows(&lesson.train, ROWS),
             defaults: lesson.spec.clone(),
         }
     }

@@ -1,12 +1,7 @@
 //! What looks wrong in a network, or in what came of a training, as the API tells it.
 
-use reshet::{Ended, Fit, Result, diagnosis};
+use reshet::{Sequential, diagnosis};
 use serde::Serialize;
-
-use crate::{
-    run::{Run, State},
-    spec::Lesson,
-};
 
 /// A finding: its kind with its numbers, for a page in any language, and the library's own
 /// sentence.
@@ -77,36 +72,8 @@ impl From<&diagnosis::Finding> for Finding {
 }
 
 /// What looks wrong in a network, before it is trained.
-pub fn before(lesson: &Lesson) -> Vec<Finding> {
-    diagnosis::of_network(&lesson.network).iter().map(Finding::from).collect()
-}
-
-/// What looks wrong in a run that has ended: on its test part, or on the training part where
-/// there is none.
-pub fn after(run: &Run, lesson: &Lesson, done: bool) -> Result<Vec<Finding>> {
-    let (steps, model) = run.model_at(None)?;
-    let state = run.state();
-    let tested = state.test.as_ref().map(|(_, score)| score.clone());
-    let fit = Fit {
-        model,
-        epochs: state.epoch,
-        steps,
-        final_loss: final_loss(&state),
-        epoch_losses: state.epoch_losses.clone(),
-        ended: if done { Ended::Done } else { Ended::Asked },
-    };
-    drop(state);
-    let score = match tested {
-        Some(score) => score,
-        None => fit.model.test_on(&lesson.train, lesson.device)?,
-    };
-    let found = diagnosis::of_fit(&fit, &lesson.train, &score, &lesson.recipe.optimizer()?)?;
-    Ok(found.iter().map(Finding::from).collect())
-}
-
-fn final_loss(state: &State) -> f64 {
-    let last = state.loss.map_or(f64::NAN, f64::from);
-    state.epoch_losses.last().copied().unwrap_or(last)
+pub fn before(network: &Sequential) -> Vec<Finding> {
+    diagnosis::of_network(network).iter().map(Finding::from).collect()
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 
 use std::net::IpAddr;
 
-use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 
 use crate::refusal::Refusal;
 
@@ -36,7 +36,12 @@ impl Guard {
     }
 
     /// Lets a request in, or says why not. A cookie to set, if the token was in the address.
-    pub fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<Option<String>, Refusal> {
+    pub fn check(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+    ) -> Result<Option<String>, Refusal> {
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let host = text(header::HOST).or(uri.authority().map(|a| a.as_str()));
         let host = host.filter(|_| headers.get_all(header::HOST).iter().count() < 2);
@@ -44,9 +49,13 @@ impl Guard {
             let what = "this server answers only to its own name: open the address it printed";
             return Err(Refusal::new(StatusCode::FORBIDDEN, what));
         };
-        if headers.contains_key(header::ORIGIN)
-            && text(header::ORIGIN).and_then(|origin| origin.strip_prefix("http://")) != Some(host)
-        {
+        let origin = text(header::ORIGIN).and_then(|origin| origin.strip_prefix("http://"));
+        let own = match headers.get_all(header::ORIGIN).iter().count() {
+            0 => true,
+            // Two origins: what reads the first and what reads the last would not agree.
+            n => n == 1 && origin == Some(host),
+        };
+        if !own || !(from_here(headers) || is_a_link(method, uri, headers)) {
             let what = "another site may not ask this server";
             return Err(Refusal::new(StatusCode::FORBIDDEN, what));
         }
@@ -87,6 +96,22 @@ impl Guard {
     }
 }
 
+/// Whether a browser says that its own page, or nobody, asks. Browsers send this with each
+/// request, also with those that have no `Origin`: pictures and scripts of other sites.
+fn from_here(headers: &HeaderMap) -> bool {
+    let mut sites = headers.get_all("sec-fetch-site").iter();
+    sites.all(|site| site == "same-origin" || site == "none")
+}
+
+/// Whether somebody follows a link from another site to the page itself.
+fn is_a_link(method: &Method, uri: &Uri, headers: &HeaderMap) -> bool {
+    let is = |name, value| headers.get(name).is_some_and(|header| header == value);
+    method == Method::GET
+        && uri.path() == "/"
+        && is("sec-fetch-mode", "navigate")
+        && is("sec-fetch-dest", "document")
+}
+
 /// A cookie's value.
 pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
@@ -110,14 +135,20 @@ fn token() -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::{HeaderName, HeaderValue};
+
     use super::*;
 
     fn asked(guard: &Guard, uri: &str, headers: &[(&'static str, &str)]) -> Option<u16> {
-        let headers = headers
-            .iter()
-            .map(|(k, v)| (k.parse().unwrap(), v.parse().unwrap()))
-            .collect::<HeaderMap>();
-        guard.check(&uri.parse().unwrap(), &headers).err().map(|refusal| refusal.status())
+        let headers = headers.iter().map(|(k, v)| (k.parse().unwrap(), v.parse().unwrap())).fold(
+            HeaderMap::new(),
+            |mut all, (name, value): (HeaderName, HeaderValue)| {
+                all.append(name, value);
+                all
+            },
+        );
+        let checked = guard.check(&Method::GET, &uri.parse().unwrap(), &headers);
+        checked.err().map(|refusal| refusal.status())
     }
 
     #[test]
@@ -147,6 +178,35 @@ mod tests {
         {
             assert_eq!(asked(&guard, "/", &[own, ("origin", origin)]), Some(403), "{origin}");
         }
+    }
+
+    #[test]
+    fn what_a_browser_asks_for_another_site_is_refused() {
+        let guard = Guard::new("127.0.0.1".parse().unwrap(), 8080).unwrap();
+        let own = ("host", "localhost:8080");
+        let origin = ("origin", "http://localhost:8080");
+        assert_eq!(asked(&guard, "/api/state", &[own, origin, origin]), Some(403));
+        let evil = ("origin", "http://evil.example");
+        assert_eq!(asked(&guard, "/api/state", &[own, origin, evil]), Some(403));
+        for (site, refused) in [
+            ("same-origin", None),
+            ("none", None),
+            ("same-site", Some(403)),
+            ("cross-site", Some(403)),
+            ("", Some(403)),
+        ] {
+            let site = ("sec-fetch-site", site);
+            assert_eq!(asked(&guard, "/api/state", &[own, site]), refused, "{site:?}");
+        }
+        let (cross, own_site) =
+            (("sec-fetch-site", "cross-site"), ("sec-fetch-site", "same-origin"));
+        assert_eq!(asked(&guard, "/", &[own, own_site, cross]), Some(403));
+        // A link to the page may be followed; nothing else may be opened or framed.
+        let (link, page) = (("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document"));
+        let frame = ("sec-fetch-dest", "iframe");
+        assert_eq!(asked(&guard, "/", &[own, cross, link, page]), None);
+        assert_eq!(asked(&guard, "/", &[own, cross, link, frame]), Some(403));
+        assert_eq!(asked(&guard, "/api/state", &[own, cross, link, page]), Some(403));
     }
 
     #[test]

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use reshet::{Event, Model, Result, Score};
+use reshet::{Dataset, Event, Fit, Model, Result, Score, diagnosis::Finding};
 use serde_json::Value;
 
-use crate::spec::{Lesson, Spec};
+use crate::{lesson::Lesson, spec::Spec};
 
 /// What the program around gives the page: its data, its defaults, its run folders.
 pub trait Host: Send + Sync + 'static {
@@ -14,6 +14,14 @@ pub trait Host: Send + Sync + 'static {
     /// # Errors
     /// No such data; a network or settings that do not fit it.
     fn lesson(&self, spec: &Spec) -> Result<Lesson>;
+
+    /// The data that is kept read.
+    fn kept(&self) -> Vec<Dataset> {
+        Vec::new()
+    }
+
+    /// Keeps no data read any more: memory is short.
+    fn let_go(&self) {}
 
     /// Writes a run's folder and says where it is.
     ///
@@ -36,35 +44,20 @@ pub trait Host: Send + Sync + 'static {
 
 /// A run that is over, for its folder.
 pub struct Finished<'a> {
-    /// What was trained.
+    /// What was trained, with as much of its test part as was tested.
     pub lesson: &'a Lesson,
-    /// The model.
-    pub model: Model,
+    /// The model, and how it was trained.
+    pub fit: Fit,
     /// On the test part.
     pub score: Option<Score>,
+    /// What looks wrong in it.
+    pub findings: Vec<Finding>,
+    /// Whether what takes long is left out: it was stopped, and its end is waited for.
+    pub in_short: bool,
     /// The steps that a log keeps, as they were.
     pub log: Vec<Event>,
-    /// The mean loss of each whole epoch.
-    pub epoch_losses: Vec<f64>,
-    /// Steps taken.
-    pub steps: usize,
-    /// Whole epochs trained.
-    pub epochs: usize,
     /// Spent training.
     pub seconds: f64,
-    /// Whether all was trained that was meant to be.
-    pub done: bool,
-}
-
-impl Finished<'_> {
-    /// The mean loss of the last whole epoch, or the last step's.
-    pub fn final_loss(&self) -> f64 {
-        let last = || match self.log.last() {
-            Some(Event::Step { loss, .. }) => f64::from(*loss),
-            _ => f64::NAN,
-        };
-        self.epoch_losses.last().copied().unwrap_or_else(last)
-    }
 }
 
 /// A model from a file.

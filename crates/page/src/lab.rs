@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -14,39 +14,34 @@ use std::{
 };
 
 use reshet::{Error, Result};
-use serde::Serialize;
 use serde_json::{Value, json};
-use tokio::sync::broadcast;
 
 use crate::{
-    answers::{self, About},
-    course::{Command, Course},
+    answers::{self, About, Baseline, Phase},
+    command::Command,
+    course::Course,
     curve::{Means, Tested},
     data::Data,
-    host::{Finished, Host, Loaded},
-    moments,
-    run::{Baseline, Phase, Run, State},
-    spec::{Lesson, Spec},
+    ending,
+    found::Finding,
+    host::{Host, Loaded},
+    lesson::Lesson,
+    memory::{self, Memory},
+    messages::Messages,
+    run::{Run, State, Template},
+    spec::Spec,
+    upload::Upload,
 };
-
-/// Memory that the moments of all runs may take, in bytes.
-const MOMENTS: usize = 4 * moments::LIMIT;
-/// Messages a client may be behind before it is sent everything anew.
-const BEHIND: usize = 256;
-
-/// A message to all pages.
-#[derive(Clone, Debug)]
-pub struct Message {
-    pub event: &'static str,
-    pub data: Arc<str>,
-}
 
 /// See the [module](self).
 pub struct Lab {
     pub host: Box<dyn Host>,
     inner: Mutex<Inner>,
-    messages: broadcast::Sender<Message>,
+    pub messages: Messages,
     uploads: tempfile::TempDir,
+    memory: Memory,
+    /// Held while a table is read that came over the wire.
+    reading: Mutex<()>,
     /// Pages that listen.
     pub pages: AtomicUsize,
     about: About,
@@ -65,35 +60,28 @@ struct Inner {
 
 impl Lab {
     /// `about`: version, device and the like, for `/api/state`.
-    pub fn new(host: Box<dyn Host>, about: About) -> Result<Self> {
+    pub fn new(host: Box<dyn Host>, about: About, memory: Memory) -> Result<Self> {
         let failed = |e| io("make a folder for what is dropped on the page", e);
         let uploads = tempfile::Builder::new().prefix("reshet-").tempdir().map_err(failed)?;
-        let (messages, _) = broadcast::channel(BEHIND);
-        let (inner, pages) = (Mutex::default(), AtomicUsize::new(0));
-        Ok(Self { host, inner, messages, uploads, pages, about })
+        Ok(Self {
+            host,
+            inner: Mutex::default(),
+            messages: Messages::new(),
+            uploads,
+            memory,
+            reading: Mutex::new(()),
+            pages: AtomicUsize::new(0),
+            about,
+        })
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// From now on all messages.
-    pub fn listen(&self) -> broadcast::Receiver<Message> {
-        self.messages.subscribe()
-    }
-
-    /// Tells all pages.
-    pub fn tell(&self, event: &'static str, data: &impl Serialize) {
-        // Nobody listens: nobody misses anything.
-        if self.messages.receiver_count() > 0
-            && let Ok(data) = serde_json::to_string(data)
-        {
-            let _ = self.messages.send(Message { event, data: data.into() });
-        }
-    }
-
     /// Everything there is.
     pub fn state(&self) -> answers::State {
+        let memory = answers::Memory { limit: self.memory.limit, held: self.held() };
         let inner = self.inner();
         let studies =
             inner.studies.iter().map(|study| study.file_name().unwrap_or(study.as_os_str()));
@@ -103,11 +91,19 @@ impl Lab {
             runs: inner.runs.values().map(|run| run.told()).collect(),
             studies: studies.map(|name| name.to_string_lossy().into_owned()).collect(),
             current: inner.current.map(|id| id.to_string()),
+            memory,
         }
     }
 
-    /// Adds data by its name or path.
+    /// Adds data by its name or path, and tells the pages.
     pub fn add_data(&self, path: &str) -> Result<Arc<Data>> {
+        let data = self.take(path)?;
+        self.messages.tell("data", &data.told());
+        Ok(data)
+    }
+
+    /// Adds data by its name or path.
+    fn take(&self, path: &str) -> Result<Arc<Data>> {
         let lesson = self.read(&Spec { data: path.into(), ..Spec::default() })?;
         let mut inner = self.inner();
         if let Some(known) = inner.data.iter().find(|data| data.lesson.source == path) {
@@ -120,8 +116,6 @@ impl Lab {
         let lesson = Lesson { spec: Spec { data: id.clone(), ..lesson.spec }, ..lesson };
         let data = Arc::new(Data { id, lesson });
         inner.data.push(data.clone());
-        drop(inner);
-        self.tell("data", &data.told());
         Ok(data)
     }
 
@@ -147,21 +141,66 @@ impl Lab {
         }))
     }
 
-    /// Adds a table that came over the wire.
-    pub fn upload(&self, name: &str, bytes: &[u8]) -> Result<Arc<Data>> {
-        // A name, not a path: what the browser says cannot leave the folder.
-        let clean = |c: char| if c.is_alphanumeric() || "._- ".contains(c) { c } else { '_' };
-        let name: String = name.chars().take(100).map(clean).collect();
-        let name = name.trim_matches(['.', ' ']);
-        let name = if name.is_empty() { "table.csv" } else { name };
-        let failed = |e| io(&format!("store {name}"), e);
-        let folder = tempfile::tempdir_in(self.uploads.path()).map_err(failed)?;
-        let path = folder.path().join(name);
-        fs::write(&path, bytes).map_err(failed)?;
-        let data = self.add_data(&path.to_string_lossy())?;
-        // It is read again for another question: it stays as long as the page.
-        let _ = folder.keep();
+    /// Begins to take a table over the wire.
+    pub fn expect(&self, name: &str) -> Result<Upload> {
+        Upload::new(self.uploads.path(), name)
+    }
+
+    /// Adds a table that came over the wire, if there is memory for it.
+    pub fn upload(&self, upload: Upload) -> Result<Arc<Data>> {
+        // One after the other: each may take what is left.
+        let _turn = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        self.make_room();
+        let text = upload.text(self.memory.text(self.held()).saturating_add(1))?;
+        self.memory.check_text(upload.name(), text, self.held())?;
+        let data = self.take(&upload.path().to_string_lossy())?;
+        let needs = memory::of_data(data.lesson.datasets());
+        if let Err(e) = self.memory.check_data(upload.name(), needs, self.held()) {
+            self.inner().data.retain(|known| known.id != data.id);
+            self.host.let_go();
+            return Err(e);
+        }
+        self.messages.tell("data", &data.told());
+        upload.keep();
         Ok(data)
+    }
+
+    /// Bytes that data, runs and the training that goes on hold.
+    fn held(&self) -> u64 {
+        let parameters = |run: Arc<Run>| run.template.network.parameters() as u64;
+        let training = self.current().map_or(0, |run| memory::of_training(parameters(run)));
+        self.kept().saturating_add(training)
+    }
+
+    /// Bytes that data and runs hold: what is left when the training has ended that another one
+    /// takes the place of.
+    fn kept(&self) -> u64 {
+        let kept = self.host.kept();
+        let inner = self.inner();
+        let of_data = inner.data.iter().flat_map(|data| data.lesson.datasets());
+        let of_runs = inner.runs.values().filter_map(|run| run.lesson.as_ref());
+        let data = kept.iter().chain(of_data).chain(of_runs.flat_map(Lesson::datasets));
+        let moments = inner.runs.values().map(|run| run.state().moments.in_memory() as u64);
+        memory::of_data(data) + moments.sum::<u64>()
+    }
+
+    /// Lets go of what can be had again: data of questions that are not asked now, where memory
+    /// is short; moments of runs, the oldest first, which go to disk.
+    fn make_room(&self) {
+        if self.held() > self.memory.limit / 2 {
+            self.host.let_go();
+        }
+        let mut left = self.memory.of_moments();
+        for run in self.runs().iter().rev() {
+            let mut state = run.state();
+            if !state.phase.alive()
+                && state.moments.in_memory() > left
+                && state.moments.to_disk(self.uploads.path()).is_err()
+            {
+                state.moments.shrink(left);
+            }
+            left = left.saturating_sub(state.moments.in_memory());
+        }
     }
 
     pub fn data(&self, id: &str) -> Option<Arc<Data>> {
@@ -199,7 +238,18 @@ impl Lab {
     /// What a spec comes to; in it the data is called by its id.
     pub fn lesson(&self, spec: Spec) -> Result<Lesson> {
         let id = spec.data.clone();
-        let mut lesson = self.read(&self.located(spec)?)?;
+        let located = self.located(spec)?;
+        if let Some(data) = self.data(&id) {
+            let own = &data.lesson;
+            located.check_sizes(own.train.len(), own.batch_size())?;
+            if let Some(hidden) = &located.hidden {
+                let (inputs, outputs) = (own.train.width(), own.network.outputs());
+                let hidden = hidden.iter().map(|layer| layer.width);
+                let parameters = memory::parameters(inputs, hidden, outputs);
+                self.memory.check_network(parameters, self.kept())?;
+            }
+        }
+        let mut lesson = self.read(&located)?;
         lesson.spec.data = id;
         Ok(lesson)
     }
@@ -232,6 +282,8 @@ impl Lab {
     ) -> Result<Option<Arc<Run>>> {
         let (_, meaning) = lesson.plan()?;
         let baseline = lesson.baseline(&meaning);
+        self.make_room();
+        self.memory.check_network(lesson.network.parameters() as u64, self.kept())?;
         let mut training = lesson.trainer()?.start(&lesson.train)?;
         let phase = if paused { Phase::Paused } else { Phase::Running };
         let state = State::new(phase, lesson.steps(), lesson.lr(), pace);
@@ -242,69 +294,67 @@ impl Lab {
         }
         inner.next += 1;
         let name = lesson.title();
-        let (template, commanded) = (training.training().model(), Some(sender));
+        let (template, commanded) = (Template::of(&training.training().model()), Some(sender));
         let run =
             Run::new(inner.next, Some(lesson.clone()), template, name, baseline, state, commanded);
         let run = Arc::new(run);
-        let course = Course::new(self.clone(), run.clone(), lesson, training);
+        let course = Course::new(self.messages.clone(), run.clone(), lesson, training);
         let thread = thread::Builder::new().name("training".into());
         let failed = |e| io("start a thread for the training", e);
-        thread.spawn(move || course.train(&commands)).map_err(failed)?;
+        let (lab, trained) = (self.clone(), run.clone());
+        let train = move || {
+            let ended = caught(|| course.train(&commands));
+            lab.ended(&trained, ended);
+        };
+        thread.spawn(train).map_err(failed)?;
         inner.current = Some(run.id);
         inner.runs.insert(run.id, run.clone());
         drop(inner);
-        self.changed(&run);
+        self.messages.changed(&run);
         Ok(Some(run))
     }
 
-    /// Tells the pages where a run stands.
-    pub fn changed(&self, run: &Run) {
-        self.tell("run", &run.told());
-    }
-
-    /// The training is over: called by its own thread, at its very end.
-    pub fn ended(&self, run: &Run, phase: Phase) {
-        if let Some(lesson) = &run.lesson {
-            let saved = self.save(run, lesson, phase);
-            let mut state = run.state();
-            match saved {
-                Ok(folder) => state.saved = Some(folder),
-                Err(e) => {
-                    state.reason.get_or_insert(format!("it could not be saved: {e}"));
-                }
+    /// The training is over: called by its own thread, at its very end. `ended`: how, or what
+    /// fault of the program ended it.
+    fn ended(&self, run: &Run, ended: Result<Phase, String>) {
+        let mut phase = *ended.as_ref().unwrap_or(&Phase::Failed);
+        let saved = run.lesson.as_ref().map(|lesson| caught(|| self.save(run, lesson, phase)));
+        let mut state = run.state();
+        if let Err(fault) = ended {
+            state.reason = Some(format!("a fault of the program ended it: {fault}"));
+        }
+        let not_saved = |why: String| format!("it could not be saved: {why}");
+        match saved {
+            None => {}
+            Some(Ok(Ok(folder))) => {
+                state.saved = Some(folder);
+                // They are in its folder.
+                (state.log, state.epoch_losses) = Default::default();
+            }
+            Some(Ok(Err(e))) => {
+                state.reason.get_or_insert(not_saved(e.to_string()));
+            }
+            Some(Err(fault)) => {
+                phase = Phase::Failed;
+                state.reason.get_or_insert(not_saved(fault));
             }
         }
-        run.state().phase = phase;
+        state.phase = phase;
+        drop(state);
         let mut inner = self.inner();
         inner.interrupted |= phase == Phase::Stopped;
         inner.current = None;
-        // Old runs make room for new ones.
-        let mut left = MOMENTS;
-        for run in inner.runs.values().rev() {
-            let mut state = run.state();
-            state.moments.shrink(left);
-            left = left.saturating_sub(state.moments.bytes());
-        }
         drop(inner);
-        self.changed(run);
+        self.make_room();
+        self.messages.changed(run);
     }
 
     fn save(&self, run: &Run, lesson: &Lesson, phase: Phase) -> Result<PathBuf> {
-        let (_, model) = run.model_at(None)?;
-        let state = run.state();
-        let lesson = lesson.tested_on(state.test.as_ref().map(|(_, score)| score.samples));
-        let finished = Finished {
-            lesson: &lesson,
-            model,
-            score: state.test.as_ref().map(|(_, score)| score.clone()),
-            log: state.log.clone(),
-            epoch_losses: state.epoch_losses.clone(),
-            steps: state.step,
-            epochs: state.epoch,
-            seconds: state.seconds,
-            done: phase == Phase::Done,
-        };
-        drop(state);
+        let lesson = lesson.tested_on(run.tested());
+        let finished = ending::finished(run, &lesson, phase == Phase::Done)?;
+        if phase != Phase::Diverged {
+            run.state().findings = finished.findings.iter().map(Finding::from).collect();
+        }
         self.host.save(&finished)
     }
 
@@ -333,7 +383,7 @@ impl Lab {
     /// The end: stops the training, waits until it is saved, lets the pages go.
     pub fn close(&self, wait: Duration) {
         self.stop(wait);
-        self.tell("end", &json!({}));
+        self.messages.tell("end", &json!({}));
     }
 
     /// Forgets a run; its folder stays. None: there is none. False: it trains.
@@ -344,7 +394,7 @@ impl Lab {
         }
         inner.runs.remove(&id)?;
         drop(inner);
-        self.tell("gone", &answers::Gone { run: id.to_string() });
+        self.messages.tell("gone", &answers::Gone { run: id.to_string() });
         Some(true)
     }
 
@@ -371,10 +421,19 @@ impl Lab {
         }
         let mut inner = self.inner();
         inner.next += 1;
-        let run = Arc::new(Run::new(inner.next, lesson, model, name, baseline, state, None));
+        let run = Arc::new(Run::new(
+            inner.next,
+            lesson,
+            Template::of(&model),
+            name,
+            baseline,
+            state,
+            None,
+        ));
         inner.runs.insert(run.id, run.clone());
         drop(inner);
-        self.changed(&run);
+        self.make_room();
+        self.messages.changed(&run);
         Ok(run)
     }
 
@@ -393,13 +452,26 @@ fn io(what: &str, cause: std::io::Error) -> Error {
     Error::Io { what: format!("cannot {what}"), reading: false, cause }
 }
 
-impl Lesson {
-    /// As a person would call it: `mnist: 7?`.
-    fn title(&self) -> String {
-        match (&self.spec.is, &self.spec.target) {
-            (Some(label), _) => format!("{}: {label}?", self.name),
-            (None, Some(target)) => format!("{}: {target}", self.name),
-            (None, None) => self.name.clone(),
-        }
+/// What some work came to, or what made it panic.
+fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
+        let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+        let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+        // An assertion's values stand in lines of their own.
+        let first = text.as_deref().and_then(|text| text.lines().next());
+        first.unwrap_or("it panicked").to_string()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_caught_with_its_words() {
+        let zero = std::hint::black_box(0_usize);
+        assert_eq!(caught(|| 7), Ok(7));
+        assert!(caught(|| 7 % zero).unwrap_err().contains("divisor of zero"));
+        assert_eq!(caught(|| panic!("step {zero}")), Err::<(), _>("step 0".into()));
     }
 }

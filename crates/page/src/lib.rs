@@ -14,21 +14,30 @@ mod answers;
 mod api;
 mod ask;
 mod assets;
+mod cells;
+mod clients;
+mod command;
 mod course;
 mod curve;
 mod data;
+mod ending;
 mod found;
 mod guard;
 mod host;
 mod lab;
+mod lesson;
+mod memory;
+mod messages;
 mod moments;
 mod refusal;
 mod run;
 mod server;
 mod spec;
 mod stream;
+mod told;
 #[cfg(test)]
 mod types;
+mod upload;
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -39,10 +48,12 @@ use std::{
 use reshet::{Device, Error, Result};
 
 pub use host::{Finished, Host, Loaded};
-pub use spec::{Hidden, Lesson, Spec};
+pub use lesson::Lesson;
+pub use spec::{Hidden, Spec};
 
 use guard::Guard;
 use lab::Lab;
+use memory::Memory;
 
 /// Where and what to serve.
 pub struct Options {
@@ -56,6 +67,8 @@ pub struct Options {
     pub stop_when_closed: bool,
     /// What trainings run on, to be shown.
     pub device: Device,
+    /// Bytes that data, trainings and runs may take; by default half of what is free.
+    pub memory: Option<u64>,
     /// Data to offer: names and paths.
     pub data: Vec<String>,
     /// Models and runs to open.
@@ -64,6 +77,11 @@ pub struct Options {
     pub studies: Vec<PathBuf>,
     /// Folders of earlier runs to list, oldest first: read once the page is there.
     pub earlier: Vec<PathBuf>,
+}
+
+/// Half of the memory that is free, in bytes: what a server takes unless it is told otherwise.
+pub fn half_of_free() -> u64 {
+    Memory::new(None).limit
 }
 
 /// Serves until `stop` says so. `ready` is told the address to open.
@@ -87,7 +105,7 @@ pub fn serve(
         threads,
         cores: std::thread::available_parallelism().map_or(1, usize::from),
     };
-    let lab = Arc::new(Lab::new(host, about)?);
+    let lab = Arc::new(Lab::new(host, about, Memory::new(options.memory))?);
     for data in &options.data {
         lab.add_data(data)?;
     }

@@ -1,4 +1,4 @@
-//! Errors as the API tells them: JSON with a reason.
+//! Errors as the API tells them: JSON with a reason, and its kind.
 
 use axum::{
     http::StatusCode,
@@ -7,16 +7,18 @@ use axum::{
 use reshet::Error;
 use serde_json::json;
 
+use crate::told::Told;
+
 /// A request that is not answered, and why.
 #[derive(Debug)]
 pub struct Refusal {
     status: StatusCode,
-    reason: String,
+    told: Told,
 }
 
 impl Refusal {
     pub fn new(status: StatusCode, reason: impl Into<String>) -> Self {
-        Self { status, reason: reason.into() }
+        Self { status, told: Told::of(&reason.into()) }
     }
 
     pub fn not_found(reason: impl Into<String>) -> Self {
@@ -49,13 +51,14 @@ impl From<Error> for Refusal {
             | Error::Diverged(_) => StatusCode::UNPROCESSABLE_ENTITY,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
-        Self::new(status, error.to_string())
+        Self { status, told: Told::error(&error) }
     }
 }
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let body = json!({ "error": { "status": self.status.as_u16(), "reason": self.reason } });
+        let (status, told) = (self.status.as_u16(), self.told);
+        let body = json!({ "error": { "status": status, "reason": told.text, "told": told } });
         (self.status, axum::Json(body)).into_response()
     }
 }

@@ -1,62 +1,45 @@
 //! A run: a network on its way, or at the end of it, as all threads see it.
 
 use std::{
+    collections::BTreeMap,
     path::PathBuf,
     sync::{Mutex, MutexGuard, PoisonError, mpsc},
+    time::Duration,
 };
 
 use reshet::{
-    Event, Model, Result, Score,
-    data::table::Kind,
-    metrics::{self, Task},
-    network::did_you_mean,
+    Error, Event, Loss, Meaning, Model, Result, Score, Sequential, data::table::Kind,
+    metrics::Task, network::did_you_mean,
 };
-use serde::Serialize;
 
 use crate::{
-    answers,
-    course::Command,
+    answers::{self, Baseline, Phase, Stage},
+    command::Command,
     curve::{Means, Tests},
     found::Finding,
+    lesson::Lesson,
     moments::Moments,
-    spec::Lesson,
+    told::Told,
 };
 
-/// Where a run stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-#[serde(rename_all = "lowercase")]
-pub enum Phase {
-    /// It trains.
-    Running,
-    /// It waits.
-    Paused,
-    /// All epochs are trained.
-    Done,
-    /// It was told to stop.
-    Stopped,
-    /// A loss or a parameter was not finite.
-    Diverged,
-    /// A model from a file.
-    Loaded,
+/// A model without its parameters.
+#[derive(Clone)]
+pub struct Template {
+    pub network: Sequential,
+    loss: Loss,
+    meaning: Meaning,
+    notes: BTreeMap<String, String>,
 }
 
-impl Phase {
-    /// Whether the training goes on, or may.
-    pub fn alive(self) -> bool {
-        matches!(self, Self::Running | Self::Paused)
+impl Template {
+    pub fn of(model: &Model) -> Self {
+        Self {
+            network: model.network().clone(),
+            loss: model.loss().clone(),
+            meaning: model.meaning().clone(),
+            notes: model.notes.clone(),
+        }
     }
-}
-
-/// What was done last of a batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-#[serde(rename_all = "lowercase")]
-pub enum Stage {
-    /// The outputs are there.
-    Forward,
-    /// The loss and the gradient are there.
-    Backward,
 }
 
 /// A run.
@@ -65,32 +48,13 @@ pub struct Run {
     pub name: String,
     /// None for a model whose data is not there.
     pub lesson: Option<Lesson>,
-    /// The model as it began: network, loss, meaning. Parameters come from the moments.
-    pub template: Model,
+    /// Its network; the parameters come from the moments.
+    pub template: Template,
     /// What always giving the same answer scores on the test part.
     pub baseline: Option<Baseline>,
     state: Mutex<State>,
     /// To the thread that trains it.
     commands: Mutex<Option<mpsc::Sender<Command>>>,
-}
-
-/// What always giving the same answer scores.
-#[derive(Clone, Debug, Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-pub struct Baseline {
-    /// Accuracy, or the RMSE of the mean.
-    pub measure: f64,
-    /// The answer; None for numbers.
-    pub answer: Option<String>,
-}
-
-impl Baseline {
-    /// Of a score, which has it beside it; `names` are the model's.
-    pub fn of(score: &Score, names: &[String]) -> Self {
-        let (metrics::Kind::Answers { baseline, .. } | metrics::Kind::Numbers { baseline, .. }) =
-            &score.kind;
-        Self { measure: *baseline, answer: score.commonest(names).map(String::from) }
-    }
 }
 
 /// What changes while it trains.
@@ -116,6 +80,8 @@ pub struct State {
     pub reason: Option<String>,
     /// What looks wrong in what came of it, once it has ended.
     pub findings: Vec<Finding>,
+    /// How long a test of one sample takes.
+    pub sample_takes: Duration,
 }
 
 impl State {
@@ -139,6 +105,7 @@ impl State {
             saved: None,
             reason: None,
             findings: Vec::new(),
+            sample_takes: Duration::ZERO,
         }
     }
 }
@@ -147,7 +114,7 @@ impl Run {
     pub fn new(
         id: u64,
         lesson: Option<Lesson>,
-        template: Model,
+        template: Template,
         name: String,
         baseline: Option<Baseline>,
         state: State,
@@ -170,30 +137,39 @@ impl Run {
 
     /// The network at a moment of its course.
     pub fn model_at(&self, step: Option<usize>) -> Result<(usize, Model)> {
-        let (step, parameters) = self.state().moments.at(step).unwrap_or_default();
+        let found = self.state().moments.at(step).map_err(|cause| {
+            let what = format!("cannot read a moment of {}", self.name);
+            Error::Io { what, reading: false, cause }
+        })?;
+        let (step, parameters) = found.unwrap_or_default();
         Ok((step, self.model_with(parameters.to_vec())?))
     }
 
     /// The network with these parameters.
     pub fn model_with(&self, parameters: Vec<f32>) -> Result<Model> {
-        let (network, loss) = (self.template.network().clone(), self.template.loss().clone());
-        let mut model = Model::new(network, loss, parameters, self.template.meaning().clone())?;
-        model.notes.clone_from(&self.template.notes);
+        let Template { network, loss, meaning, notes } = self.template.clone();
+        let mut model = Model::new(network, loss, parameters, meaning)?;
+        model.notes = notes;
         Ok(model)
+    }
+
+    /// Samples that the newest test was of.
+    pub fn tested(&self) -> Option<usize> {
+        self.state().test.as_ref().map(|(_, score)| score.samples)
     }
 
     /// The names of a question's answers; of numbers none.
     pub fn names(&self) -> &[String] {
-        &self.template.meaning().names
+        &self.template.meaning.names
     }
 
     pub fn task(&self) -> Task {
-        self.template.task()
+        self.template.meaning.task
     }
 
     /// Whether the samples are pictures of bytes.
     pub fn pictures(&self) -> bool {
-        let meaning = self.template.meaning();
+        let meaning = &self.template.meaning;
         meaning.bytes && matches!(meaning.shape[..], [1 | 3, _, _])
     }
 
@@ -201,7 +177,7 @@ impl Run {
     pub fn told(&self) -> answers::Run {
         let state = self.state();
         let lesson = self.lesson.as_ref();
-        let meaning = self.template.meaning();
+        let meaning = &self.template.meaning;
         let table = meaning.columns.as_ref();
         let tensors = self.named().into_iter();
         answers::Run {
@@ -209,12 +185,12 @@ impl Run {
             name: self.name.clone(),
             data: lesson.map(|l| l.spec.data.clone()),
             spec: lesson.map(|l| l.spec.clone()),
-            network: self.template.network().to_string(),
+            network: self.template.network.to_string(),
             task: self.task().into(),
             names: self.names().to_vec(),
             shape: meaning.shape.clone(),
             pictures: self.pictures(),
-            parameters: self.template.parameters().len(),
+            parameters: self.template.network.parameters(),
             state: state.phase,
             stage: state.stage,
             step: state.step,
@@ -233,6 +209,7 @@ impl Run {
             trainable: state.phase != Phase::Loaded,
             saved: state.saved.clone(),
             reason: state.reason.clone(),
+            reason_told: state.reason.as_deref().map(Told::of),
             command: lesson.map(|l| l.command.clone()),
             findings: state.findings.clone(),
             curves: None,
@@ -250,7 +227,7 @@ impl Run {
     }
 
     pub fn named(&self) -> Vec<reshet::plan::Parameter> {
-        let plan = reshet::Plan::new(self.template.network(), self.template.loss().clone());
+        let plan = reshet::Plan::new(&self.template.network, self.template.loss.clone());
         plan.map(|plan| plan.named_parameters()).unwrap_or_default()
     }
 

@@ -16,7 +16,7 @@ use hyper_util::{
 };
 use tokio::{net::TcpListener, sync::Semaphore, time};
 
-use crate::{api, guard::Guard, lab::Lab, refusal::Refusal, stream::Patient};
+use crate::{api, clients::Clients, guard::Guard, lab::Lab, refusal::Refusal, stream::Patient};
 
 /// Connections at once; each costs a few kilobytes.
 const MOST_CONNECTIONS: usize = 512;
@@ -42,6 +42,7 @@ pub async fn serve(
     let router =
         api::routes(lab.clone()).layer(middleware::from_fn_with_state(Arc::new(guard), guarded));
     let (permits, graceful) = (Arc::new(Semaphore::new(MOST_CONNECTIONS)), GracefulShutdown::new());
+    let clients = Clients::default();
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(64 << 10);
     let mut looks = time::interval(LOOK);
@@ -50,11 +51,12 @@ pub async fn serve(
         tokio::select! {
             accepted = listener.accept() => {
                 // No descriptor left, a connection gone already: the next one may do.
-                let Ok((stream, _)) = accepted else {
+                let Ok((stream, peer)) = accepted else {
                     time::sleep(LOOK).await;
                     continue;
                 };
                 let Ok(permit) = permits.clone().try_acquire_owned() else { continue };
+                let Some(client) = clients.admit(peer.ip()) else { continue };
                 let _ = stream.set_nodelay(true);
                 let service = TowerToHyperService::new(router.clone());
                 let connection = http.serve_connection(TokioIo::new(Patient::new(stream)), service);
@@ -62,7 +64,7 @@ pub async fn serve(
                 tokio::spawn(async move {
                     // A client that breaks off is its own affair.
                     let _ = connection.await;
-                    drop(permit);
+                    drop((permit, client));
                 });
             }
             _ = looks.tick() => {
@@ -87,7 +89,7 @@ pub async fn serve(
 
 /// Every request goes through here.
 async fn guarded(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
-    let cookie = match guard.check(request.uri(), request.headers()) {
+    let cookie = match guard.check(request.method(), request.uri(), request.headers()) {
         Ok(cookie) => cookie,
         Err(refusal) => return secured(refusal.into_response()),
     };

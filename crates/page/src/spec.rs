@@ -1,9 +1,12 @@
-//! What is to be trained, as the page says it and as it is.
+//! What is to be trained, as the page says it.
 
-use reshet::{Dataset, Device, Meaning, Plan, Recipe, Result, Score, Sequential, Trainer};
+use reshet::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::run::Baseline;
+/// Steps of a training, at most: a page counts no further.
+const MOST_STEPS: u64 = 1 << 53;
+/// Hidden layers, at most.
+const MOST_LAYERS: usize = 1000;
 
 /// What is to be trained; what is left out takes the data's default.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
@@ -35,6 +38,31 @@ pub struct Spec {
     pub seed: Option<u64>,
 }
 
+impl Spec {
+    /// Checks that its steps on so many samples, and its layers, can be counted. `batch_size`:
+    /// where it names none.
+    ///
+    /// # Errors
+    /// They cannot.
+    pub(crate) fn check_sizes(&self, samples: usize, batch_size: usize) -> Result<()> {
+        let batches = samples.div_ceil(self.batch_size.unwrap_or(batch_size).max(1)) as u64;
+        let epochs = self.epochs.unwrap_or(1) as u64;
+        if epochs.checked_mul(batches).is_none_or(|steps| steps > MOST_STEPS) {
+            let why = format!(
+                "{batches} batches each are more steps than can be counted; at most {MOST_STEPS} \
+                 steps"
+            );
+            return Err(Error::Setting { name: "epochs", value: epochs.to_string(), why });
+        }
+        let layers = self.hidden.as_ref().map_or(0, Vec::len);
+        if layers > MOST_LAYERS {
+            let why = format!("more layers than this page takes; at most {MOST_LAYERS}");
+            return Err(Error::Setting { name: "hidden", value: layers.to_string(), why });
+        }
+        Ok(())
+    }
+}
+
 /// A hidden layer.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -50,92 +78,26 @@ pub struct Hidden {
     pub dropout: f32,
 }
 
-/// A training, ready to begin: data and all that is decided about it.
-#[derive(Clone)]
-pub struct Lesson {
-    /// With nothing left out.
-    pub spec: Spec,
-    /// Where its data lies: a name or a path.
-    pub source: String,
-    /// What a run of it is called after.
-    pub name: String,
-    /// Learnt from.
-    pub train: Dataset,
-    /// Tested on.
-    pub test: Option<Dataset>,
-    /// All columns of a table.
-    pub columns: Option<Vec<String>>,
-    /// What was decided about the data, a line each.
-    pub said: Vec<String>,
-    /// What looks wrong in it.
-    pub warnings: Vec<String>,
-    /// The network.
-    pub network: Sequential,
-    /// How it is trained, with nothing left open.
-    pub recipe: Recipe,
-    /// Whether numbers are learnt in the data's own units.
-    pub no_scale: bool,
-    /// Where it is trained.
-    pub device: Device,
-    /// The command line that does the same.
-    pub command: String,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::told::{Kind, Told};
 
-impl Lesson {
-    /// All of it as a trainer.
-    pub(crate) fn trainer(&self) -> Result<Trainer<'static>> {
-        let trainer = self.recipe.trainer(&self.train)?.device(self.device).unscaled();
-        Ok(if self.no_scale { trainer.units(Vec::new()) } else { trainer })
+    #[test]
+    fn sizes_are_checked_without_overflow() {
+        let refused = |spec: Spec| {
+            let checked = spec.check_sizes(60_000, 50);
+            checked.err().map(|error| Told::error(&error).kind)
+        };
+        let epochs = |epochs| Spec { epochs: Some(epochs), ..Spec::default() };
+        assert_eq!(refused(Spec::default()), None);
+        assert_eq!(refused(epochs(1_000_000)), None);
+        assert_eq!(refused(epochs(usize::MAX)), Some(Kind::TooManySteps));
+        assert_eq!(refused(epochs(usize::MAX / 1200 + 1)), Some(Kind::TooManySteps));
+        assert_eq!(refused(Spec { batch_size: Some(0), ..epochs(3) }), None);
+        assert_eq!(refused(Spec { batch_size: Some(usize::MAX), ..epochs(3) }), None);
+        let one = Hidden { width: 1, activation: None, dropout: 0.0 };
+        let deep = Spec { hidden: Some(vec![one; 1001]), ..Spec::default() };
+        assert_eq!(refused(deep), Some(Kind::TooManyLayers));
     }
-
-    /// What would be trained, all of it checked, and what its answers mean.
-    pub(crate) fn plan(&self) -> Result<(Plan, Meaning)> {
-        let plan = self.trainer()?.plan(&self.train)?;
-        let meaning = Meaning::of(&self.train, plan.loss());
-        Ok((plan, meaning))
-    }
-
-    /// The learning rate; of one-cycle the highest.
-    pub(crate) fn lr(&self) -> f64 {
-        self.recipe.lr.unwrap_or_default()
-    }
-
-    /// How often all samples are seen.
-    pub(crate) fn epochs(&self) -> usize {
-        self.recipe.epochs.unwrap_or_default()
-    }
-
-    /// What always giving the same answer scores; None without a test part.
-    pub(crate) fn baseline(&self, meaning: &Meaning) -> Option<Baseline> {
-        let score = Score::without_network(self.test.as_ref()?.targets(), meaning.task);
-        Some(Baseline::of(&score, &meaning.names))
-    }
-
-    /// The lesson with as much of its test part as was tested.
-    pub(crate) fn tested_on(&self, samples: Option<usize>) -> Self {
-        let mut lesson = self.clone();
-        if let (Some(test), Some(samples)) = (&self.test, samples)
-            && samples < test.len()
-        {
-            lesson.test = Some(part(test, samples));
-        }
-        lesson
-    }
-
-    pub(crate) fn steps_per_epoch(&self) -> usize {
-        self.train.len().div_ceil(self.recipe.batch_size.unwrap_or(1))
-    }
-
-    pub(crate) fn steps(&self) -> usize {
-        self.epochs() * self.steps_per_epoch()
-    }
-}
-
-/// So many samples of a data set, evenly.
-pub(crate) fn part(data: &Dataset, wanted: usize) -> Dataset {
-    let step = data.len().div_ceil(wanted.max(1)).max(1);
-    if step == 1 {
-        return data.clone();
-    }
-    data.select(&(0..data.len() as u32).step_by(step).collect::<Vec<u32>>())
 }

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use ts_rs::{Config, TS};
 
-use crate::{answers::*, curve, found, run, spec};
+use crate::{answers::*, curve, found, spec, told};
 
 /// All types, each once, as a module.
 fn module() -> String {
@@ -19,18 +19,24 @@ fn module() -> String {
     declare![
         State,
         About,
+        Memory,
+        Notes,
+        told::Told,
+        told::Place,
+        told::Setting,
+        told::Kind,
         Task,
         Data,
         DataKind,
         spec::Spec,
         spec::Hidden,
-        run::Baseline,
+        Baseline,
         Plan,
         found::Finding,
         found::What,
         Run,
-        run::Phase,
-        run::Stage,
+        Phase,
+        Stage,
         Curves,
         curve::Tested,
         Tensor,

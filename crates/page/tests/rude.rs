@@ -13,9 +13,16 @@ use std::{
     time::Duration,
 };
 
+use flate2::{Compression, write::GzEncoder};
 use reshet::{Activation, Dataset, Device, Error, Features, Recipe, Result, Storage, Targets};
 use reshet_page::{Finished, Host, Lesson, Loaded, Options, Spec};
 use serde_json::Value;
+
+/// Of the server, in bytes.
+const MEMORY: u64 = 64 << 20;
+
+/// With this seed, saving a run panics.
+const BROKEN: u64 = 13;
 
 /// Points above and below a line.
 struct Points;
@@ -55,7 +62,8 @@ impl Host for Points {
     }
 
     fn save(&self, finished: &Finished) -> Result<PathBuf> {
-        assert!(finished.model.parameters().iter().all(|x| x.is_finite()));
+        assert!(finished.fit.model.parameters().iter().all(|x| x.is_finite()));
+        assert_ne!(finished.lesson.spec.seed, Some(BROKEN), "this run cannot be saved");
         Ok(PathBuf::from("kept"))
     }
 
@@ -84,6 +92,7 @@ impl Server {
             any_port: true,
             stop_when_closed: false,
             device: Device::cpu().threads(1),
+            memory: Some(MEMORY),
             data: vec!["points".into()],
             models: Vec::new(),
             studies: Vec::new(),
@@ -448,4 +457,102 @@ fn the_page_speaks_the_browsers_language() {
         assert!(page.contains(&tag), "{head}: {}", &page[..page.len().min(900)]);
         assert!(page.to_lowercase().contains("content-security-policy: default-src 'self'"));
     }
+}
+
+#[test]
+fn a_panic_fails_the_run_and_the_server_goes_on() {
+    let server = Server::start("127.0.0.1");
+    let started = server.post("/api/runs", r#"{"data":"points","seed":13,"epochs":1}"#);
+    assert_eq!(started.0, 201, "{started:?}");
+    let ended = (0..600).find_map(|_| {
+        thread::sleep(Duration::from_millis(20));
+        let run = server.get("/api/runs/1").1;
+        (run["state"] != "running").then_some(run)
+    });
+    let run = ended.expect("the run ends");
+    assert_eq!(run["state"], "failed", "{run}");
+    assert!(run["reason"].as_str().unwrap().contains("this run cannot be saved"), "{run}");
+    assert_eq!(run["reason_told"]["kind"], "not_saved");
+    assert_eq!(server.post("/api/runs/1/control", r#"{"do":"stop"}"#).0, 409);
+    assert_eq!(server.get("/api/runs/1/trace?row=3").0, 200);
+    let started = server.post("/api/runs", r#"{"data":"points","epochs":1}"#);
+    assert_eq!((started.0, &started.1["id"]), (201, &"2".into()), "{started:?}");
+}
+
+#[test]
+fn extreme_sizes_are_refused_and_nothing_overflows() {
+    let server = Server::start("127.0.0.1");
+    let most = u64::MAX;
+    for (body, kind) in [
+        (format!(r#"{{"data":"points","epochs":{most}}}"#), "too_many_steps"),
+        (format!(r#"{{"data":"points","epochs":{}}}"#, most / 100 + 1), "too_many_steps"),
+        (format!(r#"{{"data":"points","hidden":[{{"width":{most}}}]}}"#), "network_too_large"),
+        (
+            format!(r#"{{"data":"points","hidden":[{{"width":{most}}},{{"width":{most}}}]}}"#),
+            "network_too_large",
+        ),
+    ] {
+        for path in ["/api/plan", "/api/runs"] {
+            let answer = server.post(path, &body);
+            assert_eq!(answer.0, 422, "{body}: {answer:?}");
+            assert_eq!(answer.1["error"]["told"]["kind"], kind, "{body}: {answer:?}");
+        }
+    }
+    let batch = format!(r#"{{"data":"points","batch_size":{most},"epochs":{most}}}"#);
+    let zero = r#"{"data":"points","batch_size":0,"epochs":0}"#;
+    for body in [&batch, zero] {
+        assert!([200, 422].contains(&server.post("/api/plan", body).0), "{body}");
+    }
+    for path in [
+        format!("/api/data/points/pictures?rows={most}"),
+        format!("/api/studies/{most}"),
+        format!("/api/runs/{most}"),
+    ] {
+        assert!((400..500).contains(&server.get(&path).0), "{path}");
+    }
+    let drawing = format!(r#"{{"drawing":{{"width":{most},"height":{most},"pixels":""}}}}"#);
+    assert!((400..500).contains(&server.post("/api/predict", &drawing).0));
+    assert_eq!(server.get("/api/state").0, 200);
+}
+
+#[test]
+fn the_memory_has_a_bound_that_is_stated_and_kept() {
+    let server = Server::start("127.0.0.1");
+    let memory = server.get("/api/state").1["memory"].clone();
+    assert_eq!(memory["limit"], MEMORY);
+    assert!(memory["held"].as_u64().unwrap() > 0, "{memory}");
+    let upload = |name: &str, bytes: &[u8]| {
+        let (host, length) = (server.address, bytes.len());
+        let head = format!(
+            "POST /api/data?name={name} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\
+             Content-Length: {length}\r\n\r\n"
+        );
+        let (status, answer) = server.raw(&[head.as_bytes(), bytes].concat());
+        let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+        (status, serde_json::from_str::<Value>(body).unwrap_or_default())
+    };
+    // A few hundred kilobytes that are 100 MB of text.
+    let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
+    let piece = b"1,2,3,4\n".repeat(125_000);
+    (0..100).for_each(|_| packer.write_all(&piece).unwrap());
+    let bomb = packer.finish().unwrap();
+    assert!(bomb.len() < 2 << 20, "{}", bomb.len());
+    for name in ["x.csv.gz", "x.csv"] {
+        let answer = upload(name, &bomb);
+        assert_eq!(answer.0, 422, "{answer:?}");
+        assert_eq!(answer.1["error"]["told"]["kind"], "no_room_for_table", "{answer:?}");
+    }
+    // What is not documented is not taken, whatever it is called.
+    for (name, bytes) in [("x.xlsx", &b"PK\x03\x04"[..]), ("x.npy", b"\x93NUMPY")] {
+        let answer = upload(name, bytes);
+        assert_eq!((answer.0, &answer.1["error"]["told"]["kind"]), (415, &"not_a_table".into()));
+    }
+    assert_eq!(upload("x.csv", b"PK\x03\x04").1["error"]["told"]["kind"], "not_a_table");
+    // Many runs leave no more in memory than one.
+    let held = || server.get("/api/state").1["memory"]["held"].as_u64().unwrap();
+    for _ in 0..6 {
+        let body = r#"{"data":"points","epochs":1}"#;
+        assert_eq!(server.post("/api/runs?replace=true", body).0, 201);
+    }
+    assert!(held() <= MEMORY, "{}", held());
 }

@@ -6,8 +6,8 @@
 use std::fmt;
 
 use crate::{
-    Activation, Dataset, Fit, Layer, Loss, Model, Optimizer, Result, Score, Sequential, Task,
-    metrics::Kind, model::Meaning,
+    Activation, Dataset, Ended, Fit, Layer, Loss, Model, Optimizer, Result, Schedule, Score,
+    Sequential, Task, meaning::Meaning, metrics::Kind,
 };
 
 /// The most training samples used.
@@ -20,6 +20,8 @@ const FAR: f64 = 30.0;
 const POOR: f64 = 0.9;
 /// The loss is still falling if it fell by this fraction from one fifth of the epochs to the next.
 const FALLING: f64 = 0.01;
+/// Learning rates above this share of the highest are high.
+const HIGH: f64 = 0.8;
 
 /// A likely reason for a poor network.
 #[derive(Clone, Debug, PartialEq)]
@@ -130,7 +132,8 @@ pub fn of_network(network: &Sequential) -> Vec<Finding> {
 }
 
 /// Finds likely reasons why a training gave a poor network; none if it is better than no
-/// network. `score` is of the test part, or of the training part if there is none.
+/// network. `score` is of the test part, or of the training part if there is none; `optimizer`
+/// and `schedule` are those of the training.
 ///
 /// # Errors
 /// The training data does not fit the model.
@@ -139,12 +142,13 @@ pub fn of_fit(
     train: &Dataset,
     score: &Score,
     optimizer: &Optimizer,
+    schedule: Schedule,
 ) -> Result<Vec<Finding>> {
     let some = sample(train);
     let Some(no_better) = no_better(score, &fit.model) else {
         let fitted = fit.model.test(&some)?;
         let poor = |score: &Score| score.measure().is_some_and(|measure| measure < POOR);
-        let underfits = poor(&fitted) && poor(score) && still_falling(&fit.epoch_losses);
+        let underfits = poor(&fitted) && poor(score) && still_falling(fit, schedule);
         return Ok(if underfits { vec![Finding::StillFalling] } else { Vec::new() });
     };
     let mut found = vec![no_better];
@@ -229,15 +233,37 @@ fn usual_lr(optimizer: &Optimizer) -> f64 {
     }
 }
 
-fn still_falling(losses: &[f64]) -> bool {
-    let fifth = losses.len() / 5;
-    if fifth == 0 {
-        return false;
+/// Whether more epochs would probably lower the loss. A rate that ends low lowers it by itself,
+/// which more epochs would not do again: then the loss must have fallen at a high rate as well.
+fn still_falling(fit: &Fit, schedule: Schedule) -> bool {
+    let losses = &fit.epoch_losses;
+    let epochs = fit.epochs.max(losses.len());
+    let first = epochs - losses.len();
+    let rates: Vec<f64> = (first..epochs).map(|i| schedule.lr(1.0, i, epochs, i)).collect();
+    let fell_last = fell(last_of(losses, losses.len() / 5));
+    let top = (0..rates.len()).max_by(|a, b| rates[*a].total_cmp(&rates[*b])).unwrap_or(0);
+    let is_high = |i: &usize| rates[*i] >= HIGH * rates[top];
+    if losses.is_empty() || is_high(&(rates.len() - 1)) {
+        return fell_last;
     }
+    // On both sides of the top the rates are the same, one after the other up and down.
+    let high = |range: std::ops::Range<usize>| -> Vec<f64> {
+        range.filter(is_high).map(|i| losses[i]).collect()
+    };
+    let rises = !is_high(&0) && fit.ended == Ended::Done;
+    rises && fell_last && fell((&high(0..top), &high(top..rates.len())))
+}
+
+/// The last `n` losses, and the `n` before them.
+fn last_of(losses: &[f64], n: usize) -> (&[f64], &[f64]) {
+    let (rest, last) = losses.split_at(losses.len() - n);
+    (&rest[rest.len() - n..], last)
+}
+
+/// Whether losses fell from some epochs to the next.
+fn fell((before, after): (&[f64], &[f64])) -> bool {
     let mean = |losses: &[f64]| losses.iter().sum::<f64>() / losses.len() as f64;
-    let (rest, last) = losses.split_at(losses.len() - fifth);
-    let before = mean(&rest[rest.len() - fifth..]);
-    mean(last) < (1.0 - FALLING) * before
+    !before.is_empty() && !after.is_empty() && mean(after) < (1.0 - FALLING) * mean(before)
 }
 
 #[cfg(test)]
@@ -272,7 +298,7 @@ mod tests {
         let trainer = Trainer::new(network(net)).optimizer(&adam).epochs(epochs);
         let fit = trainer.batch_size(batch).fit(&data).unwrap();
         let score = fit.model.test(&data).unwrap();
-        of_fit(&fit, &data, &score, &adam).unwrap()
+        of_fit(&fit, &data, &score, &adam, Schedule::Constant).unwrap()
     }
 
     #[test]
@@ -291,8 +317,27 @@ mod tests {
 
     #[test]
     fn a_loss_that_is_still_falling_is_seen() {
-        assert!(still_falling(&[1.0, 0.9, 0.8, 0.7, 0.6]));
-        assert!(!still_falling(&[1.0, 0.5, 0.4, 0.4, 0.4]));
-        assert!(!still_falling(&[1.0, 0.1]));
+        let of = |losses: &[f64], schedule| {
+            let trainer = Trainer::new(network("2-1:sigmoid")).epochs(1).batch_size(200);
+            let fit = trainer.fit(&corners()).unwrap();
+            let (epochs, epoch_losses) = (losses.len(), losses.to_vec());
+            still_falling(&Fit { epochs, epoch_losses, ..fit }, schedule)
+        };
+        assert!(of(&[1.0, 0.9, 0.8, 0.7, 0.6], Schedule::Constant));
+        assert!(!of(&[1.0, 0.5, 0.4, 0.4, 0.4], Schedule::Constant));
+        assert!(!of(&[1.0, 0.1], Schedule::Constant));
+
+        // What is learnt stays the same, and the noise goes with the rate.
+        let noise = |schedule: Schedule, i: usize| schedule.lr(1.0, i, 100, i);
+        let (cosine, steps) = (
+            Schedule::CosineAnnealingLR { eta_min: 0.0 },
+            Schedule::StepLR { step_size: 45, gamma: 0.1 },
+        );
+        for schedule in [Schedule::OneCycleLR, cosine, steps] {
+            let loss = |i: usize| 0.5 + 0.2 * noise(schedule, i) + 3.0 * (-(i as f64)).exp();
+            assert!(!of(&(0..100).map(loss).collect::<Vec<_>>(), schedule), "{schedule:?}");
+        }
+        let loss = |i: usize| 2.0 - 0.01 * i as f64 + 0.2 * noise(Schedule::OneCycleLR, i);
+        assert!(of(&(0..100).map(loss).collect::<Vec<_>>(), Schedule::OneCycleLR));
     }
 }

@@ -1,7 +1,7 @@
-//! What can go wrong, and what to do about it.
+//! Errors: what went wrong, and what to do about it.
 //!
-//! Every message says what, where and what to do. The variants exist so that
-//! a program can tell them apart (the command line turns them into exit codes).
+//! Every message says what is wrong, where, and what to do. The variants are for programs that
+//! treat them differently; the command line turns them into exit codes.
 
 use std::{io, path::Path};
 
@@ -10,64 +10,64 @@ use crate::Model;
 /// `Result` with this library's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Anything the library can fail with.
+/// An error of the library.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// What was asked for cannot work: layers that do not fit, a loss that
-    /// does not go with the output, a batch of zero samples.
+    /// The request cannot work: layers that do not fit together, a loss that does not go with
+    /// the output, an empty batch.
     #[error("{0}")]
     Invalid(String),
 
-    /// A setting of a training makes no sense, by itself or beside the others.
+    /// A setting of a training is invalid, by itself or together with others.
     #[error("{}", told(name, value, why))]
     Setting {
         /// The setting, as a [`Recipe`](crate::Recipe) writes it: `batch-size`.
         name: &'static str,
-        /// What it was set to; empty where that is not the point.
+        /// Its value; empty if the value is not the point.
         value: String,
-        /// What is wrong with it and what to do.
+        /// What is wrong with it, and what to do.
         why: String,
     },
 
-    /// Data or a model file is not what it should be.
+    /// Data or a model file is malformed.
     #[error("{0}")]
     Data(String),
 
-    /// Something at one place of a file is not what it should be.
+    /// A file is malformed at a known position.
     #[error("{}", there(file, *line, column, what))]
     At {
-        /// The file, as it was given.
+        /// The file, as given.
         file: String,
-        /// The line, or of a file without lines the row; from 1, the header's line counted.
+        /// The line, or the row if the file has no lines: counted from 1, the header included.
         line: u64,
-        /// The column's name, if it is about one.
+        /// The name of the column, if the error is about one.
         column: Option<String>,
-        /// What is wrong and what to do.
+        /// What is wrong, and what to do.
         what: String,
     },
 
-    /// The system refused: no such file, no permission, disk full.
+    /// The operating system reported an error: no such file, no permission, disk full.
     #[error("{what}: {cause}")]
     Io {
-        /// What was being done, to which file.
+        /// The operation and the file: `cannot read x`.
         what: String,
-        /// Whether something that was given could not be read; else it is about writing, or
-        /// about the system itself.
+        /// Whether an input could not be read. Otherwise the error is about writing, or about the
+        /// system itself.
         reading: bool,
-        /// The system's answer. Not the error's `source`: it is in its text already.
+        /// The system's error. It is not the `source`, as the message already contains it.
         cause: io::Error,
     },
 
-    /// The device asked for is not there.
+    /// The requested device is not available.
     #[error("{0}")]
     Device(String),
 
-    /// None of the mirrors gave the files.
+    /// No mirror provided the files.
     #[error("{0}")]
     Download(String),
 
-    /// A loss or a parameter is no longer a finite number.
+    /// The loss or a parameter is no longer finite.
     #[error(transparent)]
     Diverged(Box<Diverged>),
 }
@@ -88,22 +88,22 @@ fn there(file: &str, line: u64, column: &Option<String>, what: &str) -> String {
     }
 }
 
-/// Where training left the finite numbers, and what could be kept.
+/// Where a training diverged, and the last good model.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "diverged at step {step}: {what} is not finite; try a smaller learning rate, \
-     clipping of gradients, or scaled inputs"
+     gradient clipping, or scaled inputs"
 )]
 pub struct Diverged {
     /// Updates taken before this step.
     pub step: u64,
-    /// The learning rate of that step, if it was known.
+    /// The learning rate of that step; NaN if the step had not reached its update.
     pub lr: f64,
     /// What is not finite: `the loss (NaN)` or a parameter's name.
     pub what: String,
-    /// The last snapshot in which everything was finite, if one was kept.
+    /// The last snapshot in which all numbers were finite, if there is one.
     pub last_good: Option<Model>,
-    /// How many updates that snapshot had seen.
+    /// The number of updates before that snapshot.
     pub last_good_step: u64,
 }
 
@@ -116,19 +116,19 @@ impl Error {
         Self::Data(message.into())
     }
 
-    /// What is wrong in a line of a file, and in which column of it.
+    /// An error in a line of a file, and in a column of that line.
     pub(crate) fn at(file: &str, line: u64, column: Option<&str>, what: impl Into<String>) -> Self {
         let (file, column) = (file.to_string(), column.map(String::from));
         Self::At { file, line, column, what: what.into() }
     }
 
-    /// A file to learn from or a model that cannot be read.
+    /// An input file, data or a model, that cannot be read.
     pub(crate) fn unreadable(path: &Path, cause: io::Error) -> Self {
         let what = format!("cannot read {}", path.display());
         Self::Io { what, reading: true, cause }
     }
 
-    /// What the system refused to do with a file: `cannot write x: …`.
+    /// An operation on a file that failed: `cannot write x: …`.
     pub(crate) fn io(doing: &str, path: &Path, cause: io::Error) -> Self {
         let what = format!("cannot {doing} {}", path.display());
         Self::Io { what, reading: false, cause }

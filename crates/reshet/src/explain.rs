@@ -173,7 +173,7 @@ impl Trace {
         };
         let narrow = |values: &[f64]| values.iter().map(|x| *x as f32).collect::<Vec<_>>();
         let mut values: Vec<f64> = x.iter().map(|x| f64::from(*x)).collect();
-        let (mut seen, mut steps) = (Vec::new(), Vec::new());
+        let (mut seen, mut tape) = (Vec::new(), Vec::new());
         for layer in layers {
             match *layer {
                 Layer::Linear(inputs, outputs) => {
@@ -185,13 +185,13 @@ impl Trace {
                         sum + f64::from(b[o])
                     };
                     values = (0..outputs).map(z).collect();
-                    steps.push(Step::Linear(w, inputs));
+                    tape.push(TapeEntry::Linear(w, inputs));
                     seen.push(narrow(&values));
                 }
                 Layer::Activation(activation) => {
                     let before = values.clone();
                     activation.forward(&mut values);
-                    steps.push(Step::Activation(activation, before, values.clone()));
+                    tape.push(TapeEntry::Activation(activation, before, values.clone()));
                     if let Some(last) = seen.last_mut() {
                         *last = narrow(&values);
                     }
@@ -204,16 +204,16 @@ impl Trace {
         let largest = argmax(&logits);
         let mut d = vec![0.0; values.len()];
         d[largest] = 1.0;
-        for step in steps.iter().rev() {
-            match step {
-                Step::Linear(w, inputs) => {
+        for entry in tape.iter().rev() {
+            match entry {
+                TapeEntry::Linear(w, inputs) => {
                     let mut dx = vec![0.0; *inputs];
                     for (d, row) in d.iter().zip(w.chunks_exact(*inputs)) {
                         dx.iter_mut().zip(row).for_each(|(dx, w)| *dx += d * f64::from(*w));
                     }
                     d = dx;
                 }
-                Step::Activation(activation, x, y) => activation.backward(x, y, &mut d),
+                TapeEntry::Activation(activation, x, y) => activation.backward(x, y, &mut d),
             }
         }
         let answers = model.answers(logits);
@@ -230,7 +230,8 @@ impl Trace {
     }
 }
 
-enum Step<'a> {
+/// What the backward pass needs of a layer.
+enum TapeEntry<'a> {
     Linear(&'a [f32], usize),
     Activation(Activation, Vec<f64>, Vec<f64>),
 }

@@ -26,6 +26,8 @@ pub enum Purpose {
     Candidate = 6,
     /// Games and replay buffers; the index is the caller's.
     Play = 7,
+    /// Made data: places and noise; the index is which of them.
+    Data = 8,
 }
 
 /// The random numbers of one seed, purpose and index.

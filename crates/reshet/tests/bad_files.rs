@@ -322,6 +322,27 @@ fn pytorch_in_circles_and_deeply_nested() {
     refused("net.pt", &torch(&deep, &[]), ONE, "not a state_dict but a list");
 }
 
+/// Dictionaries that contain the next one, or themselves, many times: 10¹⁵ ways through them.
+#[test]
+fn pytorch_with_tangled_dictionaries() {
+    let entries = |inner: &[u8]| [b"(", &b"h\x00"[..], inner].concat();
+    let many = |entry: &[u8]| [b"(", &entry.repeat(40_000)[..], b"u"].concat();
+    let itself =
+        [b"\x80\x02", &text("a")[..], b"\x940}\x94", &many(b"h\x00h\x01")[..], b"."].concat();
+    refused("net.pt", &torch(&itself, &[]), ONE, "contain each other too many times");
+    let mut chain = [b"\x80\x02", &text("a")[..], b"\x940}\x94"].concat();
+    for place in 1..4u8 {
+        chain.extend(b"}\x94");
+        chain.extend([b"(", &[b'h', 0, b'h', place].repeat(15_000)[..], b"u"].concat());
+    }
+    chain.push(b'.');
+    refused("net.pt", &torch(&chain, &[]), ONE, "contain each other too many times");
+    // Few references to one dictionary are no tangle.
+    let one = [entries(b"}h\x00Nsu"), b".".to_vec()].concat();
+    let few = [b"\x80\x02", &text("a")[..], b"\x940}", &one[..]].concat();
+    refused("net.pt", &torch(&few, &[]), ONE, "a dictionary without a state_dict");
+}
+
 #[test]
 fn pytorch_with_code_runs_none() {
     let folder = tempfile::tempdir().unwrap();
@@ -469,6 +490,59 @@ fn onnx_in_circles() {
     );
 }
 
+/// A constant list of whole numbers, in a tensor's message.
+fn whole_numbers(name: &str, values: &[i64]) -> Vec<u8> {
+    let bytes: Vec<u8> = values.iter().flat_map(|n| n.to_le_bytes()).collect();
+    [vec![8, values.len() as u8, 16, 7], field(8, name.as_bytes()), field(9, &bytes)].concat()
+}
+
+fn transpose(from: &str, to: &str) -> Vec<u8> {
+    let order = [field(1, b"perm"), [64, 0, 64, 2, 64, 1].to_vec()].concat();
+    [node("Transpose", &[from], to), field(5, &order)].concat()
+}
+
+/// Shapes that a graph only claims: nothing is allocated for their values.
+#[test]
+fn onnx_claiming_endless_shapes() {
+    let claims = |shapes: &[&[i64]], nodes: &[Vec<u8>], says: &str| {
+        let name = |i: usize| format!("s{i}");
+        let shapes = shapes.iter().enumerate().map(|(i, s)| whole_numbers(&name(i), s));
+        let tensors: Vec<Vec<u8>> = shapes.chain([weight(&[1.0, 2.0])]).collect();
+        refused("net.onnx", &onnx(nodes, &tensors), None, says);
+    };
+    let reshape = |from: &str, shape: &str, to: &str| node("Reshape", &[from, shape], to);
+    // 2⁶⁴ − 2²² values: with the 2²² before, no more than 0.
+    let endless: &[i64] = &[-1, 1 << 22, (1 << 42) - 1];
+    let turned = [
+        reshape("x", "s0", "a"),
+        transpose("a", "b"),
+        reshape("x", "s1", "c"),
+        transpose("c", "y"),
+    ];
+    claims(&[&[-1, 1 << 11, 1 << 10], endless], &turned, "too many values to be followed");
+    claims(&[&[-1, 1 << 11, 1 << 11], endless], &turned, "too many values to be followed");
+    // The largest of 2⁴⁰ outputs.
+    let axis = [field(1, b"axis"), vec![24, 1]].concat();
+    let largest = [node("ArgMax", &["a"], "y"), field(5, &axis)].concat();
+    let chosen = [reshape("x", "s0", "a"), largest];
+    claims(&[&[-1, 1 << 40]], &chosen, "it chooses among 1099511627776 outputs");
+    // Two numbers spread over millions of values, again and again.
+    let mut spread = vec![reshape("x", "s0", "v0")];
+    for i in 0..200 {
+        spread.push(node("Mul", &[&format!("v{i}"), "w"], &format!("v{}", i + 1)));
+    }
+    spread.push(node("Identity", &["v200"], "y"));
+    claims(&[&[-1, 2, 1 << 20]], &spread, "too many values to be followed");
+    let norm = |i: usize| {
+        let (from, to) = (format!("v{i}"), format!("v{}", i + 1));
+        node("BatchNormalization", &[&from, "n", "n", "n", "n"], &to)
+    };
+    let mut normalized = vec![node("Squeeze", &["w"], "n"), reshape("x", "s0", "v0")];
+    normalized.extend((0..200).map(norm));
+    normalized.push(node("Identity", &["v200"], "y"));
+    claims(&[&[-1, 2, 1 << 20]], &normalized, "too many values to be followed");
+}
+
 #[test]
 fn onnx_bombs() {
     // Two bytes each, hundreds in memory.
@@ -510,6 +584,8 @@ fn safetensors_of_others() {
     let bad = |bytes: &[u8], says: &str| refused("n.safetensors", bytes, ONE, says);
     bad(&weight("F32", "[1,2]", "[0,16]"), "damaged");
     bad(&weight("F32", "[1,3]", "[0,8]"), "damaged");
+    bad(&weight("F32", "[1,2]", "[18446744073709551615,7]"), "damaged");
+    bad(&weight("F32", "[1,2]", "[18446744073709551608,18446744073709551615]"), "damaged");
     bad(&weight("F16", "[1,2]", "[0,8]"), "damaged");
     bad(&weight("F32", "[9223372036854775807,9223372036854775807]", "[0,8]"), "damaged");
     bad(&weight("U8", "[2,4]", "[0,8]"), "0.weight: numbers of the type U8");

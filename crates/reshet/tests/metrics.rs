@@ -3,7 +3,9 @@
 use proptest::prelude::*;
 use reshet::{
     Dataset, Features, Meaning, Model, Sequential, Storage, Targets, Task,
-    metrics::{BestThreshold, Counts, Details, Kind, Measures, Ranking, Report, table, wilson},
+    metrics::{
+        BestThreshold, Confusion, Counts, Details, Kind, Measures, Ranking, Report, table, wilson,
+    },
 };
 use serde_json::{Value, json};
 
@@ -74,7 +76,7 @@ fn a_question_is_scikit_learns() {
     // scikit-learn's best is from 0.25 on; the next score below is 0.125.
     assert_eq!(best, BestThreshold { threshold: 0.1875, f1: 0.75 });
     let Kind::Answers { confusion, .. } = &report.score.kind else { panic!() };
-    assert_eq!(*confusion, [[5, 1], [3, 3]]);
+    assert_eq!(confusion.square().unwrap(), [[5, 1], [3, 3]]);
     // The threshold found is one to give back.
     let again = binary(SCORES.into(), TRUE.into(), best.threshold);
     assert_eq!(measures(&again).0.f1, Some(best.f1));
@@ -86,7 +88,7 @@ fn a_question_is_scikit_learns() {
         [0.625, 0.8333333333333334, 0.7142857142857143, 0.7777777777777778, 0.7666666666666666],
     );
     let Kind::Answers { confusion, accuracy, errors, .. } = &low.score.kind else { panic!() };
-    assert_eq!((&confusion[..], *errors), (&[vec![3, 3], vec![1, 5]][..], 4));
+    assert_eq!((confusion.square().unwrap(), *errors), (vec![vec![3, 3], vec![1, 5]], 4));
     near(*accuracy, 8.0 / 12.0);
 
     let random = lcg(600, 1);
@@ -147,7 +149,7 @@ fn classes_are_scikit_learns() {
     // Of four classes five are no longer a question.
     assert_eq!(top_k.iter().map(|(k, x)| (*k, *x)).collect::<Vec<_>>(), [(2, 0.79), (3, 0.93)]);
     let Kind::Answers { confusion, interval, .. } = &report.score.kind else { panic!() };
-    assert_eq!(confusion[0], [30, 13, 4, 7]);
+    assert_eq!(confusion.square().unwrap()[0], [30, 13, 4, 7]);
     assert_eq!(*interval, Some(wilson(130, 200)));
 }
 
@@ -265,7 +267,7 @@ fn several_questions_each_by_its_name() {
     let other = Report::new(answers, &targets, Task::Binary, &named, 0.3, 0.35);
     let Details::Questions { per_question, threshold, .. } = &other.details else { panic!() };
     assert_eq!((&per_question[1].name[..], *threshold), ("y", 0.35));
-    assert_eq!(per_question[1].confusion, [[1, 1], [1, 1]]);
+    assert_eq!(per_question[1].confusion.square().unwrap(), [[1, 1], [1, 1]]);
 }
 
 #[test]
@@ -282,7 +284,7 @@ fn many_classes_show_the_worst() {
     assert_eq!(classes.len(), 1 + 10 + 1, "{text}"); // the head, ten, and the mistake
     assert!(classes[1].starts_with("  class7 ") && classes[2].starts_with("  class8 "), "{text}");
     assert!(text.contains("the 10 worst of 40 classes") && text.lines().count() < 30, "{text}");
-    assert_eq!(table(&vec![vec![0; n]; n], &named), "  no mistakes");
+    assert_eq!(table(&Confusion::new(n), &named), "  no mistakes");
     let Kind::Answers { confusion, .. } = &report.score.kind else { panic!() };
     assert_eq!(
         Counts::of(confusion, 8),

@@ -207,6 +207,8 @@ fn parts_are_told_whatever_their_case_and_affix() {
         ["seg_train/seg_train", "seg_test/seg_test"],
         ["training", "validation"],
         ["my data/Train", "my data/val"],
+        ["split/0/train", "split/0/test"],
+        ["01_Train", "02_Test"],
     ] {
         let names = [
             format!("{train}/cat/1.png"),
@@ -233,6 +235,12 @@ fn parts_are_told_whatever_their_case_and_affix() {
     let found = folder::read(folder_of(&beside).path(), Form::default()).unwrap();
     let notes = found.notes.join("\n");
     assert!(notes.contains("extra, val beside the parts are ignored"), "{notes}");
+    // A folder of parts, and one without pictures.
+    let place = folder_of(&["images/train/a/1.png", "images/train/b/1.png", "images/test/a/1.png"]);
+    fs::create_dir(place.path().join("labels")).unwrap();
+    let found = folder::read(place.path(), Form::default()).unwrap();
+    assert_eq!((found.train.len(), found.test.unwrap().len()), (2, 1));
+    assert!(found.notes.join("\n").contains("labels beside images are ignored"));
 }
 
 #[test]
@@ -250,6 +258,8 @@ fn folders_that_hold_the_same_folders_are_no_classes() {
     refused(&["Train/1.png", "Test/1.png"], "Test, Train hold pictures, but no class folders");
     let two = ["train_a/x/1.png", "train_a/y/1.png", "train_b/x/1.png", "train_b/y/1.png"];
     refused(&two, "train_a, train_b could all be the same part");
+    let beside = ["images/train/a/1.png", "images/test/a/1.png", "masks/a/1.png", "masks/b/1.png"];
+    refused(&beside, "images holds the parts of a data set, and is no class beside masks");
 }
 
 #[test]

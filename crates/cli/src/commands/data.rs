@@ -1,4 +1,4 @@
-//! `reshet data show`, `reshet data check` and `reshet data fetch`
+//! `reshet data show`, `reshet data check`, `reshet data make` and `reshet data fetch`
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -7,6 +7,7 @@ use clap::Subcommand;
 use reshet::{Error, Targets, Task, data::download, network::did_you_mean};
 
 use crate::{
+    commands::make,
     drawing::{digits, picture},
     hints,
     input::{
@@ -15,7 +16,7 @@ use crate::{
         table,
     },
     say,
-    settings::{recipe::Named, table::Question},
+    settings::{recipe::Named, table::TableFlags},
     terminal::{self, note},
 };
 
@@ -31,6 +32,8 @@ enum Command {
     Show(Show),
     /// Check a table: what it holds, how it would be used, what looks wrong
     Check(Check),
+    /// Make data to learn with: moons, circles, blobs, a spiral, waves, …
+    Make(make::Args),
     /// Download a data set (MNIST is also part of the program)
     Fetch(Fetch),
 }
@@ -55,10 +58,10 @@ struct Show {
 
 #[derive(clap::Args)]
 struct Check {
-    /// A table (.csv)
+    /// A table (.csv), or one in the program: iris, breast-cancer, line
     file: PathBuf,
     #[command(flatten)]
-    table: Question,
+    table: TableFlags,
     /// As for `reshet train`: the kind of question
     #[arg(long, value_parser = Named::<Task>::new())]
     task: Option<Task>,
@@ -86,6 +89,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     match &args.command {
         Command::Show(args) => show(args),
         Command::Check(args) => check(args),
+        Command::Make(args) => make::run(args),
         Command::Fetch(args) => fetch(args),
     }
 }
@@ -133,7 +137,7 @@ fn show(args: &Show) -> Result<ExitCode> {
 
 fn check(args: &Check) -> Result<ExitCode> {
     let Check { file, table: question, task, is, json } = args;
-    if !file.exists() && !table::is_stream(file) {
+    if !table::is_there(file) {
         return Err(table::not_there(file).into());
     }
     if !table::is_table(file) {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::{
     exit,
-    input::parts::Parts,
+    input::split_data::SplitData,
     settings::Settings,
     terminal::{self, note},
 };
@@ -22,8 +22,8 @@ impl Folds {
         let mut scores = Vec::new();
         for k in 0..folds {
             let mut args = args.clone();
-            let parts = Parts::read(&mut args, Some((k, folds)));
-            let Parts { train, validation, test, .. } = parts.map_err(|e| flagged(e, folds))?;
+            let split = SplitData::read(&mut args, Some((k, folds)));
+            let SplitData { train, validation, test, .. } = split.map_err(|e| flagged(e, folds))?;
             let mut trainer = args.trainer(&train)?.on_event(|_| terminal::carry_on());
             if let Some(validation) = &validation {
                 trainer = trainer.validation(validation);

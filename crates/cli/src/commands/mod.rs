@@ -16,5 +16,6 @@ pub mod tune;
 mod code;
 mod find_lr;
 mod folds;
+mod make;
 mod rows;
 mod weights;

@@ -20,7 +20,7 @@ use crate::{
     commands::{find_lr, folds::Folds},
     drawing::chart::Chart,
     exit,
-    input::parts::Parts,
+    input::split_data::SplitData,
     run::{Run, resumed},
     say,
     settings::Settings,
@@ -44,8 +44,8 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
     let mut args = args.clone();
     let folds = args.folds.map(|folds| Folds::train(&args, folds)).transpose()?;
     let folded = start.elapsed();
-    let Parts { name, train, validation, test, said, warnings, chosen, .. } =
-        Parts::read(&mut args, None)?;
+    let SplitData { name, train, validation, test, said, warnings, chosen, .. } =
+        SplitData::read(&mut args, None)?;
     let args = &args;
     let optimizer = args.recipe.optimizer()?;
     let loaded = start.elapsed() - folded;
@@ -127,8 +127,17 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
         "total": start.elapsed().as_secs_f64(),
     });
     let (test, folds) = (test.as_ref(), folds.as_ref());
-    let report = Report { args, train: &train, test, fit: &fit, score: &score, folds };
-    let kept = report.keep(&mut run, &name, &device, &seconds);
+    let done = TrainedRun {
+        args,
+        train: &train,
+        test,
+        fit: &fit,
+        score: &score,
+        folds,
+        findings: None,
+        in_short: false,
+    };
+    let kept = done.keep(&mut run, &name, &device, &seconds);
     let finished = run.finish();
     let kept = match (kept, &finished) {
         (Err(error), Ok(())) => return Err(error.context(go_on(&run, &fit))),
@@ -143,7 +152,7 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
     }
     match args.json {
         true => say!("{}", kept.report),
-        false => report.say(&kept, trained, fit.steps - resumed_at.min(fit.steps)),
+        false => done.say(&kept, trained, fit.steps - resumed_at.min(fit.steps)),
     }
     if fit.ended == Ended::Asked {
         terminal::tell(&format!(
@@ -191,21 +200,25 @@ fn instructions(device: &Device) -> (String, usize) {
 fn describe(score: &Score, fit: &Fit) -> String {
     let mut text = format!("test: {score}");
     if let Kind::Answers { confusion, .. } = &score.kind
-        && confusion.len() > 2
+        && confusion.classes() > 2
     {
         text += &format!("\n{}", reshet::metrics::table(confusion, &fit.model.meaning().names));
     }
     text
 }
 
-/// What a run came to.
-pub struct Report<'a> {
+/// A run whose training is over, to be reported.
+pub struct TrainedRun<'a> {
     pub args: &'a Settings,
     pub train: &'a Dataset,
     pub test: Option<&'a Dataset>,
     pub fit: &'a Fit,
     pub score: &'a Option<Score>,
     pub folds: Option<&'a Folds>,
+    /// What looks wrong in it, where that is known already.
+    pub findings: Option<&'a [Finding]>,
+    /// Whether what takes long is left out.
+    pub in_short: bool,
 }
 
 /// What was written into the run's folder.
@@ -218,7 +231,7 @@ pub struct Kept {
     on_train: Option<Score>,
 }
 
-impl Report<'_> {
+impl TrainedRun<'_> {
     /// Writes the model, the picture of its course and the report into the run's folder.
     pub fn keep(
         &self,
@@ -256,7 +269,8 @@ impl Report<'_> {
 
     /// The score on the training part, which is no test: it shows what was learnt by heart.
     fn on_train(&self) -> Result<Option<Score>> {
-        let wanted = self.score.is_none() || self.train.len() <= MOST_TRAIN_SCORED;
+        let short = self.train.len() <= MOST_TRAIN_SCORED;
+        let wanted = !self.in_short && (self.score.is_none() || short);
         Ok(wanted.then(|| self.fit.model.test(self.train)).transpose()?)
     }
 
@@ -268,9 +282,13 @@ impl Report<'_> {
 
     /// Whether it is worth anything, and if not the likely reason.
     fn findings(&self, on_train: Option<&Score>) -> Result<Vec<Finding>> {
-        let optimizer = self.args.recipe.optimizer()?;
+        if let Some(known) = self.findings {
+            return Ok(known.to_vec());
+        }
+        let recipe = &self.args.recipe;
+        let (optimizer, schedule) = (recipe.optimizer()?, recipe.schedule()?);
         let Some(score) = self.score.as_ref().or(on_train) else { return Ok(Vec::new()) };
-        Ok(diagnosis::of_fit(self.fit, self.train, score, &optimizer)?)
+        Ok(diagnosis::of_fit(self.fit, self.train, score, &optimizer, schedule)?)
     }
 
     /// Prints what came of it.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use reshet::{
     Targets,
-    metrics::{Details, Kind, Ranking, Report},
+    metrics::{Confusion, Details, Kind, Ranking, Report},
 };
 
 use crate::{
@@ -17,6 +17,8 @@ use crate::{
 const CURVES: usize = 7;
 /// Classes whose counts and names a confusion table has room for.
 const LEGIBLE: usize = 25;
+/// More classes than this are not drawn: the picture grows with them.
+const DRAWN: usize = 1000;
 
 /// Writes the pictures that go with this kind of question, each as SVG and PNG,
 /// and gives their paths without the ending. `origins`: what targets and answers are counted
@@ -35,6 +37,9 @@ pub fn save(
         chart.save(folder, stem)
     };
     match (&report.details, targets) {
+        (Details::Classes { per_class, .. }, _) if per_class.len() > DRAWN => {
+            tell(&format!("no picture of the confusion: {} classes are too many", per_class.len()));
+        }
         (Details::Classes { .. }, _) => {
             confusion(folder, report)?;
             saved.push(folder.join("confusion"));
@@ -98,8 +103,8 @@ fn stems(names: &[String]) -> Vec<String> {
 struct Curve {
     name: String,
     ranking: Ranking,
-    /// Row: what it is, column: what was said; no first.
-    confusion: [[usize; 2]; 2],
+    /// No first.
+    confusion: Confusion,
     threshold: f64,
 }
 
@@ -112,7 +117,7 @@ fn curves(report: &Report, values: &[f32], width: usize) -> Vec<Curve> {
         _ => return Vec::new(),
     };
     let pooled = match &report.score.kind {
-        Kind::Answers { confusion: c, .. } => [[c[0][0], c[0][1]], [c[1][0], c[1][1]]],
+        Kind::Answers { confusion, .. } => confusion,
         Kind::Numbers { .. } => return Vec::new(),
     };
     let curve = |q: usize| {
@@ -121,7 +126,7 @@ fn curves(report: &Report, values: &[f32], width: usize) -> Vec<Curve> {
         Curve {
             name: question.map_or(report.names[1].clone(), |question| question.name.clone()),
             ranking: Ranking::new(pairs.map(|(answer, value)| (*answer, *value > 0.5))),
-            confusion: question.map_or(pooled, |question| question.confusion),
+            confusion: question.map_or(pooled, |question| &question.confusion).clone(),
             threshold,
         }
     };
@@ -153,8 +158,11 @@ fn roc(curves: &[Curve]) -> Chart {
         let area = curve.ranking.auroc().unwrap_or(f64::NAN);
         chart = chart.with(Look::Line, legend(curves, curve, "AUROC", area), curve.ranking.roc());
     }
-    if let [Curve { confusion: [no, yes], threshold, .. }] = curves {
-        let at = (share(no[1], no[0] + no[1]), share(yes[1], yes[0] + yes[1]));
+    if let [Curve { confusion, threshold, .. }] = curves {
+        let at = (
+            share(confusion.times(0, 1), confusion.samples_of(0)),
+            share(confusion.times(1, 1), confusion.samples_of(1)),
+        );
         chart = chart.with(Look::Mark, format!("threshold {threshold}"), vec![at]);
     }
     chart
@@ -167,9 +175,8 @@ fn precision_recall(curves: &[Curve]) -> Chart {
         rate("recall: share of the yeses found"),
         rate("precision: share that is, of those called yes"),
     );
-    if let [Curve { confusion: [no, yes], .. }] = curves {
-        let positives = yes[0] + yes[1];
-        let guess = share(positives, positives + no[0] + no[1]);
+    if let [Curve { confusion, .. }] = curves {
+        let guess = share(confusion.samples_of(1), confusion.samples());
         let line = vec![(0.0, guess), (1.0, guess)];
         chart = chart.with(Look::Reference, format!("guessing: {guess:.4}"), line);
     }
@@ -183,10 +190,11 @@ fn precision_recall(curves: &[Curve]) -> Chart {
         let area = curve.ranking.average_precision().unwrap_or(f64::NAN);
         chart = chart.with(Look::Line, legend(curves, curve, "average precision", area), points);
     }
-    if let [Curve { confusion: [no, yes], threshold, .. }] = curves
-        && no[1] + yes[1] > 0
+    if let [Curve { confusion, threshold, .. }] = curves
+        && confusion.answered(1) > 0
     {
-        let at = (share(yes[1], yes[0] + yes[1]), share(yes[1], no[1] + yes[1]));
+        let found = confusion.times(1, 1);
+        let at = (share(found, confusion.samples_of(1)), share(found, confusion.answered(1)));
         chart = chart.with(Look::Mark, format!("threshold {threshold}"), vec![at]);
     }
     chart
@@ -234,7 +242,7 @@ fn residuals(name: &str, pairs: &[Point]) -> Chart {
 /// one colour, else its root in another.
 fn confusion(folder: &Path, report: &Report) -> Result<()> {
     let Kind::Answers { confusion, accuracy, .. } = &report.score.kind else { return Ok(()) };
-    let n = confusion.len();
+    let n = confusion.classes();
     // The names stand to the left and below; what is longer is cut.
     let names: Vec<String> = report.names.iter().map(|name| cut(name, 14)).collect();
     let longest = names.iter().map(|name| name.chars().count()).max().unwrap_or(0) as f64;
@@ -253,23 +261,20 @@ fn confusion(folder: &Path, report: &Report) -> Result<()> {
     let draw = |canvas: &mut dyn Canvas| {
         canvas.block((0.0, 0.0), size, Ink::Paper, 1.0);
         canvas.text((width / 2.0, 24.0), &title, Text::title());
-        for (is, row) in confusion.iter().enumerate() {
-            let total: usize = row.iter().sum();
-            let y = top + side * is as f64;
-            for (said, count) in row.iter().enumerate().filter(|(_, count)| **count > 0) {
-                let x = left + side * said as f64;
-                // Mistakes are few: the root makes them seen.
-                let (hue, part) = match is == said {
-                    true => (Ink::Series(0), share(*count, total)),
-                    false => (Ink::Series(1), share(*count, total).sqrt()),
-                };
-                canvas.block((x, y), (side, side), hue, part);
-                let text = count.to_string();
-                if legible && text.len() as f64 * letter < side {
-                    let ink = if part > 0.6 { Ink::Paper } else { Ink::Letters };
-                    let at = (x + side / 2.0, y + side / 2.0 + 4.0);
-                    canvas.text(at, &text, Text { ink, ..Text::small(Anchor::Middle) });
-                }
+        for (is, said, count) in confusion.pairs() {
+            let (x, y) = (left + side * said as f64, top + side * is as f64);
+            let part = share(count, confusion.samples_of(is));
+            // Mistakes are few: the root makes them seen.
+            let (hue, part) = match is == said {
+                true => (Ink::Series(0), part),
+                false => (Ink::Series(1), part.sqrt()),
+            };
+            canvas.block((x, y), (side, side), hue, part);
+            let text = count.to_string();
+            if legible && text.len() as f64 * letter < side {
+                let ink = if part > 0.6 { Ink::Paper } else { Ink::Letters };
+                let at = (x + side / 2.0, y + side / 2.0 + 4.0);
+                canvas.text(at, &text, Text { ink, ..Text::small(Anchor::Middle) });
             }
         }
         for i in 0..=n {

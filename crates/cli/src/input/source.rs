@@ -6,6 +6,8 @@ use anyhow::Result;
 use reshet::{
     Dataset, Error, Meaning, Targets, Task,
     data::{
+        classics::Classic,
+        fashion,
         folder::{self, Form},
         idx, npy, npz,
     },
@@ -19,6 +21,9 @@ use crate::{
     settings::table::Csv,
     terminal::note,
 };
+
+/// What Fashion-MNIST is called.
+const FASHION: &str = "fashion-mnist";
 
 /// Data as a command gets it.
 pub struct Source {
@@ -112,6 +117,17 @@ impl Source {
         if path.is_file() && idx::is_images(path) {
             return pictures(idx::beside(path)?, None);
         }
+        if data == FASHION {
+            let Some(folder) = fashion::find() else {
+                let what = "is not on this machine: looked for its four files in";
+                let cure = "Debian has them as the package dataset-fashion-mnist";
+                let folders = fashion::FOLDERS.join(", ");
+                return Err(Error::Data(format!("{FASHION} {what} {folders}; {cure}")).into());
+            };
+            note(&format!("{FASHION} is read from {}", folder.display()));
+            let (train, test) = fashion::read(&folder)?;
+            return pictures(train, Some(test));
+        }
         if data == "mnist" {
             // Two cores can unpack the two parts side by side.
             let (train, test) = std::thread::scope(|s| {
@@ -122,7 +138,7 @@ impl Source {
             });
             return plain(train?, Some(test?));
         }
-        if path.is_file() && table::is_table(path) {
+        if (path.is_file() || table::inside(path).is_some()) && table::is_table(path) {
             let what =
                 "a table is trained on, tested on or predicted, and looked at with `data check`";
             return Err(Error::Invalid(format!("{data}: {what}")).into());
@@ -133,7 +149,8 @@ impl Source {
                 Error::Data(format!("{data}: cannot tell what this file holds; {what}")).into()
             );
         }
-        let known = did_you_mean(data, &["mnist"]);
+        let inside = Classic::ALL.map(Classic::name);
+        let known = did_you_mean(data, &[&["mnist", FASHION], &inside[..]].concat());
         let what =
             format!("no data is called \"{data}\", and there is no such file or folder{known}");
         Err(Error::Data(what).into())
@@ -151,8 +168,7 @@ impl Source {
             return Ok(mnist::test()?);
         }
         let path = Path::new(data);
-        if targets.is_none() && table::is_table(path) && (path.is_file() || table::is_stream(path))
-        {
+        if targets.is_none() && table::is_table(path) && table::is_there(path) {
             let options = meaning.columns.as_ref().map(|columns| columns.options());
             let options = csv.over(options.unwrap_or_default());
             let table = table::read(path, options)?;

@@ -5,7 +5,11 @@ use std::{
     path::Path,
 };
 
-use reshet::{Error, Result, Table, data::table::csv, network::did_you_mean};
+use reshet::{
+    Error, Result, Table,
+    data::{classics::Classic, table::csv},
+    network::did_you_mean,
+};
 
 use crate::terminal::{self, note};
 
@@ -22,7 +26,19 @@ pub fn is_table(path: &Path) -> bool {
     let name = name.strip_suffix(".gz").unwrap_or(&name);
     ENDINGS.iter().any(|end| name.ends_with(end))
         || is_stream(path)
+        || inside(path).is_some()
         || (path.extension().is_none() && holds_rows(path))
+}
+
+/// The table in the program of this name, if no file or folder is called so.
+pub fn inside(path: &Path) -> Option<Classic> {
+    let classic = Classic::named(path.to_str()?).ok()?;
+    (!path.exists()).then_some(classic)
+}
+
+/// Whether a table can be read: a file, a pipe, or one in the program.
+pub fn is_there(path: &Path) -> bool {
+    path.exists() || is_stream(path) || inside(path).is_some()
 }
 
 /// Whether a path is standard input or another pipe, which can be read once.
@@ -76,6 +92,10 @@ pub fn name(path: &Path) -> String {
 
 /// Reads a table, with a bar if it takes long.
 pub fn read(path: &Path, options: csv::Options) -> Result<Table> {
+    if let Some(classic) = inside(path) {
+        note(classic.about());
+        return classic.table();
+    }
     let bar = terminal::bar(0, "reading {wide_bar} {bytes}/{total_bytes}  {eta} left");
     let mut told = std::time::Instant::now();
     let table = Table::read_with(path, options, &mut |read, of| {

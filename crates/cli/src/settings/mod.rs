@@ -9,7 +9,8 @@ pub mod words;
 
 use std::path::PathBuf;
 
-use reshet::{Dataset, Trainer};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use reshet::{Dataset, Trainer, data::table::Scaling};
 use serde::{Deserialize, Serialize};
 
 use recipe::{Asked, Machine};
@@ -19,14 +20,14 @@ use words::text;
 #[derive(Clone, Debug, Default, PartialEq, clap::Args, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct Settings {
-    /// mnist, a table (.csv), a folder of pictures (DIR/class/name.png), a folder of
-    /// IDX files or one of them, a .npz, or with --targets a .npy or IDX file
+    /// mnist, fashion-mnist, iris, breast-cancer, a table (.csv), a folder of pictures
+    /// (DIR/class/name.png), a folder of IDX files or one of them, a .npz, or with --targets a .npy or IDX file
     #[arg(required_unless_present_any = ["config", "resume"])]
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub data: Option<String>,
     #[command(flatten)]
     #[serde(flatten)]
-    pub table: table::Question,
+    pub table: table::TableFlags,
     /// The targets that go with a .npy or IDX file, or the name of the array in a
     /// .npz; a column of integers is class numbers, others are numbers; with --task
     /// classes also floats (0.0, 1.0) and one-hot rows
@@ -41,6 +42,11 @@ pub struct Settings {
     /// Use numbers as they are: no x / 255 for bytes, no mean 0 for columns and targets
     #[arg(long)]
     pub no_scale: bool,
+    /// Table: how numbers become inputs: standard (mean 0, standard deviation 1), min-max
+    /// (0 to 1), none (as they are; targets are still scaled) [default: standard]
+    #[arg(long, value_name = "HOW", value_parser = scaling(), conflicts_with = "no_scale")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scaling: Option<Scaling>,
     /// Ask yes or no: is it a LABEL? Or, as 0,1,5, is it one of these?
     #[arg(long, value_name = "LABEL", conflicts_with = "positive")]
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
@@ -108,6 +114,11 @@ pub struct Settings {
     pub json: bool,
 }
 
+fn scaling() -> impl TypedValueParser<Value = Scaling> {
+    PossibleValuesParser::new(Scaling::ALL.map(Scaling::name))
+        .try_map(|name| name.parse::<Scaling>())
+}
+
 fn at_least_two(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(n) if n > 1 => Ok(n),
@@ -120,6 +131,14 @@ impl Settings {
     pub fn trainer<'a>(&self, data: &Dataset) -> reshet::Result<Trainer<'a>> {
         let trainer = self.recipe.trainer(data)?.device(self.machine.device()?).unscaled();
         Ok(if self.no_scale { trainer.units(Vec::new()) } else { trainer })
+    }
+
+    /// How a table's numbers become inputs.
+    pub fn scaling(&self) -> Scaling {
+        match self.no_scale {
+            true => Scaling::None,
+            false => self.scaling.unwrap_or_default(),
+        }
     }
 
     pub fn data(&self) -> &str {

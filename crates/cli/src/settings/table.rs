@@ -12,7 +12,7 @@ use super::words::{text, words};
 /// What is asked of a table, and how its file is written.
 #[derive(Clone, Debug, Default, PartialEq, clap::Args, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
-pub struct Question {
+pub struct TableFlags {
     /// Table: the column to predict, or several as a,b [default: the last]
     #[arg(long, value_name = "COLUMN")]
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
@@ -50,8 +50,8 @@ pub struct Csv {
     #[arg(long, value_name = "yes|no")]
     #[serde(skip_serializing_if = "Option::is_none")]
     header: Option<YesNo>,
-    /// CSV: the words that mean that nothing stands there, as NA,- [default: NA, NaN, None, ?
-    /// and their like]
+    /// CSV: the words that mean that nothing stands there, as NA,-999; they replace the usual ones
+    /// [default: NA, NaN, None, ? and their like]
     #[arg(
         long,
         value_name = "WORDS",
@@ -110,7 +110,7 @@ impl Csv {
     }
 }
 
-impl Question {
+impl TableFlags {
     /// Whether a flag was given that only tables have.
     pub fn given(&self) -> Option<&'static str> {
         let Self { target, positive, weight, drop, only, csv } = self;
@@ -165,7 +165,7 @@ fn columns(flag: &Option<String>, table: &Table) -> Vec<String> {
 }
 
 /// For data that is no table: none of its flags makes sense.
-pub fn refuse(args: &Question, data: &str) -> Result<()> {
+pub fn refuse(args: &TableFlags, data: &str) -> Result<()> {
     match args.given() {
         Some(flag) => {
             Err(Error::Invalid(format!("{flag} goes with a table (CSV), not with {data}")))

@@ -1,19 +1,19 @@
 //! Data: dropping a table, looking at pictures.
 
 use axum::{
-    extract::{Path, State},
+    extract::{Path, Request, State},
     http::{HeaderName, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use reshet::{Features, Storage, loss::Target};
+use reshet::{Error, Features, Storage, loss::Target};
 use serde::Deserialize;
 
 use super::{
     Answer, MOST_TABLE, Shared, beside,
-    body::{Asked, Body},
+    body::{Asked, read},
     find, test,
 };
-use crate::{refusal::Refusal, spec::Lesson};
+use crate::{lesson::Lesson, refusal::Refusal};
 
 /// Pictures in one answer.
 const MOST_PICTURES: usize = 1000;
@@ -26,10 +26,15 @@ pub(super) struct Named {
 pub(super) async fn upload(
     State(lab): Shared,
     Asked(Named { name }): Asked<Named>,
-    Body(bytes): Body<MOST_TABLE>,
+    request: Request,
 ) -> Answer<Response> {
+    let mut upload = lab.expect(&name).map_err(|e| match e {
+        Error::Data(what) => Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, what),
+        other => other.into(),
+    })?;
+    read(request, MOST_TABLE, |piece| Ok(upload.write(piece)?)).await?;
     beside(move || {
-        let data = lab.upload(&name, &bytes)?;
+        let data = lab.upload(upload)?;
         Ok((StatusCode::CREATED, axum::Json(data.told())).into_response())
     })
     .await

@@ -14,7 +14,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio_stream::Stream;
 
 use super::Shared;
-use crate::lab::{Lab, Message};
+use crate::{lab::Lab, messages::Message};
 
 /// Counts a page for as long as it listens.
 pub(super) struct Listening(Arc<Lab>);
@@ -36,7 +36,7 @@ pub(super) async fn events(
 ) -> Sse<impl Stream<Item = Result<sse::Event, Infallible>>> {
     lab.pages.fetch_add(1, Relaxed);
     let listening = Listening(lab.clone());
-    let receiver = lab.listen();
+    let receiver = lab.messages.listen();
     let first = state(&lab);
     let (sender, stream) = tokio::sync::mpsc::channel(8);
     tokio::spawn(async move {

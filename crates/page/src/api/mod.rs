@@ -10,7 +10,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, Path, State},
+    extract::{Path, State},
     http::StatusCode,
     routing::{get, post},
 };
@@ -32,13 +32,12 @@ type Shared = State<Arc<Lab>>;
 
 /// All routes.
 pub fn routes(lab: Arc<Lab>) -> Router {
-    let upload = post(data::upload).layer(DefaultBodyLimit::max(MOST_TABLE));
     Router::new()
         .route("/", get(assets::index))
         .route("/assets/{name}", get(assets::file))
         .route("/favicon.ico", get(|| async { StatusCode::NO_CONTENT }))
         .route("/api/state", get(state))
-        .route("/api/data", upload)
+        .route("/api/data", post(data::upload))
         .route("/api/data/{id}/pictures", get(data::data_pictures))
         .route("/api/plan", post(runs::plan))
         .route("/api/runs", get(runs::runs).post(runs::start))
@@ -60,7 +59,6 @@ pub fn routes(lab: Arc<Lab>) -> Router {
             let what = "this address does not take that method: see docs/api.md";
             Refusal::new(StatusCode::METHOD_NOT_ALLOWED, what)
         })
-        .layer(DefaultBodyLimit::max(MOST_JSON))
         .with_state(lab)
 }
 

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     answers::{Mistakes, Snapshots, Suspicious, Trace},
     ask::{self, Cell, Question},
-    course::Command,
+    command::Command,
     refusal::Refusal,
     run::Run,
 };

@@ -14,7 +14,7 @@ use super::{
     body::{Asked, Json},
     find, waited,
 };
-use crate::{answers, course::Command, found, refusal::Refusal, spec::Spec};
+use crate::{answers, command::Command, found, refusal::Refusal, spec::Spec};
 
 pub(super) async fn plan(State(lab): Shared, Json(spec): Json<Spec>) -> JsonAnswer<answers::Plan> {
     beside(move || {
@@ -37,8 +37,9 @@ pub(super) async fn plan(State(lab): Shared, Json(spec): Json<Spec>) -> JsonAnsw
             steps_per_epoch: lesson.steps_per_epoch(),
             steps: lesson.steps(),
             baseline: lesson.baseline(&meaning),
-            findings: found::before(&lesson),
+            findings: found::before(&lesson.network),
             names: meaning.names,
+            told: lesson.notes(),
             shape: meaning.shape,
             spec: lesson.spec,
             command: lesson.command,

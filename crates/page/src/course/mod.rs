@@ -13,14 +13,14 @@ use std::{
 };
 
 use reshet::{Buffer, Dataset, Event, Result, TrainingLoop};
-use tokio::sync::oneshot;
 
 use crate::{
-    answers::{self, StageReport},
-    curve, found,
-    lab::Lab,
-    run::{Phase, Run, Stage},
-    spec::Lesson,
+    answers::{self, Phase, Stage},
+    command::Command,
+    curve,
+    lesson::Lesson,
+    messages::Messages,
+    run::Run,
 };
 use scores::Tested;
 
@@ -36,31 +36,9 @@ const LONG_STEP: Duration = Duration::from_millis(300);
 /// training runs as fast as it goes; ten times that when it is paced.
 const COST: u32 = 200;
 
-/// What can be asked of a training.
-#[derive(Debug)]
-pub enum Command {
-    Pause,
-    Resume,
-    /// One whole step, or the rest of the one begun; then it stands.
-    Step(Reply),
-    /// The next of forward, backward, update; then it stands.
-    Stage(Reply),
-    Stop,
-    /// From here on, instead of the schedule.
-    Lr(f64),
-    /// Steps a second; None: as fast as it goes.
-    Pace(Option<f64>),
-    /// Whether all asked for before has been done.
-    Here(oneshot::Sender<()>),
-    /// The parameters as they are.
-    Read(oneshot::Sender<(usize, Vec<f32>)>),
-}
-
-type Reply = oneshot::Sender<StageReport>;
-
 /// A training between its steps.
 pub struct Course {
-    lab: Arc<Lab>,
+    messages: Messages,
     run: Arc<Run>,
     lesson: Lesson,
     training: TrainingLoop,
@@ -87,12 +65,12 @@ pub struct Course {
 }
 
 impl Course {
-    pub fn new(lab: Arc<Lab>, run: Arc<Run>, lesson: Lesson, training: TrainingLoop) -> Self {
+    pub fn new(messages: Messages, run: Arc<Run>, lesson: Lesson, training: TrainingLoop) -> Self {
         let (now, state) = (Instant::now(), run.state());
         let (standing, pace) = (state.phase == Phase::Paused, state.pace);
         drop(state);
         Self {
-            lab,
+            messages,
             run,
             lesson,
             training,
@@ -113,8 +91,8 @@ impl Course {
         }
     }
 
-    /// Trains to the end, or until it is told to stop.
-    pub fn train(mut self, commands: &Receiver<Command>) {
+    /// Trains to the end, or until it is told to stop; says how it ended.
+    pub fn train(mut self, commands: &Receiver<Command>) -> Phase {
         self.look();
         self.choose_tested();
         self.test(Tested::Some);
@@ -130,10 +108,14 @@ impl Course {
                 // What is left takes a while: the page sees that it has ended.
                 self.run.state().phase = phase;
                 self.tell();
-                self.lab.changed(&self.run);
+                self.messages.changed(&self.run);
             }
             // Who stops it does not want to wait for a long test.
-            self.test(if phase == Phase::Done { Tested::All } else { Tested::Some });
+            if phase == Phase::Done {
+                self.test(Tested::All);
+            } else if self.tested.0 <= LONG_STEP {
+                self.test(Tested::Some);
+            }
         }
         let mut state = self.run.state();
         state.losses.close(self.training.step());
@@ -143,13 +125,8 @@ impl Course {
         }
         (state.reason, state.stage) = (reason, None);
         drop(state);
-        if phase != Phase::Diverged
-            && let Ok(found) = found::after(&self.run, &self.lesson, phase == Phase::Done)
-        {
-            self.run.state().findings = found;
-        }
         self.tell();
-        self.lab.ended(&self.run, phase);
+        phase
     }
 
     /// Whether all epochs were trained.
@@ -267,7 +244,7 @@ impl Course {
             }
             self.run.state().stage = self.stage;
             self.tell();
-            self.lab.changed(&self.run);
+            self.messages.changed(&self.run);
         }
     }
 
@@ -279,7 +256,7 @@ impl Course {
         }
         self.run.state().stage = self.stage;
         self.tell();
-        self.lab.changed(&self.run);
+        self.messages.changed(&self.run);
     }
 
     /// Takes a step, or the rest of the one begun by hand.
@@ -355,7 +332,7 @@ impl Course {
     /// Keeps the parameters of this moment.
     fn look(&mut self) {
         let start = Instant::now();
-        let length = self.run.template.parameters().len();
+        let length = self.run.template.network.parameters();
         let mut parameters: Arc<[f32]> = std::iter::repeat_n(0.0, length).collect();
         // Nobody else holds it yet: made by make_mut without a copy.
         let read =
@@ -389,6 +366,6 @@ impl Course {
         };
         self.told_test = state.test.as_ref().map(|(step, _)| *step);
         drop(state);
-        self.lab.tell("progress", &message);
+        self.messages.tell("progress", &message);
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use reshet::{Dataset, Score};
 
 use super::Course;
-use crate::{curve, spec::part};
+use crate::{curve, lesson::part};
 
 /// A test of all samples that takes longer waits for the end: until then some are tested, which
 /// takes about this long.
@@ -35,6 +35,7 @@ impl Course {
             Ok(_) => start.elapsed(),
             Err(_) => Duration::ZERO,
         };
+        self.run.state().sample_takes = took / tried.len().max(1) as u32;
         let all = took.mul_f64(test.len() as f64 / tried.len() as f64);
         let share = LONG_TEST.as_secs_f64() / all.as_secs_f64().max(1e-9);
         self.some = Some(match share < 1.0 {

@@ -3,10 +3,7 @@
 use reshet::{Batch, Result, loss::Target};
 
 use super::Course;
-use crate::{
-    answers::{Change, Gradient, Largest, StageReport},
-    run::Stage,
-};
+use crate::answers::{Change, Gradient, Largest, Stage, StageReport};
 
 /// Samples that a report shows.
 const SHOWN: usize = 8;
@@ -53,7 +50,7 @@ impl Course {
 
     /// What the network says to the first of the batch, and what it should.
     fn outputs(&mut self, batch: &Batch) -> StageReport {
-        let width = self.run.template.network().outputs();
+        let width = self.run.template.network.outputs();
         let shown = batch.len().min(SHOWN);
         let answers = self.training.training().answers(shown);
         let outputs = answers.chunks_exact(width).map(<[f32]>::to_vec).collect();

@@ -1,45 +1,27 @@
 // Accessibility rules in every view, language and theme, before and after training.
 
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
-import axe from "axe-core";
-import { browse, open, serve, skip, trainLecture } from "./page.mjs";
+import { describe, test } from "node:test";
+import { faults, open, skip, together, trainLecture } from "./page.mjs";
 
 const VIEWS = ["train", "draw", "mistakes", "lecture", "time"];
 
 describe("axe", { skip }, () => {
-  let server, browser;
-  before(async () => {
-    server = await serve();
-    browser = await browse();
-  });
-  after(async () => {
-    await browser?.close();
-    await server?.stop();
-  });
+  const here = together();
 
   for (const language of ["en", "he"]) {
     for (const scheme of ["light", "dark"]) {
       test(`no violation in ${language}, ${scheme}`, async () => {
-        const { page, close } = await open(browser, server.url, { language });
+        const { page, close } = await open(here.browser, here.server.url, { language });
         await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
         await page.waitForSelector(".start:not([disabled])");
-        await page.evaluate(axe.source);
         const all = [];
         const check = async (when, views = VIEWS) => {
           for (const view of views) {
             await page.evaluate((v) => (location.hash = `#${v}`), view);
             await page.waitForSelector(`#view-${view}:not([hidden]) *`);
             await page.evaluate(() => new Promise((done) => setTimeout(done, 500)));
-            const found = await page.evaluate(async () => {
-              const { violations } = await window.axe.run(document, {
-                resultTypes: ["violations"],
-                rules: { "label-content-name-mismatch": { enabled: true } },
-              });
-              return violations.map(
-                (v) => `${v.id}: ${v.nodes.map((n) => n.html.slice(0, 120)).join(" | ")}`,
-              );
-            });
+            const found = await faults(page);
             all.push(...found.map((fault) => `${view} ${when}: ${fault}`));
           }
         };

@@ -3,22 +3,14 @@
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
-import { browse, open, serve, skip, sleep, text, trainLecture, untilRun } from "./page.mjs";
+import { describe, test } from "node:test";
+import { open, serve, skip, sleep, text, together, trainLecture, untilRun } from "./page.mjs";
 
 describe("learning", { skip }, () => {
-  let server, browser;
-  before(async () => {
-    server = await serve();
-    browser = await browse();
-  });
-  after(async () => {
-    await browser?.close();
-    await server?.stop();
-  });
+  const here = together();
 
   test("training starts, the curve moves, and more than 98 % are right", async () => {
-    const { page, trouble, close } = await open(browser, server.url);
+    const { page, trouble, close } = await open(here.browser, here.server.url);
     await page.waitForSelector(".start:not([disabled])");
     await page.evaluate(() =>
       [...document.querySelectorAll(".setup [role=radio]")].find((b) => b.textContent === "Watch").click(),
@@ -53,7 +45,7 @@ describe("learning", { skip }, () => {
   });
 
   test("a drawn 7 is recognised", async () => {
-    const { page, trouble, close } = await open(browser, server.url);
+    const { page, trouble, close } = await open(here.browser, here.server.url);
     await trainLecture(page);
     await page.click("#tab-draw");
     const pad = await (await page.waitForSelector(".pad", { visible: true })).boundingBox();
@@ -78,7 +70,7 @@ describe("learning", { skip }, () => {
   });
 
   test("the gallery opens, filters by cell, and shows what the network saw", async () => {
-    const { page, trouble, close } = await open(browser, server.url);
+    const { page, trouble, close } = await open(here.browser, here.server.url);
     await trainLecture(page);
     await page.click("#tab-mistakes");
     await page.waitForSelector(".mistake");
@@ -118,7 +110,7 @@ describe("learning", { skip }, () => {
   });
 
   test("one step in three stages shows the real numbers", async () => {
-    const { page, trouble, close } = await open(browser, `${server.url}/#train?start=step`);
+    const { page, trouble, close } = await open(here.browser, `${here.server.url}/#train?start=step`);
     await untilRun(page, "paused");
     const stage = () =>
       page.evaluate(() =>
@@ -155,7 +147,7 @@ describe("learning", { skip }, () => {
   });
 
   test("time goes back: weights and answers of that moment", async () => {
-    const { page, trouble, close } = await open(browser, server.url);
+    const { page, trouble, close } = await open(here.browser, here.server.url);
     await trainLecture(page);
     await page.click("#tab-time");
     await page.waitForSelector("#view-time .weights[data-step]", { visible: true });
@@ -178,13 +170,13 @@ describe("learning", { skip }, () => {
   });
 
   test("a table of one's own is learnt, and a row of it answered", async () => {
-    const { page, trouble, close } = await open(browser, server.url);
+    const { page, trouble, close } = await open(here.browser, here.server.url);
     const rows = Array.from(
       { length: 300 },
       (_, i) =>
         `${(i % 100) / 10},${["red", "green"][i % 2]},${(i % 100) / 10 + (i % 2) * 3 > 6 ? "big" : "small"}`,
     );
-    const file = join(server.directory, "sizes.csv");
+    const file = join(here.server.directory, "sizes.csv");
     writeFileSync(file, ["width,colour,size", ...rows].join("\n"));
     await (await page.waitForSelector("input[type=file]")).uploadFile(file);
     await page.waitForFunction(() =>
@@ -207,7 +199,7 @@ describe("learning", { skip }, () => {
   });
 
   test("a file can be dropped on the page, and one that is no table is refused in words", async () => {
-    const { page, close } = await open(browser, server.url);
+    const { page, close } = await open(here.browser, here.server.url);
     await page.waitForSelector(".start:not([disabled])");
     const drop = (name, text) =>
       page.evaluate(
@@ -234,7 +226,7 @@ describe("learning", { skip }, () => {
   });
 
   test("several runs are kept, compared and deleted", async () => {
-    const { page, trouble, close } = await open(browser, server.url);
+    const { page, trouble, close } = await open(here.browser, here.server.url);
     await page.evaluate(() => (location.hash = "#train?is=&trials=5,20&epochs=1"));
     await page.waitForFunction(
       () =>
@@ -261,14 +253,17 @@ describe("learning", { skip }, () => {
   });
 
   test("a model from a file draws on, and says what it cannot show", async () => {
-    const { page, trouble, close } = await open(browser, server.url);
+    const { page, trouble, close } = await open(here.browser, here.server.url);
     await trainLecture(page);
     const id = await page.$eval(".controls", (c) => c.dataset.run);
-    const file = join(server.directory, "sevens.safetensors");
-    writeFileSync(file, Buffer.from(await (await fetch(`${server.url}/api/runs/${id}/model`)).arrayBuffer()));
+    const file = join(here.server.directory, "sevens.safetensors");
+    writeFileSync(
+      file,
+      Buffer.from(await (await fetch(`${here.server.url}/api/runs/${id}/model`)).arrayBuffer()),
+    );
     await close();
     const other = await serve(undefined, file);
-    const { page: alone, trouble: more, close: end } = await open(browser, `${other.url}/#draw`);
+    const { page: alone, trouble: more, close: end } = await open(here.browser, `${other.url}/#draw`);
     await (await alone.waitForSelector(".stamp:nth-child(8)")).click();
     await alone.waitForFunction(() => document.querySelector("#view-draw .answer-big").textContent === "7");
     for (const view of ["mistakes", "time"]) {
@@ -282,7 +277,7 @@ describe("learning", { skip }, () => {
 
   test("a server that is away is said, and found again", async () => {
     const other = await serve();
-    const { page, close } = await open(browser, other.url);
+    const { page, close } = await open(here.browser, other.url);
     await page.waitForSelector(".start:not([disabled])");
     await other.stop();
     await page.waitForSelector(".banner:not([hidden])");

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
-import { browse, open, serve, serveIn, skip, text, untilRun } from "./page.mjs";
+import { describe, test } from "node:test";
+import { open, serve, serveIn, skip, text, together, untilRun } from "./page.mjs";
 
 /** Whether the middle of an element is what a finger there would touch. */
 const inReach = (page, selector) =>
@@ -34,15 +34,7 @@ async function type(page, field, value) {
 }
 
 describe("mended", { skip }, () => {
-  let server, browser;
-  before(async () => {
-    server = await serve();
-    browser = await browse();
-  });
-  after(async () => {
-    await browser?.close();
-    await server?.stop();
-  });
+  const here = together();
 
   for (const [width, height] of [
     [900, 900],
@@ -51,7 +43,7 @@ describe("mended", { skip }, () => {
   ]) {
     test(`${width} px wide: a tap starts the first run, which is in sight; the answer to a drawing too`, async () => {
       const own = await serve();
-      const { page, trouble, close } = await open(browser, own.url, { width, height, touch: true });
+      const { page, trouble, close } = await open(here.browser, own.url, { width, height, touch: true });
       await page.waitForSelector(".start:not([disabled])");
       await tap(page, ".start");
       await untilRun(page, "done");
@@ -80,7 +72,7 @@ describe("mended", { skip }, () => {
       ["en", /no activation between hidden layer 1 and the output layer/, /20 of the 20 ReLU neurons/],
       ["he", /אין אקטיבציה בין/, /ReLU הם 0 לכל הדוגמאות/],
     ]) {
-      const { page, trouble, close } = await open(browser, server.url, { language });
+      const { page, trouble, close } = await open(here.browser, here.server.url, { language });
       await page.waitForSelector(".start:not([disabled])");
       await page.select(".hidden-layer select", "");
       await page.waitForSelector(".part .findings:not([hidden])");
@@ -99,14 +91,14 @@ describe("mended", { skip }, () => {
   });
 
   test("at full speed the number moves early, and says after which step", async () => {
-    const { page, close } = await open(browser, server.url);
+    const { page, close } = await open(here.browser, here.server.url);
     await page.waitForSelector(".start:not([disabled])");
     await page.evaluate(() => (location.hash = "#train?epochs=20&start=full"));
     await untilRun(page, "running");
     await page.waitForFunction(() => /after step \d/.test(document.querySelector(".when").textContent));
     await page.waitForFunction(() => parseFloat(document.querySelector(".big").textContent) > 90);
     const id = await page.$eval(".controls", (c) => c.dataset.run);
-    const run = await (await fetch(`${server.url}/api/runs/${id}`)).json();
+    const run = await (await fetch(`${here.server.url}/api/runs/${id}`)).json();
     const steps = run.curves.test.map(([step]) => step);
     assert.deepEqual(steps.slice(0, 6), [0, 1, 2, 4, 8, 16]);
     await page.click(".transport button:last-child");
@@ -115,7 +107,7 @@ describe("mended", { skip }, () => {
   });
 
   test("numbers out of range are said, stay as typed, and nothing starts with them", async () => {
-    const { page, close } = await open(browser, server.url);
+    const { page, close } = await open(here.browser, here.server.url);
     await page.waitForSelector(".start:not([disabled])");
     const [batch] = await page.$$(".settings .field input");
     await type(page, batch, "70000");
@@ -128,7 +120,7 @@ describe("mended", { skip }, () => {
   });
 
   test("dropout and weight decay are set and trained with", async () => {
-    const { page, close } = await open(browser, server.url);
+    const { page, close } = await open(here.browser, here.server.url);
     await page.waitForSelector(".start:not([disabled])");
     const fields = await page.$$(".settings .field input");
     await type(page, fields.at(-2), "0.001");
@@ -141,7 +133,7 @@ describe("mended", { skip }, () => {
   });
 
   test("a reload and another language keep the draft", async () => {
-    const { page, close } = await open(browser, server.url);
+    const { page, close } = await open(here.browser, here.server.url);
     await page.waitForSelector(".start:not([disabled])");
     await page.click('.chips [data-is="3"]');
     const more = await page.$(".stepper button:last-child");
@@ -157,11 +149,11 @@ describe("mended", { skip }, () => {
   });
 
   test("eight pages of one browser all answer and see the same run", async () => {
-    const { page, close } = await open(browser, server.url);
+    const { page, close } = await open(here.browser, here.server.url);
     const pages = [page];
     for (let i = 0; i < 7; i++) {
       const next = await page.browserContext().newPage();
-      await next.goto(server.url);
+      await next.goto(here.server.url);
       await next.waitForSelector(".start:not([disabled])");
       pages.push(next);
     }
@@ -181,9 +173,9 @@ describe("mended", { skip }, () => {
   });
 
   test("another page's run is asked about before it is ended, and can be waited for", async () => {
-    const first = await open(browser, `${server.url}/#train?epochs=30&start=watch`);
+    const first = await open(here.browser, `${here.server.url}/#train?epochs=30&start=watch`);
     await untilRun(first.page, "running");
-    const second = await open(browser, server.url);
+    const second = await open(here.browser, here.server.url);
     await second.page.waitForSelector(".start:not([disabled])");
     await second.page.click(".start");
     await second.page.waitForSelector("dialog.ask[open]");
@@ -200,7 +192,7 @@ describe("mended", { skip }, () => {
   });
 
   test("a deleted run can be taken back", async () => {
-    const { page, close } = await open(browser, server.url);
+    const { page, close } = await open(here.browser, here.server.url);
     await page.waitForSelector(".runs tbody tr .round:not([disabled])");
     const count = () => page.$$eval(".runs tbody tr", (rows) => rows.length);
     const before = await count();
@@ -216,12 +208,12 @@ describe("mended", { skip }, () => {
   });
 
   test("how a table was read stays in sight, with its first rows", async () => {
-    const { page, close } = await open(browser, server.url);
+    const { page, close } = await open(here.browser, here.server.url);
     const rows = Array.from(
       { length: 80 },
       (_, i) => `${7 + (i % 11)},${["boy", "girl"][i % 2]},${i % 2 ? "yes" : "no"}`,
     );
-    const file = join(server.directory, "class.csv");
+    const file = join(here.server.directory, "class.csv");
     writeFileSync(file, ["age,sex,likes", ...rows].join("\n"));
     await (await page.waitForSelector("input[type=file]")).uploadFile(file);
     await page.waitForSelector(".how-read:not([hidden]) tbody tr:nth-child(5)");
@@ -236,7 +228,7 @@ describe("mended", { skip }, () => {
 
   test("a server that is away is said when Start is pressed", async () => {
     const other = await serve();
-    const { page, close } = await open(browser, other.url);
+    const { page, close } = await open(here.browser, other.url);
     await page.waitForSelector(".start:not([disabled])");
     await other.stop();
     await page.click(".start");
@@ -248,7 +240,7 @@ describe("mended", { skip }, () => {
   });
 
   test("the lecture keeps its step, turns by keys, and fills the screen", async () => {
-    const { page, close } = await open(browser, `${server.url}/#lecture/4`);
+    const { page, close } = await open(here.browser, `${here.server.url}/#lecture/4`);
     await page.click("#tab-train");
     await page.click("#tab-lecture");
     const step = () => page.$eval(".lecture-page h2 .n", (n) => n.textContent);
@@ -265,7 +257,7 @@ describe("mended", { skip }, () => {
 
   test("earlier runs of the folder are listed after a restart, and a model can be saved", async () => {
     const first = await serve();
-    const one = await open(browser, `${first.url}/#train?epochs=1&start=full`);
+    const one = await open(here.browser, `${first.url}/#train?epochs=1&start=full`);
     await untilRun(one.page, "done");
     const href = await one.page.$eval(".save", (a) => a.href);
     const saved = await fetch(href);
@@ -274,7 +266,7 @@ describe("mended", { skip }, () => {
     first.leave();
     await first.stop();
     const again = await serveIn(first.directory);
-    const other = await open(browser, again.url);
+    const other = await open(here.browser, again.url);
     await other.page.waitForSelector(".runs tbody tr");
     await other.close();
     await again.stop();

@@ -3,6 +3,7 @@
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
+import { after, before } from "node:test";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -28,15 +29,16 @@ export async function serveIn(directory, port, ...args) {
   port ??= await freePort();
   const program = spawn(binary, ["serve", "--port", String(port), ...args], {
     cwd: directory,
-    stdio: ["ignore", "ignore", "pipe"],
+    stdio: ["ignore", "pipe", "pipe"],
   });
-  let said = "";
+  let [said, address] = ["", ""];
+  program.stdout.on("data", (text) => (address += text));
   program.stderr.on("data", (text) => (said += text));
   const url = `http://127.0.0.1:${port}`;
   for (let i = 0; ; i++) {
     if (
       await fetch(`${url}/api/state`).then(
-        (r) => r.ok,
+        (r) => r.status < 500,
         () => false,
       )
     )
@@ -48,6 +50,8 @@ export async function serveIn(directory, port, ...args) {
   let kept = false;
   return {
     url,
+    /** What it printed: the address with its token, where it has one. */
+    address: () => address,
     port,
     directory,
     /** Lets the directory be there after `stop`. */
@@ -70,6 +74,23 @@ export async function browse() {
     headless: true,
     args: ["--no-sandbox", "--disable-dev-shm-usage"],
   });
+}
+
+/**
+ * A server and a browser for all tests of a `describe`: started before them, ended after them. `start` gives
+ * the server.
+ */
+export function together(start = () => serve()) {
+  const here = { server: undefined, browser: undefined };
+  before(async () => {
+    here.server = await start();
+    here.browser = await browse();
+  });
+  after(async () => {
+    await here.browser?.close();
+    await here.server?.stop();
+  });
+  return here;
 }
 
 /** Opens a page of its own, with its own cookies; `trouble` collects all that the console complains of. */
@@ -111,6 +132,19 @@ export async function trainLecture(page) {
   await page.evaluate(() => (location.hash = "#train?start=full"));
   await page.waitForFunction((id) => document.querySelector(".controls").dataset.run !== id, {}, before);
   await untilRun(page, "done");
+}
+
+/** What breaks a rule of accessibility on the page as it is. */
+export async function faults(page) {
+  const { default: axe } = await import("axe-core");
+  await page.evaluate(axe.source);
+  return page.evaluate(async () => {
+    const { violations } = await window.axe.run(document, {
+      resultTypes: ["violations"],
+      rules: { "label-content-name-mismatch": { enabled: true } },
+    });
+    return violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.html.slice(0, 120)).join(" | ")}`);
+  });
 }
 
 /** The text of an element. */

@@ -1,24 +1,16 @@
 // Who uses the page: in Hebrew, by keyboard alone, on a phone, with a screen reader.
 
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
-import { browse, open, serve, skip, text, trainLecture, untilRun } from "./page.mjs";
+import { describe, test } from "node:test";
+import { open, skip, text, together, trainLecture, untilRun } from "./page.mjs";
 
 const VIEWS = ["train", "draw", "mistakes", "lecture", "time"];
 
 describe("people", { skip }, () => {
-  let server, browser;
-  before(async () => {
-    server = await serve();
-    browser = await browse();
-  });
-  after(async () => {
-    await browser?.close();
-    await server?.stop();
-  });
+  const here = together();
 
   test("360 px: no view scrolls sideways, before and after training", async () => {
-    const { page, trouble, close } = await open(browser, server.url, {
+    const { page, trouble, close } = await open(here.browser, here.server.url, {
       width: 360,
       height: 740,
       touch: true,
@@ -40,7 +32,7 @@ describe("people", { skip }, () => {
   });
 
   test("Hebrew lays out right to left, charts and code left to right, and the switch switches", async () => {
-    const { page, trouble, close } = await open(browser, server.url, { language: "he" });
+    const { page, trouble, close } = await open(here.browser, here.server.url, { language: "he" });
     await page.waitForSelector(".start:not([disabled])");
     assert.deepEqual(await page.$eval("html", (html) => [html.lang, html.dir]), ["he", "rtl"]);
     const x = (selector) => page.$eval(selector, (element) => element.getBoundingClientRect().x);
@@ -69,7 +61,7 @@ describe("people", { skip }, () => {
   });
 
   test("by keyboard alone, from loading to a trained network and a drawn stroke", async () => {
-    const { page, trouble, close } = await open(browser, server.url);
+    const { page, trouble, close } = await open(here.browser, here.server.url);
     await page.waitForSelector(".start:not([disabled])");
     const focused = () =>
       page.evaluate(() => {
@@ -119,7 +111,11 @@ describe("people", { skip }, () => {
   });
 
   test("everything that can be pressed has a name and is large enough for a finger", async () => {
-    const { page, close } = await open(browser, server.url, { width: 360, height: 740, touch: true });
+    const { page, close } = await open(here.browser, here.server.url, {
+      width: 360,
+      height: 740,
+      touch: true,
+    });
     await trainLecture(page);
     for (const view of VIEWS) {
       await page.evaluate((v) => (location.hash = `#${v}`), view);
@@ -152,7 +148,7 @@ describe("people", { skip }, () => {
 
   for (const scheme of ["light", "dark"]) {
     test(`texts stand out from what is behind them, ${scheme}`, async () => {
-      const { page, close } = await open(browser, server.url);
+      const { page, close } = await open(here.browser, here.server.url);
       await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
       await trainLecture(page);
       for (const view of VIEWS) {

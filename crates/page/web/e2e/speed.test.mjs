@@ -1,22 +1,14 @@
 // How live the page is. The figures are told, not judged by: machines differ, and this one may be busy.
 
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
-import { browse, open, serve, skip, sleep, untilRun } from "./page.mjs";
+import { describe, test } from "node:test";
+import { open, skip, sleep, together, untilRun } from "./page.mjs";
 
 describe("speed", { skip }, () => {
-  let server, browser;
-  before(async () => {
-    server = await serve();
-    browser = await browse();
-  });
-  after(async () => {
-    await browser?.close();
-    await server?.stop();
-  });
+  const here = together();
 
   test("the first picture comes soon", async (t) => {
-    const { page, close } = await open(browser, server.url);
+    const { page, close } = await open(here.browser, here.server.url);
     await page.waitForSelector(".start:not([disabled])");
     const paint = await page.evaluate(
       () => performance.getEntriesByName("first-contentful-paint")[0]?.startTime,
@@ -28,8 +20,8 @@ describe("speed", { skip }, () => {
 
   test("the curve keeps moving while a larger network trains at full speed", async (t) => {
     const { page, trouble, close } = await open(
-      browser,
-      `${server.url}/#train?is=&hidden=300-100&epochs=100&start=full`,
+      here.browser,
+      `${here.server.url}/#train?is=&hidden=300-100&epochs=100&start=full`,
     );
     await untilRun(page, "running");
     await page.waitForSelector(".live-stage .plot[data-draws]");

@@ -5,14 +5,13 @@ import { execFileSync } from "node:child_process";
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
-import { binary, browse, open, serveIn, skip, text } from "./page.mjs";
+import { describe, test } from "node:test";
+import { binary, faults, open, serveIn, skip, text, together } from "./page.mjs";
 
 describe("study", { skip }, () => {
-  let server, browser, directory, folder;
-  before(async () => {
-    directory = mkdtempSync(join(tmpdir(), "reshet-study-"));
-    folder = join(directory, "study");
+  const directory = mkdtempSync(join(tmpdir(), "reshet-study-"));
+  const folder = join(directory, "study");
+  const here = together(() => {
     const rows = Array.from({ length: 300 }, (_, i) => {
       const [x, y] = [(i * 37) % 101, (i * 53) % 97];
       return `${x},${y},${x > 50 === y > 50 ? "same" : "other"}`;
@@ -21,16 +20,30 @@ describe("study", { skip }, () => {
     execFileSync(binary, ["tune", "t.csv", "--trials", "9", "--epochs", "18", "--out", "study", "-q"], {
       cwd: directory,
     });
-    server = await serveIn(directory, undefined, "study");
-    browser = await browse();
-  });
-  after(async () => {
-    await browser?.close();
-    await server?.stop();
+    return serveIn(directory, undefined, "study");
   });
 
+  for (const language of ["en", "he"]) {
+    for (const scheme of ["light", "dark"]) {
+      test(`axe finds nothing in ${language}, ${scheme}; settings are named in the page's language`, async () => {
+        const { page, trouble, close } = await open(here.browser, `${here.server.url}/#study`, { language });
+        await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
+        await page.waitForSelector(".study-table tbody tr");
+        assert.deepEqual(await faults(page), []);
+        await page.setViewport({ width: 360, height: 740 });
+        assert.deepEqual(await faults(page), []);
+        if (language === "he") {
+          const names = await page.$$eval(".study .bar-name", (all) => all.map((e) => e.textContent));
+          assert.ok(names.length > 2 && names.every((name) => /[\u0590-\u05ff]/.test(name)), names.join());
+        }
+        assert.deepEqual(trouble, []);
+        await close();
+      });
+    }
+  }
+
   test("the winner is shown; another network goes into Train; what is new comes in", async () => {
-    const { page, trouble, close } = await open(browser, `${server.url}/#study`);
+    const { page, trouble, close } = await open(here.browser, `${here.server.url}/#study`);
     await page.waitForSelector("#tab-study:not([hidden])");
     await page.waitForSelector(".study-table tbody tr");
     assert.match(await text(page, ".study-result"), /opened once, for the winner: \d+\.\d\d/);

@@ -8,6 +8,7 @@ export type State = {
   studies: Array<string>,
   /** The run that trains, or stands. */
   current: string | null,
+  memory: Memory,
   version: string,
   device: string,
   threads: number,
@@ -20,6 +21,41 @@ export type About = {
   threads: number,
   cores: number,
 };
+
+export type Memory = {
+  limit: number,
+  held: number,
+};
+
+export type Notes = {
+  said: Array<Told>,
+  warnings: Array<Told>,
+};
+
+export type Told = {
+  kind: Kind,
+  values: { [key in string]: string },
+  /** Those of its values that are sentences of their own. */
+  parts: { [key in string]: Told },
+  /** Where it is about one place of a file. */
+  place: Place | null,
+  /** Where it is about a setting. */
+  setting: Setting | null,
+  text: string,
+};
+
+export type Place = {
+  file: string,
+  line: number,
+  column: string | null,
+};
+
+export type Setting = {
+  name: string,
+  value: string,
+};
+
+export type Kind = "shape_as" | "shape" | "last_column" | "ask_yes_no" | "ask_several" | "ask_class" | "ask_amount" | "names_again" | "name_again" | "no_target" | "gaps_in_targets" | "left_out" | "taken_for_missing" | "taken_for_missing_once" | "numbers_written" | "leading_zeros" | "many_digits" | "dates_open" | "dates" | "names_in_comment" | "arff" | "title" | "titles" | "encoding" | "cells_headed_more" | "cells_headed" | "cells_bare_more" | "cells_bare" | "cells_apart" | "sheet_headed" | "sheet_bare" | "commas" | "semicolons" | "tabs" | "bars" | "spaces" | "decimal_commas_more" | "decimal_commas" | "text_taken_for" | "text_in" | "two_values" | "holds_words" | "few_whole_numbers" | "holds_numbers" | "as_asked" | "not_asked_for" | "rows_count" | "parts_used" | "nothing_in_it" | "always_the_same" | "numbers_rows" | "words_and_numbers" | "dates_differ" | "many_words" | "free_text" | "leak" | "leak_by_sum" | "leak_by_difference" | "mixed_words" | "odd_words" | "odd_word" | "missing_answer" | "small_classes" | "untrained" | "twin_numbers" | "open_thousands" | "open_decimals_from" | "twin_words" | "odd_zeros" | "stand_ins" | "twin_answers" | "no_such_column_guess" | "no_such_column" | "nothing_to_learn_from" | "no_column_left" | "same_everywhere" | "not_a_number" | "too_large_for_memory" | "is_gone" | "has_changed" | "diverged" | "not_saved" | "fault" | "other_trains" | "still_stopping" | "still_at_step" | "run_is_over" | "trains_still" | "no_run" | "no_model" | "no_study" | "no_data_here" | "no_test_part" | "nothing_drawn" | "body_too_large" | "too_many_steps" | "too_many_layers" | "network_too_large" | "no_room_for_table" | "no_room_for_data" | "not_a_table" | "too_slow" | "server_fault" | "other";
 
 export type Task = "binary" | "classes" | "number";
 
@@ -37,6 +73,8 @@ export type Data = {
   target: string | null,
   said: Array<string>,
   warnings: Array<string>,
+  /** The same, for a page in any language. */
+  told: Notes,
   /** The first rows of a table, as they were read. */
   rows: Record<string, string | number | null>[],
   defaults: Spec,
@@ -104,6 +142,8 @@ export type Plan = {
   command: string,
   said: Array<string>,
   warnings: Array<string>,
+  /** The same, for a page in any language. */
+  told: Notes,
   /** What looks wrong in the network. */
   findings: Array<Finding>,
 };
@@ -169,6 +209,8 @@ export type Run = {
   trainable: boolean,
   saved: string | null,
   reason: string | null,
+  /** The same, for a page in any language. */
+  reason_told: Told | null,
   command: string | null,
   /** What looks wrong in what came of it, once it has ended. */
   findings: Array<Finding>,
@@ -176,7 +218,7 @@ export type Run = {
   stage_report?: StageReport,
 };
 
-export type Phase = "running" | "paused" | "done" | "stopped" | "diverged" | "loaded";
+export type Phase = "running" | "paused" | "done" | "stopped" | "diverged" | "failed" | "loaded";
 
 export type Stage = "forward" | "backward";
 

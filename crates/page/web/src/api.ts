@@ -20,6 +20,7 @@ export type {
   Task,
   Trace,
 } from "./api-types";
+import { whyRefused } from "./told";
 import type { Data, Mistakes, Run, Snapshots, Suspicious, Task, Trace } from "./api-types";
 
 /** A spec of which only the question may be open: what the server answers, and what the page puts together. */
@@ -77,7 +78,7 @@ export interface Pictures {
   labels: string[];
 }
 
-/** What the server refused, in its own words. */
+/** What the server refused, in the reader's words. */
 export class Refused extends Error {
   constructor(
     readonly status: number,
@@ -107,8 +108,10 @@ async function ask(method: string, path: string, body?: unknown): Promise<Respon
   underway.set(answer, path);
   const response = await answer.finally(() => underway.delete(answer));
   if (response.ok) return response;
-  const told = await response.json().catch(() => null);
-  throw new Refused(response.status, told?.error?.reason ?? `${response.status} ${response.statusText}`);
+  const refused = await response.json().catch(() => null);
+  const why: told.Told | undefined = refused?.error?.told;
+  const reason = why === undefined ? `${response.status} ${response.statusText}` : whyRefused(why);
+  throw new Refused(response.status, reason);
 }
 
 async function json<T>(method: string, path: string, body?: unknown): Promise<T> {

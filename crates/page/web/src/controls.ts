@@ -8,6 +8,7 @@ import { rateSlider } from "./rate";
 import { paceChoice } from "./setup";
 import { alive, dataOf, learned, on, selected, state } from "./state";
 import { complain } from "./toast";
+import { tell } from "./told";
 
 const STATES: Record<Run["state"], Key> = {
   running: "stateRunning",
@@ -15,6 +16,7 @@ const STATES: Record<Run["state"], Key> = {
   done: "stateDone",
   stopped: "stateStopped",
   diverged: "stateDiverged",
+  failed: "stateFailed",
   loaded: "stateLoaded",
 };
 
@@ -98,7 +100,7 @@ export function controls(report: (r: StageReport) => void): HTMLElement {
     rate.set(run.lr);
     set(save, { href: api.modelUrl(run.id, state.moment) });
     found.set(run.findings, run.spec as Spec | null);
-    say(reason, run.reason ?? "");
+    say(reason, run.reason_told === null ? "" : tell(run.reason_told));
     reason.hidden = !run.reason;
   };
   on(["run", "runs", "moment"], show);

@@ -1,5 +1,6 @@
 // The page's two languages: texts, numbers, names. The server has put the language on <html>.
 
+import type { Kind } from "./api-types";
 import type { texts as english, Words } from "./texts.en";
 
 export type Key = keyof typeof english;
@@ -7,8 +8,14 @@ export const lang: "en" | "he" = document.documentElement.lang.startsWith("he") 
 
 // A file of its own for each language: a page loads one. index.html has asked for it already.
 const file = `/assets/${lang}.js`;
-const { texts, lecture }: { texts: Record<Key, string>; lecture: Words[] } = await import(file);
-export { lecture };
+interface Language {
+  texts: Record<Key, string>;
+  lecture: Words[];
+  /** What the server says, by its kinds; none of those that its own English serves. */
+  told: { [kind in Kind]?: string };
+}
+const { texts, lecture, told }: Language = await import(file);
+export { lecture, told };
 
 /** Whether there is such a text. */
 export function hasText(key: string): key is Key {
@@ -17,10 +24,15 @@ export function hasText(key: string): key is Key {
 
 /** A text, its `{places}` filled; each filling keeps its own direction. */
 export function t(key: Key, values: Record<string, string | number> = {}): string {
-  return texts[key].replace(/\{(\w+)\}/g, (_, name: string) => {
+  return withValues(texts[key], values);
+}
+
+/** A text with its `{places}` filled. */
+export function withValues(text: string, values: Record<string, string | number>): string {
+  return text.replace(/\{(\w+)\}/g, (_, name: string) => {
     const value = values[name];
-    const text = typeof value === "number" ? int(value) : (value ?? "");
-    return lang === "he" ? `\u2068${text}\u2069` : text;
+    const filled = typeof value === "number" ? int(value) : (value ?? "");
+    return lang === "he" ? `\u2068${filled}\u2069` : filled;
   });
 }
 

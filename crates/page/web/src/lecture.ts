@@ -1,8 +1,12 @@
 // The view Lecture: the story of the slides in short steps, each with the thing to try.
 
-import { figure, type Figure } from "./figures";
+import { resultSentence } from "./controls";
+import { curves } from "./curves";
 import { fill, h, ltr, say, set } from "./dom";
+import { figure, type Figure } from "./figures";
 import { lecture as words, t } from "./i18n";
+import { applyPreset } from "./preset";
+import { on, selected } from "./state";
 
 /** A figure for each step, and where its things to try lead: one link a name in the texts. */
 const STEPS: { figure: Figure; links: string[] }[] = [
@@ -61,7 +65,13 @@ export function lecture(): HTMLElement {
     "div",
     { class: "lecture" },
     h("nav", { class: "lecture-nav", "aria-label": t("tab_lecture") }, list),
-    h("div", { class: "lecture-main" }, page, h("div", { class: "lecture-turn" }, back, count, stage, next)),
+    h(
+      "div",
+      { class: "lecture-main" },
+      page,
+      beside(),
+      h("div", { class: "lecture-turn" }, back, count, stage, next),
+    ),
   );
   let shown = -1;
 
@@ -86,7 +96,7 @@ export function lecture(): HTMLElement {
         ...step.tries.map((text, i) =>
           h(
             "a",
-            { class: "button try-button", href: step.links[i] },
+            { class: "button try-button", href: step.links[i], onclick: tryHere },
             h("span", { class: "play", "aria-hidden": "true" }),
             text,
           ),
@@ -122,6 +132,41 @@ export function lecture(): HTMLElement {
   return el;
 }
 
+/** The run that learns, beside the words: while they are presented. */
+function beside(): HTMLElement {
+  const name = h("h3");
+  const result = h("p", { class: "result" });
+  const both = curves(150);
+  const el = h(
+    "aside",
+    { class: "paper lecture-live", "aria-label": t("theRun"), hidden: true },
+    name,
+    result,
+    both.el,
+  );
+  const show = () => {
+    const run = selected();
+    el.hidden = run === null || !document.body.classList.contains("presenting");
+    if (run === null || el.hidden) return;
+    say(name, run.name);
+    say(result, resultSentence(run));
+    both.show();
+  };
+  on(["run", "runs", "progress"], show);
+  addEventListener("presenting", show);
+  return el;
+}
+
+/** Presenting, a run starts beside the words: the view stays. */
+function tryHere(event: Event): void {
+  const link = event.currentTarget as HTMLAnchorElement;
+  const [view, query = ""] = new URL(link.href).hash.slice(1).split("?");
+  const starts = view === "train" && /start=|trials=/.test(query);
+  if (!starts || !document.body.classList.contains("presenting")) return;
+  event.preventDefault();
+  void applyPreset(new URLSearchParams(query));
+}
+
 /** Full screen and large type, for a projector. */
 function presentation(started: () => void): HTMLElement {
   const button = h("button", {
@@ -133,6 +178,7 @@ function presentation(started: () => void): HTMLElement {
     document.body.classList.toggle("presenting", on);
     document.documentElement.classList.toggle("large", on);
     say(button, t(on ? "leavePresent" : "present"));
+    dispatchEvent(new Event("presenting"));
   };
   const present = (on: boolean) => {
     show(on);

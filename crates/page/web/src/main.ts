@@ -18,6 +18,13 @@ import { time, timeStrip } from "./time";
 import { mountMessages } from "./toast";
 import { train } from "./train";
 
+// The token is a cookie by now. It leaves the address, which others see and which is kept and shared.
+const address = new URL(location.href);
+if (address.searchParams.has("token")) {
+  address.searchParams.delete("token");
+  history.replaceState(null, "", address);
+}
+
 const VIEWS = { train, draw, mistakes, lecture, time, study } as const;
 type Name = keyof typeof VIEWS;
 const names = Object.keys(VIEWS) as Name[];
@@ -81,6 +88,17 @@ function logo(): HTMLElement {
   );
 }
 
+/** Scrolls what gets the focus clear of the bars that stay at the edges, however high they are. */
+function keepClear(...bars: HTMLElement[]): void {
+  const measure = () => {
+    const heights = bars.map((bar) => (getComputedStyle(bar).position === "sticky" ? bar.offsetHeight : 0));
+    document.documentElement.style.scrollPaddingBlock = heights.map((height) => `${height + 10}px`).join(" ");
+  };
+  const observer = new ResizeObserver(measure);
+  for (const bar of bars) observer.observe(bar);
+  addEventListener("resize", measure);
+}
+
 function dropping(): void {
   let depth = 0;
   const files = (event: DragEvent) => event.dataTransfer?.types.includes("Files") ?? false;
@@ -137,8 +155,10 @@ const skip = h(
   },
   t("skip"),
 );
-document.body.append(skip, h("header", {}, logo(), list, runPicker(), language), main);
-document.body.append(h("footer", {}, device), timeStrip());
+const header = h("header", {}, logo(), list, runPicker(), language);
+const strip = timeStrip();
+document.body.append(skip, header, main, h("footer", {}, device), strip);
+keepClear(header, strip);
 mountMessages();
 mountLive();
 dropping();

@@ -5,6 +5,7 @@ import { fill, h } from "./dom";
 import { draft, draftData, onDraft } from "./draft";
 import { className, t } from "./i18n";
 import { board, paintGrey } from "./picture";
+import { tell } from "./told";
 
 const MOST = 18;
 
@@ -45,7 +46,10 @@ export function samples(): HTMLElement {
     if (data.id !== shown) {
       shown = data.id;
       fetched = null;
-      fill(body, h("ul", { class: "decided" }, ...data.said.map((line) => h("li", { dir: "auto" }, line))));
+      fill(
+        body,
+        h("ul", { class: "decided" }, ...data.told.said.map((line) => h("li", { dir: "auto" }, tell(line)))),
+      );
       if (data.kind === "pictures") void pictures(data);
     }
     el.hidden = data.kind !== "pictures" && data.said.length === 0;

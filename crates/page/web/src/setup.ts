@@ -11,7 +11,8 @@ import { className, int, num, percent, t } from "./i18n";
 import { rateSlider } from "./rate";
 import { startDraft } from "./start";
 import { learnedData, on, state } from "./state";
-import { toast } from "./toast";
+import { complain } from "./toast";
+import { tell } from "./told";
 
 /** Takes a file as data and puts it into the draft. */
 export async function takeFile(file: File): Promise<void> {
@@ -20,7 +21,12 @@ export async function takeFile(file: File): Promise<void> {
     learnedData(data);
     replaceDraft(specFor(data));
   } catch (error) {
-    toast(error instanceof Refused ? `${file.name}: ${error.message}` : t("offline"));
+    const named = error instanceof Refused && error.message.includes(file.name);
+    complain(
+      named || !(error instanceof Refused)
+        ? error
+        : new Refused(error.status, `${file.name}: ${error.message}`),
+    );
   }
 }
 
@@ -54,7 +60,10 @@ function dataCards(): HTMLElement {
       set(button, { "aria-checked": String(chosen), tabindex: chosen ? 0 : -1 });
     }
     const data = draftData();
-    fill(said, ...(data?.warnings ?? []).map((line) => h("li", { class: "warning", dir: "auto" }, line)));
+    fill(
+      said,
+      ...(data?.told.warnings ?? []).map((line) => h("li", { class: "warning", dir: "auto" }, tell(line))),
+    );
     said.hidden = !data?.warnings.length;
     if (data?.id !== read) {
       read = data?.id ?? "";
@@ -86,7 +95,7 @@ function reading(data: Data): HTMLElement[] {
   const rows = data.rows.map((row) => h("tr", {}, ...columns.map((name) => h("td", {}, cell(row[name])))));
   return [
     h("summary", {}, t("howRead")),
-    h("ul", { class: "decided" }, ...data.said.map((line) => h("li", { dir: "auto" }, line))),
+    h("ul", { class: "decided" }, ...data.told.said.map((line) => h("li", { dir: "auto" }, tell(line)))),
     scroller(
       t("firstRows"),
       {},

@@ -5,9 +5,10 @@ import { colours, onScheme } from "./colours";
 import { commandLine } from "./command";
 import { announce, fill, h, ltr, say, scroller, segmented, set } from "./dom";
 import { replaceDraft, specFor } from "./draft";
-import { hasText, int, num, percent, t, type Key } from "./i18n";
+import { int, num, percent, t, type Key } from "./i18n";
 import { scatter, scatterFigure, type Point } from "./scatter";
 import { on, state } from "./state";
+import { settingName } from "./told";
 
 /** Between two looks while the study goes on. */
 const EVERY = 1500;
@@ -17,14 +18,6 @@ const LEADERS = 12;
 const POINTS = 600;
 
 const SCHEDULES: Record<string, Key> = { constant: "constant", cosine: "cosine", "one-cycle": "oneCycle" };
-
-/** What a setting is called here; the study names it in English. */
-function settingName(name: string): string {
-  const [, width] = /^width (\d+)$/.exec(name) ?? [];
-  if (width !== undefined) return t("studyWidth", { n: width });
-  const key = `study_${name.replaceAll(" ", "_")}`;
-  return hasText(key) ? t(key) : name;
-}
 
 /** Builds the view. */
 export function study(): HTMLElement {
@@ -50,7 +43,9 @@ export function study(): HTMLElement {
   const plot = h("div", { class: "scatter study-scatter", dir: "ltr" });
   const legend = h("p", { class: "quiet" }, `★ ${t("best")} · ◆ ${t("simplest")}. ${t("studyLegend")}`);
   const body = h("tbody");
-  const head = [t("networkName"), t("parameters"), t("result"), t("epochs")].map((x) => h("th", { scope: "col" }, x));
+  const head = [t("networkName"), t("parameters"), t("result"), t("epochs")].map((x) =>
+    h("th", { scope: "col" }, x),
+  );
   const table = h("table", { class: "study-table" }, h("thead", {}, h("tr", {}, ...head)), body);
   const tables = segmented(
     t("whichNetworks"),
@@ -79,15 +74,21 @@ export function study(): HTMLElement {
       facts,
       result,
       trouble,
-      h("div", { class: "runs-body" }, scatterFigure(h("div", {}, plot, legend)), h("div", {}, detail, command.el, take)),
+      h(
+        "div",
+        { class: "runs-body" },
+        scatterFigure(h("div", {}, plot, legend)),
+        h("div", {}, detail, command.el, take),
+      ),
     ),
+    h("section", { class: "paper" }, tables.el, scroller(t("whichNetworks"), {}, table)),
     h(
       "section",
       { class: "paper" },
-      tables.el,
-      scroller(t("whichNetworks"), {}, table),
+      h("h2", {}, t("whatMattered")),
+      h("p", { class: "quiet" }, t("matteredHint")),
+      mattered,
     ),
-    h("section", { class: "paper" }, h("h2", {}, t("whatMattered")), h("p", { class: "quiet" }, t("matteredHint")), mattered),
   );
 
   const measure = (network: Network, study: Study) =>
@@ -180,7 +181,15 @@ export function study(): HTMLElement {
           // Widths alone.
           ltr(network.network.replace(/:[a-z_]+(\([^)]*\))?/g, ""), "code"),
         ),
-        h("small", { class: "quiet" }, ltr([network.activation, network.dropout > 0 && `dropout ${network.dropout}`].filter(Boolean).join(", "))),
+        h(
+          "small",
+          { class: "quiet" },
+          ltr(
+            [network.activation, network.dropout > 0 && `dropout ${network.dropout}`]
+              .filter(Boolean)
+              .join(", "),
+          ),
+        ),
         is.length > 0 && h("small", { class: "chip-state" }, is.join(", ")),
       ),
       h("td", {}, ltr(int(network.parameters))),

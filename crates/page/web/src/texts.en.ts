@@ -2,6 +2,10 @@
 // Figures are those of docs/lecture.md: seed 0 of this engine.
 
 export const texts = {
+  placeLine: "{file}, line {line}:",
+  placeCell: '{file}, line {line}, column "{column}":',
+  badSetting: "{name}: {value} will not do",
+  stateFailed: "failed",
   views: "Views",
   tab_train: "Train",
   tab_draw: "Draw",
@@ -346,6 +350,9 @@ export interface Words {
   text: string[];
   tries: string[];
 }
+
+/** The server says it in English itself. */
+export const told = {};
 
 export const lecture: Words[] = [
   {

@@ -3,6 +3,10 @@
 import type { texts as en, Words } from "./texts.en";
 
 export const texts: Record<keyof typeof en, string> = {
+  placeLine: "{file}, שורה {line}:",
+  placeCell: '{file}, שורה {line}, עמודה "{column}":',
+  badSetting: "{name}: הערך {value} אינו מתאים",
+  stateFailed: "נכשלה",
   views: "תצוגות",
   tab_train: "אימון",
   tab_draw: "ציור",
@@ -328,6 +332,8 @@ export const texts: Record<keyof typeof en, string> = {
   study_dropout: "השמטה (dropout)",
   study_schedule: "שינוי הקצב",
 };
+
+export { told } from "./told.he";
 
 export const lecture: Words[] = [
   {

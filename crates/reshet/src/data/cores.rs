@@ -17,15 +17,15 @@ pub(crate) fn side_by_side<T: Send>(n: usize, f: impl Fn(usize) -> T + Sync) -> 
             let take = || Some(next.fetch_add(1, Relaxed)).filter(|i| *i < n);
             std::iter::from_fn(|| take().map(|i| (i, f(i)))).collect::<Vec<_>>()
         };
-        // A system that gives no more threads gives fewer; the caller works too.
+        // This thread takes its part, and all of it where no other can be started.
         let start = |_| thread::Builder::new().spawn_scoped(scope, work).ok();
         let threads: Vec<_> = (1..cores).map_while(start).collect();
-        let mine = work();
+        let own = work();
         // A panic of a thread continues here.
         let join = |t: thread::ScopedJoinHandle<_>| {
             t.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         };
-        threads.into_iter().flat_map(join).chain(mine).collect()
+        threads.into_iter().flat_map(join).chain(own).collect()
     });
     all.sort_by_key(|(i, _)| *i);
     all.into_iter().map(|(_, t)| t).collect()

@@ -19,7 +19,7 @@ use super::{
     Dataset, Features, Pictures, Storage, Targets, images,
     listing::{entries, is_hidden, is_picture, name},
     memory,
-    parts::{DEEPEST, Parts, is_filled, parts},
+    parts::{DEEPEST, FolderParts, is_filled, parts},
     picture::{Picture, Prepared, interleaved},
     side_by_side,
 };
@@ -87,7 +87,7 @@ pub fn pictures(folder: &Path) -> Result<Vec<PathBuf>> {
 /// There are no class folders, or no pictures in them; pictures cannot be read (names the
 /// first, counts the others); there are more than 16 GiB of pixels.
 pub fn read(folder: &Path, form: Form) -> Result<Folder> {
-    let Parts { train, test, mut notes } = parts(folder)?;
+    let FolderParts { train, test, mut notes } = parts(folder)?;
     let train = scan(&train)?.checked(&train, &mut notes)?;
     let test = match test {
         Some(path) => Some(scan(&path)?.checked(&path, &mut notes)?),

@@ -21,7 +21,7 @@ use super::{
 use crate::{Result, error::Error, huge};
 
 /// More than this in one file is taken for a damaged header.
-const MOST_BYTES: usize = 1 << 34;
+const MOST_BYTES: u64 = 1 << 34;
 
 /// Reads one IDX file, gzipped or not.
 ///
@@ -70,7 +70,7 @@ fn parse(mut from: impl Read) -> Result<Array, String> {
     let length = shape
         .iter()
         .try_fold(size, |n: usize, d| n.checked_mul(*d))
-        .filter(|n| *n <= MOST_BYTES)
+        .filter(|n| *n as u64 <= MOST_BYTES)
         .ok_or_else(|| format!("the header asks for {shape:?} bytes, too many"))?;
     // Grows with the bytes read, whatever the header says.
     let mut bytes = huge::room(length.min(1 << 26));

@@ -9,12 +9,16 @@ mod askew;
 mod bmp;
 #[cfg(feature = "download")]
 mod cache;
+mod classes;
+#[cfg(feature = "classics")]
+pub mod classics;
 mod cores;
 mod dataset;
 #[cfg(feature = "download")]
 pub mod download;
 #[cfg(feature = "images")]
 mod drawing;
+pub mod fashion;
 mod features;
 #[cfg(feature = "images")]
 pub mod folder;
@@ -32,6 +36,7 @@ mod jpeg;
 #[cfg(feature = "images")]
 mod listing;
 mod loader;
+pub mod make;
 pub mod memory;
 pub mod mnist;
 pub mod npy;

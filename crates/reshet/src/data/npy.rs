@@ -95,10 +95,49 @@ pub fn parse(bytes: &[u8]) -> Result<Array, String> {
         "u1" => Numbers::U8(each.map(|w| w[0]).collect()),
         "f2" => Numbers::F32(each.map(|w| half(u16::from_le_bytes([w[0], w[1]]))).collect()),
         "f4" => Numbers::F32(each.map(|w| f32::from_le_bytes([w[0], w[1], w[2], w[3]])).collect()),
-        "f8" => Numbers::F32(each.map(|w| f64::from_le_bytes(w) as f32).collect()),
+        "f8" => {
+            let width = shape.iter().skip(1).product();
+            check_single(each.clone().map(f64::from_le_bytes), width)?;
+            Numbers::F32(each.map(|w| f64::from_le_bytes(w) as f32).collect())
+        }
+        "u8" if each.clone().any(|w| u64::from_le_bytes(w) > i64::MAX as u64) => {
+            return Err("a whole number of 2⁶³ or more, which is not read".into());
+        }
         _ => Numbers::Integers(each.map(i64::from_le_bytes).collect()),
     };
     Ok(Array { shape, numbers })
+}
+
+/// Numbers farther from 0 than this many times their spread are hardly told apart in single
+/// precision, which has 24 bits.
+const FAR: f64 = 1_048_576.0;
+/// Nor by a spread that is a rounding's.
+const NO_SPREAD: f64 = 1e-12;
+
+/// Refuses columns of doubles of which single precision keeps next to nothing: times in seconds,
+/// account numbers.
+fn check_single(numbers: impl Iterator<Item = f64>, width: usize) -> Result<(), String> {
+    // How many, the first, and the sums of the differences from it and of their squares.
+    let mut columns = vec![(0.0, 0.0, 0.0, 0.0); width];
+    for (i, x) in numbers.enumerate() {
+        let (n, first, sum, squares) = &mut columns[i % width];
+        *first = if *n == 0.0 { x } else { *first };
+        *n += 1.0;
+        *sum += x - *first;
+        *squares += (x - *first).powi(2);
+    }
+    for (column, (n, first, sum, squares)) in columns.into_iter().enumerate() {
+        let (mean, size) = (sum / n, (first + sum / n).abs());
+        let sd = (squares / n - mean * mean).max(0.0).sqrt();
+        if sd > NO_SPREAD * size && size > FAR * sd {
+            return Err(format!(
+                "column {column} (counted from 0): its numbers lie {sd:.1e} apart, near {first}; \
+                 arrays are read in single precision, which does not tell these apart: subtract \
+                 what they share"
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// The header before the numbers.
@@ -284,6 +323,9 @@ mod tests {
         let array = read("<i2", "False", "(2,)", &[255, 255, 1, 1]).unwrap();
         assert_eq!(array.numbers, Numbers::Integers(vec![-1, 257]));
         assert_eq!(read("|b1", "False", "()", &[1]).unwrap().numbers, Numbers::Integers(vec![1]));
+        let whole = [u64::MAX >> 1, 4_006_381_333_948].map(u64::to_le_bytes).concat();
+        let whole = read("<u8", "False", "(2,)", &whole).unwrap();
+        assert_eq!(whole.numbers, Numbers::Integers(vec![i64::MAX, 4_006_381_333_948]));
         // [[0, 1, 2], [3, 4, 5]] by columns, and a cube.
         let array = read("|u1", "True", "(2, 3)", &[0, 3, 1, 4, 2, 5]).unwrap();
         assert_eq!(array.numbers, Numbers::U8(vec![0, 1, 2, 3, 4, 5]));
@@ -306,6 +348,21 @@ mod tests {
         says(read("<f8", "False", "(18446744073709551615, 9)", &[]), "there are 0 bytes");
         let fields = "{'descr': [('area', '<f4'), ('price', '<f8')], 'fortran_order': False, 'shape': (3,), }";
         says(parse(&file(fields, &[0; 36])), "a structured array (fields area, price)");
+        says(read("<u8", "False", "(1,)", &u64::MAX.to_le_bytes()), "2⁶³ or more");
+        // Times are told apart by the second, and single precision knows 128 of them.
+        let doubles = |x: &[f64]| x.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>();
+        let times = doubles(&[1.5, 1.7e9, 2.5, 1.7e9 + 60.0, 3.5, 1.7e9 + 120.0]);
+        says(read("<f8", "False", "(3, 2)", &times), "column 1 (counted from 0): its numbers lie");
+        says(
+            read("<f8", "False", "(2,)", &doubles(&[-8e9, -8e9 - 7.0])),
+            "subtract what they share",
+        );
+        for plain in
+            [[0.1, 0.1 + 1e-16], [1.7e9, 1.7e9], [1.7e9, 1.6e9], [0.0, 1e-9], [1e6, 1e6 + 20.0]]
+        {
+            assert!(read("<f8", "False", "(2,)", &doubles(&plain)).is_ok(), "{plain:?}");
+        }
+        assert!(read("<f8", "False", "(2,)", &doubles(&[f64::NAN, f64::INFINITY])).is_ok());
         says(parse(b"PK"), "not an NPY file");
         says(parse(b"\x93NUMPY\x01"), "truncated");
         says(parse(b"\x93NUMPY\x01\x00\xff\xff{"), "truncated");

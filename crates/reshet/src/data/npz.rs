@@ -18,7 +18,7 @@ use super::{
 use crate::{Result, error::Error};
 
 /// More than this in one array is taken for a damaged file.
-const MOST_BYTES: usize = 1 << 34;
+const MOST_BYTES: u64 = 1 << 34;
 /// The highest ratio that deflate can reach.
 const MOST_RATIO: usize = 1032;
 
@@ -35,7 +35,7 @@ pub struct Npz {
 
 /// The data of a file of arrays.
 #[derive(Clone, Debug)]
-pub struct Parts {
+pub struct Arrays {
     /// The training part.
     pub train: Dataset,
     /// The test part: `x_test` and `y_test`, if they exist.
@@ -112,7 +112,7 @@ impl Npz {
         let packed = self.packed(entry)?;
         let size = entry.size;
         let believable = match entry.deflated {
-            true => size <= MOST_BYTES && size / MOST_RATIO <= packed.len(),
+            true => size as u64 <= MOST_BYTES && size / MOST_RATIO <= packed.len(),
             false => size == packed.len(),
         };
         let lies = |what: &str| format!("its {size} bytes are {what}");
@@ -191,7 +191,7 @@ fn part(bytes: &[u8]) -> impl zip::Source + '_ {
 /// # Errors
 /// As [`Npz::array`]; there are no arrays of such names (lists the existing ones); inputs and
 /// targets do not fit together.
-pub fn read(path: &Path, targets: Option<&str>, scale: bool) -> Result<Parts> {
+pub fn read(path: &Path, targets: Option<&str>, scale: bool) -> Result<Arrays> {
     let npz = Npz::open(path)?;
     let wrong = |what: String| Error::data(format!("{}: {what}", path.display()));
     let find = |known: &[&str], part: &str| {
@@ -204,7 +204,7 @@ pub fn read(path: &Path, targets: Option<&str>, scale: bool) -> Result<Parts> {
     let (Some(x), Some(y)) = (x, y) else {
         return Err(wrong(format!(
             "cannot tell its inputs and targets by their names; call them x and y (or x_train, \
-             y_train, x_test, y_test), or name the targets by --targets; it holds {}",
+             y_train, x_test, y_test), or say which array holds the targets; it holds {}",
             npz.list()
         )));
     };
@@ -234,7 +234,7 @@ pub fn read(path: &Path, targets: Option<&str>, scale: bool) -> Result<Parts> {
         }
         _ => None,
     };
-    Ok(Parts { train, test, taken })
+    Ok(Arrays { train, test, taken })
 }
 
 /// Reads the inputs of a file, and joins them with these targets.

@@ -17,7 +17,7 @@ pub(super) const DEEPEST: usize = 8;
 
 /// The parts of a folder.
 #[derive(Debug, Default)]
-pub(super) struct Parts {
+pub(super) struct FolderParts {
     /// The folder of class folders; the folder itself if it has no parts.
     pub train: PathBuf,
     pub test: Option<PathBuf>,
@@ -59,9 +59,9 @@ impl Role {
 /// # Errors
 /// The folder cannot be read; folders look like parts but have no such names; a part has no
 /// class folders.
-pub(super) fn parts(folder: &Path) -> Result<Parts> {
+pub(super) fn parts(folder: &Path) -> Result<FolderParts> {
     let (folder, folders) = inside(folder)?;
-    let whole = |notes| Parts { train: folder.clone(), test: None, notes };
+    let whole = |notes| FolderParts { train: folder.clone(), test: None, notes };
     let names = |paths: &[&PathBuf]| paths.iter().map(|p| name(p)).collect::<Vec<_>>().join(", ");
     let at = folder.display();
     let (classes, of_classes): (Vec<_>, Vec<_>) = folders.iter().partition(|p| has_pictures(p));
@@ -93,7 +93,11 @@ pub(super) fn parts(folder: &Path) -> Result<Parts> {
             notes.push(format!("{at}: {} beside the parts are ignored", names(&left)));
         }
         let test = test.or(validation).map(|test| inside(&test)).transpose()?;
-        return Ok(Parts { train: inside(&train)?.0, test: test.map(|(test, _)| test), notes });
+        return Ok(FolderParts {
+            train: inside(&train)?.0,
+            test: test.map(|(test, _)| test),
+            notes,
+        });
     }
     let unlabelled = |role| !of_role(role, &classes).is_empty();
     let all_parts = folders.iter().all(|path| Role::of(&name(path)).is_some());
@@ -114,7 +118,29 @@ pub(super) fn parts(folder: &Path) -> Result<Parts> {
         let shared = shared.into_iter().collect::<Vec<_>>().join(", ");
         return Err(Error::data(format!("{at}: {list} hold the same folders {shared}: {what}")));
     }
+    if let Some(split) = folders.iter().find(|path| is_split(path)) {
+        let others: Vec<&PathBuf> = folders.iter().filter(|path| *path != split).collect();
+        let list = names(&others);
+        if others.iter().any(|path| is_filled(path, 0)) {
+            let what = "holds the parts of a data set, and is no class beside";
+            let split = name(split);
+            return Err(Error::data(format!("{at}: {split} {what} {list}; give {split} itself")));
+        }
+        let mut parts = parts(split)?;
+        if !others.is_empty() {
+            parts.notes.push(format!("{at}: {list} beside {} are ignored", name(split)));
+        }
+        return Ok(parts);
+    }
     Ok(whole(Vec::new()))
+}
+
+/// Whether a folder holds a training part and another one.
+fn is_split(folder: &Path) -> bool {
+    let inner = subfolders(folder);
+    let roles = inner.iter().filter(|path| is_filled(path, 0)).map(|path| Role::of(&name(path)));
+    let roles: Vec<Role> = roles.flatten().collect();
+    roles.contains(&Role::Train) && roles.iter().any(|role| *role != Role::Train)
 }
 
 /// Descends through folders that hold only one folder, as unpacked archives do. Returns the
@@ -127,8 +153,10 @@ fn inside(folder: &Path) -> Result<(PathBuf, Vec<PathBuf>)> {
         let folders = subfolders(&folder);
         let [only] = &folders[..] else { return Ok((folder, folders)) };
         let inner = subfolders(only);
-        let filled = inner.iter().filter(|path| is_filled(path, 0)).count();
-        if has_pictures(&folder) || has_pictures(only) || filled < 2 {
+        let filled: Vec<&PathBuf> = inner.iter().filter(|path| is_filled(path, 0)).collect();
+        // A single folder with pictures in it is a class.
+        let class = matches!(filled[..], [] | [_]) && filled.iter().all(|path| has_pictures(path));
+        if has_pictures(&folder) || has_pictures(only) || class {
             return Ok((folder, folders));
         }
         folder = only.clone();

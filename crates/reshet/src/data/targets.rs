@@ -111,8 +111,14 @@ impl Targets {
             let labels = values.chunks_exact(*width).enumerate().map(row).collect::<Result<_>>()?;
             return Ok(Self::classes(labels, (0..*width).map(|n| n.to_string()).collect()));
         }
-        let whole = |x: f32| x.fract() == 0.0 && x.abs() < (1u32 << 24) as f32;
-        if let Some(i) = values.iter().position(|x| !whole(*x)) {
+        if let Some(i) = values.iter().position(|x| x.abs() > (1u32 << 24) as f32) {
+            let x = values[i];
+            return Err(Error::data(format!(
+                "sample {i}: {x} has more digits than single precision keeps: as class numbers \
+                 use integers"
+            )));
+        }
+        if let Some(i) = values.iter().position(|x| x.fract() != 0.0) {
             let x = values[i];
             return Err(Error::data(format!(
                 "sample {i}: {x} is not a class number: it is not an integer"

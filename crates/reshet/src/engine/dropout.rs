@@ -1,10 +1,11 @@
-//! Dropout's masks, the same for every engine.
+//! The masks of dropout, the same for every engine.
 
 use crate::rng::{Purpose, Stream, uniform};
 
-/// The mask of dropout at one step: 0, or 1 / (1 − p). Keyed by the sample's
-/// row, so that it depends neither on the batch nor on threads; in a batch made just now
-/// by its place there.
+/// The mask of a dropout layer in one training step: 0 with probability p, otherwise 1 / (1 − p).
+///
+/// The mask is keyed by the sample's row in the dataset, so it depends neither on the batch nor on
+/// the number of threads. In a batch of arrays it is keyed by the sample's position.
 #[derive(Clone, Copy)]
 pub(crate) struct Mask {
     stream: Stream,
@@ -13,18 +14,18 @@ pub(crate) struct Mask {
 
 impl Mask {
     pub fn new(seed: u64, step: u64, module: usize, p: f32) -> Self {
-        // Step and module share the index; the seed carries what does not fit.
+        // The index has room for the step; the module goes into the upper bits of the seed.
         let seed = seed ^ (module as u64) << 48;
         Self { stream: Stream::new(seed, Purpose::Dropout, step as u32), p }
     }
 
-    /// For one number of a sample's row.
+    /// Returns the factor for one value of a sample.
     pub fn at(self, row: u32, column: usize) -> f32 {
         let bits = self.stream.block(Self::block(row, column));
         self.scale(bits[column % 4])
     }
 
-    /// For the 32 columns from `first` on, a multiple of 4.
+    /// Returns the factors for 32 columns from `first` on, which is a multiple of 4.
     #[inline(always)]
     pub fn stretch(self, row: u32, first: usize) -> [f32; 32] {
         let blocks: [[u32; 4]; 8] = self.stream.blocks(Self::block(row, first));
@@ -35,7 +36,7 @@ impl Mask {
         scales
     }
 
-    /// Random bits come by four columns.
+    /// The block of random bits for a column: each block serves four columns.
     #[inline(always)]
     fn block(row: u32, column: usize) -> u64 {
         u64::from(row) << 30 | (column / 4) as u64

@@ -1,8 +1,8 @@
-//! The reference engine: plain loops in `f64`, written to be read.
+//! The reference engine: plain loops in `f64`, written for readers.
 //!
-//! No blocking, no threads, no fusing: what a step *is*, in the order of
-//! `docs/backprop.md`. Every other engine is held to it; it is held to finite
-//! differences and to PyTorch's own runs. It is not meant to be fast.
+//! It defines what a training step computes, in the order of `docs/backprop.md`, without
+//! blocking, threads or fusing. All other engines are tested against it; it is itself tested
+//! against finite differences and recorded PyTorch runs. It is not meant to be fast.
 
 use super::{Buffer, Device, Engine, Samples, dropout::Mask};
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
     activation::Activation,
     data::{Dataset, Numbers, Rows},
     optim::{Hyper, clip_scale},
-    plan::{Dense, Step},
+    plan::{Dense, FusedLayer},
 };
 
 /// See the [module](self).
@@ -24,7 +24,7 @@ pub(super) struct Reference {
     trace: Vec<Trace>,
 }
 
-/// What one step kept of its forward pass; all (rows, width), row by row.
+/// The values of one layer in the forward pass, each (rows, width), row by row.
 struct Trace {
     /// Its input.
     x: Vec<f64>,
@@ -35,7 +35,7 @@ struct Trace {
 }
 
 impl Reference {
-    /// An engine with these parameters.
+    /// Creates an engine with these parameters.
     pub fn new(plan: Plan, parameters: &[f32], seed: u64) -> Self {
         let parameters: Vec<f64> = parameters.iter().copied().map(f64::from).collect();
         let gradients = vec![0.0; parameters.len()];
@@ -49,7 +49,7 @@ impl Reference {
             let (start, width) = (*row as usize * inputs.width, inputs.width);
             match inputs.numbers {
                 Numbers::U8(bytes) => {
-                    // Divided in f32: PyTorch's ToTensor to the bit.
+                    // Divided in f32, for the same bits as PyTorch's ToTensor.
                     x.extend(
                         bytes[start..][..width].iter().map(|b| f64::from(f32::from(*b) / 255.0)),
                     );
@@ -61,23 +61,23 @@ impl Reference {
         }
         let mut width = self.plan.inputs;
         let mut trace = Vec::new();
-        for step in &self.plan.steps {
+        for layer in &self.plan.layers {
             let mut z = x.clone();
             let mut activation = Activation::Identity;
-            match step {
-                Step::Dense(dense) => {
+            match layer {
+                FusedLayer::Dense(dense) => {
                     z = linear_forward(dense, &self.parameters, &x);
                     width = dense.outputs;
                     activation = dense.activation;
                 }
-                Step::Activation(a) => activation = *a,
-                Step::Dropout(p, module) if training => {
+                FusedLayer::Activation(a) => activation = *a,
+                FusedLayer::Dropout(p, module) if training => {
                     let mask = Mask::new(self.seed, self.updates, *module, *p);
                     for (z, r) in z.chunks_exact_mut(width).zip(rows) {
                         z.iter_mut().enumerate().for_each(|(j, z)| *z *= f64::from(mask.at(*r, j)));
                     }
                 }
-                Step::Dropout(..) => {}
+                FusedLayer::Dropout(..) => {}
             }
             let mut y = z.clone();
             y.chunks_exact_mut(width).for_each(|row| activation.forward(row));
@@ -87,7 +87,7 @@ impl Reference {
         trace
     }
 
-    /// The mean loss and its derivative by what the head sees.
+    /// Computes the mean loss and its derivative with respect to the head's inputs.
     fn loss(&self, samples: &Samples) -> (f64, Vec<f64>) {
         let (head, outputs) = (&self.plan.head, self.plan.outputs);
         let mut d = self.trace.last().map_or(Vec::new(), |last| last.y.clone());
@@ -103,7 +103,7 @@ impl Reference {
     }
 }
 
-/// zₒ = Σⱼ xⱼ Wₒⱼ + bₒ for each row
+/// Computes zₒ = Σⱼ xⱼ Wₒⱼ + bₒ for each row.
 fn linear_forward(dense: &Dense, parameters: &[f64], x: &[f64]) -> Vec<f64> {
     let (w, b) = (&parameters[dense.weight()], &parameters[dense.bias()]);
     let mut z = Vec::new();
@@ -115,7 +115,7 @@ fn linear_forward(dense: &Dense, parameters: &[f64], x: &[f64]) -> Vec<f64> {
     z
 }
 
-/// dWₒⱼ += Σ dzₒ xⱼ,  dbₒ += Σ dzₒ over the rows; gives dxⱼ = Σₒ dzₒ Wₒⱼ
+/// Adds Σ dzₒ xⱼ to dWₒⱼ and Σ dzₒ to dbₒ, summed over the rows; returns dxⱼ = Σₒ dzₒ Wₒⱼ.
 fn linear_backward(
     dense: &Dense,
     parameters: &[f64],
@@ -166,7 +166,7 @@ impl Engine for Reference {
             Some(derivative) => (0.0, derivative.iter().copied().map(f64::from).collect()),
             None => self.loss(samples),
         };
-        for (step, trace) in self.plan.steps.iter().zip(&self.trace).rev() {
+        for (layer, trace) in self.plan.layers.iter().zip(&self.trace).rev() {
             let width = trace.y.len() / samples.rows.len();
             let mut activation = |a: Activation| {
                 let rows = trace.z.chunks_exact(width).zip(trace.y.chunks_exact(width));
@@ -174,14 +174,14 @@ impl Engine for Reference {
                     a.backward(z, y, d);
                 }
             };
-            match step {
-                Step::Dense(dense) => {
+            match layer {
+                FusedLayer::Dense(dense) => {
                     activation(dense.activation);
                     let parameters = &self.parameters;
                     d = linear_backward(dense, parameters, &mut self.gradients, &trace.x, &d);
                 }
-                Step::Activation(a) => activation(*a),
-                Step::Dropout(p, module) => {
+                FusedLayer::Activation(a) => activation(*a),
+                FusedLayer::Dropout(p, module) => {
                     let mask = Mask::new(self.seed, self.updates, *module, *p);
                     for (d, r) in d.chunks_exact_mut(width).zip(samples.rows) {
                         d.iter_mut().enumerate().for_each(|(j, d)| *d *= f64::from(mask.at(*r, j)));

@@ -74,7 +74,7 @@ impl Import {
                 "{}: reshet wrote this file, which contains everything; leave the options out",
                 path.display()
             ))),
-            Found::Ours(model) => Ok(Imported { model, said: Vec::new() }),
+            Found::Ours(model) => Ok(Imported { model: *model, said: Vec::new() }),
             Found::Foreign(network) => self.model(*network, path).map_err(wrong),
         }
     }
@@ -143,7 +143,7 @@ impl Import {
     fn safetensors(&self, file: File, path: &Path) -> Result<Found> {
         match safetensors::read_state_dict(file, path)? {
             Some(dict) => self.state_dict(dict, path),
-            None => Ok(Found::Ours(safetensors::read(path)?)),
+            None => Ok(Found::Ours(Box::new(safetensors::read(path)?))),
         }
     }
 

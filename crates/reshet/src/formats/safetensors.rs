@@ -246,10 +246,12 @@ pub(super) fn read_state_dict(mut file: File, path: &Path) -> Result<Option<Stat
             strides[i - 1] = strides[i].saturating_mul(shape[i]);
         }
         let (start, end) = tensor.data_offsets;
-        let (at, bytes) = (data + start as u64, end.saturating_sub(start) as u64);
-        if at.checked_add(bytes).is_none_or(|end| end > size) {
+        let bytes = end.saturating_sub(start) as u64;
+        let Some(at) =
+            data.checked_add(start as u64).filter(|at| bytes <= size.saturating_sub(*at))
+        else {
             return Err(Error::data(format!("{name}: its numbers are not in the file: truncated")));
-        }
+        };
         let stored = StoredTensor { name: name.clone(), shape, strides, element, at, bytes };
         tensors.push(stored.starting(0).map_err(|e| Error::data(format!("{name}: {e}")))?);
     }

@@ -5,6 +5,8 @@
 
 use serde::Serialize;
 
+use super::Confusion;
+
 /// Two-sided 95 % of a normal distribution: Φ⁻¹(0.975).
 const Z: f64 = 1.959_963_984_540_054;
 
@@ -49,21 +51,18 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Counts the answers to "is it class `c`?" in a square confusion matrix: rows are true
-    /// classes, columns are answers.
+    /// Counts the answers to "is it class `c`?".
     ///
     /// # Panics
     /// If there is no such class.
-    pub fn of(confusion: &[Vec<usize>], c: usize) -> Self {
-        let all: usize = confusion.iter().flatten().sum();
-        let (is, said) =
-            (confusion[c].iter().sum::<usize>(), confusion.iter().map(|row| row[c]).sum::<usize>());
-        let both = confusion[c][c];
+    pub fn of(confusion: &Confusion, c: usize) -> Self {
+        let (is, said) = (confusion.samples_of(c), confusion.answered(c));
+        let both = confusion.times(c, c);
         Self {
             true_positives: both,
             false_positives: said - both,
             false_negatives: is - both,
-            true_negatives: all + both - is - said,
+            true_negatives: confusion.samples() + both - is - said,
         }
     }
 

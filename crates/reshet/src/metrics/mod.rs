@@ -4,6 +4,7 @@
 //! full one. Their parts can be used alone: [`Counts`] for answers at one threshold,
 //! [`Ranking`] for all thresholds, [`wilson`] for the uncertainty of an accuracy.
 
+mod confusion;
 mod counts;
 mod ranking;
 mod report;
@@ -13,9 +14,10 @@ use std::fmt;
 
 use serde::Serialize;
 
+pub use confusion::Confusion;
 pub use counts::{Counts, Measures, wilson};
 pub use ranking::{BestThreshold, Ranking};
-pub use report::{Class, Details, Number, Question, Report, check_threshold};
+pub use report::{Class, Details, Number, QuestionResult, Report, check_threshold};
 pub use text::{digits, table};
 
 use crate::{data::Targets, visible};
@@ -67,8 +69,8 @@ pub enum Kind {
         /// Samples with all questions answered right, if there are several.
         #[serde(skip_serializing_if = "Option::is_none")]
         all_right: Option<f64>,
-        /// How often class r (row) was answered c (column); yes/no: no first.
-        confusion: Vec<Vec<usize>>,
+        /// How often which class was answered which; yes/no: no first.
+        confusion: Confusion,
     },
     /// The errors of numbers, in their own unit. For several targets the first four fields are
     /// over all values together, whatever their units.
@@ -168,12 +170,12 @@ pub fn argmax(row: &[f32]) -> usize {
 }
 
 fn classes(answers: &[f32], labels: &[u32], names: &[String]) -> Kind {
-    let mut confusion = vec![vec![0; names.len()]; names.len()];
+    let mut confusion = Confusion::new(names.len());
     for (row, label) in answers.chunks_exact(names.len()).zip(labels) {
-        confusion[*label as usize][argmax(row)] += 1;
+        confusion.add(*label as usize, argmax(row));
     }
-    let right: usize = (0..names.len()).map(|c| confusion[c][c]).sum();
-    let counts = confusion.iter().map(|row| row.iter().sum::<usize>());
+    let right = confusion.right();
+    let counts = (0..names.len()).map(|class| confusion.samples_of(class));
     let (most, name) = counts.zip(names).max_by_key(|(n, _)| *n).map_or((0, ""), |(n, s)| (n, s));
     let n = labels.len() as f64;
     Kind::Answers {
@@ -201,13 +203,12 @@ fn yes_no(
     names: Option<&[String; 2]>,
 ) -> Kind {
     let (is, said) = (|x: &f32| yes(*x, 0.5), |x: &f32| yes(*x, threshold));
-    let mut confusion = vec![vec![0; 2]; 2];
+    let mut confusion = Confusion::new(2);
     // What is missing (NaN) is not counted.
     for (answer, value) in answers.iter().zip(values).filter(|(_, value)| !value.is_nan()) {
-        confusion[is(value)][said(answer)] += 1;
+        confusion.add(is(value), said(answer));
     }
-    let right = confusion[0][0] + confusion[1][1];
-    let n: usize = confusion.iter().flatten().sum();
+    let (right, n) = (confusion.right(), confusion.samples());
     let all = answers.chunks_exact(width).zip(values.chunks_exact(width));
     let right_one = |a: &f32, v: &f32| v.is_nan() || said(a) == is(v);
     let all = all.filter(|(a, v)| a.iter().zip(*v).all(|(a, v)| right_one(a, v))).count();
@@ -331,7 +332,7 @@ mod tests {
             panic!()
         };
         assert_eq!((*accuracy, *baseline, *errors), (0.75, 0.75, 1));
-        assert_eq!(*confusion, [[2, 1], [0, 1]]);
+        assert_eq!(confusion.square().unwrap(), [[2, 1], [0, 1]]);
         assert_eq!(score.to_string(), "75.00 % of 4; always \"no\": 75.00 %");
     }
 

@@ -15,14 +15,14 @@ use super::Counts;
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ranking {
-    steps: Vec<Step>,
+    steps: Vec<Cut>,
     positives: usize,
     negatives: usize,
 }
 
 /// The answers with the threshold just below `score`.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Step {
+struct Cut {
     score: f32,
     true_positives: usize,
     false_positives: usize,
@@ -44,7 +44,7 @@ impl Ranking {
         // −0 + 0 = 0: the two zeros are equal, which total_cmp denies.
         let mut all: Vec<_> = scores.into_iter().map(|(s, yes)| (s + 0.0, yes)).collect();
         all.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
-        let mut steps: Vec<Step> = Vec::new();
+        let mut steps: Vec<Cut> = Vec::new();
         let (mut positives, mut negatives) = (0, 0);
         for (score, yes) in all {
             if yes {
@@ -52,7 +52,7 @@ impl Ranking {
             } else {
                 negatives += 1
             }
-            let step = Step { score, true_positives: positives, false_positives: negatives };
+            let step = Cut { score, true_positives: positives, false_positives: negatives };
             match steps.last_mut() {
                 Some(last) if last.score.total_cmp(&score).is_eq() => *last = step,
                 _ => steps.push(step),
@@ -138,7 +138,7 @@ impl Ranking {
         if self.positives == 0 || self.negatives == 0 {
             return Vec::new();
         }
-        let point = |step: &Step| {
+        let point = |step: &Cut| {
             (
                 step.false_positives as f64 / self.negatives as f64,
                 step.true_positives as f64 / self.positives as f64,
@@ -153,7 +153,7 @@ impl Ranking {
         if self.positives == 0 {
             return Vec::new();
         }
-        let point = |step: &Step| {
+        let point = |step: &Cut| {
             let (tp, fp) = (step.true_positives, step.false_positives);
             (tp as f64 / self.positives as f64, tp as f64 / (tp + fp) as f64)
         };

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
-use super::{BestThreshold, Counts, Kind, Measures, Ranking, Score, Task, wilson, yes};
+use super::{BestThreshold, Confusion, Counts, Kind, Measures, Ranking, Score, Task, wilson, yes};
 use crate::{Error, Result, data::Targets};
 
 /// The `k` of the top-k accuracies.
@@ -62,14 +62,15 @@ pub enum Details {
         /// so the accuracy over all of them has no interval.
         all_right_interval: [f64; 2],
         /// The measures of each question.
-        per_question: Vec<Question>,
+        per_question: Vec<QuestionResult>,
         /// Their mean.
         #[serde(rename = "macro")]
         mean: Measures,
     },
     /// One of several.
     Classes {
-        /// Each against all others.
+        /// Each against all others. JSON has of more than 1,000 classes the 1,000 worst by F1.
+        #[serde(serialize_with = "some")]
         per_class: Vec<Class>,
         /// Their mean.
         #[serde(rename = "macro")]
@@ -86,7 +87,7 @@ pub enum Details {
 
 /// One of several yes/no questions.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Question {
+pub struct QuestionResult {
     /// What yes means.
     pub name: String,
     /// Samples that are yes.
@@ -102,8 +103,8 @@ pub struct Question {
     pub measures: Measures,
     /// The threshold that would have given the best F1.
     pub best_threshold: Option<BestThreshold>,
-    /// Rows: the true answer; columns: the given one; no first.
-    pub confusion: [[usize; 2]; 2],
+    /// How often yes and no were taken for each other; no first.
+    pub confusion: Confusion,
 }
 
 /// A class against all others.
@@ -257,22 +258,22 @@ fn rank(pairs: impl Iterator<Item = (f32, f32)>) -> Ranking {
     Ranking::new(pairs.map(|(answer, value)| (answer, value > 0.5)))
 }
 
-fn confusion(pairs: impl Iterator<Item = (f32, f32)>, threshold: f64) -> [[usize; 2]; 2] {
-    let mut counts = [[0; 2]; 2];
+fn confusion(pairs: impl Iterator<Item = (f32, f32)>, threshold: f64) -> Confusion {
+    let mut confusion = Confusion::new(2);
     for (answer, value) in pairs {
-        counts[yes(value, 0.5)][yes(answer, threshold)] += 1;
+        confusion.add(yes(value, 0.5), yes(answer, threshold));
     }
-    counts
+    confusion
 }
 
 fn question(answers: &[f32], values: &[f32], threshold: f64) -> Details {
     let pairs = || column(answers, values, 0, 1);
     let ranking = rank(pairs());
-    let counts = confusion(pairs(), threshold).map(Vec::from);
+    let counts = Counts::of(&confusion(pairs(), threshold), 1);
     Details::Question {
         threshold,
         positives: ranking.positives(),
-        measures: Measures::new(&Counts::of(&counts, 1), &ranking),
+        measures: Measures::new(&counts, &ranking),
         best_threshold: ranking.best_threshold(),
     }
 }
@@ -284,20 +285,20 @@ fn questions(answers: &[f32], values: &[f32], names: &[String], threshold: f64) 
         let pairs = || column(answers, values, q, width);
         let ranking = rank(pairs());
         let confusion = confusion(pairs(), threshold);
-        let right = confusion[0][0] + confusion[1][1];
+        let right = confusion.right();
         let positives = ranking.positives();
-        Question {
+        QuestionResult {
             name: name.clone(),
             positives,
             accuracy: right as f64 / samples as f64,
             accuracy_interval: wilson(right, samples),
             baseline: positives.max(samples - positives) as f64 / samples as f64,
-            measures: Measures::new(&Counts::of(&confusion.map(Vec::from), 1), &ranking),
+            measures: Measures::new(&Counts::of(&confusion, 1), &ranking),
             best_threshold: ranking.best_threshold(),
             confusion,
         }
     };
-    let per_question: Vec<Question> = names.iter().enumerate().map(one).collect();
+    let per_question: Vec<QuestionResult> = names.iter().enumerate().map(one).collect();
     let rows = answers.chunks_exact(width).zip(values.chunks_exact(width));
     let same = |(a, v): (&f32, &f32)| yes(*a, threshold) == yes(*v, 0.5);
     let all_right = rows.filter(|(a, v)| a.iter().zip(*v).all(same)).count();
@@ -313,13 +314,13 @@ fn classes(score: &Score, answers: &[f32], labels: &[u32], names: &[String]) -> 
     let Kind::Answers { confusion, .. } = &score.kind else { unreachable!() };
     let width = names.len();
     let one = |(c, name): (usize, &String)| {
-        let said = answers[c..].iter().step_by(width).copied();
+        let samples = confusion.samples_of(c);
+        // What does not occur is not ranked: of thousands of classes each ranking takes its time.
+        let ranked = if samples > 0 { answers } else { &[] };
+        let said = ranked.iter().skip(c).step_by(width).copied();
         let ranking = Ranking::new(said.zip(labels.iter().map(|l| *l as usize == c)));
-        Class {
-            name: name.clone(),
-            samples: ranking.positives(),
-            measures: Measures::new(&Counts::of(confusion, c), &ranking),
-        }
+        let measures = Measures::new(&Counts::of(confusion, c), &ranking);
+        Class { name: name.clone(), samples, measures }
     };
     let per_class: Vec<Class> = names.iter().enumerate().map(one).collect();
     Details::Classes {
@@ -327,6 +328,26 @@ fn classes(score: &Score, answers: &[f32], labels: &[u32], names: &[String]) -> 
         per_class,
         top_k: top_k(answers, labels, width),
     }
+}
+
+/// Classes that are written.
+const WRITTEN: usize = 1000;
+
+/// Writes the classes; of very many the worst by F1, which are those that occur.
+fn some<S: Serializer>(classes: &[Class], to: S) -> std::result::Result<S::Ok, S::Error> {
+    if classes.len() <= WRITTEN {
+        return classes.serialize(to);
+    }
+    to.collect_seq(worst(classes, |class| &class.measures).into_iter().take(WRITTEN))
+}
+
+/// Orders things from the worst F1 to the best; last those without: they neither occur nor are
+/// answered, and nothing is wrong with them.
+pub(super) fn worst<T>(all: &[T], of: fn(&T) -> &Measures) -> Vec<&T> {
+    let f1 = |t: &T| of(t).f1.unwrap_or(f64::INFINITY);
+    let mut order: Vec<&T> = all.iter().collect();
+    order.sort_by(|a, b| f1(a).total_cmp(&f1(b)));
+    order
 }
 
 /// The share of samples whose class is among the `k` likeliest, for each k below

@@ -2,7 +2,10 @@
 
 use std::{borrow::Cow, fmt};
 
-use super::{BestThreshold, Class, Details, Kind, Measures, Number, Question, Report, Score};
+use super::{
+    BestThreshold, Class, Confusion, Details, Kind, Measures, Number, QuestionResult, Report,
+    Score, report::worst,
+};
 use crate::visible;
 
 /// More classes or questions than this are not all shown.
@@ -158,10 +161,7 @@ fn chosen<'a, T>(all: &'a [T], of: fn(&T) -> &Measures, what: &str) -> (Vec<&'a 
     if all.len() <= MANY {
         return (all.iter().collect(), String::new());
     }
-    // Those without F1 neither occur nor are answered: nothing is wrong with them.
-    let f1 = |t: &T| of(t).f1.unwrap_or(f64::INFINITY);
-    let mut order: Vec<&T> = all.iter().collect();
-    order.sort_by(|a, b| f1(a).total_cmp(&f1(b)));
+    let mut order = worst(all, of);
     order.truncate(FEW);
     let word = format!("\n  the {FEW} worst of {} {what} by F1", all.len());
     (order, word)
@@ -187,7 +187,7 @@ fn classes(all: &[Class], mean: &Measures) -> String {
     grid(&rows) + &word
 }
 
-fn questions(all: &[Question], mean: &Measures) -> String {
+fn questions(all: &[QuestionResult], mean: &Measures) -> String {
     let (shown, word) = chosen(all, |q| &q.measures, "questions");
     let mut rows = vec![head(&["question", "yes", "accuracy", "baseline"], &["best threshold"])];
     for q in shown {
@@ -223,43 +223,38 @@ fn numbers(all: &[Number]) -> String {
 
 /// Writes the confusion matrix: rows are true classes, columns are answers. If it is too
 /// large to show, writes the commonest mistakes.
-pub fn table(confusion: &[Vec<usize>], names: &[String]) -> String {
+pub fn table(confusion: &Confusion, names: &[String]) -> String {
     let names: Vec<String> = names.iter().map(|name| visible(name).into_owned()).collect();
     let names = &names[..];
-    let said: Vec<String> = names.iter().map(|n| format!("said {n}")).collect();
     let short = names.len() > 4;
+    let square = confusion.square().filter(|_| !short || names.len() <= MANY);
+    let Some(square) = square else { return mistakes(confusion, names) };
+    let said: Vec<String> = names.iter().map(|n| format!("said {n}")).collect();
     let heads: &[String] = if short { names } else { &said };
-    let numbers = confusion.iter().flatten().map(|n| n.to_string().len());
+    let numbers = square.iter().flatten().map(|n| n.to_string().len());
     let width = heads.iter().map(|n| length(n)).chain(numbers).max().unwrap_or(0) + 2;
     let first = names.iter().map(|n| length(n)).max().unwrap_or(0).max(2) + 2;
-    if short && (names.len() > MANY || first + width * names.len() > WIDE) {
+    if short && first + width * names.len() > WIDE {
         return mistakes(confusion, names);
     }
     let mut text = format!("{:first$}", if short { "  is \\ said" } else { "" });
     let first = first.max(length(&text));
     heads.iter().for_each(|head| text += &format!("{head:>width$}"));
-    for (name, row) in names.iter().zip(confusion) {
+    for (name, row) in names.iter().zip(&square) {
         text += &format!("\n{:first$}", format!("  {name}"));
         row.iter().for_each(|n| text += &format!("{n:>width$}"));
     }
     text
 }
 
-fn mistakes(confusion: &[Vec<usize>], names: &[String]) -> String {
-    let wrong = |(is, row): (usize, &Vec<usize>)| {
-        let all = row.iter().copied().enumerate();
-        all.filter(move |(said, n)| *said != is && *n > 0)
-            .map(move |(said, n)| (n, is, said))
-            .collect::<Vec<_>>()
-    };
-    let mut all: Vec<_> = confusion.iter().enumerate().flat_map(wrong).collect();
+fn mistakes(confusion: &Confusion, names: &[String]) -> String {
+    let all = confusion.mistakes();
     if all.is_empty() {
         return "  no mistakes".into();
     }
-    all.sort_by_key(|(n, ..)| std::cmp::Reverse(*n));
     let mut rows = vec![["is", "said", "times"].map(String::from).to_vec()];
-    for (n, is, said) in all.iter().take(FEW) {
-        rows.push(vec![names[*is].clone(), names[*said].clone(), n.to_string()]);
+    for (is, said, times) in all.into_iter().take(FEW) {
+        rows.push(vec![names[is].clone(), names[said].clone(), times.to_string()]);
     }
     format!("  the commonest mistakes\n{}", grid(&rows))
 }

@@ -5,7 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Checkpoint, Ended, Event, Fit, checkpoint::Standing};
+use super::{
+    checkpoint::{Checkpoint, Standing},
+    event::{Ended, Event, Fit},
+};
 use crate::{
     Batch, DataLoader, Dataset, Error, Optimizer, Result, Training, engine::Buffer, schedule::Clock,
 };

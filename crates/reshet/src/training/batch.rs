@@ -1,11 +1,10 @@
 //! The targets of a batch of arrays, checked against the network.
 
 use crate::{
-    Plan, Result,
+    Meaning, Plan, Result,
     data::{BatchTargets, Numbers, Rows, Wanted, wrong_weights},
     engine::Samples,
     error::Error,
-    model::Meaning,
 };
 
 /// Empty inputs, for the stages after forward: the engine has kept what it needs.

@@ -2,8 +2,7 @@
 
 use super::{Of, Stage, Training};
 use crate::{
-    Dataset, Device, Init, Loss, Plan, Result, Sequential, data::table::Unit, error::Error,
-    model::Meaning,
+    Dataset, Device, Init, Loss, Meaning, Plan, Result, Sequential, data::table::Unit, error::Error,
 };
 
 /// The settings of a [`Training`] before it starts: network, loss, seed, device.

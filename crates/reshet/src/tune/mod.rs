@@ -20,12 +20,14 @@
 mod candidate;
 mod outcome;
 mod race;
+mod run;
 mod space;
 mod study;
 mod trial;
 
 pub use candidate::Candidate;
 pub use outcome::Outcome;
+pub use run::Event;
 pub use space::Space;
-pub use study::{Event, Study};
+pub use study::Study;
 pub use trial::{Record, Trial};

@@ -9,10 +9,12 @@ use std::{
     time::Duration,
 };
 
-use super::{
-    Candidate, Record, Study, Trial,
-    study::{ETA, GENERATION},
-};
+use super::{Candidate, Record, Study, Trial};
+
+/// One of this many candidates goes on, for this many times as many epochs.
+const ETA: usize = 3;
+/// Candidates of a generation.
+const GENERATION: usize = ETA * ETA;
 
 /// A training to be done.
 pub(super) struct Task {
@@ -37,7 +39,7 @@ pub(super) struct Race {
 impl Race {
     pub fn new(study: &Study) -> Self {
         let known = study.known.iter().map(|r| ((r.trial, r.rung), r.clone())).collect();
-        let (rungs, waiting) = (study.rungs(), VecDeque::new());
+        let (rungs, waiting) = (rungs(study.epochs), VecDeque::new());
         let mut race = Self { rungs, trials: Vec::new(), generations: Vec::new(), waiting, known };
         race.draw(study);
         race
@@ -133,6 +135,14 @@ impl Race {
     fn at_work(&self) -> bool {
         self.generations.iter().any(|(left, _)| !left.is_empty())
     }
+}
+
+/// The epochs of each rung, the shortest first.
+fn rungs(epochs: usize) -> Vec<usize> {
+    let mut rungs: Vec<usize> =
+        [ETA * ETA, ETA, 1].iter().map(|part| epochs.div_ceil(*part)).collect();
+    rungs.dedup();
+    rungs
 }
 
 pub(super) fn lock(race: &Mutex<Race>) -> MutexGuard<'_, Race> {

@@ -6,14 +6,14 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use reshet::{Device, Ended, Error, Event, Fit, Result};
+use reshet::{Dataset, Device, Error, Event, Result};
 use reshet_page::{Finished, Host, Lesson, Loaded, Spec};
 use serde_json::{Value, json};
 
 use super::spec;
 use crate::{
-    commands::{train::Report, tune},
-    input::{asked, parts::Parts, table},
+    commands::{train::TrainedRun, tune},
+    input::{asked, split_data::SplitData, table},
     run::{Run, loss_curves::LossCurves, record::Record},
     settings::{Settings, command, config},
     terminal::{note, tell},
@@ -25,7 +25,7 @@ const KEPT: usize = 8;
 /// This machine: its files, its run folders.
 pub struct Here {
     device: Device,
-    read: Mutex<Vec<(Settings, Parts)>>,
+    read: Mutex<Vec<(Settings, SplitData)>>,
 }
 
 impl Here {
@@ -34,26 +34,26 @@ impl Here {
     }
 
     /// The data for a question, read once.
-    fn parts(&self, question: &Settings) -> Result<Parts> {
+    fn split(&self, question: &Settings) -> Result<SplitData> {
         let lock = || self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, parts)) = lock().iter().find(|(known, _)| known == question) {
-            return Ok(parts.clone());
+        if let Some((_, split)) = lock().iter().find(|(known, _)| known == question) {
+            return Ok(split.clone());
         }
-        let parts = read(&mut question.clone())?;
+        let split = read(&mut question.clone())?;
         let mut read = lock();
         read.retain(|(known, _)| known != question);
         if read.len() == KEPT {
             read.remove(0);
         }
-        read.push((question.clone(), parts.clone()));
-        Ok(parts)
+        read.push((question.clone(), split.clone()));
+        Ok(split)
     }
 
     /// A training as settings say it, of data that is read.
-    fn lesson_of(&self, args: &Settings, parts: Parts, command: String) -> Result<Lesson> {
-        let network = args.recipe.network(&parts.train)?;
+    fn lesson_of(&self, args: &Settings, split: SplitData, command: String) -> Result<Lesson> {
+        let network = args.recipe.network(&split.train)?;
         let mut spec = spec::of(args, &network);
-        let columns = parts.train.features().columns();
+        let columns = split.train.features().columns();
         if let (Some(columns), None) = (columns, &spec.target) {
             spec.target = Some(columns.targets.join(","));
         }
@@ -64,26 +64,26 @@ impl Here {
         });
         Ok(Lesson {
             source: args.data().into(),
-            name: parts.name,
+            name: split.name,
             columns: all,
-            said: parts.said,
-            warnings: parts.warnings,
+            said: split.said,
+            warnings: split.warnings,
             network,
             recipe: args.recipe.0.clone(),
             no_scale: args.no_scale,
             device: self.device,
             command,
-            train: parts.train,
-            test: parts.test,
+            train: split.train,
+            test: split.test,
             spec,
         })
     }
 
     /// The settings of a lesson, with nothing left open, its data, and its command.
-    fn args(&self, spec: &Spec) -> Result<(Settings, Parts, String)> {
+    fn args(&self, spec: &Spec) -> Result<(Settings, SplitData, String)> {
         let mut args = spec::question(spec);
-        let parts = self.parts(&args)?;
-        let (train, defaults) = (&parts.train, parts.defaults);
+        let split = self.split(&args)?;
+        let (train, defaults) = (&split.train, split.defaults);
         let mut recipe = spec::recipe(spec, train.width(), train.targets())?;
         if spec.data == "mnist" {
             // The lecture's.
@@ -93,13 +93,13 @@ impl Here {
         args.recipe.0 = recipe.resolve_for(defaults, train.len());
         let command = command::of(&args, defaults, train.len());
         args.recipe.0 = args.recipe.resolve(train)?;
-        Ok((args, parts, command))
+        Ok((args, split, command))
     }
 }
 
 /// Reads data; what is said about it on the way goes to the terminal.
-fn read(args: &mut Settings) -> Result<Parts> {
-    Parts::read(args, None).map_err(|e| match e.downcast::<Error>() {
+fn read(args: &mut Settings) -> Result<SplitData> {
+    SplitData::read(args, None).map_err(|e| match e.downcast::<Error>() {
         Ok(error) => error,
         Err(other) => Error::Data(format!("{other:#}")),
     })
@@ -107,8 +107,18 @@ fn read(args: &mut Settings) -> Result<Parts> {
 
 impl Host for Here {
     fn lesson(&self, spec: &Spec) -> Result<Lesson> {
-        let (args, parts, command) = self.args(spec)?;
-        self.lesson_of(&args, parts, command)
+        let (args, split, command) = self.args(spec)?;
+        self.lesson_of(&args, split, command)
+    }
+
+    fn kept(&self) -> Vec<Dataset> {
+        let read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let sets = read.iter().flat_map(|(_, parts)| [Some(&parts.train), parts.test.as_ref()]);
+        sets.flatten().cloned().collect()
+    }
+
+    fn let_go(&self) {
+        self.read.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     fn save(&self, finished: &Finished) -> Result<PathBuf> {
@@ -123,16 +133,16 @@ impl Host for Here {
             let mut run = Run::create(None, &lesson.name, false)?;
             run.save_config(&args)?;
             log(&mut run, finished);
-            let fit = Fit {
-                model: finished.model.clone(),
-                epochs: finished.epochs,
-                steps: finished.steps,
-                final_loss: finished.final_loss(),
-                epoch_losses: finished.epoch_losses.clone(),
-                ended: if finished.done { Ended::Done } else { Ended::Asked },
+            let report = TrainedRun {
+                args: &args,
+                train: &lesson.train,
+                test: lesson.test.as_ref(),
+                fit: &finished.fit,
+                score: &finished.score,
+                folds: None,
+                findings: Some(&finished.findings),
+                in_short: finished.in_short,
             };
-            let (train, test, score) = (&lesson.train, lesson.test.as_ref(), &finished.score);
-            let report = Report { args: &args, train, test, fit: &fit, score, folds: None };
             let seconds = json!({ "train": finished.seconds, "total": finished.seconds });
             let kept = report.keep(&mut run, &lesson.name, &lesson.device, &seconds)?;
             note(&format!("saved {}", kept.model.display()));
@@ -181,19 +191,19 @@ impl Here {
             }
             None => config::load(&record.folder.join("config.toml"))?,
         };
-        if table::is_table(Path::new(args.data())) && !Path::new(args.data()).exists() {
+        if table::is_table(Path::new(args.data())) && !table::is_there(Path::new(args.data())) {
             return Err(Error::Data(format!("{} is not there any more", args.data())));
         }
-        let parts = read(&mut args)?;
+        let split = read(&mut args)?;
         let meaning = model.meaning();
-        if parts.train.width() != model.network().inputs() {
+        if split.train.width() != model.network().inputs() {
             let what = "has other inputs by now than the model";
             return Err(Error::Data(format!("{} {what}", args.data())));
         }
-        if parts.train.features().columns() != meaning.columns.as_ref() {
+        if split.train.features().columns() != meaning.columns.as_ref() {
             return Err(Error::Data(format!("{} has changed since", args.data())));
         }
-        let lesson = self.lesson_of(&args, parts, command::question(&args))?;
+        let lesson = self.lesson_of(&args, split, command::question(&args))?;
         let spec = spec::of(&args, model.network());
         let target = lesson.spec.target.clone();
         Ok(Lesson { network: model.network().clone(), spec: Spec { target, ..spec }, ..lesson })
@@ -202,7 +212,7 @@ impl Here {
 
 /// Writes what happened as `reshet train` would have.
 fn log(run: &mut Run, finished: &Finished) {
-    let mut means = finished.epoch_losses.iter().enumerate().peekable();
+    let mut means = finished.fit.epoch_losses.iter().enumerate().peekable();
     for event in &finished.log {
         let Event::Step { epoch: now, .. } = event else { continue };
         while let Some((epoch, loss)) = means.next_if(|(done, _)| done < now) {

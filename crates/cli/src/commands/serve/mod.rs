@@ -43,6 +43,9 @@ pub struct Args {
     /// Stop the training five seconds after the last page has gone
     #[arg(long)]
     stop_when_closed: bool,
+    /// Memory for data, trainings and runs: 500M, 2G [default: half of what is free]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    memory: Option<u64>,
     /// Threads that train [default: all cores but one, which is the browser's]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
@@ -76,12 +79,14 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         (Device::Cpu { threads, .. }, None) => Device::best().threads((threads - 1).max(1)),
         (device, None) => device,
     };
+    let memory = args.memory.unwrap_or_else(reshet_page::half_of_free);
     let options = reshet_page::Options {
         address: args.host,
         port: args.port.unwrap_or(PORT),
         any_port: args.port.is_none(),
         stop_when_closed: args.stop_when_closed,
         device,
+        memory: Some(memory),
         data,
         earlier: earlier(&models),
         models,
@@ -89,6 +94,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     };
     let ready = |address: &str| {
         say!("{}", bold(address));
+        let gigabytes = memory as f64 / 1e9;
+        note(&format!("at most {gigabytes:.1} GB of memory (--memory)"));
         note("Ctrl-C saves what trains, and ends");
         if args.open {
             open(address);
@@ -97,6 +104,24 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let host = Box::new(host::Here::new(device));
     let interrupted = reshet_page::serve(&options, host, ready, terminal::stopped)?;
     Ok(if interrupted { ExitCode::from(exit::INTERRUPTED) } else { ExitCode::SUCCESS })
+}
+
+/// `500M`, `2G`, `1.5GB`, or bytes.
+fn size(text: &str) -> Result<u64, String> {
+    let upper = text.trim().to_ascii_uppercase();
+    let plain = upper.strip_suffix('B').unwrap_or(&upper);
+    let unit = |letter, bytes| plain.strip_suffix(letter).map(|number| (number, bytes));
+    let (number, bytes) = unit('K', 1e3)
+        .or(unit('M', 1e6))
+        .or(unit('G', 1e9))
+        .or(unit('T', 1e12))
+        .unwrap_or((plain, 1.0));
+    let size = number.trim().parse::<f64>().map_or(f64::NAN, |number| number * bytes);
+    // Less than this holds no data at all; more than this no machine has.
+    match (1e6..1e18).contains(&size) {
+        true => Ok(size as u64),
+        false => Err("a size from 1M on, as 500M or 2G".into()),
+    }
 }
 
 /// The newest runs of `runs`, oldest first: what was trained before is there again.
@@ -132,5 +157,25 @@ fn open(address: &str) {
     command.arg(address).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     if let Err(e) = command.spawn() {
         note(&format!("cannot open a browser ({program}: {e}); open {address} yourself"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::size;
+
+    #[test]
+    fn sizes_are_read_as_people_write_them() {
+        for (text, bytes) in [
+            ("500M", 500_000_000),
+            ("2g", 2_000_000_000),
+            ("1.5 GB", 1_500_000_000),
+            ("4000000", 4_000_000),
+        ] {
+            assert_eq!(size(text), Ok(bytes), "{text}");
+        }
+        for text in ["", "0", "-1G", "2X", "nan", "inf", "1e30G", "500K"] {
+            assert!(size(text).is_err(), "{text}");
+        }
     }
 }

@@ -19,12 +19,12 @@ use reshet::{
 use serde_json::json;
 
 use crate::{
-    commands::train::Report,
+    commands::train::TrainedRun,
     exit,
-    input::parts::{Parts, of_flag},
+    input::split_data::{SplitData, of_flag},
     run::Run,
     say,
-    settings::{Settings, recipe::Asked, table::Question},
+    settings::{Settings, recipe::Asked, table::TableFlags},
     terminal::{self, note},
 };
 pub use folder::is_study;
@@ -43,7 +43,7 @@ pub struct Args {
     #[arg(required_unless_present = "resume")]
     data: Option<String>,
     #[command(flatten)]
-    table: Question,
+    table: TableFlags,
     /// As for `reshet train`: the targets that go with a .npy or IDX file
     #[arg(long, value_name = "FILE")]
     targets: Option<PathBuf>,
@@ -166,11 +166,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let recipe = &mut args_of_usual.recipe.0;
     recipe.validation = Some(kept.validation.unwrap_or(0.0));
     recipe.seed = Some(kept.seed);
-    let parts = Parts::read(&mut args_of_usual, None)?;
+    let split = SplitData::read(&mut args_of_usual, None)?;
     let usual = &args_of_usual.recipe;
-    let plan = args_of_usual.trainer(&parts.train)?.plan(&parts.train)?;
-    let task = Meaning::of(&parts.train, plan.loss()).task;
-    let Parts { defaults, name, train, validation, said, warnings, .. } = parts;
+    let plan = args_of_usual.trainer(&split.train)?.plan(&split.train)?;
+    let task = Meaning::of(&split.train, plan.loss()).task;
+    let SplitData { defaults, name, train, validation, said, warnings, .. } = split;
     let mut about = About {
         name,
         task,
@@ -316,23 +316,32 @@ struct Tested {
 fn test(folder: &Folder, kept: &Kept, best: &Record) -> Result<Tested> {
     let start = Instant::now();
     let mut args = kept.winner(best)?;
-    let parts = Parts::read(&mut args, None)?;
+    let split = SplitData::read(&mut args, None)?;
     let loaded = start.elapsed();
     let device = Device::best();
-    let mut run = Run::create(Some(&folder.path().join(BEST)), &parts.name, true)?;
+    let mut run = Run::create(Some(&folder.path().join(BEST)), &split.name, true)?;
     run.save_config(&args)?;
     let bar = terminal::bar(0, "the best one: {wide_bar} {pos}/{len} steps  {msg}");
     let training = Instant::now();
-    let fit: Fit = run.train(args.trainer(&parts.train)?, &parts.train, &bar, |_| {})?;
+    let fit: Fit = run.train(args.trainer(&split.train)?, &split.train, &bar, |_| {})?;
     let trained = training.elapsed();
-    let score = parts.test.as_ref().map(|test| fit.model.test_on(test, device)).transpose()?;
+    let score = split.test.as_ref().map(|test| fit.model.test_on(test, device)).transpose()?;
     let seconds = json!({
         "load": loaded.as_secs_f64(), "train": trained.as_secs_f64(),
         "total": start.elapsed().as_secs_f64(),
     });
-    let (train, test) = (&parts.train, parts.test.as_ref());
-    let report = Report { args: &args, train, test, fit: &fit, score: &score, folds: None };
-    report.keep(&mut run, &parts.name, &device, &seconds)?;
+    let (train, test) = (&split.train, split.test.as_ref());
+    let trained = TrainedRun {
+        args: &args,
+        train,
+        test,
+        fit: &fit,
+        score: &score,
+        folds: None,
+        findings: None,
+        in_short: false,
+    };
+    trained.keep(&mut run, &split.name, &device, &seconds)?;
     run.finish()?;
-    Ok(Tested { score, samples: parts.train.len() })
+    Ok(Tested { score, samples: split.train.len() })
 }

@@ -172,10 +172,15 @@ pub(super) fn lines_in(text: &[u8]) -> u64 {
     text.chunks(255).map(|part| u64::from(count(part))).sum()
 }
 
+/// Whether a byte is a space around a quote, or one of the two of a space that does not break.
+fn is_space(byte: u8, separator: u8) -> bool {
+    matches!(byte, b' ' | 0xc2 | 0xa0) || (byte == b'\t' && separator != b'\t')
+}
+
 /// Whether a quote stands behind a separator and spaces, or spaces behind a quote and before a
 /// separator: `1, "a"`.
 pub(super) fn has_spaced_quotes(text: &[u8], separator: u8) -> bool {
-    let is_space = |b: u8| b == b' ' || (b == b'\t' && separator != b'\t');
+    let is_space = |b: u8| is_space(b, separator);
     let begins = |b: u8| b == separator || b == b'\n';
     let places = || (0..text.len()).filter(|i| text[*i] == b'"');
     let before = |i: usize| text[..i].iter().rposition(|b| !is_space(*b));
@@ -188,7 +193,7 @@ pub(super) fn has_spaced_quotes(text: &[u8], separator: u8) -> bool {
 
 /// The text without the spaces before an opening and behind a closing quote.
 fn close_up(text: &[u8], separator: u8) -> Vec<u8> {
-    let is_space = |b: u8| b == b' ' || (b == b'\t' && separator != b'\t');
+    let is_space = |b: u8| is_space(b, separator);
     let spaces = |at: usize| text[at..].iter().take_while(|b| is_space(**b)).count();
     let mut closed = Vec::with_capacity(text.len());
     let (mut at, mut start) = (0, true);
@@ -254,7 +259,7 @@ pub(super) fn last_row_end(text: &[u8], spaced: bool) -> (Option<usize>, bool) {
             // Which separator it is does not matter: a quote after another
             // one's is as unusual.
             byte if SEPARATORS.contains(byte) => (start, closed) = (true, false),
-            b' ' if spaced && start => {}
+            b' ' | 0xc2 | 0xa0 if spaced && start => {}
             _ => (start, closed) = (false, false),
         }
         if *byte == b'"' {
@@ -277,11 +282,15 @@ mod tests {
             ("1, \"two\nlines\" , 3", "1,\"two\nlines\", 3"),
             ("5\" disk, 3\" disk\n", "5\" disk, 3\" disk\n"),
             ("\"a\" b,c", "\"a\" b,c"),
+            ("1,\u{a0}\"a, b\"\u{a0},2\n", "1,\"a, b\",2\n"),
+            ("1,à\"a\",\"°\"°,2\n", "1,à\"a\",\"°\"°,2\n"),
         ] {
             assert_eq!(String::from_utf8(close_up(text.as_bytes(), b',')).unwrap(), closed);
         }
         assert!(has_spaced_quotes(b"a, \"b\"\n", b',') && has_spaced_quotes(b"\"a\" ,1\n", b','));
         assert!(has_spaced_quotes(b" \"a\"\n", b','));
+        assert!(has_spaced_quotes("1,\u{a0}\"a\"\n".as_bytes(), b','));
+        assert!(!has_spaced_quotes("1,à\"a\"\n".as_bytes(), b','));
         assert!(!has_spaced_quotes(b"a,\"b\"\n5\" disk, 3\"\n", b','));
         assert_eq!(last_row_end(b"1, \"a\nb\"\n2", true), (Some(9), false));
     }

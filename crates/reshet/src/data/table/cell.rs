@@ -303,6 +303,11 @@ impl Packed {
         }
     }
 
+    /// Whether it is a number that is infinite, or too large for single precision.
+    pub fn is_infinite(self) -> bool {
+        self.0 & !NEGATIVE == f32::INFINITY.to_bits()
+    }
+
     /// The place among the column's words, if it is one.
     pub fn code(self) -> Option<usize> {
         if let Unpacked::Word(code) = self.unpack() { Some(code as usize) } else { None }
@@ -366,9 +371,17 @@ mod tests {
         }
         assert_eq!(Cell::parse("3,5", false), None);
         assert_eq!((Cell::parse("1.234", true), Cell::parse("1.2,3", true)), (None, None));
-        for name in
-            ["007", "00", "-01", "00.5", "00012", "9007199254740993", "-18446744073709551617"]
-        {
+        for name in [
+            "007",
+            "00",
+            "-01",
+            "00.5",
+            "00012",
+            "9007199254740993",
+            "-18446744073709551617",
+            "340282366920938463463374607431768211455",
+            "340282366920938463463374607431768211456",
+        ] {
             assert_eq!((Cell::parse(name, false), Cell::parse(name, true)), (None, None), "{name}");
         }
         for word in ["abc", "12a", "1 2", "2024-01-05", "in", "-", "--", "0x10", "1_000"] {
@@ -432,6 +445,9 @@ mod tests {
         }
         let packed = Packed::number(1e300, &mut long);
         assert_eq!(packed.unpack(), Unpacked::Short(f32::INFINITY));
+        assert!(packed.is_infinite() && Packed::short(f32::NEG_INFINITY).is_infinite());
+        assert!(!Packed::short(f32::MAX).is_infinite() && !Packed::MISSING.is_infinite());
+        assert!(!Packed::word(0).is_infinite() && !Packed::long(0).is_infinite());
         let last = Packed::long(MOST_LONG - 1);
         assert_eq!(last.unpack(), Unpacked::Long(MOST_LONG - 1));
         assert_eq!(Packed::long(3).moved(2), Packed::long(5));

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::{
     Head, Kind, Prepare, Table,
     columns::shown,
+    leaks::Leaks,
     stand_ins,
     statistics::{FEW, FEW_ANSWERS, Statistics},
     suspect, twins,
@@ -86,12 +87,15 @@ impl Prepare {
         suspicious.extend(twins::twins(table, &columns, &question.places, amounts));
         suspicious.extend(stand_ins::odd_zeros(table, &columns, &all));
         suspicious.extend(suspect::twin_numbers(table, &columns, &all));
-        suspicious.extend(suspect::odd_numbers(table, &all));
+        suspicious.extend(suspect::infinite_numbers(table));
+        suspicious.extend(suspect::close_numbers(table, &all));
         suspicious.extend(suspect::dressed_numbers(table));
         suspicious.extend(suspect::open_marks(table, &columns));
         suspicious.extend(suspect::twin_words(table, &columns, &question));
         suspicious.extend(suspect::odd_words(table, &columns));
-        suspicious.extend(twins::leaks(table, &columns, &answers, &rows));
+        let leaks = Leaks::find(table, &columns, &answers, &rows);
+        said.extend(leaks.said);
+        suspicious.extend(leaks.warnings);
         let inputs = columns.by_name();
         let left_out = columns.left_out.iter().map(|left| (&*left.name, left));
         let left_out: HashMap<&str, _> = left_out.collect();

@@ -2,7 +2,7 @@
 //!
 //! | in the table | to the network |
 //! |---|---|
-//! | number x | (x − centre) / scale: mean and standard deviation; median and quartiles where values lie far out, and then bent softly so that none is beyond ±3 |
+//! | number x | (x − centre) / scale: mean and standard deviation, or as [`Scaling`] says; median and quartiles where values lie far out, and then bent softly so that none is beyond ±3 |
 //! | a missing number | the median, and 1 in an input of its own |
 //! | two values | −1 and 1; unknown 0 |
 //! | more values | an input each, 1 where it is; rare ones share one; unknown: all 0 |
@@ -19,6 +19,7 @@ use super::{
     cell::{is_no_number, shortest},
     letters::seen,
     list,
+    scaling::Scaling,
     statistics::Statistics,
 };
 use crate::{Result, error::Error, visible};
@@ -142,11 +143,11 @@ impl Kind {
     }
 
     /// Learns from what stands in the column, or says why it is of no use.
-    /// `plain`: numbers as they are; `keep`: however useless.
+    /// `keep`: however useless.
     pub(crate) fn learn(
         head: &Head,
         s: &Statistics,
-        plain: bool,
+        scaling: Scaling,
         keep: bool,
     ) -> Result<Self, String> {
         let known = s.numbers + s.words;
@@ -165,21 +166,23 @@ impl Kind {
             if !keep && is_row_number(head, s) {
                 return Err("it numbers the rows".into());
             }
-            return Ok(Self::number(head, s, plain));
+            return Ok(Self::number(head, s, scaling));
         }
         Self::category(head, s)
     }
 
-    fn number(head: &Head, s: &Statistics, plain: bool) -> Self {
+    fn number(head: &Head, s: &Statistics, scaling: Scaling) -> Self {
         let (lower, median, upper) = (s.quantile(0.25), s.quantile(0.5), s.quantile(0.75));
         let spread = upper - lower;
         let far = s.high - s.mean > FAR_OUT * s.sd || s.mean - s.low > FAR_OUT * s.sd;
-        let bend = !plain && far && spread > 0.0;
-        let (centre, scale) = match (plain, bend) {
-            (true, _) => (0.0, 1.0),
+        let bend = scaling == Scaling::Standard && far && spread > 0.0;
+        let or_one = |scale: f64| if scale > 0.0 { scale } else { 1.0 };
+        let (centre, scale) = match (scaling, bend) {
+            (Scaling::None, _) => (0.0, 1.0),
+            (Scaling::MinMax, _) => (s.low, or_one(s.high - s.low)),
             // Of a normal distribution, the quartiles' distance is 1.349 standard deviations.
             (_, true) => (median, spread / 1.349),
-            _ => (s.mean, if s.sd > 0.0 { s.sd } else { 1.0 }),
+            _ => (s.mean, or_one(s.sd)),
         };
         let double = s.needs_double(centre, scale);
         let single = |x: f64| if double { x } else { shortest(x as f32) };

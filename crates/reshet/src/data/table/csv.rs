@@ -220,16 +220,17 @@ impl Reader {
         // Blocks that were given on: who is far ahead of it waits.
         let (done, went_on) = (Mutex::new(0), Condvar::new());
         let (give, take) = mpsc::channel();
+        let parse_next = || {
+            let (number, block) = {
+                let mut next = next.lock().unwrap_or_else(PoisonError::into_inner);
+                let block = next.1.next(&layout.source);
+                next.0 += 1;
+                (next.0 - 1, block.transpose()?)
+            };
+            Some((number, block.and_then(|block| layout.parse(&block, false))))
+        };
         let work = |give: mpsc::Sender<_>| {
-            loop {
-                let (number, block) = {
-                    let mut next = next.lock().unwrap_or_else(PoisonError::into_inner);
-                    let block = next.1.next(&layout.source);
-                    next.0 += 1;
-                    (next.0 - 1, block.transpose())
-                };
-                let Some(block) = block else { return };
-                let parsed = block.and_then(|block| layout.parse(&block, false));
+            while let Some((number, parsed)) = parse_next() {
                 if give.send((number, parsed)).is_err() {
                     return;
                 }
@@ -243,15 +244,16 @@ impl Reader {
             went_on.notify_all();
         };
         thread::scope(|scope| {
-            for started in 0..cores {
+            let start = |_: &usize| {
                 let give = give.clone();
-                let thread = thread::Builder::new().spawn_scoped(scope, || work(give));
-                // A system that gives no more threads gives fewer.
-                match thread {
-                    Err(e) if started == 0 => return Err(no_thread(e)),
-                    Err(_) => break,
-                    Ok(_) => {}
+                thread::Builder::new().spawn_scoped(scope, || work(give)).is_ok()
+            };
+            if (0..cores).take_while(start).count() == 0 {
+                // No thread can be started: block by block.
+                while let Some((_, parsed)) = parse_next() {
+                    each(parsed?, layout, read.load(Relaxed), size)?;
                 }
+                return Ok(());
             }
             drop(give);
             let (mut waiting, mut number) = (BTreeMap::new(), 0);
@@ -272,10 +274,6 @@ impl Reader {
             Ok(())
         })
     }
-}
-
-fn no_thread(cause: io::Error) -> Error {
-    Error::Io { what: "cannot start a thread to read the table".into(), reading: false, cause }
 }
 
 #[cfg(all(test, feature = "csv"))]

@@ -2,7 +2,13 @@
 
 use std::borrow::Cow;
 
-use super::{Cell, cell::is_name, dialect::Options, letters::seen, written::is_like_a_number};
+use super::{
+    Cell,
+    cell::{is_name, is_no_number},
+    dialect::Options,
+    letters::seen,
+    written::is_like_a_number,
+};
 
 /// What stands in one column of a file's beginning.
 struct Column<'a> {
@@ -28,13 +34,18 @@ impl Column<'_> {
 
     /// A word above numbers.
     fn is_named_by_a_word(&self) -> bool {
-        let missing = Cell::parse(self.first, self.comma).is_some_and(Cell::is_missing);
+        let missing = self.first.is_empty() || is_no_number(self.first);
         let number = |text: &&str| number(text, self.comma).is_some();
         !missing && !self.has_numeric_name() && self.below.iter().any(number)
     }
 
+    /// Its first cell, a word, stands further down too.
+    fn has_its_name_below(&self) -> bool {
+        !self.has_numeric_name() && self.below.contains(&self.first)
+    }
+
     /// A whole number that could be a name: an index, a year.
-    fn index(&self) -> Option<u32> {
+    fn index(&self) -> Option<i64> {
         self.first.parse().ok().filter(|_| !is_name(self.first))
     }
 
@@ -49,7 +60,7 @@ impl Column<'_> {
     fn is_year(&self) -> bool {
         let year = |x: f64| (1800.0..=2200.0).contains(&x);
         let years = self.below.iter().filter(|text| number(text, self.comma).is_some_and(year));
-        let is_year = self.index().is_some_and(|x| year(x.into()));
+        let is_year = self.index().is_some_and(|x| year(x as f64));
         is_year && !self.below.is_empty() && years.count() * 10 <= self.below.len()
     }
 }
@@ -86,13 +97,22 @@ pub(super) fn has_header(rows: &[Vec<String>], comma: bool) -> bool {
     let different = names.len() == first.iter().filter(|name| !name.is_empty()).count();
     let numeric: Vec<&Column> = columns.iter().filter(|c| c.has_numeric_name()).collect();
     if numeric.is_empty() {
-        let again = |c: &Column| c.below.contains(&c.first);
         return rest.is_empty()
             || columns.iter().any(Column::is_named_by_a_word)
-            || (different && !columns.iter().any(again));
+            || (different && !columns.iter().any(Column::has_its_name_below));
     }
-    if !different || !numeric.iter().all(|c| c.index().is_some()) {
+    // Two columns of one name are refused, not taken for a row.
+    if numeric.iter().all(|c| c.is_year()) {
+        return true;
+    }
+    if !different {
         return false;
+    }
+    if !numeric.iter().all(|c| c.index().is_some()) {
+        // Numbers with decimals are names only beside a word that is one for sure.
+        let letters = |c: &Column| c.first.starts_with(char::is_alphabetic);
+        return columns.iter().any(|c| c.is_named_by_a_word() && letters(c))
+            && !columns.iter().any(Column::has_its_name_below);
     }
     // 0, 1, 2, …: what pandas calls columns that have no names.
     let indices = (0..).zip(&numeric).all(|(i, c)| c.index() == Some(i));
@@ -100,7 +120,6 @@ pub(super) fn has_header(rows: &[Vec<String>], comma: bool) -> bool {
     let numbered = first[0].is_empty() && columns[0].below.iter().enumerate().all(counts);
     let unlike = numeric.iter().filter(|c| c.is_unlike_its_cells()).count();
     columns.iter().any(Column::is_named_by_a_word)
-        || numeric.iter().all(|c| c.is_year())
         || (indices && numbered)
         || (indices && numeric.len() > 2 && unlike * 2 > numeric.len())
         || (numeric.len() > 1 && unlike == numeric.len())
@@ -129,6 +148,9 @@ mod tests {
             "a,b",
             "name,1,2/x,0.5,0.7/y,0.1,0.3",
             ",a,b/0,,x/1,5,y",
+            "0.5,1.0,2.0,dose/0.1,0.2,0.1,3/0.3,0.3,0.4,5",
+            "2019,2019,2020,y/0.5,0.7,0.1,p/0.2,0.3,0.9,q",
+            "-1,0,1,y/0.5,0.7,0.1,p/0.2,0.3,0.9,q",
         ] {
             assert!(has_header(&rows(names), false), "{names}");
         }
@@ -143,6 +165,9 @@ mod tests {
             "Bob,3,4/Alice,5,6/Bob,2,7",
             "007,$3/008,$4",
             "red,1,1/red,2,2/blue,3,1",
+            "5,unknown,2/3,7,4/3,9,1",
+            "12a,32.1,5.5/13,31.9,6.1/14,31.5,6.2",
+            "5.1,bad,1.4,setosa/4.9,3.0,1.4,setosa/6.1,2.9,4.7,virginica",
         ] {
             assert!(!has_header(&rows(data), false), "{data}");
         }

@@ -9,17 +9,23 @@
 //! network's inputs; what it has learnt ([`Columns`]) is stored in the model,
 //! so a raw row is all that a prediction needs.
 
+mod answers;
 mod blocks;
 mod builder;
 mod cell;
 mod check;
+mod chunk;
 mod columns;
+mod combined;
 pub mod csv;
 mod dates;
 mod dialect;
 mod encoder;
 mod guess;
+mod head;
 mod header;
+mod known;
+mod leaks;
 mod letters;
 mod names;
 #[cfg(feature = "parquet")]
@@ -28,11 +34,13 @@ mod parsed;
 mod preamble;
 mod prepare;
 mod question;
+mod ranked;
 #[cfg(feature = "csv")]
 mod records;
 #[cfg(not(feature = "csv"))]
 #[path = "no_records.rs"]
 mod records;
+mod scaling;
 mod stand_ins;
 mod statistics;
 mod stream;
@@ -43,6 +51,7 @@ mod text;
 #[path = "no_text.rs"]
 mod text;
 mod twins;
+mod unit;
 #[cfg(feature = "xlsx")]
 mod workbook;
 #[cfg(not(feature = "xlsx"))]
@@ -61,14 +70,19 @@ pub use cell::Cell;
 pub(crate) use cell::{MISSING, UNKNOWN, shortest};
 use cell::{MOST_LONG, Packed, is_no_number};
 pub use check::{Check, Checked};
+pub(crate) use chunk::Chunk;
+use chunk::{for_each_cell, fractions};
 pub use columns::{Column, Columns, Kind, LeftOut};
 pub use dates::{Dates, Order};
 use encoder::Encoder;
+pub(crate) use head::{Dressed, Head};
 pub use letters::seen;
-use parsed::{Firsts, Gone, Parsed};
+use parsed::Parsed;
 pub use prepare::{Parts, Prepare};
-pub use question::{Ask, Unit};
+pub use question::Ask;
+pub use scaling::Scaling;
 pub use stream::{Rows, Samples};
+pub use unit::Unit;
 pub use written::Written;
 
 use crate::{Result, data::side_by_side, error::Error, network::thousands, short::Short, visible};
@@ -105,121 +119,6 @@ impl fmt::Debug for Table {
             .field("rows", &self.rows)
             .field("columns", &Short(&self.names()))
             .finish_non_exhaustive()
-    }
-}
-
-/// A column's name and the words in it.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Head {
-    pub name: String,
-    pub words: Vec<String>,
-    codes: HashMap<String, u32>,
-    /// There were more than [`MOST_WORDS`] different words; only these are kept.
-    pub overflow: bool,
-    pub firsts: Firsts,
-    /// The words that stand for nothing, and how often each does.
-    pub gone: Gone,
-    /// How its numbers are written, if not plainly.
-    pub dressed: Option<Dressed>,
-    /// A number for each word, if all of them are numbers.
-    numbers: Vec<Cell>,
-}
-
-/// Numbers that were words until it was seen how they are written.
-#[derive(Clone, Debug)]
-pub(crate) struct Dressed {
-    pub written: Written,
-    /// One of them.
-    pub example: String,
-    /// Whether its mark can only part thousands.
-    pub proven: bool,
-}
-
-impl Dressed {
-    /// Not inferred from the table itself.
-    pub fn known(written: Written) -> Self {
-        Self { example: written.example(), written, proven: true }
-    }
-}
-
-/// Consecutive rows, row by row.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Chunk {
-    pub cells: Vec<Packed>,
-    /// The numbers that do not fit into their cells.
-    pub long: Vec<f64>,
-    /// The line in the file of each row.
-    pub lines: Lines,
-}
-
-impl Chunk {
-    /// Adds a cell to the last row.
-    pub fn push(&mut self, cell: Cell) {
-        self.cells.push(Packed::new(cell, &mut self.long));
-    }
-
-    /// Writes another cell in a cell's place.
-    fn set(&mut self, place: usize, cell: Cell) {
-        self.cells[place] = Packed::new(cell, &mut self.long);
-    }
-
-    /// Adds the rows that follow.
-    fn append(&mut self, other: &Self) {
-        let before = self.long.len();
-        match other.long.is_empty() {
-            true => self.cells.extend_from_slice(&other.cells),
-            false => self.cells.extend(other.cells.iter().map(|cell| cell.moved(before))),
-        }
-        self.long.extend_from_slice(&other.long);
-        self.lines.append(&other.lines);
-    }
-
-    fn bytes(&self) -> u64 {
-        (size_of_val(&self.cells[..]) + size_of_val(&self.long[..])) as u64
-    }
-}
-
-/// Line numbers, most of which follow one on the other.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Lines {
-    first: u64,
-    /// Empty while each row is one line.
-    each: Vec<u64>,
-    rows: usize,
-}
-
-impl Lines {
-    /// Adds the lines of rows that follow.
-    fn append(&mut self, other: &Self) {
-        let steady = self.each.is_empty() && other.each.is_empty();
-        if steady && (self.rows == 0 || other.first == self.first + self.rows as u64) {
-            self.first = if self.rows == 0 { other.first } else { self.first };
-            self.rows += other.rows;
-            return;
-        }
-        (0..other.rows).for_each(|row| self.push(other.at(row)));
-    }
-
-    pub fn push(&mut self, line: u64) {
-        if self.rows == 0 {
-            self.first = line;
-        }
-        let steady = line == self.first + self.rows as u64;
-        if !steady && self.each.is_empty() {
-            self.each = (0..self.rows as u64).map(|i| self.first + i).collect();
-        }
-        if !steady || !self.each.is_empty() {
-            self.each.push(line);
-        }
-        self.rows += 1;
-    }
-
-    pub fn at(&self, row: usize) -> u64 {
-        self.each.get(row).copied().unwrap_or(self.first + row as u64)
-    }
-
-    pub fn len(&self) -> usize {
-        self.rows
     }
 }
 
@@ -485,112 +384,6 @@ impl Table {
             }
             None => self.chunks.push(chunk),
         }
-    }
-}
-
-/// Changes each cell of a column.
-fn for_each_cell(
-    chunks: &mut [Chunk],
-    column: usize,
-    width: usize,
-    mut change: impl FnMut(Cell) -> Cell,
-) {
-    for chunk in chunks {
-        for place in (column..chunk.cells.len()).step_by(width) {
-            let cell = chunk.cells[place].cell(&chunk.long);
-            let changed = change(cell);
-            if changed != cell {
-                chunk.set(place, changed);
-            }
-        }
-    }
-}
-
-/// Whether numbers of a column have decimals.
-fn fractions(chunks: &[Chunk], column: usize, width: usize) -> bool {
-    let has_decimals =
-        |cell: Cell| cell.number().is_some_and(|x| x.is_finite() && x.fract() != 0.0);
-    chunks.iter().any(|chunk| {
-        let mut cells = chunk.cells.iter().skip(column).step_by(width);
-        cells.any(|cell| has_decimals(cell.rough(&chunk.long)))
-    })
-}
-
-impl Head {
-    /// A column with these words.
-    pub fn with_words(name: String, words: Vec<String>) -> Self {
-        let mut head = Self { name, ..Self::default() };
-        for word in words {
-            head.code(word);
-        }
-        head
-    }
-
-    /// A cell as it stands in the file; numbers whose decimals vary with as few as they need.
-    pub fn text(&self, cell: Cell) -> String {
-        match (cell, self.firsts.decimals) {
-            (Cell::Number(x), Some([least, most]))
-                if least == most && most != UNKNOWN && self.dressed.is_none() =>
-            {
-                format!("{x:.0$}", usize::from(most))
-            }
-            _ => cell.text(&self.words),
-        }
-    }
-
-    /// What a cell says, numbers that are written in some way being numbers.
-    pub fn cell(&self, cell: Cell) -> Cell {
-        match cell.word() {
-            Some(code) if !self.numbers.is_empty() => {
-                self.numbers.get(code).copied().unwrap_or(cell)
-            }
-            _ => cell,
-        }
-    }
-
-    /// Words that are no numbers.
-    pub fn true_words(&self) -> &[String] {
-        if self.numbers.is_empty() { &self.words } else { &[] }
-    }
-
-    /// If all words, and `more` that are to come, are numbers written in one way: makes
-    /// them numbers.
-    fn undress(&mut self, more: &[String], comma: bool, fractions: impl Fn() -> bool) {
-        let all = || self.words.iter().chain(more).filter(|word| !is_no_number(word));
-        let Some(first) = all().next().filter(|word| written::is_like_a_number(word)) else {
-            return;
-        };
-        let (plain, fractions) = (self.firsts.number.is_some(), fractions());
-        let Some(written) = Written::infer(all(), comma, plain, fractions) else { return };
-        let proven = (fractions && !comma) || all().any(|word| written.is_proven_by(word));
-        let number = |word: &String| written.parse(word).map_or(Cell::Missing, Cell::from_number);
-        let numbers = self.words.iter().map(number).collect();
-        self.dressed = Some(Dressed { example: first.clone(), proven, written });
-        self.numbers = numbers;
-    }
-
-    /// A word as a cell; a number if the words so far have become numbers.
-    fn cell_of(&mut self, word: String) -> Cell {
-        let number = self.dressed.as_ref().and_then(|dressed| dressed.written.parse(&word));
-        if number.is_none() && self.dressed.is_some() && is_no_number(&word) {
-            self.gone.add(&word, 1);
-            return Cell::Missing;
-        }
-        number.map_or_else(|| Cell::Word(self.code(word)), Cell::from_number)
-    }
-
-    fn code(&mut self, word: String) -> u32 {
-        if let Some(code) = self.codes.get(&word) {
-            return *code;
-        }
-        if self.words.len() >= MOST_WORDS {
-            self.overflow = true;
-            return MOST_WORDS as u32;
-        }
-        let code = self.words.len() as u32;
-        self.words.push(word.clone());
-        self.codes.insert(word, code);
-        code
     }
 }
 

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use super::{
     Ask, Cell, Chunk, Column, Columns, Dates, Kind, LeftOut, Table,
     encoder::encode,
+    known::{dataset, pick_weights},
+    leaks::Leaks,
     question::Question,
+    scaling::Scaling,
     stand_ins,
     statistics::{FEW, FEW_ANSWERS, Statistics},
-    suspect, twins,
+    suspect,
 };
-use crate::{
-    Dataset, Features, Meaning, Result, Storage, Targets, Task, data::memory, error::Error,
-};
+use crate::{Dataset, Result, Targets, data::memory, error::Error};
 
 /// What is to be made of a table.
 ///
@@ -40,7 +41,7 @@ pub struct Prepare {
     weights: Option<Vec<f32>>,
     fold: Option<(usize, usize)>,
     seed: u64,
-    plain: bool,
+    scaling: Scaling,
     keep: bool,
     drop: Vec<String>,
     only: Vec<String>,
@@ -132,7 +133,13 @@ impl Prepare {
 
     /// Numbers as they are: not brought to mean 0 and standard deviation 1.
     pub fn plain(mut self, plain: bool) -> Self {
-        self.plain = plain;
+        self.scaling = if plain { Scaling::None } else { Scaling::Standard };
+        self
+    }
+
+    /// How numbers become inputs.
+    pub fn scaling(mut self, scaling: Scaling) -> Self {
+        self.scaling = scaling;
         self
     }
 
@@ -168,7 +175,8 @@ impl Prepare {
         let (question, asked) = self.question(&table, &targets, &all)?;
         said.extend(asked);
         suspect::check_case(&table, &question, &self.ask)?;
-        let origins = if self.plain { Vec::new() } else { question.origins(&all) };
+        let origins =
+            if self.scaling == Scaling::None { Vec::new() } else { question.origins(&all) };
         let (answers, rows) = question.read(&table, &origins)?;
         if rows.len() < table.rows() {
             let n = table.rows() - rows.len();
@@ -199,10 +207,12 @@ impl Prepare {
         );
         said.extend(suspect::missing_words(&table, &columns, &question));
         said.extend(suspect::readings(&table, &columns));
-        let mut warnings = twins::leaks(&table, &columns, &answers, &rows);
+        let leaks = Leaks::find(&table, &columns, &answers, &rows);
+        said.extend(leaks.said);
+        let mut warnings = leaks.warnings;
+        warnings.extend(suspect::infinite_numbers(&table));
         warnings.extend(suspect::open_marks(&table, &columns));
         warnings.extend(suspect::odd_words(&table, &columns));
-        warnings.extend(suspect::infinite_inputs(&table, &columns, &statistics));
         warnings.extend(suspect::twin_words(&table, &columns, &question));
         warnings.extend(suspect::missing_answers(&table, &question));
         warnings.extend(suspect::small_classes(&answers));
@@ -368,7 +378,7 @@ impl Prepare {
                 continue;
             }
             // Days that follow one on the other do not only number the rows.
-            match Kind::learn(head, s, self.plain, self.keep || part) {
+            match Kind::learn(head, s, self.scaling, self.keep || part) {
                 Ok(kind) => columns.inputs.push(Column { name, kind }),
                 Err(_) if part => {}
                 Err(why) => columns.left_out.push(LeftOut { name, why }),
@@ -392,87 +402,6 @@ impl Columns {
         let why = self.left_out.iter().map(|c| format!("{}: {}", c.name, c.why));
         let why = why.collect::<Vec<_>>().join("; ");
         Err(Error::data(format!("{source}: no column is left to learn from ({why})")))
-    }
-
-    /// Another table's rows as samples of the same question, as a test wants them.
-    ///
-    /// # Errors
-    /// Columns that do not match; an answer or a word the model does not know.
-    pub fn dataset(&self, table: Table, task: Task, names: &[String]) -> Result<Dataset> {
-        self.weighted_dataset(table, task, names, None)
-    }
-
-    /// [`Columns::dataset`] whose rows count so much each.
-    ///
-    /// # Errors
-    /// As [`Columns::dataset`]; not a weight a row.
-    pub fn weighted_dataset(
-        &self,
-        mut table: Table,
-        task: Task,
-        names: &[String],
-        weights: Option<&[f32]>,
-    ) -> Result<Dataset> {
-        table.read_as(&self.written)?;
-        let table = table.with_dates(&self.dates);
-        let numbers = self.inputs.iter().filter(|c| matches!(c.kind, Kind::Number { .. }));
-        let places = table.places();
-        for Column { name, .. } in numbers {
-            let head = places.get(&**name).map(|place| &table.heads[*place]);
-            if let Some(line) = head.and_then(|head| head.firsts.name) {
-                let what = "leading zeros, or more digits than a number holds, make it a name, \
-                            and the model knows numbers there";
-                return Err(Error::at(&table.source, line, Some(name), what));
-            }
-        }
-        let places = self.targets.iter().map(|name| table.column(name)).collect::<Result<_>>()?;
-        let question = Question::known(&table, places, task, names.to_vec());
-        let (targets, rows) = question.read(&table, &self.origins)?;
-        let weights = weights.map(|all| pick_weights(&table, all, &rows)).transpose()?;
-        let mut wanted = vec![false; table.rows()];
-        rows.iter().for_each(|row| wanted[*row as usize] = true);
-        let [inputs] = encode(table, self, |row| wanted[row].then_some(0))?;
-        let made = dataset(inputs, &Arc::new(self.clone()), targets)?;
-        match weights {
-            Some(weights) => made.weighted(weights),
-            None => Ok(made),
-        }
-    }
-}
-
-impl Meaning {
-    /// A table's rows as samples of this model's question.
-    ///
-    /// # Errors
-    /// As [`Columns::dataset`]; a model that was not trained on a table.
-    pub fn dataset(&self, table: Table) -> Result<Dataset> {
-        let columns = self.columns.as_ref().ok_or_else(|| {
-            Error::data(format!(
-                "{}: the model was not trained on a table and knows no columns",
-                table.source
-            ))
-        })?;
-        columns.dataset(table, self.task, &self.names)
-    }
-}
-
-/// The weights of these rows, of all rows' weights.
-fn pick_weights(table: &Table, all: &[f32], rows: &[u32]) -> Result<Vec<f32>> {
-    if all.len() != table.rows() {
-        let (source, n, weights) = (&table.source, table.rows(), all.len());
-        return Err(Error::data(format!("{source}: {n} rows but {weights} weights")));
-    }
-    Ok(rows.iter().map(|row| all[*row as usize]).collect())
-}
-
-fn dataset(inputs: Vec<f32>, columns: &Arc<Columns>, targets: Targets) -> Result<Dataset> {
-    let features = Features::new(Storage::F32(inputs), &[columns.width()])?;
-    let features = features.with_columns(Arc::clone(columns));
-    match &targets {
-        Targets::Numbers { values, .. } if values.iter().any(|y| y.is_nan()) => {
-            Dataset::with_missing_targets(features, targets)
-        }
-        _ => Dataset::new(features, targets),
     }
 }
 

@@ -128,7 +128,10 @@ pub(crate) fn untrained(
 }
 
 /// The answers, and how many of these rows have each; of numbers and several questions none.
-fn counted(targets: &Targets, rows: impl Iterator<Item = usize>) -> (Vec<String>, Vec<usize>) {
+pub(super) fn counted(
+    targets: &Targets,
+    rows: impl Iterator<Item = usize>,
+) -> (Vec<String>, Vec<usize>) {
     let answers: Vec<String> = match targets {
         Targets::Classes { names, .. } => names.clone(),
         Targets::YesNo { width: 1, names, .. } => match &names[..] {
@@ -183,44 +186,46 @@ pub(crate) fn twin_truths(question: &Question) -> Option<String> {
     })
 }
 
-/// Inputs with numbers that are infinite, which become missing values.
-pub(crate) fn infinite_inputs(table: &Table, columns: &Columns, all: &[Statistics]) -> Vec<String> {
-    let inputs = columns.by_name();
-    let told = infinite_numbers(table, all);
-    told.filter(|(name, _)| inputs.contains_key(name)).map(|(_, what)| what).collect()
-}
-
-/// Columns with numbers that are infinite: the name, and what to say of it.
-fn infinite_numbers<'a>(
-    table: &'a Table,
-    all: &'a [Statistics],
-) -> impl Iterator<Item = (&'a str, String)> + 'a {
-    let infinite = |cell: Cell| cell.number().is_some_and(|x| (x as f32).is_infinite());
-    table.heads.iter().zip(all).enumerate().filter(|(_, (_, s))| s.infinite > 0).map(
-        move |(place, (head, s))| {
-            let line = table.rough_cells(place).position(infinite).map_or(0, |row| table.line(row));
-            let (name, n) = (&head.name, s.infinite);
-            let what = format!(
-                "column \"{name}\": {n} infinite or too large, the first in line {line}: taken for missing"
-            );
-            (&**name, what)
-        },
-    )
-}
-
-/// Numbers that are infinite, and numbers that no precision tells apart well.
-pub(crate) fn odd_numbers(table: &Table, all: &[Statistics]) -> Vec<String> {
-    let mut odd: Vec<String> = infinite_numbers(table, all).map(|(_, what)| what).collect();
-    for (head, s) in table.heads.iter().zip(all) {
-        if s.sd > 0.0 && s.mean.abs() > 1e12 * s.sd {
-            odd.push(format!(
-                "column \"{}\": its numbers differ only far behind the point ({} to {}); \
-                 subtract what they share",
-                head.name, s.low, s.high
-            ));
+/// Numbers that are infinite, or too large for single precision.
+pub(crate) fn infinite_numbers(table: &Table) -> Vec<String> {
+    let width = table.heads.len();
+    // How many, and the row of the first.
+    let mut found = vec![(0usize, 0usize); width];
+    let mut row = 0;
+    for chunk in &table.chunks {
+        for cells in chunk.cells.chunks_exact(width) {
+            for (cell, (n, first)) in cells.iter().zip(&mut found) {
+                if cell.is_infinite() {
+                    *first = if *n == 0 { row } else { *first };
+                    *n += 1;
+                }
+            }
+            row += 1;
         }
     }
-    odd
+    let told = |(head, (n, first)): (&Head, &(usize, usize))| {
+        let (name, line) = (visible(&head.name), table.line(*first));
+        (*n > 0).then(|| {
+            format!(
+                "column \"{name}\": {n} infinite or too large, the first in line {line}: taken for missing"
+            )
+        })
+    };
+    table.heads.iter().zip(&found).filter_map(told).collect()
+}
+
+/// Numbers that no precision tells apart well.
+pub(crate) fn close_numbers(table: &Table, all: &[Statistics]) -> Vec<String> {
+    let told = |(head, s): (&Head, &Statistics)| {
+        let (name, low, high) = (visible(&head.name), s.low, s.high);
+        (s.sd > 0.0 && s.mean.abs() > 1e12 * s.sd).then(|| {
+            format!(
+                "column \"{name}\": its numbers differ only far behind the point ({low} to {high}); \
+                 subtract what they share"
+            )
+        })
+    };
+    table.heads.iter().zip(all).filter_map(told).collect()
 }
 
 /// Columns whose words are numbers, all but some, or not all in one way.

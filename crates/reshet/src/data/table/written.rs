@@ -97,7 +97,8 @@ pub(super) fn exceeds_double(text: &str) -> bool {
     let (Ok(whole), Ok(double)) = (digits.parse::<u128>(), digits.parse::<f64>()) else {
         return true;
     };
-    double as u128 != whole
+    // What single precision does not reach would be infinite.
+    double as u128 != whole || (double as f32).is_infinite()
 }
 
 /// Whether all marks of this kind stand as between thousands: `1,234,567`.

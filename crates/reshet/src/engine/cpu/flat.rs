@@ -5,7 +5,6 @@ use std::ptr::null_mut;
 use super::{
     arena::{self, Arena},
     matrix::ROUND,
-    update::Stretch,
 };
 use crate::engine;
 
@@ -99,6 +98,32 @@ impl Flat {
             length: self.length,
             has_gradients: self.has_gradients(),
             norms: self.norms.as_mut_ptr(),
+        }
+    }
+}
+
+/// Pointers to the same stretch of each flat buffer.
+#[derive(Clone, Copy)]
+pub(super) struct Stretch {
+    pub parameters: *mut f32,
+    pub gradients: *mut f32,
+    pub state: [*mut f32; 3],
+}
+
+impl Stretch {
+    /// From the n-th number on.
+    ///
+    /// # Safety
+    /// So many numbers are at each pointer but the null ones and the gradients.
+    pub unsafe fn skip(self, n: usize) -> Self {
+        // SAFETY: the caller vouches for n numbers; unused slots are null, and so
+        // may gradients be that nobody reads.
+        unsafe {
+            Self {
+                parameters: self.parameters.add(n),
+                gradients: self.gradients.wrapping_add(n),
+                state: self.state.map(|slot| if slot.is_null() { slot } else { slot.add(n) }),
+            }
         }
     }
 }

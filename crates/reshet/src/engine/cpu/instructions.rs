@@ -2,7 +2,6 @@
 
 use std::{env, fmt};
 
-use super::phases::{self, Phases};
 use crate::error::{Error, Result};
 
 /// A path through the kernels.
@@ -62,19 +61,6 @@ impl Instructions {
             Self::Portable => true,
             #[cfg(not(target_arch = "x86_64"))]
             Self::Avx512 | Self::Avx2 => false,
-        }
-    }
-
-    /// The phases compiled for it; the portable ones if the processor lacks it.
-    pub(super) fn phases(self) -> &'static Phases {
-        match self {
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx512 if self.available() => &phases::AVX512,
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx2 if self.available() => &phases::AVX2,
-            #[cfg(target_arch = "aarch64")]
-            Self::Neon => &phases::NEON,
-            _ => &phases::PORTABLE,
         }
     }
 }

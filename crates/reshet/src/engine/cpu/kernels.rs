@@ -6,10 +6,11 @@
 use std::ops::Range;
 
 use super::{
+    first_layer::FirstLayer,
     math,
     matrix::Matrix,
     product::{Fetch, Product},
-    sparse::{self, FirstLayer},
+    sparse,
     vector::{self, Vector, for_each},
     work::Work,
 };

@@ -1,7 +1,7 @@
-//! The plan's steps, with the places of their weights.
+//! The plan's fused layers, with the places of their weights.
 
 use super::matrix::Matrix;
-use crate::{Plan, activation::Activation, plan::Step};
+use crate::{Plan, activation::Activation, plan::FusedLayer};
 
 /// A dense layer.
 #[derive(Clone, Copy, Debug)]
@@ -12,7 +12,7 @@ pub(super) struct Dense {
     pub activation: Activation,
 }
 
-/// A step of the plan.
+/// A fused layer of the plan, with the place of its weights.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Op {
     Dense(Dense),
@@ -21,16 +21,16 @@ pub(super) enum Op {
     Dropout(f32, usize),
 }
 
-/// The plan's steps, their weights one after the other; and how many numbers these are.
+/// The plan's layers, their weights one after the other; and how many numbers these are.
 pub(super) fn place(plan: &Plan) -> (Vec<Op>, usize) {
     let mut length = 0;
-    let ops = plan.steps.iter().map(|step| match *step {
-        Step::Dense(dense) => Op::Dense(Dense {
+    let ops = plan.layers.iter().map(|layer| match *layer {
+        FusedLayer::Dense(dense) => Op::Dense(Dense {
             weights: Matrix::place(&mut length, dense.inputs + 1, dense.outputs),
             activation: dense.activation,
         }),
-        Step::Activation(activation) => Op::Activation(activation),
-        Step::Dropout(p, module) => Op::Dropout(p, module),
+        FusedLayer::Activation(activation) => Op::Activation(activation),
+        FusedLayer::Dropout(p, module) => Op::Dropout(p, module),
     });
     (ops.collect(), length)
 }

@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use super::{
     kernels::Kernels,
-    matrix::{Matrix, ROUND, STRIP},
+    matrix::{BLOCK, Matrix, ROUND, STRIP},
     product::{Fetch, Left, Product, Segment, Start},
     scratch::SQUARE,
-    work::{Accumulate, BLOCK, Work},
+    work::{Accumulate, Work},
 };
 
 /// Samples of a batch that one product sums over before it stores.

@@ -14,6 +14,8 @@
 
 /// Columns of a strip.
 pub(super) const STRIP: usize = 64;
+/// Samples that go through the layers together.
+pub(super) const BLOCK: usize = 64;
 /// Widths are rounded up to this: the lanes of the widest vector.
 pub(super) const ROUND: usize = 16;
 

@@ -1,8 +1,8 @@
 //! The fast engine for processors: `f32`, several threads, no allocation in a step.
 //!
-//! What it owns: `layers` are the plan's steps with the places of their weights in the `flat`
+//! What it owns (`state`): `layers` are the plan's layers with the places of their weights in the `flat`
 //! buffers, `stages` is what a batch leaves behind, `scratch` what each thread has for itself,
-//! and `sparse` knows of the inputs' zeros and skips them in a first layer.
+//! and `sparse` knows of the inputs' zeros and skips them in a first layer (`first_layer`).
 //!
 //! `phases` says what a step does, `strategy` how the threads of the `team` go about it, decided
 //! once a batch, `shares` how things are shared out, `work` what the threads are told, and `run`
@@ -13,6 +13,7 @@
 
 mod ahead;
 mod arena;
+mod first_layer;
 mod flat;
 mod instructions;
 mod kernels;
@@ -28,6 +29,7 @@ mod scratch;
 mod shares;
 mod sparse;
 mod stages;
+mod state;
 mod strategy;
 mod subnormal;
 mod team;
@@ -36,113 +38,24 @@ mod vector;
 mod work;
 
 pub use self::instructions::Instructions;
+pub(super) use self::state::Cpu;
 
 use self::{
-    arena::Arena,
-    flat::Flat,
-    layers::Op,
+    matrix::BLOCK,
     run::Pass,
-    scratch::Scratch,
-    sparse::Zeros,
-    stages::Stages,
-    team::Team,
-    work::{Accumulate, BLOCK, Task},
+    work::{Accumulate, Task},
 };
 use super::{Buffer, Device, Engine, Samples};
 use crate::{
     Plan,
     data::{Dataset, Rows},
-    optim::{Hyper, Rule, clip_scale},
+    optim::{Hyper, clip_scale},
 };
-
-/// See the [module](self).
-pub(super) struct Cpu {
-    plan: Plan,
-    seed: u64,
-    instructions: Instructions,
-    team: Team,
-    ops: Vec<Op>,
-    arena: Arena,
-    flat: Flat,
-    stages: Stages,
-    scratch: Scratch,
-    zeros: Zeros,
-    updates: u64,
-    /// The rows of the last forward pass.
-    rows: Vec<u32>,
-    /// The rows expected next.
-    next: Vec<u32>,
-    /// 0, 1, 2, …: all samples of what is predicted.
-    all: Vec<u32>,
-}
 
 /// Samples a thread predicts in one go.
 const PREDICTED: usize = 4 * BLOCK;
 
-impl Cpu {
-    /// An engine with these parameters.
-    pub fn new(
-        plan: Plan,
-        parameters: &[f32],
-        seed: u64,
-        threads: usize,
-        instructions: Instructions,
-    ) -> Self {
-        let (ops, flat_length) = layers::place(&plan);
-        let (team, mut arena) = (Team::new(threads), Arena::default());
-        let mut engine = Self {
-            seed,
-            instructions,
-            // In this order in the arena.
-            flat: Flat::new(flat_length, &mut arena),
-            scratch: Scratch::new(&plan, team.threads(), &mut arena),
-            stages: Stages::default(),
-            zeros: Zeros::default(),
-            updates: 0,
-            rows: Vec::new(),
-            next: Vec::new(),
-            all: Vec::new(),
-            team,
-            ops,
-            plan,
-            arena,
-        };
-        engine.write(Buffer::Parameters, parameters);
-        engine
-    }
-
-    /// Makes room for batches of this many samples.
-    fn reserve(&mut self, rows: usize) {
-        self.stages.reserve(rows, self.plan.inputs, &self.ops, &mut self.arena);
-    }
-
-    /// Makes room for a batch, and notes how it is gone through.
-    fn begin(&mut self, samples: &Samples, skips_zeros: bool) {
-        self.reserve(samples.rows.len());
-        self.rows.clear();
-        self.rows.extend_from_slice(samples.rows);
-        let fresh = self.updates == 0 && !self.flat.has_gradients();
-        self.zeros.begin(skips_zeros, fresh, self.plan.inputs, self.team.threads());
-    }
-
-    /// The mean of the last backward pass's losses.
-    fn loss(&self, denominator: f64) -> f32 {
-        (self.stages.sum_losses(self.rows.len()) / denominator) as f32
-    }
-
-    /// The next update's rule, and room for its state.
-    fn next_rule(&mut self, hyper: &Hyper) -> Rule {
-        self.flat.keep_state(hyper.optimizer.slots(), &mut self.arena);
-        let rule = hyper.optimizer.rule(self.updates + 1);
-        if !rule.rests() {
-            // Weight decay moves every weight, and may leave it a momentum.
-            self.zeros.all_may_move();
-        }
-        rule
-    }
-}
-
-// SAFETY of the phases' calls below: `Instructions::phases` gives only phases
+// SAFETY of the phases' calls below: `Phases::of` gives only phases
 // whose instructions the processor has, `run` describes buffers it owns, and
 // `reserve` has made room for the rows.
 #[allow(clippy::undocumented_unsafe_blocks, reason = "the same for each, said above")]
@@ -266,8 +179,7 @@ impl Engine for Cpu {
             self.flat.keep_gradients(&mut self.arena);
             self.zeros.all_may_move();
         }
-        let into = self.flat.get_mut(buffer, &mut self.arena);
-        layers::each_place(&self.plan, &self.ops, |theirs, ours| into[ours] = from[theirs]);
+        self.put(buffer, from);
     }
 
     fn slots(&self) -> usize {

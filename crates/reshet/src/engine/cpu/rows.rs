@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use super::{
     kernels::Kernels,
-    matrix::{Matrix, ROUND, STRIP},
+    matrix::{BLOCK, Matrix, ROUND, STRIP},
     stages::Stage,
     subnormal::narrow,
-    work::{BLOCK, Work},
+    work::Work,
 };
 use crate::{activation::Activation, data::Numbers, engine::dropout::Mask};
 

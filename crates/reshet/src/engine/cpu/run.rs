@@ -6,10 +6,10 @@ use std::{
 };
 
 use super::{
-    Cpu,
     layers::Op,
     phases::Phases,
     shares,
+    state::Cpu,
     strategy::Strategy,
     team::Barrier,
     update::SETTLES_EACH,
@@ -114,7 +114,7 @@ impl Cpu {
             task: Task { settle: self.updates % SETTLES_EACH == 0, ..task },
             finite: AtomicBool::new(true),
         };
-        let phases = self.instructions.phases();
+        let phases = Phases::of(self.instructions);
         crew.run(&|thread: usize, barrier: &Barrier| job(phases, &work, thread, barrier));
         let finite = work.finite.load(Relaxed);
         if threads < all && task.gradient.is_some() {

@@ -2,8 +2,7 @@
 
 use super::{
     arena::{self, Arena},
-    matrix::{ROUND, STRIP},
-    work::BLOCK,
+    matrix::{BLOCK, ROUND, STRIP},
 };
 use crate::Plan;
 

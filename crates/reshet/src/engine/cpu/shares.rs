@@ -4,8 +4,7 @@ use std::ops::Range;
 
 use super::{
     layers::Op,
-    matrix::{Matrix, ROUND, STRIP},
-    work::BLOCK,
+    matrix::{BLOCK, Matrix, ROUND, STRIP},
 };
 use crate::Activation;
 

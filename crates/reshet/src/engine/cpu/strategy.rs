@@ -3,10 +3,10 @@
 use std::ops::Range;
 
 use super::{
+    first_layer::FirstLayer,
     layers::{Dense, Op},
     matrix::{Matrix, STRIP},
     shares::{own_strips, share},
-    sparse::FirstLayer,
     stages::Stage,
 };
 

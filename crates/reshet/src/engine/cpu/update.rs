@@ -1,33 +1,7 @@
 //! The optimisers on vectors: [`Rule::apply`], many parameters at once.
 
-use super::{subnormal::LEAST, vector::Vector};
+use super::{flat::Stretch, subnormal::LEAST, vector::Vector};
 use crate::optim::{Rule, TINY};
-
-/// Pointers to the same stretch of each flat buffer.
-#[derive(Clone, Copy)]
-pub(super) struct Stretch {
-    pub parameters: *mut f32,
-    pub gradients: *mut f32,
-    pub state: [*mut f32; 3],
-}
-
-impl Stretch {
-    /// From the n-th number on.
-    ///
-    /// # Safety
-    /// So many numbers are at each pointer but the null ones and the gradients.
-    pub unsafe fn skip(self, n: usize) -> Self {
-        // SAFETY: the caller vouches for n numbers; unused slots are null, and so
-        // may gradients be that nobody reads.
-        unsafe {
-            Self {
-                parameters: self.parameters.add(n),
-                gradients: self.gradients.wrapping_add(n),
-                state: self.state.map(|slot| if slot.is_null() { slot } else { slot.add(n) }),
-            }
-        }
-    }
-}
 
 /// Of so many updates, one takes what is tiny for 0: in between nothing decays far.
 pub(super) const SETTLES_EACH: u64 = 16;

@@ -11,9 +11,6 @@ use crate::{
     optim::Rule,
 };
 
-/// Samples that go through the layers together.
-pub(super) const BLOCK: usize = 64;
-
 /// All that the threads share in a phase. Built by the engine, which owns what
 /// the pointers point to.
 pub(super) struct Work<'a> {

@@ -6,7 +6,7 @@ use crate::Model;
 /// The contents of a file.
 pub enum Found {
     /// A complete model of ours.
-    Ours(Model),
+    Ours(Box<Model>),
     Foreign(Box<ForeignNetwork>),
 }
 

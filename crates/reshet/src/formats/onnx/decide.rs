@@ -115,6 +115,7 @@ impl Links {
         let link = base.unwrap_or(x);
         match self.all[link].dims.as_deref() {
             Some([1]) => Err("it chooses among one output: always the same".into()),
+            Some([n]) if *n > MOST_CLASSES => Err(format!("it chooses among {n} outputs")),
             Some([n]) => {
                 let says = (0..*n).map(|i| Said::Number(i as f64)).collect();
                 Ok(Label { link, rule: Rule::Largest, says, node: at.clone() })
@@ -191,6 +192,8 @@ impl Links {
     }
 }
 
+/// The most outputs to choose among: a graph can claim any number.
+const MOST_CLASSES: usize = 1 << 18;
 const SMALLEST: &str = "it chooses the smallest output; a model chooses the largest";
 
 /// A comparison with its sides exchanged.

@@ -11,9 +11,6 @@ use super::{
 };
 use crate::formats::foreign::affine::Affine;
 
-/// The most values of a picture that are normalized by channel.
-const MOST_NORMALIZED: usize = 1 << 22;
-
 impl Links {
     /// y = α x W + β b
     pub fn gemm(
@@ -90,14 +87,14 @@ impl Links {
         }
         // Of a picture it normalizes the channels.
         let each = match self.all[x].dims.as_deref() {
-            Some([channels, rest @ ..]) if *channels == scale.len() => {
-                crate::data::count(rest).filter(|n| n.saturating_mul(*channels) <= MOST_NORMALIZED)
-            }
+            Some([channels, rest @ ..]) if *channels == scale.len() => crate::data::count(rest),
             Some(_) => None,
             None => Some(1),
         };
         let what = "it normalizes something else than the values of a dense layer";
         let each = each.ok_or(what)?;
+        // Two numbers for each value.
+        self.hold(each.saturating_mul(scale.len()).saturating_mul(2))?;
         let epsilon = f64::from(float(node, "epsilon").unwrap_or(1e-5));
         let [scale, b, mean, var] = [scale, b, mean, var].map(|c| c.numbers());
         let channels = Affine::batch_norm(&scale, &b, &mean, &var, epsilon);

@@ -12,10 +12,12 @@ use crate::{Activation, formats::foreign::affine::Affine};
 
 impl Links {
     /// A constant spread over a sample's values.
-    fn spread(&self, x: usize, c: &Const) -> Result<Vec<f64>, String> {
+    fn spread(&mut self, x: usize, c: &Const) -> Result<Vec<f64>, String> {
         if c.len() == 1 {
             return Ok(c.numbers());
         }
+        let width = self.width(x).unwrap_or(0);
+        self.hold(width)?;
         let does_not_fit = || format!("a constant of shape {:?} does not fit", c.dims);
         let dims = self.all[x].dims.as_ref().ok_or_else(does_not_fit)?;
         let surplus = c.dims.len().saturating_sub(dims.len());
@@ -23,7 +25,7 @@ impl Links {
         let lead = dims.len() - own.len();
         let fits = c.dims[..surplus].iter().all(|d| *d == 1)
             && own.iter().zip(&dims[lead..]).all(|(c, d)| c == d || *c == 1);
-        if !fits || self.width(x).is_none_or(|n| n > 1 << 24) {
+        if !fits {
             return Err(does_not_fit());
         }
         let mut place = vec![0; c.dims.len()];
@@ -36,7 +38,7 @@ impl Links {
             }
             c.at(&place)
         };
-        Ok((0..self.width(x).unwrap_or(0)).map(value).collect())
+        Ok((0..width).map(value).collect())
     }
 
     /// A constant added, subtracted, multiplied, divided by: a scaling.

@@ -9,9 +9,13 @@ use crate::{Activation, formats::foreign::affine::Affine};
 /// The links so far; each but the first has one before it.
 pub struct Links {
     pub all: Vec<Link>,
-    /// The number of all values that change their places.
-    pub moved: usize,
+    /// How many more values may be held one by one.
+    left: usize,
 }
+
+/// The most values of samples that are held one by one, all in all: places that they move to,
+/// numbers that they are scaled by. A small file can ask for any number of them.
+const MOST_VALUES: usize = 3 << 20;
 
 /// One operation of the network, behind another.
 pub struct Link {
@@ -51,7 +55,17 @@ impl Links {
     /// The network's input: a sample of this shape.
     pub fn new(dims: Option<Vec<usize>>) -> Self {
         let input = Link { before: 0, op: Op::Input, dims, node: "the input".into() };
-        Self { all: vec![input], moved: 0 }
+        Self { all: vec![input], left: MOST_VALUES }
+    }
+
+    /// Counts values that a link will hold one by one.
+    ///
+    /// # Errors
+    /// They are more than a network of dense layers has.
+    pub fn hold(&mut self, values: usize) -> Result<(), String> {
+        let left = self.left.checked_sub(values).ok_or("too many values to be followed")?;
+        self.left = left;
+        Ok(())
     }
 
     /// The links from the input to this one.

@@ -38,7 +38,8 @@ pub(in crate::formats) fn read(bytes: Vec<u8>, options: &GraphOptions) -> Result
     let graph = model.graph.as_ref().filter(|g| !g.node.is_empty());
     let graph = graph.ok_or_else(|| Error::data("not an ONNX file: it has no graph"))?;
     if let Some(ours) = model.metadata_props.iter().find(|e| e.key == METADATA_KEY) {
-        return Ok(Found::Ours(super::ours::read(&ours.value, graph)?));
+        let model = super::ours::read(&ours.value, graph)?;
+        return Ok(Found::Ours(Box::new(model)));
     }
     let Input { name: input, shape, whole } = input(graph)?;
     let walk = Walk::of(graph, input, shape.clone()).map_err(Error::data)?;

@@ -7,9 +7,6 @@ use super::{
     value::Value,
 };
 
-/// The most values that change their places, all in all.
-const MOST_MOVED: usize = 1 << 22;
-
 impl Links {
     pub fn reshape(&mut self, x: usize, shape: &Value, at: &Rc<str>) -> Result<Value, String> {
         let width = self.width(x);
@@ -58,9 +55,8 @@ impl Links {
         if dims.len() == 1 {
             return Ok(Value::Net(x));
         }
-        let width = self.width(x).filter(|n| self.moved + n <= MOST_MOVED);
-        let width = width.ok_or("too many values to be followed")?;
-        self.moved += width;
+        let width = self.width(x).ok_or(wrong)?;
+        self.hold(width)?;
         let mut strides = vec![1; dims.len()];
         for i in (1..dims.len()).rev() {
             strides[i - 1] = strides[i] * dims[i];

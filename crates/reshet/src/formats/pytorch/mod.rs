@@ -4,6 +4,7 @@
 mod pickle;
 mod read;
 mod script;
+mod unpickle;
 mod write;
 
 pub(super) use read::read;

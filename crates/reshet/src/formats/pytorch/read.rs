@@ -16,7 +16,10 @@ use std::{
 
 use crc32fast::Hasher;
 
-use super::pickle::{self, Item, Pickle, Tensor, Value};
+use super::{
+    pickle::{Item, Pickle, Tensor, Value},
+    unpickle::unpickle,
+};
 use crate::{
     Result,
     data::zip,
@@ -109,7 +112,7 @@ fn zipped(file: &mut File, size: u64) -> Result<(Pickle, Storages), String> {
                     return Err(format!("its numbers are {order}-endian; only little is read"));
                 }
             }
-            None => pickle = Some(pickle::read(content).map_err(wrong)?),
+            None => pickle = Some(unpickle(content).map_err(wrong)?),
         }
     }
     Ok((pickle.ok_or("no data.pkl in it")?, storages))
@@ -141,11 +144,11 @@ fn legacy(file: &mut File, size: u64) -> Result<(Pickle, Storages), String> {
     if magic[..4] != [0x80, 2, 0x8a, 10] || magic[4..14] != MAGIC || magic[14] != b'.' {
         return Err(not.into());
     }
-    let version = pickle::read(&mut from)?.top;
+    let version = unpickle(&mut from)?.top;
     if version != Value::Int(1001) {
         return Err("a version of PyTorch's old format that is not known".into());
     }
-    let system = pickle::read(&mut from)?;
+    let system = unpickle(&mut from)?;
     if let Some(Item::Dict(entries)) = system.item(system.top)
         && entries
             .iter()
@@ -153,8 +156,8 @@ fn legacy(file: &mut File, size: u64) -> Result<(Pickle, Storages), String> {
     {
         return Err("its numbers are big-endian; only little is read".into());
     }
-    let object = pickle::read(&mut from)?;
-    let keys = pickle::read(&mut from)?;
+    let object = unpickle(&mut from)?;
+    let keys = unpickle(&mut from)?;
     let Some(Item::List(list)) = keys.item(keys.top) else {
         return Err("damaged: the list of its storages is missing".into());
     };
@@ -243,8 +246,9 @@ fn dictionary<'p>(pickle: &'p Pickle, said: &mut Vec<String>) -> Result<&'p Pair
             ));
         }
     };
-    let mut inside = Vec::new();
-    state_dicts(pickle, pairs, "", 0, &mut inside);
+    let mut search = Search { pickle, found: Vec::new(), left: MOST_VISITS };
+    search.inside(pairs, "", 0)?;
+    let mut inside = search.found;
     let last = |name: &str| name.rsplit('.').next().unwrap_or_default().to_string();
     let usual = |name: &str| WRAPPERS.iter().position(|wrapper| *wrapper == last(name));
     // Averages of the network beside the network itself.
@@ -303,29 +307,42 @@ const DEEPEST: usize = 3;
 /// The most dictionaries in a file.
 const MOST_DICTS: usize = 100;
 
-/// Finds all dictionaries of named tensors inside of one, except those of the training's state.
-fn state_dicts<'p>(
+/// The most entries that the search for them goes over: dictionaries can contain each other many
+/// times.
+const MOST_VISITS: usize = 2_000_000;
+
+/// The search for dictionaries of named tensors.
+struct Search<'p> {
     pickle: &'p Pickle,
-    pairs: &'p Pairs,
-    outer: &str,
-    depth: usize,
-    found: &mut Vec<(String, &'p Pairs)>,
-) {
-    for (key, value) in pairs {
-        let (Some(name), Some(Item::Dict(inner))) = (pickle.text(*key), pickle.item(*value)) else {
-            continue;
-        };
-        if is_named(name, &OF_TRAINING) || found.len() >= MOST_DICTS {
-            continue;
+    found: Vec<(String, &'p Pairs)>,
+    /// How many more entries it may go over.
+    left: usize,
+}
+
+impl<'p> Search<'p> {
+    /// Finds all that are inside of one, except those of the training's state.
+    fn inside(&mut self, pairs: &'p Pairs, outer: &str, depth: usize) -> Result<(), String> {
+        for (key, value) in pairs {
+            let (text, item) = (self.pickle.text(*key), self.pickle.item(*value));
+            let (Some(name), Some(Item::Dict(inner))) = (text, item) else {
+                continue;
+            };
+            if is_named(name, &OF_TRAINING) || self.found.len() >= MOST_DICTS {
+                continue;
+            }
+            self.left = self.left.checked_sub(1 + inner.len()).ok_or(TANGLED)?;
+            let name = if outer.is_empty() { name.into() } else { format!("{outer}.{name}") };
+            if has_tensors(self.pickle, inner) {
+                self.found.push((name, inner));
+            } else if depth < DEEPEST {
+                self.inside(inner, &name, depth + 1)?;
+            }
         }
-        let name = if outer.is_empty() { name.into() } else { format!("{outer}.{name}") };
-        if has_tensors(pickle, inner) {
-            found.push((name, inner));
-        } else if depth < DEEPEST {
-            state_dicts(pickle, inner, &name, depth + 1, found);
-        }
+        Ok(())
     }
 }
+
+const TANGLED: &str = "its dictionaries contain each other too many times";
 
 fn stored(name: &str, tensor: &Tensor, storages: &Storages) -> Result<StoredTensor, String> {
     let element = ElementType::of_storage(&tensor.storage)

@@ -6,7 +6,7 @@
 //! skipped, and the others taken four at a time. Layers of a few outputs sum in 16 lanes instead.
 
 use super::{
-    Answer, Input, Program, Step, Weights,
+    Input, Operation, OutputMeaning, Program, Weights,
     functions::called,
     layout::{FEW, by_input, padded},
     names::{c_comment, c_string, fields, identifier, numbers},
@@ -23,32 +23,32 @@ use crate::{
 /// A word or name cannot be a string of C99.
 pub fn write(program: &Program, name: &str) -> Result<String> {
     let name = identifier(name, "model");
-    let labels = strings("§_labels", program.answer.labels())?;
-    let labels = format!("/* {} */\n{labels}", program.answer.labels_are());
+    let labels = strings("§_labels", program.output_meaning.labels())?;
+    let labels = format!("/* {} */\n{labels}", program.output_meaning.labels_are());
 
     let (mut layers, mut run) = (String::new(), String::new());
     let mut row = ("input".to_string(), program.inputs);
-    if !matches!(program.steps.first(), Some(Step::Dense { .. })) {
+    if !matches!(program.operations.first(), Some(Operation::Dense { .. })) {
         // The caller's numbers must not change.
         row.0 = "own".into();
         run += "    float own[¤_INPUTS];\n    for (i = 0; i < ¤_INPUTS; i++) own[i] = input[i];\n";
     }
-    for (i, step) in program.steps.iter().enumerate() {
-        run += &match step {
-            Step::Dense { outputs, .. } => {
-                layers += &dense(i, step);
+    for (i, operation) in program.operations.iter().enumerate() {
+        run += &match operation {
+            Operation::Dense { outputs, .. } => {
+                layers += &dense(i, operation);
                 let (from, padded) = (row.0, padded(*outputs));
                 row = (format!("h{i}"), *outputs);
                 format!("    float h{i}[{padded}];\n    §_layer{i}({from}, h{i});\n")
             }
-            Step::Activation(Activation::Softmax) => {
+            Operation::Activation(Activation::Softmax) => {
                 format!("    §_softmax({}, {});\n", row.0, row.1)
             }
-            Step::Activation(activation) => {
+            Operation::Activation(activation) => {
                 let f = apply(*activation, &format!("{}[i]", row.0));
                 format!("    for (i = 0; i < {}; i++) {}[i] = {f};\n", row.1, row.0)
             }
-            Step::Units(units) => {
+            Operation::Units(units) => {
                 let unit = |(k, unit): (usize, &Unit)| {
                     let (h, centre, scale) = (&row.0, float(unit.centre), float(unit.scale));
                     format!("    {h}[{k}] = {centre} + {scale} * {h}[{k}];\n")
@@ -61,7 +61,7 @@ pub fn write(program: &Program, name: &str) -> Result<String> {
         "/* {}\n * input: ¤_INPUTS numbers{}; output: ¤_OUTPUTS numbers. */\n\
          static inline void §_predict(const float *input, float *output) {{\n    int i;\n{run}    \
          for (i = 0; i < ¤_OUTPUTS; i++) output[i] = {}[i];\n}}\n\n",
-        program.answer.outputs_are("§_labels[1]"),
+        program.output_meaning.outputs_are("§_labels[1]"),
         match program.input {
             Input::Numbers => "",
             Input::Bytes => ", each a byte / 255",
@@ -74,9 +74,9 @@ pub fn write(program: &Program, name: &str) -> Result<String> {
         Input::Bytes => BYTES.into(),
         Input::Columns(columns) => table(columns)?,
     };
-    let best = match program.answer {
-        Answer::YesNo(_) => YES_NO,
-        Answer::Classes(_) => BEST,
+    let best = match program.output_meaning {
+        OutputMeaning::YesNo(_) => YES_NO,
+        OutputMeaning::Classes(_) => BEST,
         _ => "",
     };
 
@@ -193,8 +193,8 @@ fn apply(activation: Activation, x: &str) -> String {
 }
 
 /// A layer: its constants, and a function that computes it.
-fn dense(i: usize, step: &Step) -> String {
-    let Step::Dense { inputs, outputs, weights, biases, activation } = step else {
+fn dense(i: usize, operation: &Operation) -> String {
+    let Operation::Dense { inputs, outputs, weights, biases, activation } = operation else {
         return String::new();
     };
     let (inputs, outputs) = (*inputs, *outputs);
@@ -395,8 +395,8 @@ fn test(program: &Program) -> Result<String> {
         Input::Bytes => ("unsigned char", "predict_bytes(§_inputs + i * ¤_INPUTS, answer)"),
         Input::Columns(_) => ("§_row", "predict_row(§_inputs + i, answer)"),
     };
-    let label = match program.answer {
-        Answer::YesNo(_) | Answer::Classes(_) => "§_labels[§_label(answer)]",
+    let label = match program.output_meaning {
+        OutputMeaning::YesNo(_) | OutputMeaning::Classes(_) => "§_labels[§_label(answer)]",
         _ => "§_labels[0]",
     };
     let head = TEST[0].replace("%KIND%", kind).replace("%N%", &inputs.len().to_string());

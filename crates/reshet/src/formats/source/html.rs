@@ -6,7 +6,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Input, Program, Step, Weights};
+use super::{Input, Operation, OutputMeaning, Program, Weights};
 use crate::{Activation, Pictures, Result, error::Error, formats::probe::Raw};
 
 /// Writes the page.
@@ -16,17 +16,17 @@ use crate::{Activation, Pictures, Result, error::Error, formats::probe::Raw};
 pub fn write(program: &Program, title: &str) -> Result<String> {
     let mut numbers = Vec::new();
     let mut steps = Vec::new();
-    for step in &program.steps {
-        steps.push(match step {
-            Step::Dense { inputs, outputs, weights, biases, activation } => {
+    for operation in &program.operations {
+        steps.push(match operation {
+            Operation::Dense { inputs, outputs, weights, biases, activation } => {
                 let Weights::F32(weights) = weights else {
                     return Err(Error::invalid("weights of 8 bits are written as C only"));
                 };
                 numbers.extend(weights.iter().chain(biases).flat_map(|x| x.to_le_bytes()));
                 json!({"dense": [inputs, outputs], "activation": function(*activation)})
             }
-            Step::Activation(activation) => json!({"activation": function(*activation)}),
-            Step::Units(units) => {
+            Operation::Activation(activation) => json!({"activation": function(*activation)}),
+            Operation::Units(units) => {
                 let units: Vec<_> = units.iter().map(|unit| [unit.centre, unit.scale]).collect();
                 json!({"units": units})
             }
@@ -44,11 +44,11 @@ pub fn write(program: &Program, title: &str) -> Result<String> {
         (Pictures::AsTheyAre, [1 | 3, _, _], _) => Some("as it is"),
         _ => None,
     };
-    let kind = match program.answer {
-        Answer::YesNo(_) => "yes or no",
-        Answer::Questions(_) => "questions",
-        Answer::Classes(_) => "classes",
-        Answer::Numbers(_) => "numbers",
+    let kind = match program.output_meaning {
+        OutputMeaning::YesNo(_) => "yes or no",
+        OutputMeaning::Questions(_) => "questions",
+        OutputMeaning::Classes(_) => "classes",
+        OutputMeaning::Numbers(_) => "numbers",
     };
     let row = |row: &Vec<Raw>| row.iter().map(raw).collect::<Vec<_>>();
     let program = json!({
@@ -58,7 +58,7 @@ pub fn write(program: &Program, title: &str) -> Result<String> {
         "shape": shape,
         "picture": picture,
         "steps": steps,
-        "answer": {"kind": kind, "labels": program.answer.labels()},
+        "answer": {"kind": kind, "labels": program.output_meaning.labels()},
         "rows": program.probe.rows.iter().map(row).collect::<Vec<_>>(),
         "answers": program.probe.answers.chunks_exact(program.outputs).collect::<Vec<_>>(),
     });

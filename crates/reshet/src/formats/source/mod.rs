@@ -5,8 +5,8 @@
 //! it. All outputs contain test vectors and check themselves on them.
 //!
 //! ```text
-//! raw row ──Input──▶ numbers ──Step, Step, …──▶ what the outputs mean (Answer)
-//!  age, colour        [N]      Dense, Activation, Units     label, probabilities, values
+//! raw row ──Input──▶ numbers ──Operation, Operation, …──▶ outputs ──OutputMeaning──▶ answer
+//!  age, colour        [N]      Dense, Activation, Units      [M]      label, probabilities, values
 //! ```
 //!
 //! ```
@@ -48,14 +48,14 @@ const MOST_PARAMETERS: usize = 4_000_000;
 pub struct Program {
     /// The kind of raw row.
     pub input: Input,
-    /// The number of inputs of the first step.
+    /// The number of inputs of the first operation.
     pub inputs: usize,
-    /// The number of outputs of the last step.
+    /// The number of outputs of the last operation.
     pub outputs: usize,
-    /// The steps, in order.
-    pub steps: Vec<Step>,
+    /// The operations, in order.
+    pub operations: Vec<Operation>,
     /// The meaning of the outputs.
-    pub answer: Answer,
+    pub output_meaning: OutputMeaning,
     /// Test vectors: raw rows with the right answers.
     pub probe: Probe,
     /// A description, in lines.
@@ -74,9 +74,9 @@ pub enum Input {
     Columns(Columns),
 }
 
-/// A step of the computation on a row of numbers.
+/// An operation on a row of numbers.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Step {
+pub enum Operation {
     /// y = f(x Wᵀ + b)
     Dense {
         /// The number of inputs.
@@ -107,7 +107,7 @@ pub enum Weights {
 
 /// The meaning of the outputs.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Answer {
+pub enum OutputMeaning {
     /// The probability of the second of two answers.
     YesNo([String; 2]),
     /// The probability of yes, one question per output.
@@ -118,7 +118,7 @@ pub enum Answer {
     Numbers(Vec<String>),
 }
 
-impl Answer {
+impl OutputMeaning {
     fn new(model: &Model) -> Result<Self> {
         let Meaning { task, names, columns, .. } = &model.meaning;
         let outputs = model.network.outputs();
@@ -152,7 +152,7 @@ impl Answer {
         }
     }
 
-    /// Describes [`Answer::labels`], for a comment.
+    /// Describes [`OutputMeaning::labels`], for a comment.
     fn labels_are(&self) -> &'static str {
         match self {
             Self::YesNo(_) => "The two answers: no, yes.",
@@ -209,7 +209,7 @@ impl Program {
             )));
         }
         let meaning = model.meaning.clone();
-        let answer = Answer::new(model)?;
+        let output_meaning = OutputMeaning::new(model)?;
         let input = match (&meaning.columns, meaning.bytes) {
             (Some(columns), _) => {
                 check_columns(columns, plan.inputs)?;
@@ -219,14 +219,14 @@ impl Program {
             (None, true) => Input::Bytes,
             (None, false) => Input::Numbers,
         };
-        let mut steps: Vec<Step> =
-            plan.steps.iter().filter_map(|step| lower(step, &model.parameters, int8)).collect();
+        let mut operations: Vec<Operation> =
+            plan.layers.iter().filter_map(|layer| lower(layer, &model.parameters, int8)).collect();
         let (scale, last) = plan.head.answering();
         if scale != 1.0 {
-            steps.push(Step::Units(vec![Unit { centre: 0.0, scale }; plan.outputs]));
+            operations.push(Operation::Units(vec![Unit { centre: 0.0, scale }; plan.outputs]));
         }
         if last != Activation::Identity {
-            steps.push(Step::Activation(last));
+            operations.push(Operation::Activation(last));
         }
         if !meaning.units.is_empty() {
             if meaning.units.len() != plan.outputs {
@@ -236,7 +236,7 @@ impl Program {
             if !meaning.units.iter().all(|u| u.centre.is_finite() && u.scale.is_finite()) {
                 return Err(Error::data("a unit is not finite"));
             }
-            steps.push(Step::Units(meaning.units.clone()));
+            operations.push(Operation::Units(meaning.units.clone()));
         }
         let probe = Probe::of(model)?;
         if !probe.answers.iter().all(|y| y.is_finite()) {
@@ -246,7 +246,7 @@ impl Program {
         let weights = if int8 { ", weights of 8 bits" } else { "" };
         let about = vec![format!("{}, {parameters} parameters{weights}", model.network)];
         let (inputs, outputs) = (plan.inputs, plan.outputs);
-        Ok(Self { input, inputs, outputs, steps, answer, probe, about, meaning })
+        Ok(Self { input, inputs, outputs, operations, output_meaning, probe, about, meaning })
     }
 
     /// The table's columns, if the raw rows are of a table.
@@ -258,9 +258,9 @@ impl Program {
     }
 }
 
-fn lower(step: &plan::Step, parameters: &[f32], int8: bool) -> Option<Step> {
-    match step {
-        plan::Step::Dense(dense) => {
+fn lower(layer: &plan::FusedLayer, parameters: &[f32], int8: bool) -> Option<Operation> {
+    match layer {
+        plan::FusedLayer::Dense(dense) => {
             let plan::Dense { inputs, outputs, activation, .. } = *dense;
             let weights = parameters[dense.weight()].to_vec();
             let weights = if int8 {
@@ -270,11 +270,11 @@ fn lower(step: &plan::Step, parameters: &[f32], int8: bool) -> Option<Step> {
                 Weights::F32(weights)
             };
             let biases = parameters[dense.bias()].to_vec();
-            Some(Step::Dense { inputs, outputs, weights, biases, activation })
+            Some(Operation::Dense { inputs, outputs, weights, biases, activation })
         }
-        plan::Step::Activation(activation) => Some(Step::Activation(*activation)),
+        plan::FusedLayer::Activation(activation) => Some(Operation::Activation(*activation)),
         // Dropout is for training only.
-        plan::Step::Dropout(..) => None,
+        plan::FusedLayer::Dropout(..) => None,
     }
 }
 

@@ -4,7 +4,7 @@
 //! `#![no_std]`. The sums are as in [`c`](super::c).
 
 use super::{
-    Answer, Input, Program, Step, Weights,
+    Input, Operation, OutputMeaning, Program, Weights,
     functions::called,
     layout::{FEW, by_input, padded},
     names::{fields, numbers, rust_doc, rust_string},
@@ -23,9 +23,9 @@ use crate::{
 pub fn write(program: &Program) -> Result<String> {
     let (mut constants, mut run) = (String::new(), String::new());
     let (mut row, mut outputs, mut width) = ("*input".to_string(), program.inputs, program.inputs);
-    for (i, step) in program.steps.iter().enumerate() {
-        run += &match step {
-            Step::Dense { inputs, outputs: n, weights, biases, activation } => {
+    for (i, operation) in program.operations.iter().enumerate() {
+        run += &match operation {
+            Operation::Dense { inputs, outputs: n, weights, biases, activation } => {
                 let Weights::F32(weights) = weights else {
                     return Err(Error::invalid("weights of 8 bits are written as C only"));
                 };
@@ -38,12 +38,12 @@ pub fn write(program: &Program) -> Result<String> {
                 let mutable = if *activation == Activation::Identity { "" } else { "mut " };
                 format!("    let {mutable}h{i} = {call};\n{}", apply(*activation, &row, outputs))
             }
-            Step::Activation(activation) => {
+            Operation::Activation(activation) => {
                 let own = format!("    let mut y{i} = {row};\n");
                 row = format!("y{i}");
                 own + &apply(*activation, &row, outputs)
             }
-            Step::Units(units) => {
+            Operation::Units(units) => {
                 let unit = |(k, Unit { centre, scale }): (usize, &Unit)| {
                     format!("{centre:?} + {scale:?} * {row}[{k}]")
                 };
@@ -62,7 +62,7 @@ pub fn write(program: &Program) -> Result<String> {
     };
     let predict = format!(
         "/// {}\n/// `input`: {}.\npub fn predict(input: &[f32; INPUTS]) -> [f32; OUTPUTS] {{\n{run}{given}}}\n\n",
-        program.answer.outputs_are("`LABELS[1]`"),
+        program.output_meaning.outputs_are("`LABELS[1]`"),
         match program.input {
             Input::Numbers => "the network's numbers",
             Input::Bytes => "bytes / 255",
@@ -74,17 +74,17 @@ pub fn write(program: &Program) -> Result<String> {
         Input::Bytes => BYTES.into(),
         Input::Columns(columns) => table(columns),
     };
-    let best = match program.answer {
-        Answer::YesNo(_) => YES_NO,
-        Answer::Classes(_) => BEST,
+    let best = match program.output_meaning {
+        OutputMeaning::YesNo(_) => YES_NO,
+        OutputMeaning::Classes(_) => BEST,
         _ => "",
     };
     let labels: Vec<String> =
-        program.answer.labels().iter().map(|name| rust_string(name)).collect();
+        program.output_meaning.labels().iter().map(|name| rust_string(name)).collect();
     let (n, labels) = (labels.len(), numbers(&labels, String::clone));
     let labels = format!(
         "/// {}\npub static LABELS: [&str; {n}] = [\n{labels}];\n\n",
-        program.answer.labels_are()
+        program.output_meaning.labels_are()
     );
     let functions = called(include_str!("functions.rs.txt"), "", &format!("{predict}{raw}"));
     let nothing = if functions.contains("NOTHING") {

@@ -5,11 +5,11 @@ use std::ops::Range;
 use crate::{
     activation::Activation,
     engine::cpu::{
+        first_layer::FirstLayer,
         kernels::Kernels,
         layers::Op,
         linear, rows,
         shares::{blocks, own_strips, share},
-        sparse::FirstLayer,
         stages::Stage,
         strategy::{LastLayer, Strategy},
         team::Barrier,
@@ -28,23 +28,18 @@ pub(super) unsafe fn backward<V: Kernels>(work: &Work, thread: usize, barrier: &
     let mine = share(work.batch.rows.len(), thread, work.threads);
     // SAFETY: `Work` describes what is there; samples and strips are this thread's own.
     unsafe {
-        match &work.strategy {
-            Strategy::Samples | Strategy::SparseSamples(_) | Strategy::SparseStrips(_) => {
-                for block in blocks(mine) {
-                    rows::loss(work, thread, &block);
-                    layers::<V>(work, thread, &block);
-                }
-                barrier.wait();
+        for block in blocks(mine) {
+            rows::loss(work, thread, &block);
+            if let Strategy::SparseStripsOfTwo(_, last) = &work.strategy {
+                let stage = &work.stages.all[2];
+                derive::<V>(work, thread, last.layer.activation, stage, &block);
+            } else {
+                layers::<V>(work, thread, &block);
             }
-            Strategy::SparseStripsOfTwo(first, last) => {
-                for block in blocks(mine) {
-                    rows::loss(work, thread, &block);
-                    let stage = &work.stages.all[2];
-                    derive::<V>(work, thread, last.layer.activation, stage, &block);
-                }
-                barrier.wait();
-                own_first_layer::<V>(work, first, last, thread);
-            }
+        }
+        barrier.wait();
+        if let Strategy::SparseStripsOfTwo(first, last) = &work.strategy {
+            own_first_layer::<V>(work, first, last, thread);
         }
     }
 }

@@ -5,13 +5,14 @@ use std::ops::Range;
 use crate::{
     activation::Activation,
     engine::cpu::{
+        first_layer::FirstLayer,
         kernels::Kernels,
         layers::{Dense, Op},
         linear,
         matrix::Matrix,
         rows,
         shares::{blocks, own_strips, share},
-        sparse::{self, FirstLayer},
+        sparse,
         stages::Stage,
         strategy::{LastLayer, Strategy},
         team::Barrier,
@@ -27,38 +28,38 @@ use crate::{
 pub(super) unsafe fn forward<V: Kernels>(work: &Work, thread: usize, barrier: &Barrier) {
     debug_assert!(thread < work.threads);
     let mine = share(work.batch.rows.len(), thread, work.threads);
+    // Each piece is called from one place: it is compiled into each that calls it.
     // SAFETY: `Work` describes what is there; samples and strips are this thread's own.
     unsafe {
         match &work.strategy {
-            Strategy::Samples => {
-                for block in blocks(mine) {
-                    rows::gather(work, block.clone());
-                    layers::<V>(work, thread, 0, &block);
+            Strategy::Samples => {}
+            Strategy::SparseSamples(first) => sparse::scan::<V>(work, first, thread, mine.clone()),
+            Strategy::SparseStrips(first) | Strategy::SparseStripsOfTwo(first, _) => {
+                own_first_layer::<V>(work, first, thread);
+                if let Strategy::SparseStripsOfTwo(_, last) = &work.strategy {
+                    own_sums::<V>(work, first, last, thread);
                 }
+                barrier.wait();
             }
-            Strategy::SparseSamples(first) => {
-                sparse::scan::<V>(work, first, thread, mine.clone());
-                for block in blocks(mine) {
+        }
+        for block in blocks(mine) {
+            let mut done = 1;
+            match &work.strategy {
+                Strategy::Samples => {
+                    rows::gather(work, block.clone());
+                    done = 0;
+                }
+                Strategy::SparseSamples(first) => {
                     let strips = 0..first.layer.weights.strips();
                     first_layer::<V>(work, first, thread, strips, &block);
-                    layers::<V>(work, thread, 1, &block);
                 }
-            }
-            Strategy::SparseStrips(first) => {
-                own_first_layer::<V>(work, first, thread);
-                barrier.wait();
-                for block in blocks(mine) {
-                    layers::<V>(work, thread, 1, &block);
-                }
-            }
-            Strategy::SparseStripsOfTwo(first, last) => {
-                own_first_layer::<V>(work, first, thread);
-                own_sums::<V>(work, first, last, thread);
-                barrier.wait();
-                for block in blocks(mine) {
+                Strategy::SparseStrips(_) => {}
+                Strategy::SparseStripsOfTwo(_, last) => {
                     add_up::<V>(work, last, thread, &block);
+                    continue;
                 }
             }
+            layers::<V>(work, thread, done, &block);
         }
     }
 }

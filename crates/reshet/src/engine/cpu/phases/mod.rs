@@ -36,6 +36,7 @@ mod weights;
 
 use self::{backward::backward, forward::forward, weights::weights};
 use super::{
+    Instructions,
     shares::share,
     team::Barrier,
     vector::{self, for_each},
@@ -55,9 +56,24 @@ pub(super) struct Phases {
     pub norms: unsafe fn(&Work, usize),
 }
 
+impl Phases {
+    /// Those compiled for these instructions; the portable ones if the processor lacks them.
+    pub fn of(instructions: Instructions) -> &'static Self {
+        match instructions {
+            #[cfg(target_arch = "x86_64")]
+            Instructions::Avx512 if instructions.available() => &AVX512,
+            #[cfg(target_arch = "x86_64")]
+            Instructions::Avx2 if instructions.available() => &AVX2,
+            #[cfg(target_arch = "aarch64")]
+            Instructions::Neon => &NEON,
+            _ => &PORTABLE,
+        }
+    }
+}
+
 macro_rules! phases {
     ($name:ident, $vector:ident, $($features:literal)?) => {
-        pub(super) static $name: Phases = {
+        static $name: Phases = {
             $(#[target_feature(enable = $features)])?
             unsafe fn forward_phase(work: &Work, thread: usize, barrier: &Barrier) {
                 // SAFETY: the instructions are enabled here; the rest is the caller's promise.

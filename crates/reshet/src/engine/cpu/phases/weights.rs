@@ -4,17 +4,19 @@ use std::{ops::Range, sync::atomic::Ordering::Relaxed};
 
 use crate::engine::cpu::{
     ahead::Ahead,
+    first_layer::FirstLayer,
+    flat::Stretch,
     kernels::Kernels,
     layers::Op,
     linear,
-    matrix::{Matrix, STRIP},
+    matrix::{BLOCK, Matrix, STRIP},
     product::Fetch,
     shares::share,
-    sparse::{self, FirstLayer},
+    sparse,
     strategy::{Strategy, Strip},
-    update::{How, Stretch, update},
+    update::{How, update},
     vector::fence,
-    work::{Accumulate, BLOCK, Work},
+    work::{Accumulate, Work},
 };
 use crate::optim::Rule;
 

@@ -4,11 +4,11 @@ use std::ops::Range;
 
 use super::{
     super::{
-        matrix::Matrix,
+        first_layer::{FirstLayer, blocks},
+        matrix::{BLOCK, Matrix},
         vector::Vector,
-        work::{Accumulate, BLOCK, Work},
+        work::{Accumulate, Work},
     },
-    FirstLayer, blocks,
     source::{Source, with_source},
 };
 use crate::data::Numbers;

@@ -1,13 +1,14 @@
 //! What an engine knows of the zeros among its samples' inputs.
 
-use super::{FirstLayer, blocks, is_worth_it, seen_each};
+use super::is_worth_it;
 use crate::{
     data::Rows,
     engine::{
         Samples,
         cpu::{
+            first_layer::{FirstLayer, blocks, seen_each},
             layers::{Dense, Op},
-            work::BLOCK,
+            matrix::BLOCK,
         },
     },
 };

@@ -3,7 +3,7 @@
 use std::{cell::Cell, time::Duration};
 
 use super::{
-    Apart,
+    apart::Apart,
     sync::{AtomicBool, AtomicUsize, Ordering, Relaxed},
     wait::Wait,
 };

@@ -9,6 +9,7 @@
 //!
 //! Inside a job the threads meet at a [`Barrier`].
 
+mod apart;
 mod barrier;
 mod pace;
 mod sync;
@@ -22,6 +23,7 @@ use std::{
 
 pub(super) use self::barrier::Barrier;
 use self::{
+    apart::Apart,
     barrier::{Meeting, Shares, bit},
     pace::Pace,
     sync::*,
@@ -35,12 +37,6 @@ const PATIENCE: u32 = 8;
 
 /// A job as the members see it: the leader's closure.
 type Job<'a> = &'a (dyn Fn(usize, &Barrier) + Sync);
-
-/// On cache lines of its own: who watches one counter does not slow down who
-/// changes another.
-#[repr(align(128))]
-#[derive(Default)]
-struct Apart<T>(T);
 
 struct Shared {
     /// Points to the leader's `Job` while some member is at work.

@@ -191,6 +191,12 @@ mod tests {
         with_each_vector!(transposes);
     }
 
+    /// 2ⁿ, exactly: Miri's `exp2` is off by a random last place, as a platform's may be.
+    fn power_of_two(n: f32) -> f32 {
+        let factor = if n < 0.0 { 0.5 } else { 2.0 };
+        (0..n.abs() as u32).fold(1.0, |power, _| power * factor)
+    }
+
     #[test]
     fn every_lane_is_computed_alike() {
         fn computes<V: Vector>() {
@@ -229,7 +235,9 @@ mod tests {
                         // Of a zero, the sign may go.
                         let round = y.round().add(V::splat(0.0));
                         check("round", round, &|_| b.round_ties_even() + 0.0);
-                        check("2ⁿ", y.round().exp2_whole(), &|_| b.round_ties_even().exp2());
+                        check("2ⁿ", y.round().exp2_whole(), &|_| {
+                            power_of_two(b.round_ties_even())
+                        });
                     }
                 }
             }

@@ -12,9 +12,9 @@ use crate::{
     settings::{Settings, recipe::filled_in, table::refuse},
 };
 
-/// Data, split.
+/// Data, split into a training, a validation and a test part.
 #[derive(Clone)]
-pub struct Parts {
+pub struct SplitData {
     /// What is trained where nothing was said.
     pub defaults: Defaults,
     /// What the run is called after.
@@ -30,30 +30,30 @@ pub struct Parts {
     pub chosen: Option<String>,
 }
 
-impl Parts {
+impl SplitData {
     /// Reads and splits the data; fills in what the flags leave open.
     /// `fold`: to test on fold k of so many instead.
     pub fn read(args: &mut Settings, fold: Option<(usize, usize)>) -> anyhow::Result<Self> {
         let asked = args.recipe.0.clone();
-        let mut parts = Self::split(args, fold)?;
+        let mut split = Self::split(args, fold)?;
         let recipe = &mut args.recipe.0;
         if asked.batch_size.is_none() {
             // How many samples are left to train on is known only now.
-            recipe.batch_size = recipe.batch_size.map(|n| n.min(parts.train.len()));
+            recipe.batch_size = recipe.batch_size.map(|n| n.min(split.train.len()));
         }
-        if parts.defaults != Defaults::Plain && asked.net.is_none() {
-            parts.chosen = filled_in(&asked, recipe);
+        if split.defaults != Defaults::Plain && asked.net.is_none() {
+            split.chosen = filled_in(&asked, recipe);
         }
-        *recipe = recipe.resolve(&parts.train)?;
+        *recipe = recipe.resolve(&split.train)?;
         if args.balance {
-            parts.train = parts.train.balanced().map_err(of_flag("--balance"))?;
+            split.train = split.train.balanced().map_err(of_flag("--balance"))?;
         }
-        Ok(parts)
+        Ok(split)
     }
 
     fn split(args: &mut Settings, fold: Option<(usize, usize)>) -> anyhow::Result<Self> {
         let path = Path::new(args.data());
-        let there = path.exists() || table::is_stream(path);
+        let there = table::is_there(path);
         if args.targets.is_none() && table::is_table(path) && there {
             if args.names.is_some() {
                 let what = "--names: the classes of a table are called as its cells are";
@@ -65,6 +65,10 @@ impl Parts {
             return Err(table::not_there(path).into());
         }
         refuse(&args.table, args.data())?;
+        if let Some(scaling) = args.scaling {
+            let what = format!("--scaling {scaling}: only the columns of a table are scaled so");
+            return Err(Error::Invalid(what).into());
+        }
         let form = args.pictures.form();
         let reading = Reading { targets: args.targets.as_deref(), scale: !args.no_scale, form };
         let mut source = Source::open(args.data(), &reading)?;
@@ -120,7 +124,7 @@ impl Parts {
             .table
             .prepare(&table, ask)
             .keep_columns(recipe.net.is_some())
-            .plain(args.no_scale)
+            .scaling(args.scaling())
             .seed(recipe.seed.unwrap_or(0));
         let mut test = args.test_fraction.unwrap_or(0.2);
         if args.folds.is_some() {

@@ -1,120 +1,12 @@
-//! What the API answers. The page's own types, `web/src/api-types.ts`, are made of these.
+//! A run, its course and its steps.
 
 use std::path::PathBuf;
 
 use reshet::{Score, metrics};
 use serde::Serialize;
-use serde_json::{Map, Value};
 
-use crate::{
-    curve::Tested,
-    found::Finding,
-    run::{Baseline, Phase, Stage},
-    spec::Spec,
-};
-
-/// All there is.
-#[derive(Clone, Debug, Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-pub struct State {
-    #[serde(flatten)]
-    pub about: About,
-    pub data: Vec<Data>,
-    pub runs: Vec<Run>,
-    /// The names of the studies.
-    pub studies: Vec<String>,
-    /// The run that trains, or stands.
-    pub current: Option<String>,
-}
-
-/// The kind of question a network answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-#[serde(rename_all = "lowercase")]
-pub enum Task {
-    Binary,
-    Classes,
-    Number,
-}
-
-impl From<reshet::Task> for Task {
-    fn from(task: reshet::Task) -> Self {
-        match task {
-            reshet::Task::Binary => Self::Binary,
-            reshet::Task::Classes => Self::Classes,
-            reshet::Task::Number => Self::Number,
-        }
-    }
-}
-
-/// The program and its machine.
-#[derive(Clone, Debug, Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-pub struct About {
-    pub version: String,
-    pub device: String,
-    pub threads: usize,
-    pub cores: usize,
-}
-
-/// Data that can be asked for.
-#[derive(Clone, Debug, Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-pub struct Data {
-    pub id: String,
-    pub name: String,
-    pub kind: DataKind,
-    pub train_samples: usize,
-    pub test_samples: usize,
-    pub shape: Vec<usize>,
-    pub features: usize,
-    pub task: Task,
-    pub names: Vec<String>,
-    pub columns: Option<Vec<String>>,
-    pub target: Option<String>,
-    pub said: Vec<String>,
-    pub warnings: Vec<String>,
-    /// The first rows of a table, as they were read.
-    #[cfg_attr(test, ts(type = "Record<string, string | number | null>[]"))]
-    pub rows: Vec<Map<String, Value>>,
-    pub defaults: Spec,
-}
-
-#[derive(Clone, Copy, Debug, Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-#[serde(rename_all = "lowercase")]
-pub enum DataKind {
-    /// Of bytes, grey or coloured.
-    Pictures,
-    Table,
-    Array,
-}
-
-/// What a spec comes to.
-#[derive(Clone, Debug, Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-pub struct Plan {
-    pub network: String,
-    pub task: Task,
-    pub names: Vec<String>,
-    pub inputs: usize,
-    pub outputs: usize,
-    pub output_activation: String,
-    pub loss: String,
-    pub parameters: usize,
-    pub train_samples: usize,
-    pub test_samples: usize,
-    pub steps_per_epoch: usize,
-    pub steps: usize,
-    pub baseline: Option<Baseline>,
-    pub shape: Vec<usize>,
-    pub spec: Spec,
-    pub command: String,
-    pub said: Vec<String>,
-    pub warnings: Vec<String>,
-    /// What looks wrong in the network.
-    pub findings: Vec<Finding>,
-}
+use super::Task;
+use crate::{curve::Tested, found::Finding, spec::Spec, told::Told};
 
 /// A run.
 #[derive(Clone, Debug, Serialize)]
@@ -149,6 +41,8 @@ pub struct Run {
     #[cfg_attr(test, ts(as = "Option<String>"))]
     pub saved: Option<PathBuf>,
     pub reason: Option<String>,
+    /// The same, for a page in any language.
+    pub reason_told: Option<Told>,
     pub command: Option<String>,
     /// What looks wrong in what came of it, once it has ended.
     pub findings: Vec<Finding>,
@@ -158,6 +52,64 @@ pub struct Run {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional))]
     pub stage_report: Option<StageReport>,
+}
+
+/// Where a run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// It trains.
+    Running,
+    /// It waits.
+    Paused,
+    /// All epochs are trained.
+    Done,
+    /// It was told to stop.
+    Stopped,
+    /// A loss or a parameter was not finite.
+    Diverged,
+    /// A fault of the program ended it.
+    Failed,
+    /// A model from a file.
+    Loaded,
+}
+
+impl Phase {
+    /// Whether the training goes on, or may.
+    pub fn alive(self) -> bool {
+        matches!(self, Self::Running | Self::Paused)
+    }
+}
+
+/// What was done last of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// The outputs are there.
+    Forward,
+    /// The loss and the gradient are there.
+    Backward,
+}
+
+/// What always giving the same answer scores.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Baseline {
+    /// Accuracy, or the RMSE of the mean.
+    pub measure: f64,
+    /// The answer; None for numbers.
+    pub answer: Option<String>,
+}
+
+impl Baseline {
+    /// Of a score, which has it beside it; `names` are the model's.
+    pub fn of(score: &Score, names: &[String]) -> Self {
+        let (metrics::Kind::Answers { baseline, .. } | metrics::Kind::Numbers { baseline, .. }) =
+            &score.kind;
+        Self { measure: *baseline, answer: score.commonest(names).map(String::from) }
+    }
 }
 
 /// The curves of a run: (step, loss) and (step, loss, measure).
@@ -333,82 +285,4 @@ pub struct Snapshots {
     pub steps: Vec<usize>,
     pub bytes: usize,
     pub limit: usize,
-}
-
-/// One sample through the network.
-#[derive(Clone, Debug, Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-pub struct Trace {
-    pub step: usize,
-    pub label: Option<String>,
-    #[cfg_attr(test, ts(type = "Record<string, number> | null"))]
-    pub probabilities: Option<Map<String, Value>>,
-    #[cfg_attr(test, ts(type = "number | number[] | null"))]
-    pub value: Option<Value>,
-    pub input: Vec<f32>,
-    pub evidence: Vec<f32>,
-    pub layers: Vec<TracedLayer>,
-    /// The cells that the inputs came from, of a table.
-    #[cfg_attr(test, ts(type = "Record<string, string | number | null> | null"))]
-    pub row_values: Option<Map<String, Value>>,
-    /// Of a sample that stands in the data.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(test, ts(optional))]
-    pub row: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(test, ts(optional, type = "string | number | number[] | null"))]
-    pub truth: Option<Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(test, ts(optional))]
-    pub right: Option<bool>,
-}
-
-/// A Linear layer with its activation applied.
-#[derive(Clone, Debug, Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-pub struct TracedLayer {
-    pub name: String,
-    pub activation: String,
-    pub values: Vec<f32>,
-}
-
-/// A sample as lists show it.
-#[derive(Clone, Debug, Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-pub struct Item {
-    pub row: usize,
-    #[cfg_attr(test, ts(type = "number | number[]"))]
-    pub truth: Value,
-    #[cfg_attr(test, ts(type = "number | number[]"))]
-    pub answer: Value,
-    /// Of the answer; where it is about belief, of the truth. None for numbers.
-    pub probability: Option<f32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(test, ts(optional))]
-    pub loss: Option<f64>,
-    #[serde(skip)]
-    pub weight: f64,
-}
-
-/// The wrong ones of the test part.
-#[derive(Clone, Debug, Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-pub struct Mistakes {
-    pub step: usize,
-    pub samples: usize,
-    pub errors: Option<usize>,
-    pub names: Vec<String>,
-    pub confusion: Option<Vec<Vec<usize>>>,
-    /// How many there are of what was asked for.
-    pub found: usize,
-    pub items: Vec<Item>,
-}
-
-/// The ones of the training part that the network believes least.
-#[derive(Clone, Debug, Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-pub struct Suspicious {
-    pub step: usize,
-    pub names: Vec<String>,
-    pub items: Vec<Item>,
 }

@@ -1,0 +1,56 @@
+//! What came of a run that is over, computed once: for its folder and for the page.
+
+use std::time::Duration;
+
+use reshet::{Ended, Fit, Result, diagnosis};
+
+use crate::{
+    host::Finished,
+    lesson::Lesson,
+    run::{Run, State},
+};
+
+/// Asking the network about its whole training part: longer than this is not waited for where a
+/// run is stopped.
+const LONG: Duration = Duration::from_secs(2);
+
+/// A run that is over. What looks wrong in it shows on the test part, or on the training part
+/// where there is none.
+///
+/// # Errors
+/// Its data does not fit its model.
+pub fn finished<'a>(run: &Run, lesson: &'a Lesson, done: bool) -> Result<Finished<'a>> {
+    let (_, model) = run.model_at(None)?;
+    let state = run.state();
+    let fit = Fit {
+        model,
+        epochs: state.epoch,
+        steps: state.step,
+        final_loss: final_loss(&state),
+        epoch_losses: state.epoch_losses.clone(),
+        ended: if done { Ended::Done } else { Ended::Asked },
+    };
+    let score = state.test.as_ref().map(|(_, score)| score.clone());
+    let (log, seconds) = (state.log.clone(), state.seconds);
+    // Who stops a run waits for its end.
+    let all = state.sample_takes.saturating_mul(lesson.train.len().try_into().unwrap_or(u32::MAX));
+    let in_short = !done && all > LONG;
+    drop(state);
+    if in_short {
+        return Ok(Finished { lesson, fit, score, findings: Vec::new(), in_short, log, seconds });
+    }
+    let judged = match &score {
+        Some(score) => score.clone(),
+        None => fit.model.test_on(&lesson.train, lesson.device)?,
+    };
+    let optimizer = lesson.recipe.optimizer()?;
+    let schedule = lesson.recipe.schedule()?;
+    let findings = diagnosis::of_fit(&fit, &lesson.train, &judged, &optimizer, schedule)?;
+    Ok(Finished { lesson, fit, score, findings, in_short, log, seconds })
+}
+
+/// The mean loss of the last whole epoch, or the last step's.
+fn final_loss(state: &State) -> f64 {
+    let last = state.loss.map_or(f64::NAN, f64::from);
+    state.epoch_losses.last().copied().unwrap_or(last)
+}

@@ -1,0 +1,93 @@
+//! A table's rows as samples of a question that is known: a model's.
+
+use std::sync::Arc;
+
+use super::{Column, Columns, Kind, Table, encoder::encode, question::Question};
+use crate::{Dataset, Features, Meaning, Result, Storage, Targets, Task, error::Error};
+
+impl Columns {
+    /// Another table's rows as samples of the same question, as a test wants them.
+    ///
+    /// # Errors
+    /// Columns that do not match; an answer or a word the model does not know.
+    pub fn dataset(&self, table: Table, task: Task, names: &[String]) -> Result<Dataset> {
+        self.weighted_dataset(table, task, names, None)
+    }
+
+    /// [`Columns::dataset`] whose rows count so much each.
+    ///
+    /// # Errors
+    /// As [`Columns::dataset`]; not a weight a row.
+    pub fn weighted_dataset(
+        &self,
+        mut table: Table,
+        task: Task,
+        names: &[String],
+        weights: Option<&[f32]>,
+    ) -> Result<Dataset> {
+        table.read_as(&self.written)?;
+        let table = table.with_dates(&self.dates);
+        let numbers = self.inputs.iter().filter(|c| matches!(c.kind, Kind::Number { .. }));
+        let places = table.places();
+        for Column { name, .. } in numbers {
+            let head = places.get(&**name).map(|place| &table.heads[*place]);
+            if let Some(line) = head.and_then(|head| head.firsts.name) {
+                let what = "leading zeros, or more digits than a number holds, make it a name, \
+                            and the model knows numbers there";
+                return Err(Error::at(&table.source, line, Some(name), what));
+            }
+        }
+        let places = self.targets.iter().map(|name| table.column(name)).collect::<Result<_>>()?;
+        let question = Question::known(&table, places, task, names.to_vec());
+        let (targets, rows) = question.read(&table, &self.origins)?;
+        let weights = weights.map(|all| pick_weights(&table, all, &rows)).transpose()?;
+        let mut wanted = vec![false; table.rows()];
+        rows.iter().for_each(|row| wanted[*row as usize] = true);
+        let [inputs] = encode(table, self, |row| wanted[row].then_some(0))?;
+        let made = dataset(inputs, &Arc::new(self.clone()), targets)?;
+        match weights {
+            Some(weights) => made.weighted(weights),
+            None => Ok(made),
+        }
+    }
+}
+
+impl Meaning {
+    /// A table's rows as samples of this model's question.
+    ///
+    /// # Errors
+    /// As [`Columns::dataset`]; a model that was not trained on a table.
+    pub fn dataset(&self, table: Table) -> Result<Dataset> {
+        let columns = self.columns.as_ref().ok_or_else(|| {
+            Error::data(format!(
+                "{}: the model was not trained on a table and knows no columns",
+                table.source
+            ))
+        })?;
+        columns.dataset(table, self.task, &self.names)
+    }
+}
+
+/// The weights of these rows, of all rows' weights.
+pub(super) fn pick_weights(table: &Table, all: &[f32], rows: &[u32]) -> Result<Vec<f32>> {
+    if all.len() != table.rows() {
+        let (source, n, weights) = (&table.source, table.rows(), all.len());
+        return Err(Error::data(format!("{source}: {n} rows but {weights} weights")));
+    }
+    Ok(rows.iter().map(|row| all[*row as usize]).collect())
+}
+
+pub(super) fn dataset(
+    inputs: Vec<f32>,
+    columns: &Arc<Columns>,
+    targets: Targets,
+) -> Result<Dataset> {
+    let features = Features::new(Storage::F32(inputs), &[columns.width()])?;
+    let features = features.with_columns(Arc::clone(columns));
+    match &targets {
+        Targets::Numbers { values, .. } if values.iter().any(|y| y.is_nan()) => {
+            Dataset::with_missing_targets(features, targets)
+        }
+        _ => Dataset::new(features, targets),
+    }
+}

@@ -1,0 +1,107 @@
+//! What the engine owns from one call to the next.
+
+use super::{
+    Instructions,
+    arena::Arena,
+    flat::Flat,
+    layers::{self, Op},
+    scratch::Scratch,
+    sparse::Zeros,
+    stages::Stages,
+    team::Team,
+};
+use crate::{
+    Plan,
+    engine::{Buffer, Samples},
+    optim::{Hyper, Rule},
+};
+
+/// See the [module](super).
+pub(in crate::engine) struct Cpu {
+    pub(super) plan: Plan,
+    pub(super) seed: u64,
+    pub(super) instructions: Instructions,
+    pub(super) team: Team,
+    pub(super) ops: Vec<Op>,
+    pub(super) arena: Arena,
+    pub(super) flat: Flat,
+    pub(super) stages: Stages,
+    pub(super) scratch: Scratch,
+    pub(super) zeros: Zeros,
+    pub(super) updates: u64,
+    /// The rows of the last forward pass.
+    pub(super) rows: Vec<u32>,
+    /// The rows expected next.
+    pub(super) next: Vec<u32>,
+    /// 0, 1, 2, …: all samples of what is predicted.
+    pub(super) all: Vec<u32>,
+}
+
+impl Cpu {
+    /// An engine with these parameters.
+    pub fn new(
+        plan: Plan,
+        parameters: &[f32],
+        seed: u64,
+        threads: usize,
+        instructions: Instructions,
+    ) -> Self {
+        let (ops, flat_length) = layers::place(&plan);
+        let (team, mut arena) = (Team::new(threads), Arena::default());
+        let mut engine = Self {
+            seed,
+            instructions,
+            // In this order in the arena.
+            flat: Flat::new(flat_length, &mut arena),
+            scratch: Scratch::new(&plan, team.threads(), &mut arena),
+            stages: Stages::default(),
+            zeros: Zeros::default(),
+            updates: 0,
+            rows: Vec::new(),
+            next: Vec::new(),
+            all: Vec::new(),
+            team,
+            ops,
+            plan,
+            arena,
+        };
+        engine.put(Buffer::Parameters, parameters);
+        engine
+    }
+
+    /// Overwrites a buffer with numbers in the plan's order.
+    pub(super) fn put(&mut self, buffer: Buffer, from: &[f32]) {
+        let into = self.flat.get_mut(buffer, &mut self.arena);
+        layers::each_place(&self.plan, &self.ops, |theirs, ours| into[ours] = from[theirs]);
+    }
+
+    /// Makes room for batches of this many samples.
+    pub(super) fn reserve(&mut self, rows: usize) {
+        self.stages.reserve(rows, self.plan.inputs, &self.ops, &mut self.arena);
+    }
+
+    /// Makes room for a batch, and notes how it is gone through.
+    pub(super) fn begin(&mut self, samples: &Samples, skips_zeros: bool) {
+        self.reserve(samples.rows.len());
+        self.rows.clear();
+        self.rows.extend_from_slice(samples.rows);
+        let fresh = self.updates == 0 && !self.flat.has_gradients();
+        self.zeros.begin(skips_zeros, fresh, self.plan.inputs, self.team.threads());
+    }
+
+    /// The mean of the last backward pass's losses.
+    pub(super) fn loss(&self, denominator: f64) -> f32 {
+        (self.stages.sum_losses(self.rows.len()) / denominator) as f32
+    }
+
+    /// The next update's rule, and room for its state.
+    pub(super) fn next_rule(&mut self, hyper: &Hyper) -> Rule {
+        self.flat.keep_state(hyper.optimizer.slots(), &mut self.arena);
+        let rule = hyper.optimizer.rule(self.updates + 1);
+        if !rule.rests() {
+            // Weight decay moves every weight, and may leave it a momentum.
+            self.zeros.all_may_move();
+        }
+        rule
+    }
+}

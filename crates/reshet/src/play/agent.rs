@@ -1,0 +1,363 @@
+//! An agent that learns a game by deep Q-learning.
+
+use super::{
+    Dice, Game, Move,
+    replay::{Memory, Replay},
+};
+use crate::{
+    Device, Loss, Model, Optimizer, Result, SGD, Sequential, Training, error::Error,
+    metrics::argmax,
+};
+
+/// How an [`Agent`] learns. The defaults are those of the tic-tac-toe example.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// The widths of the hidden layers; each is followed by ReLU.
+    pub hidden: Vec<usize>,
+    /// The learning rate of SGD.
+    pub lr: f64,
+    /// Actions that are remembered.
+    pub remembered: usize,
+    /// Remembered actions that a step learns from.
+    pub batch: usize,
+    /// γ: what a reward is worth an action later.
+    pub discount: f32,
+    /// Games between two copies of the network.
+    pub copy_every: usize,
+    /// The least ε: how often any action is tried instead of the best one.
+    pub least_curious: f32,
+    /// Games after which ε − `least_curious` has fallen to 1/e; ε begins at 1.
+    pub patience: f32,
+    /// Double DQN: the network chooses the next action, the copy values it.
+    pub double: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            hidden: vec![128, 64],
+            lr: 0.1,
+            remembered: 10_000,
+            batch: 64,
+            discount: 0.99,
+            copy_every: 1000,
+            least_curious: 0.01,
+            patience: 5000.0,
+            double: false,
+        }
+    }
+}
+
+impl Settings {
+    fn check(&self) -> Result<()> {
+        let invalid = |what: &str| Err(Error::invalid(what));
+        if self.batch == 0 || self.remembered < self.batch {
+            return invalid("remembered must be at least batch, and batch at least 1");
+        }
+        if self.copy_every == 0 {
+            return invalid("copy_every must be at least 1 game");
+        }
+        if !(0.0..=1.0).contains(&self.discount) {
+            return invalid("discount must be from 0 to 1");
+        }
+        if !(0.0..=1.0).contains(&self.least_curious) || self.patience.is_nan() {
+            return invalid("least_curious must be from 0 to 1, and patience a number");
+        }
+        Optimizer::from(SGD::new(self.lr)).check()
+    }
+}
+
+/// A network that values actions, its copy, what it remembers, and its dice.
+pub struct Agent<G: Game> {
+    settings: Settings,
+    network: Training,
+    /// The copy that stands still.
+    copy: Training,
+    replay: Replay<G>,
+    dice: Dice,
+    games: usize,
+    scratch: Scratch,
+}
+
+/// Arrays that are kept between steps.
+#[derive(Default)]
+struct Scratch {
+    actions: Vec<usize>,
+    numbers: Vec<f32>,
+    batch: Vec<usize>,
+    states: Vec<f32>,
+    targets: Vec<f32>,
+    /// For each question about what follows, the memory it is for.
+    of: Vec<usize>,
+}
+
+impl<G: Game> Agent<G> {
+    /// Makes an agent that knows nothing yet. The seed decides its first weights, its games and
+    /// what it learns from.
+    ///
+    /// # Errors
+    /// A setting is out of range; the network is impossible.
+    pub fn new(seed: u64, settings: Settings) -> Result<Self> {
+        settings.check()?;
+        let mut layers = String::from(&G::INPUTS.to_string());
+        for width in &settings.hidden {
+            layers += &format!("-{width}:relu");
+        }
+        let network: Sequential = (layers + "-1").parse()?;
+        let setup = network.with_loss(Loss::MSELoss).seeded(seed).on(Device::best())?;
+        Ok(Self {
+            network: setup.clone().start()?,
+            copy: setup.start()?,
+            replay: Replay::new(settings.remembered),
+            settings,
+            dice: Dice::new(seed),
+            games: 0,
+            scratch: Scratch::default(),
+        })
+    }
+
+    /// Returns the number of games it has learnt from.
+    pub fn games(&self) -> usize {
+        self.games
+    }
+
+    /// Returns ε: how often it tries any action in the next game.
+    pub fn curiosity(&self) -> f32 {
+        let Settings { least_curious, patience, .. } = self.settings;
+        least_curious + (1.0 - least_curious) * (-(self.games as f32) / patience).exp()
+    }
+
+    /// Returns the network as a model: it values one position and action a row.
+    pub fn model(&self) -> Model {
+        self.network.model()
+    }
+
+    /// Returns the legal actions and what each is worth.
+    ///
+    /// # Errors
+    /// The game gives no action, or describes a position by numbers that are not finite.
+    pub fn values(&mut self, position: &G) -> Result<Vec<(usize, f32)>> {
+        let Scratch { actions, numbers, .. } = &mut self.scratch;
+        questions(position, actions, numbers)?;
+        let values = self.network.predict(&numbers[..])?;
+        Ok(actions.iter().copied().zip(values.iter().copied()).collect())
+    }
+
+    /// Returns the action that is worth most.
+    ///
+    /// # Errors
+    /// As [`Agent::values`].
+    pub fn best(&mut self, position: &G) -> Result<usize> {
+        let Scratch { actions, numbers, .. } = &mut self.scratch;
+        questions(position, actions, numbers)?;
+        Ok(actions[argmax(self.network.predict(&numbers[..])?)])
+    }
+
+    /// Plays a game and learns after each action. Returns the sum of the rewards.
+    ///
+    /// # Errors
+    /// As [`Agent::values`]; the training diverges.
+    pub fn learn_one_game(&mut self) -> Result<f32> {
+        let curious = self.curiosity();
+        let mut position = G::start(&mut self.dice);
+        let (mut sum, mut asked) = (0.0, vec![0.0; G::INPUTS]);
+        for _ in 0..G::MOST_ACTIONS {
+            let action = if self.dice.uniform() < curious {
+                self.any_action(&position)?
+            } else {
+                self.best(&position)?
+            };
+            asked.fill(0.0);
+            position.describe(action, &mut asked);
+            let Move { reward, over } = position.play(action, &mut self.dice);
+            sum += reward;
+            let next = (!over).then(|| position.clone());
+            self.replay.push(&asked, Memory { reward, next, worth: None });
+            if self.replay.len() >= self.settings.batch {
+                self.learn()?;
+            }
+            if over {
+                break;
+            }
+        }
+        self.games += 1;
+        if self.games % self.settings.copy_every == 0 {
+            self.copy.copy_from(&self.network)?;
+            self.replay.copied();
+        }
+        Ok(sum)
+    }
+
+    /// Plays a game as well as it can and learns nothing. Returns the sum of the rewards.
+    ///
+    /// # Errors
+    /// As [`Agent::values`].
+    pub fn play_one_game(&mut self) -> Result<f32> {
+        let mut position = G::start(&mut self.dice);
+        let mut sum = 0.0;
+        for _ in 0..G::MOST_ACTIONS {
+            let action = self.best(&position)?;
+            let Move { reward, over } = position.play(action, &mut self.dice);
+            sum += reward;
+            if over {
+                break;
+            }
+        }
+        Ok(sum)
+    }
+
+    fn any_action(&mut self, position: &G) -> Result<usize> {
+        let actions = &mut self.scratch.actions;
+        actions.clear();
+        position.actions(actions);
+        let any = self.dice.below(actions.len());
+        actions.get(any).copied().ok_or_else(no_action)
+    }
+
+    /// A step on a random batch of what is remembered.
+    fn learn(&mut self) -> Result<()> {
+        let (dice, remembered) = (&mut self.dice, self.replay.len());
+        self.scratch.batch.clear();
+        self.scratch.batch.extend((0..self.settings.batch).map(|_| dice.below(remembered)));
+        match self.settings.double {
+            true => self.ask_both()?,
+            false => self.ask_copy()?,
+        }
+        let Scratch { batch, states, targets, .. } = &mut self.scratch;
+        states.clear();
+        targets.clear();
+        for i in batch {
+            let Memory { reward, worth, .. } = self.replay.memories[*i];
+            states.extend_from_slice(self.replay.asked(*i));
+            targets.push(reward + self.settings.discount * worth.unwrap_or(0.0));
+        }
+        self.network.step_on(&states[..], &targets[..], SGD::new(self.settings.lr))?;
+        Ok(())
+    }
+
+    /// Asks the copy what follows each of the batch is worth, if it has not been asked before:
+    /// it stands still, so it would say the same again.
+    fn ask_copy(&mut self) -> Result<()> {
+        let Scratch { actions, numbers, batch, of, .. } = &mut self.scratch;
+        numbers.clear();
+        of.clear();
+        for i in batch {
+            let memory = &mut self.replay.memories[*i];
+            let (Some(position), None) = (&memory.next, memory.worth) else { continue };
+            add_questions(position, actions, numbers)?;
+            of.extend(std::iter::repeat_n(*i, actions.len()));
+            memory.worth = Some(f32::NEG_INFINITY);
+        }
+        for (value, i) in self.copy.predict(&numbers[..])?.iter().zip(of) {
+            let worth = &mut self.replay.memories[*i].worth;
+            *worth = worth.map(|worth| worth.max(*value));
+        }
+        Ok(())
+    }
+
+    /// Asks the network which action it would choose after each of the batch, and the copy what
+    /// that one is worth.
+    fn ask_both(&mut self) -> Result<()> {
+        let Scratch { actions, numbers, batch, .. } = &mut self.scratch;
+        for i in batch {
+            let memory = &mut self.replay.memories[*i];
+            let Some(position) = &memory.next else { continue };
+            questions(position, actions, numbers)?;
+            let chosen = argmax(self.network.predict(&numbers[..])?);
+            let asked = &numbers[chosen * G::INPUTS..][..G::INPUTS];
+            memory.worth = self.copy.predict(asked)?.first().copied();
+        }
+        Ok(())
+    }
+}
+
+fn no_action() -> Error {
+    Error::invalid("the game has no legal action in a position that is not over")
+}
+
+/// The questions about all actions of a position, alone.
+fn questions<G: Game>(
+    position: &G,
+    actions: &mut Vec<usize>,
+    numbers: &mut Vec<f32>,
+) -> Result<()> {
+    numbers.clear();
+    add_questions(position, actions, numbers)
+}
+
+/// The same, after others.
+fn add_questions<G: Game>(
+    position: &G,
+    actions: &mut Vec<usize>,
+    numbers: &mut Vec<f32>,
+) -> Result<()> {
+    actions.clear();
+    position.actions(actions);
+    if actions.is_empty() {
+        return Err(no_action());
+    }
+    for action in actions {
+        let before = numbers.len();
+        numbers.resize(before + G::INPUTS, 0.0);
+        position.describe(*action, &mut numbers[before..]);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::play::TicTacToe;
+
+    fn small(double: bool) -> Settings {
+        Settings {
+            hidden: vec![32],
+            patience: 200.0,
+            copy_every: 50,
+            double,
+            ..Settings::default()
+        }
+    }
+
+    fn won(agent: &mut Agent<TicTacToe>) -> usize {
+        (0..200).filter(|_| agent.play_one_game().unwrap() == 1.0).count()
+    }
+
+    #[test]
+    fn both_ways_of_learning_beat_chance() {
+        for double in [false, true] {
+            let mut agent = Agent::new(0, small(double)).unwrap();
+            let before = won(&mut agent);
+            for _ in 0..1500 {
+                agent.learn_one_game().unwrap();
+            }
+            let after = won(&mut agent);
+            assert!(
+                after > 150 && after > before,
+                "double {double}: {before}, then {after} of 200"
+            );
+        }
+    }
+
+    #[test]
+    fn the_same_seed_plays_the_same_games() {
+        let play = || {
+            let mut agent = Agent::<TicTacToe>::new(7, small(false)).unwrap();
+            let sums: Vec<f32> = (0..100).map(|_| agent.learn_one_game().unwrap()).collect();
+            (sums, agent.model().parameters().to_vec())
+        };
+        assert_eq!(play(), play());
+    }
+
+    #[test]
+    fn impossible_settings_and_games_without_actions_are_refused() {
+        let refused = |settings: Settings| Agent::<TicTacToe>::new(0, settings).err().unwrap();
+        refused(Settings { batch: 0, ..Settings::default() });
+        refused(Settings { remembered: 10, ..Settings::default() });
+        refused(Settings { copy_every: 0, ..Settings::default() });
+        refused(Settings { discount: 1.5, ..Settings::default() });
+        let mut agent = Agent::<TicTacToe>::new(0, small(false)).unwrap();
+        let full = TicTacToe { squares: [1.0; 9] };
+        assert!(agent.best(&full).unwrap_err().to_string().contains("no legal action"));
+    }
+}

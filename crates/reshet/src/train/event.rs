@@ -1,0 +1,82 @@
+//! What a training tells as it goes on, and its result.
+
+use crate::{Model, Score};
+
+/// An event of a training.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// A step was taken.
+    Step {
+        /// The epoch, from 0.
+        epoch: usize,
+        /// The step within this epoch, from 0.
+        i: usize,
+        /// The step over all epochs, from 0.
+        step: usize,
+        /// The number of steps of all epochs.
+        steps: usize,
+        /// The loss of this batch before the update.
+        loss: f32,
+        /// The learning rate.
+        lr: f64,
+    },
+    /// An epoch ended.
+    Epoch {
+        /// The epoch, from 0.
+        epoch: usize,
+        /// The mean of its steps' losses.
+        loss: f64,
+        /// The score on the validation part, if there is one.
+        validation: Option<Score>,
+    },
+    /// Training is over; a request to stop has no effect any more.
+    End {
+        /// Updates taken.
+        steps: usize,
+        /// Why it ended.
+        ended: Ended,
+    },
+}
+
+/// The most steps that a log keeps; longer trainings keep every k-th.
+const LOGGED_STEPS: usize = 5000;
+
+impl Event {
+    /// Whether a log should keep this event: of the steps at most 5,000, evenly spaced, and
+    /// all other events.
+    pub fn is_logged(&self) -> bool {
+        match self {
+            Self::Step { step, steps, .. } => step % steps.div_ceil(LOGGED_STEPS).max(1) == 0,
+            _ => true,
+        }
+    }
+}
+
+/// The result of a training.
+#[derive(Clone, Debug)]
+pub struct Fit {
+    /// The trained model; with early stopping, the model of the best epoch.
+    pub model: Model,
+    /// Whole epochs trained.
+    pub epochs: usize,
+    /// Updates taken.
+    pub steps: usize,
+    /// The mean of the last epoch's step losses, even if that epoch is incomplete.
+    pub final_loss: f64,
+    /// The mean loss of each whole epoch since the training was last resumed.
+    pub epoch_losses: Vec<f64>,
+    /// Why it ended.
+    pub ended: Ended,
+}
+
+/// Why a training ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// All epochs were trained.
+    Done,
+    /// The validation loss had not fallen for `patience` epochs.
+    Patience,
+    /// The event handler asked for it.
+    Asked,
+}

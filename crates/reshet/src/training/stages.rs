@@ -1,0 +1,280 @@
+//! The three stages, one by one or fused.
+
+use super::{
+    Of, Stage, Training,
+    batch::{no_inputs, wanted},
+};
+use crate::{
+    Dataset, Optimizer, Result,
+    data::{BatchTargets, Inputs, Rows},
+    engine::Samples,
+    error::{Diverged, Error},
+    optim::Hyper,
+};
+
+impl Training {
+    /// Runs the first stage: computes the network's outputs for these rows of the dataset.
+    ///
+    /// # Errors
+    /// `rows` is empty or has a row that does not exist; there is no dataset.
+    pub fn forward(&mut self, rows: &[u32]) -> Result<()> {
+        let samples = Samples::of(attached(&self.data)?, rows);
+        check_rows(&samples)?;
+        self.rows.clear();
+        self.rows.extend_from_slice(rows);
+        self.engine.forward(&samples);
+        (self.stage, self.of) = (Stage::Forward, Of::Rows);
+        Ok(())
+    }
+
+    /// Runs the first stage: computes the network's outputs for these samples, row by row.
+    /// Dropout is on.
+    ///
+    /// # Errors
+    /// There are no samples, or an incomplete one, or a number that is not finite.
+    pub fn forward_on<'a>(&mut self, inputs: impl Into<Inputs<'a>>) -> Result<()> {
+        let inputs = self.inputs(inputs.into())?;
+        let rows = &self.rows;
+        let samples = Samples { inputs, targets: None, weights: None, rows, attached: false };
+        self.engine.forward(&samples);
+        (self.stage, self.of) = (Stage::Forward, Of::Arrays);
+        Ok(())
+    }
+
+    /// Runs the second stage: computes the mean loss of the batch and its gradient, which
+    /// replaces the last one.
+    ///
+    /// # Errors
+    /// [`Error::Diverged`] if the loss is not finite; there was no forward pass.
+    pub fn backward(&mut self) -> Result<f32> {
+        self.backward_into(false)
+    }
+
+    /// Does the same as [`Training::backward`], but adds to the gradient instead of replacing it.
+    ///
+    /// # Errors
+    /// As [`Training::backward`].
+    pub fn accumulate(&mut self) -> Result<f32> {
+        self.backward_into(true)
+    }
+
+    fn backward_into(&mut self, accumulate: bool) -> Result<f32> {
+        self.after(Stage::Forward, "backward", "forward")?;
+        if self.of == Of::Arrays {
+            let what = "backward: after forward_on, give backward_on the targets";
+            return Err(Error::invalid(what));
+        }
+        let samples = Samples::of(attached(&self.data)?, &self.rows);
+        let loss = self.engine.backward(&samples, None, accumulate);
+        self.went_back(loss)
+    }
+
+    /// Runs the second stage after [`Training::forward_on`]: computes the mean loss for these
+    /// targets and its gradient, which replaces the last one.
+    ///
+    /// # Errors
+    /// As [`Training::backward`]; the targets do not fit the samples or the loss.
+    pub fn backward_on<'a>(&mut self, targets: impl Into<BatchTargets<'a>>) -> Result<f32> {
+        self.after(Stage::Forward, "backward_on", "forward_on")?;
+        if self.of == Of::Rows {
+            return Err(Error::invalid("backward_on: after forward, call backward"));
+        }
+        let (plan, meaning) = (self.engine.plan(), &self.meaning);
+        let samples = Samples {
+            inputs: no_inputs(plan),
+            ..wanted(plan, meaning, &mut self.numbers, targets.into(), &self.rows)?
+        };
+        let loss = self.engine.backward(&samples, None, false);
+        self.went_back(loss)
+    }
+
+    /// Runs the second stage with your own loss: `derivative` is dLoss/dOutput, one row per
+    /// sample, with respect to what [`Training::output`] returns. It is not divided by the
+    /// number of samples.
+    ///
+    /// ```
+    /// use reshet::prelude::*;
+    /// let mut net = sequential![Linear(1, 1)]?.with_loss(MSELoss).start()?;
+    /// net.forward_on(&[1.0, 2.0])?;
+    /// let d: Vec<f32> = net.output(2).iter().map(|y| y.powi(3)).collect(); // of Σ y⁴ / 4
+    /// net.backward_from(&d)?;
+    /// net.update(SGD::new(0.01))?;
+    /// # Ok::<(), reshet::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// There was no forward pass; `derivative` does not have one number per output, or has one
+    /// that is not finite.
+    pub fn backward_from(&mut self, derivative: &[f32]) -> Result<()> {
+        self.after(Stage::Forward, "backward_from", "forward")?;
+        let plan = self.engine.plan();
+        let needed = self.rows.len() * plan.outputs;
+        if derivative.len() != needed {
+            let has = derivative.len();
+            return Err(Error::invalid(format!("{needed} derivatives are needed, not {has}")));
+        }
+        if let Some(i) = derivative.iter().position(|d| !d.is_finite()) {
+            let d = derivative[i];
+            return Err(Error::invalid(format!("derivative {i} (counted from 0): {d}")));
+        }
+        self.numbers.clear();
+        self.numbers.extend_from_slice(derivative);
+        if plan.loss_sees_logits() {
+            self.logits.resize(needed, 0.0);
+            self.engine.output(&mut self.logits);
+            self.engine.plan().derivative(&self.logits, &mut self.numbers, &mut self.wide);
+        }
+        let samples = match self.of {
+            Of::Rows => Samples { targets: None, ..Samples::of(attached(&self.data)?, &self.rows) },
+            Of::Arrays => Samples {
+                inputs: no_inputs(self.engine.plan()),
+                targets: None,
+                weights: None,
+                rows: &self.rows,
+                attached: false,
+            },
+        };
+        self.engine.backward(&samples, Some(&self.numbers), false);
+        self.stage = Stage::Backward;
+        Ok(())
+    }
+
+    fn went_back(&mut self, loss: f32) -> Result<f32> {
+        self.stage = Stage::Backward;
+        if loss.is_finite() { Ok(loss) } else { Err(self.diverged(f64::NAN, Some(loss))) }
+    }
+
+    /// Runs the third stage: updates the parameters.
+    ///
+    /// # Errors
+    /// [`Error::Diverged`] if a parameter is no longer finite; there was no backward pass; a
+    /// hyper-parameter is out of range.
+    pub fn update(&mut self, optimizer: impl Into<Optimizer>) -> Result<()> {
+        self.after(Stage::Backward, "update", "backward")?;
+        let optimizer = optimizer.into();
+        optimizer.check()?;
+        (self.stage, self.optimizer) = (Stage::Start, Some(optimizer));
+        let finite = self.engine.update(&Hyper { optimizer, clip_norm: self.clip });
+        if finite { Ok(()) } else { Err(self.diverged(optimizer.lr(), None)) }
+    }
+
+    /// Runs the three stages in one call, fused where the engine can, with the same bits.
+    /// Returns the mean loss before the update.
+    ///
+    /// # Errors
+    /// As the three stages.
+    pub fn step(&mut self, rows: &[u32], optimizer: impl Into<Optimizer>) -> Result<f32> {
+        let samples = Samples::of(attached(&self.data)?, rows);
+        check_rows(&samples)?;
+        let optimizer = optimizer.into();
+        optimizer.check()?;
+        let hyper = Hyper { optimizer, clip_norm: self.clip };
+        let done = self.engine.step(&samples, &hyper);
+        self.rows.clear();
+        self.rows.extend_from_slice(rows);
+        self.of = Of::Rows;
+        self.stepped(done, optimizer)
+    }
+
+    /// Does the same as [`Training::step`] on arrays: inputs row by row, and their targets
+    /// (numbers, class numbers, or [`Targets`](crate::Targets)). The arrays are not copied. The
+    /// same samples as rows of a dataset give the same bits, except for dropout, which depends
+    /// on a sample's place in the batch.
+    ///
+    /// # Errors
+    /// The arrays do not fit the network or its loss, or hold a number that is not finite; as
+    /// [`Training::step`].
+    pub fn step_on<'a>(
+        &mut self,
+        inputs: impl Into<Inputs<'a>>,
+        targets: impl Into<BatchTargets<'a>>,
+        optimizer: impl Into<Optimizer>,
+    ) -> Result<f32> {
+        let inputs = self.inputs(inputs.into())?;
+        let optimizer = optimizer.into();
+        optimizer.check()?;
+        let (plan, meaning) = (self.engine.plan(), &self.meaning);
+        let targets = wanted(plan, meaning, &mut self.numbers, targets.into(), &self.rows)?;
+        let samples = Samples { inputs, ..targets };
+        let done = self.engine.step(&samples, &Hyper { optimizer, clip_norm: self.clip });
+        self.stepped(done, optimizer)
+    }
+
+    fn stepped(&mut self, (loss, finite): (f32, bool), optimizer: Optimizer) -> Result<f32> {
+        (self.stage, self.optimizer) = (Stage::Start, Some(optimizer));
+        if !loss.is_finite() {
+            Err(self.diverged(optimizer.lr(), Some(loss)))
+        } else if !finite {
+            Err(self.diverged(optimizer.lr(), None))
+        } else {
+            Ok(loss)
+        }
+    }
+
+    /// Hints which rows come next ([`Batch::following`](crate::Batch::following)).
+    /// The engine may fetch them while it computes; nothing else changes.
+    pub fn prefetch(&mut self, rows: &[u32]) {
+        let samples = self.data.as_ref().map_or(0, Dataset::len);
+        if rows.iter().all(|row| (*row as usize) < samples) {
+            self.engine.prefetch(rows);
+        }
+    }
+
+    /// Checks the inputs of a batch against the network, and numbers its samples.
+    fn inputs<'a>(&mut self, inputs: Inputs<'a>) -> Result<Rows<'a>> {
+        let inputs = inputs.rows_of(self.network.inputs())?;
+        let count = inputs.len();
+        if count == 0 {
+            return Err(Error::invalid(EMPTY));
+        }
+        if count > u32::MAX as usize {
+            return Err(Error::invalid(format!("{count} samples; at most {} fit", u32::MAX)));
+        }
+        if self.of == Of::Rows {
+            self.rows.clear();
+            self.of = Of::Arrays;
+        }
+        // The stages of the batch before this one are void.
+        self.stage = Stage::Start;
+        self.rows.truncate(count);
+        self.rows.extend(self.rows.len() as u32..count as u32);
+        Ok(inputs)
+    }
+
+    fn after(&self, stage: Stage, this: &str, before: &str) -> Result<()> {
+        if self.stage == stage {
+            return Ok(());
+        }
+        Err(Error::invalid(format!("{this} without {before}: first call {before} on a batch")))
+    }
+
+    fn diverged(&self, lr: f64, loss: Option<f32>) -> Error {
+        let what = match loss {
+            Some(loss) => format!("the loss ({loss})"),
+            None => {
+                let name = self.engine.plan().not_finite(&self.parameters());
+                format!("parameter {}", name.unwrap_or_default())
+            }
+        };
+        // A loss that is not finite is found before its update.
+        let step = self.engine.updates().saturating_sub(u64::from(self.stage == Stage::Start));
+        Error::Diverged(Box::new(Diverged { step, lr, what, last_good: None, last_good_step: 0 }))
+    }
+}
+
+const EMPTY: &str = "a batch needs at least one sample";
+
+fn attached(data: &Option<Dataset>) -> Result<&Dataset> {
+    let what = "this training has no dataset: pass arrays to step_on or forward_on";
+    data.as_ref().ok_or_else(|| Error::invalid(what))
+}
+
+/// Checks all rows; an engine does not check them again.
+fn check_rows(samples: &Samples) -> Result<()> {
+    let (rows, count) = (samples.rows, samples.inputs.len());
+    let Some(last) = rows.iter().max() else { return Err(Error::invalid(EMPTY)) };
+    if (*last as usize) < count {
+        return Ok(());
+    }
+    Err(Error::invalid(format!("row {last}: the data has {count} samples, counted from 0")))
+}
