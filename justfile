@@ -29,6 +29,10 @@ python:
 foreign:
     cargo build && python3 tests/foreign/check.py target/debug/reshet
 
+# Kill trainings and studies at random moments and count what was lost
+kill *args:
+    cargo build --release && python3 tests/kill/run.py target/release/reshet {{args}}
+
 # Fuzz each reader for so many seconds (needs nightly and cargo-fuzz)
 fuzz seconds="120" *targets:
     fuzz/run.sh {{seconds}} {{targets}}

@@ -2,13 +2,22 @@
 
 mod commands;
 mod drawing;
+#[cfg(test)]
+mod faults;
 mod hints;
 mod input;
+mod memory;
 mod run;
 mod settings;
 mod terminal;
 
-use std::process::ExitCode;
+use std::{
+    ffi::OsString,
+    panic,
+    process::ExitCode,
+    sync::{Mutex, MutexGuard, PoisonError},
+    thread,
+};
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind};
 use reshet::Error;
@@ -83,7 +92,35 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let cli = match parse() {
+    panic::set_hook(Box::new(|panic| {
+        // Of this thread the sentence is said below, of another one it is said here.
+        if thread::current().name() != Some("main") {
+            tell_panic(&panic.to_string());
+        }
+        *lock(&LAST_PANIC) = panic.to_string();
+    }));
+    panic::catch_unwind(|| run(std::env::args_os())).unwrap_or_else(|_| {
+        tell_panic(&lock(&LAST_PANIC));
+        ExitCode::from(exit::FAILURE)
+    })
+}
+
+/// What the last panic said.
+static LAST_PANIC: Mutex<String> = Mutex::new(String::new());
+
+fn lock(text: &Mutex<String>) -> MutexGuard<'_, String> {
+    text.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A panic is a mistake of the program's: a sentence says so.
+fn tell_panic(what: &str) {
+    let what = what.replace('\n', ": ");
+    terminal::tell(&format!("error: a mistake in this program, please report it: {what}"));
+}
+
+/// Runs a command line, the program's name first.
+fn run<T: Into<OsString> + Clone>(args: impl IntoIterator<Item = T>) -> ExitCode {
+    let cli = match parse(args) {
         Ok(cli) => cli,
         Err(error) => {
             let error = error.into();
@@ -107,7 +144,9 @@ fn main() -> ExitCode {
         Command::Data(args) => data::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "reshet", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "reshet", &mut script);
+            terminal::print(format_args!("{}", String::from_utf8_lossy(&script).trim_end()));
             Ok(ExitCode::SUCCESS)
         }
     };
@@ -118,9 +157,9 @@ fn main() -> ExitCode {
 }
 
 /// The command line, with what --config or --resume stand for put in.
-fn parse() -> reshet::Result<Cli> {
+fn parse<T: Into<OsString> + Clone>(args: impl IntoIterator<Item = T>) -> reshet::Result<Cli> {
     let mut command = Cli::command();
-    let matches = command.try_get_matches_from_mut(std::env::args_os());
+    let matches = command.try_get_matches_from_mut(args);
     let matches = matches.unwrap_or_else(|error| {
         if error.kind() == ErrorKind::UnknownArgument && has_widths_apart(std::env::args()) {
             terminal::tell("widths are joined by commas: --hidden 100,50");

@@ -19,6 +19,7 @@ pub mod diagnosis;
 pub mod engine;
 mod error;
 pub mod explain;
+pub mod files;
 pub mod find_lr;
 pub mod formats;
 mod half;

@@ -115,6 +115,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     model.notes.insert("optimizer".into(), Optimizer::from(Adam::new(LR)).to_string());
     model.notes.insert("rows".into(), train.len().to_string());
     let saved = run.save_model(&model)?;
+    run.finish()?;
+    terminal::saved();
     if ended == Ended::Asked {
         terminal::tell(&format!("interrupted; the model so far is in {}", saved.display()));
         return Ok(ExitCode::from(exit::INTERRUPTED));

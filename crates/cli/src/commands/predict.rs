@@ -81,7 +81,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let files = files(&args.inputs)?;
     // A folder's pictures are too many to be shown.
     let show = files.len() == args.inputs.len();
-    let mut bad = 0;
+    let (mut bad, mut failed) = (0, false);
     for path in &files {
         match answer(args, &model, path, threshold, show) {
             Ok(()) => {}
@@ -90,6 +90,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             Err(error) => {
                 terminal::tell(&format!("error: {error:#}"));
                 bad += 1;
+                failed |= error.downcast_ref::<Error>().is_none();
             }
         }
     }
@@ -101,7 +102,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         }
         _ => {
             terminal::tell(&format!("{bad} of {} files could not be answered", files.len()));
-            Ok(ExitCode::from(exit::BAD_DATA))
+            // For answers that are no numbers the files are not to blame.
+            Ok(ExitCode::from(if failed { exit::FAILURE } else { exit::BAD_DATA }))
         }
     }
 }
@@ -132,7 +134,11 @@ fn files(inputs: &[PathBuf]) -> Result<Vec<PathBuf>> {
 fn answer(args: &Args, model: &Model, path: &Path, threshold: f64, show: bool) -> Result<()> {
     let data = read(model, path)?;
     let answers = model.predict(&data).map_err(|e| unfit(e, &args.model, path.display()))?;
-    for row in answers.chunks_exact(model.network().outputs()) {
+    for (i, row) in answers.chunks_exact(model.network().outputs()).enumerate() {
+        if let Some(x) = row.iter().find(|x| !x.is_finite()) {
+            let place = format!("{}: sample {i} (counted from 0)", path.display());
+            return Err(rows::not_finite(f64::from(*x), &place));
+        }
         let answer = model.meaning().answer_above(row, threshold);
         if args.json {
             let mut line = serde_json::to_value(answer)?;

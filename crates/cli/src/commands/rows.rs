@@ -67,12 +67,14 @@ pub fn predict(model: &Model, columns: &Columns, path: &Path, how: &How) -> Resu
             if columns.origins.is_empty() {
                 predictor.predict(&samples.features, &mut answers)?;
                 for (answer, (i, line)) in answers.chunks_exact(outputs).zip(lines) {
+                    check_finite(answer.iter().map(|x| f64::from(*x)), *line, &mut out)?;
                     writer.start(&mut out, *line, kept(i))?;
                     writer.row(&mut out, answer, *line)?;
                 }
             } else {
                 predictor.predict_double(&samples.features, &mut doubles)?;
                 for (answer, (i, line)) in doubles.chunks_exact(outputs).zip(lines) {
+                    check_finite(answer.iter().copied(), *line, &mut out)?;
                     writer.start(&mut out, *line, kept(i))?;
                     writer.numbers(&mut out, answer, *line)?;
                 }
@@ -119,6 +121,27 @@ pub fn predict(model: &Model, columns: &Columns, path: &Path, how: &How) -> Resu
         }
         Err(e) => Err(e),
     }
+}
+
+/// Refuses an answer that is not a number, after the answers before it are written.
+fn check_finite(
+    answer: impl IntoIterator<Item = f64>,
+    line: u64,
+    out: &mut impl Write,
+) -> Result<()> {
+    match answer.into_iter().find(|x| !x.is_finite()) {
+        None => Ok(()),
+        Some(x) => {
+            out.flush()?;
+            Err(not_finite(x, &format!("line {line}")))
+        }
+    }
+}
+
+/// The error for an answer that is not a number, at one place of the input.
+pub fn not_finite(x: f64, place: &str) -> anyhow::Error {
+    let why = "the inputs are too large for the model, or its parameters";
+    anyhow::anyhow!("{place}: the model's answer is {x}, which is no answer: {why}")
 }
 
 /// Writes answers; all that is the same in each row is made once.

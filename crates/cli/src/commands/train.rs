@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Result;
 use reshet::{
-    Dataset, Ended, Event, Fit, Score,
+    Checkpoint, Dataset, Device, Ended, Error, Event, Fit, Score,
     data::download::sha256_of,
     diagnosis::{self, Finding},
     formats::safetensors,
@@ -21,7 +21,7 @@ use crate::{
     drawing::chart::Chart,
     exit,
     input::split_data::SplitData,
-    run::Run,
+    run::{Run, resumed},
     say,
     settings::Settings,
     terminal::{self, bold, note},
@@ -61,14 +61,19 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
         trainer = trainer.parameters(safetensors::load_parameters(path, &plan)?);
     }
     if args.find_lr {
-        let run = Run::create(args.out.as_deref(), &format!("{name}-find-lr"), args.force)?;
+        let run = Run::beside(args.out.as_deref(), &format!("{name}-find-lr"), args.force)?;
         return find_lr::run(&run, trainer, &train, args.json);
     }
     let mut resumed_at = 0;
     let mut run = match &args.resume {
         Some(folder) => {
-            let (run, checkpoint) = Run::reopen(folder)?;
+            let (mut run, checkpoint) = Run::reopen(folder)?;
             resumed_at = checkpoint.steps();
+            check_bits(&checkpoint, &device, args.same_bits)?;
+            for change in resumed::changes(&checkpoint, args)? {
+                note(&format!("changed since the checkpoint: {change}"));
+            }
+            run.note_settings(args)?;
             note(&format!("going on from step {resumed_at}"));
             trainer = trainer.resume(checkpoint);
             run
@@ -94,7 +99,7 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
     let training = Instant::now();
     let bar = terminal::bar(0, "{wide_bar} {pos}/{len} steps  {msg}  {eta} left");
     let (mut last_note, mut skipped) = (Instant::now(), false);
-    run.keep_checkpoints(args.checkpoint_every.map(|n| n as usize));
+    run.keep_checkpoints(args.checkpoint_every.map(|n| n as usize))?;
     let epochs = args.recipe.epochs.unwrap_or(0);
     let fit = run.train(trainer, &train, &bar, |event| {
         if let Event::Epoch { epoch, loss, validation } = event {
@@ -132,8 +137,14 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
         findings: None,
         in_short: false,
     };
-    let kept = done.keep(&mut run, &name, &device, &seconds)?;
-    run.finish_checkpoints()?;
+    let kept = done.keep(&mut run, &name, &device, &seconds);
+    let finished = run.finish();
+    let kept = match (kept, &finished) {
+        (Err(error), Ok(())) => return Err(error.context(go_on(&run, &fit))),
+        (kept, _) => kept?,
+    };
+    finished?;
+    terminal::saved();
     kept.findings.iter().for_each(|finding| terminal::tell(&format!("warning: {finding}")));
     if args.resume.is_some() {
         // Only now is it sure that the run could go on with these.
@@ -153,6 +164,37 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
         return Ok(ExitCode::from(exit::INTERRUPTED));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What to do when the result could not be written.
+fn go_on(run: &Run, fit: &Fit) -> String {
+    let folder = run.folder().display();
+    format!("the training's {} steps are kept: reshet train --resume {folder}", fit.steps)
+}
+
+/// Says if this machine computes other bits than the one that the checkpoint is of, or refuses.
+fn check_bits(checkpoint: &Checkpoint, device: &Device, same_bits: bool) -> Result<()> {
+    let now = instructions(device).0;
+    let what = match checkpoint.instructions() {
+        Some(then) if then == now => return Ok(()),
+        Some(then) => format!("the run was computed with {then}, and goes on with {now}"),
+        None if same_bits => "the checkpoint does not say what computed it".into(),
+        None => return Ok(()),
+    };
+    let what = format!("{what}: the bits may not be those of a run that was never stopped");
+    if same_bits {
+        return Err(Error::Invalid(format!("--same-bits: {what}")).into());
+    }
+    terminal::tell(&format!("warning: {what} (--same-bits refuses)"));
+    Ok(())
+}
+
+/// What computes on a device, and with how many threads.
+fn instructions(device: &Device) -> (String, usize) {
+    match device {
+        Device::Cpu { threads, instructions } => (instructions.to_string(), *threads),
+        Device::Reference => ("reference".into(), 1),
+    }
 }
 
 fn describe(score: &Score, fit: &Fit) -> String {
@@ -195,7 +237,7 @@ impl TrainedRun<'_> {
         &self,
         run: &mut Run,
         data: &str,
-        device: &reshet::Device,
+        device: &Device,
         seconds: &Value,
     ) -> Result<Kept> {
         let mut model = self.fit.model.clone();
@@ -273,11 +315,8 @@ impl TrainedRun<'_> {
     }
 
     /// The contract: see the design of the command line.
-    fn json(&self, device: &reshet::Device, seconds: &Value, path: &Path) -> Result<Value> {
-        let (instructions, threads) = match device {
-            reshet::Device::Cpu { threads, instructions } => (instructions.to_string(), *threads),
-            reshet::Device::Reference => ("reference".into(), 1),
-        };
+    fn json(&self, device: &Device, seconds: &Value, path: &Path) -> Result<Value> {
+        let (instructions, threads) = instructions(device);
         let mut report = json!({
             "task": self.fit.model.task(),
             "loss": self.fit.model.loss().name(),

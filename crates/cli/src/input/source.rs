@@ -130,10 +130,11 @@ impl Source {
         if data == "mnist" {
             // Two cores can unpack the two parts side by side.
             let (train, test) = std::thread::scope(|s| {
-                let test = s.spawn(mnist::test);
-                (mnist::train(), test.join())
+                let test = std::thread::Builder::new().spawn_scoped(s, mnist::test);
+                let train = mnist::train();
+                // Where no thread is to be had, one after the other.
+                (train, test.map_or_else(|_| mnist::test(), joined))
             });
-            let test = test.map_err(|_| anyhow::anyhow!("unpacking the test digits panicked"))?;
             return plain(train?, Some(test?));
         }
         if (path.is_file() || table::inside(path).is_some()) && table::is_table(path) {
@@ -283,4 +284,9 @@ pub fn is_npz(path: &Path) -> bool {
 /// Whether a file is an array of NumPy's, by its name.
 pub fn is_npy(path: &Path) -> bool {
     has_extension(path, "npy")
+}
+
+/// What a thread has come to; its panic goes on here.
+fn joined<T>(thread: std::thread::ScopedJoinHandle<T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }

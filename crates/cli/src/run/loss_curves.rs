@@ -1,12 +1,8 @@
 //! The loss while training, as it happens or as its log tells it, and its picture.
 
-use std::{
-    fs::File,
-    io::{BufRead, BufReader},
-    path::Path,
-};
+use std::{fs, path::Path};
 
-use anyhow::{Context, Result};
+use reshet::{Error, Result, files::sums};
 use serde::Deserialize;
 
 use crate::drawing::chart::{Axis, Chart, Look, Point};
@@ -53,11 +49,18 @@ pub struct LossCurves {
 impl LossCurves {
     /// Reads `log.jsonl`.
     /// A line that breaks off, as a killed run's last, is passed over.
+    ///
+    /// # Errors
+    /// The file cannot be read, or a line is damaged.
     pub fn read(path: &Path) -> Result<Self> {
-        let what = || format!("cannot read {}", path.display());
+        let text = fs::read(path).map_err(|cause| {
+            let what = format!("cannot read {}", path.display());
+            Error::Io { what, reading: true, cause }
+        })?;
+        let lines = sums::lines(&text).map_err(|(line, what)| damaged(path, line, what))?;
         let mut course = Self::default();
-        for line in BufReader::new(File::open(path).with_context(what)?).split(b'\n') {
-            if let Ok(line) = serde_json::from_slice(&line.with_context(what)?) {
+        for (_, line) in lines {
+            if let Ok(line) = serde_json::from_str(line) {
                 course.add(&line);
             }
         }
@@ -146,6 +149,12 @@ impl LossCurves {
         }
         Some(chart)
     }
+}
+
+/// A line of a log or a journal that is not as it was written.
+pub fn damaged(path: &Path, line: usize, what: &str) -> Error {
+    let (file, what) = (path.display().to_string(), format!("damaged: {what}"));
+    Error::At { file, line: line as u64, column: None, what }
 }
 
 /// A curve of at most [`MOST`] points: as it grows, neighbours are joined.

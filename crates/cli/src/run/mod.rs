@@ -1,142 +1,175 @@
 //! A run's folder: `config.toml`, `model.safetensors`, `log.jsonl`, and of
 //! `reshet train` also `report.json` and the picture of the loss.
 
+mod checkpoints;
+pub mod folder;
 pub mod loss_curves;
 pub mod record;
+pub mod resumed;
 
 use std::{
-    fs::{self, File},
-    io::{BufWriter, Write},
-    ops::ControlFlow,
+    collections::BTreeMap,
+    fs,
     path::{Path, PathBuf},
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
-    thread::{self, JoinHandle},
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result};
 use indicatif::ProgressBar;
 use reshet::{
-    Checkpoint, Diverged, Error, Event, Fit, Model, Score, Trainer, formats::write_file,
+    Checkpoint, Diverged, Error, Event, Fit, Model, Score, Trainer,
+    files::{Log, sums},
+    formats::write_file,
     metrics::digits,
 };
 use serde::Serialize;
 use serde_json::json;
 
 use crate::{drawing::chart::Chart, run::loss_curves::LossCurves, terminal};
+use checkpoints::Checkpoints;
+use folder::Folder;
 
-const LOG: &str = "log.jsonl";
-const CHECKPOINT: &str = "checkpoint.safetensors";
+pub const LOG: &str = "log.jsonl";
+pub const CHECKPOINT: &str = "checkpoint.safetensors";
 
-/// The folder of a run.
+/// So many bytes of the log wait in memory, and so long, until they are written.
+const WAITING: usize = 8 << 10;
+const FLUSH_TIME: Duration = Duration::from_secs(1);
+
+/// A run, which has its folder to itself.
 pub struct Run {
-    folder: PathBuf,
-    log: Option<BufWriter<File>>,
+    folder: Folder,
+    log: Arc<Log>,
+    flushed: Option<Instant>,
+    /// Whether it has been said that the log cannot be written.
+    log_fails: bool,
     checkpoints: Option<Checkpoints>,
+    /// What is kept with each checkpoint.
+    notes: BTreeMap<String, String>,
+    /// The step of the checkpoint in the folder.
+    last: Option<usize>,
     course: LossCurves,
 }
 
 impl Run {
     /// Makes the folder: `out`, or `runs/<name>-<n>`.
     ///
-    /// An existing folder with something in it is refused without `force`.
+    /// An existing folder with something in it is refused without `force`. With it, the run that
+    /// is there is kept aside until this one has a model.
     pub fn create(out: Option<&Path>, name: &str, force: bool) -> Result<Self> {
-        let folder = out.map_or_else(|| free_folder(name), Path::to_path_buf);
-        let taken = fs::read_dir(&folder).is_ok_and(|mut entries| entries.next().is_some());
-        if taken && !force {
-            let what = "is there already; choose another --out, or --force to overwrite it";
-            return Err(Error::Invalid(format!("{} {what}", folder.display())).into());
-        }
-        fs::create_dir_all(&folder)
-            .with_context(|| format!("cannot make the run folder {}", folder.display()))?;
-        // What an earlier run came to is not this one's.
-        for file in ["report.json", "loss.svg", "loss.png", CHECKPOINT] {
-            let _ = fs::remove_file(folder.join(file));
-        }
-        Ok(Self { folder, log: None, checkpoints: None, course: LossCurves::default() })
+        let run = Self::beside(out, name, force)?;
+        run.folder.set_aside()?;
+        Ok(run)
+    }
+
+    /// The same, but what is in the folder stays.
+    pub fn beside(out: Option<&Path>, name: &str, force: bool) -> Result<Self> {
+        Ok(Self::at(Folder::make(out, name, force)?))
+    }
+
+    fn at(folder: Folder) -> Self {
+        let log = Arc::new(Log::to(&folder.path.join(LOG)));
+        let (flushed, log_fails, checkpoints, notes, last, course) = Default::default();
+        Self { folder, log, flushed, log_fails, checkpoints, notes, last, course }
     }
 
     /// The folder of an interrupted run, and where it stood. Its log is cut back to there.
     pub fn reopen(folder: &Path) -> Result<(Self, Checkpoint)> {
-        let path = folder.join(CHECKPOINT);
+        let mut run = Self::at(Folder::lock(folder)?);
+        let path = run.path(CHECKPOINT);
         if !path.is_file() {
             let what = "no checkpoint.safetensors in it: the run was stopped before the first one";
             return Err(Error::Data(format!("{}: {what}", folder.display())).into());
         }
         let checkpoint = Checkpoint::load(path)?;
-        let path = folder.join(LOG);
-        let before = fs::read_to_string(&path).unwrap_or_default();
-        let kept = before.lines().filter(|line| is_before(line, &checkpoint));
-        let kept: String = kept.map(|line| format!("{line}\n")).collect();
+        let path = run.path(LOG);
+        let before = match fs::read(&path) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            read => read.with_context(|| format!("cannot read {}", path.display()))?,
+        };
+        let lines =
+            sums::lines(&before).map_err(|(line, what)| loss_curves::damaged(&path, line, what))?;
+        let kept = lines.iter().filter(|(_, line)| is_before(line, &checkpoint));
+        let kept: String = kept.map(|(_, line)| format!("{line}\n")).collect();
         write_file(&path, kept.as_bytes())?;
-        let course = LossCurves::read(&path)?;
-        let file = File::options().append(true).open(&path);
-        let file = file.with_context(|| format!("cannot write {}", path.display()))?;
-        let log = Some(BufWriter::new(file));
-        Ok((Self { folder: folder.to_path_buf(), log, checkpoints: None, course }, checkpoint))
+        run.course = LossCurves::read(&path)?;
+        run.notes = checkpoint.notes.clone();
+        run.last = Some(checkpoint.steps());
+        Ok((run, checkpoint))
     }
 
     /// The folder itself.
     pub fn folder(&self) -> &Path {
-        &self.folder
+        &self.folder.path
     }
 
     /// A file in the folder.
     pub fn path(&self, file: &str) -> PathBuf {
-        self.folder.join(file)
+        self.folder.path.join(file)
     }
 
     /// Writes `config.toml`.
-    pub fn save_config(&self, config: &impl Serialize) -> Result<()> {
+    pub fn save_config(&mut self, config: &impl Serialize) -> Result<()> {
         let text = toml::to_string_pretty(config).context("config.toml")?;
+        self.notes = resumed::notes(&text);
         Ok(write_file(&self.path("config.toml"), text.as_bytes())?)
+    }
+
+    /// Keeps these settings with each checkpoint from now on.
+    pub fn note_settings(&mut self, config: &impl Serialize) -> Result<()> {
+        let text = toml::to_string_pretty(config).context("config.toml")?;
+        self.notes = resumed::notes(&text);
+        Ok(())
     }
 
     /// Writes `model.safetensors` and says where it is.
     pub fn save_model(&self, model: &Model) -> Result<PathBuf> {
         let path = self.path("model.safetensors");
         model.save(&path)?;
+        // Only now the one that it takes the place of.
+        self.folder.forget_replaced()?;
         Ok(path)
     }
 
-    /// Writes `report.json`: what `--json` prints.
+    /// Writes `report.json`: what `--json` prints. And the end of the log.
     pub fn save_report(&self, report: &serde_json::Value) -> Result<()> {
         let text = format!("{report:#}\n");
-        Ok(write_file(&self.path("report.json"), text.as_bytes())?)
+        write_file(&self.path("report.json"), text.as_bytes())?;
+        Ok(self.log.sync()?)
     }
 
     /// Draws the loss into `loss.svg` and `loss.png`; nothing if there are not
     /// even two steps.
     pub fn save_course(&self) -> Result<Option<Chart>> {
-        let name = self.folder.file_name().unwrap_or(self.folder.as_os_str()).to_string_lossy();
+        let folder = self.folder();
+        let name = folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy();
         let chart = self.course.chart(&format!("Loss of {name}"));
         if let Some(chart) = &chart {
-            chart.save(&self.folder, "loss")?;
+            chart.save(folder, "loss")?;
         }
         Ok(chart)
     }
 
-    /// Adds a line to `log.jsonl`.
-    fn log(&mut self, line: &serde_json::Value) -> Result<()> {
-        let path = self.path(LOG);
-        let what = || format!("cannot write {}", path.display());
-        let log = match &mut self.log {
-            Some(log) => log,
-            None => self.log.insert(BufWriter::new(File::create(&path).with_context(what)?)),
-        };
-        writeln!(log, "{line}").with_context(what)
-    }
-
-    fn flush_log(&mut self) -> Result<()> {
-        self.log.as_mut().map_or(Ok(()), Write::flush).context("cannot write log.jsonl")
-    }
-
-    fn checkpoint_follows(&self, step: usize) -> bool {
-        let every = self.checkpoints.as_ref().and_then(|c| c.every);
-        every.is_some_and(|every| (step + 1) % every == 0)
+    /// Writes what there is of the log, and says if that fails: its lines then wait.
+    fn flush_log(&mut self) {
+        self.flushed = Some(Instant::now());
+        match (self.log.flush(), self.log_fails) {
+            (Err(error), false) => {
+                let what = "its lines are kept and written later";
+                terminal::tell(&format!("warning: {error}; {what}"));
+                self.log_fails = true;
+            }
+            (Ok(()), true) => {
+                terminal::tell(&format!("{} is written again", self.log.path().display()));
+                self.log_fails = false;
+            }
+            _ => {}
+        }
     }
 
     /// A line of the log, if the event is one, and a point of the picture.
-    pub fn log_event(&mut self, event: &Event) -> Result<()> {
+    pub fn log_event(&mut self, event: &Event) {
         // The log keeps some steps only; the picture is of all.
         match event {
             Event::Step { step, loss, .. } => self.course.step(*step, f64::from(*loss)),
@@ -145,23 +178,27 @@ impl Run {
             }
             _ => {}
         }
-        match event {
-            Event::Step { epoch, step, loss, lr, .. } => {
-                if event.is_logged() {
-                    self.log(&json!({"epoch": epoch, "step": step, "loss": loss, "lr": lr}))?;
-                }
-                // What a checkpoint says was done is in the log, however the run ends.
-                if self.checkpoint_follows(*step) {
-                    self.flush_log()?;
-                }
+        let line = match event {
+            Event::Step { epoch, step, loss, lr, .. } if event.is_logged() => {
+                json!({"epoch": epoch, "step": step, "loss": loss, "lr": lr})
             }
             Event::Epoch { epoch, loss, validation } => {
-                self.log(&json!({"epoch": epoch, "mean_loss": loss, "validation": validation}))?;
-                self.flush_log()?;
+                json!({"epoch": epoch, "mean_loss": loss, "validation": validation})
             }
-            _ => {}
+            _ => return,
+        };
+        let waiting = self.log.add(&line.to_string());
+        let due = match self.flushed {
+            None => true,
+            Some(last) => {
+                let is_end = matches!(event, Event::Epoch { .. });
+                let is_long_ago = || last.elapsed() >= FLUSH_TIME;
+                (is_end && !self.log_fails) || (waiting >= WAITING && is_long_ago())
+            }
+        };
+        if due {
+            self.flush_log();
         }
-        Ok(())
     }
 
     /// Trains, with a log and a progress bar; Ctrl-C ends it early. If it
@@ -173,11 +210,14 @@ impl Run {
         bar: &ProgressBar,
         mut each: impl FnMut(&Event),
     ) -> Result<Fit> {
-        let (mut broken, mut validated) = (None, String::new());
+        let mut validated = String::new();
         let trainer = match &self.checkpoints {
             Some(checkpoints) => {
-                let offers = Arc::clone(&checkpoints.offers);
-                trainer.on_checkpoint(checkpoints.every, move |checkpoint| offers.put(checkpoint))
+                let (offers, notes) = (Arc::clone(&checkpoints.offers), self.notes.clone());
+                trainer.on_checkpoint(checkpoints.every, move |mut checkpoint| {
+                    checkpoint.notes.clone_from(&notes);
+                    offers.put(checkpoint);
+                })
             }
             None => trainer,
         };
@@ -198,42 +238,39 @@ impl Run {
                     _ => {}
                 }
                 each(event);
-                if let Err(e) = self.log_event(event) {
-                    broken = Some(e);
-                    return ControlFlow::Break(());
-                }
+                self.log_event(event);
                 terminal::carry_on()
             })
             .fit(data);
         bar.finish_and_clear();
-        if let Some(error) = broken {
-            // A log that breaks off says nothing; better none.
-            self.log = None;
-            let _ = fs::remove_file(self.path(LOG));
-            return Err(error);
-        }
         fit.map_err(|error| {
             // The divergence is what is to be told, not what came of a checkpoint.
-            let _ = self.finish_checkpoints();
+            let _ = self.finish();
             self.rescue(error)
         })
     }
 
     /// From now on checkpoints are written while training: see [`Trainer::on_checkpoint`].
-    pub fn keep_checkpoints(&mut self, every: Option<usize>) {
-        self.checkpoints = Some(Checkpoints::to(self.path(CHECKPOINT), every));
+    pub fn keep_checkpoints(&mut self, every: Option<usize>) -> Result<()> {
+        let (path, log) = (self.path(CHECKPOINT), Arc::clone(&self.log));
+        self.checkpoints = Some(Checkpoints::to(path, log, every, self.last)?);
+        Ok(())
     }
 
-    /// Waits for the last checkpoint to be written.
-    pub fn finish_checkpoints(&mut self) -> Result<()> {
-        self.checkpoints.take().map_or(Ok(()), Checkpoints::finish)
+    /// Waits for the last checkpoint and the log to be written.
+    pub fn finish(&mut self) -> Result<()> {
+        let written = self.checkpoints.take().map_or(Ok(()), Checkpoints::finish);
+        self.log.sync()?;
+        written
     }
 
     fn rescue(&mut self, error: Error) -> anyhow::Error {
         let Error::Diverged(diverged) = &error else { return error.into() };
         let line = json!({"ended": "diverged", "step": diverged.step, "what": diverged.what});
         // The divergence is the news; that it is not drawn as well is none.
-        let _ = self.log(&line).and_then(|()| self.save_course());
+        self.log.add(&line.to_string());
+        let _ = self.log.sync();
+        let _ = self.save_course();
         let Diverged { last_good: Some(model), last_good_step, .. } = &**diverged else {
             return error.into();
         };
@@ -245,14 +282,6 @@ impl Run {
         terminal::tell(&kept);
         error.into()
     }
-}
-
-/// `runs/<name>-<n>`, the first n that is free.
-fn free_folder(name: &str) -> PathBuf {
-    (1..)
-        .map(|n| PathBuf::from(format!("runs/{name}-{n}")))
-        .find(|p| !p.exists())
-        .unwrap_or_default()
 }
 
 /// A score in a few letters: `97.3 %`, `R² 0.842`.
@@ -273,63 +302,16 @@ fn is_before(line: &str, checkpoint: &Checkpoint) -> bool {
     }
 }
 
-/// Writes checkpoints on a thread of its own; of those that come while it
-/// writes, only the newest is written after.
-struct Checkpoints {
-    every: Option<usize>,
-    offers: Arc<Offers>,
-    thread: JoinHandle<reshet::Result<()>>,
-}
-
-#[derive(Default)]
-struct Offers {
-    newest: Mutex<(Option<Checkpoint>, bool)>,
-    changed: Condvar,
-}
-
-impl Offers {
-    fn put(&self, checkpoint: Checkpoint) {
-        self.lock().0 = Some(checkpoint);
-        self.changed.notify_one();
-    }
-
-    fn lock(&self) -> MutexGuard<'_, (Option<Checkpoint>, bool)> {
-        // Nothing that holds it can panic half-way.
-        self.newest.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The newest one; None when there will be no more.
-    fn take(&self) -> Option<Checkpoint> {
-        let mut newest = self.lock();
-        loop {
-            match &mut *newest {
-                (offer @ Some(_), _) => return offer.take(),
-                (None, true) => return None,
-                _ => newest = self.changed.wait(newest).unwrap_or_else(PoisonError::into_inner),
-            }
+impl Drop for Run {
+    fn drop(&mut self) {
+        // A run that fails leaves what it has.
+        if let Some(checkpoints) = self.checkpoints.take() {
+            let _ = checkpoints.finish();
         }
-    }
-}
-
-impl Checkpoints {
-    fn to(path: PathBuf, every: Option<usize>) -> Self {
-        let offers = Arc::<Offers>::default();
-        let theirs = Arc::clone(&offers);
-        let write = move || {
-            while let Some(checkpoint) = theirs.take() {
-                checkpoint.save(&path)?;
-            }
-            Ok(())
-        };
-        Self { every, offers, thread: thread::spawn(write) }
-    }
-
-    fn finish(self) -> Result<()> {
-        self.offers.lock().1 = true;
-        self.offers.changed.notify_one();
-        match self.thread.join() {
-            Ok(written) => Ok(written?),
-            Err(panic) => std::panic::resume_unwind(panic),
+        let _ = self.log.flush();
+        if let Some(replaced) = self.folder.replaced() {
+            let what = "the run that was there before is in";
+            terminal::tell(&format!("{what} {}", replaced.display()));
         }
     }
 }

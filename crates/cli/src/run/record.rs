@@ -188,7 +188,9 @@ impl Record {
             self.report.parameters = Some(model.network().parameters());
             status = Status::NoReport;
         }
-        if let Ok(course) = LossCurves::read(&self.folder.join("log.jsonl")) {
+        let log = self.folder.join("log.jsonl");
+        if log.is_file() {
+            let course = LossCurves::read(&log).map_err(|e| e.to_string())?;
             self.report.epochs = Some(course.epochs);
             self.report.final_loss = course.final_loss;
             if course.diverged {

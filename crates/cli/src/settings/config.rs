@@ -12,11 +12,20 @@ use toml::{Table, Value};
 use super::Settings;
 
 /// What may change when a run goes on.
-const WHEN_RESUMED: [&str; 8] =
-    ["resume", "epochs", "device", "threads", "checkpoint_every", "json", "quiet", "config"];
+const WHEN_RESUMED: [&str; 9] = [
+    "resume",
+    "same_bits",
+    "epochs",
+    "device",
+    "threads",
+    "checkpoint_every",
+    "json",
+    "quiet",
+    "config",
+];
 
 /// Flags that belong to a call, not to a training.
-const OF_THE_CALL: [&str; 6] = ["config", "resume", "force", "json", "help", "quiet"];
+const OF_THE_CALL: [&str; 7] = ["same-bits", "config", "resume", "force", "json", "help", "quiet"];
 
 /// Flags that ask: another question may have another task and loss.
 const QUESTION: [&str; 4] = ["is", "target", "positive", "targets"];
@@ -58,6 +67,7 @@ pub fn completed(train: &Command, matches: &ArgMatches, typed: Settings) -> Resu
     Ok(Settings {
         config: typed.config,
         resume: typed.resume,
+        same_bits: typed.same_bits,
         find_lr: typed.find_lr,
         force: typed.force,
         json: typed.json,

@@ -93,6 +93,10 @@ pub struct Settings {
     #[arg(long, value_name = "RUN", conflicts_with_all = ["out", "load"])]
     #[serde(skip)]
     pub resume: Option<PathBuf>,
+    /// Resume only where the result has the same bits: on the same instruction set
+    #[arg(long, requires = "resume")]
+    #[serde(skip)]
+    pub same_bits: bool,
     /// Write a checkpoint every N steps [default: at an epoch's end, every 10 s]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]

@@ -26,6 +26,9 @@ pub struct Metadata {
     /// The counters of a training that was saved with its optimiser's state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub training: Option<Counters>,
+    /// The checksum of each tensor; none of versions that did not write them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sums: BTreeMap<String, String>,
 }
 
 impl Metadata {
@@ -37,6 +40,7 @@ impl Metadata {
             meaning: model.meaning.clone(),
             notes: model.notes.clone(),
             training: None,
+            sums: BTreeMap::new(),
         }
     }
 

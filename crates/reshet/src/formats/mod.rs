@@ -14,39 +14,16 @@ pub mod safetensors;
 pub(crate) mod saved_training;
 pub mod source;
 
-use std::{
-    io::{self, Write},
-    path::Path,
-};
+#[cfg(feature = "download")]
+use std::{io, path::Path};
 
+#[cfg(feature = "download")]
 use tempfile::NamedTempFile;
 
-use crate::{Result, error::Error};
-
-/// Writes a file whole or not at all: into a temporary file beside it, synced,
-/// then renamed. A full disk or a crash leaves an existing file unchanged.
-///
-/// # Errors
-/// The folder does not exist or cannot be written, or the disk is full.
-pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
-    // Only the kind: the text would name the temporary file, which the user does not know.
-    let failed = |e: io::Error| Error::io("write", path, e.kind().into());
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    if !folder.is_dir() {
-        let cause = io::Error::other(format!("there is no folder {}", folder.display()));
-        return Err(Error::io("write", path, cause));
-    }
-    let mut file = temporary(folder, ".reshet-", "").map_err(failed)?;
-    file.write_all(bytes).map_err(failed)?;
-    file.as_file().sync_all().map_err(failed)?;
-    file.persist(path).map_err(|e| failed(e.error))?;
-    Ok(())
-}
+pub use crate::files::write_file;
 
 /// A temporary file, deleted unless it is renamed.
+#[cfg(feature = "download")]
 pub(crate) fn temporary(folder: &Path, prefix: &str, suffix: &str) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(prefix).suffix(suffix);

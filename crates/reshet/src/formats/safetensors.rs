@@ -8,10 +8,12 @@
 //! { "format": 1, "network": "784-100:relu-1:sigmoid", "loss": { "type": "BCELoss" },
 //!   "meaning": { "task": "binary", "names": ["not 7", "7"], "shape": [1, 28, 28], "bytes": true }, "notes": {} }
 //! ```
+//! The JSON also has `sums`, the checksum of each tensor, and ends with one of its own, `crc`:
+//! see [`files::sums`](crate::files::sums).
 //! Nothing in it changes from run to run: the same training gives the same bytes.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     fs::{self, File},
     io::{Read, Seek},
     path::Path,
@@ -21,7 +23,11 @@ use super::{
     foreign::tensors::{ElementType, StateDict, StoredTensor, TensorFile},
     metadata::{Counters, METADATA_KEY, Metadata, TRAINING_PREFIX},
 };
-use crate::{Model, Plan, Result, error::Error};
+use crate::{
+    Model, Plan, Result,
+    error::Error,
+    files::sums::{self, Seal},
+};
 use safetensors::{
     SafeTensors,
     tensor::{Dtype, TensorView, serialize},
@@ -59,13 +65,13 @@ impl Model {
 /// # Errors
 /// None in practice: all shapes were checked when the model was made.
 pub fn to_bytes(model: &Model) -> Result<Vec<u8>> {
-    file_of(model, &Metadata::of(model), Vec::new())
+    file_of(model, Metadata::of(model), Vec::new())
 }
 
 /// Encodes a model and additional tensors.
 pub(super) fn file_of(
     model: &Model,
-    metadata: &Metadata,
+    mut metadata: Metadata,
     others: Vec<(String, TensorView)>,
 ) -> Result<Vec<u8>> {
     let bytes = tensor_bytes(&model.parameters);
@@ -76,9 +82,65 @@ pub(super) fn file_of(
         let view = TensorView::new(Dtype::F32, p.shape, bytes).map_err(|e| wrong(e.to_string()))?;
         tensors.push((p.name, view));
     }
+    metadata.sums = sums_of(&tensors);
     // One key only: a map of several would be written in a random order.
-    let metadata = HashMap::from([(METADATA_KEY.to_string(), metadata.json()?)]);
+    let json = sums::sealed(&metadata.json()?);
+    let metadata = HashMap::from([(METADATA_KEY.to_string(), json)]);
     serialize(tensors, Some(metadata)).map_err(|e| wrong(e.to_string()))
+}
+
+/// The checksums of tensors, by name.
+pub(crate) fn sums_of(tensors: &[(String, TensorView)]) -> BTreeMap<String, String> {
+    tensors.iter().map(|(name, view)| (name.clone(), sums::of(view.data()))).collect()
+}
+
+/// Compares a file with the checksums in its description, `json`, if that has some.
+///
+/// # Errors
+/// Says what is damaged, and where in the file it is.
+pub(crate) fn check_sums(bytes: &[u8], json: &str) -> Result<()> {
+    #[derive(serde::Deserialize)]
+    struct Sums {
+        #[serde(default)]
+        sums: BTreeMap<String, String>,
+    }
+    let damaged = |what: String| Err(Error::data(format!("damaged: {what}")));
+    let seal = sums::check(json);
+    if seal == Seal::Broken {
+        return damaged("the checksum of its metadata does not fit".into());
+    }
+    // What is no JSON is told by whoever reads all of it.
+    let Ok(Sums { sums }) = serde_json::from_str(json) else { return Ok(()) };
+    if sums.is_empty() {
+        return Ok(());
+    }
+    if seal == Seal::None {
+        return damaged("its metadata has lost its checksum".into());
+    }
+    let file = SafeTensors::deserialize(bytes).map_err(not_safetensors)?;
+    for (name, sum) in &sums {
+        let Ok(tensor) = file.tensor(name) else {
+            return damaged(format!("tensor {name} is missing"));
+        };
+        if sums::of(tensor.data()) != *sum {
+            let start = tensor.data().as_ptr() as usize - bytes.as_ptr() as usize;
+            let end = start + tensor.data().len();
+            return damaged(format!(
+                "the checksum of {name} (bytes {start} to {end}) does not fit"
+            ));
+        }
+    }
+    match file.names().into_iter().find(|name| !sums.contains_key(*name)) {
+        Some(name) => damaged(format!("tensor {name} has no checksum, as the others have")),
+        None => Ok(()),
+    }
+}
+
+/// The description of a model of ours; None if it is another program's file.
+fn description(bytes: &[u8]) -> Result<Option<String>> {
+    check_header(bytes)?;
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(not_safetensors)?;
+    Ok(header.metadata().as_ref().and_then(|m| m.get(METADATA_KEY)).cloned())
 }
 
 /// Numbers as the bytes of a file.
@@ -111,15 +173,14 @@ pub fn from_bytes(bytes: &[u8]) -> Result<Model> {
 
 /// The model, and the counters of a training that was saved with it.
 pub(super) fn parsed(bytes: &[u8]) -> Result<(Model, Option<Counters>)> {
-    check_header(bytes)?;
-    let (_, header) = SafeTensors::read_metadata(bytes).map_err(not_safetensors)?;
-    let json = header.metadata().as_ref().and_then(|m| m.get(METADATA_KEY)).ok_or_else(|| {
+    let json = description(bytes)?.ok_or_else(|| {
         Error::data(
             "safetensors, but not a reshet model: it does not say what network it holds \
              (`reshet import` makes a model of it)",
         )
     })?;
-    let metadata = Metadata::parse(json)?;
+    check_sums(bytes, &json)?;
+    let metadata = Metadata::parse(&json)?;
     let parameters = tensors(bytes, &metadata.plan()?)?;
     let training = metadata.training;
     Ok((metadata.model(parameters)?, training))
@@ -132,7 +193,12 @@ pub(super) fn parsed(bytes: &[u8]) -> Result<(Model, Option<Counters>)> {
 /// Names the tensor that is missing or superfluous, or has the wrong shape or type.
 pub fn load_parameters(path: &Path, plan: &Plan) -> Result<Vec<f32>> {
     let bytes = fs::read(path).map_err(|e| Error::unreadable(path, e))?;
-    tensors(&bytes, plan).map_err(|e| Error::data(format!("{}: {e}", path.display())))
+    let checked = description(&bytes).and_then(|json| match json {
+        Some(json) => check_sums(&bytes, &json),
+        None => Ok(()),
+    });
+    let read = checked.and_then(|()| tensors(&bytes, plan));
+    read.map_err(|e| Error::data(format!("{}: {e}", path.display())))
 }
 
 /// Reads the `state_dict` of another program, as PyTorch writes it; None if the file is a model of

@@ -49,7 +49,7 @@ pub(crate) fn save(model: &Model, kept: &Kept, path: &Path) -> Result<()> {
         let view = view.map_err(|e| Error::invalid(format!("training: {e}")))?;
         slots.push((slot_name(slot), view));
     }
-    super::write_file(path, &file_of(model, &metadata, slots)?)
+    super::write_file(path, &file_of(model, metadata, slots)?)
 }
 
 /// See [`Training::load`](crate::Training::load).

@@ -1,6 +1,10 @@
 //! The state of a training: see [`Checkpoint`].
 
-use std::{collections::HashMap, fmt, fs, path::Path};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt, fs,
+    path::Path,
+};
 
 use safetensors::{
     SafeTensors,
@@ -9,10 +13,11 @@ use safetensors::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Optimizer, Result, Training,
+    Device, Optimizer, Result, Training,
     engine::Buffer,
     error::Error,
-    formats::{safetensors::check_header, write_file},
+    files::{sums, write_file},
+    formats::safetensors::{check_header, check_sums, sums_of},
     schedule::Clock,
     short::Short,
 };
@@ -25,10 +30,13 @@ const KEY: &str = "reshet-checkpoint";
 ///
 /// Its file is safetensors: `parameters`, the optimiser's `state.0`, `state.1`, … and,
 /// with early stopping, `best`, each flat in the order of the model's tensors. The
-/// rest is JSON in the metadata under `reshet-checkpoint`. Shuffles and dropout
-/// need no state: they are functions of seed, epoch and step.
+/// rest is JSON in the metadata under `reshet-checkpoint`, with a checksum of each tensor and
+/// of itself ([`sums`]). Shuffles and dropout need no state: they are functions of seed, epoch
+/// and step.
 #[derive(Clone)]
 pub struct Checkpoint {
+    /// Anything worth keeping with it: a program's settings, its version.
+    pub notes: BTreeMap<String, String>,
     about: About,
     parameters: Vec<f32>,
     state: Vec<Vec<f32>>,
@@ -52,6 +60,24 @@ struct About {
     data: u64,
     updates: u64,
     standing: Position,
+    /// Samples per step; None of versions that did not write it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    batch_size: Option<usize>,
+    /// What computed it; None of versions that did not write it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    instructions: Option<String>,
+}
+
+/// The metadata of a file.
+#[derive(Serialize, Deserialize)]
+struct Header {
+    #[serde(flatten)]
+    about: About,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    notes: BTreeMap<String, String>,
+    /// The checksum of each tensor; none of versions that did not write them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    sums: BTreeMap<String, String>,
 }
 
 /// The numbers of [`Standing`]; floats as their bits, since JSON has no infinity.
@@ -115,7 +141,13 @@ impl Standing {
 }
 
 impl Checkpoint {
-    pub(super) fn of(training: &Training, data: u64, slots: usize, at: &Standing) -> Self {
+    pub(super) fn of(
+        training: &Training,
+        data: u64,
+        slots: usize,
+        batch_size: usize,
+        at: &Standing,
+    ) -> Self {
         let parameters = training.parameters();
         let network = training.network().to_string();
         let state = (0..slots).map(|slot| training.copy(Buffer::State(slot))).collect();
@@ -130,8 +162,12 @@ impl Checkpoint {
             clock: at.clock.state(),
         };
         let updates = training.updates();
-        let about = About { format: FORMAT, network, data, updates, standing };
-        Self { about, parameters, state, best: at.best.as_ref().map(|(_, best)| best.clone()) }
+        let (batch_size, instructions) =
+            (Some(batch_size), Some(instructions_of(training.device())));
+        let format = FORMAT;
+        let about = About { format, network, data, updates, standing, batch_size, instructions };
+        let best = at.best.as_ref().map(|(_, best)| best.clone());
+        Self { notes: BTreeMap::new(), about, parameters, state, best }
     }
 
     /// Restores the training's state.
@@ -140,9 +176,10 @@ impl Checkpoint {
         training: &mut Training,
         data: u64,
         optimizer: &Optimizer,
+        batch_size: usize,
         mut clock: Clock,
     ) -> Result<Standing> {
-        let About { network, data: known, updates, standing, .. } = self.about;
+        let About { network, data: known, updates, standing, batch_size: then, .. } = self.about;
         let now = training.network().to_string();
         if network != now {
             let what = format!("the checkpoint is of the network {network}, not of {now}");
@@ -154,6 +191,12 @@ impl Checkpoint {
         }
         if known != data {
             let what = "the training data has changed since the checkpoint was made";
+            return Err(Error::data(what));
+        }
+        // Where an epoch stands is counted in batches.
+        if let Some(then) = then.filter(|then| *then != batch_size) {
+            let what =
+                format!("the checkpoint is of batches of {then} samples, not of {batch_size}");
             return Err(Error::data(what));
         }
         training.write(Buffer::Parameters, &self.parameters)?;
@@ -178,6 +221,22 @@ impl Checkpoint {
         self.about.standing.epoch
     }
 
+    /// Returns the network, as text.
+    pub fn network(&self) -> &str {
+        &self.about.network
+    }
+
+    /// Returns what computed the training so far: an instruction set as in
+    /// [`Instructions`](crate::Instructions), or `reference`. Another one gives other bits. None
+    /// if the file is of a version that did not write it.
+    pub fn instructions(&self) -> Option<&str> {
+        self.about.instructions.as_deref()
+    }
+
+    pub(super) fn parameters(&self) -> &[f32] {
+        &self.parameters
+    }
+
     /// Writes the checkpoint to a file, whole or not at all.
     ///
     /// # Errors
@@ -193,8 +252,10 @@ impl Checkpoint {
             view.map(|view| (name.clone(), view)).map_err(|e| wrong(e.to_string()))
         });
         let views = views.collect::<Result<Vec<_>>>()?;
-        let json = serde_json::to_string(&self.about).map_err(|e| wrong(e.to_string()))?;
-        let metadata = HashMap::from([(KEY.to_string(), json)]);
+        let sums = sums_of(&views);
+        let header = Header { about: self.about.clone(), notes: self.notes.clone(), sums };
+        let json = serde_json::to_string(&header).map_err(|e| wrong(e.to_string()))?;
+        let metadata = HashMap::from([(KEY.to_string(), sums::sealed(&json))]);
         let bytes = serialize(views, Some(metadata)).map_err(|e| wrong(e.to_string()))?;
         write_file(path.as_ref(), &bytes)
     }
@@ -216,25 +277,51 @@ impl Checkpoint {
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
         let json = header.metadata().as_ref().and_then(|m| m.get(KEY));
         let json = json.ok_or("safetensors, but not a checkpoint")?;
-        let about: About =
+        check_sums(bytes, json).map_err(|e| e.to_string())?;
+        let header: Header =
             serde_json::from_str(json).map_err(|e| format!("its metadata is damaged: {e}"))?;
+        let Header { about, notes, .. } = header;
         if about.format != FORMAT {
             return Err(format!("checkpoint format {}; this program reads {FORMAT}", about.format));
         }
         let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
-        let read = |name: &str| -> Option<Vec<f32>> {
-            let tensor = file.tensor(name).ok().filter(|t| t.dtype() == Dtype::F32)?;
-            Some(tensor.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect())
-        };
-        let parameters = read("parameters").ok_or("it has no parameters")?;
-        let state: Vec<_> = (0..).map_while(|i| read(&format!("state.{i}"))).collect();
-        let best = read("best");
+        let parameters = read(&file, "parameters")?;
+        let parameters = parameters.ok_or("it has no parameters")?;
+        let mut state = Vec::new();
+        while let Some(slot) = read(&file, &format!("state.{}", state.len()))? {
+            state.push(slot);
+        }
+        let best = read(&file, "best")?;
         let all = state.iter().chain(&best);
         if all.clone().any(|s| s.len() != parameters.len())
             || about.standing.best.is_some() != best.is_some()
         {
             return Err("its parts do not fit together".into());
         }
-        Ok(Self { about, parameters, state, best })
+        if about.standing.best.is_some_and(|loss| f64::from_bits(loss).is_nan()) {
+            return Err("damaged: the loss of its best epoch is not a number".into());
+        }
+        Ok(Self { notes, about, parameters, state, best })
+    }
+}
+
+/// A tensor's numbers, all finite; None if there is no such tensor.
+fn read(file: &SafeTensors, name: &str) -> Result<Option<Vec<f32>>, String> {
+    let Some(tensor) = file.tensor(name).ok().filter(|t| t.dtype() == Dtype::F32) else {
+        return Ok(None);
+    };
+    let numbers: Vec<f32> =
+        tensor.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
+    match numbers.iter().position(|x| !x.is_finite()) {
+        Some(at) => Err(format!("damaged: number {at} of {name} is {}", numbers[at])),
+        None => Ok(Some(numbers)),
+    }
+}
+
+/// What computes on a device, as far as it decides the bits.
+fn instructions_of(device: Device) -> String {
+    match device {
+        Device::Cpu { instructions, .. } => instructions.to_string(),
+        Device::Reference => "reference".into(),
     }
 }

@@ -1,7 +1,7 @@
 //! The training loop, written once, event by event.
 
 use std::{
-    cell::OnceCell,
+    cell::{OnceCell, RefCell},
     time::{Duration, Instant},
 };
 
@@ -48,7 +48,7 @@ pub struct TrainingLoop {
     current: Option<Current>,
     lr: Option<f64>,
     epoch_losses: Vec<f64>,
-    snapshot: Snapshot,
+    snapshot: RefCell<Snapshot>,
     ended: Option<Ended>,
     /// Whether [`Event::End`] has been given.
     over: bool,
@@ -101,13 +101,14 @@ impl TrainingLoop {
         let at = match resume {
             Some(checkpoint) => {
                 let data = *fingerprint.get_or_init(|| settings.data.fingerprint());
-                checkpoint.restore(&mut training, data, &settings.optimizer, clock)?
+                let Settings { optimizer, batch_size, .. } = &settings;
+                checkpoint.restore(&mut training, data, optimizer, *batch_size, clock)?
             }
             None => Standing::new(clock),
         };
         let mut loader = settings.loader(at.epoch);
         loader.skip_batches(at.batches);
-        let snapshot = Snapshot::of(&training, at.steps);
+        let snapshot = RefCell::new(Snapshot::of(&training, at.steps));
         let (current, lr, ended, over, epoch_losses) = Default::default();
         Ok(Self {
             training,
@@ -149,7 +150,7 @@ impl TrainingLoop {
         let (batch, lr) = (self.next_batch()?, self.lr());
         self.training.prefetch(batch.following());
         let done = self.training.step(&batch, self.settings.optimizer.with_lr(lr));
-        let loss = done.map_err(|e| self.snapshot.rescue(e, &self.training))?;
+        let loss = done.map_err(|e| self.snapshot.borrow().rescue(e, &self.training))?;
         Ok(Some(self.stepped(loss, lr)))
     }
 
@@ -174,7 +175,7 @@ impl TrainingLoop {
     fn stepped(&mut self, loss: f32, lr: f64) -> Event {
         let (epoch, i, step) = (self.at.epoch, self.at.batches, self.at.steps);
         self.at.add(loss);
-        self.snapshot.renew(&self.training, self.at.steps);
+        self.snapshot.borrow_mut().renew(&self.training, self.at.steps);
         Event::Step { epoch, i, step, steps: self.settings.steps(), loss, lr }
     }
 
@@ -187,7 +188,9 @@ impl TrainingLoop {
         let watched = validation.as_ref().map_or(loss, |score| score.loss);
         self.at.clock.epoch_ended(watched);
         self.at.since_best += 1;
-        let better = self.at.best.as_ref().is_none_or(|(best, _)| watched < *best);
+        // Of a loss that is not a number nothing is the best.
+        let better =
+            !watched.is_nan() && self.at.best.as_ref().is_none_or(|(best, _)| watched < *best);
         if self.settings.patience.is_some() && better {
             self.at.best = Some((watched, self.training.parameters()));
             self.at.since_best = 0;
@@ -221,7 +224,7 @@ impl TrainingLoop {
             return Err(Error::invalid("backward without forward"));
         };
         let done = self.training.backward();
-        let loss = done.map_err(|e| self.snapshot.rescue(e, &self.training))?;
+        let loss = done.map_err(|e| self.snapshot.borrow().rescue(e, &self.training))?;
         current.loss = Some(loss);
         Ok(loss)
     }
@@ -235,7 +238,7 @@ impl TrainingLoop {
             return Err(Error::invalid("update without backward"));
         };
         let done = self.training.update(self.settings.optimizer.with_lr(lr));
-        done.map_err(|e| self.snapshot.rescue(e, &self.training))?;
+        done.map_err(|e| self.snapshot.borrow().rescue(e, &self.training))?;
         self.current = None;
         Ok(self.stepped(loss, lr))
     }
@@ -294,7 +297,11 @@ impl TrainingLoop {
     /// Makes a checkpoint of the training, between two steps.
     pub fn checkpoint(&self) -> Checkpoint {
         let data = *self.fingerprint.get_or_init(|| self.settings.data.fingerprint());
-        Checkpoint::of(&self.training, data, self.settings.optimizer.slots(), &self.at)
+        let Settings { optimizer, batch_size, .. } = &self.settings;
+        let checkpoint =
+            Checkpoint::of(&self.training, data, optimizer.slots(), *batch_size, &self.at);
+        self.snapshot.borrow_mut().take(checkpoint.parameters(), self.at.steps);
+        checkpoint
     }
 
     /// Ends the training here and returns its result.
@@ -325,7 +332,15 @@ impl Snapshot {
         // Looking at the clock costs more than counting.
         let due = step - self.step >= SNAPSHOT_STEPS
             || (step % 64 == 0 && self.taken.elapsed() >= SNAPSHOT_TIME);
-        if due && training.read(Buffer::Parameters, &mut self.parameters).is_ok() {
+        if due {
+            self.take(&training.copy(Buffer::Parameters), step);
+        }
+    }
+
+    /// Takes these parameters, if they are finite: a step's loss is of the parameters before it.
+    fn take(&mut self, parameters: &[f32], step: usize) {
+        if parameters.iter().all(|x| x.is_finite()) {
+            self.parameters.copy_from_slice(parameters);
             (self.step, self.taken) = (step, Instant::now());
         }
     }

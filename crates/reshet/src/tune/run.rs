@@ -60,10 +60,10 @@ impl Study {
         let (sender, records) = mpsc::channel::<Result<Record>>();
         let mut failed = None;
         thread::scope(|scope| {
-            for _ in 0..self.jobs {
+            for started in 0..self.jobs {
                 let sender = sender.clone();
                 let (race, changed, stop) = (&race, &changed, &stop);
-                scope.spawn(move || {
+                let work = move || {
                     while let Some(task) = next(race, changed, stop) {
                         let (number, rung, epochs) = (task.trial, task.rung, task.epochs);
                         let done = match task.known {
@@ -87,7 +87,17 @@ impl Study {
                             }
                         }
                     }
-                });
+                };
+                // A system that gives no more threads gives fewer.
+                match thread::Builder::new().spawn_scoped(scope, work) {
+                    Ok(_) => {}
+                    Err(cause) if started == 0 => {
+                        let (what, reading) = ("cannot start a thread".into(), false);
+                        failed = Some(Error::Io { what, reading, cause });
+                        break;
+                    }
+                    Err(_) => break,
+                }
             }
             drop(sender);
             loop {

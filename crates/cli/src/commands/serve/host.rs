@@ -132,7 +132,7 @@ impl Host for Here {
             let (args, ..) = self.args(&spec)?;
             let mut run = Run::create(None, &lesson.name, false)?;
             run.save_config(&args)?;
-            log(&mut run, finished)?;
+            log(&mut run, finished);
             let report = TrainedRun {
                 args: &args,
                 train: &lesson.train,
@@ -211,17 +211,16 @@ impl Here {
 }
 
 /// Writes what happened as `reshet train` would have.
-fn log(run: &mut Run, finished: &Finished) -> anyhow::Result<()> {
+fn log(run: &mut Run, finished: &Finished) {
     let mut means = finished.fit.epoch_losses.iter().enumerate().peekable();
     for event in &finished.log {
         let Event::Step { epoch: now, .. } = event else { continue };
         while let Some((epoch, loss)) = means.next_if(|(done, _)| done < now) {
-            run.log_event(&Event::Epoch { epoch, loss: *loss, validation: None })?;
+            run.log_event(&Event::Epoch { epoch, loss: *loss, validation: None });
         }
-        run.log_event(event)?;
+        run.log_event(event);
     }
     for (epoch, loss) in means {
-        run.log_event(&Event::Epoch { epoch, loss: *loss, validation: None })?;
+        run.log_event(&Event::Epoch { epoch, loss: *loss, validation: None });
     }
-    Ok(())
 }

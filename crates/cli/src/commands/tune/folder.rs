@@ -2,23 +2,24 @@
 //! at the end `scatter.svg`, `scatter.png`, and `best/`, the run of the winner.
 
 use std::{
-    fmt,
-    fs::{self, File},
-    io::Write,
+    fmt, fs,
+    io::ErrorKind,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context, Result};
 use reshet::{
     Error, Task,
+    files::{Log, sums},
     formats::write_file,
     tune::{Outcome, Record, Space, Trial},
 };
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    run::Run,
+    run::{self, loss_curves::damaged},
     settings::{Settings, command, config, recipe::Asked},
+    terminal::tell,
 };
 
 const STUDY: &str = "study.toml";
@@ -89,10 +90,14 @@ impl Kept {
     }
 }
 
+/// A study's folder, which it has to itself.
 #[derive(Default)]
 pub struct Folder {
     path: PathBuf,
-    journal: Option<File>,
+    folder: Option<run::folder::Folder>,
+    journal: Option<Log>,
+    /// Whether it has been said that the journal cannot be written.
+    fails: bool,
     /// Trainings in the journal.
     written: Vec<(usize, usize)>,
 }
@@ -100,44 +105,55 @@ pub struct Folder {
 impl Folder {
     /// Makes `out`, or `runs/<name>-tune-<n>`.
     pub fn create(out: Option<&Path>, name: &str, force: bool, kept: &Kept) -> Result<Self> {
-        let run = Run::create(out, &format!("{name}-tune"), force)?;
-        let path = run.folder().to_path_buf();
+        let folder = run::folder::Folder::make(out, &format!("{name}-tune"), force)?;
+        folder.set_aside()?;
         let text = toml::to_string_pretty(kept).context(STUDY)?;
-        write_file(&path.join(STUDY), text.as_bytes())?;
-        write_file(&path.join(JOURNAL), b"")?;
-        Self::open(path, Vec::new())
+        write_file(&folder.path.join(STUDY), text.as_bytes())?;
+        Self::open(folder, Vec::new())
     }
 
     /// A study that was stopped, and the trainings it has had.
     pub fn reopen(path: &Path) -> Result<(Self, Kept, Vec<Record>)> {
+        // Before anything is written: is it a study?
+        read(path)?;
+        let folder = run::folder::Folder::lock(path)?;
         let (kept, known) = read(path)?;
-        // The last line of a study that was killed may break off.
-        let whole: String = known.iter().map(line).collect();
-        write_file(&path.join(JOURNAL), whole.as_bytes())?;
         let written = known.iter().map(|record| (record.trial, record.rung)).collect();
-        Ok((Self::open(path.to_path_buf(), written)?, kept, known))
+        let whole: String = known.iter().map(line).collect();
+        // The last line of a study that was killed may break off.
+        write_file(&path.join(JOURNAL), whole.as_bytes())?;
+        Ok((Self::open(folder, written)?, kept, known))
     }
 
-    fn open(path: PathBuf, written: Vec<(usize, usize)>) -> Result<Self> {
-        let file = path.join(JOURNAL);
-        let journal = File::options().append(true).open(&file);
-        let journal = journal.with_context(|| format!("cannot write {}", file.display()))?;
-        Ok(Self { path, journal: Some(journal), written })
+    fn open(folder: run::folder::Folder, written: Vec<(usize, usize)>) -> Result<Self> {
+        let journal = Some(Log::to(&folder.path.join(JOURNAL)));
+        Ok(Self { path: folder.path.clone(), folder: Some(folder), journal, fails: false, written })
     }
 
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Writes a line; from then on the training is not lost, whatever happens.
-    pub fn add(&mut self, record: &Record) -> Result<()> {
+    /// Writes a line; from then on the training is not lost, whatever happens. A line that
+    /// cannot be written is told, and written with a later one.
+    pub fn add(&mut self, record: &Record) {
         let key = (record.trial, record.rung);
-        if let (Some(journal), false) = (&mut self.journal, self.written.contains(&key)) {
-            let wrote = journal.write_all(line(record).as_bytes());
-            wrote.with_context(|| format!("cannot write {}", self.path.join(JOURNAL).display()))?;
-            self.written.push(key);
+        let Some(journal) = self.journal.as_ref().filter(|_| !self.written.contains(&key)) else {
+            return;
+        };
+        journal.add(&object(record));
+        self.written.push(key);
+        match (journal.sync(), self.fails) {
+            (Err(error), false) => {
+                tell(&format!("warning: {error}; its lines are kept and written later"));
+                self.fails = true;
+            }
+            (Ok(()), true) => {
+                tell(&format!("{} is written again", journal.path().display()));
+                self.fails = false;
+            }
+            _ => {}
         }
-        Ok(())
     }
 
     /// The journal in the order of the trials: the same study, the same file.
@@ -145,7 +161,11 @@ impl Folder {
         let records = |trial: &Trial| trial.records.iter().map(line).collect::<String>();
         let text: String = outcome.trials.iter().map(records).collect();
         self.journal = None;
-        Ok(write_file(&self.path.join(JOURNAL), text.as_bytes())?)
+        write_file(&self.path.join(JOURNAL), text.as_bytes())?;
+        if let Some(folder) = &self.folder {
+            folder.forget_replaced()?;
+        }
+        Ok(())
     }
 }
 
@@ -156,13 +176,11 @@ pub fn is_study(path: &Path) -> bool {
 
 /// What a study asks, and the trainings it has had so far; it may still go on.
 pub fn read(path: &Path) -> reshet::Result<(Kept, Vec<Record>)> {
-    let read = |file: &str| {
-        let wrong = |e| Error::Data(format!("{}: no study: {file}: {e}", path.display()));
-        fs::read_to_string(path.join(file)).map_err(wrong)
-    };
+    let wrong = |e| Error::Data(format!("{}: no study: {STUDY}: {e}", path.display()));
+    let text = fs::read_to_string(path.join(STUDY)).map_err(wrong)?;
     // People edit files: what is kept is checked as if it had just been said.
     let wrong = |e: String| Error::Data(format!("{}: {e}", path.join(STUDY).display()));
-    let mut kept: Kept = toml::from_str(&read(STUDY)?).map_err(|e| wrong(e.to_string()))?;
+    let mut kept: Kept = toml::from_str(&text).map_err(|e| wrong(e.to_string()))?;
     kept.space.check().map_err(|e| wrong(e.to_string()))?;
     if !kept.question.is_empty() {
         let train = config::of_line(&kept.question);
@@ -171,13 +189,30 @@ pub fn read(path: &Path) -> reshet::Result<(Kept, Vec<Record>)> {
     if kept.train.data.is_none() {
         return Err(wrong("question: it names no data".into()));
     }
-    let journal = read(JOURNAL)?;
-    let known = journal.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-    Ok((kept, known))
+    Ok((kept, records(&path.join(JOURNAL))?))
+}
+
+/// The trainings in a journal; none if there is none yet.
+fn records(path: &Path) -> reshet::Result<Vec<Record>> {
+    let text = match fs::read(path) {
+        Err(e) if e.kind() == ErrorKind::NotFound => Vec::new(),
+        Err(e) => return Err(Error::Data(format!("cannot read {}: {e}", path.display()))),
+        Ok(text) => text,
+    };
+    let mut records = Vec::new();
+    for (number, line) in sums::lines(&text).map_err(|(line, what)| damaged(path, line, what))? {
+        let record = serde_json::from_str(line);
+        records.push(record.map_err(|e| damaged(path, number, &e.to_string()))?);
+    }
+    Ok(records)
+}
+
+fn object(record: &Record) -> String {
+    serde_json::to_string(record).unwrap_or_default()
 }
 
 fn line(record: &Record) -> String {
-    serde_json::to_string(record).map_or(String::new(), |json| json + "\n")
+    sums::sealed(&object(record)) + "\n"
 }
 
 impl fmt::Display for Folder {

@@ -5,7 +5,6 @@ mod show;
 mod told;
 
 use std::{
-    ops::ControlFlow,
     path::PathBuf,
     process::ExitCode,
     time::{Duration, Instant},
@@ -208,25 +207,18 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     said.iter().chain(&warnings).for_each(|line| note(line));
     let mut board = Board::new(&about, args.time.unwrap_or(TIME), args.trials);
     let earlier = known.len();
-    let mut broken = None;
     let (mut heard, mut trained) = (0, 0);
     let outcome = study.resume(known).watch(&splits, |event| {
         if let Event::Trained(record) = event {
             heard += 1;
             trained += record.epochs * splits.len();
             board.add(record);
-            if let Err(e) = folder.add(record) {
-                broken = Some(e);
-                return ControlFlow::Break(());
-            }
+            folder.add(record);
         }
         board.draw(start.elapsed());
         terminal::carry_on()
     })?;
     board.clear();
-    if let Some(error) = broken {
-        return Err(error);
-    }
     folder.sort(&outcome)?;
     let seconds = start.elapsed().as_secs_f64();
     let interrupted = terminal::stopped();
@@ -242,6 +234,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         true => None,
         false => Some(test(&folder, &kept, best)?),
     };
+    terminal::saved();
     if args.json {
         let mut json = told::result(&kept, &about, &outcome);
         json["study"] = json!(folder.path());
@@ -349,5 +342,6 @@ fn test(folder: &Folder, kept: &Kept, best: &Record) -> Result<Tested> {
         in_short: false,
     };
     trained.keep(&mut run, &split.name, &device, &seconds)?;
+    run.finish()?;
     Ok(Tested { score, samples: split.train.len() })
 }

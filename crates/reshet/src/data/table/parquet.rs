@@ -4,7 +4,11 @@
 //! Text is read as CSV's is, so that a model asks the same of both. The reader is
 //! the Apache project's: <https://parquet.apache.org>.
 
-use std::{fs::File, path::Path};
+use std::{
+    fs::File,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+};
 
 use ::parquet::{
     file::reader::{FileReader, SerializedFileReader},
@@ -28,6 +32,14 @@ const ROWS: usize = 10_000;
 /// # Errors
 /// No such file; not Parquet, or damaged; a nested column; more than fits into memory.
 pub fn read(path: &Path, options: &Options, progress: &mut dyn FnMut(u64, u64)) -> Result<Table> {
+    // The reader panics at some files that it could refuse.
+    catch_unwind(AssertUnwindSafe(|| read_rows(path, options, progress))).unwrap_or_else(|_| {
+        let what = "not a Parquet file, or a damaged one: it cannot be read to its end";
+        Err(Error::data(format!("{}: {what}", path.display())))
+    })
+}
+
+fn read_rows(path: &Path, options: &Options, progress: &mut dyn FnMut(u64, u64)) -> Result<Table> {
     let source = path.display().to_string();
     options.check_no_sheet(&source)?;
     let missing = options.missing.as_deref();
@@ -61,6 +73,9 @@ pub fn read(path: &Path, options: &Options, progress: &mut dyn FnMut(u64, u64)) 
         let fields = fields.map_err(damaged)?;
         let line = row as u64 + 1;
         for (column, (name, field)) in fields.get_column_iter().enumerate() {
+            if let Some(what) = impossible(field) {
+                return Err(wrong(format!("row {line}: column \"{name}\": {what}")));
+            }
             let long = &mut read.chunk.long;
             let cell = match text_or_number(field) {
                 Some(Ok(cell)) => Packed::new(number_or_missing(cell, missing), long),
@@ -106,6 +121,21 @@ fn number_or_missing(cell: Cell, missing: Option<&[String]>) -> Cell {
         Some(x) if is_missing(x) => Cell::Missing,
         _ => cell,
     }
+}
+
+/// Days from 1970 to the last date that can be written out, some 260,000 years from then.
+const MOST_DAYS: u64 = 95_000_000;
+const DAY_IN_SECONDS: u64 = 24 * 60 * 60;
+
+/// What is wrong with a date that is in no calendar.
+fn impossible(field: &Field) -> Option<String> {
+    let (count, per_day, unit) = match field {
+        Field::Date(days) => (u64::from(days.unsigned_abs()), 1, "days"),
+        Field::TimestampMillis(t) => (t.unsigned_abs(), 1000 * DAY_IN_SECONDS, "milliseconds"),
+        Field::TimestampMicros(t) => (t.unsigned_abs(), 1_000_000 * DAY_IN_SECONDS, "microseconds"),
+        _ => return None,
+    };
+    (count / per_day > MOST_DAYS).then(|| format!("{count} {unit} from 1970 is no date"))
 }
 
 /// What a field says: a number, or a text to be read as a cell of CSV is; None if nested.
