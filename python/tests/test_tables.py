@@ -443,7 +443,8 @@ def test_what_is_wrong_is_said(tmp_path):
         (lambda: reshet.train(frame, target="price", schedule="cosin"), 'did you mean "cosine"'),
         (lambda: reshet.train(frame, target="price", clip_norm=-1), "clip_norm -1: "),
         (lambda: reshet.train(frame, target="price", batch_size=1000), "batch_size 1000: choose"),
-        (lambda: reshet.train(frame, target="price", start="a model"), "a reshet.Model, not a str"),
+        (lambda: reshet.train(frame, target="price", start="a model"), "cannot read a model"),
+        (lambda: reshet.train(frame, target="price", start=3), "a reshet.Model"),
         (lambda: reshet.train(frame, target="price", learning_rate=1), "unexpected keyword"),
     ]:
         with pytest.raises((ValueError, TypeError, OSError), match=says):
