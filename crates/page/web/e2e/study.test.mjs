@@ -6,6 +6,7 @@ import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import { crc32 } from "node:zlib";
 import { binary, faults, open, serveIn, skip, text, together } from "./page.mjs";
 
 describe("study", { skip }, () => {
@@ -70,8 +71,10 @@ describe("study", { skip }, () => {
     await page.waitForFunction(() =>
       document.querySelector(".study-result")?.textContent.includes("still closed"),
     );
-    const last = JSON.parse(journal.at(-1));
-    appendFileSync(join(folder, "journal.jsonl"), JSON.stringify({ ...last, trial: 99, rung: 0 }) + "\n");
+    const { crc, ...last } = JSON.parse(journal.at(-1));
+    const line = JSON.stringify({ ...last, trial: 99, rung: 0 });
+    const sum = crc32(line).toString(16).padStart(8, "0");
+    appendFileSync(join(folder, "journal.jsonl"), `${line.slice(0, -1)},"crc":"${sum}"}\n`);
     await page.waitForFunction(() =>
       document.querySelector(".study .quiet").textContent.includes("10 networks"),
     );

@@ -1,6 +1,6 @@
 // A command line to be read and copied.
 
-import { h, ltr, say } from "./dom";
+import { h, say } from "./dom";
 import { t } from "./i18n";
 import { toast } from "./toast";
 
@@ -13,7 +13,8 @@ async function copied(line: HTMLElement): Promise<void> {
 
 /** The line with its button; `set` puts another one in. */
 export function commandLine(): { el: HTMLElement; set: (line: string) => void } {
-  const line = ltr("", "code");
+  // A long one is scrolled, by keys too.
+  const line = h("code", { dir: "ltr", tabindex: 0 });
   const copy = h(
     "button",
     {
