@@ -66,7 +66,7 @@ impl Log {
     /// Writes the lines that have been added.
     ///
     /// # Errors
-    /// [`Error::Io`]; the lines are kept, and written by the next call that can.
+    /// [`Error::Io`](crate::Error::Io); the lines are kept, and written by the next call that can.
     pub fn flush(&self) -> Result<()> {
         self.write(&mut locked(&self.writer))
     }

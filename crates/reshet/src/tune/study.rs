@@ -41,7 +41,7 @@ impl Study {
     }
 
     /// Sets candidates to begin with, such as the defaults. The first one is always trained
-    /// to the end: see [`Outcome::best`].
+    /// to the end: see [`Outcome::best`](super::Outcome::best).
     pub fn first(mut self, candidates: impl IntoIterator<Item = Candidate>) -> Self {
         self.first.extend(candidates);
         self
