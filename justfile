@@ -58,7 +58,7 @@ races target="x86_64-unknown-linux-gnu":
 # What does not compute for long, under Miri (needs nightly with miri)
 miri:
     MIRIFLAGS=-Zmiri-disable-isolation cargo +nightly miri test -p reshet --no-default-features --lib \
-        -- answer names network:: plan recipe short::tests data::inputs data::loader \
+        -- answer:: names:: network:: plan:: recipe:: short::tests data::inputs data::loader \
         engine::cpu::arena engine::cpu::sparse engine::cpu::team::pace \
         engine::cpu::vector engine::cpu::tests::poisoned
 
