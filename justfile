@@ -48,6 +48,10 @@ sanitize target="x86_64-unknown-linux-gnu":
         cargo +nightly test -p reshet --no-default-features --target {{target}} \
         --lib --test engines --test batches -- --skip large_job
 
+# Each change that a run makes to the file system fails once, and the power after each
+faults:
+    RESHET_ALL_FAULTS=1 cargo test -p reshet-cli --bin reshet faults -- --nocapture
+
 # The same with every two accesses of two threads ordered (needs nightly with rust-src)
 races target="x86_64-unknown-linux-gnu":
     RUSTFLAGS=-Zsanitizer=thread TSAN_OPTIONS=halt_on_error=1 CARGO_TARGET_DIR=target/thread \

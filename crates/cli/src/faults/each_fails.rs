@@ -11,7 +11,7 @@ use std::{
 
 use reshet::files::disk::{Change, Watcher};
 
-use super::{Case, Kind, alone};
+use super::{Case, Kind, alone, stride};
 
 /// How the change fails.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -60,13 +60,13 @@ impl Watcher for Fault {
     }
 }
 
-/// Lets each change of a command fail, and says how many there were.
+/// Lets each change of a command fail, or each so many, and says how many there were.
 fn each_fails(kind: Kind) -> usize {
     let _alone = alone();
     let case = Case::new(kind);
     let mut faults = 0;
     for how in [How::Once, How::FromThenOn, How::Short] {
-        for number in 1.. {
+        for number in (1..).step_by(stride()) {
             let out = case.folder("out");
             let _ = fs::remove_dir_all(&out);
             case.prepare(&out);
@@ -102,19 +102,19 @@ fn each_fails(kind: Kind) -> usize {
 fn a_training_survives_the_failure_of_each_change() {
     let faults = each_fails(Kind::Train);
     println!("{faults} faults");
-    assert!(faults > 100, "{faults}");
+    assert!(faults > 100 / stride(), "{faults}");
 }
 
 #[test]
 fn an_overwriting_training_survives_the_failure_of_each_change() {
     let faults = each_fails(Kind::Forced);
     println!("{faults} faults");
-    assert!(faults > 100, "{faults}");
+    assert!(faults > 100 / stride(), "{faults}");
 }
 
 #[test]
 fn a_study_survives_the_failure_of_each_change() {
     let faults = each_fails(Kind::Tune);
     println!("{faults} faults");
-    assert!(faults > 100, "{faults}");
+    assert!(faults > 100 / stride(), "{faults}");
 }

@@ -34,6 +34,12 @@ fn alone() -> MutexGuard<'static, ()> {
     ONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Of so many changes one is looked at: of all if `RESHET_ALL_FAULTS` is set, which takes two
+/// minutes (`just faults`).
+fn stride() -> usize {
+    if std::env::var_os("RESHET_ALL_FAULTS").is_some() { 1 } else { 4 }
+}
+
 /// A command whose files are looked at.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Kind {

@@ -13,14 +13,18 @@ describe("axe", { skip }, () => {
     for (const scheme of ["light", "dark"]) {
       test(`no violation in ${language}, ${scheme}`, async () => {
         const { page, close } = await open(here.browser, here.server.url, { language });
-        await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
+        // Without motion no colour is looked at in the middle of a transition.
+        await page.emulateMediaFeatures([
+          { name: "prefers-color-scheme", value: scheme },
+          { name: "prefers-reduced-motion", value: "reduce" },
+        ]);
         await page.waitForSelector(".start:not([disabled])");
         const all = [];
         const check = async (when, views = VIEWS) => {
           for (const view of views) {
             await page.evaluate((v) => (location.hash = `#${v}`), view);
             await page.waitForSelector(`#view-${view}:not([hidden]) *`);
-            await page.evaluate(() => new Promise((done) => setTimeout(done, 500)));
+            await page.evaluate(() => new Promise((done) => setTimeout(done, 150)));
             const found = await faults(page);
             all.push(...found.map((fault) => `${view} ${when}: ${fault}`));
           }
