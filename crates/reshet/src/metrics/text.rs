@@ -54,7 +54,7 @@ impl Report {
         else {
             return String::new();
         };
-        let yes = visible(&self.names[1]);
+        let yes = self.names.get(1).map_or(Cow::Borrowed("yes"), |name| visible(name));
         let guess = *positives as f64 / self.score.samples as f64;
         let line = |name: &str, value: String, what: String| [name.to_string(), value, what];
         let mut lines = vec![
