@@ -1,11 +1,12 @@
 //! Flags beside what the library says is needed: it knows none.
 
 /// What a message holds, and what stands behind it.
-const HINTS: [(&str, &str); 14] = [
+const HINTS: [(&str, &str); 15] = [
     (": all are resized to ", "--size 64x64 keeps more"),
     (" pictures have colour: all are taken as grey", "--channels rgb keeps it"),
     ("a single target has one value to ask about", "--is, --positive"),
     ("yes/no needs two, or one of them to ask about", "--is VALUE"),
+    ("ask about one of them, or use CrossEntropyLoss", "--is LABEL"),
     ("or ask for them as classes of their own", "--task classes"),
     ("is it known before the answer is? If not, take it out", "--drop NAME"),
     ("are they known before the answer is? If not, take them out", "--drop A,B"),

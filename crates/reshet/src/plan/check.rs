@@ -28,7 +28,7 @@ impl Plan {
         match data.targets() {
             Targets::Classes { names, .. } if !classes => wrong(format!(
                 "{} needs numbers as targets, and the data has {} classes; \
-                 ask about one of them (is; --is LABEL), or use CrossEntropyLoss",
+                 ask about one of them, or use CrossEntropyLoss",
                 loss.name(),
                 names.len()
             )),
