@@ -2,14 +2,7 @@
 
 mod place;
 
-use place::Place;
-
-/// A number that looks random and is the same each time, from 0 to 1.
-fn noise(i: usize) -> f64 {
-    let x = (i as u32).wrapping_mul(2_654_435_761);
-    let x = (x ^ x >> 15).wrapping_mul(0x45d9_f3b3);
-    f64::from(x >> 8) / f64::from(1 << 24)
-}
+use place::{Place, noise};
 
 /// A table of 200 rows with three columns of numbers, then what `row` makes of them.
 fn table(place: &Place, name: &str, head: &str, row: fn([f64; 3]) -> String) {

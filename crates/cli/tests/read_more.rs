@@ -4,19 +4,12 @@ mod place;
 
 use std::process::{Command, Stdio};
 
-use place::Place;
+use place::{Place, noise};
 
 fn with(files: &[(&str, &str)]) -> Place {
     let place = Place::new();
     files.iter().for_each(|(name, text)| place.write(name, text));
     place
-}
-
-/// A number that looks random and is the same each time, from 0 to 1.
-fn noise(i: usize) -> f64 {
-    let x = (i as u32).wrapping_mul(2_654_435_761);
-    let x = (x ^ x >> 15).wrapping_mul(0x45d9_f3b3);
-    f64::from(x >> 8) / f64::from(1 << 24)
 }
 
 #[track_caller]

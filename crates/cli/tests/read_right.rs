@@ -13,9 +13,7 @@ fn with(files: &[(&str, &str)]) -> Place {
 
 /// A number that looks random and is the same each time, from −1 to 1.
 fn noise(i: usize) -> f64 {
-    let x = (i as u32).wrapping_mul(2_654_435_761);
-    let x = (x ^ x >> 15).wrapping_mul(0x45d9_f3b3);
-    f64::from(x >> 8) / f64::from(1 << 23) - 1.0
+    2.0 * place::noise(i) - 1.0
 }
 
 #[test]

@@ -9,21 +9,12 @@ use std::{
     time::Duration,
 };
 
-use place::{Place, text};
+use place::{Place, noisy_table, text};
 use reshet::prelude::*;
-
-fn table() -> String {
-    let row = |i: u32| {
-        let x = i.wrapping_mul(2_654_435_761) >> 20;
-        let y = i.wrapping_mul(40_503) >> 3 & 1023;
-        format!("{},{},{}\n", x, y, x % 97 + y / 3)
-    };
-    format!("x,y,z\n{}", (0..600).map(row).collect::<String>())
-}
 
 fn place() -> Place {
     let place = Place::new();
-    place.write("t.csv", table());
+    place.write("t.csv", noisy_table(600));
     place
 }
 
@@ -248,7 +239,7 @@ fn a_study_goes_on_without_a_journal() {
 #[test]
 fn infinite_numbers_are_told() {
     let place = place();
-    place.write("inf.csv", table().replacen("\n", "\ninf,3,4\n", 1));
+    place.write("inf.csv", noisy_table(600).replacen("\n", "\ninf,3,4\n", 1));
     let (_, said) = place.both("train inf.csv --epochs 1 -q --out run");
     assert!(said.contains("warning: column \"x\": 1 infinite or too large"), "{said}");
     // A model whose answers are too large for a number.

@@ -8,17 +8,7 @@ use std::{
     time::Duration,
 };
 
-use place::{Place, text};
-
-/// Some 3,000 rows with noise, so that no two epochs are alike.
-fn table() -> String {
-    let row = |i: u32| {
-        let x = i.wrapping_mul(2_654_435_761) >> 20;
-        let y = i.wrapping_mul(40_503) >> 3 & 1023;
-        format!("{},{},{}\n", x, y, x % 97 + y / 3)
-    };
-    format!("x,y,z\n{}", (0..3000).map(row).collect::<String>())
-}
+use place::{Place, noisy_table, text};
 
 const LONG: &str = "train t.csv --hidden 64,32 --dropout 0.1 --epochs 150 --batch-size 32 \
                     --validation 0.15 --patience 150 -q";
@@ -26,7 +16,7 @@ const LONG: &str = "train t.csv --hidden 64,32 --dropout 0.1 --epochs 150 --batc
 #[test]
 fn a_killed_run_ends_as_if_it_had_never_been_stopped() {
     let place = Place::new();
-    place.write("t.csv", table());
+    place.write("t.csv", noisy_table(3000));
     let start = std::time::Instant::now();
     place.done(&format!("{LONG} --out whole --checkpoint-every 100"));
     let whole = start.elapsed();
@@ -59,7 +49,7 @@ fn a_killed_run_ends_as_if_it_had_never_been_stopped() {
 #[test]
 fn an_interrupted_run_tells_how_to_go_on() {
     let place = Place::new();
-    place.write("t.csv", table());
+    place.write("t.csv", noisy_table(3000));
     place.done(&format!("{LONG} --out whole"));
     for (signal, out) in [("-INT", "int"), ("-TERM", "term")] {
         let mut command = place.command(&format!("{LONG} --out {out}"));
@@ -84,7 +74,7 @@ fn an_interrupted_run_tells_how_to_go_on() {
 #[test]
 fn a_config_says_what_flags_say() {
     let place = Place::new();
-    place.write("t.csv", table());
+    place.write("t.csv", noisy_table(3000));
     place.done("train t.csv --epochs 3 --lr 0.01 --betas 0.8,0.99 --hidden 8,4 --out a -q");
     place.done("train --config a/config.toml --out b -q");
     assert!(place.read("a/model.safetensors") == place.read("b/model.safetensors"));
@@ -124,6 +114,6 @@ fn a_config_says_what_flags_say() {
     fs::remove_file(place.path("a/checkpoint.safetensors")).unwrap();
     place.fails("train --resume a", 3, "a: no checkpoint.safetensors in it");
     // Data that has changed since is not gone on with.
-    fs::write(place.path("t.csv"), table().replace("\n1", "\n2")).unwrap();
+    fs::write(place.path("t.csv"), noisy_table(3000).replace("\n1", "\n2")).unwrap();
     place.fails("train --resume b", 3, "the training data has changed");
 }

@@ -94,3 +94,20 @@ impl Place {
 pub fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
+
+/// A table of so many rows with noise, so that no two epochs are alike.
+pub fn noisy_table(rows: u32) -> String {
+    let row = |i: u32| {
+        let x = i.wrapping_mul(2_654_435_761) >> 20;
+        let y = i.wrapping_mul(40_503) >> 3 & 1023;
+        format!("{},{},{}\n", x, y, x % 97 + y / 3)
+    };
+    format!("x,y,z\n{}", (0..rows).map(row).collect::<String>())
+}
+
+/// A number that looks random and is the same each time, from 0 to 1.
+pub fn noise(i: usize) -> f64 {
+    let x = (i as u32).wrapping_mul(2_654_435_761);
+    let x = (x ^ x >> 15).wrapping_mul(0x45d9_f3b3);
+    f64::from(x >> 8) / f64::from(1 << 24)
+}

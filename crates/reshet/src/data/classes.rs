@@ -143,14 +143,8 @@ pub(crate) fn group(text: &str) -> Vec<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::dataset::tests::small, *};
     use crate::{Features, Storage, loss::Target};
-
-    fn small() -> Dataset {
-        let features = Features::new(Storage::U8((0..40).collect()), &[2, 2]).unwrap();
-        let names = ["a", "b"].map(String::from).into();
-        Dataset::new(features, Targets::classes(vec![0, 1, 0, 0, 0, 1, 0, 0, 0, 0], names)).unwrap()
-    }
 
     #[test]
     fn is_asks_one_class() {

@@ -304,10 +304,10 @@ impl Dataset {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn small() -> Dataset {
+    pub fn small() -> Dataset {
         let features = Features::new(Storage::U8((0..40).collect()), &[2, 2]).unwrap();
         let names = ["a", "b"].map(String::from).into();
         Dataset::new(features, Targets::classes(vec![0, 1, 0, 0, 0, 1, 0, 0, 0, 0], names)).unwrap()
