@@ -16,10 +16,7 @@ use tempfile::NamedTempFile;
 use ureq::{Agent, BodyReader};
 
 pub use super::cache::cache_folder;
-use crate::{
-    error::{Error, Result},
-    formats::temporary,
-};
+use crate::error::{Error, Result};
 
 /// Bytes unpacked, hashed and written at a time.
 const CHUNK: usize = 64 * 1024;
@@ -327,6 +324,17 @@ fn is_plain(name: &str) -> bool {
 /// The prefix of a file's unfinished copies.
 fn unfinished_prefix(file: &RemoteFile) -> String {
     format!(".{}-", file.name)
+}
+
+/// A temporary file, deleted unless it is renamed.
+fn temporary(folder: &Path, prefix: &str, suffix: &str) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(prefix).suffix(suffix);
+    // A temporary file is private to its owner; this one gets the permissions of
+    // any file that the user writes.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(folder)
 }
 
 fn create_unfinished(folder: &Path, file: &RemoteFile) -> Result<NamedTempFile> {
