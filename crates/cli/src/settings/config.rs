@@ -50,9 +50,11 @@ pub fn completed(train: &Command, matches: &ArgMatches, typed: Settings) -> Resu
         let beaten = find(train, key).is_some_and(|arg| given.iter().any(|g| clash(train, arg, g)));
         let asks_anew = ["task", "loss", "label-smoothing"].contains(&key)
             && given.iter().any(|arg| QUESTION.contains(&arg.get_id().as_str()));
+        // Another network has other inputs.
+        let of_network = key == "scaling" && given.iter().any(|arg| arg.get_id() == "net");
         // The run's own folder is the one that goes on.
         let own_folder = resumed && key == "out";
-        !(beaten || asks_anew || own_folder)
+        !(beaten || asks_anew || of_network || own_folder)
     });
     check(&file, train, &kept)?;
     let in_file: Settings = settings(kept.clone())?;
