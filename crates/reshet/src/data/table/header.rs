@@ -4,9 +4,10 @@ use std::borrow::Cow;
 
 use super::{
     Cell,
-    cell::{is_name, is_no_number},
+    cell::is_name,
     dialect::Options,
     letters::seen,
+    missing::is_no_number,
     written::is_like_a_number,
 };
 
