@@ -201,7 +201,8 @@ mod tests {
         let said = |inputs: KnownInputs| inputs.scaled(None, 784).unwrap().said;
         assert!(said(picture()).unwrap().contains("does not say how bright a pixel is"));
         assert_eq!(said(KnownInputs { bytes: true, ..picture() }), None);
-        let whole = KnownInputs { whole: true, ..KnownInputs::default() }.scaled(None, 784).unwrap();
+        let whole =
+            KnownInputs { whole: true, ..KnownInputs::default() }.scaled(None, 784).unwrap();
         assert!(whole.bytes && whole.affine == Some(Affine::scalar(255.0, 0.0)));
     }
 }
