@@ -191,7 +191,7 @@ mod tests {
     fn origins_are_near_and_short() {
         assert_eq!(rounded(1e9 + 0.3, 10.0), 1e9);
         assert_eq!(rounded(0.123_456_788, 8e-10), 0.123_457);
-        assert_eq!(rounded(-1234.567_8, 1e-6), -1234.568);
+        assert_eq!(rounded(-1_234.567_8, 1e-6), -1_234.568);
         assert_eq!(rounded(0.0, 0.0), 0.0);
     }
 
