@@ -7,6 +7,7 @@ texts are one and the same table.
 import datetime
 import decimal
 import enum
+import importlib
 import numbers
 import os
 import sys
@@ -45,14 +46,12 @@ def _is_records(X):
 
 
 def source(X, needed=None):
-    """What the Rust part takes: a path, or (names, columns), of `needed` those there are."""
+    """What the Rust part takes: a path, or (names, columns), of `needed` those there are. Parquet is
+    read here, unless the Rust part was built to read it."""
+    if is_path(X) and (PARQUET or not _is_parquet(X)):
+        return os.fspath(X)
     if is_path(X):
-        path = os.fspath(X)
-        if not PARQUET and os.fsdecode(path).lower().endswith(".parquet"):
-            raise ValueError(f"{os.fsdecode(path)}: this package was built without Parquet; read "
-                             "it first, pandas.read_parquet(path) or polars.read_parquet(path), "
-                             "and give the DataFrame")
-        return path
+        X = _read_parquet(X)
     names, column = _columns(X)
     needed = None if needed is None else [seen(name) for name in needed]
     wanted = [i for i, name in enumerate(names) if needed is None or name in needed]
@@ -71,6 +70,25 @@ def source(X, needed=None):
         told = ", ".join(f"{names[i]}: {len(values)}" for i, values in zip(wanted, columns))
         raise ValueError(f"DataFrame: the columns have different lengths ({told})")
     return [names[i] for i in wanted], columns
+
+
+def _is_parquet(path):
+    return os.fsdecode(path).lower().endswith(".parquet")
+
+
+def _read_parquet(path):
+    """A Parquet file as a frame, by whichever package is there that reads it."""
+    if not os.path.exists(path):
+        raise FileNotFoundError(f"{os.fsdecode(path)}: no such file")
+    for package, function in [("pandas", "read_parquet"), ("polars", "read_parquet"),
+                              ("pyarrow.parquet", "read_table")]:
+        try:
+            return getattr(importlib.import_module(package), function)(path)
+        except ImportError:
+            # pandas raises it too where it has nothing to read Parquet with.
+            continue
+    raise ValueError(f"{os.fsdecode(path)}: to read Parquet, install pyarrow or polars: "
+                     "pip install pyarrow")
 
 
 def dialect(tables, sep=None, header=None, encoding=None, sheet=None):

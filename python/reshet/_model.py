@@ -153,6 +153,12 @@ class Model:
              "cells held values that are rare or were never seen in training"),
             (told["outside"], "number lies far outside what training saw",
              "numbers lie far outside what training saw"),
+            (told["gaps"], "cell is empty in a column that had no gap in training",
+             "cells are empty in columns that had no gap in training"),
+            (told["thousandths"], "number of three decimals lies outside what training saw, and a "
+             "thousand times as much inside: does its mark part thousands?",
+             "numbers of three decimals lie outside what training saw, and a thousand times as "
+             "much inside: do their marks part thousands?"),
         ]:
             if n:
                 warn(f"{n} {one if n == 1 else many}")

@@ -69,14 +69,15 @@ def train(
         model.tested["r2"], model.predict(df), model.said
 
     A DataFrame (pandas, polars, pyarrow, anything with `__arrow_c_stream__`), a dict of columns,
-    a structured array or a path (CSV, a spreadsheet, ARFF, Parquet if built with it) is prepared as the program
-    `reshet train` does it, and gives the same model for the same seed. None, NaN, NaT and NA are
+    a structured array or a path (CSV, a spreadsheet, ARFF; Parquet with pandas and pyarrow, or with
+    polars) is prepared as the program `reshet train` does it, and gives the same model for the same seed. None, NaN, NaT and NA are
     gaps, and so are the words that mean it in a CSV file. The index is not looked at.
 
     target: the column to predict, or a list of several; if not said, the last one.
     drop, only: columns to leave out; to learn from alone.
     missing: the words that mean that nothing stands there, instead of the usual ones (NA, ?, …):
-       name those too that are still meant, ["NA", "-999"]. What is empty, None or NaN always is.
+       name those too that are still meant, ["NA", "-999"]; "size=0" counts in the column size
+       alone. What is empty, None or NaN always is.
     sep, header, encoding, sheet: of a path, where it is not to be guessed: the separator of cells,
        ";" or "\\t"; whether the first row holds the names; the text's encoding, "windows-1255";
        which sheet of a spreadsheet. They count for a path as `test` too.

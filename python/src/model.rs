@@ -41,6 +41,24 @@ pub struct Answers<'py> {
     unseen: usize,
     /// Numbers far outside of what training saw.
     outside: usize,
+    /// Numbers whose mark may part thousands.
+    thousandths: usize,
+    /// Gaps in columns that had none in training.
+    gaps: usize,
+}
+
+impl<'py> Answers<'py> {
+    /// With what was odd in the rows.
+    fn of(rows: &Rows, answers: Bound<'py, PyByteArray>, double: bool) -> Self {
+        Self {
+            answers,
+            double,
+            unseen: rows.unseen(),
+            outside: rows.outside(),
+            thousandths: rows.thousandths(),
+            gaps: rows.gaps(),
+        }
+    }
 }
 
 /// The model's columns, which take others beside them.
@@ -165,13 +183,11 @@ impl PyModel {
         if !columns.origins.is_empty() {
             let answers = py.detach(|| self.all_double(&mut rows)).map_err(python)?;
             let answers = convert::bytes(py, &answers);
-            let (unseen, outside) = (rows.unseen(), rows.outside());
-            return Ok(Answers { answers, double: true, unseen, outside });
+            return Ok(Answers::of(&rows, answers, true));
         }
         let answers = py.detach(|| self.all(&mut rows)).map_err(python)?;
         let answers = convert::bytes(py, &answers);
-        let (unseen, outside) = (rows.unseen(), rows.outside());
-        Ok(Answers { answers, double: false, unseen, outside })
+        Ok(Answers::of(&rows, answers, false))
     }
 
     /// A full test, as JSON, on samples that are the network's inputs.

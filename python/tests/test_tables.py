@@ -500,11 +500,30 @@ def test_a_sheet_is_chosen_by_its_name():
         reshet.train(book, sheet="nowhere", **QUICK)
 
 
-def test_parquet_that_cannot_be_read_says_what_to_do(tmp_path):
+def test_parquet_is_read_by_what_is_there(tmp_path):
+    pytest.importorskip("pyarrow")
+    frame = houses()
+    path = tmp_path / "t.parquet"
+    frame.to_parquet(path)
+    asked = {"target": "price", "drop": "dear", **QUICK}
+    model = reshet.train(path, test=0.2, **asked)
+    assert same(model, reshet.train(frame, test=0.2, **asked))
+    assert (model.predict(path) == model.predict(frame)).all()
+    with pytest.raises(FileNotFoundError):
+        reshet.train(tmp_path / "none.parquet", **asked)
+
+
+def test_parquet_that_cannot_be_read_says_what_to_do(tmp_path, monkeypatch):
     if reshet._reshet.PARQUET:
         pytest.skip("built with Parquet")
-    with pytest.raises(ValueError, match="pandas.read_parquet"):
-        reshet.train(tmp_path / "t.parquet", target="y")
+    path = tmp_path / "t.parquet"
+    path.write_bytes(b"PAR1")
+
+    def nothing(name):
+        raise ImportError(name)
+    monkeypatch.setattr(reshet._frames.importlib, "import_module", nothing)
+    with pytest.raises(ValueError, match="pip install pyarrow"):
+        reshet.train(path, target="y")
 
 
 def test_missing_words_replace_the_usual_ones(tmp_path):

@@ -33,7 +33,7 @@ constants = {
     "k1": np.int64([1]), "cat": np.array(["cat"], object), "dog": np.array(["dog"], object),
     "abc": np.array(["a", "b", "c"], object), "order": np.int64([2, 0, 1]),
     "tens": np.int64([10, 20, 30]), "column": np.int64([-1, 1]), "train": np.bool_(True),
-    "half_r": np.float32(0.5), "flip": np.float32([1, -1, 1]), "axes": np.int64([1]),
+    "byte": np.float32(255), "half_r": np.float32(0.5), "flip": np.float32([1, -1, 1]), "axes": np.int64([1]),
 }
 N = h.make_node
 
@@ -137,6 +137,7 @@ def decisions():
     label("zipmap_words", [*classes, N("ZipMap", ["p"], ["m"], domain="ai.onnx.ml", classlabels_strings=["a", "b", "c"]),
                            N("ArrayFeatureExtractor", ["abc", "i"], ["y"], domain="ai.onnx.ml")], ["y", "m"])
     numbers("hidden_first", net(3), ["a", "z"], which=1)
+    numbers("table_by_255", [N("Div", ["x", "byte"], ["x1"]), N("Gemm", ["x1", "W", "b"], ["h"]), *net(3)[1:]], ["z"])
     numbers("complement_probability", [*yes_no, N("Sub", ["one", "p"], ["y"])])
     numbers("dropout", [*net(3)[:2], N("Dropout", ["a", "half_r"], ["d", "mask"]), N("Gemm", ["d", "W3", "b3"], ["y"])])
     numbers("answer_p", [*yes_no, N("Greater", ["p", "third"], ["g"])], ["g", "p"], which=1, answer="p")
@@ -172,6 +173,7 @@ def refusals():
     refused("label_onwards", [*net(3), N("Greater", ["a", "zero"], ["g"]), N("Cast", ["g"], ["f"], to=T.FLOAT),
                               N("Gemm", ["f", "W3", "b3"], ["y"])], "Greater")
     refused("division", [*classes, argmax, N("Div", ["i", "one_i"], ["y"])], "Div")
+    refused("cast_wraps", [*classes, argmax, N("Sub", ["i", "one_i"], ["m"]), N("Cast", ["m"], ["y"], to=T.UINT8)], "Cast")
     refused("two_networks", [*net(1), N("Gemm", ["a", "W3", "b3"], ["v"])], "Gemm", ["z", "v"])
     refused("two_decisions", [*yes_no, greater, N("Not", ["g"], ["n"])], "decisions", ["g", "n"])
     refused("answer_unknown", [*net(3), N("ReduceMax", ["z"], ["y"], axes=[1])], "ReduceMax", ["z", "y"])

@@ -71,6 +71,10 @@ write("numbers.safetensors", nn.Sequential(*[m for _ in range(6) for m in (nn.Li
 write("unclear.safetensors", named(gamma=(0, 3, 3), alpha=(1, 3, 3), beta=(2, 3, 3)), "3-3:relu-3:relu-3", order=["gamma", "alpha", "beta"])
 bn = Named(["fc1", "bn1", "fc2", "bn2", "head"], fc1=nn.Linear(3, 5), bn1=nn.BatchNorm1d(5), fc2=nn.Linear(5, 5), bn2=nn.BatchNorm1d(5), head=nn.Linear(5, 2)).eval()
 write("batch_norms.safetensors", bn, "3-5:relu-5:relu-2")
+write("reversed.pt", named(output=(2, 4, 4), hidden=(1, 4, 4), input=(0, 4, 4)), "4-4:relu-4:relu-4")
+write("defined.pt", named(gamma=(0, 3, 3), alpha=(1, 3, 3), beta=(2, 3, 3)), "3-3:relu-3:relu-3")
+spelled = {name: (i, 3, 3) for i, name in enumerate(["one", "two", "three", "four", "five", "head"])}
+write("spelled.safetensors", named(**spelled), "3" + "-3:relu" * 5 + "-3")
 write("called_otherwise.pt", named(head=(2, 5, 2), first=(0, 4, 6), second=(1, 6, 5)), "4-6:relu-5:relu-2")
 
 mlp = nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 3)).eval()
@@ -85,6 +89,7 @@ for key in ["net", "model", "state_dict", "weights"]:
 write("lightning.pt", mlp, net, {"epoch": 1, "global_step": 7, "state_dict": prefixed(mlp, "model."), "optimizer_states": [optimizer.state_dict()], "hyper_parameters": {"lr": 0.1}})
 write("ema_beside.pt", mlp, net, {"model_ema": other, "model": state})
 write("ema_named.pt", mlp, net, {"mlp": state, "ema": other})
+write("mean_beside.pt", mlp, net, {"model": state, "mean": torch.ones(4), "rng_state": torch.ones(9)})
 write("only_ema.pt", mlp, net, {"ema_state_dict": state, "step": 3})
 write("nested.pt", mlp, net, {"checkpoint": {"network": state, "optimizer": optimizer.state_dict()}, "loss": loss})
 write("ema_flat.pt", mlp, net, {**prefixed(mlp, "model."), **{"ema_model." + k: v for k, v in other.items()}})

@@ -26,6 +26,35 @@ fn idx(shape: &[u32], bytes: &[u8]) -> Vec<u8> {
     file
 }
 
+/// The same with 64-bit integers.
+fn whole(values: &[i64]) -> Vec<u8> {
+    let shape = values.len();
+    let header = format!("{{'descr': '<i8', 'fortran_order': False, 'shape': ({shape},), }}\n");
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((header.len() as u16).to_le_bytes());
+    bytes.extend(header.as_bytes());
+    bytes.extend(values.iter().flat_map(|x| x.to_le_bytes()));
+    bytes
+}
+
+#[test]
+fn whole_numbers_that_hardly_repeat_are_told_and_may_be_amounts() {
+    let place = Place::new();
+    let x: Vec<f32> = (0..120).map(|i| i as f32 / 60.0 - 1.0).collect();
+    place.write("x.npy", npy(&[120, 1], &x));
+    place.write("many.npy", whole(&(0..120).map(|i| 5 * i).collect::<Vec<i64>>()));
+    place.write("few.npy", whole(&(0..120).map(|i| i % 10).collect::<Vec<i64>>()));
+    let line = |targets, more| format!("train x.npy --targets {targets} --epochs 2 --force {more}");
+    let (_, said) = place.both(&line("many.npy", "--out run"));
+    assert!(said.contains("120 different whole numbers in 120 samples are taken for classes"));
+    let (_, said) = place.both(&line("few.npy", "--out run"));
+    assert!(!said.contains("different whole numbers"), "{said}");
+    let report = place.json(&line("many.npy", "--task number --json --out amounts"));
+    assert_eq!(report["task"], "number");
+    let test = place.json("test amounts x.npy --targets many.npy --json");
+    assert_eq!(test["samples"], 120, "{test}");
+}
+
 #[test]
 fn classes_as_floats_and_one_hot() {
     let place = Place::new();

@@ -14,7 +14,8 @@ use crate::{
 const LOOKED_AT: usize = 1000;
 /// Fewer updates than this are probably too few.
 const FEW_STEPS: usize = 100;
-/// A learning rate this many times the usual one is probably too high.
+/// A learning rate this many times the usual one is probably too high; the usual one this many
+/// times it, too low.
 const FAR: f64 = 30.0;
 /// An accuracy or R² on the training part below this is poor.
 const POOR: f64 = 0.9;
@@ -22,6 +23,8 @@ const POOR: f64 = 0.9;
 const FALLING: f64 = 0.01;
 /// Learning rates above this share of the highest are high.
 const HIGH: f64 = 0.8;
+/// In fewer epochs than this a loss does not come to rest.
+const FEW_EPOCHS: usize = 10;
 
 /// A likely reason for a poor network.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,6 +49,13 @@ pub enum Finding {
     },
     /// The learning rate is far above the usual one for the optimiser.
     HighLearningRate {
+        /// The learning rate.
+        lr: f64,
+        /// The usual learning rate.
+        usual: f64,
+    },
+    /// The learning rate is far below the usual one for the optimiser.
+    LowLearningRate {
         /// The learning rate.
         lr: f64,
         /// The usual learning rate.
@@ -88,6 +98,9 @@ impl fmt::Display for Finding {
                 f,
                 "the learning rate {lr} is far above the usual {usual}: try a smaller one"
             ),
+            Self::LowLearningRate { lr, usual } => {
+                write!(f, "the learning rate {lr} is far below the usual {usual}: try a larger one")
+            }
             Self::FewSteps(steps) => write!(
                 f,
                 "only {steps} training steps were taken: train for more epochs, or with smaller \
@@ -160,6 +173,8 @@ pub fn of_fit(
     let (lr, usual) = (optimizer.lr(), usual_lr(optimizer));
     if lr >= FAR * usual {
         found.push(Finding::HighLearningRate { lr, usual });
+    } else if FAR * lr <= usual {
+        found.push(Finding::LowLearningRate { lr, usual });
     }
     if fit.steps < FEW_STEPS {
         found.push(Finding::FewSteps(fit.steps));
@@ -237,6 +252,9 @@ fn usual_lr(optimizer: &Optimizer) -> f64 {
 /// which more epochs would not do again: then the loss must have fallen at a high rate as well.
 fn still_falling(fit: &Fit, schedule: Schedule) -> bool {
     let losses = &fit.epoch_losses;
+    if losses.len() < FEW_EPOCHS {
+        return losses.len() > 1 && fell((&losses[..1], &losses[losses.len() - 1..]));
+    }
     let epochs = fit.epochs.max(losses.len());
     let first = epochs - losses.len();
     let rates: Vec<f64> = (first..epochs).map(|i| schedule.lr(1.0, i, epochs, i)).collect();
@@ -311,8 +329,9 @@ mod tests {
         assert!(found.iter().any(|f| matches!(f, Finding::DeadNeurons { .. })), "{found:?}");
         let found = findings("2-16:relu-1:sigmoid", 1e-5, 2, 200);
         assert!(found.contains(&Finding::FewSteps(2)), "{found:?}");
-        let found = findings("2-1:sigmoid", 1e-6, 200, 20);
-        assert!(found.contains(&Finding::NothingSeen), "{found:?}");
+        assert!(found.contains(&Finding::LowLearningRate { lr: 1e-5, usual: 0.001 }), "{found:?}");
+        let found = findings("2-1:sigmoid", 1e-4, 1, 1);
+        assert_eq!(found.last(), Some(&Finding::NothingSeen));
     }
 
     #[test]
@@ -323,9 +342,15 @@ mod tests {
             let (epochs, epoch_losses) = (losses.len(), losses.to_vec());
             still_falling(&Fit { epochs, epoch_losses, ..fit }, schedule)
         };
-        assert!(of(&[1.0, 0.9, 0.8, 0.7, 0.6], Schedule::Constant));
-        assert!(!of(&[1.0, 0.5, 0.4, 0.4, 0.4], Schedule::Constant));
-        assert!(!of(&[1.0, 0.1], Schedule::Constant));
+        let falls: Vec<f64> = (0..20).map(|i| 1.0 - 0.04 * f64::from(i)).collect();
+        assert!(of(&falls, Schedule::Constant));
+        let rests: Vec<f64> = (0..20).map(|i| 0.4 + (-f64::from(i)).exp()).collect();
+        assert!(!of(&rests, Schedule::Constant));
+        // In so few epochs nothing comes to rest, whatever the schedule.
+        for schedule in [Schedule::Constant, Schedule::OneCycleLR] {
+            assert!(of(&[1.0, 0.9, 0.5], schedule));
+            assert!(!of(&[1.0, 1.1, 1.0], schedule) && !of(&[1.0], schedule));
+        }
 
         // What is learnt stays the same, and the noise goes with the rate.
         let noise = |schedule: Schedule, i: usize| schedule.lr(1.0, i, 100, i);

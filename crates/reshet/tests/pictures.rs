@@ -209,6 +209,10 @@ fn parts_are_told_whatever_their_case_and_affix() {
         ["my data/Train", "my data/val"],
         ["split/0/train", "split/0/test"],
         ["01_Train", "02_Test"],
+        ["Training", "PublicTest"],
+        ["train", "hold-out"],
+        ["train", "Holdout"],
+        ["Lernen und train", "zum Messen"],
     ] {
         let names = [
             format!("{train}/cat/1.png"),
@@ -223,6 +227,13 @@ fn parts_are_told_whatever_their_case_and_affix() {
         assert_eq!(found.train.labels().unwrap(), [0, 1, 1], "{train}");
         assert_eq!(found.test.unwrap().labels().unwrap(), [0, 1], "{test}");
     }
+    // Several that could be the test part: none is.
+    let several = ["train", "one", "two"].map(|p| [format!("{p}/a/1.png"), format!("{p}/b/1.png")]);
+    let place = folder_of(&several.as_flattened().iter().map(String::as_str).collect::<Vec<_>>());
+    let found = folder::read(place.path(), Form::default()).unwrap();
+    let notes = found.notes.join("\n");
+    assert!(found.test.is_none() && found.train.len() == 2);
+    assert!(notes.contains("one, two hold the same classes as train"), "{notes}");
     // A folder with pictures in it is a class, whatever its name.
     let place = folder_of(&["train/1.png", "car/1.png", "plane/1.png"]);
     let found = folder::read(place.path(), Form::default()).unwrap();
@@ -231,6 +242,7 @@ fn parts_are_told_whatever_their_case_and_affix() {
     let place = folder_of(&["cat/images/1.png", "dog/images/1.png"]);
     let found = folder::read(place.path(), Form::default()).unwrap();
     assert_eq!(found.train.targets().names().unwrap(), ["cat", "dog"]);
+    assert!(found.notes.join("\n").contains("cat, dog: pictures in folders inside count"));
     let beside = ["train/a/1.png", "train/b/1.png", "test/a/1.png", "val/a/1.png", "extra/1.png"];
     let found = folder::read(folder_of(&beside).path(), Form::default()).unwrap();
     let notes = found.notes.join("\n");

@@ -56,6 +56,14 @@ fn a_sheet_can_be_chosen_and_what_is_odd_in_it_is_said() {
     assert!(error.to_string().contains("only spreadsheets have sheets"), "{error}");
 }
 
+/// Written by openpyxl: a title, remarks in one column, then a table.
+#[test]
+fn a_cover_is_no_table() {
+    let said = parts(&format!("{FILES}/cover.xlsx"), None).said.join("\n");
+    assert!(said.contains("sheet \"Values\" is read; there are also Cover, Remarks"), "{said}");
+    assert!(said.contains("40 rows, 2 columns"), "{said}");
+}
+
 #[test]
 fn rows_to_predict_come_from_a_sheet_too() {
     let csv = format!("{FILES}/book.csv");

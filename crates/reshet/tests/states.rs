@@ -59,13 +59,20 @@ fn what_settles_the_order_is_said_if_names_do_not() {
         let net = &expected()[name].net;
         import(name, net, None).unwrap().said.join("\n")
     };
-    for settled in ["words.safetensors", "fc_out.safetensors", "numbers.safetensors"] {
+    for settled in
+        ["words.safetensors", "fc_out.safetensors", "numbers.safetensors", "spelled.safetensors"]
+    {
         assert!(!said(settled).contains("order"), "{settled}: {}", said(settled));
     }
     let only = "order is taken as zeta, alpha, mu: the only one in which they fit together";
     assert!(said("sizes.safetensors").contains(only), "{}", said("sizes.safetensors"));
     let open = "order is taken as alpha, beta, gamma: their sizes fit in other orders too";
     assert!(said("unclear.safetensors").contains(open), "{}", said("unclear.safetensors"));
+    let contrary =
+        "order is taken as input, hidden, output, as their names say; in the file it is output";
+    assert!(said("reversed.pt").contains(contrary), "{}", said("reversed.pt"));
+    let defined = "order is taken as gamma, alpha, beta, as in the file: their sizes fit in other";
+    assert!(said("defined.pt").contains(defined), "{}", said("defined.pt"));
     let order = Some(vec!["alpha".into(), "beta".into()]);
     let error = import("unclear.safetensors", "3-3:relu-3:relu-3", order).unwrap_err().to_string();
     assert!(error.contains("they are alpha, beta, gamma"), "{error}");
@@ -79,6 +86,7 @@ fn what_is_passed_over_is_said() {
     };
     for (name, says) in [
         ("ema_beside.pt", "taken is model; model_ema beside it is not"),
+        ("mean_beside.pt", "not taken over: mean beside the state_dict"),
         ("ema_flat.pt", "ema_model, an averaged copy of the network, is skipped"),
         ("with_an_epoch.pt", "epoch (a number) is skipped"),
         ("with_an_epoch.pt", "loss, one number, is skipped"),

@@ -192,10 +192,14 @@ fn read(model: &Model, path: &Path) -> Result<Dataset> {
 pub fn as_bytes(features: Features, model: &Model, path: &Path) -> reshet::Result<Features> {
     let Storage::F32(values) = features.storage() else { return Ok(features) };
     let largest = values.iter().copied().fold(0.0, f32::max);
-    if !model.meaning().bytes || largest <= 1.5 {
+    if !model.meaning().bytes {
         return Ok(features);
     }
     let path = path.display();
+    if largest <= 1.5 {
+        note(&format!("{path}: numbers up to {largest}: taken as x / 255 already, white is 1"));
+        return Ok(features);
+    }
     if largest > 255.0 || values.iter().any(|x| *x < 0.0) {
         let what = "the model takes bytes: numbers from 0 to 255, or from 0 to 1";
         return Err(Error::Data(format!("{path}: {what}")));

@@ -106,6 +106,13 @@ pub fn predict(model: &Model, columns: &Columns, path: &Path, how: &How) -> Resu
                     "number lies far outside what training saw",
                     "numbers lie far outside what training saw",
                 ),
+                (
+                    rows.thousandths(),
+                    "number of three decimals lies outside what training saw, and a thousand times \
+                     as much inside: does its mark part thousands?",
+                    "numbers of three decimals lie outside what training saw, and a thousand times \
+                     as much inside: do their marks part thousands?",
+                ),
             ] {
                 if n > 0 {
                     tell(&format!("{n} {}", if n == 1 { one } else { many }));

@@ -55,6 +55,11 @@ impl Default for Reading<'_> {
     }
 }
 
+/// Up to so many different whole numbers are classes.
+const FEW_CLASSES: usize = 10;
+/// and more of them if each comes so often.
+const OFTEN: usize = 10;
+
 impl Source {
     /// Reads `data`; what is worth knowing about it is noted.
     pub fn open(data: &str, reading: &Reading) -> Result<Self> {
@@ -155,6 +160,19 @@ impl Source {
         Err(Error::Data(what).into())
     }
 
+    /// Says when whole numbers are taken for classes that hardly repeat.
+    pub fn tell_many_classes(&self) {
+        let Targets::Classes { labels, names } = self.train.targets() else { return };
+        let numbered = names.iter().all(|name| name.parse::<i64>().is_ok());
+        let (classes, samples) = (names.len(), labels.len());
+        if numbered && classes > FEW_CLASSES && samples < OFTEN * classes {
+            note(&format!(
+                "{classes} different whole numbers in {samples} samples are taken for classes \
+                 (--task number: for amounts)"
+            ));
+        }
+    }
+
     /// Only the test part (or all there is) of data that a model is tested on,
     /// read as the model knows it.
     pub fn open_test(
@@ -179,6 +197,9 @@ impl Source {
         if meaning.task == Task::Classes {
             source = source.with_classes_of_numbers()?.named_by_the_file_beside(path)?;
         }
+        if meaning.task == Task::Number && (is_npy(path) || is_npz(path)) {
+            source = source.with_numbers_of_classes()?;
+        }
         Ok(source.test.unwrap_or(source.train))
     }
 
@@ -192,6 +213,21 @@ impl Source {
             (test, _) => test,
         };
         Ok(Self { train, test, ..self })
+    }
+
+    /// Classes that are whole numbers as amounts, over all parts.
+    pub fn with_numbers_of_classes(self) -> Result<Self> {
+        let amounts = |data: Dataset| -> Result<Dataset> {
+            let Targets::Classes { labels, names } = data.targets() else { return Ok(data) };
+            let number = |name: &String| name.parse::<f32>().ok();
+            let Some(numbers) = names.iter().map(number).collect::<Option<Vec<f32>>>() else {
+                return Ok(data);
+            };
+            let amounts = labels.iter().map(|label| numbers[*label as usize]).collect();
+            Ok(Dataset::new(data.features().clone(), Targets::numbers(amounts, 1))?)
+        };
+        let test = self.test.map(amounts).transpose()?;
+        Ok(Self { train: amounts(self.train)?, test, ..self })
     }
 
     /// The classes called by `names`: see [`named`].

@@ -6,7 +6,7 @@ use reshet::{Dataset, Error, Result, Task, data::table::csv, recipe::Defaults};
 
 use crate::{
     input::{
-        source::{Reading, Source},
+        source::{Reading, Source, is_npy, is_npz},
         table,
     },
     settings::{Settings, recipe::filled_in, table::refuse},
@@ -73,9 +73,15 @@ impl SplitData {
         let reading = Reading { targets: args.targets.as_deref(), scale: !args.no_scale, form };
         let mut source = Source::open(args.data(), &reading)?;
         source.check_classes()?;
-        if args.recipe.asked_task() == Some(Task::Classes) {
-            let file = Path::new(args.data());
-            source = source.with_classes_of_numbers()?.named_by_the_file_beside(file)?;
+        match args.recipe.asked_task() {
+            Some(Task::Classes) => {
+                source = source.with_classes_of_numbers()?.named_by_the_file_beside(path)?;
+            }
+            Some(Task::Number) if is_npy(path) || is_npz(path) => {
+                source = source.with_numbers_of_classes()?;
+            }
+            None if args.is.is_none() => source.tell_many_classes(),
+            _ => {}
         }
         if let Some(names) = &args.names {
             source = source.named(names)?;

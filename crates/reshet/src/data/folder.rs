@@ -64,6 +64,8 @@ pub struct Folder {
 struct Part {
     classes: BTreeMap<String, Vec<PathBuf>>,
     skipped: usize,
+    /// Classes with pictures of folders inside theirs.
+    nested: Vec<String>,
 }
 
 /// Whether there are pictures in a folder or its subfolders.
@@ -158,6 +160,9 @@ fn scan(folder: &Path) -> Result<Part> {
         }
         let mut files = Vec::new();
         collect(&path, 0, &mut files, &mut part.skipped)?;
+        if files.iter().any(|file| file.parent() != Some(&path)) {
+            part.nested.push(name(&path));
+        }
         part.classes.insert(name(&path), files);
     }
     Ok(part)
@@ -202,6 +207,10 @@ impl Part {
         if !few.is_empty() {
             let list = few.join(", ");
             notes.push(format!("{at}: fewer than 3 pictures in {list}: too few to learn from"));
+        }
+        if !self.nested.is_empty() {
+            let list = self.nested.join(", ");
+            notes.push(format!("{at}: {list}: pictures in folders inside count for the class"));
         }
         self.classes.retain(|_, files| !files.is_empty());
         if self.classes.is_empty() {

@@ -35,7 +35,7 @@ enum Role {
 impl Role {
     /// By the words of a name: `seg_train`, `TrainSet`, `test-images`, `train2017`.
     fn of(name: &str) -> Option<Self> {
-        let lower = name.to_lowercase();
+        let lower = apart(name).to_lowercase();
         let words = lower.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty());
         let plain = |word: &str| {
             let word = word.to_string();
@@ -45,13 +45,27 @@ impl Role {
         };
         words.map(plain).find_map(|word| match &*word {
             "train" | "training" | "trn" => Some(Self::Train),
-            "test" | "testing" | "tst" => Some(Self::Test),
+            "test" | "testing" | "tst" | "holdout" | "heldout" => Some(Self::Test),
             "val" | "valid" | "validation" | "validate" | "dev" | "eval" | "evaluation" => {
                 Some(Self::Validation)
             }
             _ => None,
         })
     }
+}
+
+/// A name with its words apart: `PublicTest` as `Public Test`.
+fn apart(name: &str) -> String {
+    let mut words = String::with_capacity(name.len());
+    let mut after_small = false;
+    for c in name.chars() {
+        if after_small && c.is_uppercase() {
+            words.push(' ');
+        }
+        words.push(c);
+        after_small = c.is_lowercase();
+    }
+    words
 }
 
 /// Finds the parts.
@@ -87,12 +101,32 @@ pub(super) fn parts(folder: &Path) -> Result<FolderParts> {
     if let Some(train) = one(Role::Train)? {
         let (test, validation) = (one(Role::Test)?, one(Role::Validation)?);
         let mut notes = Vec::new();
-        let used = [Some(&train), test.as_ref().or(validation.as_ref())];
+        let alike: Vec<&PathBuf> = match (&test, &validation) {
+            (None, None) => alike(&train, &folders),
+            _ => Vec::new(),
+        };
+        if let [only] = alike[..] {
+            let (only, train) = (name(only), name(&train));
+            notes.push(format!(
+                "{at}: {only} holds the same classes as {train}: taken as the test part"
+            ));
+        }
+        let alike_one = if let [only] = alike[..] { Some(only.clone()) } else { None };
+        let test = test.or(validation).or(alike_one);
+        let used = [Some(&train), test.as_ref()];
         let left: Vec<&PathBuf> = folders.iter().filter(|p| !used.contains(&Some(*p))).collect();
         if !left.is_empty() {
-            notes.push(format!("{at}: {} beside the parts are ignored", names(&left)));
+            let are = if left.len() == 1 { "is" } else { "are" };
+            notes.push(format!("{at}: {} beside the parts {are} ignored", names(&left)));
         }
-        let test = test.or(validation).map(|test| inside(&test)).transpose()?;
+        if alike.len() > 1 {
+            notes.push(format!(
+                "{at}: {} hold the same classes as {}: call one of them test",
+                names(&alike),
+                name(&train)
+            ));
+        }
+        let test = test.map(|test| inside(&test)).transpose()?;
         return Ok(FolderParts {
             train: inside(&train)?.0,
             test: test.map(|(test, _)| test),
@@ -133,6 +167,14 @@ pub(super) fn parts(folder: &Path) -> Result<FolderParts> {
         return Ok(parts);
     }
     Ok(whole(Vec::new()))
+}
+
+/// The other folders that hold the same class folders as the training part.
+fn alike<'f>(train: &Path, folders: &'f [PathBuf]) -> Vec<&'f PathBuf> {
+    let same = |path: &&PathBuf| {
+        path.as_path() != train && shared(&[train.to_path_buf(), path.to_path_buf()]).is_some()
+    };
+    folders.iter().filter(same).collect()
 }
 
 /// Whether a folder holds a training part and another one.
@@ -219,6 +261,9 @@ mod tests {
             ("Validation", Some(Role::Validation)),
             ("val", Some(Role::Validation)),
             ("valid_set", Some(Role::Validation)),
+            ("PublicTest", Some(Role::Test)),
+            ("TrainImages", Some(Role::Train)),
+            ("holdout", Some(Role::Test)),
             ("cat", None),
             ("trainers", None),
             ("contest", None),

@@ -4,9 +4,10 @@ use std::{borrow::Cow, collections::HashMap};
 
 use super::{
     Cell, Table,
-    cell::is_no_number,
+    cell::number_in_letters,
     letters::seen,
     list,
+    missing::is_no_number,
     question::{Question, names, truth},
     statistics::Statistics,
 };
@@ -112,11 +113,27 @@ impl Question {
         if self.task != Task::Number || !self.places.iter().any(far) {
             return Vec::new();
         }
-        // Whole, so that what is counted from it has no more digits than what is written.
-        let origin = |place: &usize| if far(place) { all[*place].mean.round() } else { 0.0 };
+        let origin = |place: &usize| match far(place) {
+            true => rounded(all[*place].mean, all[*place].sd),
+            false => 0.0,
+        };
         self.places.iter().map(origin).collect()
     }
 }
+
+/// A mean with as few decimals as leave it near its numbers, so that what is counted from it has
+/// few digits.
+fn rounded(mean: f64, sd: f64) -> f64 {
+    let near = |decimals: i32| {
+        let power = 10f64.powi(decimals);
+        let rounded = (mean * power).round() / power;
+        ((mean - rounded).abs() <= NEAR * sd).then_some(rounded)
+    };
+    (0..18).find_map(near).unwrap_or(mean)
+}
+
+/// Numbers that many standard deviations from what they are counted from keep their digits.
+const NEAR: f64 = 1000.0;
 
 /// Which answer a cell is, of a yes/no question or of classes.
 struct Answers<'a> {
@@ -152,7 +169,7 @@ impl<'a> Answers<'a> {
         }
         let word = self.words.get(text).copied();
         let number = || {
-            let number = cell.number()?;
+            let number = cell.number().or_else(|| number_in_letters(text))?;
             Some(self.numbers.iter().find(|(x, _)| *x == number)?.1)
         };
         word.or_else(number).or(self.rest)
@@ -171,6 +188,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn origins_are_near_and_short() {
+        assert_eq!(rounded(1e9 + 0.3, 10.0), 1e9);
+        assert_eq!(rounded(0.123_456_788, 8e-10), 0.123_457);
+        assert_eq!(rounded(-1_234.567_8, 1e-6), -1_234.568);
+        assert_eq!(rounded(0.0, 0.0), 0.0);
+    }
+
+    #[test]
     fn labels_are_the_same_by_their_sense() {
         let group = ["not 3, 4.5 or b", "3, 4.5 or b"].map(String::from);
         let answers = Answers::new(Task::Binary, &group, 1);
@@ -184,6 +209,12 @@ mod tests {
         ] {
             assert_eq!(answers.of(cell, text), Some(is), "{text}");
         }
+        // A text that is a number too is found by its text first.
+        let names = ["100", "1e2", "x"].map(String::from);
+        let answers = Answers::new(Task::Classes, &names, 1);
+        assert_eq!(answers.of(Cell::Word(0), "1e2"), Some(1));
+        assert_eq!(answers.of(Cell::Number(100.0), "100"), Some(0));
+        assert_eq!(answers.of(Cell::Word(0), "1E2"), Some(0));
         let names = ["1.0", "2.0", "x"].map(String::from);
         let answers = Answers::new(Task::Classes, &names, 1);
         assert_eq!(answers.of(Cell::Number(2.0), "2"), Some(1));

@@ -3,6 +3,7 @@
 use super::{
     Columns, Dressed, Rows, Table, csv,
     dialect::{Dialect, Format},
+    missing::in_columns,
     names::{name_of, unique},
     parsed::{Layout, Parsed, Words},
 };
@@ -62,6 +63,7 @@ impl TableBuilder {
             dialect: Dialect { separator, header: true, comma, spaced, encoding, sheet: false },
             format: Format { separator, comment: None, quote: b'"' },
             written,
+            missing_in: in_columns(options.missing.as_deref(), &names),
             missing: options.missing.clone(),
             keep: Vec::new(),
             header: None,
@@ -280,6 +282,7 @@ mod tests {
         let options = Options { missing: Some(vec!["7".into()]), ..none };
         let table = built(6, &options).table().unwrap();
         let size: Vec<String> = table.cells(0).map(|cell| table.text(0, cell)).collect();
-        assert_eq!(size, ["1.5", "NA", "-2", "1000", "", "0.1"]);
+        // Beside a word the text of a number in letters is kept.
+        assert_eq!(size, ["1.5", "NA", "-2", "1e3", "", "0.1"]);
     }
 }

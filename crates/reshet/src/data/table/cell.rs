@@ -1,6 +1,9 @@
 //! One cell of a table, and how it is kept in four bytes.
 
-use super::written::{exceeds_double, leading_zeros};
+use super::{
+    missing::MISSING,
+    written::{exceeds_double, leading_zeros},
+};
 
 /// A number, a word (by its place among the column's words), or nothing.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -11,63 +14,6 @@ pub enum Cell {
     Number(f64),
     /// The place of a word among the column's words.
     Word(u32),
-}
-
-/// What stands for "not known" in files: pandas' list, and UCI's question mark.
-pub(crate) const MISSING: [&str; 20] = [
-    "", "NA", "N/A", "n/a", "NaN", "nan", "-nan", "-NaN", "NULL", "null", "None", "<NA>", "#N/A",
-    "#NA", "1.#IND", "1.#QNAN", "-1.#IND", "-1.#QNAN", "#N/A N/A", "?",
-];
-
-/// What also stands for it where numbers are expected, in whatever case: what spreadsheets,
-/// databases and statistics programs write.
-const AMONG_NUMBERS: [&str; 34] = [
-    "-",
-    "--",
-    "---",
-    "—",
-    "–",
-    ".",
-    "..",
-    "…",
-    "*",
-    "**",
-    "n.a.",
-    "n.a",
-    "na",
-    "n/a",
-    "n/d",
-    "n.d.",
-    "n/k",
-    "n/v",
-    "k.a.",
-    "not available",
-    "(null)",
-    "null",
-    "nil",
-    "none",
-    "nan",
-    "missing",
-    "unknown",
-    "(blank)",
-    "\\n",
-    "#div/0!",
-    "#ref!",
-    "#value!",
-    "#num!",
-    "#name?",
-];
-
-/// Whether a word stands for "not known" where numbers are expected.
-pub(crate) fn is_no_number(word: &str) -> bool {
-    MISSING.contains(&word) || AMONG_NUMBERS.contains(&&*word.to_lowercase())
-}
-
-/// Whether a cell is one of these words, or the same number as one.
-pub(crate) fn is_one_of(words: &[String], text: &str) -> bool {
-    let number = |text: &str| text.parse::<f64>().ok();
-    let same = |word: &String| number(word).is_some_and(|x| number(text) == Some(x));
-    words.iter().any(|word| word == text || same(word))
 }
 
 impl Cell {
@@ -156,6 +102,13 @@ impl Read {
 /// Whether a text that looks like a number is a name: `007`, or more digits than a number holds.
 pub(super) fn is_name(text: &str) -> bool {
     leading_zeros(text) || exceeds_double(text)
+}
+
+/// The number that a text of letters is: `1e5`, `inf`. Among words it is a word, as `1f5` is.
+pub(super) fn number_in_letters(text: &str) -> Option<f64> {
+    let letters = text.bytes().any(|b| b.is_ascii_alphabetic());
+    let number = |comma| Cell::parse(text, comma)?.number();
+    if letters { number(false).or_else(|| number(true)) } else { None }
 }
 
 /// Digits behind the point.

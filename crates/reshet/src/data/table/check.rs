@@ -52,6 +52,11 @@ impl Prepare {
     /// # Errors
     /// No such column; a target that poses no question.
     pub fn check(&self, table: &Table) -> Result<Check> {
+        let mut settled = None;
+        if table.has_letters() {
+            settled.insert(table.clone()).settle_letters(|_| true);
+        }
+        let table = settled.as_ref().unwrap_or(table);
         let targets = self.places(table)?;
         let asked = |column: usize| targets.contains(&column);
         let answers = Statistics::gather(table, FEW_ANSWERS, asked, |_| true);
@@ -91,6 +96,7 @@ impl Prepare {
         suspicious.extend(suspect::close_numbers(table, &all));
         suspicious.extend(suspect::dressed_numbers(table));
         suspicious.extend(suspect::open_marks(table, &columns));
+        suspicious.extend(suspect::dates_in_digits(table, &columns));
         suspicious.extend(suspect::twin_words(table, &columns, &question));
         suspicious.extend(suspect::odd_words(table, &columns));
         let leaks = Leaks::find(table, &columns, &answers, &rows);

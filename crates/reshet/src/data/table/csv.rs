@@ -25,6 +25,7 @@ use super::{
     blocks::{Blocks, Count, Tidy, first_row_end},
     dialect::Format,
     guess::{first_rows, guess, separator_of},
+    missing::in_columns,
     names::{Edges, edges, names, places, unique},
     parsed::{Layout, NOT_UTF8, Parsed},
     preamble::Preamble,
@@ -167,6 +168,7 @@ impl Reader {
         start.drain(..begin);
         let written = names.iter().map(|name| options.written.get(name).cloned()).collect();
         let missing = options.missing.clone();
+        let missing_in = in_columns(missing.as_deref(), &names);
         let keep = places(&source, &names, &options.keep)?;
         let mut said = sheet.unwrap_or_default();
         said.extend(preamble.said);
@@ -180,6 +182,7 @@ impl Reader {
             format,
             written,
             missing,
+            missing_in,
             keep,
             header,
             trailing,

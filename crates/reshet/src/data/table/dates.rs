@@ -10,16 +10,30 @@ use crate::visible;
 const MOST: f64 = 0.9;
 const WEEKDAYS: [&str; 7] =
     ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
 
 /// The order in which dates are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Order {
-    /// 2024-01-31.
+    /// 2024-01-31, 2024-Jan-31.
     Ymd,
-    /// 31.1.2024.
+    /// 31.1.2024, 31 January 2024.
     Dmy,
-    /// 1/31/2024.
+    /// 1/31/2024, Jan 31, 2024.
     Mdy,
 }
 
@@ -48,6 +62,11 @@ struct Date {
 
 impl Date {
     fn parse(word: &str, order: Order) -> Option<Self> {
+        if word.contains(char::is_alphabetic)
+            && let Some(date) = Self::parse_named(word, order)
+        {
+            return Some(date);
+        }
         let (day, time) = word.split_once(['T', ' ']).unwrap_or((word, ""));
         let separator = day.chars().find(|c| !c.is_ascii_digit())?;
         if !matches!(separator, '-' | '/' | '.') {
@@ -65,16 +84,45 @@ impl Date {
             Order::Mdy if a.len() <= 2 => (c, a, b),
             _ => return None,
         };
-        let years = number(year)?;
-        let year = match year.len() {
-            4 => years,
-            2 if years < 70 => 2000 + years,
-            2 => 1900 + years,
+        Self { year: full_year(year)?, month: number(month)?, day: number(day)?, hour: hour(time)? }
+            .checked()
+    }
+
+    /// A date with its month's name: 5 Dec 2022, Dec 5, 2022, 2022-Dec-05; a weekday may be before
+    /// it and a time behind.
+    fn parse_named(word: &str, order: Order) -> Option<Self> {
+        let between = |c: char| matches!(c, ' ' | '-' | '/' | ',' | '.');
+        let mut rest = word;
+        let mut next = || {
+            let start = rest.trim_start_matches(between);
+            let end = start.find(between).unwrap_or(start.len());
+            let (piece, behind) = start.split_at(end);
+            rest = behind;
+            piece
+        };
+        let mut first = next();
+        if is_start_of(first, &WEEKDAYS) {
+            first = next();
+        }
+        let (a, b, c) = (first, next(), next());
+        let (year, month, day) = match order {
+            Order::Ymd if a.len() == 4 => (a, b, c),
+            Order::Dmy => (c, b, a),
+            Order::Mdy => (c, a, b),
             _ => return None,
         };
-        let (month, day) = (number(month)?, number(day)?);
-        let date = Self { year, month, day, hour: hour(time)? };
-        ((1..=12).contains(&month) && day >= 1 && day <= date.days_of_month()).then_some(date)
+        let month = 1 + MONTHS.iter().position(|name| is_start_of(month, &[name]))? as i64;
+        let endings = ["st", "nd", "rd", "th"];
+        let day = endings.iter().find_map(|ending| day.strip_suffix(ending)).unwrap_or(day);
+        let day = if day.len() <= 2 { day.parse().ok()? } else { return None };
+        let time = rest.trim_start_matches([' ', ',', 'T']);
+        Self { year: full_year(year)?, month, day, hour: hour(time)? }.checked()
+    }
+
+    /// Itself if the calendar has it.
+    fn checked(self) -> Option<Self> {
+        let month = (1..=12).contains(&self.month);
+        (month && self.day >= 1 && self.day <= self.days_of_month()).then_some(self)
     }
 
     fn days_of_month(&self) -> i64 {
@@ -97,8 +145,36 @@ impl Date {
     }
 }
 
-/// The hour of a time, `13:30` or `13:30:05.5Z`; None if it is none.
+/// Whether a word is the beginning of one of these names, of three letters or more, or `Sept`.
+fn is_start_of(word: &str, names: &[&str]) -> bool {
+    let is_start =
+        |name: &&str| name.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
+    word.len() >= 3 && names.iter().any(is_start)
+}
+
+/// A year of four digits, or of two.
+fn full_year(text: &str) -> Option<i64> {
+    let year: i64 = text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok())??;
+    match text.len() {
+        4 => Some(year),
+        2 if year < 70 => Some(2000 + year),
+        2 => Some(1900 + year),
+        _ => None,
+    }
+}
+
+/// The hour of a time, `13:30`, `1:30 PM` or `13:30:05.5Z`; None if it is none.
 fn hour(time: &str) -> Option<Option<f64>> {
+    let lower = time.trim().to_lowercase().replace('.', ":");
+    let half = [("am", 0.0), ("pm", 12.0), ("a:m:", 0.0), ("p:m:", 12.0)];
+    if let Some((clock, add)) =
+        half.iter().find_map(|(end, add)| Some((lower.strip_suffix(end)?, *add)))
+    {
+        let (hour, rest) = clock.trim().split_once(':').unwrap_or((clock.trim(), "0"));
+        let hour: f64 = hour.parse().ok().filter(|hour| (1.0..=12.0).contains(hour))?;
+        let minutes: f64 = rest.split(':').next()?.parse().ok()?;
+        return Some(Some(hour % 12.0 + add + minutes / 60.0));
+    }
     let clock = time.trim().trim_end_matches(['Z', 'z']).split(['+', '-']).next().unwrap_or("");
     if clock.is_empty() {
         return time.trim().is_empty().then_some(None);
@@ -107,6 +183,14 @@ fn hour(time: &str) -> Option<Option<f64>> {
     let units = [1.0, 60.0, 3600.0];
     let hour: f64 = parts.iter().zip(units).map(|(part, unit)| part / unit).sum();
     (parts.len() > 1 && (0.0..25.0).contains(&hour)).then_some(Some(hour))
+}
+
+/// Whether a number is a date in eight digits: 20240131.
+pub(super) fn is_in_digits(x: f64) -> bool {
+    let digits = x as i64;
+    let date =
+        Date { year: digits / 10_000, month: digits / 100 % 100, day: digits % 100, hour: None };
+    x.fract() == 0.0 && (1900..2100).contains(&date.year) && date.checked().is_some()
 }
 
 impl Dates {
@@ -278,6 +362,35 @@ mod tests {
         {
             assert_eq!(date(none, Order::Ymd), None, "{none}");
         }
+        for (word, order) in [
+            ("5-Dec-2022", Order::Dmy),
+            ("05 DEC 2022", Order::Dmy),
+            ("5. December 2022", Order::Dmy),
+            ("Mon, 5th Dec 2022", Order::Dmy),
+            ("Dec 5, 2022", Order::Mdy),
+            ("Monday, December 5 22", Order::Mdy),
+            ("2022-Dec-05", Order::Ymd),
+        ] {
+            assert_eq!(date(word, order), Some((2022, 12, 5)), "{word}");
+            let others = [Order::Ymd, Order::Dmy, Order::Mdy].into_iter().filter(|o| *o != order);
+            assert!(others.into_iter().all(|order| date(word, order).is_none()), "{word}");
+        }
+        assert_eq!(date("31 Sept 2022", Order::Dmy), None);
+        assert_eq!(date("30 Sept 2022", Order::Dmy), Some((2022, 9, 30)));
+        for none in
+            ["5 De 2022", "5 Decem-2 2022", "Dec 2022", "5 Maybe 2022", "12 monkeys 99", "Dec"]
+        {
+            assert!(
+                [Order::Dmy, Order::Mdy].iter().all(|order| date(none, *order).is_none()),
+                "{none}"
+            );
+        }
+        let late = |word: &str| Date::parse(word, Order::Mdy).and_then(|date| date.hour);
+        assert_eq!(late("12/5/2022 01:30 PM"), Some(13.5));
+        assert_eq!(late("12/5/2022 12:15 a.m."), Some(0.25));
+        assert_eq!(late("Dec 5, 2022 12:00PM"), Some(12.0));
+        assert_eq!(late("Dec 5, 2022 1pm"), Some(13.0));
+        assert_eq!(date("12/5/2022 13:30 PM", Order::Mdy), None);
         let hour = |word: &str| Date::parse(word, Order::Ymd).unwrap().hour;
         assert_eq!(hour("2024-01-05T13:30:00Z"), Some(13.5));
         assert_eq!(hour("2024-01-05 06:15+02:00"), Some(6.25));

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     Chunk, Column, ColumnKind, Columns, Table,
-    cell::{Cell, Packed, Unpacked, is_name, shortest},
+    cell::{Cell, Packed, Unpacked, is_name, number_in_letters, shortest},
     letters::seen,
     side_by_side,
     written::leading_zeros,
@@ -31,6 +31,9 @@ pub(crate) struct Encoder<'a> {
     pub unseen: usize,
     /// Numbers far outside the training's range.
     pub outside: usize,
+    /// Numbers outside that range, of which a thousand times as much lies within it: 1.234 where
+    /// training saw 500 to 9000.
+    pub thousandths: usize,
     /// Cells where nothing stood, of columns that had no such cell in training.
     pub gaps: usize,
 }
@@ -42,6 +45,18 @@ enum Slot {
     Number(f64),
     Missing,
     Unseen,
+}
+
+/// The place of each value by its text; a number in letters by its digits too, if they are none.
+fn by_text(values: &[String]) -> HashMap<Cow<'_, str>, usize> {
+    let mut places: HashMap<Cow<str>, usize> =
+        values.iter().enumerate().map(|(i, value)| (seen(value), i)).collect();
+    for (i, value) in values.iter().enumerate() {
+        if let Some(x) = number_in_letters(value) {
+            places.entry(Cell::from_number(x).text(&[]).into()).or_insert(i);
+        }
+    }
+    places
 }
 
 impl<'a> Encoder<'a> {
@@ -58,12 +73,8 @@ impl<'a> Encoder<'a> {
         let places = columns.places_beside(source, names, keep)?;
         let slots = |column: &'a Column| match &column.kind {
             ColumnKind::Number { missing, .. } => missing.iter().map(|w| (seen(w), 0)).collect(),
-            ColumnKind::Two { values } => {
-                values.iter().enumerate().map(|(i, v)| (seen(v), i)).collect()
-            }
-            ColumnKind::Category { values, .. } => {
-                values.iter().enumerate().map(|(i, v)| (seen(v), i)).collect()
-            }
+            ColumnKind::Two { values } => by_text(values),
+            ColumnKind::Category { values, .. } => by_text(values),
         };
         let values = columns.inputs.iter().map(slots).collect();
         let (width, words) = (columns.width(), Vec::new());
@@ -76,6 +87,7 @@ impl<'a> Encoder<'a> {
             words,
             unseen: 0,
             outside: 0,
+            thousandths: 0,
             gaps: 0,
         })
     }
@@ -93,8 +105,16 @@ impl<'a> Encoder<'a> {
             match (self.values[column].get(word), kind) {
                 (Some(_), ColumnKind::Number { .. }) => Slot::Missing,
                 (Some(slot), _) => Slot::Input(*slot),
-                (None, ColumnKind::Number { .. }) => written().map_or(Slot::Unseen, Slot::Number),
-                (None, _) => Slot::Unseen,
+                (None, ColumnKind::Number { .. }) => {
+                    let plain = || number_in_letters(word).filter(|_| written().is_none());
+                    written().or_else(plain).map_or(Slot::Unseen, Slot::Number)
+                }
+                // Models of older versions know the number, not its text.
+                (None, _) => {
+                    let number = number_in_letters(word).map(|x| Cell::from_number(x).text(&[]));
+                    let known = number.and_then(|text| self.values[column].get(&*text));
+                    known.map_or(Slot::Unseen, |slot| Slot::Input(*slot))
+                }
             }
         };
         let all = |(column, place): (usize, &usize)| {
@@ -165,6 +185,8 @@ impl<'a> Encoder<'a> {
                     let room = high - low;
                     let near = |x: f64| x >= low - room && x <= high + room;
                     self.outside += usize::from(known.is_some_and(|x| !near(x)));
+                    let thousandth = |x: f64| is_thousandth(x, *low, *high);
+                    self.thousandths += usize::from(known.is_some_and(thousandth));
                     let x = known.unwrap_or(*fill);
                     let z = match double {
                         true => ((x - centre) / scale) as f32,
@@ -197,6 +219,14 @@ impl<'a> Encoder<'a> {
         }
         Ok(())
     }
+}
+
+/// Whether a number of three decimals is outside this range, and would be within it if its mark
+/// stood between thousands.
+fn is_thousandth(x: f64, low: f64, high: f64) -> bool {
+    let within = |x: f64| x >= low && x <= high;
+    let whole = (1000.0 * x).round();
+    !within(x) && x.fract() != 0.0 && within(whole) && (whole - 1000.0 * x).abs() < 1e-4
 }
 
 impl Columns {

@@ -3,11 +3,17 @@
 use std::collections::HashMap;
 
 use super::{
-    Cell, MOST_WORDS, UNKNOWN, Written,
-    cell::is_no_number,
+    Cell, Chunk, MOST_WORDS, UNKNOWN, Written,
+    cell::number_in_letters,
+    chunk::for_each_cell,
+    columns::ODD_WORDS,
+    missing::is_no_number,
     parsed::{Firsts, Gone},
     written,
 };
+
+/// Of so many numbers in letters the texts are kept.
+const MOST_IN_LETTERS: usize = 256;
 
 /// A column's name and the words in it.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +30,8 @@ pub(crate) struct Head {
     pub dressed: Option<Dressed>,
     /// A number for each word, if all of them are numbers.
     pub numbers: Vec<Cell>,
+    /// How many words are numbers in letters, as `1e5`.
+    pub in_letters: usize,
 }
 
 /// Numbers that were words until it was seen how they are written.
@@ -103,7 +111,49 @@ impl Head {
             self.gone.add(&word, 1);
             return Cell::Missing;
         }
+        if self.dressed.is_none()
+            && !self.codes.contains_key(&word)
+            && let Some(x) = number_in_letters(&word)
+        {
+            if self.in_letters >= MOST_IN_LETTERS {
+                return Cell::from_number(x);
+            }
+            self.in_letters += 1;
+        }
         number.map_or_else(|| Cell::Word(self.code(word)), Cell::from_number)
+    }
+
+    /// Makes numbers of words that are numbers in letters, `1e5` and `inf`, unless they stand
+    /// among words: then the texts are what counts.
+    pub fn settle_letters(&mut self, chunks: &mut [Chunk], column: usize, width: usize) {
+        let numbers: Vec<Option<f64>> = match self.in_letters {
+            0 => return,
+            _ => self.words.iter().map(|word| number_in_letters(word)).collect(),
+        };
+        let is_word = |word: &String| !is_no_number(word) && !written::is_like_a_number(word);
+        let words: Vec<bool> =
+            self.words.iter().zip(&numbers).map(|(w, x)| x.is_none() && is_word(w)).collect();
+        let (mut among, mut all) = (0, 0);
+        for_each_cell(chunks, column, width, |cell| {
+            let word = cell.word().is_some_and(|code| words.get(code) == Some(&true));
+            (among, all) = (among + usize::from(word), all + usize::from(!cell.is_missing()));
+            cell
+        });
+        if among as f64 > ODD_WORDS * all as f64 {
+            return;
+        }
+        let kept = std::mem::take(&mut self.words);
+        self.codes.clear();
+        let number = |(word, x): (String, Option<f64>)| match x {
+            Some(x) => Cell::from_number(x),
+            None => Cell::Word(self.code(word)),
+        };
+        let cells: Vec<Cell> = kept.into_iter().zip(numbers).map(number).collect();
+        for_each_cell(chunks, column, width, |cell| match cell.word() {
+            Some(code) => cells.get(code).copied().unwrap_or(cell),
+            None => cell,
+        });
+        self.in_letters = 0;
     }
 
     pub fn code(&mut self, word: String) -> u32 {

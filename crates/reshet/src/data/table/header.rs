@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 
 use super::{
-    Cell,
-    cell::{is_name, is_no_number},
-    dialect::Options,
-    letters::seen,
+    Cell, cell::is_name, dialect::Options, letters::seen, missing::is_no_number,
     written::is_like_a_number,
 };
+
+/// Of fewer rows it cannot be said what comes again.
+const ENOUGH_ROWS: usize = 8;
 
 /// What stands in one column of a file's beginning.
 struct Column<'a> {
@@ -37,6 +37,19 @@ impl Column<'_> {
         let missing = self.first.is_empty() || is_no_number(self.first);
         let number = |text: &&str| number(text, self.comma).is_some();
         !missing && !self.has_numeric_name() && self.below.iter().any(number)
+    }
+
+    /// A word that does not come again, above words that all do.
+    fn is_named_above_words(&self) -> bool {
+        let word = |text: &&str| !is_numeric(text, self.comma);
+        if self.below.len() < ENOUGH_ROWS || !self.below.iter().all(word) {
+            return false;
+        }
+        let mut sorted = self.below.clone();
+        sorted.sort_unstable();
+        let repeated = sorted.chunk_by(|a, b| a == b).all(|same| same.len() > 1);
+        let missing = self.first.is_empty() || is_no_number(self.first);
+        repeated && !missing && word(&self.first) && !self.below.contains(&self.first)
     }
 
     /// Its first cell, a word, stands further down too.
@@ -78,6 +91,53 @@ pub(super) fn is_expected(first: &[String], options: &Options) -> bool {
         || words && found.len() * 2 >= options.columns.len()
 }
 
+/// Whether the first row holds words alone, and one of them stands above numbers.
+pub(super) fn is_surely_header(rows: &[Vec<String>]) -> bool {
+    let words = |row: &Vec<String>| row.iter().all(|cell| !is_numeric(cell, false));
+    rows.first().is_some_and(words) && has_header(rows, false) && rows.len() > 2 && {
+        let number = |row: &Vec<String>| row.iter().any(|cell| number(cell, false).is_some());
+        rows[1..].iter().all(number)
+    }
+}
+
+/// Whether these cells are numbers that ascend.
+fn ascend<'t>(cells: impl Iterator<Item = Option<&'t str>>, comma: bool) -> bool {
+    let numbers: Option<Vec<f64>> = cells.map(|cell| number(cell?, comma)).collect();
+    numbers.is_some_and(|all| all.windows(2).all(|pair| pair[0] < pair[1]))
+}
+
+/// Whether these names, numbers that ascend, stand beside a word above words that come again:
+/// three numbers, or years or places one after the other; and the rows below do not ascend too.
+fn ascend_beside_a_word(columns: &[Column], numeric: &[&Column], rest: &[Vec<String>]) -> bool {
+    let comma = numeric[0].comma;
+    let in_turn =
+        |pair: &[&Column]| pair[0].index().zip(pair[1].index()).is_some_and(|(a, b)| a + 1 == b);
+    let regular = numeric.len() > 2 || (numeric.len() == 2 && numeric.windows(2).all(in_turn));
+    if !regular || !ascend(numeric.iter().map(|c| Some(c.first)), comma) {
+        return false;
+    }
+    let places: Vec<usize> =
+        (0..columns.len()).filter(|i| columns[*i].has_numeric_name()).collect();
+    let ascends = |row: &&Vec<String>| {
+        ascend(places.iter().map(|place| row.get(*place).map(String::as_str)), comma)
+    };
+    let often = rest.iter().filter(ascends).count() * 5 > rest.len() * 3;
+    !often && columns.iter().any(Column::is_named_above_words)
+}
+
+/// Whether the first row is 0, 1, 2, … in a table of numbers where that is no row's beginning:
+/// of four columns or more, and unlike the row below.
+fn is_counted(columns: &[Column], numeric: &[&Column], rest: &[Vec<String>]) -> bool {
+    let counts = |cells: &[String]| (0..).zip(cells).all(|(i, c)| c.parse() == Ok::<i64, _>(i));
+    let Some(second) = rest.first() else { return false };
+    let shared = columns.iter().zip(second).filter(|(column, cell)| column.first == **cell);
+    numeric.len() == columns.len()
+        && columns.len() > 3
+        && rest.len() >= ENOUGH_ROWS
+        && shared.count() * 2 < columns.len()
+        && !rest.iter().any(|row| counts(row))
+}
+
 /// Whether the first row looks like names. Names are words, all different, and not what stands
 /// below them; a word above numbers is one for sure. Numbers are names beside such a word, if
 /// they are whole and all different; or if they are not like what stands below them.
@@ -108,6 +168,9 @@ pub(super) fn has_header(rows: &[Vec<String>], comma: bool) -> bool {
     if !different {
         return false;
     }
+    if ascend_beside_a_word(&columns, &numeric, rest) {
+        return true;
+    }
     if !numeric.iter().all(|c| c.index().is_some()) {
         // Numbers with decimals are names only beside a word that is one for sure.
         let letters = |c: &Column| c.first.starts_with(char::is_alphabetic);
@@ -121,6 +184,7 @@ pub(super) fn has_header(rows: &[Vec<String>], comma: bool) -> bool {
     let unlike = numeric.iter().filter(|c| c.is_unlike_its_cells()).count();
     columns.iter().any(Column::is_named_by_a_word)
         || (indices && numbered)
+        || (indices && is_counted(&columns, &numeric, rest))
         || (indices && numeric.len() > 2 && unlike * 2 > numeric.len())
         || (numeric.len() > 1 && unlike == numeric.len())
 }
@@ -171,6 +235,39 @@ mod tests {
         ] {
             assert!(!has_header(&rows(data), false), "{data}");
         }
+    }
+
+    #[test]
+    fn many_rows_tell_more() {
+        let many = |first: &str, row: fn(u32) -> String| {
+            let all: Vec<String> = std::iter::once(first.into()).chain((0..30).map(row)).collect();
+            has_header(&rows(&all.join("/")), false)
+        };
+        fn noise(i: u32) -> u32 {
+            i * 7919 % 101
+        }
+        let counted = |i: u32| format!("{},{},{},{}", noise(i), noise(i + 3), noise(i + 5), i % 4);
+        assert!(many("0,1,2,3", counted));
+        assert!(!many("0,1,2,4", counted) && !many("1,2,3,4", counted));
+        assert!(!many("0,1,2,3", |i| format!("0,1,{},{}", 2 + i % 3, noise(i))), "alike below");
+        let years = |i: u32| {
+            format!("{},{},{}", ["fr", "de"][i as usize % 2], 1900 + noise(i), 1900 + noise(i + 1))
+        };
+        assert!(many("country,2019,2020", years));
+        assert!(!many("es,1990,1950", years) && !many("es,1950,1990", years));
+        let waves = |i: u32| {
+            format!(
+                "{}.5,{}.25,{}.5,{}",
+                noise(i),
+                noise(i + 4),
+                noise(i + 9),
+                ["p", "q"][i as usize % 2]
+            )
+        };
+        assert!(many("0.25,0.5,0.75,y", waves));
+        assert!(!many("0.75,0.5,0.25,y", waves) && !many("0.25,0.5,0.75,p", waves));
+        let ascending = |i: u32| format!("{i}.5,{i}.7,{i}.9,{}", ["p", "q"][i as usize % 2]);
+        assert!(!many("0.25,0.5,0.75,y", ascending), "rows that ascend");
     }
 
     #[test]

@@ -25,6 +25,9 @@ impl Columns {
         names: &[String],
         weights: Option<&[f32]>,
     ) -> Result<Dataset> {
+        if task == Task::Number {
+            table.settle_letters(|name| self.targets.iter().any(|target| target == name));
+        }
         table.read_as(&self.written)?;
         let table = table.with_dates(&self.dates);
         let numbers = self.inputs.iter().filter(|c| matches!(c.kind, ColumnKind::Number { .. }));

@@ -27,6 +27,7 @@ mod header;
 mod known;
 mod leaks;
 mod letters;
+mod missing;
 mod names;
 #[cfg(feature = "parquet")]
 pub mod parquet;
@@ -41,6 +42,7 @@ mod records;
 #[path = "no_records.rs"]
 mod records;
 mod scaling;
+mod sought;
 mod stand_ins;
 mod statistics;
 mod stream;
@@ -67,8 +69,8 @@ use std::{
 
 pub use builder::TableBuilder;
 pub use cell::Cell;
-pub(crate) use cell::{MISSING, UNKNOWN, shortest};
-use cell::{MOST_LONG, Packed, is_no_number};
+use cell::{MOST_LONG, Packed};
+pub(crate) use cell::{UNKNOWN, shortest};
 pub use check::{Check, Checked};
 pub(crate) use chunk::Chunk;
 use chunk::{for_each_cell, fractions};
@@ -78,6 +80,8 @@ pub use dates::{Dates, Order};
 use encoder::Encoder;
 pub(crate) use head::{Dressed, Head};
 pub use letters::seen;
+pub(crate) use missing::MISSING;
+use missing::is_no_number;
 use parsed::Parsed;
 pub use prepare::{Prepare, Prepared};
 pub use question::Ask;
@@ -172,6 +176,11 @@ impl Table {
     /// Number of rows.
     pub fn rows(&self) -> usize {
         self.rows
+    }
+
+    #[cfg_attr(not(feature = "parquet"), expect(dead_code, reason = "CSV knows its names"))]
+    pub(crate) fn column_names(&self) -> Vec<String> {
+        self.heads.iter().map(|head| head.name.clone()).collect()
     }
 
     /// The columns' names, in the file's order.
@@ -342,6 +351,28 @@ impl Table {
                 Cell::Number(_) => Cell::Word(head.code(cell.text(&[]))),
                 other => other,
             });
+        }
+    }
+
+    /// Whether there are numbers in letters, `1e5` and `inf`, whose texts are kept.
+    pub(crate) fn has_letters(&self) -> bool {
+        self.heads.iter().any(|head| head.in_letters > 0)
+    }
+
+    /// Makes numbers of those in these columns, unless they stand among words. A model's columns
+    /// know without that what they are.
+    pub(crate) fn settle_letters(&mut self, wanted: impl Fn(&str) -> bool) {
+        let (comma, width) = (self.comma(), self.heads.len());
+        let Self { heads, chunks, .. } = self;
+        for (column, head) in heads.iter_mut().enumerate() {
+            let names = head.firsts.name.is_some();
+            if head.in_letters == 0 || names || head.overflow || !wanted(&head.name) {
+                continue;
+            }
+            head.settle_letters(chunks, column, width);
+            if head.in_letters == 0 && head.dressed.is_none() {
+                head.undress(&[], comma, || fractions(chunks, column, width));
+            }
         }
     }
 

@@ -17,8 +17,9 @@ use ::parquet::{
 
 use super::{
     Cell, Table,
-    cell::{Packed, is_one_of, shortest},
+    cell::{Packed, shortest},
     csv::Options,
+    missing::{in_columns, is_one_of},
     parsed::{Parsed, Words},
 };
 use crate::{Result, data::memory, error::Error};
@@ -42,7 +43,6 @@ pub fn read(path: &Path, options: &Options, progress: &mut dyn FnMut(u64, u64)) 
 fn read_rows(path: &Path, options: &Options, progress: &mut dyn FnMut(u64, u64)) -> Result<Table> {
     let source = path.display().to_string();
     options.check_no_sheet(&source)?;
-    let missing = options.missing.as_deref();
     let wrong = |what: String| Error::data(format!("{source}: {what}"));
     let damaged = |e: ::parquet::errors::ParquetError| {
         Error::data(format!("{source}: not a Parquet file, or a damaged one: {e}"))
@@ -69,6 +69,7 @@ fn read_rows(path: &Path, options: &Options, progress: &mut dyn FnMut(u64, u64))
     table.missing.clone_from(&options.missing);
     let mut read = Parsed::empty(width);
     let mut words = vec![Words::default(); width];
+    let missing_in = in_columns(options.missing.as_deref(), &table.column_names());
     for (row, fields) in reader.get_row_iter(None).map_err(damaged)?.enumerate() {
         let fields = fields.map_err(damaged)?;
         let line = row as u64 + 1;
@@ -76,6 +77,7 @@ fn read_rows(path: &Path, options: &Options, progress: &mut dyn FnMut(u64, u64))
             if let Some(what) = impossible(field) {
                 return Err(wrong(format!("row {line}: column \"{name}\": {what}")));
             }
+            let missing = missing_in.as_ref().map(|all| &all[column][..]);
             let long = &mut read.chunk.long;
             let cell = match text_or_number(field) {
                 Some(Ok(cell)) => Packed::new(number_or_missing(cell, missing), long),

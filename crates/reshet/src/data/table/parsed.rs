@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use super::{
     Chunk, UNKNOWN,
     blocks::Block,
-    cell::{Packed, Read, is_name, is_no_number, is_one_of},
+    cell::{Packed, Read, is_name, number_in_letters},
     dialect::{Dialect, Format},
     letters::seen,
+    missing::{is_no_number, is_one_of},
     records::{Record, empty_record, parser},
     written::{Written, is_open},
 };
@@ -25,8 +26,9 @@ pub(crate) struct Layout {
     pub(super) format: Format,
     /// The columns whose numbers are known to be written in some way.
     pub written: Vec<Option<Written>>,
-    /// The words that stand for nothing, if they are not the usual ones.
+    /// The words that stand for nothing, if they are not the usual ones; and those of each column.
     pub missing: Option<Vec<String>>,
+    pub missing_in: Option<Vec<Vec<String>>>,
     /// Columns whose cells are kept as they are.
     pub keep: Vec<usize>,
     /// The row of the names: where it comes again, it is no row.
@@ -98,7 +100,8 @@ impl Layout {
                 None => Read::parse(text, comma).filter(|read| *read == Read::Missing),
             },
         };
-        let Some(missing) = &self.missing else { return usual() };
+        let Some(missing) = &self.missing_in else { return usual() };
+        let missing = &missing[column];
         match text.trim() {
             "" => Some(Read::Missing),
             word if is_one_of(missing, word) => Some(Read::Missing),
@@ -156,6 +159,14 @@ impl Layout {
             let first = &mut firsts[column];
             let read = self.read(column, text);
             let (packed, plain) = match read {
+                Some(Read::Long { decimals, .. })
+                    if decimals == UNKNOWN && words[column].keeps(text.trim()) =>
+                {
+                    first.see_decimals(decimals, text, line);
+                    first.number.get_or_insert(line);
+                    chunk.cells.push(words[column].cell(text.trim()));
+                    continue;
+                }
                 Some(Read::Short { number, decimals }) => {
                     first.see_decimals(decimals, text, line);
                     (Packed::short(number), true)
@@ -303,9 +314,24 @@ impl Gone {
 pub(crate) struct Words {
     list: Vec<String>,
     codes: HashMap<String, u32>,
+    /// How many of them are numbers in letters.
+    numbers: usize,
 }
 
+/// Of so many numbers in letters a block keeps the texts, until all words of the column are known.
+const MOST_IN_LETTERS: usize = 64;
+
 impl Words {
+    /// Whether the text of a number is kept: if it has letters, and is one of a few.
+    fn keeps(&mut self, text: &str) -> bool {
+        if self.codes.contains_key(text) {
+            return true;
+        }
+        let keeps = self.numbers < MOST_IN_LETTERS && number_in_letters(text).is_some();
+        self.numbers += usize::from(keeps);
+        keeps
+    }
+
     pub fn cell(&mut self, word: &str) -> Packed {
         if let Some(code) = self.codes.get(word) {
             return Packed::word(*code);

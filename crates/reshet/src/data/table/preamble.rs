@@ -1,7 +1,7 @@
 //! What may stand in a file before its table: a line that names the separator, comments, a
 //! title, the declarations of an ARFF file.
 
-use super::{blocks::lines_in, guess::records};
+use super::{blocks::lines_in, guess::records, header::is_surely_header};
 use crate::{Result, error::Error};
 
 /// Rows looked through for a title.
@@ -143,7 +143,8 @@ impl Preamble {
         Ok(true)
     }
 
-    /// Passes over titles above the names: rows of a single cell, where those below have more.
+    /// Passes over titles above the names: rows of a single cell, where those below have more; and
+    /// rows of too few cells above one that surely holds names.
     pub fn titles(&mut self, text: &[u8], separator: u8, width: usize) {
         if self.names.is_some() || width < 2 {
             return;
@@ -164,10 +165,18 @@ impl Preamble {
                 && !row[0].is_empty()
                 && row[0].parse::<f64>().is_err()
                 && (row.len() == 1 || (row.len() == width && width > 2));
+            let is_title = is_title || {
+                let rows = records(&text[self.bytes..], separator);
+                (1..width).contains(&row.len())
+                    && rows.get(1).is_some_and(|names| names.len() == width)
+                    && row.iter().any(|cell| cell.parse::<f64>().is_err())
+                    && is_surely_header(&rows[1..])
+            };
             if !is_title {
                 break;
             }
-            titles.push(row[0].clone());
+            let filled: Vec<String> = row.into_iter().filter(|cell| !cell.is_empty()).collect();
+            titles.push(filled.join(", "));
             self.pass(text, line.len());
         }
         match &titles[..] {

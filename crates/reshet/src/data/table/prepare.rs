@@ -166,7 +166,8 @@ impl Prepare {
     /// # Errors
     /// No such column; a target that poses no question; no column left to
     /// learn from; parts that would be empty; a test table with other columns.
-    pub fn of(self, table: Table) -> Result<Prepared> {
+    pub fn of(self, mut table: Table) -> Result<Prepared> {
+        table.settle_letters(|_| true);
         let targets = self.places(&table)?;
         let all =
             Statistics::gather(&table, FEW_ANSWERS, |column| targets.contains(&column), |_| true);
@@ -212,6 +213,7 @@ impl Prepare {
         let mut warnings = leaks.warnings;
         warnings.extend(suspect::infinite_numbers(&table));
         warnings.extend(suspect::open_marks(&table, &columns));
+        warnings.extend(suspect::dates_in_digits(&table, &columns));
         warnings.extend(suspect::odd_words(&table, &columns));
         warnings.extend(suspect::twin_words(&table, &columns, &question));
         warnings.extend(suspect::missing_answers(&table, &question));

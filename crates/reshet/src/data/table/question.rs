@@ -1,6 +1,8 @@
 //! What a table is asked: the kind of question, and each row's answer.
 
-use super::{Cell, Head, Table, cell::is_no_number, letters::seen, list, statistics::Statistics};
+use super::{
+    Cell, Head, Table, letters::seen, list, missing::is_no_number, statistics::Statistics,
+};
 use crate::{
     Result, Task,
     data::classes::{group, group_name},
@@ -169,7 +171,8 @@ impl Question {
             None => (Task::Number, "it holds numbers"),
         };
         if distinct == Some(1) {
-            return Err("says the same in every row: there is nothing to learn".into());
+            let but = taken_away(head, s);
+            return Err(format!("says the same in every row{but}: there is nothing to learn"));
         }
         match task {
             Task::Number if s.words > 0 => {
@@ -282,6 +285,22 @@ fn values(head: &Head, s: &Statistics) -> Result<(Vec<String>, f64), String> {
     let values: Vec<String> = numbers.chain(values).collect();
     let often = (s.numbers + s.words) as f64 / values.len() as f64;
     Ok((values, often))
+}
+
+/// What else stands in a target that says one thing alone, and why it does not count.
+fn taken_away(head: &Head, s: &Statistics) -> String {
+    let words = head.gone.0.iter();
+    let mut why: Vec<String> = words
+        .take(5)
+        .map(|(word, n)| format!("\"{word}\", {n} times, stands for missing"))
+        .collect();
+    if s.infinite > 0 {
+        why.push("infinite numbers count as missing".into());
+    }
+    if head.firsts.decimals.is_some_and(|[least, most]| least != most) && s.words == 0 {
+        why.push("a number is the same with zeros behind, as 0.1 and 0.10".into());
+    }
+    if why.is_empty() { String::new() } else { format!(" ({})", why.join("; ")) }
 }
 
 #[cfg(test)]

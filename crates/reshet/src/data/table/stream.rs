@@ -5,10 +5,11 @@ use std::{collections::BTreeMap, path::Path};
 
 use super::{
     Cell, Chunk, Column, Columns, Dates, Encoder, Table,
-    cell::{Packed, is_one_of},
+    cell::Packed,
     csv::{self, Reader},
     dates::expand_chunk,
     letters::seen,
+    missing::{is_one_of, of_column},
     names,
     parsed::Parsed,
     text::late_encoding,
@@ -95,7 +96,8 @@ impl Columns {
             let text = cells.get(&column.name).map_or("".into(), |text| seen(text));
             let text = &*text;
             let missing = |missing: &Vec<String>| text.is_empty() || is_one_of(missing, text);
-            let read = match &self.missing {
+            let own = self.missing.as_ref().map(|words| of_column(words, &column.name));
+            let read = match &own {
                 Some(words) if missing(words) => Some(Cell::Missing),
                 Some(_) => Cell::parse(text, false).filter(|cell| !cell.is_missing()),
                 None => Cell::parse(text, false),
@@ -266,5 +268,11 @@ impl<'a> Rows<'a> {
     /// Numbers so far that lay farther outside the range of the training than that is wide.
     pub fn outside(&self) -> usize {
         self.encoder.outside
+    }
+
+    /// Numbers so far that lay outside the range of the training, and of which a thousand times as
+    /// much lies within it: the mark before their three decimals may part thousands.
+    pub fn thousandths(&self) -> usize {
+        self.encoder.thousandths
     }
 }

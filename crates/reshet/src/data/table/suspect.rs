@@ -4,8 +4,10 @@ use std::collections::HashMap;
 
 use super::{
     Ask, Cell, ColumnKind, Columns, Dressed, Head, Table,
-    cell::{is_name, is_no_number},
+    cell::is_name,
+    dates::is_in_digits,
     fractions, list,
+    missing::is_no_number,
     question::{Question, truth},
     statistics::{FEW, Statistics},
     written::{is_clear, is_like_a_number, is_open, leading_zeros},
@@ -233,13 +235,15 @@ pub(crate) fn close_numbers(table: &Table, all: &[Statistics]) -> Vec<String> {
 pub(crate) fn dressed_numbers(table: &Table) -> impl Iterator<Item = String> + '_ {
     table.heads.iter().enumerate().filter_map(|(column, head)| {
         let words = head.true_words();
-        let dressed = |word: &&String| is_like_a_number(word) && !is_name(word);
+        let dressed =
+            |word: &&String| is_like_a_number(word) && !is_name(word) && !is_no_number(word);
         let count = words.iter().filter(dressed).count();
         if head.dressed.is_some() || count == 0 || count * 10 < words.len() * 9 {
             return None;
         }
         let example = words.iter().find(dressed)?;
-        let what = match words.iter().find(|word| !is_like_a_number(word)) {
+        let other = |word: &&String| !is_like_a_number(word) && !is_no_number(word);
+        let what = match words.iter().find(other) {
             Some(word) => {
                 let line = line_of(table, column, word);
                 format!("but \"{word}\" (line {line}) is none")
@@ -262,6 +266,9 @@ pub(crate) fn readings(table: &Table, columns: &Columns) -> Vec<String> {
             return used
                 .then(|| format!("numbers of {}: \"{example}\" is {x}", visible(&head.name)));
         }
+        if columns.dates.iter().any(|dates| dates.name == head.name) {
+            return None;
+        }
         let word = head.words.iter().find(|word| is_name(word))?;
         let line = head.firsts.name.filter(|_| !head.overflow)?;
         let why = match leading_zeros(word) {
@@ -271,6 +278,26 @@ pub(crate) fn readings(table: &Table, columns: &Columns) -> Vec<String> {
         Some(format!("words of {}: \"{word}\" (line {line}) {why}", visible(&head.name)))
     };
     table.heads.iter().filter_map(reading).collect()
+}
+
+/// Inputs whose numbers could all be dates in eight digits: 20240131.
+pub(crate) fn dates_in_digits(table: &Table, columns: &Columns) -> Vec<String> {
+    let told = |(column, head): (usize, &Head)| {
+        let input = columns.inputs.iter().find(|input| input.name == head.name)?;
+        let ColumnKind::Number { range: [low, high], .. } = input.kind else { return None };
+        if low >= high || !is_in_digits(low) || !is_in_digits(high) {
+            return None;
+        }
+        let dates = || table.cells(column).filter_map(Cell::number).all(is_in_digits);
+        dates().then(|| {
+            format!(
+                "column \"{}\": numbers as {} look like dates: written as 2024-01-31, their year, \
+                 month and weekday would be learnt from",
+                head.name, low
+            )
+        })
+    };
+    table.heads.iter().enumerate().filter_map(told).collect()
 }
 
 /// Numbers of which cannot be told whether a mark parts thousands or decimals.

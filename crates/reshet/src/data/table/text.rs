@@ -30,11 +30,13 @@ pub(super) struct Text {
 }
 
 /// What files begin with that are no text, and what to do about them.
-const OTHERS: [(&[u8], &str); 5] = [
+const OTHERS: [(&[u8], &str); 7] = [
     (b"%PDF", "a PDF, not CSV; tables are read from CSV files"),
     (b"PAR1", "a Parquet file; its name must end in .parquet"),
     (b"\x93NUMPY", "an array of NumPy's; its name must end in .npy"),
     (b"\x89PNG", "a picture, not CSV"),
+    (b"\xff\xfe\0\0", "text in UTF-32; save it as UTF-8"),
+    (b"\0\0\xfe\xff", "text in UTF-32; save it as UTF-8"),
     (b"<?xml", "XML, not CSV; save the table as CSV"),
 ];
 
@@ -277,6 +279,11 @@ mod tests {
         let marked = [&[0xff, 0xfe][..], &wide("a,b\n1,2\n")].concat();
         assert_eq!(read(&marked, None), ("a,b\n1,2\n".into(), Some(("UTF-16LE", false))));
         assert_eq!(read(&wide("a,b\n1,2\n"), None).1, Some(("UTF-16LE", true)));
+        for mark in [&b"\xff\xfe\0\0a\0\0\0"[..], b"\0\0\xfe\xff\0\0\0a"] {
+            let from = Box::new(io::Cursor::new(mark.to_vec()));
+            let error = Text::new("t.csv", from, &Options::default()).err().unwrap().to_string();
+            assert!(error.contains("UTF-32"), "{error}");
+        }
         let error = named("windows-125").unwrap_err().to_string();
         assert!(error.contains("windows-125"), "{error}");
     }

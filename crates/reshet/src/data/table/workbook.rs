@@ -28,7 +28,8 @@ pub(super) struct Sheet {
     pub said: Vec<String>,
 }
 
-/// Reads the sheet of this name, or the first one that holds something and is not hidden.
+/// Reads the sheet of this name, or the first one that is not hidden and holds a table, or else
+/// something.
 ///
 /// # Errors
 /// It is no spreadsheet, a damaged one, or one with a password; no such sheet; more than
@@ -58,15 +59,22 @@ pub(super) fn read(source: &str, bytes: Vec<u8>, name: Option<&str>) -> Result<S
         }
         None => all.iter().filter(shown).cloned().collect(),
     };
+    let mut first: Option<(&String, Rows)> = None;
     for name in &wanted {
         let mut rows = Rows::new(source);
         fill(&mut rows, &mut book, name).map_err(|e| match e {
             Failed::Ours(e) => e,
             Failed::Theirs(what) => wrong(format!("sheet \"{}\": {what}", visible(name))),
         })?;
-        if rows.is_empty() {
-            continue;
+        let is_table = rows.is_table();
+        if is_table || (first.is_none() && !rows.is_empty()) {
+            first = Some((name, rows));
         }
+        if is_table {
+            break;
+        }
+    }
+    if let Some((name, rows)) = first {
         let mut said = Vec::new();
         let others: Vec<&str> =
             all.iter().map(String::as_str).filter(|other| other != name).collect();
@@ -127,6 +135,9 @@ fn fill_from_cells(
     Ok(())
 }
 
+/// Remarks in a single column have no more rows.
+const REMARKS: usize = 20;
+
 /// The rows of a sheet, as they are read.
 struct Rows<'a> {
     source: &'a str,
@@ -164,6 +175,12 @@ impl<'a> Rows<'a> {
 
     fn is_empty(&self) -> bool {
         self.rows.is_empty()
+    }
+
+    /// Whether there are rows of several cells, or many: more than a title or a remark.
+    fn is_table(&self) -> bool {
+        let filled = || self.rows.iter().filter(|row| row.filled > 0);
+        filled().count() > 1 && (filled().any(|row| row.filled > 1) || filled().count() > REMARKS)
     }
 
     /// Adds a cell, behind all that were added.

@@ -80,7 +80,7 @@ pub fn build(chain: Vec<ForeignLayer>, most: usize, inputs: &KnownInputs) -> Res
                 (linear.read)(new)?;
                 let mut affine = waiting.take();
                 if start == 0 {
-                    let scaled = inputs.scaled(affine)?;
+                    let scaled = inputs.scaled(affine, width)?;
                     (bytes, affine) = (scaled.bytes, scaled.affine);
                     said.extend(scaled.said);
                 }

@@ -155,6 +155,10 @@ fn modules(
                 continue;
             }
         };
+        if let Some(other) = place {
+            let what = "are the same of one layer; save one of them alone";
+            return Err(Error::data(format!("{} and {} {what}", other.name, tensor.name)));
+        }
         *place = Some(tensor);
     }
     let holds = |m: &Module| [&m.weight, &m.bias, &m.mean, &m.var].iter().any(|e| e.is_some());

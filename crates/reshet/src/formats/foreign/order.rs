@@ -1,9 +1,10 @@
 //! Finds the order of a `state_dict`'s layers.
 //!
-//! A PyTorch file keeps the order of the modules' definitions, which is nearly always the
-//! network's order. safetensors are sorted by name. Then the names decide the order if they have
-//! numbers or known words (`input`, `hidden1`, `head`); else the sizes do, if the layers fit
-//! together in only one way. Otherwise the order of the names is used, with a note.
+//! The names decide the order if they have numbers or known words (`input`, `hidden1`, `head`) and
+//! the layers fit together so. A PyTorch file keeps the order of the modules' definitions, which is
+//! nearly always the network's order: it is used if the names do not decide, and a note tells where
+//! they contradict it. safetensors are sorted by name, which says nothing: the sizes decide, if the
+//! layers fit together in only one way. Otherwise the order of the names is used, with a note.
 
 use std::cmp::Ordering;
 
@@ -42,29 +43,43 @@ pub fn arrange(
         let follow = sizes.windows(2).all(|pair| pair[0][1] == pair[1][0]);
         follow && known.widths.is_none_or(|widths| widths == self::widths(sizes))
     };
-    if known.by_file && fits(&sizes) {
-        return Ok(layers);
-    }
     let file: Vec<String> = layers.iter().map(|layer| layer.name().to_string()).collect();
+    let by_file = known.by_file && fits(&sizes);
     let named = by_name(layers);
     let linears: Vec<&StoredLayer> = named.iter().filter(|l| l.size().is_some()).collect();
     let sizes: Vec<[usize; 2]> = linears.iter().filter_map(|l| l.size()).collect();
+    let in_names: Vec<String> = linears.iter().map(|l| l.name().to_string()).collect();
+    let in_file: Vec<&String> = file.iter().filter(|name| in_names.contains(name)).collect();
     let settled = linears.windows(2).all(|pair| {
         let (order, certain) = compare(pair[0].name(), pair[1].name());
         certain && order == Ordering::Less
     });
-    if settled && fits(&sizes) {
+    let by_names = settled && fits(&sizes);
+    if by_file && by_names && in_file.iter().copied().ne(&in_names) {
+        let (names, file) = (in_names.join(", "), joined(&in_file));
+        said.push(format!(
+            "the layers' order is taken as {names}, as their names say; in the file it is {file}"
+        ));
+        return Ok(with_norms(named, &in_names));
+    }
+    if by_file {
+        if !by_names && Search::of(&sizes, known.widths).len() > 1 {
+            said.push(format!(
+                "the layers' order is taken as {}, as in the file: their sizes fit in other orders too",
+                joined(&in_file)
+            ));
+        }
+        return by_given(named, &file);
+    }
+    if by_names {
         return Ok(named);
     }
-    let mut search = Search { sizes: &sizes, widths: known.widths, found: Vec::new(), steps: 0 };
-    if sizes.len() <= MOST_LAYERS {
-        search.go(&mut Vec::new());
-    }
-    let Some(first) = search.found.first().cloned() else {
+    let orders = Search::of(&sizes, known.widths);
+    let Some(first) = orders.first() else {
         // The caller reports that they do not fit, in the best known order.
         return if known.by_file { by_given(named, &file) } else { Ok(named) };
     };
-    let one = search.found.len() == 1 && search.steps < MOST_STEPS;
+    let one = orders.len() == 1;
     let names: Vec<String> = first.iter().map(|i| linears[*i].name().to_string()).collect();
     let reason = match one {
         true => "the only one in which they fit together",
@@ -72,6 +87,10 @@ pub fn arrange(
     };
     said.push(format!("the layers' order is taken as {}: {reason}", names.join(", ")));
     Ok(with_norms(named, &names))
+}
+
+fn joined(names: &[&String]) -> String {
+    names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 fn widths(sizes: &[[usize; 2]]) -> Vec<usize> {
@@ -171,6 +190,9 @@ fn compare(a: &str, b: &str) -> (Ordering, bool) {
         if a == b {
             continue;
         }
+        if let (Some(first), Some(second)) = (ordinal(&a.0), ordinal(&b.0)) {
+            return (first.cmp(&second), true);
+        }
         let ranks = rank(&a.0).cmp(&rank(&b.0));
         return match ranks {
             Ordering::Equal if a.0 == b.0 => (a.1.cmp(&b.1), true),
@@ -196,13 +218,30 @@ fn pieces(name: &str) -> Vec<(String, Option<u64>)> {
     pieces
 }
 
+/// The number that a word stands for.
+fn ordinal(word: &str) -> Option<usize> {
+    const NUMBERS: [[&str; 2]; 10] = [
+        ["one", "first"],
+        ["two", "second"],
+        ["three", "third"],
+        ["four", "fourth"],
+        ["five", "fifth"],
+        ["six", "sixth"],
+        ["seven", "seventh"],
+        ["eight", "eighth"],
+        ["nine", "ninth"],
+        ["ten", "tenth"],
+    ];
+    NUMBERS.iter().position(|words| words.contains(&word))
+}
+
 /// The position of a layer with this word in its name: early, in between, late.
 fn rank(word: &str) -> i32 {
     match word {
         "in" | "inp" | "input" | "inputs" | "stem" | "embed" | "embedding" => -2,
         "first" | "start" | "encoder" | "enc" | "one" => -1,
-        "decoder" | "dec" | "third" | "three" => 1,
-        "last" | "final" | "end" | "four" => 2,
+        "decoder" | "dec" => 1,
+        "last" | "final" | "end" => 2,
         "out" | "output" | "outputs" | "head" | "classifier" | "logits" | "logit" | "predict"
         | "prediction" | "predictor" => 3,
         _ => 0,
@@ -217,7 +256,20 @@ struct Search<'a> {
     steps: usize,
 }
 
-impl Search<'_> {
+impl<'a> Search<'a> {
+    /// The first one or two orders; two also if there may be more.
+    fn of(sizes: &'a [[usize; 2]], widths: Option<&'a [usize]>) -> Vec<Vec<usize>> {
+        let mut search = Self { sizes, widths, found: Vec::new(), steps: 0 };
+        if sizes.len() <= MOST_LAYERS {
+            search.go(&mut Vec::new());
+        }
+        if let (true, [one]) = (search.steps >= MOST_STEPS, &search.found[..]) {
+            let again = one.clone();
+            search.found.push(again);
+        }
+        search.found
+    }
+
     fn go(&mut self, path: &mut Vec<usize>) {
         self.steps += 1;
         if self.found.len() > 1 || self.steps >= MOST_STEPS {

@@ -37,13 +37,14 @@ enum Range {
 }
 
 impl KnownInputs {
-    /// Decides the kind of input that the file scales by `affine`.
+    /// Decides the kind of input that the file scales by `affine`; `width`: the values of a sample.
     ///
     /// # Errors
     /// A picture's scale does not show the range of its pixels.
-    pub fn scaled(&self, affine: Option<Affine>) -> Result<Scaled> {
+    pub fn scaled(&self, affine: Option<Affine>, width: usize) -> Result<Scaled> {
         let affine = affine.filter(|affine| !affine.is_identity());
-        if self.white.is_none() && affine.as_ref().is_some_and(Affine::is_byte_scale) {
+        let pixels = self.picture || self.whole || self.bytes || is_area(width);
+        if pixels && self.white.is_none() && affine.as_ref().is_some_and(Affine::is_byte_scale) {
             return Ok(Scaled { bytes: true, affine: None, said: Some(taken("x / 255")) });
         }
         let white = match (self.white, self.whole) {
@@ -90,6 +91,13 @@ impl KnownInputs {
         };
         Ok(Scaled { bytes: true, affine: Some(affine), said: Some(said) })
     }
+}
+
+/// Whether so many values could be a square picture in a row, grey or RGB.
+fn is_area(width: usize) -> bool {
+    const SMALLEST: usize = 8;
+    let square = |n: usize| n >= SMALLEST * SMALLEST && n.isqrt().pow(2) == n;
+    square(width) || (width % 3 == 0 && square(width / 3))
 }
 
 fn taken(how: &str) -> String {
@@ -144,7 +152,7 @@ mod tests {
     #[test]
     fn scales_of_pixels_are_told_apart() {
         let bytes = |scale: f64, shift: f64| {
-            let scaled = picture().scaled(Some(Affine::scalar(scale, shift))).ok()?;
+            let scaled = picture().scaled(Some(Affine::scalar(scale, shift)), 784).ok()?;
             Some((scaled.bytes, scaled.affine.map(|a| a.at(0))))
         };
         let near = |scale, shift, whole: (f64, f64)| match bytes(scale, shift) {
@@ -165,20 +173,36 @@ mod tests {
             assert_eq!(bytes(scale, shift), None);
         }
         let mixed = Affine { scale: vec![1.0, 0.01], shift: vec![0.0, -1.0] };
-        assert!(picture().scaled(Some(mixed.clone())).is_err());
+        assert!(picture().scaled(Some(mixed.clone()), 784).is_err());
         let told = KnownInputs { white: Some(255.0), ..picture() };
-        assert!(told.scaled(Some(mixed.clone())).unwrap().bytes);
+        assert!(told.scaled(Some(mixed.clone()), 784).unwrap().bytes);
         // A table's columns are nobody's pixels.
-        let table = KnownInputs::default().scaled(Some(mixed)).unwrap();
+        let table = KnownInputs::default().scaled(Some(mixed), 784).unwrap();
         assert!(!table.bytes && table.said.is_none());
     }
 
     #[test]
+    fn a_byte_scale_is_of_pixels_where_there_can_be_some() {
+        let scale = || Some(Affine::scalar(1.0 / 255.0, 0.0));
+        let bytes = |known: KnownInputs, width| {
+            let scaled = known.scaled(scale(), width).unwrap();
+            assert_eq!(scaled.bytes, scaled.affine.is_none(), "folded, or the bytes' own");
+            scaled.bytes
+        };
+        assert!(bytes(picture(), 12) && bytes(KnownInputs::default(), 784));
+        assert!(bytes(KnownInputs::default(), 3 * 32 * 32));
+        for width in [1, 5, 9, 25, 785, 2 * 784] {
+            assert!(!bytes(KnownInputs::default(), width), "{width}");
+        }
+    }
+
+    #[test]
     fn a_picture_without_a_scale_is_told() {
-        let said = |inputs: KnownInputs| inputs.scaled(None).unwrap().said;
+        let said = |inputs: KnownInputs| inputs.scaled(None, 784).unwrap().said;
         assert!(said(picture()).unwrap().contains("does not say how bright a pixel is"));
         assert_eq!(said(KnownInputs { bytes: true, ..picture() }), None);
-        let whole = KnownInputs { whole: true, ..KnownInputs::default() }.scaled(None).unwrap();
+        let whole =
+            KnownInputs { whole: true, ..KnownInputs::default() }.scaled(None, 784).unwrap();
         assert!(whole.bytes && whole.affine == Some(Affine::scalar(255.0, 0.0)));
     }
 }

@@ -1,5 +1,7 @@
 //! Follows a label through the nodes behind it, which map each choice to another value.
 
+use std::ops::RangeInclusive;
+
 use super::{
     attributes::{attribute, int, words},
     label::{Label, Rule, Said},
@@ -110,7 +112,25 @@ fn cast(said: &Said, to: i64) -> Option<Said> {
         8 => Said::Word(said.text()),
         9 => Said::Truth(said.number()? != 0.0),
         1 | 10 | 11 | 16 => Said::Number(said.number()?),
-        2..=7 | 12 | 13 => Said::Number(said.number()?.trunc()),
+        _ => {
+            let whole = said.number()?.trunc();
+            integers(to)?.contains(&whole).then_some(Said::Number(whole))?
+        }
+    })
+}
+
+/// The numbers of an integer type. What is beyond them wraps around, and not everywhere alike.
+fn integers(of: i64) -> Option<RangeInclusive<f64>> {
+    let bits = |n: i32| 2f64.powi(n);
+    Some(match of {
+        2 => 0.0..=255.0,
+        3 => -128.0..=127.0,
+        4 => 0.0..=65_535.0,
+        5 => -32_768.0..=32_767.0,
+        6 => -bits(31)..=bits(31) - 1.0,
+        7 => -bits(53)..=bits(53),
+        12 => 0.0..=bits(32) - 1.0,
+        13 => 0.0..=bits(53),
         _ => return None,
     })
 }

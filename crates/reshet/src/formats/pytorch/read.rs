@@ -274,6 +274,11 @@ fn dictionary<'p>(pickle: &'p Pickle, said: &mut Vec<String>) -> Result<&'p Pair
         if usual(name).is_none() {
             said.push(format!("the state_dict is taken from {name}"));
         }
+        let beside = tensors_beside(pickle, pairs);
+        if !beside.is_empty() {
+            let list = beside.join(", ");
+            said.push(format!("not taken over: {list} beside the state_dict"));
+        }
         return Ok(inner);
     }
     if has_tensors(pickle, pairs) {
@@ -296,6 +301,17 @@ fn dictionary<'p>(pickle: &'p Pickle, said: &mut Vec<String>) -> Result<&'p Pair
         true => "an empty dictionary".into(),
         false => format!("a dictionary without a state_dict: it has {}", names.join(", ")),
     })
+}
+
+/// The tensors in a dictionary that could matter, such as the inputs' mean: not a training's state,
+/// and not one number.
+fn tensors_beside<'p>(pickle: &'p Pickle, pairs: &'p Pairs) -> Vec<&'p str> {
+    let named = pairs.iter().filter_map(|(key, value)| {
+        let several = |shape: &[usize]| shape.iter().any(|n| *n > 1);
+        let tensor = matches!(pickle.item(*value), Some(Item::Tensor(t)) if several(&t.shape));
+        pickle.text(*key).filter(|name| tensor && !is_named(name, &OF_TRAINING))
+    });
+    named.take(20).collect()
 }
 
 fn has_tensors(pickle: &Pickle, pairs: &Pairs) -> bool {
