@@ -33,6 +33,14 @@ foreign:
 kill *args:
     cargo build --release && python3 tests/kill/run.py target/release/reshet {{args}}
 
+# Licences, advisories, duplicates and sources of what is compiled in (needs cargo-deny)
+deny:
+    cargo deny check
+
+# Write THIRD-PARTY.md anew, after a change of what is compiled in
+licences:
+    python3 tests/licences/make.py
+
 # Fuzz each reader for so many seconds (needs nightly and cargo-fuzz)
 fuzz seconds="120" *targets:
     fuzz/run.sh {{seconds}} {{targets}}
