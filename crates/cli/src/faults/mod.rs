@@ -1,8 +1,9 @@
-//! What becomes of a run when each change to the file system fails in turn, and when the power
-//! fails after each: see `docs/reliability.md`.
+//! What becomes of a run when each change to the file system fails in turn, when the power fails
+//! after each, and when each large allocation fails: see `docs/reliability.md`.
 
 mod each_fails;
 mod memory;
+mod no_memory;
 mod power;
 
 use std::{
@@ -22,7 +23,7 @@ use reshet::{
 
 /// Runs the program on this thread, and gives its exit code.
 fn program(args: &[&str], watcher: Option<Arc<dyn Watcher>>) -> u8 {
-    let args = ["reshet", "-q"].iter().chain(args).map(|arg| arg.to_string());
+    let args = ["reshet", "-q"].iter().chain(args).map(ToString::to_string);
     let code = watched(watcher, || crate::run(args));
     let is = |known: &u8| ExitCode::from(*known) == code;
     (0..=u8::MAX).find(is).expect("an exit code")
@@ -110,19 +111,29 @@ impl Case {
         out: &Path,
         watcher: Option<Arc<dyn Watcher>>,
     ) -> u8 {
+        let args = self.arguments(command, flags, out);
+        program(&args.iter().map(String::as_str).collect::<Vec<_>>(), watcher)
+    }
+
+    fn arguments(&self, command: &str, flags: &str, out: &Path) -> Vec<String> {
         let table = self.folder("t.csv");
-        let mut args = vec![command, table.to_str().unwrap(), "--out", out.to_str().unwrap()];
-        args.extend(flags.split_whitespace());
-        program(&args, watcher)
+        let args = [command, table.to_str().unwrap(), "--out", out.to_str().unwrap()];
+        args.into_iter().chain(flags.split_whitespace()).map(String::from).collect()
+    }
+
+    /// The arguments of the command itself.
+    fn command(&self, out: &Path) -> Vec<String> {
+        match self.kind {
+            Kind::Train => self.arguments("train", TRAIN, out),
+            Kind::Forced => self.arguments("train", &format!("{TRAIN} --force"), out),
+            Kind::Tune => self.arguments("tune", TUNE, out),
+        }
     }
 
     /// The command itself.
     fn start(&self, out: &Path, watcher: Option<Arc<dyn Watcher>>) -> u8 {
-        match self.kind {
-            Kind::Train => self.call("train", TRAIN, out, watcher),
-            Kind::Forced => self.call("train", &format!("{TRAIN} --force"), out, watcher),
-            Kind::Tune => self.call("tune", TUNE, out, watcher),
-        }
+        let args = self.command(out);
+        program(&args.iter().map(String::as_str).collect::<Vec<_>>(), watcher)
     }
 
     /// Goes on with what there is, as a user would: resumes what can be, else begins again.
