@@ -35,10 +35,16 @@ fn alone() -> MutexGuard<'static, ()> {
     ONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Of so many changes one is looked at: of all if `RESHET_ALL_FAULTS` is set, which takes two
+/// Of so many changes one is looked at: of all if `RESHET_ALL_FAULTS` is set, which takes some
 /// minutes (`just faults`).
 fn stride() -> usize {
     if std::env::var_os("RESHET_ALL_FAULTS").is_some() { 1 } else { 4 }
+}
+
+/// The seeds of the runs: as many as `RESHET_ALL_FAULTS` says.
+fn seeds() -> std::ops::Range<u64> {
+    let wanted = std::env::var("RESHET_ALL_FAULTS").ok().and_then(|n| n.parse().ok());
+    0..wanted.unwrap_or(1)
 }
 
 /// A command whose files are looked at.
@@ -55,6 +61,7 @@ enum Kind {
 /// Data, and a run that nothing has disturbed.
 struct Case {
     kind: Kind,
+    seed: u64,
     place: tempfile::TempDir,
     /// What the run leaves that has to be the same: names and bytes.
     result: Vec<(&'static str, Vec<u8>)>,
@@ -68,7 +75,7 @@ const OLD: &str = "--hidden 3 --epochs 1 --batch-size 16 --threads 1";
 const TUNE: &str = "--trials 3 --epochs 3 --validation 0.3 --jobs 1";
 
 impl Case {
-    fn new(kind: Kind) -> Self {
+    fn new(kind: Kind, seed: u64) -> Self {
         // In memory, where there is such a place: thousands of syncs take their time on a disk.
         let place = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
         let row = |i: u32| {
@@ -78,7 +85,7 @@ impl Case {
         };
         let table = format!("x,y,z\n{}", (0..60).map(row).collect::<String>());
         fs::write(place.path().join("t.csv"), table).unwrap();
-        let mut case = Self { kind, place, result: Vec::new(), old: Vec::new() };
+        let mut case = Self { kind, seed, place, result: Vec::new(), old: Vec::new() };
         let whole = case.folder("whole");
         case.prepare(&whole);
         if kind == Kind::Forced {
@@ -117,7 +124,9 @@ impl Case {
 
     fn arguments(&self, command: &str, flags: &str, out: &Path) -> Vec<String> {
         let table = self.folder("t.csv");
-        let args = [command, table.to_str().unwrap(), "--out", out.to_str().unwrap()];
+        let seed = self.seed.to_string();
+        let (table, out) = (table.to_str().unwrap(), out.to_str().unwrap());
+        let args = [command, table, "--out", out, "--seed", &seed];
         args.into_iter().chain(flags.split_whitespace()).map(String::from).collect()
     }
 

@@ -4,7 +4,7 @@
 
 use std::{env, fs, path::Path, process::Command};
 
-use super::{Case, Kind, alone, program, stride};
+use super::{Case, Kind, alone, program, seeds, stride};
 use crate::memory::failing;
 
 /// The bytes from which an allocation is large. A run of the tests has only a few above 64 KiB.
@@ -37,13 +37,18 @@ fn start(case: &Case, out: &Path, number: usize) -> (i32, String) {
 /// Lets each large allocation of a command fail, or each so many, and says how many there were.
 fn each_allocation_fails(kind: Kind) -> usize {
     let _alone = alone();
-    let case = Case::new(kind);
+    seeds().map(|seed| each_allocation_fails_in(&Case::new(kind, seed))).sum()
+}
+
+fn each_allocation_fails_in(case: &Case) -> usize {
+    let kind = case.kind;
     let mut faults = 0;
-    for number in (1..).step_by(4 * stride()) {
+    // Each starts a process, of which there are to be few.
+    for number in (1..).step_by(stride() * stride()) {
         let out = case.folder("out");
         let _ = fs::remove_dir_all(&out);
         case.prepare(&out);
-        let (code, said) = start(&case, &out, number);
+        let (code, said) = start(case, &out, number);
         let when = format!("{kind:?}, allocation {number}");
         if code == 0 {
             break;
