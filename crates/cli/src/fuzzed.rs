@@ -197,9 +197,12 @@ pub fn http(bytes: &[u8]) {
 
 #[cfg(test)]
 mod tests {
+    /// What a target does with its bytes.
+    type Read = fn(&[u8]);
+
     #[test]
     fn the_readers_survive_the_corpus() {
-        let all: [(&str, fn(&[u8])); 6] = [
+        let all: [(&str, Read); 6] = [
             ("config", super::config),
             ("http", super::http),
             ("journal", super::journal),

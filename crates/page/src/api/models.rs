@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     answers::{Mistakes, Snapshots, Suspicious, Trace},
-    ask::{self, Cell, Question},
+    ask::{self, Cell, Input},
     command::Command,
     refusal::Refusal,
     run::Run,
@@ -103,34 +103,30 @@ pub(super) async fn predict(
     State(lab): Shared,
     Path(id): Path<String>,
     Asked(When { step }): Asked<When>,
-    Json(question): Json<Question>,
+    Json(input): Json<Input>,
 ) -> JsonAnswer<Trace> {
-    answer(find(&lab, &id)?, step, question).await
+    answer(find(&lab, &id)?, step, input).await
 }
 
 pub(super) async fn predict_newest(
     State(lab): Shared,
     Asked(When { step }): Asked<When>,
-    Json(question): Json<Question>,
+    Json(input): Json<Input>,
 ) -> JsonAnswer<Trace> {
-    let run = match &question.run {
+    let run = match &input.run {
         Some(id) => find(&lab, id)?,
         None => {
             let what = "there is no model yet: train one, or start with `reshet serve MODEL`";
             lab.newest().ok_or_else(|| Refusal::not_found(what))?
         }
     };
-    answer(run, step, question).await
+    answer(run, step, input).await
 }
 
-pub(super) async fn answer(
-    run: Arc<Run>,
-    step: Option<usize>,
-    question: Question,
-) -> JsonAnswer<Trace> {
+pub(super) async fn answer(run: Arc<Run>, step: Option<usize>, input: Input) -> JsonAnswer<Trace> {
     let (step, model) = model_at(&run, step).await?;
     beside(move || {
-        let features = question.features(&model)?;
+        let features = input.features(&model)?;
         Ok(axum::Json(ask::trace(step, &model, &features)?))
     })
     .await
