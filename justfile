@@ -33,7 +33,23 @@ foreign:
 kill *args:
     cargo build --release && python3 tests/kill/run.py target/release/reshet {{args}}
 
-# Fuzz each reader for so many seconds (needs nightly and cargo-fuzz)
+# Two hundred clients, most of them hostile, at `reshet serve` for half an hour
+soak *args:
+    cargo build --release && python3 tests/soak/run.py target/release/reshet {{args}}
+
+# The lines that the tests reach, by crate (needs cargo-llvm-cov)
+coverage:
+    CARGO_INCREMENTAL=0 cargo llvm-cov --workspace --summary-only
+
+# Licences, advisories, duplicates and sources of what is compiled in (needs cargo-deny)
+deny:
+    cargo deny check
+
+# Write THIRD-PARTY.md anew, after a change of what is compiled in
+licences:
+    python3 tests/licences/make.py
+
+# Fuzz each reader for so many seconds (needs nightly and cargo-fuzz): see fuzz/README.md
 fuzz seconds="120" *targets:
     fuzz/run.sh {{seconds}} {{targets}}
 
@@ -48,9 +64,10 @@ sanitize target="x86_64-unknown-linux-gnu":
         cargo +nightly test -p reshet --no-default-features --target {{target}} \
         --lib --test engines --test batches -- --skip large_job
 
-# Each change that a run makes to the file system fails once, and the power after each
-faults:
-    RESHET_ALL_FAULTS=1 cargo test -p reshet-cli --bin reshet faults -- --nocapture
+# Each change that a run makes to the file system fails once, the power after each, and each large
+# allocation; with so many seeds
+faults seeds="1":
+    RESHET_ALL_FAULTS={{seeds}} cargo test -p reshet-cli --bin reshet faults -- --nocapture
 
 # The same with every two accesses of two threads ordered (needs nightly with rust-src)
 races target="x86_64-unknown-linux-gnu":

@@ -4,6 +4,8 @@ mod commands;
 mod drawing;
 #[cfg(test)]
 mod faults;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzed;
 mod hints;
 mod input;
 mod memory;

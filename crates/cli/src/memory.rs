@@ -16,16 +16,22 @@ static MEMORY: Memory = Memory;
 // empty pointer is not returned but ends the program.
 unsafe impl GlobalAlloc for Memory {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        #[cfg(test)]
+        failing::before(layout.size());
         // SAFETY: as the caller promises.
         given(unsafe { System.alloc(layout) }, layout.size())
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        #[cfg(test)]
+        failing::before(layout.size());
         // SAFETY: as the caller promises.
         given(unsafe { System.alloc_zeroed(layout) }, layout.size())
     }
 
     unsafe fn realloc(&self, old: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        #[cfg(test)]
+        failing::before(size);
         // SAFETY: as the caller promises.
         given(unsafe { System.realloc(old, layout, size) }, size)
     }
@@ -53,4 +59,29 @@ fn no_memory(size: usize) -> ! {
     let left = rest.len();
     let _ = std::io::stderr().write_all(&text[..text.len() - left]);
     std::process::exit(crate::exit::FAILURE.into())
+}
+
+/// Lets the k-th allocation of at least some size fail, for tests.
+#[cfg(test)]
+pub mod failing {
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+    /// The smallest size that counts.
+    static LARGE: AtomicUsize = AtomicUsize::new(usize::MAX);
+    /// How many are given before the one that fails.
+    static LEFT: AtomicUsize = AtomicUsize::new(usize::MAX);
+
+    /// From now on, on all threads: the allocation of this number, from 1, fails.
+    pub fn set(number: usize, large: usize) {
+        LEFT.store(number - 1, SeqCst);
+        LARGE.store(large, SeqCst);
+    }
+
+    /// Counts an allocation, and ends the process if it is the one that fails.
+    pub fn before(size: usize) {
+        if size >= LARGE.load(SeqCst) && LEFT.fetch_sub(1, SeqCst) == 0 {
+            LARGE.store(usize::MAX, SeqCst);
+            super::no_memory(size);
+        }
+    }
 }

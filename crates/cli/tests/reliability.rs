@@ -150,6 +150,27 @@ fn a_second_interrupt_says_saved_only_of_what_is() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn an_interrupt_that_saves_nothing_is_a_failure() {
+    let place = place();
+    let call = "train t.csv --hidden 64 --epochs 1000000 --folds 3 --out run";
+    let interrupted_after = |pause: u64| {
+        let mut child = place.command(call).stderr(Stdio::piped()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(pause));
+        Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+        let mut error = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut error).unwrap();
+        (child.wait().unwrap().code(), error)
+    };
+    // A slow machine may not have come to the handler yet, and is ended by the signal.
+    let mut pauses = [300, 3000, 30_000].into_iter().map(interrupted_after);
+    let (code, error) = pauses.find(|(code, _)| code.is_some()).unwrap();
+    assert_eq!(code, Some(1), "{error}");
+    assert!(error.contains("error: interrupted in fold 1 of 3: nothing is saved"), "{error}");
+    assert!(!place.path("run").exists());
+}
+
 #[test]
 fn a_run_goes_on_with_its_own_settings_or_says_what_is_new() {
     let place = place();

@@ -2,12 +2,11 @@
 
 use std::fmt;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use reshet::{Error, Score, metrics::ScoreKind};
 use serde_json::{Value, json};
 
 use crate::{
-    exit,
     input::split_data::SplitData,
     settings::Settings,
     terminal::{self, note},
@@ -17,7 +16,7 @@ use crate::{
 pub struct Folds(Vec<Score>);
 
 impl Folds {
-    /// Trains and tests once a fold.
+    /// Trains and tests once a fold. Ctrl-C is an error: there is nothing to be saved yet.
     pub fn train(args: &Settings, folds: usize) -> Result<Self> {
         let mut scores = Vec::new();
         for k in 0..folds {
@@ -30,8 +29,7 @@ impl Folds {
             }
             let model = trainer.fit(&train)?.model;
             if terminal::stopped() {
-                terminal::tell("interrupted between the folds; nothing is saved");
-                std::process::exit(exit::INTERRUPTED.into());
+                bail!("interrupted in fold {} of {folds}: nothing is saved", k + 1);
             }
             let score =
                 test.map(|test| model.test_on(&test, args.machine.device()?)).transpose()?;

@@ -11,7 +11,7 @@ use std::{
 
 use reshet::files::disk::{Change, Watcher};
 
-use super::{Case, Kind, alone, stride};
+use super::{Case, Kind, alone, seeds, stride};
 
 /// How the change fails.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -63,7 +63,11 @@ impl Watcher for Fault {
 /// Lets each change of a command fail, or each so many, and says how many there were.
 fn each_fails(kind: Kind) -> usize {
     let _alone = alone();
-    let case = Case::new(kind);
+    seeds().map(|seed| each_fails_once(&Case::new(kind, seed))).sum()
+}
+
+fn each_fails_once(case: &Case) -> usize {
+    let kind = case.kind;
     let mut faults = 0;
     for how in [How::Once, How::FromThenOn, How::Short] {
         for number in (1..).step_by(stride()) {

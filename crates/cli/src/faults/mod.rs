@@ -1,8 +1,9 @@
-//! What becomes of a run when each change to the file system fails in turn, and when the power
-//! fails after each: see `docs/reliability.md`.
+//! What becomes of a run when each change to the file system fails in turn, when the power fails
+//! after each, and when each large allocation fails: see `docs/reliability.md`.
 
 mod each_fails;
 mod memory;
+mod no_memory;
 mod power;
 
 use std::{
@@ -22,7 +23,7 @@ use reshet::{
 
 /// Runs the program on this thread, and gives its exit code.
 fn program(args: &[&str], watcher: Option<Arc<dyn Watcher>>) -> u8 {
-    let args = ["reshet", "-q"].iter().chain(args).map(|arg| arg.to_string());
+    let args = ["reshet", "-q"].iter().chain(args).map(ToString::to_string);
     let code = watched(watcher, || crate::run(args));
     let is = |known: &u8| ExitCode::from(*known) == code;
     (0..=u8::MAX).find(is).expect("an exit code")
@@ -34,10 +35,16 @@ fn alone() -> MutexGuard<'static, ()> {
     ONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Of so many changes one is looked at: of all if `RESHET_ALL_FAULTS` is set, which takes two
+/// Of so many changes one is looked at: of all if `RESHET_ALL_FAULTS` is set, which takes some
 /// minutes (`just faults`).
 fn stride() -> usize {
     if std::env::var_os("RESHET_ALL_FAULTS").is_some() { 1 } else { 4 }
+}
+
+/// The seeds of the runs: as many as `RESHET_ALL_FAULTS` says.
+fn seeds() -> std::ops::Range<u64> {
+    let wanted = std::env::var("RESHET_ALL_FAULTS").ok().and_then(|n| n.parse().ok());
+    0..wanted.unwrap_or(1)
 }
 
 /// A command whose files are looked at.
@@ -54,6 +61,7 @@ enum Kind {
 /// Data, and a run that nothing has disturbed.
 struct Case {
     kind: Kind,
+    seed: u64,
     place: tempfile::TempDir,
     /// What the run leaves that has to be the same: names and bytes.
     result: Vec<(&'static str, Vec<u8>)>,
@@ -67,7 +75,7 @@ const OLD: &str = "--hidden 3 --epochs 1 --batch-size 16 --threads 1";
 const TUNE: &str = "--trials 3 --epochs 3 --validation 0.3 --jobs 1";
 
 impl Case {
-    fn new(kind: Kind) -> Self {
+    fn new(kind: Kind, seed: u64) -> Self {
         // In memory, where there is such a place: thousands of syncs take their time on a disk.
         let place = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
         let row = |i: u32| {
@@ -77,7 +85,7 @@ impl Case {
         };
         let table = format!("x,y,z\n{}", (0..60).map(row).collect::<String>());
         fs::write(place.path().join("t.csv"), table).unwrap();
-        let mut case = Self { kind, place, result: Vec::new(), old: Vec::new() };
+        let mut case = Self { kind, seed, place, result: Vec::new(), old: Vec::new() };
         let whole = case.folder("whole");
         case.prepare(&whole);
         if kind == Kind::Forced {
@@ -110,19 +118,31 @@ impl Case {
         out: &Path,
         watcher: Option<Arc<dyn Watcher>>,
     ) -> u8 {
+        let args = self.arguments(command, flags, out);
+        program(&args.iter().map(String::as_str).collect::<Vec<_>>(), watcher)
+    }
+
+    fn arguments(&self, command: &str, flags: &str, out: &Path) -> Vec<String> {
         let table = self.folder("t.csv");
-        let mut args = vec![command, table.to_str().unwrap(), "--out", out.to_str().unwrap()];
-        args.extend(flags.split_whitespace());
-        program(&args, watcher)
+        let seed = self.seed.to_string();
+        let (table, out) = (table.to_str().unwrap(), out.to_str().unwrap());
+        let args = [command, table, "--out", out, "--seed", &seed];
+        args.into_iter().chain(flags.split_whitespace()).map(String::from).collect()
+    }
+
+    /// The arguments of the command itself.
+    fn command(&self, out: &Path) -> Vec<String> {
+        match self.kind {
+            Kind::Train => self.arguments("train", TRAIN, out),
+            Kind::Forced => self.arguments("train", &format!("{TRAIN} --force"), out),
+            Kind::Tune => self.arguments("tune", TUNE, out),
+        }
     }
 
     /// The command itself.
     fn start(&self, out: &Path, watcher: Option<Arc<dyn Watcher>>) -> u8 {
-        match self.kind {
-            Kind::Train => self.call("train", TRAIN, out, watcher),
-            Kind::Forced => self.call("train", &format!("{TRAIN} --force"), out, watcher),
-            Kind::Tune => self.call("tune", TUNE, out, watcher),
-        }
+        let args = self.command(out);
+        program(&args.iter().map(String::as_str).collect::<Vec<_>>(), watcher)
     }
 
     /// Goes on with what there is, as a user would: resumes what can be, else begins again.

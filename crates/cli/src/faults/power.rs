@@ -11,14 +11,18 @@ use std::{
 use super::{
     Case, Kind, alone,
     memory::{Left, Memory, Recorder},
-    stride,
+    seeds, stride,
 };
 
 /// Cuts the power after each change of a command, goes on from what is left, and says how many
 /// different states there were.
 fn power_fails(kind: Kind) -> usize {
     let _alone = alone();
-    let case = Case::new(kind);
+    seeds().map(|seed| power_fails_in(&Case::new(kind, seed))).sum()
+}
+
+fn power_fails_in(case: &Case) -> usize {
+    let kind = case.kind;
     let root = case.folder("machine");
     let out = root.join("out");
     fs::create_dir(&root).unwrap();

@@ -57,7 +57,7 @@ impl Features {
     /// and for the rows of a table, which are scaled unless the user turned that off.
     pub(crate) fn far_above_one(&self) -> Option<(usize, f64)> {
         let Storage::F32(values) = &self.storage else { return None };
-        if self.columns.is_some() {
+        if self.columns.is_some() || values.is_empty() {
             return None;
         }
         let width = self.width();

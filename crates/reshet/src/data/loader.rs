@@ -89,7 +89,7 @@ impl Iterator for DataLoader {
 
     fn next(&mut self) -> Option<Batch> {
         let start = self.position;
-        self.position = (start + self.batch_size).min(self.end);
+        self.position = start.saturating_add(self.batch_size).min(self.end);
         (start < self.position).then(|| Batch {
             order: self.order.clone(),
             start,

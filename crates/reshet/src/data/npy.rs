@@ -96,7 +96,8 @@ pub fn parse(bytes: &[u8]) -> Result<Array, String> {
         "f2" => Numbers::F32(each.map(|w| half(u16::from_le_bytes([w[0], w[1]]))).collect()),
         "f4" => Numbers::F32(each.map(|w| f32::from_le_bytes([w[0], w[1], w[2], w[3]])).collect()),
         "f8" => {
-            let width = shape.iter().skip(1).product();
+            // Of no samples the width is only what the header says: nothing is as wide.
+            let width = if count == 0 { 0 } else { shape.iter().skip(1).product() };
             check_single(each.clone().map(f64::from_le_bytes), width)?;
             Numbers::F32(each.map(|w| f64::from_le_bytes(w) as f32).collect())
         }

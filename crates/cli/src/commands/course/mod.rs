@@ -16,7 +16,7 @@ use std::{
     time::Instant,
 };
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use reshet::{Error, data::fashion, network::did_you_mean};
 use serde_json::{Value, json};
 
@@ -220,7 +220,8 @@ fn all(args: &Args, language: Language) -> Result<ExitCode> {
     }
     for chapter in &CHAPTERS {
         if terminal::stopped() {
-            return Ok(ExitCode::from(crate::exit::INTERRUPTED));
+            let done = chapters.len();
+            bail!("interrupted after {done} of {} chapters: nothing is saved", CHAPTERS.len());
         }
         note(&format!("{} {}", chapter.number, chapter.title.en));
         let outcome = compute(chapter, args)?;

@@ -223,9 +223,15 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let seconds = start.elapsed().as_secs_f64();
     let interrupted = terminal::stopped();
     let Some(best) = outcome.best() else {
-        let what = "no network was trained in this time: give it more with --time";
-        terminal::tell(&format!("error: {what}; go on: reshet tune --resume {folder}"));
-        return Ok(ExitCode::from(if interrupted { exit::INTERRUPTED } else { exit::FAILURE }));
+        let (what, code) = match interrupted {
+            true => ("interrupted before a network was trained", exit::INTERRUPTED),
+            false => {
+                let what = "error: no network was trained in this time: give it more with --time";
+                (what, exit::FAILURE)
+            }
+        };
+        terminal::tell(&format!("{what}; go on: reshet tune --resume {folder}"));
+        return Ok(ExitCode::from(code));
     };
     let chart = show::scatter(&outcome, &about);
     chart.save(folder.path(), "scatter")?;

@@ -4,7 +4,10 @@
 //! so the same table means the same in either form. Formulas count as the values that were
 //! saved with them.
 
-use std::io::Cursor;
+use std::{
+    io::Cursor,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use calamine::{
     Data, ExcelDateTime, Reader, SheetType, SheetVisible, Sheets, Xlsx, open_workbook_auto_from_rs,
@@ -17,8 +20,11 @@ use crate::{Result, data::memory, error::Error, network::did_you_mean, visible};
 pub(super) const SEPARATOR: u8 = b',';
 /// Whole numbers from here on have more digits than a spreadsheet keeps.
 const ROUNDED: f64 = 1e15;
-/// Cells between two looks at the memory that is left.
-const LOOK: usize = 1 << 20;
+/// Bytes of text between two looks at the memory that is left.
+const LOOK: usize = 16 << 20;
+/// Rows and columns of a sheet, at most: what spreadsheet programs have.
+const MOST_ROWS: u32 = 1 << 20;
+const MOST_COLUMNS: u32 = 1 << 14;
 
 /// A sheet as a text.
 pub(super) struct Sheet {
@@ -35,6 +41,14 @@ pub(super) struct Sheet {
 /// It is no spreadsheet, a damaged one, or one with a password; no such sheet; more than
 /// fits into memory.
 pub(super) fn read(source: &str, bytes: Vec<u8>, name: Option<&str>) -> Result<Sheet> {
+    // The reader panics at some files that it could refuse.
+    catch_unwind(AssertUnwindSafe(|| read_sheet(source, bytes, name))).unwrap_or_else(|_| {
+        let what = "a damaged spreadsheet: it cannot be read to its end; save the table as CSV";
+        Err(Error::data(format!("{source}: {what}")))
+    })
+}
+
+fn read_sheet(source: &str, bytes: Vec<u8>, name: Option<&str>) -> Result<Sheet> {
     let wrong = |what: String| Error::data(format!("{source}: {what}"));
     let mut book = open_workbook_auto_from_rs(Cursor::new(bytes)).map_err(|_| {
         wrong(
@@ -144,7 +158,8 @@ struct Rows<'a> {
     /// Each row's cells from the first column on, apart by commas, none behind the last.
     text: Vec<u8>,
     rows: Vec<Row>,
-    cells: usize,
+    /// The length of the text at the last look at the memory.
+    looked: usize,
     /// Whole numbers that a spreadsheet does not hold to the last digit.
     rounded: usize,
     formulas_without_value: usize,
@@ -167,7 +182,7 @@ impl<'a> Rows<'a> {
             source,
             text: Vec::new(),
             rows: Vec::new(),
-            cells: 0,
+            looked: 0,
             rounded: 0,
             formulas_without_value: 0,
         }
@@ -190,6 +205,10 @@ impl<'a> Rows<'a> {
             let what = "its cells do not follow one on the other: a damaged spreadsheet?";
             Error::data(format!("{}: {what}", self.source))
         };
+        if row >= MOST_ROWS || column >= MOST_COLUMNS {
+            let what = "a cell outside of what a sheet has: a damaged spreadsheet?";
+            return Err(Error::data(format!("{}: {what}", self.source)));
+        }
         if (row as usize + 1) < self.rows.len() {
             return Err(damaged());
         }
@@ -207,9 +226,9 @@ impl<'a> Rows<'a> {
         self.text.extend_from_slice(text.as_bytes());
         (last.width, last.end) = (column + 1, self.text.len());
         last.filled += 1;
-        self.cells += 1;
-        if self.cells % LOOK == 0 {
-            memory::check(self.source, 2 * self.text.len() as u64, self.text.len() as u64)?;
+        if self.text.len() - self.looked > LOOK {
+            self.looked = self.text.len();
+            memory::check(self.source, 2 * self.looked as u64, self.looked as u64)?;
         }
         Ok(())
     }
