@@ -7,9 +7,10 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use reshet_lab::Refusal;
 use serde::Deserialize;
 
-use crate::{guard::cookie, refusal::Refusal};
+use crate::{api::refused, guard::cookie};
 
 const INDEX: &str = include_str!("../dist/index.html");
 
@@ -92,7 +93,7 @@ pub async fn file(
     headers: HeaderMap,
 ) -> Response {
     let Some((_, kind, bytes)) = FILES.iter().find(|(file, ..)| *file == name) else {
-        return Refusal::not_found(format!("no file is called {name}")).into_response();
+        return refused(Refusal::not_found(format!("no file is called {name}")));
     };
     let bytes = on_disk(&name).map_or(Cow::Borrowed(*bytes), Cow::Owned);
     let tag = format!("\"{:016x}\"", hash(&bytes));

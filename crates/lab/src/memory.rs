@@ -27,12 +27,12 @@ impl Memory {
     }
 
     /// What the moments of all runs may take; what is more goes to disk.
-    pub fn of_moments(self) -> usize {
+    pub(crate) fn of_moments(self) -> usize {
         usize::try_from(self.limit / 4).unwrap_or(usize::MAX)
     }
 
     /// Text of a table that may be read beside what is held.
-    pub fn text(self, held: u64) -> u64 {
+    pub(crate) fn text(self, held: u64) -> u64 {
         self.limit.saturating_sub(held) / OF_TEXT
     }
 
@@ -40,7 +40,7 @@ impl Memory {
     ///
     /// # Errors
     /// It cannot.
-    pub fn check_text(self, file: &str, text: u64, held: u64) -> Result<()> {
+    pub(crate) fn check_text(self, file: &str, text: u64, held: u64) -> Result<()> {
         if text <= self.text(held) {
             return Ok(());
         }
@@ -57,7 +57,7 @@ impl Memory {
     ///
     /// # Errors
     /// It cannot.
-    pub fn check_network(self, parameters: u64, held: u64) -> Result<()> {
+    pub(crate) fn check_network(self, parameters: u64, held: u64) -> Result<()> {
         let needs = of_training(parameters);
         if needs <= self.limit.saturating_sub(held) {
             return Ok(());
@@ -78,7 +78,7 @@ impl Memory {
     ///
     /// # Errors
     /// It is not.
-    pub fn check_data(self, file: &str, needs: u64, held: u64) -> Result<()> {
+    pub(crate) fn check_data(self, file: &str, needs: u64, held: u64) -> Result<()> {
         if held <= self.limit {
             return Ok(());
         }

@@ -1,16 +1,12 @@
 //! All that the page is about: data, runs, and the one training that goes on.
 
+mod training;
+
 use std::{
     collections::BTreeMap,
-    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-        mpsc,
-    },
-    thread,
-    time::{Duration, Instant},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use reshet::{Error, Result};
@@ -18,32 +14,47 @@ use serde_json::{Value, json};
 
 use crate::{
     answers::{self, About, Baseline, Phase},
-    command::Command,
+    api::{self, Body, Request, Response},
     course::Course,
     curve::{Means, Tested},
     data::Data,
-    ending,
-    found::Finding,
     host::{Host, Loaded},
     lesson::Lesson,
     memory::{self, Memory},
-    messages::Messages,
+    messages::{Listener, Messages},
+    refusal::Refusal,
     run::{Run, State, Template},
     spec::Spec,
+    turns::Turns,
     upload::Upload,
 };
 
-/// See the [module](self).
+/// A large network's step is waited for this long.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Who takes the steps of a training.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drive {
+    /// A thread of its own.
+    Thread,
+    /// Who calls [`Lab::advance`], where there is one thread for everything.
+    Calls,
+}
+
+/// All that a page is about: data, runs, and the one training that goes on.
 pub struct Lab {
-    pub host: Box<dyn Host>,
+    host: Box<dyn Host>,
     inner: Mutex<Inner>,
-    pub messages: Messages,
+    pub(crate) messages: Messages,
+    /// For requests that take long.
+    pub(crate) turns: Turns,
+    drive: Drive,
+    /// The training that goes on, where calls drive it.
+    course: Mutex<Option<(Arc<Run>, Course)>>,
     uploads: tempfile::TempDir,
     memory: Memory,
     /// Held while a table is read that came over the wire.
     reading: Mutex<()>,
-    /// Pages that listen.
-    pub pages: AtomicUsize,
     about: About,
 }
 
@@ -59,18 +70,23 @@ struct Inner {
 }
 
 impl Lab {
-    /// `about`: version, device and the like, for `/api/state`.
-    pub fn new(host: Box<dyn Host>, about: About, memory: Memory) -> Result<Self> {
+    /// A lab without data. `about`: version, device and the like, for `/api/state`.
+    ///
+    /// # Errors
+    /// There is no folder for what is dropped on the page.
+    pub fn new(host: Box<dyn Host>, about: About, memory: Memory, drive: Drive) -> Result<Self> {
         let failed = |e| io("make a folder for what is dropped on the page", e);
         let uploads = tempfile::Builder::new().prefix("reshet-").tempdir().map_err(failed)?;
         Ok(Self {
             host,
             inner: Mutex::default(),
             messages: Messages::new(),
+            turns: Turns::default(),
+            drive,
+            course: Mutex::default(),
             uploads,
             memory,
             reading: Mutex::new(()),
-            pages: AtomicUsize::new(0),
             about,
         })
     }
@@ -79,8 +95,40 @@ impl Lab {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The body that a request may have.
+    ///
+    /// # Errors
+    /// There is nothing at this address, or it does not take the method.
+    pub fn expects(&self, method: &str, path: &str) -> Result<Body, Refusal> {
+        api::expected(method, path)
+    }
+
+    /// Answers a request of `docs/api.md`; it may wait for a step of the training.
+    pub fn request(self: &Arc<Self>, request: &Request) -> Response {
+        api::answer(self, request).unwrap_or_else(Response::from)
+    }
+
+    /// Begins to take the table that a request brings, before its body is there: what
+    /// [`Lab::request`] does in one, for a transport that has it piece by piece.
+    ///
+    /// # Errors
+    /// It is called as no table is, or cannot be stored.
+    pub fn expect(&self, request: &Request) -> Result<Upload, Refusal> {
+        api::expect(self, request)
+    }
+
+    /// Answers the request for a table whose pieces are all there.
+    pub fn uploaded(&self, upload: Upload) -> Response {
+        api::uploaded(self, upload).unwrap_or_else(Response::from)
+    }
+
+    /// From now on, all messages; the first is everything there is.
+    pub fn listen(self: &Arc<Self>) -> Listener {
+        Listener::new(self)
+    }
+
     /// Everything there is.
-    pub fn state(&self) -> answers::State {
+    pub(crate) fn state(&self) -> answers::State {
         let memory = answers::Memory { limit: self.memory.limit, held: self.held() };
         let inner = self.inner();
         let studies =
@@ -95,8 +143,15 @@ impl Lab {
         }
     }
 
-    /// Adds data by its name or path, and tells the pages.
-    pub fn add_data(&self, path: &str) -> Result<Arc<Data>> {
+    /// Offers data by its name or path, and tells the pages.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn offer(&self, path: &str) -> Result<()> {
+        self.add_data(path).map(|_| ())
+    }
+
+    fn add_data(&self, path: &str) -> Result<Arc<Data>> {
         let data = self.take(path)?;
         self.messages.tell("data", &data.told());
         Ok(data)
@@ -120,6 +175,9 @@ impl Lab {
     }
 
     /// Adds a study, and the data it is about if that is still there.
+    ///
+    /// # Errors
+    /// It is none.
     pub fn add_study(&self, path: &Path) -> Result<()> {
         let study = self.host.study(path)?;
         if let Some(data) = study["spec"]["data"].as_str() {
@@ -131,7 +189,7 @@ impl Lab {
     }
 
     /// What a study came to so far; in it the data is called by its id. None: there is no such one.
-    pub fn study(&self, place: usize) -> Option<Result<Value>> {
+    pub(crate) fn study(&self, place: usize) -> Option<Result<Value>> {
         let path = self.inner().studies.get(place)?.clone();
         Some(self.host.study(&path).map(|mut study| {
             let source = study["spec"]["data"].as_str().unwrap_or_default();
@@ -141,13 +199,13 @@ impl Lab {
         }))
     }
 
-    /// Begins to take a table over the wire.
-    pub fn expect(&self, name: &str) -> Result<Upload> {
+    /// Begins to store a table that comes over the wire.
+    pub(crate) fn store(&self, name: &str) -> Result<Upload> {
         Upload::new(self.uploads.path(), name)
     }
 
     /// Adds a table that came over the wire, if there is memory for it.
-    pub fn upload(&self, upload: Upload) -> Result<Arc<Data>> {
+    pub(crate) fn upload(&self, upload: Upload) -> Result<Arc<Data>> {
         // One after the other: each may take what is left.
         let _turn = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         self.make_room();
@@ -203,7 +261,7 @@ impl Lab {
         }
     }
 
-    pub fn data(&self, id: &str) -> Option<Arc<Data>> {
+    pub(crate) fn data(&self, id: &str) -> Option<Arc<Data>> {
         self.inner().data.iter().find(|data| data.id == id).cloned()
     }
 
@@ -236,7 +294,7 @@ impl Lab {
     }
 
     /// What a spec comes to; in it the data is called by its id.
-    pub fn lesson(&self, spec: Spec) -> Result<Lesson> {
+    pub(crate) fn lesson(&self, spec: Spec) -> Result<Lesson> {
         let id = spec.data.clone();
         let located = self.located(spec)?;
         if let Some(data) = self.data(&id) {
@@ -254,140 +312,27 @@ impl Lab {
         Ok(lesson)
     }
 
-    pub fn run(&self, id: u64) -> Option<Arc<Run>> {
+    pub(crate) fn run(&self, id: u64) -> Option<Arc<Run>> {
         self.inner().runs.get(&id).cloned()
     }
 
     /// The newest run.
-    pub fn newest(&self) -> Option<Arc<Run>> {
+    pub(crate) fn newest(&self) -> Option<Arc<Run>> {
         self.inner().runs.values().next_back().cloned()
     }
 
-    pub fn runs(&self) -> Vec<Arc<Run>> {
+    pub(crate) fn runs(&self) -> Vec<Arc<Run>> {
         self.inner().runs.values().cloned().collect()
     }
 
     /// The run that trains, or stands.
-    pub fn current(&self) -> Option<Arc<Run>> {
+    pub(crate) fn current(&self) -> Option<Arc<Run>> {
         let inner = self.inner();
         inner.current.and_then(|id| inner.runs.get(&id)).cloned()
     }
 
-    /// Begins a training; None while another one goes on.
-    pub fn start(
-        self: &Arc<Self>,
-        lesson: Lesson,
-        pace: Option<f64>,
-        paused: bool,
-    ) -> Result<Option<Arc<Run>>> {
-        let (_, meaning) = lesson.plan()?;
-        let baseline = lesson.baseline(&meaning);
-        self.make_room();
-        self.memory.check_network(lesson.network.parameters() as u64, self.kept())?;
-        let mut training = lesson.trainer()?.start(&lesson.train)?;
-        let phase = if paused { Phase::Paused } else { Phase::Running };
-        let state = State::new(phase, lesson.steps(), lesson.lr(), pace);
-        let (sender, commands) = mpsc::channel();
-        let mut inner = self.inner();
-        if inner.current.is_some() {
-            return Ok(None);
-        }
-        inner.next += 1;
-        let name = lesson.title();
-        let (template, commanded) = (Template::of(&training.training().model()), Some(sender));
-        let run =
-            Run::new(inner.next, Some(lesson.clone()), template, name, baseline, state, commanded);
-        let run = Arc::new(run);
-        let course = Course::new(self.messages.clone(), run.clone(), lesson, training);
-        let thread = thread::Builder::new().name("training".into());
-        let failed = |e| io("start a thread for the training", e);
-        let (lab, trained) = (self.clone(), run.clone());
-        let train = move || {
-            let ended = caught(|| course.train(&commands));
-            lab.ended(&trained, ended);
-        };
-        thread.spawn(train).map_err(failed)?;
-        inner.current = Some(run.id);
-        inner.runs.insert(run.id, run.clone());
-        drop(inner);
-        self.messages.changed(&run);
-        Ok(Some(run))
-    }
-
-    /// The training is over: called by its own thread, at its very end. `ended`: how, or what
-    /// fault of the program ended it.
-    fn ended(&self, run: &Run, ended: Result<Phase, String>) {
-        let mut phase = *ended.as_ref().unwrap_or(&Phase::Failed);
-        let saved = run.lesson.as_ref().map(|lesson| caught(|| self.save(run, lesson, phase)));
-        let mut state = run.state();
-        if let Err(fault) = ended {
-            state.reason = Some(format!("a fault of the program ended it: {fault}"));
-        }
-        let not_saved = |why: String| format!("it could not be saved: {why}");
-        match saved {
-            None => {}
-            Some(Ok(Ok(folder))) => {
-                state.saved = Some(folder);
-                // They are in its folder.
-                (state.log, state.epoch_losses) = Default::default();
-            }
-            Some(Ok(Err(e))) => {
-                state.reason.get_or_insert(not_saved(e.to_string()));
-            }
-            Some(Err(fault)) => {
-                phase = Phase::Failed;
-                state.reason.get_or_insert(not_saved(fault));
-            }
-        }
-        state.phase = phase;
-        drop(state);
-        let mut inner = self.inner();
-        inner.interrupted |= phase == Phase::Stopped;
-        inner.current = None;
-        drop(inner);
-        self.make_room();
-        self.messages.changed(run);
-    }
-
-    fn save(&self, run: &Run, lesson: &Lesson, phase: Phase) -> Result<PathBuf> {
-        let lesson = lesson.tested_on(run.tested());
-        let finished = ending::finished(run, &lesson, phase == Phase::Done)?;
-        if phase != Phase::Diverged {
-            run.state().findings = finished.findings.iter().map(Finding::from).collect();
-        }
-        self.host.save(&finished)
-    }
-
-    /// Stops the training that goes on, and waits until it is saved. False if it
-    /// takes longer than that.
-    pub fn stop(&self, wait: Duration) -> bool {
-        let Some(run) = self.current() else { return true };
-        run.send(Command::Stop);
-        let start = Instant::now();
-        while self.current().is_some_and(|now| now.id == run.id) {
-            if start.elapsed() > wait {
-                return false;
-            }
-            thread::sleep(Duration::from_millis(2));
-        }
-        true
-    }
-
-    /// Asks the training that goes on to stop, without waiting.
-    pub fn ask_to_stop(&self) {
-        if let Some(run) = self.current() {
-            run.send(Command::Stop);
-        }
-    }
-
-    /// The end: stops the training, waits until it is saved, lets the pages go.
-    pub fn close(&self, wait: Duration) {
-        self.stop(wait);
-        self.messages.tell("end", &json!({}));
-    }
-
     /// Forgets a run; its folder stays. None: there is none. False: it trains.
-    pub fn forget(&self, id: u64) -> Option<bool> {
+    pub(crate) fn forget(&self, id: u64) -> Option<bool> {
         let mut inner = self.inner();
         if inner.current == Some(id) {
             return Some(false);
@@ -399,7 +344,10 @@ impl Lab {
     }
 
     /// Adds a model from a file or a run's folder.
-    pub fn load(&self, path: &Path) -> Result<Arc<Run>> {
+    ///
+    /// # Errors
+    /// It is none, or a damaged one.
+    pub fn load(&self, path: &Path) -> Result<()> {
         let Loaded { name, model, mut lesson, losses, steps } = self.host.load(path)?;
         let mut state = State::new(Phase::Loaded, steps, 0.0, None);
         state.step = steps;
@@ -434,7 +382,7 @@ impl Lab {
         drop(inner);
         self.make_room();
         self.messages.changed(&run);
-        Ok(run)
+        Ok(())
     }
 
     /// Whether a training was stopped before its end since the last call.
@@ -442,36 +390,12 @@ impl Lab {
         std::mem::take(&mut self.inner().interrupted)
     }
 
-    /// Pages that listen now.
+    /// Whether a page listens now.
     pub fn watched(&self) -> bool {
-        self.pages.load(Relaxed) > 0
+        self.messages.pages() > 0
     }
 }
 
 fn io(what: &str, cause: std::io::Error) -> Error {
     Error::Io { what: format!("cannot {what}"), reading: false, cause }
-}
-
-/// What some work came to, or what made it panic.
-fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
-        let text = panic.downcast_ref::<&str>().map(ToString::to_string);
-        let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-        // An assertion's values stand in lines of their own.
-        let first = text.as_deref().and_then(|text| text.lines().next());
-        first.unwrap_or("it panicked").to_string()
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_panic_is_caught_with_its_words() {
-        let zero = std::hint::black_box(0_usize);
-        assert_eq!(caught(|| 7), Ok(7));
-        assert!(caught(|| 7 % zero).unwrap_err().contains("divisor of zero"));
-        assert_eq!(caught(|| panic!("step {zero}")), Err::<(), _>("step 0".into()));
-    }
 }

@@ -28,7 +28,7 @@ impl Upload {
     ///
     /// # Errors
     /// A name of another kind of file; the folder cannot be written.
-    pub fn new(within: &Path, name: &str) -> Result<Self> {
+    pub(crate) fn new(within: &Path, name: &str) -> Result<Self> {
         // A name, not a path: what the browser says cannot leave the folder.
         let clean = |c: char| if c.is_alphanumeric() || "._- ".contains(c) { c } else { '_' };
         let name: String = name.chars().take(100).map(clean).collect();
@@ -45,17 +45,20 @@ impl Upload {
     }
 
     /// Adds what came.
+    ///
+    /// # Errors
+    /// It cannot be stored.
     pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
         self.file.write_all(bytes).map_err(|e| failed(&self.name, e))
     }
 
     /// What it is called.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
     /// Where it lies.
-    pub fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.folder.path().join(&self.name)
     }
 
@@ -63,7 +66,7 @@ impl Upload {
     ///
     /// # Errors
     /// It is no text of a table, whatever it is called.
-    pub fn text(&self, most: u64) -> Result<u64> {
+    pub(crate) fn text(&self, most: u64) -> Result<u64> {
         let mut file = File::open(self.path()).map_err(|e| failed(&self.name, e))?;
         let mut start = [0; 4];
         let read = filled(&mut file, &mut start);
@@ -85,7 +88,7 @@ impl Upload {
     }
 
     /// Leaves it where it is: it is read again for another question.
-    pub fn keep(self) {
+    pub(crate) fn keep(self) {
         let _ = self.folder.keep();
     }
 }

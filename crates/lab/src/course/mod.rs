@@ -1,4 +1,4 @@
-//! The thread that trains: steps, and between them whatever is asked of it.
+//! A training: steps, and between them whatever is asked of it.
 
 mod scores;
 mod stages;
@@ -7,7 +7,7 @@ use std::{
     ops::ControlFlow,
     sync::{
         Arc,
-        mpsc::{Receiver, RecvTimeoutError, TryRecvError},
+        mpsc::{Receiver, TryRecvError},
     },
     time::{Duration, Instant},
 };
@@ -36,12 +36,27 @@ const LONG_STEP: Duration = Duration::from_millis(300);
 /// training runs as fast as it goes; ten times that when it is paced.
 const COST: u32 = 200;
 
+/// Where a training is when it is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// It goes on when it is advanced.
+    Goes,
+    /// There is nothing to do until something is asked, or that long.
+    Waits(Option<Duration>),
+    /// It is over; that is how.
+    Over(Phase),
+}
+
 /// A training between its steps.
 pub struct Course {
     messages: Messages,
     run: Arc<Run>,
     lesson: Lesson,
     training: TrainingLoop,
+    commands: Receiver<Command>,
+    /// The one that was waited for.
+    heard: Option<Command>,
+    begun: bool,
     pace: Option<f64>,
     standing: bool,
     stage: Option<Stage>,
@@ -65,7 +80,13 @@ pub struct Course {
 }
 
 impl Course {
-    pub fn new(messages: Messages, run: Arc<Run>, lesson: Lesson, training: TrainingLoop) -> Self {
+    pub fn new(
+        messages: Messages,
+        run: Arc<Run>,
+        lesson: Lesson,
+        training: TrainingLoop,
+        commands: Receiver<Command>,
+    ) -> Self {
         let (now, state) = (Instant::now(), run.state());
         let (standing, pace) = (state.phase == Phase::Paused, state.pace);
         drop(state);
@@ -74,6 +95,9 @@ impl Course {
             run,
             lesson,
             training,
+            commands,
+            heard: None,
+            begun: false,
             pace,
             standing,
             stage: None,
@@ -92,14 +116,52 @@ impl Course {
     }
 
     /// Trains to the end, or until it is told to stop; says how it ended.
-    pub fn train(mut self, commands: &Receiver<Command>) -> Phase {
-        self.look();
-        self.choose_tested();
-        self.test(Tested::Some);
-        let end = self.all(commands);
-        let (phase, reason) = match end {
-            Ok(true) => (Phase::Done, None),
-            Ok(false) => (Phase::Stopped, None),
+    pub fn train(mut self) -> Phase {
+        loop {
+            match self.advance(None) {
+                Turn::Goes => {}
+                Turn::Waits(time) => self.wait(time),
+                Turn::Over(phase) => return phase,
+            }
+        }
+    }
+
+    /// Trains for about so long, or while there is something to be trained; heeds what is asked.
+    pub fn advance(&mut self, budget: Option<Duration>) -> Turn {
+        self.begin();
+        let turn = self.steps(budget);
+        self.ended(turn)
+    }
+
+    /// Does what is asked, and takes no step but those that are asked for.
+    pub fn heed(&mut self) -> Turn {
+        self.begin();
+        let turn = self.listen().map(|turn| turn.unwrap_or(Turn::Goes));
+        self.ended(turn)
+    }
+
+    /// Waits until something is asked, or that long.
+    fn wait(&mut self, time: Option<Duration>) {
+        // Where nobody is there to ask any more, the next look finds that out.
+        self.heard = match time {
+            Some(time) => self.commands.recv_timeout(time).ok(),
+            None => self.commands.recv().ok(),
+        };
+    }
+
+    fn begin(&mut self) {
+        if !std::mem::replace(&mut self.begun, true) {
+            self.look();
+            self.choose_tested();
+            self.test(Tested::Some);
+        }
+    }
+
+    /// What comes of an end: a last test, and all that there is of it for the page.
+    fn ended(&mut self, turn: Result<Turn>) -> Turn {
+        let (phase, reason) = match turn {
+            Ok(Turn::Over(phase)) => (phase, None),
+            Ok(turn) => return turn,
             Err(e) => (Phase::Diverged, Some(e.to_string())),
         };
         if phase != Phase::Diverged {
@@ -126,14 +188,14 @@ impl Course {
         (state.reason, state.stage) = (reason, None);
         drop(state);
         self.tell();
-        phase
+        Turn::Over(phase)
     }
 
-    /// Whether all epochs were trained.
-    fn all(&mut self, commands: &Receiver<Command>) -> Result<bool> {
+    fn steps(&mut self, budget: Option<Duration>) -> Result<Turn> {
+        let began = Instant::now();
         while !self.is_over() {
-            if self.listen(commands)?.is_break() {
-                return Ok(false);
+            if let Some(turn) = self.listen()? {
+                return Ok(turn);
             }
             let start = Instant::now();
             if self.long_step {
@@ -149,49 +211,48 @@ impl Course {
                 self.step_took = Duration::ZERO;
                 self.show(start);
             }
+            if budget.is_some_and(|budget| began.elapsed() >= budget) {
+                return Ok(Turn::Goes);
+            }
         }
-        Ok(true)
+        Ok(Turn::Over(Phase::Done))
     }
 
     fn is_over(&self) -> bool {
         self.training.epoch() >= self.lesson.epochs()
     }
 
-    /// Does what is asked, and waits while there is nothing to be trained.
-    fn listen(&mut self, commands: &Receiver<Command>) -> Result<ControlFlow<()>> {
+    /// Does what is asked. None: now a step is due; else why not.
+    fn listen(&mut self) -> Result<Option<Turn>> {
         loop {
-            let command = if self.standing {
-                match commands.recv() {
-                    Ok(command) => command,
-                    Err(_) => return Ok(ControlFlow::Break(())),
-                }
-            } else if let Some(pace) = self.pace {
-                let now = Instant::now();
-                match commands.recv_timeout(self.due.saturating_duration_since(now)) {
-                    Ok(command) => command,
-                    Err(RecvTimeoutError::Disconnected) => return Ok(ControlFlow::Break(())),
-                    Err(RecvTimeoutError::Timeout) => {
-                        let next = self.due + Duration::from_secs_f64(1.0 / pace);
-                        // A machine that was busy does not make up for it in a burst.
-                        self.due = next.max(now.checked_sub(TELL_EVERY).unwrap_or(now));
-                        return Ok(ControlFlow::Continue(()));
+            match self.heard.take().map_or_else(|| self.commands.try_recv(), Ok) {
+                Ok(command) => {
+                    if self.obey(command)?.is_break() {
+                        return Ok(Some(Turn::Over(Phase::Stopped)));
+                    }
+                    // A step by hand may have been the last one.
+                    if self.is_over() {
+                        return Ok(None);
                     }
                 }
-            } else {
-                match commands.try_recv() {
-                    Ok(command) => command,
-                    Err(TryRecvError::Empty) => return Ok(ControlFlow::Continue(())),
-                    Err(TryRecvError::Disconnected) => return Ok(ControlFlow::Break(())),
-                }
-            };
-            if self.obey(command)?.is_break() {
-                return Ok(ControlFlow::Break(()));
-            }
-            // A step by hand may have been the last one.
-            if self.is_over() {
-                return Ok(ControlFlow::Continue(()));
+                Err(TryRecvError::Disconnected) => return Ok(Some(Turn::Over(Phase::Stopped))),
+                Err(TryRecvError::Empty) if self.standing => return Ok(Some(Turn::Waits(None))),
+                Err(TryRecvError::Empty) => return Ok(self.until_due()),
             }
         }
+    }
+
+    /// None: a step is due.
+    fn until_due(&mut self) -> Option<Turn> {
+        let (pace, now) = (self.pace?, Instant::now());
+        let left = self.due.saturating_duration_since(now);
+        if !left.is_zero() {
+            return Some(Turn::Waits(Some(left)));
+        }
+        let next = self.due + Duration::from_secs_f64(1.0 / pace);
+        // A machine that was busy does not make up for it in a burst.
+        self.due = next.max(now.checked_sub(TELL_EVERY).unwrap_or(now));
+        None
     }
 
     fn obey(&mut self, command: Command) -> Result<ControlFlow<()>> {

@@ -10,7 +10,7 @@ use crate::{answers::*, curve, found, spec, told};
 fn module() -> String {
     let config = Config::new();
     let mut text = String::from(
-        "// What the server answers. Made of its sources: cargo test -p reshet-page types\n\
+        "// What the server answers. Made of its sources: cargo test -p reshet-lab types\n\
          // writes it anew with WRITE_TYPES=1, and fails where it is not what they come to.\n",
     );
     macro_rules! declare {
@@ -88,7 +88,7 @@ fn spread(declaration: &str) -> String {
 
 #[test]
 fn the_pages_types_are_what_the_sources_come_to() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("web/src");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../page/web/src");
     // A published crate has the built page alone.
     if !folder.is_dir() {
         return;
@@ -98,5 +98,5 @@ fn the_pages_types_are_what_the_sources_come_to() {
         fs::write(&path, &made).unwrap();
     }
     let kept = fs::read_to_string(&path).unwrap_or_default();
-    assert!(kept == made, "{}: WRITE_TYPES=1 cargo test -p reshet-page types", path.display());
+    assert!(kept == made, "{}: WRITE_TYPES=1 cargo test -p reshet-lab types", path.display());
 }

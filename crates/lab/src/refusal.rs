@@ -1,42 +1,52 @@
 //! Errors as the API tells them: JSON with a reason, and its kind.
 
-use axum::{
-    http::StatusCode,
-    response::{IntoResponse, Response},
-};
 use reshet::Error;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::told::Told;
 
 /// A request that is not answered, and why.
 #[derive(Debug)]
 pub struct Refusal {
-    status: StatusCode,
+    status: u16,
     told: Box<Told>,
 }
 
 impl Refusal {
-    pub fn new(status: StatusCode, reason: impl Into<String>) -> Self {
+    /// With an HTTP status.
+    pub fn new(status: u16, reason: impl Into<String>) -> Self {
         Self { status, told: Box::new(Told::of(&reason.into())) }
     }
 
+    /// 404.
     pub fn not_found(reason: impl Into<String>) -> Self {
-        Self::new(StatusCode::NOT_FOUND, reason)
+        Self::new(404, reason)
     }
 
+    /// 400.
     pub fn bad(reason: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, reason)
+        Self::new(400, reason)
     }
 
+    /// 405.
+    pub fn wrong_method() -> Self {
+        Self::new(405, "this address does not take that method: see docs/api.md")
+    }
+
+    /// 409.
     pub fn conflict(reason: impl Into<String>) -> Self {
-        Self::new(StatusCode::CONFLICT, reason)
+        Self::new(409, reason)
     }
 
-    /// The status's number.
-    #[cfg(test)]
+    /// The HTTP status.
     pub fn status(&self) -> u16 {
-        self.status.as_u16()
+        self.status
+    }
+
+    /// As the API tells it.
+    pub fn body(&self) -> Value {
+        let (status, told) = (self.status, &self.told);
+        json!({ "error": { "status": status, "reason": told.text, "told": told } })
     }
 }
 
@@ -48,17 +58,9 @@ impl From<Error> for Refusal {
             | Error::Data(_)
             | Error::At { .. }
             | Error::Io { reading: true, .. }
-            | Error::Diverged(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            _ => StatusCode::INTERNAL_SERVER_ERROR,
+            | Error::Diverged(_) => 422,
+            _ => 500,
         };
         Self { status, told: Box::new(Told::error(&error)) }
-    }
-}
-
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        let (status, told) = (self.status.as_u16(), self.told);
-        let body = json!({ "error": { "status": status, "reason": told.text, "told": told } });
-        (self.status, axum::Json(body)).into_response()
     }
 }

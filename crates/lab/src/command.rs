@@ -1,6 +1,6 @@
 //! What is asked of a training between its steps.
 
-use tokio::sync::oneshot;
+use std::sync::mpsc::Sender;
 
 use crate::answers::StageReport;
 
@@ -19,10 +19,10 @@ pub enum Command {
     /// Steps a second; None: as fast as it goes.
     Pace(Option<f64>),
     /// Whether all asked for before has been done.
-    Here(oneshot::Sender<()>),
+    Here(Sender<()>),
     /// The parameters as they are.
-    Read(oneshot::Sender<(usize, Vec<f32>)>),
+    Read(Sender<(usize, Vec<f32>)>),
 }
 
 /// For what came of a stage.
-pub type Reply = oneshot::Sender<StageReport>;
+pub type Reply = Sender<StageReport>;

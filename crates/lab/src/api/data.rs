@@ -1,43 +1,39 @@
 //! Data: dropping a table, looking at pictures.
 
-use axum::{
-    extract::{Path, Request, State},
-    http::{HeaderName, StatusCode, header},
-    response::{IntoResponse, Response},
-};
+use std::sync::Arc;
+
 use reshet::{Error, Features, Storage, loss::Target};
 use serde::Deserialize;
 
-use super::{
-    Answer, MOST_TABLE, Shared, beside,
-    body::{Asked, read},
-    find, test,
-};
-use crate::{lesson::Lesson, refusal::Refusal};
+use super::{Answer, Request, Response, asked, test};
+use crate::{lab::Lab, lesson::Lesson, refusal::Refusal, run::Run, upload::Upload};
 
 /// Pictures in one answer.
 const MOST_PICTURES: usize = 1000;
 
 #[derive(Deserialize)]
-pub(super) struct Named {
+struct Named {
     name: String,
 }
 
-pub(super) async fn upload(
-    State(lab): Shared,
-    Asked(Named { name }): Asked<Named>,
-    request: Request,
-) -> Answer<Response> {
-    let mut upload = lab.expect(&name).map_err(|e| match e {
-        Error::Data(what) => Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, what),
+/// Begins to take the table that a request brings.
+pub(crate) fn expect(lab: &Lab, request: &Request) -> Answer<Upload> {
+    let Named { name } = asked(request)?;
+    lab.store(&name).map_err(|e| match e {
+        Error::Data(what) => Refusal::new(415, what),
         other => other.into(),
-    })?;
-    read(request, MOST_TABLE, |piece| Ok(upload.write(piece)?)).await?;
-    beside(move || {
-        let data = lab.upload(upload)?;
-        Ok((StatusCode::CREATED, axum::Json(data.told())).into_response())
     })
-    .await
+}
+
+/// Answers for a table that has come.
+pub(crate) fn uploaded(lab: &Lab, upload: Upload) -> Answer<Response> {
+    Response::json(201, &lab.upload(upload)?.told())
+}
+
+pub(super) fn upload(lab: &Arc<Lab>, request: &Request) -> Answer<Response> {
+    let mut upload = expect(lab, request)?;
+    upload.write(request.body)?;
+    uploaded(lab, upload)
 }
 
 #[derive(Deserialize)]
@@ -47,22 +43,13 @@ pub(super) struct Which {
     rows: String,
 }
 
-pub(super) async fn data_pictures(
-    State(lab): Shared,
-    Path(id): Path<String>,
-    Asked(which): Asked<Which>,
-) -> Answer<Response> {
-    let data = lab.data(&id);
+pub(super) fn data_pictures(lab: &Lab, id: &str, which: Which) -> Answer<Response> {
+    let data = lab.data(id);
     let data = data.ok_or_else(|| Refusal::not_found(format!("no data is called {id}")))?;
     pictures(&data.lesson, &[], &which)
 }
 
-pub(super) async fn run_pictures(
-    State(lab): Shared,
-    Path(id): Path<String>,
-    Asked(which): Asked<Which>,
-) -> Answer<Response> {
-    let run = find(&lab, &id)?;
+pub(super) fn run_pictures(run: &Run, which: Which) -> Answer<Response> {
     match &run.lesson {
         Some(lesson) => pictures(lesson, run.names(), &which),
         None => Err(Refusal::not_found("the data of this model is not here")),
@@ -99,16 +86,12 @@ fn pictures(lesson: &Lesson, names: &[String], which: &Which) -> Answer<Response
         _ => None,
     };
     let labels: Vec<String> = rows.iter().filter_map(label).collect();
-    let headers = [
-        (header::CONTENT_TYPE, "application/octet-stream".to_string()),
-        (HeaderName::from_static("x-shape"), format!("{},{channels},{height},{width}", rows.len())),
-        (HeaderName::from_static("x-labels"), labels.join(",")),
-    ];
-    Ok((headers, body).into_response())
+    let shape = format!("{},{channels},{height},{width}", rows.len());
+    Ok(Response::bytes(vec![("x-shape", shape), ("x-labels", labels.join(","))], body))
 }
 
 /// A name as it may stand in a header.
-pub(super) fn encoded(name: &str) -> String {
+fn encoded(name: &str) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.~".contains(&b);
     let one = |b: u8| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") };
     name.bytes().map(one).collect()

@@ -68,9 +68,13 @@ impl From<reshet::Task> for Task {
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct About {
+    /// The program's.
     pub version: String,
+    /// What trainings run on.
     pub device: String,
+    /// Threads that train.
     pub threads: usize,
+    /// The machine's.
     pub cores: usize,
 }
 
