@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 use reshet::{
     Error, Model, Recipe, Result,
-    data::table::{Ask, Parts, Prepare, Table, csv, seen},
+    data::table::{Ask, Prepared, Prepare, Table, csv, seen},
 };
 
 use crate::{
@@ -19,7 +19,7 @@ const TEST: f64 = 0.2;
 /// A table, and what is asked of it.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
-pub struct Question<'py> {
+pub struct TableRequest<'py> {
     table: Source<'py>,
     target: Vec<String>,
     drop: Vec<String>,
@@ -49,14 +49,14 @@ enum Weights<'py> {
 
 /// What is learnt from.
 pub struct Learnt {
-    pub parts: Parts,
+    pub parts: Prepared,
     /// Training samples by which a recipe is chosen.
     pub samples: usize,
     /// What the data is called.
     pub name: String,
 }
 
-impl Question<'_> {
+impl TableRequest<'_> {
     /// Reads and prepares the table.
     pub fn read(&self, py: Python, recipe: &Recipe) -> PyResult<Learnt> {
         let asked = self.target.iter().chain(&self.drop).chain(&self.only);
@@ -118,7 +118,7 @@ impl Question<'_> {
         check_parts(validation, fraction).map_err(python)?;
         let samples = (table.rows() as f64 * (1.0 - fraction)) as usize;
         let (meaning, seed) = (model.meaning(), recipe.seed.unwrap_or(0));
-        let parts = py.detach(|| -> Result<Parts> {
+        let parts = py.detach(|| -> Result<Prepared> {
             let read = |table: Table, weights: Option<&[f32]>| {
                 columns.weighted_dataset(table, meaning.task, &meaning.names, weights)
             };
@@ -131,7 +131,7 @@ impl Question<'_> {
             let (data, test) = split(data, fraction)?;
             let (train, validation) = split(data, validation)?;
             let (said, warnings) = Default::default();
-            Ok(Parts { train, validation, test: test.or(tested), said, warnings })
+            Ok(Prepared { train, validation, test: test.or(tested), said, warnings })
         });
         Ok(Learnt { parts: parts.map_err(python)?, samples, name: self.table.name() })
     }

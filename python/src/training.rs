@@ -14,7 +14,7 @@ use crate::{
     arrays::{self, Samples},
     model::{PyModel, report},
     python,
-    tables::{Learnt, Question},
+    tables::{Learnt, TableRequest},
 };
 
 /// How often a training looks whether Ctrl-C was pressed.
@@ -144,7 +144,7 @@ pub fn train(py: Python, samples: Samples, how: How) -> PyResult<Outcome> {
 
 /// Trains on a table, as the program does.
 #[pyfunction]
-pub fn train_table(py: Python, question: Question, how: How) -> PyResult<Outcome> {
+pub fn train_table(py: Python, question: TableRequest, how: How) -> PyResult<Outcome> {
     let mut watch = Watch::new(how.verbose);
     let recipe = how.recipe().map_err(python)?;
     let learnt = match how.start() {
@@ -158,7 +158,7 @@ pub fn train_table(py: Python, question: Question, how: How) -> PyResult<Outcome
 
 fn learn(how: &How, recipe: Recipe, learnt: Learnt, watch: &mut Watch) -> Result<Outcome> {
     let Learnt { parts, samples, name } = learnt;
-    let reshet::data::table::Parts { train, validation, test, said, mut warnings } = parts;
+    let reshet::data::table::Prepared { train, validation, test, said, mut warnings } = parts;
     said.iter().for_each(|line| watch.say(line));
     let mut resolved = recipe.resolve_for(Defaults::Table, samples);
     if recipe.batch_size.is_none() {

@@ -22,7 +22,7 @@ const MOST_PIXELS: usize = 4_000_000;
 /// What a model is asked about; one of the three.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Question {
+pub struct Input {
     /// The run, where the address does not say it.
     pub run: Option<String>,
     drawing: Option<Drawing>,
@@ -38,7 +38,7 @@ struct Drawing {
     pixels: String,
 }
 
-impl Question {
+impl Input {
     /// What the network will see.
     pub fn features(&self, model: &Model) -> Result<Features> {
         let meaning = model.meaning();

@@ -2,7 +2,7 @@
 
 use reshet::{
     Dataset, Targets,
-    data::table::{Columns, Kind},
+    data::table::{ColumnKind, Columns},
     loss::Target,
 };
 use serde_json::{Map, Value, json};
@@ -10,12 +10,12 @@ use serde_json::{Map, Value, json};
 /// The cells that a row's inputs came from; of rare and missing ones nothing is left.
 pub fn cells(columns: &Columns, inputs: &[f32]) -> Map<String, Value> {
     let mut rest = inputs;
-    let mut cell = |kind: &Kind| {
+    let mut cell = |kind: &ColumnKind| {
         let (these, others) = rest.split_at(kind.width().min(rest.len()));
         rest = others;
         match kind {
-            Kind::Number { .. } if these.get(1) == Some(&1.0) => Value::Null,
-            Kind::Number { centre, scale, double, bend, .. } => {
+            ColumnKind::Number { .. } if these.get(1) == Some(&1.0) => Value::Null,
+            ColumnKind::Number { centre, scale, double, bend, .. } => {
                 let z = these.first().copied().unwrap_or(0.0);
                 let z = if *bend { z / (1.0 - (z / 3.0) * (z / 3.0)).max(1e-6).sqrt() } else { z };
                 // Through standardising and back: six digits are what is left of f32.
@@ -26,12 +26,12 @@ pub fn cells(columns: &Columns, inputs: &[f32]) -> Map<String, Value> {
                 let x = format!("{x:.0$e}", 5 + digits).parse::<f64>();
                 json!(x.unwrap_or(f64::NAN))
             }
-            Kind::Two { values: [no, yes] } => match these.first() {
+            ColumnKind::Two { values: [no, yes] } => match these.first() {
                 Some(x) if *x > 0.5 => json!(yes),
                 Some(x) if *x < -0.5 => json!(no),
                 _ => Value::Null,
             },
-            Kind::Category { values, .. } => {
+            ColumnKind::Category { values, .. } => {
                 let at = these.iter().position(|x| *x == 1.0);
                 json!(at.and_then(|at| values.get(at)))
             }

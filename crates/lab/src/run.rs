@@ -8,7 +8,7 @@ use std::{
 };
 
 use reshet::{
-    Error, Event, Loss, Meaning, Model, Result, Score, Sequential, data::table::Kind,
+    Error, Event, Loss, Meaning, Model, Result, Score, Sequential, data::table::ColumnKind,
     metrics::Task, network::did_you_mean,
 };
 
@@ -242,13 +242,15 @@ impl Run {
 }
 
 /// A column as a form asks for it.
-fn column(name: &str, kind: &Kind) -> answers::Column {
+fn column(name: &str, kind: &ColumnKind) -> answers::Column {
     let name = name.to_string();
     match kind {
-        Kind::Number { fill, range: [low, high], .. } => {
+        ColumnKind::Number { fill, range: [low, high], .. } => {
             answers::Column::Number { name, typical: *fill, low: *low, high: *high }
         }
-        Kind::Two { values } => answers::Column::Category { name, words: values.to_vec() },
-        Kind::Category { values, .. } => answers::Column::Category { name, words: values.clone() },
+        ColumnKind::Two { values } => answers::Column::Category { name, words: values.to_vec() },
+        ColumnKind::Category { values, .. } => {
+            answers::Column::Category { name, words: values.clone() }
+        }
     }
 }

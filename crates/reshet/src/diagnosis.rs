@@ -7,7 +7,7 @@ use std::fmt;
 
 use crate::{
     Activation, Dataset, Ended, Fit, Layer, Loss, Model, Optimizer, Result, Schedule, Score,
-    Sequential, Task, meaning::Meaning, metrics::Kind,
+    Sequential, Task, meaning::Meaning, metrics::ScoreKind,
 };
 
 /// The most training samples used.
@@ -182,12 +182,12 @@ fn sample(data: &Dataset) -> Dataset {
 
 fn no_better(score: &Score, model: &Model) -> Option<Finding> {
     match &score.kind {
-        Kind::Answers { accuracy, baseline, .. } => {
+        ScoreKind::Answers { accuracy, baseline, .. } => {
             let answer = score.commonest(&model.meaning().names).map(String::from);
             (accuracy <= baseline).then_some(Finding::NoBetter(answer))
         }
         // If nothing varies, no network can be better.
-        Kind::Numbers { .. } => {
+        ScoreKind::Numbers { .. } => {
             score.measure().is_some_and(|r2| r2 <= 0.0).then_some(Finding::NoBetter(None))
         }
     }

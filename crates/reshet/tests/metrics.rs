@@ -4,7 +4,8 @@ use proptest::prelude::*;
 use reshet::{
     Dataset, Features, Meaning, Model, Sequential, Storage, Targets, Task,
     metrics::{
-        BestThreshold, Confusion, Counts, Details, Kind, Measures, Ranking, Report, table, wilson,
+        BestThreshold, Confusion, Counts, Details, Measures, Ranking, Report, ScoreKind, table,
+        wilson,
     },
 };
 use serde_json::{Value, json};
@@ -75,7 +76,7 @@ fn a_question_is_scikit_learns() {
     all_near(m, [0.75, 0.5, 0.6, 0.7777777777777778, 0.7666666666666666]);
     // scikit-learn's best is from 0.25 on; the next score below is 0.125.
     assert_eq!(best, BestThreshold { threshold: 0.1875, f1: 0.75 });
-    let Kind::Answers { confusion, .. } = &report.score.kind else { panic!() };
+    let ScoreKind::Answers { confusion, .. } = &report.score.kind else { panic!() };
     assert_eq!(confusion.square().unwrap(), [[5, 1], [3, 3]]);
     // The threshold found is one to give back.
     let again = binary(SCORES.into(), TRUE.into(), best.threshold);
@@ -87,7 +88,7 @@ fn a_question_is_scikit_learns() {
         m,
         [0.625, 0.8333333333333334, 0.7142857142857143, 0.7777777777777778, 0.7666666666666666],
     );
-    let Kind::Answers { confusion, accuracy, errors, .. } = &low.score.kind else { panic!() };
+    let ScoreKind::Answers { confusion, accuracy, errors, .. } = &low.score.kind else { panic!() };
     assert_eq!((confusion.square().unwrap(), *errors), (vec![vec![3, 3], vec![1, 5]], 4));
     near(*accuracy, 8.0 / 12.0);
 
@@ -148,7 +149,7 @@ fn classes_are_scikit_learns() {
     all_near(mean, [want[0], want[1], want[2], 0.7141570984935758, 0.46522390355514537]);
     // Of four classes five are no longer a question.
     assert_eq!(top_k.iter().map(|(k, x)| (*k, *x)).collect::<Vec<_>>(), [(2, 0.79), (3, 0.93)]);
-    let Kind::Answers { confusion, interval, .. } = &report.score.kind else { panic!() };
+    let ScoreKind::Answers { confusion, interval, .. } = &report.score.kind else { panic!() };
     assert_eq!(confusion.square().unwrap()[0], [30, 13, 4, 7]);
     assert_eq!(*interval, Some(wilson(130, 200)));
 }
@@ -176,7 +177,7 @@ fn numbers_are_scikit_learns() {
         near(number.bias, bias);
         near(number.baseline, baseline);
     }
-    let Kind::Numbers { rmse, .. } = report.score.kind else { panic!() };
+    let ScoreKind::Numbers { rmse, .. } = report.score.kind else { panic!() };
     near(rmse * rmse, (want[0][0].powi(2) + want[1][0].powi(2)) / 2.0);
     let text = report.to_string();
     assert!(text.contains("  height  8.4952"), "{text}");
@@ -285,7 +286,7 @@ fn many_classes_show_the_worst() {
     assert!(classes[1].starts_with("  class7 ") && classes[2].starts_with("  class8 "), "{text}");
     assert!(text.contains("the 10 worst of 40 classes") && text.lines().count() < 30, "{text}");
     assert_eq!(table(&Confusion::new(n), &named), "  no mistakes");
-    let Kind::Answers { confusion, .. } = &report.score.kind else { panic!() };
+    let ScoreKind::Answers { confusion, .. } = &report.score.kind else { panic!() };
     assert_eq!(
         Counts::of(confusion, 8),
         Counts { true_positives: 1, false_positives: 1, false_negatives: 0, true_negatives: 38 }

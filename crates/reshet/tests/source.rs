@@ -414,7 +414,7 @@ fn models_that_contradict_themselves_are_refused() {
     refused(&|m| m.columns.as_mut().unwrap().inputs.truncate(1), "its columns make");
     let infinite = |m: &mut reshet::Meaning| {
         for column in &mut m.columns.as_mut().unwrap().inputs {
-            if let reshet::data::table::Kind::Number { centre, .. } = &mut column.kind {
+            if let reshet::data::table::ColumnKind::Number { centre, .. } = &mut column.kind {
                 *centre = f64::INFINITY;
             }
         }

@@ -9,12 +9,12 @@ use std::{fs, path::Path};
 
 use reshet::{
     Prepare, Table,
-    data::table::{Parts, Rows, csv::Options},
+    data::table::{Prepared, Rows, csv::Options},
 };
 
 const FILES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tables");
 
-fn parts(path: &str, sheet: Option<&str>) -> Parts {
+fn parts(path: &str, sheet: Option<&str>) -> Prepared {
     let options = Options { sheet: sheet.map(String::from), ..Options::default() };
     let table = Table::read_with(Path::new(path), options, &mut |_, _| {}).unwrap();
     Prepare::new().of(table).unwrap()

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use anyhow::Result;
-use reshet::{Error, Score, metrics::Kind};
+use reshet::{Error, Score, metrics::ScoreKind};
 use serde_json::{Value, json};
 
 use crate::{
@@ -54,8 +54,8 @@ impl Folds {
     /// The mean of the baselines of accuracy; of R² it is 0. And what counts.
     fn baseline(&self) -> (&'static str, f64) {
         let of = |score: &Score| match score.kind {
-            Kind::Answers { baseline, .. } => Some(baseline),
-            Kind::Numbers { .. } => None,
+            ScoreKind::Answers { baseline, .. } => Some(baseline),
+            ScoreKind::Numbers { .. } => None,
         };
         let all: Vec<f64> = self.0.iter().filter_map(of).collect();
         match all.len() {

@@ -9,7 +9,7 @@ use std::{
 use anyhow::Result;
 use reshet::{
     Dataset, Ended, Error, Event, Features, Loss, Model, Optimizer, Score, Storage, Trainer,
-    metrics::Kind, network::thousands, prelude::*,
+    metrics::ScoreKind, network::thousands, prelude::*,
 };
 use serde::Serialize;
 use serde_json::json;
@@ -281,7 +281,7 @@ fn explain_as_printed(digit: u8) {
 }
 
 fn show_score(score: &Score, digit: u8) {
-    let Kind::Answers { accuracy, baseline, confusion, .. } = &score.kind else { return };
+    let ScoreKind::Answers { accuracy, baseline, confusion, .. } = &score.kind else { return };
     let line = format!(
         "Accuracy of the network on the {} test images: {:.2} %",
         score.samples,

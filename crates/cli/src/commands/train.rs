@@ -12,7 +12,7 @@ use reshet::{
     data::download::sha256_of,
     diagnosis::{self, Finding},
     formats::safetensors,
-    metrics::{Kind, digits},
+    metrics::{ScoreKind, digits},
 };
 use serde_json::{Value, json};
 
@@ -199,7 +199,7 @@ fn instructions(device: &Device) -> (String, usize) {
 
 fn describe(score: &Score, fit: &Fit) -> String {
     let mut text = format!("test: {score}");
-    if let Kind::Answers { confusion, .. } = &score.kind
+    if let ScoreKind::Answers { confusion, .. } = &score.kind
         && confusion.classes() > 2
     {
         text += &format!("\n{}", reshet::metrics::table(confusion, &fit.model.meaning().names));
@@ -344,7 +344,7 @@ impl TrainedRun<'_> {
         if let Some(folds) = self.folds {
             report["folds"] = folds.json();
         }
-        if let Some(Kind::Numbers { per_target, .. }) = self.score.as_ref().map(|s| &s.kind)
+        if let Some(ScoreKind::Numbers { per_target, .. }) = self.score.as_ref().map(|s| &s.kind)
             && per_target.len() > 1
         {
             report["test"]["per_target"] = serde_json::to_value(per_target)?;

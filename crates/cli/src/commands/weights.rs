@@ -1,7 +1,9 @@
 //! `reshet info MODEL --weights`: the parameters, and of one dense layer the formula in the data's
 //! own units.
 
-use reshet::{Activation, Layer, Model, Plan, Result, Task, data::table::Kind, plan, visible};
+use reshet::{
+    Activation, Layer, Model, Plan, Result, Task, data::table::ColumnKind, plan, visible,
+};
 use serde_json::{Map, Value, json};
 
 /// Formulas of more terms are no help to anybody.
@@ -98,19 +100,19 @@ fn inputs(model: &Model) -> Option<Vec<Input>> {
     for column in &columns.inputs {
         let own: Vec<String> = names.by_ref().take(column.kind.width()).collect();
         match &column.kind {
-            Kind::Number { bend: true, .. } => return None,
-            Kind::Number { centre, scale, .. } => {
+            ColumnKind::Number { bend: true, .. } => return None,
+            ColumnKind::Number { centre, scale, .. } => {
                 let mut own = own.into_iter();
                 let name = visible(&own.next()?).into_owned();
                 inputs.push(Input { name, centre: *centre, scale: *scale });
                 inputs.extend(own.map(|name| plain(bracketed(&name))));
             }
             // −1 and 1 are 2·[it is so] − 1.
-            Kind::Two { .. } => {
+            ColumnKind::Two { .. } => {
                 let name = bracketed(&own.concat());
                 inputs.push(Input { name, centre: 0.5, scale: 0.5 });
             }
-            Kind::Category { .. } => {
+            ColumnKind::Category { .. } => {
                 inputs.extend(own.iter().map(|name| plain(bracketed(name))));
             }
         }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use reshet::{
     Targets,
-    metrics::{Confusion, Details, Kind, Ranking, Report},
+    metrics::{Confusion, Details, Ranking, Report, ScoreKind},
 };
 
 use crate::{
@@ -117,8 +117,8 @@ fn curves(report: &Report, values: &[f32], width: usize) -> Vec<Curve> {
         _ => return Vec::new(),
     };
     let pooled = match &report.score.kind {
-        Kind::Answers { confusion, .. } => confusion,
-        Kind::Numbers { .. } => return Vec::new(),
+        ScoreKind::Answers { confusion, .. } => confusion,
+        ScoreKind::Numbers { .. } => return Vec::new(),
     };
     let curve = |q: usize| {
         let pairs = report.answers[q..].iter().zip(&values[q..]).step_by(width);
@@ -241,7 +241,7 @@ fn residuals(name: &str, pairs: &[Point]) -> Chart {
 /// The confusion counts as a table of shades: the share of its row, where right in
 /// one colour, else its root in another.
 fn confusion(folder: &Path, report: &Report) -> Result<()> {
-    let Kind::Answers { confusion, accuracy, .. } = &report.score.kind else { return Ok(()) };
+    let ScoreKind::Answers { confusion, accuracy, .. } = &report.score.kind else { return Ok(()) };
     let n = confusion.classes();
     // The names stand to the left and below; what is longer is cut.
     let names: Vec<String> = report.names.iter().map(|name| cut(name, 14)).collect();

@@ -154,7 +154,7 @@ impl SplitData {
             }
         }
         let parts = prepare.test(test).validation(validation).of(table)?;
-        let reshet::data::table::Parts { train, validation, test, said, warnings } = parts;
+        let reshet::data::table::Prepared { train, validation, test, said, warnings } = parts;
         let (defaults, name) = (Defaults::Table, table::name(&path));
         Ok(Self { defaults, name, train, validation, test, said, warnings, chosen: None })
     }

@@ -106,8 +106,8 @@ pub struct Baseline {
 impl Baseline {
     /// Of a score, which has it beside it; `names` are the model's.
     pub fn of(score: &Score, names: &[String]) -> Self {
-        let (metrics::Kind::Answers { baseline, .. } | metrics::Kind::Numbers { baseline, .. }) =
-            &score.kind;
+        let (metrics::ScoreKind::Answers { baseline, .. }
+        | metrics::ScoreKind::Numbers { baseline, .. }) = &score.kind;
         Self { measure: *baseline, answer: score.commonest(names).map(String::from) }
     }
 }
@@ -180,7 +180,9 @@ impl Test {
     /// Of a score after so many steps.
     pub fn of(step: usize, score: &Score) -> Self {
         let (baseline, kind) = match &score.kind {
-            metrics::Kind::Answers { accuracy, interval, baseline, errors, all_right, .. } => {
+            metrics::ScoreKind::Answers {
+                accuracy, interval, baseline, errors, all_right, ..
+            } => {
                 let kind = TestKind::Answers {
                     accuracy: *accuracy,
                     accuracy_interval: *interval,
@@ -189,7 +191,7 @@ impl Test {
                 };
                 (*baseline, kind)
             }
-            metrics::Kind::Numbers { rmse, mae, r2, baseline, r2_mean, .. } => {
+            metrics::ScoreKind::Numbers { rmse, mae, r2, baseline, r2_mean, .. } => {
                 let kind = TestKind::Numbers { rmse: *rmse, mae: *mae, r2: *r2, r2_mean: *r2_mean };
                 (*baseline, kind)
             }

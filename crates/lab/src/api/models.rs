@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::{Answer, Response, find, test};
 use crate::{
     answers::Snapshots,
-    ask::{self, Cell, Question},
+    ask::{self, Cell, Input},
     command::Command,
     lab::Lab,
     refusal::Refusal,
@@ -74,29 +74,24 @@ pub(super) fn trace(lab: &Arc<Lab>, run: &Run, asked: Sample) -> Answer<Response
     Response::json(200, &told)
 }
 
-pub(super) fn predict(
-    lab: &Arc<Lab>,
-    id: &str,
-    when: When,
-    question: Question,
-) -> Answer<Response> {
-    answer(lab, &*find(lab, id)?, when.step, &question)
+pub(super) fn predict(lab: &Arc<Lab>, id: &str, when: When, input: Input) -> Answer<Response> {
+    answer(lab, &*find(lab, id)?, when.step, &input)
 }
 
-pub(super) fn predict_newest(lab: &Arc<Lab>, when: When, question: Question) -> Answer<Response> {
-    let run = match &question.run {
+pub(super) fn predict_newest(lab: &Arc<Lab>, when: When, input: Input) -> Answer<Response> {
+    let run = match &input.run {
         Some(id) => find(lab, id)?,
         None => {
             let what = "there is no model yet: train one, or start with `reshet serve MODEL`";
             lab.newest().ok_or_else(|| Refusal::not_found(what))?
         }
     };
-    answer(lab, &run, when.step, &question)
+    answer(lab, &run, when.step, &input)
 }
 
-fn answer(lab: &Arc<Lab>, run: &Run, step: Option<usize>, question: &Question) -> Answer<Response> {
+fn answer(lab: &Arc<Lab>, run: &Run, step: Option<usize>, input: &Input) -> Answer<Response> {
     let (step, model) = model_at(lab, run, step)?;
-    let told = lab.turns.take(|| ask::trace(step, &model, &question.features(&model)?))?;
+    let told = lab.turns.take(|| ask::trace(step, &model, &input.features(&model)?))?;
     Response::json(200, &told)
 }
 

@@ -3,7 +3,7 @@
 //! A model holds no data, so the samples are generated from its inputs' description: columns'
 //! ranges and values, bytes, or plain numbers. They are the same each time.
 
-use crate::data::table::{Cell, Columns, Kind, shortest};
+use crate::data::table::{Cell, ColumnKind, Columns, shortest};
 use crate::{Dataset, Features, Model, Result, Storage};
 
 /// The number of samples.
@@ -82,18 +82,18 @@ fn values(width: usize, n: usize, bytes: bool) -> Vec<Raw> {
 }
 
 fn row(columns: &Columns, n: usize) -> Vec<Raw> {
-    let cell = |(i, kind): (usize, &Kind)| match kind {
-        Kind::Number { range: [low, high], indicator, .. } => {
+    let cell = |(i, kind): (usize, &ColumnKind)| match kind {
+        ColumnKind::Number { range: [low, high], indicator, .. } => {
             if *indicator && (n + i) % 4 == 3 {
                 return Raw::Missing;
             }
             Raw::Number((low + (high - low) * spread(n, i)) as f32)
         }
-        Kind::Two { .. } | Kind::Category { .. } => {
+        ColumnKind::Two { .. } | ColumnKind::Category { .. } => {
             let values = match kind {
-                Kind::Two { values } => &values[..],
-                Kind::Category { values, .. } => values,
-                Kind::Number { .. } => &[],
+                ColumnKind::Two { values } => &values[..],
+                ColumnKind::Category { values, .. } => values,
+                ColumnKind::Number { .. } => &[],
             };
             match values.get((n + i) % (values.len() + 2)) {
                 Some(value) => Raw::Word(value.clone()),

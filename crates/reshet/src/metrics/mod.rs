@@ -44,13 +44,13 @@ pub struct Score {
     pub loss: f64,
     /// The part that depends on the question.
     #[serde(flatten)]
-    pub kind: Kind,
+    pub kind: ScoreKind,
 }
 
 /// The part of a [`Score`] that depends on the question.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
-pub enum Kind {
+pub enum ScoreKind {
     /// Right or wrong: yes/no questions and classes.
     Answers {
         /// The share of right answers (of several yes/no questions: over all of them).
@@ -124,15 +124,15 @@ impl Score {
     /// targets its mean); None if all targets are equal, which leaves R² undefined.
     pub fn measure(&self) -> Option<f64> {
         match &self.kind {
-            Kind::Answers { accuracy, .. } => Some(*accuracy),
-            Kind::Numbers { r2_mean, per_target, .. } if per_target.len() > 1 => *r2_mean,
-            Kind::Numbers { r2, .. } => *r2,
+            ScoreKind::Answers { accuracy, .. } => Some(*accuracy),
+            ScoreKind::Numbers { r2_mean, per_target, .. } if per_target.len() > 1 => *r2_mean,
+            ScoreKind::Numbers { r2, .. } => *r2,
         }
     }
 
     /// Sets the targets' names; does nothing unless there is one name per target.
     pub fn named(mut self, names: &[String]) -> Self {
-        if let Kind::Numbers { per_target, .. } = &mut self.kind
+        if let ScoreKind::Numbers { per_target, .. } = &mut self.kind
             && per_target.len() == names.len()
         {
             per_target
@@ -146,7 +146,7 @@ impl Score {
     /// Returns the commonest answer, by its name if it is one of a model's two; None for
     /// numbers.
     pub fn commonest<'a>(&'a self, names: &'a [String]) -> Option<&'a str> {
-        let Kind::Answers { commonest, .. } = &self.kind else { return None };
+        let ScoreKind::Answers { commonest, .. } = &self.kind else { return None };
         Some(match (&**commonest, names) {
             ("no", [no, _]) => no,
             ("yes", [_, yes]) => yes,
@@ -157,8 +157,8 @@ impl Score {
     /// Returns the share of right answers; None for numbers.
     pub fn accuracy(&self) -> Option<f64> {
         match self.kind {
-            Kind::Answers { accuracy, .. } => Some(accuracy),
-            Kind::Numbers { .. } => None,
+            ScoreKind::Answers { accuracy, .. } => Some(accuracy),
+            ScoreKind::Numbers { .. } => None,
         }
     }
 }
@@ -169,7 +169,7 @@ pub fn argmax(row: &[f32]) -> usize {
     best.map_or(0, |(i, _)| i)
 }
 
-fn classes(answers: &[f32], labels: &[u32], names: &[String]) -> Kind {
+fn classes(answers: &[f32], labels: &[u32], names: &[String]) -> ScoreKind {
     let mut confusion = Confusion::new(names.len());
     for (row, label) in answers.chunks_exact(names.len()).zip(labels) {
         confusion.add(*label as usize, argmax(row));
@@ -178,7 +178,7 @@ fn classes(answers: &[f32], labels: &[u32], names: &[String]) -> Kind {
     let counts = (0..names.len()).map(|class| confusion.samples_of(class));
     let (most, name) = counts.zip(names).max_by_key(|(n, _)| *n).map_or((0, ""), |(n, s)| (n, s));
     let n = labels.len() as f64;
-    Kind::Answers {
+    ScoreKind::Answers {
         accuracy: right as f64 / n,
         interval: Some(wilson(right, labels.len())),
         baseline: most as f64 / n,
@@ -201,7 +201,7 @@ fn yes_no(
     width: usize,
     threshold: f64,
     names: Option<&[String; 2]>,
-) -> Kind {
+) -> ScoreKind {
     let (is, said) = (|x: &f32| yes(*x, 0.5), |x: &f32| yes(*x, threshold));
     let mut confusion = Confusion::new(2);
     // What is missing (NaN) is not counted.
@@ -219,7 +219,7 @@ fn yes_no(
     let baseline: usize = (0..width).map(|q| yeses(q).max(known(q).count() - yeses(q))).sum();
     let commonest = usize::from(width == 1 && 2 * yeses(0) > n);
     let commonest = names.map_or(["no", "yes"][commonest], |names| &names[commonest]);
-    Kind::Answers {
+    ScoreKind::Answers {
         accuracy: right as f64 / n as f64,
         interval: (width == 1).then(|| wilson(right, n)),
         baseline: baseline as f64 / n as f64,
@@ -230,7 +230,7 @@ fn yes_no(
     }
 }
 
-fn numbers(answers: &[f32], values: &[f32], width: usize) -> Kind {
+fn numbers(answers: &[f32], values: &[f32], width: usize) -> ScoreKind {
     // What is missing (NaN) is not counted.
     let n = values.iter().filter(|v| !v.is_nan()).count() as f64;
     let known = answers.iter().zip(values).filter(|(_, v)| !v.is_nan());
@@ -247,7 +247,7 @@ fn numbers(answers: &[f32], values: &[f32], width: usize) -> Kind {
     let per_target: Vec<Number> =
         (0..width).map(|q| Number::new(answers, values, q, width)).collect();
     let known: Vec<f64> = per_target.iter().filter_map(|target| target.r2).collect();
-    Kind::Numbers {
+    ScoreKind::Numbers {
         rmse: mse.sqrt(),
         mae: pairs().map(f64::abs).sum::<f64>() / n,
         r2: (!known.is_empty()).then(|| 1.0 - mse / variance),
@@ -280,7 +280,7 @@ impl fmt::Display for Score {
     /// `99.12 % of 10000; always "no": 89.72 %`
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match &self.kind {
-            Kind::Answers { accuracy, baseline, all_right: Some(all), .. } => write!(
+            ScoreKind::Answers { accuracy, baseline, all_right: Some(all), .. } => write!(
                 f,
                 "{:.2} % of all answers, {:.2} % of {} samples with every answer right; \
                  always the commonest answers: {:.2} % of all",
@@ -289,7 +289,7 @@ impl fmt::Display for Score {
                 self.samples,
                 100.0 * baseline
             ),
-            Kind::Answers { accuracy, baseline, commonest, .. } => write!(
+            ScoreKind::Answers { accuracy, baseline, commonest, .. } => write!(
                 f,
                 "{:.2} % of {}; always \"{}\": {:.2} %",
                 100.0 * accuracy,
@@ -297,14 +297,14 @@ impl fmt::Display for Score {
                 visible(commonest),
                 100.0 * baseline
             ),
-            Kind::Numbers { per_target, r2_mean, .. } if per_target.len() > 1 => {
+            ScoreKind::Numbers { per_target, r2_mean, .. } if per_target.len() > 1 => {
                 match r2_mean {
                     Some(r2) => write!(f, "R² {r2:.3}, the mean of {} targets", per_target.len())?,
                     None => write!(f, "no R²: no target varies")?,
                 }
                 write!(f, ", over {}; off by (RMSE): {}", self.samples, each(per_target))
             }
-            Kind::Numbers { rmse, r2, baseline, .. } => {
+            ScoreKind::Numbers { rmse, r2, baseline, .. } => {
                 let n = self.samples;
                 let (rmse, baseline) = (digits(*rmse), digits(*baseline));
                 write!(f, "off by {rmse} (RMSE) over {n}; always the mean: {baseline}; ")?;
@@ -328,7 +328,7 @@ mod tests {
         let values = Arc::new(vec![1.0, 0.0, 0.0, 0.0]);
         let targets = Targets::YesNo { values, width: 1, names: vec!["7".into()] };
         let score = Score::new(&[0.9, 0.2, 0.5, 0.6], &targets, Task::Binary, 0.1);
-        let Kind::Answers { accuracy, baseline, errors, confusion, .. } = &score.kind else {
+        let ScoreKind::Answers { accuracy, baseline, errors, confusion, .. } = &score.kind else {
             panic!()
         };
         assert_eq!((*accuracy, *baseline, *errors), (0.75, 0.75, 1));
@@ -343,7 +343,7 @@ mod tests {
         let score = Score::new(&[0.9, 0.1, 0.9, 0.1], &targets, Task::Binary, 0.1);
         let said = score.to_string();
         assert!(said.starts_with("75.00 % of all answers, 50.00 % of 2 samples"), "{said}");
-        let Kind::Answers { accuracy, baseline, all_right, .. } = score.kind else { panic!() };
+        let ScoreKind::Answers { accuracy, baseline, all_right, .. } = score.kind else { panic!() };
         assert_eq!((accuracy, baseline, all_right), (0.75, 0.75, Some(0.5)));
     }
 
@@ -357,7 +357,9 @@ mod tests {
 
         let targets = Targets::numbers(vec![1.0, 2.0, 3.0], 1);
         let score = Score::new(&[1.0, 2.0, 4.0], &targets, Task::Number, 0.0);
-        let Kind::Numbers { rmse, mae, r2: Some(r2), baseline, .. } = score.kind else { panic!() };
+        let ScoreKind::Numbers { rmse, mae, r2: Some(r2), baseline, .. } = score.kind else {
+            panic!()
+        };
         assert!((rmse - (1.0f64 / 3.0).sqrt()).abs() < 1e-9 && (mae - 1.0 / 3.0).abs() < 1e-9);
         assert!((r2 - 0.5).abs() < 1e-9 && (baseline - (2.0f64 / 3.0).sqrt()).abs() < 1e-9);
     }
@@ -375,7 +377,7 @@ mod tests {
              price 10.000 (always the mean: 100.00), weight 0.7071 (always the mean: 0)"
         );
         assert!((score.measure().unwrap() - 0.99).abs() < 1e-9);
-        let Kind::Numbers { rmse, r2: Some(r2), .. } = score.kind else { panic!() };
+        let ScoreKind::Numbers { rmse, r2: Some(r2), .. } = score.kind else { panic!() };
         assert!((rmse - 50.25f64.sqrt()).abs() < 1e-6, "over all values, as ever: {rmse}");
         assert!(r2 > 0.98 && r2 < 0.99, "{r2}");
 

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
-use super::{BestThreshold, Confusion, Counts, Kind, Measures, Ranking, Score, Task, wilson, yes};
+use super::{
+    BestThreshold, Confusion, Counts, Measures, Ranking, Score, ScoreKind, Task, wilson, yes,
+};
 use crate::{Error, Result, data::Targets};
 
 /// The `k` of the top-k accuracies.
@@ -215,7 +217,9 @@ impl Report {
                     _ => {
                         let names = several(names, own, *width);
                         let score = score.clone().named(&names);
-                        let Kind::Numbers { per_target, .. } = score.kind else { unreachable!() };
+                        let ScoreKind::Numbers { per_target, .. } = score.kind else {
+                            unreachable!()
+                        };
                         (Details::Numbers { per_target }, names)
                     }
                 }
@@ -311,7 +315,7 @@ fn questions(answers: &[f32], values: &[f32], names: &[String], threshold: f64) 
 }
 
 fn classes(score: &Score, answers: &[f32], labels: &[u32], names: &[String]) -> Details {
-    let Kind::Answers { confusion, .. } = &score.kind else { unreachable!() };
+    let ScoreKind::Answers { confusion, .. } = &score.kind else { unreachable!() };
     let width = names.len();
     let one = |(c, name): (usize, &String)| {
         let samples = confusion.samples_of(c);

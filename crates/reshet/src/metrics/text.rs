@@ -3,8 +3,8 @@
 use std::{borrow::Cow, fmt};
 
 use super::{
-    BestThreshold, Class, Confusion, Details, Kind, Measures, Number, QuestionResult, Report,
-    Score, report::worst,
+    BestThreshold, Class, Confusion, Details, Measures, Number, QuestionResult, Report, Score,
+    ScoreKind, report::worst,
 };
 use crate::visible;
 
@@ -37,7 +37,7 @@ impl fmt::Display for Report {
             }
             Details::Numbers { per_target } => write!(f, "{}", numbers(per_target))?,
         }
-        if let Kind::Answers { confusion, .. } = &self.score.kind {
+        if let ScoreKind::Answers { confusion, .. } = &self.score.kind {
             let pooled = ["no".into(), "yes".into()];
             let several = matches!(self.details, Details::Questions { .. });
             let names: &[String] = if several { &pooled } else { &self.names };
@@ -79,7 +79,7 @@ impl Report {
 }
 
 fn accuracy(score: &Score) -> [String; 3] {
-    let Kind::Answers { accuracy, interval: within, .. } = &score.kind else {
+    let ScoreKind::Answers { accuracy, interval: within, .. } = &score.kind else {
         return Default::default();
     };
     let what = within.map(|within| format!("95 % interval {}", interval(within)));

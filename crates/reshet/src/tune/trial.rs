@@ -9,7 +9,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::Candidate;
-use crate::{Dataset, Device, Ended, Error, Recipe, Result, Score, metrics::Kind};
+use crate::{Dataset, Device, Ended, Error, Recipe, Result, Score, metrics::ScoreKind};
 
 /// The standard errors by which another candidate must be better than the usual one.
 const CLEARLY: f64 = 1.5;
@@ -132,10 +132,10 @@ pub(super) fn train(
     record.loss = mean(&|score| Some(score.loss).filter(|loss| loss.is_finite()));
     record.measure = match &scores[..] {
         // For one number, R² over all splits together: few samples may vary too little.
-        [Score { kind: Kind::Numbers { r2_mean: None, .. }, .. }, _, ..] => {
+        [Score { kind: ScoreKind::Numbers { r2_mean: None, .. }, .. }, _, ..] => {
             let squares = |score: &Score| match score.kind {
-                Kind::Numbers { rmse, baseline, .. } => Some([rmse.powi(2), baseline.powi(2)]),
-                Kind::Answers { .. } => None,
+                ScoreKind::Numbers { rmse, baseline, .. } => Some([rmse.powi(2), baseline.powi(2)]),
+                ScoreKind::Answers { .. } => None,
             };
             let [error, variance] = [0, 1].map(|which| mean(&|score| Some(squares(score)?[which])));
             error.zip(variance).filter(|(_, v)| *v > 0.0).map(|(error, v)| 1.0 - error / v)

@@ -4,7 +4,7 @@ use anyhow::Result;
 use reshet::{
     Dataset, Features, Model, Sequential, Storage, Trainer,
     data::{fashion, mnist},
-    metrics::Kind,
+    metrics::ScoreKind,
     prelude::{Adam, Schedule},
 };
 
@@ -42,7 +42,7 @@ impl Plan {
 fn test(stage: &Stage, model: &Model, data: &Dataset) -> Result<f64> {
     let score = model.test(data)?;
     stage.line(&format!("  test: {score}"));
-    if let Kind::Answers { confusion, .. } = &score.kind
+    if let ScoreKind::Answers { confusion, .. } = &score.kind
         && confusion.classes() > 2
     {
         stage.line(&reshet::metrics::table(confusion, &model.meaning().names));

@@ -4,7 +4,7 @@ use anyhow::Result;
 use reshet::{
     Dataset, Model, Sequential, Task, Trainer,
     data::make::{Maker, Pattern},
-    metrics::Kind,
+    metrics::ScoreKind,
     prelude::{Adam, MSELoss},
 };
 
@@ -107,8 +107,8 @@ pub fn waves(stage: &mut Stage) -> Result<Vec<Figure>> {
         let trainer = trainer.units(Vec::new()).optimizer(Adam::new(lr)).epochs(epochs);
         let model = trainer.batch_size(50).seed(stage.seed).fit(&data)?.model;
         let loss = match model.test(&data)?.kind {
-            Kind::Numbers { rmse, .. } => rmse * rmse,
-            Kind::Answers { .. } => f64::NAN,
+            ScoreKind::Numbers { rmse, .. } => rmse * rmse,
+            ScoreKind::Answers { .. } => f64::NAN,
         };
         Ok((model, loss))
     };

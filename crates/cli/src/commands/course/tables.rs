@@ -7,9 +7,9 @@ use reshet::{
     data::{
         classics::Classic,
         make::{Maker, Pattern},
-        table::{Parts, Prepare, Scaling},
+        table::{Prepare, Prepared, Scaling},
     },
-    metrics::Kind,
+    metrics::ScoreKind,
     prelude::Adam,
 };
 
@@ -20,13 +20,13 @@ use super::{
 use crate::drawing::chart::{Axis, Chart, Look, Plane, Point};
 
 /// A table of the program, a fifth of it for the test, numbers from 0 to 1.
-fn parts(classic: Classic, seed: u64) -> reshet::Result<Parts> {
+fn parts(classic: Classic, seed: u64) -> reshet::Result<Prepared> {
     let prepare = Prepare::new().test(0.2).seed(seed).scaling(Scaling::MinMax).keep_columns(true);
     prepare.of(classic.table()?)
 }
 
 /// The part to test on: all parts here have one.
-pub fn test_of(parts: &Parts) -> Result<&Dataset> {
+pub fn test_of(parts: &Prepared) -> Result<&Dataset> {
     parts.test.as_ref().ok_or_else(|| anyhow::anyhow!("the data was split without a test part"))
 }
 
@@ -46,8 +46,8 @@ fn full_batch(
 /// Accuracy in percent, and that of always giving the commonest answer.
 fn percents(score: &Score) -> (f64, f64) {
     match &score.kind {
-        Kind::Answers { accuracy, baseline, .. } => (100.0 * accuracy, 100.0 * baseline),
-        Kind::Numbers { .. } => (f64::NAN, f64::NAN),
+        ScoreKind::Answers { accuracy, baseline, .. } => (100.0 * accuracy, 100.0 * baseline),
+        ScoreKind::Numbers { .. } => (f64::NAN, f64::NAN),
     }
 }
 
@@ -156,7 +156,7 @@ pub fn iris(stage: &mut Stage) -> Result<Vec<Figure>> {
     );
     stage.line(&format!("  test: {score}"));
     stage.line(&format!("  training loss {loss:.4}"));
-    if let Kind::Answers { confusion, .. } = &score.kind {
+    if let ScoreKind::Answers { confusion, .. } = &score.kind {
         stage.line(&reshet::metrics::table(confusion, &model.meaning().names));
     }
     stage.keep(&model)?;

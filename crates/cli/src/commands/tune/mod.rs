@@ -300,8 +300,8 @@ fn splits(
 /// R², which is 0.
 fn baseline(data: &reshet::Dataset, task: Task) -> f64 {
     match Score::without_network(data.targets(), task).kind {
-        reshet::metrics::Kind::Answers { baseline, .. } => baseline,
-        reshet::metrics::Kind::Numbers { .. } => 0.0,
+        reshet::metrics::ScoreKind::Answers { baseline, .. } => baseline,
+        reshet::metrics::ScoreKind::Numbers { .. } => 0.0,
     }
 }
 

@@ -5,7 +5,7 @@ use std::{collections::HashMap, fmt};
 use serde::Serialize;
 
 use super::{
-    Head, Kind, Prepare, Table,
+    ColumnKind, Head, Prepare, Table,
     columns::shown,
     leaks::Leaks,
     stand_ins,
@@ -114,7 +114,7 @@ impl Prepare {
             };
             let holds = input.map_or_else(|| rough(s), |column| column.kind.describe());
             let inputs = input.map_or(0, |column| column.kind.width());
-            let number = input.is_some_and(|c| matches!(c.kind, Kind::Number { .. }));
+            let number = input.is_some_and(|c| matches!(c.kind, ColumnKind::Number { .. }));
             let missing = s.missing + if number { s.words } else { 0 };
             Checked { name: head.name.clone(), holds, missing, inputs, note }
         });

@@ -72,13 +72,13 @@ pub struct Column {
     pub name: String,
     /// How it is read.
     #[serde(flatten)]
-    pub kind: Kind,
+    pub kind: ColumnKind,
 }
 
 /// How a column's cells become inputs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
-pub enum Kind {
+pub enum ColumnKind {
     /// z = (x − centre) / scale; if `bend`, then z / √(1 + (z/3)²).
     Number {
         /// What becomes 0.
@@ -130,7 +130,7 @@ pub struct LeftOut {
     pub why: String,
 }
 
-impl Kind {
+impl ColumnKind {
     /// Inputs it takes.
     pub fn width(&self) -> usize {
         match self {
@@ -340,7 +340,8 @@ impl Columns {
 
     /// Whether single precision, which exported models compute in, is enough for all numbers.
     pub(crate) fn check_single(&self) -> Result<()> {
-        let double = |column: &&Column| matches!(column.kind, Kind::Number { double: true, .. });
+        let double =
+            |column: &&Column| matches!(column.kind, ColumnKind::Number { double: true, .. });
         let input = self.inputs.iter().find(double).map(|column| &column.name);
         let far = |(name, origin): (&String, &f64)| (*origin != 0.0).then(|| name.clone());
         let target = || self.targets.iter().zip(&self.origins).find_map(far);
@@ -367,12 +368,12 @@ impl Columns {
     /// The names of the network's inputs: `age`, `age missing`, `colour = red`.
     pub fn input_names(&self) -> Vec<String> {
         let names = |Column { name, kind }: &Column| match kind {
-            Kind::Number { indicator, .. } => {
+            ColumnKind::Number { indicator, .. } => {
                 let missing = indicator.then(|| format!("{name} missing"));
                 std::iter::once(name.clone()).chain(missing).collect::<Vec<_>>()
             }
-            Kind::Two { values: [_, b] } => vec![format!("{name} = {b}")],
-            Kind::Category { values, rare, missing } => {
+            ColumnKind::Two { values: [_, b] } => vec![format!("{name} = {b}")],
+            ColumnKind::Category { values, rare, missing } => {
                 let extra = [(*rare, "rare"), (*missing, "missing")];
                 let extra = extra.into_iter().filter(|e| e.0).map(|e| format!("{name} {}", e.1));
                 values.iter().map(|v| format!("{name} = {v}")).chain(extra).collect()

@@ -1,7 +1,7 @@
 //! Columns that give a number away together: as a sum, a difference, a product or a ratio.
 
 use super::{
-    Column, Kind, Table,
+    Column, ColumnKind, Table,
     leaks::{SURELY, evenly},
     ranked::{RANKED, correlation},
 };
@@ -38,7 +38,7 @@ pub(super) fn leaks(
     let picked = evenly(rows.len(), RANKED);
     let answers: Vec<f64> = picked.clone().map(|i| values[i].into()).collect();
     let (mut numbers, places) = (Vec::new(), table.places());
-    for column in columns.iter().filter(|c| matches!(c.kind, Kind::Number { .. })) {
+    for column in columns.iter().filter(|c| matches!(c.kind, ColumnKind::Number { .. })) {
         if let Some(&place) = places.get(&*column.name) {
             let cells = table.pick(place, picked.clone().map(|i| rows[i] as usize)).into_iter();
             let values = cells.map(|cell| cell.number().unwrap_or(f64::NAN)).collect();

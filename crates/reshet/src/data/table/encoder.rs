@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Chunk, Column, Columns, Kind, Table,
+    Chunk, Column, ColumnKind, Columns, Table,
     cell::{Cell, Packed, Unpacked, is_name, shortest},
     letters::seen,
     side_by_side,
@@ -57,9 +57,11 @@ impl<'a> Encoder<'a> {
     ) -> Result<Self> {
         let places = columns.places_beside(source, names, keep)?;
         let slots = |column: &'a Column| match &column.kind {
-            Kind::Number { missing, .. } => missing.iter().map(|w| (seen(w), 0)).collect(),
-            Kind::Two { values } => values.iter().enumerate().map(|(i, v)| (seen(v), i)).collect(),
-            Kind::Category { values, .. } => {
+            ColumnKind::Number { missing, .. } => missing.iter().map(|w| (seen(w), 0)).collect(),
+            ColumnKind::Two { values } => {
+                values.iter().enumerate().map(|(i, v)| (seen(v), i)).collect()
+            }
+            ColumnKind::Category { values, .. } => {
                 values.iter().enumerate().map(|(i, v)| (seen(v), i)).collect()
             }
         };
@@ -89,9 +91,9 @@ impl<'a> Encoder<'a> {
             let Column { name, kind } = &self.columns.inputs[column];
             let written = || self.columns.written.get(name)?.parse(word);
             match (self.values[column].get(word), kind) {
-                (Some(_), Kind::Number { .. }) => Slot::Missing,
+                (Some(_), ColumnKind::Number { .. }) => Slot::Missing,
                 (Some(slot), _) => Slot::Input(*slot),
-                (None, Kind::Number { .. }) => written().map_or(Slot::Unseen, Slot::Number),
+                (None, ColumnKind::Number { .. }) => written().map_or(Slot::Unseen, Slot::Number),
                 (None, _) => Slot::Unseen,
             }
         };
@@ -126,7 +128,15 @@ impl<'a> Encoder<'a> {
             let into = &mut into[at..at + width];
             at += width;
             match kind {
-                Kind::Number { centre, scale, double, bend, fill, range: [low, high], .. } => {
+                ColumnKind::Number {
+                    centre,
+                    scale,
+                    double,
+                    bend,
+                    fill,
+                    range: [low, high],
+                    ..
+                } => {
                     if slot == Some(Slot::Unseen) {
                         let word = cell.cell(long).text(words(*place));
                         let what = match self.columns.written.get(name) {
@@ -164,7 +174,7 @@ impl<'a> Encoder<'a> {
                         None => self.gaps += usize::from(known.is_none()),
                     }
                 }
-                Kind::Two { .. } | Kind::Category { .. } => {
+                ColumnKind::Two { .. } | ColumnKind::Category { .. } => {
                     let slot = slot.unwrap_or_else(|| match cell.cell(long) {
                         Cell::Missing => Slot::Missing,
                         number => {
@@ -173,7 +183,7 @@ impl<'a> Encoder<'a> {
                         }
                     });
                     self.unseen += usize::from(slot == Slot::Unseen);
-                    let had_none = matches!(kind, Kind::Category { missing: false, .. });
+                    let had_none = matches!(kind, ColumnKind::Category { missing: false, .. });
                     self.gaps += usize::from(slot == Slot::Missing && had_none);
                     category(kind, slot, into);
                 }
@@ -202,13 +212,13 @@ impl Columns {
     }
 }
 
-fn category(kind: &Kind, slot: Slot, into: &mut [f32]) {
+fn category(kind: &ColumnKind, slot: Slot, into: &mut [f32]) {
     into.fill(0.0);
     match (kind, slot) {
-        (Kind::Two { .. }, Slot::Input(i)) => into[0] = [-1.0, 1.0][i],
+        (ColumnKind::Two { .. }, Slot::Input(i)) => into[0] = [-1.0, 1.0][i],
         (_, Slot::Input(i)) => into[i] = 1.0,
-        (Kind::Category { values, rare: true, .. }, Slot::Unseen) => into[values.len()] = 1.0,
-        (Kind::Category { missing: true, .. }, Slot::Missing) => {
+        (ColumnKind::Category { values, rare: true, .. }, Slot::Unseen) => into[values.len()] = 1.0,
+        (ColumnKind::Category { missing: true, .. }, Slot::Missing) => {
             if let Some(last) = into.last_mut() {
                 *last = 1.0;
             }

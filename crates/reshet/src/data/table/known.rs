@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Column, Columns, Kind, Table, encoder::encode, question::Question};
+use super::{Column, ColumnKind, Columns, Table, encoder::encode, question::Question};
 use crate::{Dataset, Features, Meaning, Result, Storage, Targets, Task, error::Error};
 
 impl Columns {
@@ -27,7 +27,7 @@ impl Columns {
     ) -> Result<Dataset> {
         table.read_as(&self.written)?;
         let table = table.with_dates(&self.dates);
-        let numbers = self.inputs.iter().filter(|c| matches!(c.kind, Kind::Number { .. }));
+        let numbers = self.inputs.iter().filter(|c| matches!(c.kind, ColumnKind::Number { .. }));
         let places = table.places();
         for Column { name, .. } in numbers {
             let head = places.get(&**name).map(|place| &table.heads[*place]);

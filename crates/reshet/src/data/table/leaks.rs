@@ -1,7 +1,7 @@
 //! Columns that give the target away, each for itself.
 
 use super::{
-    Cell, Column, Columns, Kind, Table, columns::shown, combined, ranked::correlation,
+    Cell, Column, ColumnKind, Columns, Table, columns::shown, combined, ranked::correlation,
     ranked::rank_correlation, suspect::counted,
 };
 use crate::{Targets, visible};
@@ -102,7 +102,7 @@ impl Leaks {
             if !enough {
                 continue;
             }
-            let number = matches!(column.kind, Kind::Number { .. });
+            let number = matches!(column.kind, ColumnKind::Number { .. });
             let mut found = Found::Nothing;
             if number && runs(&glance).is_some() {
                 found = order.found(&some(usize::MAX));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Ask, Cell, Chunk, Column, Columns, Dates, Kind, LeftOut, Table,
+    Ask, Cell, Chunk, Column, ColumnKind, Columns, Dates, LeftOut, Table,
     encoder::encode,
     known::{dataset, pick_weights},
     leaks::Leaks,
@@ -49,7 +49,7 @@ pub struct Prepare {
 
 /// What came of it.
 #[derive(Clone, Debug)]
-pub struct Parts {
+pub struct Prepared {
     /// To learn from.
     pub train: Dataset,
     /// To watch while learning.
@@ -166,7 +166,7 @@ impl Prepare {
     /// # Errors
     /// No such column; a target that poses no question; no column left to
     /// learn from; parts that would be empty; a test table with other columns.
-    pub fn of(self, table: Table) -> Result<Parts> {
+    pub fn of(self, table: Table) -> Result<Prepared> {
         let targets = self.places(&table)?;
         let all =
             Statistics::gather(&table, FEW_ANSWERS, |column| targets.contains(&column), |_| true);
@@ -248,7 +248,7 @@ impl Prepare {
             test = Some(columns.dataset(table, question.task, &question.names)?);
         }
         let train = train.ok_or_else(|| Error::data("there are no rows to train on"))?;
-        Ok(Parts { train, validation, test, said, warnings })
+        Ok(Prepared { train, validation, test, said, warnings })
     }
 
     /// The places of the targets.
@@ -378,7 +378,7 @@ impl Prepare {
                 continue;
             }
             // Days that follow one on the other do not only number the rows.
-            match Kind::learn(head, s, self.scaling, self.keep || part) {
+            match ColumnKind::learn(head, s, self.scaling, self.keep || part) {
                 Ok(kind) => columns.inputs.push(Column { name, kind }),
                 Err(_) if part => {}
                 Err(why) => columns.left_out.push(LeftOut { name, why }),

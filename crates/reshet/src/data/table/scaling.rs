@@ -57,7 +57,7 @@ mod tests {
     use super::*;
     use crate::{
         Model, Prepare, Trainer,
-        data::table::{Kind, Table, TableBuilder, csv},
+        data::table::{ColumnKind, Table, TableBuilder, csv},
         sequential,
     };
 
@@ -101,7 +101,9 @@ mod tests {
         fit.model.save(&path).unwrap();
         let loaded = Model::load(&path).unwrap();
         let columns = loaded.meaning().columns.clone().unwrap();
-        let Kind::Number { centre, scale, bend, .. } = &columns.inputs[0].kind else { panic!() };
+        let ColumnKind::Number { centre, scale, bend, .. } = &columns.inputs[0].kind else {
+            panic!()
+        };
         assert_eq!((*centre, *scale, *bend), (90.0, 39.0, false));
         let again = loaded.meaning().dataset(table()).unwrap();
         let answers =

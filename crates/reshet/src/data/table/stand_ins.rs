@@ -1,6 +1,6 @@
 //! Numbers that stand for nothing: 0 and −999 far from all others.
 
-use super::{Columns, Head, Kind, Table, columns::shown, statistics::Statistics};
+use super::{ColumnKind, Columns, Head, Table, columns::shown, statistics::Statistics};
 
 /// Numbers that people write where nothing is known.
 const STAND_INS: [f64; 12] =
@@ -12,7 +12,7 @@ pub(crate) fn odd_zeros(table: &Table, columns: &Columns, all: &[Statistics]) ->
     let inputs = columns.by_name();
     let told = |(head, s): (&Head, &Statistics)| {
         let input = inputs.get(&*head.name)?;
-        if !matches!(input.kind, Kind::Number { .. }) {
+        if !matches!(input.kind, ColumnKind::Number { .. }) {
             return None;
         }
         let rows = s.rows as f64 / s.sample.len().max(1) as f64;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{
-    Ask, Cell, Columns, Dressed, Head, Kind, Table,
+    Ask, Cell, ColumnKind, Columns, Dressed, Head, Table,
     cell::{is_name, is_no_number},
     fractions, list,
     question::{Question, truth},
@@ -21,7 +21,7 @@ pub(crate) fn odd_words<'a>(
     columns.inputs.iter().filter_map(move |column| {
         let place = *places.get(&*column.name)?;
         let head = &table.heads[place];
-        let Kind::Number { missing, .. } = &column.kind else {
+        let ColumnKind::Number { missing, .. } = &column.kind else {
             let (word, number) = (head.firsts.word?, head.firsts.number?);
             if head.firsts.name.is_some() {
                 return None;
@@ -62,7 +62,8 @@ pub(crate) fn missing_words(table: &Table, columns: &Columns, question: &Questio
             continue;
         }
         head.gone.0.iter().for_each(|(word, n)| add(word, *n, &head.name));
-        let among_numbers = matches!(kind, Some(Kind::Number { .. })) || head.dressed.is_some();
+        let among_numbers =
+            matches!(kind, Some(ColumnKind::Number { .. })) || head.dressed.is_some();
         if !head.words.is_empty() && (among_numbers || question.skips_words(place)) {
             for (word, n) in table.count_words(place) {
                 if is_no_number(word) {

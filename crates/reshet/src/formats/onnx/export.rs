@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     Activation, Layer, Loss, Model, Result, Task,
-    data::table::{Columns, Kind},
+    data::table::{ColumnKind, Columns},
     formats::metadata::{METADATA_KEY, Metadata},
     plan::Plan,
 };
@@ -126,8 +126,8 @@ fn plain(to: &mut Builder, model: &Model) -> String {
 
 /// Encodes a table's columns.
 fn table(to: &mut Builder, columns: &Columns) -> String {
-    let is_number = |kind: &Kind| matches!(kind, Kind::Number { .. });
-    let numbers: Vec<&Kind> =
+    let is_number = |kind: &ColumnKind| matches!(kind, ColumnKind::Number { .. });
+    let numbers: Vec<&ColumnKind> =
         columns.inputs.iter().map(|c| &c.kind).filter(|k| is_number(k)).collect();
     let mut raw = Vec::new();
     if numbers.len() == columns.inputs.len() {
@@ -188,10 +188,10 @@ fn table(to: &mut Builder, columns: &Columns) -> String {
 }
 
 /// Standardised numbers, the missing ones filled; and which were missing.
-fn scaled(to: &mut Builder, x: &str, columns: &[&Kind]) -> (String, String) {
+fn scaled(to: &mut Builder, x: &str, columns: &[&ColumnKind]) -> (String, String) {
     let (mut fills, mut centres, mut scales, mut bends) = (vec![], vec![], vec![], vec![]);
     for column in columns {
-        if let Kind::Number { centre, scale, bend, fill, .. } = column {
+        if let ColumnKind::Number { centre, scale, bend, fill, .. } = column {
             fills.push(*fill as f32);
             centres.push(*centre as f32);
             scales.push(*scale as f32);
@@ -224,7 +224,7 @@ fn scaled(to: &mut Builder, x: &str, columns: &[&Kind]) -> (String, String) {
 }
 
 /// A column of words as inputs.
-fn category(to: &mut Builder, word: &str, kind: &Kind, nothing: &[String]) -> Vec<String> {
+fn category(to: &mut Builder, word: &str, kind: &ColumnKind, nothing: &[String]) -> Vec<String> {
     let is_one_of = |to: &mut Builder, values: &[String]| {
         let values = to.words("values", values);
         let same = to.node("Equal", [word, &values]);
@@ -235,13 +235,13 @@ fn category(to: &mut Builder, word: &str, kind: &Kind, nothing: &[String]) -> Ve
         to.node_with("ReduceSum", [each, &axis], &[("keepdims", 1)])
     };
     match kind {
-        Kind::Number { .. } => Vec::new(),
-        Kind::Two { values } => {
+        ColumnKind::Number { .. } => Vec::new(),
+        ColumnKind::Two { values } => {
             let no = is_one_of(to, &values[..1]);
             let yes = is_one_of(to, &values[1..]);
             vec![to.node("Sub", [&*yes, &no])]
         }
-        Kind::Category { values, rare, missing } => {
+        ColumnKind::Category { values, rare, missing } => {
             let mut inputs = Vec::new();
             // A tensor must not be empty.
             let known = (!values.is_empty()).then(|| is_one_of(to, values));

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::{
     Activation, Layer, Loss, Model, Result, Task,
-    data::table::{Columns, Kind},
+    data::table::{ColumnKind, Columns},
     formats::probe::{Probe, Raw},
 };
 
@@ -118,15 +118,17 @@ fn table(text: &mut String, columns: &Columns) {
         let (name, about) = (
             json(&column.name),
             match &column.kind {
-                Kind::Number { centre, scale, bend, fill, indicator, missing, .. } => format!(
-                    "\"number\", dict(centre={centre:?}, scale={scale:?}, bend={}, fill={fill:?}, \
+                ColumnKind::Number { centre, scale, bend, fill, indicator, missing, .. } => {
+                    format!(
+                        "\"number\", dict(centre={centre:?}, scale={scale:?}, bend={}, fill={fill:?}, \
                  indicator={}, missing={})",
-                    truth(*bend),
-                    truth(*indicator),
-                    json(missing)
-                ),
-                Kind::Two { values } => format!("\"two\", dict(values={})", json(values)),
-                Kind::Category { values, rare, missing } => format!(
+                        truth(*bend),
+                        truth(*indicator),
+                        json(missing)
+                    )
+                }
+                ColumnKind::Two { values } => format!("\"two\", dict(values={})", json(values)),
+                ColumnKind::Category { values, rare, missing } => format!(
                     "\"category\", dict(values={}, rare={}, missing={})",
                     json(values),
                     truth(*rare),

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     Activation, Result,
-    data::table::{Columns, Kind, Unit},
+    data::table::{ColumnKind, Columns, Unit},
     formats::probe::Raw,
 };
 
@@ -302,7 +302,7 @@ fn table(columns: &Columns) -> Result<String> {
         let what = c_comment(&format!("\"{}\": {}", column.name, column.kind.describe()));
         let width = column.kind.width();
         match &column.kind {
-            Kind::Number { centre, scale, bend, fill, indicator, .. } => {
+            ColumnKind::Number { centre, scale, bend, fill, indicator, .. } => {
                 members += &format!("    float {field}; /* {what} */\n");
                 let [centre, scale, fill] = [centre, scale, fill].map(|x| float(*x as f32));
                 encode += &format!(
@@ -319,7 +319,7 @@ fn table(columns: &Columns) -> Result<String> {
                     encode += &format!("    input[{}] = known ? 0.0f : 1.0f;\n", at + 1);
                 }
             }
-            Kind::Two { values: two } => {
+            ColumnKind::Two { values: two } => {
                 members += &format!("    const char *{field}; /* {what} */\n");
                 values += &strings(&format!("§_values{i}"), two)?;
                 encode += &format!(
@@ -327,7 +327,7 @@ fn table(columns: &Columns) -> Result<String> {
                      input[{at}] = place == 0 ? -1.0f : place == 1 ? 1.0f : 0.0f;\n"
                 );
             }
-            Kind::Category { values: known, rare, missing } => {
+            ColumnKind::Category { values: known, rare, missing } => {
                 members += &format!("    const char *{field}; /* {what} */\n");
                 values += &strings(&format!("§_values{i}"), known)?;
                 let n = known.len();
@@ -377,7 +377,9 @@ fn test(program: &Program) -> Result<String> {
             let cells =
                 columns.inputs.iter().zip(row).map(|(column, raw)| match (raw, &column.kind) {
                     (Raw::Word(word), _) => c_string(word),
-                    (Raw::Missing, Kind::Two { .. } | Kind::Category { .. }) => Ok("NULL".into()),
+                    (Raw::Missing, ColumnKind::Two { .. } | ColumnKind::Category { .. }) => {
+                        Ok("NULL".into())
+                    }
                     (Raw::Missing, _) => Ok("NAN".into()),
                     (Raw::Number(x), _) => Ok(float(*x)),
                 });

@@ -34,7 +34,7 @@ use std::collections::HashSet;
 
 use crate::{
     Activation, Meaning, Model, Result, Task,
-    data::table::{Columns, Kind, Unit},
+    data::table::{ColumnKind, Columns, Unit},
     error::Error,
     formats::probe::Probe,
     plan,
@@ -290,8 +290,8 @@ fn check_columns(columns: &Columns, inputs: usize) -> Result<()> {
     if names.len() < columns.inputs.len() {
         return Err(Error::data("two of its columns have the same name"));
     }
-    let finite = |kind: &Kind| match kind {
-        Kind::Number { centre, scale, fill, range, .. } => {
+    let finite = |kind: &ColumnKind| match kind {
+        ColumnKind::Number { centre, scale, fill, range, .. } => {
             [centre, scale, fill].into_iter().chain(range).all(|x| (*x as f32).is_finite())
         }
         _ => true,

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     Activation, Result,
-    data::table::{Columns, Kind, Unit},
+    data::table::{ColumnKind, Columns, Unit},
     error::Error,
     formats::probe::Raw,
 };
@@ -203,7 +203,7 @@ fn table(columns: &Columns) -> String {
     let fields = fields(columns.inputs.iter().map(|column| &*column.name));
     let (mut members, mut encode) = (String::new(), String::new());
     let mut at = 0;
-    let is_number = |kind: &Kind| matches!(kind, Kind::Number { .. });
+    let is_number = |kind: &ColumnKind| matches!(kind, ColumnKind::Number { .. });
     let words = |values: &[String]| {
         let values: Vec<String> = values.iter().map(|value| rust_string(value)).collect();
         format!("&[\n{}    ]", numbers(&values, String::clone))
@@ -214,7 +214,7 @@ fn table(columns: &Columns) -> String {
         members += &format!("    /// {what}\n    pub {field}: {kind},\n");
         let end = at + column.kind.width();
         match &column.kind {
-            Kind::Number { centre, scale, bend, fill, indicator, .. } => {
+            ColumnKind::Number { centre, scale, bend, fill, indicator, .. } => {
                 encode += &format!(
                     "    let known = row.{field}.is_finite();\n    \
                      let z = ((if known {{ row.{field} }} else {{ {fill:?} }}) - ({centre:?})) / {scale:?};\n"
@@ -227,14 +227,14 @@ fn table(columns: &Columns) -> String {
                     encode += &format!("    input[{}] = (!known) as u8 as f32;\n", at + 1);
                 }
             }
-            Kind::Two { values } => {
+            ColumnKind::Two { values } => {
                 encode += &format!(
                     "    input[{at}] = match find(row.{field}, {}) {{\n        Some(0) => -1.0,\n        \
                      Some(1) => 1.0,\n        _ => 0.0,\n    }};\n",
                     words(values)
                 );
             }
-            Kind::Category { values, rare, missing } => {
+            ColumnKind::Category { values, rare, missing } => {
                 let n = values.len() + usize::from(*rare);
                 if n == 0 && !missing {
                     continue;
@@ -273,7 +273,7 @@ fn test(program: &Program) -> String {
             let cells = columns.inputs.iter().zip(row).zip(fields);
             let cells = cells.map(|((column, raw), field)| match (raw, &column.kind) {
                 (Raw::Word(word), _) => format!("{field}: Some({})", rust_string(word)),
-                (Raw::Missing, Kind::Two { .. } | Kind::Category { .. }) => {
+                (Raw::Missing, ColumnKind::Two { .. } | ColumnKind::Category { .. }) => {
                     format!("{field}: None")
                 }
                 (raw, _) if raw.number().is_nan() => format!("{field}: f32::NAN"),
