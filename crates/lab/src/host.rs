@@ -29,6 +29,9 @@ pub trait Host: Send + Sync + 'static {
     /// The folder cannot be written.
     fn save(&self, finished: &Finished) -> Result<PathBuf>;
 
+    /// Learns that a run was deleted on the page; by default its folder stays.
+    fn forgotten(&self, _folder: &Path) {}
+
     /// Reads a model file or a run's folder.
     ///
     /// # Errors

@@ -19,6 +19,7 @@ mod course;
 mod curve;
 mod data;
 mod ending;
+mod folder;
 mod found;
 mod host;
 mod lab;

@@ -1,4 +1,4 @@
-//! A table that comes over the wire: stored as it comes, judged before it is read.
+//! A file that comes over the wire: stored as it comes, judged before it is read.
 
 use std::{
     fs::File,
@@ -12,12 +12,22 @@ use tempfile::TempDir;
 
 /// The endings of tables as text, each also packed as `.gz`.
 const ENDINGS: [&str; 3] = [".csv", ".tsv", ".txt"];
+/// The ending of models.
+const MODEL: &str = ".safetensors";
 /// What files of other kinds begin with: workbooks and archives, old workbooks, Parquet.
 const OTHERS: [&[u8]; 3] = [b"PK", &[0xd0, 0xcf, 0x11, 0xe0], b"PAR1"];
 const GZIP: &[u8] = &[0x1f, 0x8b];
 
-/// A table on its way into a folder of its own, which goes with it unless it is kept.
+/// What a file is to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Table,
+    Model,
+}
+
+/// A file on its way into a folder of its own, which goes with it unless it is kept.
 pub struct Upload {
+    kind: Kind,
     folder: TempDir,
     name: String,
     file: File,
@@ -28,7 +38,7 @@ impl Upload {
     ///
     /// # Errors
     /// A name of another kind of file; the folder cannot be written.
-    pub(crate) fn new(within: &Path, name: &str) -> Result<Self> {
+    pub(crate) fn new(within: &Path, name: &str, kind: Kind) -> Result<Self> {
         // A name, not a path: what the browser says cannot leave the folder.
         let clean = |c: char| if c.is_alphanumeric() || "._- ".contains(c) { c } else { '_' };
         let name: String = name.chars().take(100).map(clean).collect();
@@ -36,12 +46,18 @@ impl Upload {
         let name = if name.is_empty() { "table.csv" } else { name }.to_string();
         let lower = name.to_lowercase();
         let plain = lower.strip_suffix(".gz").unwrap_or(&lower);
-        if !ENDINGS.iter().any(|ending| plain.ends_with(ending)) {
-            return Err(no_table(&name));
+        match kind {
+            Kind::Table if !ENDINGS.iter().any(|ending| plain.ends_with(ending)) => {
+                return Err(no_table(&name));
+            }
+            Kind::Model if !lower.ends_with(MODEL) => {
+                return Err(Error::Data(format!("{name}: a model's file is called {MODEL}")));
+            }
+            _ => {}
         }
         let folder = tempfile::tempdir_in(within).map_err(|e| failed(&name, e))?;
         let file = File::create(folder.path().join(&name)).map_err(|e| failed(&name, e))?;
-        Ok(Self { folder, name, file })
+        Ok(Self { kind, folder, name, file })
     }
 
     /// Adds what came.
@@ -50,6 +66,11 @@ impl Upload {
     /// It cannot be stored.
     pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
         self.file.write_all(bytes).map_err(|e| failed(&self.name, e))
+    }
+
+    /// What it is to be.
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
     }
 
     /// What it is called.
@@ -124,7 +145,7 @@ mod tests {
 
     fn stored(name: &str, bytes: &[u8]) -> Result<u64> {
         let folder = tempfile::tempdir().unwrap();
-        let mut upload = Upload::new(folder.path(), name)?;
+        let mut upload = Upload::new(folder.path(), name, Kind::Table)?;
         bytes.chunks(1000).try_for_each(|piece| upload.write(piece))?;
         assert!(upload.path().starts_with(folder.path()));
         upload.text(10_000_000)

@@ -38,7 +38,7 @@ async fn answered(lab: Arc<Lab>, request: Request) -> Result<Response, Refusal> 
             let (body, _share) = body::whole(&head.headers, body, most).await?;
             beside(move || lab.request(&asked(&head, &body))).await?
         }
-        Body::Table(most) => {
+        Body::File(most) => {
             let mut upload = lab.expect(&asked(&head, &[]))?;
             body::read(&head.headers, body, most, |piece| Ok(upload.write(piece)?)).await?;
             beside(move || lab.uploaded(upload)).await?

@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use crate::{api::refused, guard::cookie};
 
-const INDEX: &str = include_str!("../dist/index.html");
+pub const INDEX: &str = include_str!("../dist/index.html");
 
 /// A file of the page as it lies in the sources, while the program is being worked on: what
 /// `npm run build` writes is there at once.
@@ -28,7 +28,7 @@ fn on_disk(_: &str) -> Option<Vec<u8>> {
 }
 
 /// By their names: what they are, and their bytes.
-const FILES: [(&str, &str, &[u8]); 5] = [
+pub const FILES: [(&str, &str, &[u8]); 5] = [
     ("app.js", "text/javascript; charset=utf-8", include_bytes!("../dist/app.js")),
     ("en.js", "text/javascript; charset=utf-8", include_bytes!("../dist/en.js")),
     ("he.js", "text/javascript; charset=utf-8", include_bytes!("../dist/he.js")),

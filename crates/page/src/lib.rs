@@ -16,6 +16,7 @@ mod clients;
 mod events;
 mod guard;
 mod server;
+mod site;
 mod stream;
 
 use std::{
@@ -26,6 +27,8 @@ use std::{
 
 use reshet::{Device, Error, Result};
 use reshet_lab::{About, Drive, Lab, Memory};
+
+pub use site::{SiteFile, files as site_files, one_file};
 
 pub use reshet_lab::{Finished, Hidden, Host, Lesson, Loaded, Spec};
 

@@ -1,40 +1,13 @@
-//! Data: dropping a table, looking at pictures.
+//! Data: looking at pictures.
 
-use std::sync::Arc;
-
-use reshet::{Error, Features, Storage, loss::Target};
+use reshet::{Features, Storage, loss::Target};
 use serde::Deserialize;
 
-use super::{Answer, Request, Response, asked, test};
-use crate::{lab::Lab, lesson::Lesson, refusal::Refusal, run::Run, upload::Upload};
+use super::{Answer, Response, test};
+use crate::{lab::Lab, lesson::Lesson, refusal::Refusal, run::Run};
 
 /// Pictures in one answer.
 const MOST_PICTURES: usize = 1000;
-
-#[derive(Deserialize)]
-struct Named {
-    name: String,
-}
-
-/// Begins to take the table that a request brings.
-pub(crate) fn expect(lab: &Lab, request: &Request) -> Answer<Upload> {
-    let Named { name } = asked(request)?;
-    lab.store(&name).map_err(|e| match e {
-        Error::Data(what) => Refusal::new(415, what),
-        other => other.into(),
-    })
-}
-
-/// Answers for a table that has come.
-pub(crate) fn uploaded(lab: &Lab, upload: Upload) -> Answer<Response> {
-    Response::json(201, &lab.upload(upload)?.told())
-}
-
-pub(super) fn upload(lab: &Arc<Lab>, request: &Request) -> Answer<Response> {
-    let mut upload = expect(lab, request)?;
-    upload.write(request.body)?;
-    uploaded(lab, upload)
-}
 
 #[derive(Deserialize)]
 pub(super) struct Which {

@@ -8,16 +8,21 @@ mod runs;
 use std::sync::Arc;
 
 use percent_encoding::percent_decode_str;
-use serde::{Serialize, de::DeserializeOwned};
+use reshet::Error;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{lab::Lab, refusal::Refusal, run::Run};
-pub(crate) use data::{expect, uploaded};
+use crate::{
+    lab::Lab,
+    refusal::Refusal,
+    run::Run,
+    upload::{self, Upload},
+};
 use route::Route;
 
 /// A body of JSON: a drawing in base64 at most.
 const MOST_JSON: usize = 8 << 20;
-/// A table that is dropped on the page.
-const MOST_TABLE: usize = 64 << 20;
+/// A table or a model that is dropped on the page.
+const MOST_FILE: usize = 64 << 20;
 
 pub(crate) type Answer<T> = Result<T, Refusal>;
 
@@ -43,8 +48,8 @@ pub enum Body {
     Nothing,
     /// JSON, all of it in memory.
     Json(usize),
-    /// A table, which a transport may take piece by piece: see [`Lab::expect`].
-    Table(usize),
+    /// A file, which a transport may take piece by piece: see [`Lab::expect`].
+    File(usize),
 }
 
 /// What a request is answered.
@@ -82,7 +87,8 @@ impl From<Refusal> for Response {
 /// The body that a request may have.
 pub(crate) fn expected(method: &str, path: &str) -> Answer<Body> {
     Ok(match Route::of(method, path)? {
-        Route::Upload => Body::Table(MOST_TABLE),
+        Route::Upload => Body::File(MOST_FILE),
+        Route::Open => Body::File(MOST_FILE),
         Route::Plan
         | Route::Start
         | Route::Control(_)
@@ -92,10 +98,41 @@ pub(crate) fn expected(method: &str, path: &str) -> Answer<Body> {
     })
 }
 
+/// What a file that comes is called.
+#[derive(Deserialize)]
+struct Named {
+    name: String,
+}
+
+/// Begins to take the file that a request brings.
+pub(crate) fn expect(lab: &Lab, request: &Request) -> Answer<Upload> {
+    let Named { name } = asked(request)?;
+    let kind = match Route::of(request.method, request.path)? {
+        Route::Open => upload::Kind::Model,
+        _ => upload::Kind::Table,
+    };
+    lab.store(&name, kind).map_err(|e| match e {
+        Error::Data(what) => Refusal::new(415, what),
+        other => other.into(),
+    })
+}
+
+/// Answers for a file that has come.
+pub(crate) fn uploaded(lab: &Lab, upload: Upload) -> Answer<Response> {
+    match upload.kind() {
+        upload::Kind::Table => Response::json(201, &lab.upload(upload)?.told()),
+        upload::Kind::Model => Response::json(201, &lab.open(upload)?.told()),
+    }
+}
+
 pub(crate) fn answer(lab: &Arc<Lab>, request: &Request) -> Answer<Response> {
     match Route::of(request.method, request.path)? {
         Route::State => Response::json(200, &lab.state()),
-        Route::Upload => data::upload(lab, request),
+        Route::Upload | Route::Open => {
+            let mut upload = expect(lab, request)?;
+            upload.write(request.body)?;
+            uploaded(lab, upload)
+        }
         Route::DataPictures(id) => data::data_pictures(lab, &id, asked(request)?),
         Route::Plan => runs::plan(lab, json(request)?),
         Route::Runs => runs::runs(lab),
@@ -111,6 +148,7 @@ pub(crate) fn answer(lab: &Arc<Lab>, request: &Request) -> Answer<Response> {
         Route::Mistakes(id) => models::mistakes(lab, &*find(lab, &id)?, asked(request)?),
         Route::Suspicious(id) => models::suspicious(lab, &*find(lab, &id)?, asked(request)?),
         Route::Model(id) => models::model(lab, &*find(lab, &id)?, asked(request)?),
+        Route::Folder(id) => models::folder(&*find(lab, &id)?),
         Route::PredictNewest => models::predict_newest(lab, asked(request)?, json(request)?),
         Route::Study(place) => study(lab, &place),
     }

@@ -10,6 +10,7 @@ use crate::{
     answers::Snapshots,
     ask::{self, Cell, Input},
     command::Command,
+    folder::zipped,
     lab::Lab,
     refusal::Refusal,
     run::Run,
@@ -111,4 +112,13 @@ pub(super) fn model(lab: &Arc<Lab>, run: &Run, when: When) -> Answer<Response> {
     let (_, model) = model_at(lab, run, when.step)?;
     let name = format!("attachment; filename=\"reshet-{}.safetensors\"", run.id);
     Ok(Response::bytes(vec![("content-disposition", name)], safetensors::to_bytes(&model)?))
+}
+
+pub(super) fn folder(run: &Run) -> Answer<Response> {
+    let saved = run.state().saved.clone().filter(|folder| folder.is_dir());
+    let folder = saved.ok_or_else(|| Refusal::not_found("this run has no folder"))?;
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    let plain: String = name.chars().filter(|c| c.is_ascii_graphic() && *c != '"').collect();
+    let name = format!("attachment; filename=\"{plain}.zip\"");
+    Ok(Response::bytes(vec![("content-disposition", name)], zipped(&folder)?))
 }

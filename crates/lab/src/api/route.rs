@@ -23,6 +23,8 @@ pub(super) enum Route {
     Mistakes(String),
     Suspicious(String),
     Model(String),
+    Folder(String),
+    Open,
     PredictNewest,
     Study(String),
 }
@@ -54,9 +56,11 @@ impl Route {
                     "mistakes" => (Some(Self::Mistakes(id)), None, None),
                     "suspicious" => (Some(Self::Suspicious(id)), None, None),
                     "model" => (Some(Self::Model(id)), None, None),
+                    "folder" => (Some(Self::Folder(id)), None, None),
                     _ => return Err(nothing()),
                 }
             }
+            ["models"] => (None, Some(Self::Open), None),
             ["predict"] => (None, Some(Self::PredictNewest), None),
             ["studies", place] => (Some(Self::Study(decoded(place))), None, None),
             _ => return Err(nothing()),

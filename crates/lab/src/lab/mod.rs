@@ -26,7 +26,7 @@ use crate::{
     run::{Run, State, Template},
     spec::Spec,
     turns::Turns,
-    upload::Upload,
+    upload::{Kind, Upload},
 };
 
 /// A large network's step is waited for this long.
@@ -108,16 +108,16 @@ impl Lab {
         api::answer(self, request).unwrap_or_else(Response::from)
     }
 
-    /// Begins to take the table that a request brings, before its body is there: what
+    /// Begins to take the file that a request brings, before its body is there: what
     /// [`Lab::request`] does in one, for a transport that has it piece by piece.
     ///
     /// # Errors
-    /// It is called as no table is, or cannot be stored.
+    /// It is called as no such file is, or cannot be stored.
     pub fn expect(&self, request: &Request) -> Result<Upload, Refusal> {
         api::expect(self, request)
     }
 
-    /// Answers the request for a table whose pieces are all there.
+    /// Answers the request for a file whose pieces are all there.
     pub fn uploaded(&self, upload: Upload) -> Response {
         api::uploaded(self, upload).unwrap_or_else(Response::from)
     }
@@ -199,9 +199,17 @@ impl Lab {
         }))
     }
 
-    /// Begins to store a table that comes over the wire.
-    pub(crate) fn store(&self, name: &str) -> Result<Upload> {
-        Upload::new(self.uploads.path(), name)
+    /// Begins to store a file that comes over the wire.
+    pub(crate) fn store(&self, name: &str, kind: Kind) -> Result<Upload> {
+        Upload::new(self.uploads.path(), name, kind)
+    }
+
+    /// Opens a model that came over the wire; without its data, which nobody has said.
+    pub(crate) fn open(&self, upload: Upload) -> Result<Arc<Run>> {
+        self.make_room();
+        let run = self.opened(&upload.path())?;
+        upload.keep();
+        Ok(run)
     }
 
     /// Adds a table that came over the wire, if there is memory for it.
@@ -331,14 +339,17 @@ impl Lab {
         inner.current.and_then(|id| inner.runs.get(&id)).cloned()
     }
 
-    /// Forgets a run; its folder stays. None: there is none. False: it trains.
+    /// Forgets a run; its folder is the host's. None: there is none. False: it trains.
     pub(crate) fn forget(&self, id: u64) -> Option<bool> {
         let mut inner = self.inner();
         if inner.current == Some(id) {
             return Some(false);
         }
-        inner.runs.remove(&id)?;
+        let run = inner.runs.remove(&id)?;
         drop(inner);
+        if let Some(folder) = &run.state().saved {
+            self.host.forgotten(folder);
+        }
         self.messages.tell("gone", &answers::Gone { run: id.to_string() });
         Some(true)
     }
@@ -348,6 +359,10 @@ impl Lab {
     /// # Errors
     /// It is none, or a damaged one.
     pub fn load(&self, path: &Path) -> Result<()> {
+        self.opened(path).map(|_| ())
+    }
+
+    fn opened(&self, path: &Path) -> Result<Arc<Run>> {
         let Loaded { name, model, mut lesson, losses, steps } = self.host.load(path)?;
         let mut state = State::new(Phase::Loaded, steps, 0.0, None);
         state.step = steps;
@@ -382,7 +397,7 @@ impl Lab {
         drop(inner);
         self.make_room();
         self.messages.changed(&run);
-        Ok(())
+        Ok(run)
     }
 
     /// Whether a training was stopped before its end since the last call.

@@ -1,17 +1,19 @@
-// The server's messages. One page of a browser listens for all: a browser keeps few connections to one server.
+// A server over HTTP, its messages as server-sent events. One page of a browser listens for all: a browser keeps
+// few connections to one server.
 
-type Handler = (value: any) => void;
-type Handlers = Record<string, Handler>;
-type Take = (event: string, value: unknown) => void;
+import { ONLINE, type Take, type Transport } from "./transport";
 
 const EVENTS = ["state", "progress", "run", "gone", "data"];
-/** Told by the listening page: whether the server answers. */
-const ONLINE = "online";
 const LOCK = "reshet-events";
 
-/** Listens for as long as the page is open; `handlers` by the names of the events, and `online`. */
-export function listen(handlers: Handlers): void {
-  const take: Take = (event, value) => handlers[event]?.(value);
+/** The server that the page came from. */
+export const server: Transport = {
+  ask: (path, options) => fetch(path, options),
+  listen,
+  saves: (link, path) => link.setAttribute("href", path),
+};
+
+function listen(take: Take): void {
   // Only pages of this machine have locks; others listen while they can be seen.
   if (navigator.locks === undefined) return listenWhileSeen(take);
   const channel = new BroadcastChannel("reshet");
