@@ -36,7 +36,7 @@ def train(
     encoding: str | None = None,
     sheet: str | None = None,
     positive: Hashable = None,
-    scaling: Literal["standard", "min-max", "none"] | None = None,
+    scaling: Literal["standard", "min-max", "none", "piecewise"] | None = None,
     test: Any = None,
     sample_weight: str | ArrayLike | None = None,
     class_weight: Literal["balanced"] | Mapping[Any, float] | None = None,
@@ -82,7 +82,9 @@ def train(
        which sheet of a spreadsheet. They count for a path as `test` too.
     positive: which of two answers means yes.
     scaling: how numbers become inputs: standard (mean 0, standard deviation 1) if not said,
-       min-max (0 to 1), none (as they are).
+       min-max (0 to 1), none (as they are), piecewise (standard, and how much of each of 16
+       pieces between quantiles lies below; from 500 rows on). If not said, piecewise; standard
+       with `net`.
     test: the part of the rows that is not learnt but tested on in the end (0.2 if not said, as
        the program has it; 0: none), or a table of its own. See `Model.tested`.
 

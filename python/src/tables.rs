@@ -74,9 +74,11 @@ impl TableRequest<'_> {
             .ask(ask)
             .keep_columns(recipe.net.is_some())
             .seed(recipe.seed.unwrap_or(0));
-        if let Some(scaling) = &self.scaling {
-            prepare = prepare.scaling(scaling.parse().map_err(python)?);
-        }
+        let scaling = match &self.scaling {
+            Some(name) => name.parse().map_err(python)?,
+            None => recipe.scaling(),
+        };
+        prepare = prepare.scaling(scaling);
         prepare = self.target.iter().fold(prepare, Prepare::target);
         prepare = self.drop.iter().fold(prepare, Prepare::drop);
         prepare = self.only.iter().fold(prepare, Prepare::only);

@@ -14,7 +14,7 @@ pub fn cells(columns: &Columns, inputs: &[f32]) -> Map<String, Value> {
         let (these, others) = rest.split_at(kind.width().min(rest.len()));
         rest = others;
         match kind {
-            ColumnKind::Number { .. } if these.get(1) == Some(&1.0) => Value::Null,
+            ColumnKind::Number { indicator: true, .. } if these.last() == Some(&1.0) => Value::Null,
             ColumnKind::Number { centre, scale, double, bend, .. } => {
                 let z = these.first().copied().unwrap_or(0.0);
                 let z = if *bend { z / (1.0 - (z / 3.0) * (z / 3.0)).max(1e-6).sqrt() } else { z };

@@ -101,6 +101,7 @@ fn inputs(model: &Model) -> Option<Vec<Input>> {
         let own: Vec<String> = names.by_ref().take(column.kind.width()).collect();
         match &column.kind {
             ColumnKind::Number { bend: true, .. } => return None,
+            ColumnKind::Number { knots, .. } if !knots.is_empty() => return None,
             ColumnKind::Number { centre, scale, .. } => {
                 let mut own = own.into_iter();
                 let name = visible(&own.next()?).into_owned();

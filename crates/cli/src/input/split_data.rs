@@ -117,6 +117,11 @@ impl SplitData {
         let path = Path::new(args.data()).to_path_buf();
         let table = table::read(&path, args.table.options())?;
         let written = table.written();
+        let scaling = args.scaling();
+        if !args.no_scale {
+            // What was decided is kept with the run.
+            args.scaling = Some(scaling);
+        }
         let recipe = &args.recipe;
         let amounts = recipe.gives_one_number();
         let ask = args.table.ask(recipe.asked_task(), args.is.as_deref(), amounts);
@@ -124,7 +129,7 @@ impl SplitData {
             .table
             .prepare(&table, ask)
             .keep_columns(recipe.net.is_some())
-            .scaling(args.scaling())
+            .scaling(scaling)
             .seed(recipe.seed.unwrap_or(0));
         let mut test = args.test_fraction.unwrap_or(0.2);
         if args.folds.is_some() {

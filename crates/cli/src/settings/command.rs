@@ -28,6 +28,9 @@ fn line(args: &Settings, recipe: &Recipe) -> String {
     // All of a training's settings can be written: they are words, numbers and lists.
     let mut question = Table::try_from(&question).unwrap_or_default();
     question.remove("data");
+    if args.scaling == Some(args.recipe.scaling()) {
+        question.remove("scaling");
+    }
     NOT_THE_TRAINING.iter().for_each(|name| drop(question.remove(*name)));
     let question = question.iter().filter_map(|(name, value)| match value {
         Value::Boolean(false) => None,

@@ -6,10 +6,11 @@
 use std::{fs, path::Path};
 
 use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory, Parser, parser::ValueSource};
-use reshet::{Error, Result, network::did_you_mean};
+use reshet::{Error, Result, data::table::Scaling, network::did_you_mean};
 use toml::{Table, Value};
 
 use super::Settings;
+use crate::input::table::is_table;
 
 /// What may change when a run goes on.
 const WHEN_RESUMED: [&str; 9] = [
@@ -144,7 +145,18 @@ fn read(file: &Path) -> Result<Table> {
         let line = e.span().map_or(0, |span| text[..span.start].lines().count().max(1));
         Error::Data(format!("{}:{line}: {}", file.display(), e.message()))
     })?;
-    Ok(table.into_iter().map(|(key, value)| (key.replace('_', "-"), value)).collect())
+    let mut table: Table =
+        table.into_iter().map(|(key, value)| (key.replace('_', "-"), value)).collect();
+    let of_table = || {
+        let data = table.get("data").and_then(Value::as_str);
+        data.is_some_and(|data| is_table(Path::new(data)))
+    };
+    // A run's file says all that was decided; that of version 0.1 knew one way to scale.
+    if table.get("no-scale") == Some(&false.into()) && !table.contains_key("scaling") && of_table()
+    {
+        table.insert("scaling".into(), Scaling::Standard.name().into());
+    }
+    Ok(table)
 }
 
 /// Whether each key is a setting's, its value one that it takes, and none against another.

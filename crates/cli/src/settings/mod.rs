@@ -44,7 +44,9 @@ pub struct Settings {
     #[arg(long)]
     pub no_scale: bool,
     /// Table: how numbers become inputs: standard (mean 0, standard deviation 1), min-max
-    /// (0 to 1), none (as they are; targets are still scaled) [default: standard]
+    /// (0 to 1), none (as they are; targets are still scaled), piecewise (standard, and for each
+    /// of 16 pieces between quantiles how much of it lies below; from 500 rows on) [default:
+    /// piecewise; with --net standard]
     #[arg(long, value_name = "HOW", value_parser = scaling(), conflicts_with = "no_scale")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scaling: Option<Scaling>,
@@ -138,7 +140,7 @@ impl Settings {
     pub fn scaling(&self) -> Scaling {
         match self.no_scale {
             true => Scaling::None,
-            false => self.scaling.unwrap_or_default(),
+            false => self.scaling.unwrap_or(self.recipe.scaling()),
         }
     }
 

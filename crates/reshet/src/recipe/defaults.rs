@@ -1,7 +1,10 @@
 //! The defaults of a recipe, by the kind of data.
 
 use super::{OptimizerName, Recipe, ScheduleName};
-use crate::{Activation, Adam, AdamW, Init, Optimizer, RMSprop, SGD};
+use crate::{
+    Activation, Adam, AdamW, Init, Optimizer, RMSprop, SGD,
+    data::table::{ENOUGH_ROWS, Scaling},
+};
 
 /// The default settings of a recipe.
 ///
@@ -64,7 +67,7 @@ fn pictures(samples: usize) -> Recipe {
 }
 
 /// Measured on eighteen tables of 120 to 5,600 training samples and on four of
-/// 8,000 to 43,000: see `docs/decisions/0010-defaults-for-tables.md`.
+/// 8,000 to 43,000: see `docs/decisions/0010-defaults-for-tables.md` and `0019-numbers-in-pieces.md`.
 ///
 /// About 2,000 steps for any table and at least 20 epochs; for millions of samples at
 /// most 20,000 steps (of 1,024 samples each) or one epoch. Weight decay keeps small tables
@@ -81,7 +84,11 @@ fn table(samples: usize) -> Recipe {
         _ => 1_024,
     };
     let most = (20_000 * batch_size / n).max(1);
-    let decay = (200.0 / n as f64).clamp(0.2, 1.0);
+    // From so many rows on numbers come in pieces: more inputs, more to hold down.
+    let decay = match n {
+        ..ENOUGH_ROWS => (200.0 / n as f64).clamp(0.2, 1.0),
+        _ => (400.0 / n as f64).clamp(0.3, 1.0),
+    };
     Recipe {
         hidden: Some(vec![128, 64]),
         activation: Some(Activation::SiLU),
@@ -118,6 +125,16 @@ impl Recipe {
             recipe.gamma = recipe.gamma.or(Some(0.1));
         }
         recipe
+    }
+
+    /// Returns how the numbers of a table become inputs unless something else is asked for:
+    /// [`Scaling::Piecewise`], but [`Scaling::Standard`] for a network that is given, whose
+    /// inputs are then the columns.
+    pub fn scaling(&self) -> Scaling {
+        match self.net {
+            Some(_) => Scaling::Standard,
+            None => Scaling::Piecewise,
+        }
     }
 
     /// Fills in the optimiser's own defaults.
@@ -163,7 +180,8 @@ mod tests {
     #[test]
     fn the_fewer_the_samples_the_stronger_the_decay() {
         let decay = |n| table(n).weight_decay.unwrap();
-        assert_eq!([decay(50), decay(400), decay(5_000), decay(50_000)], [1.0, 0.5, 0.2, 0.05]);
+        assert_eq!([decay(50), decay(400)], [1.0, 0.5]);
+        assert_eq!([decay(500), decay(5_000), decay(50_000)], [0.8, 0.3, 0.05]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use reshet::{
     Activation::*,
     Dataset, Features, Init, Layer, Loss, Meaning, Model, Plan, Prepare, Sequential, Storage,
     Table, Task, Trainer,
-    data::table::Unit,
+    data::table::{Scaling, Unit},
     rng::{Purpose, Stream},
 };
 
@@ -142,10 +142,11 @@ const WORDS: [&str; 9] = [
 
 /// A table with numbers, missing numbers, numbers far out, two words, many words, rare ones.
 pub fn sheets() -> Vec<Sheet> {
-    ["yes/no", "classes", "number"].into_iter().map(sheet).collect()
+    let one = |task| sheet(task, Scaling::Standard);
+    vec![one("yes/no"), one("classes"), one("number"), sheet("number", Scaling::Piecewise)]
 }
 
-fn sheet(task: &str) -> Sheet {
+fn sheet(task: &str, scaling: Scaling) -> Sheet {
     let stream = Stream::new(3, Purpose::Init, 1);
     let header = [
         "plain number",
@@ -201,7 +202,7 @@ fn sheet(task: &str) -> Sheet {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("odd.csv");
     std::fs::write(&path, csv).unwrap();
-    let data = Prepare::new().of(Table::read(&path).unwrap()).unwrap().train;
+    let data = Prepare::new().scaling(scaling).of(Table::read(&path).unwrap()).unwrap().train;
     let outputs = if task == "classes" { 3 } else { 1 };
     let network = format!(
         "{}-12:tanh-{outputs}{}",

@@ -3,6 +3,7 @@
 //! | in the table | to the network |
 //! |---|---|
 //! | number x | (x − centre) / scale: mean and standard deviation, or as [`Scaling`] says; median and quartiles where values lie far out, and then bent softly so that none is beyond ±3 |
+//! | the same, by [`Scaling::Piecewise`] | besides, an input for each piece between quantiles: the share of the piece that lies below x |
 //! | a missing number | the median, and 1 in an input of its own |
 //! | two values | −1 and 1; unknown 0 |
 //! | more values | an input each, 1 where it is; rare ones share one; unknown: all 0 |
@@ -32,6 +33,10 @@ const OFTEN: usize = 3;
 const ODD_WORDS: f64 = 0.05;
 /// and if they are not too many different ones.
 const MOST_ODD_WORDS: usize = 100;
+/// Pieces of [`Scaling::Piecewise`] in a column, at most, and the rows from which they gain more
+/// than they overfit.
+const PIECES: usize = 16;
+pub(crate) const ENOUGH_ROWS: usize = 500;
 /// Farther out than this many standard deviations: the mean cannot be trusted.
 const FAR_OUT: f64 = 6.0;
 
@@ -102,6 +107,10 @@ pub enum ColumnKind {
         missing: Vec<String>,
         /// The smallest and the largest seen.
         range: [f64; 2],
+        /// Where the pieces of [`Scaling::Piecewise`] begin and end, ascending, in z. The piece
+        /// from a to b is the input min(max((z − a) / (b − a), 0), 1).
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        knots: Vec<f64>,
     },
     /// One of two: −1, 1; anything else 0.
     Two {
@@ -134,11 +143,19 @@ impl ColumnKind {
     /// Inputs it takes.
     pub fn width(&self) -> usize {
         match self {
-            Self::Number { indicator, .. } => 1 + usize::from(*indicator),
+            Self::Number { indicator, .. } => 1 + self.pieces() + usize::from(*indicator),
             Self::Two { .. } => 1,
             Self::Category { values, rare, missing } => {
                 values.len() + usize::from(*rare) + usize::from(*missing)
             }
+        }
+    }
+
+    /// Inputs of [`Scaling::Piecewise`] among them.
+    pub(crate) fn pieces(&self) -> usize {
+        match self {
+            Self::Number { knots, .. } => knots.len().saturating_sub(1),
+            _ => 0,
         }
     }
 
@@ -175,7 +192,8 @@ impl ColumnKind {
         let (lower, median, upper) = (s.quantile(0.25), s.quantile(0.5), s.quantile(0.75));
         let spread = upper - lower;
         let far = s.high - s.mean > FAR_OUT * s.sd || s.mean - s.low > FAR_OUT * s.sd;
-        let bend = scaling == Scaling::Standard && far && spread > 0.0;
+        let standard = matches!(scaling, Scaling::Standard | Scaling::Piecewise);
+        let bend = standard && far && spread > 0.0;
         let or_one = |scale: f64| if scale > 0.0 { scale } else { 1.0 };
         let (centre, scale) = match (scaling, bend) {
             (Scaling::None, _) => (0.0, 1.0),
@@ -189,15 +207,21 @@ impl ColumnKind {
         let missing = head.true_words().to_vec();
         let indicator = s.missing + s.infinite + s.words > 0;
         let range = s.range();
+        let (centre, scale) = (single(centre), single(scale));
+        let knots = match scaling {
+            Scaling::Piecewise => knots(s, centre, scale),
+            _ => Vec::new(),
+        };
         Self::Number {
-            centre: single(centre),
-            scale: single(scale),
+            centre,
+            scale,
             double,
             bend,
             fill: single(median),
             indicator,
             missing,
             range: [single(range.start), single(range.end)],
+            knots,
         }
     }
 
@@ -257,6 +281,9 @@ impl ColumnKind {
             Self::Number { range, indicator, bend, missing, .. } => {
                 let [low, high] = range.map(shown);
                 let mut text = format!("number, {low} to {high}");
+                if self.pieces() > 0 {
+                    text += &format!(", in {} pieces", self.pieces());
+                }
                 if *bend {
                     text += ", some far out";
                 }
@@ -292,6 +319,19 @@ impl Head {
         let words = self.true_words().iter().zip(&s.counts);
         words.filter(|(_, n)| **n > 0).map(|(word, n)| (&**word, *n))
     }
+}
+
+/// Where the pieces of a column's numbers begin and end: at quantiles of the training part, so
+/// that each piece holds about as many rows. None for a single piece.
+fn knots(s: &Statistics, centre: f64, scale: f64) -> Vec<f64> {
+    if s.numbers < ENOUGH_ROWS {
+        return Vec::new();
+    }
+    let quantile = |i: usize| s.quantile(i as f64 / PIECES as f64);
+    let z = |x: f64| shortest(((x - centre) / scale) as f32);
+    let mut knots: Vec<f64> = (0..=PIECES).map(|i| z(quantile(i))).collect();
+    knots.dedup();
+    if knots.len() < 3 { Vec::new() } else { knots }
 }
 
 /// A number for people: whole ones in full, others with the digits that a network sees.
@@ -365,12 +405,17 @@ impl Columns {
         self.inputs.iter().map(|column| column.kind.width()).sum()
     }
 
-    /// The names of the network's inputs: `age`, `age missing`, `colour = red`.
+    /// The names of the network's inputs: `age`, `age 20 to 30`, `age missing`, `colour = red`.
     pub fn input_names(&self) -> Vec<String> {
         let names = |Column { name, kind }: &Column| match kind {
-            ColumnKind::Number { indicator, .. } => {
+            ColumnKind::Number { indicator, knots, centre, scale, .. } => {
+                // z has lost what is smaller beside the scale.
+                let unit = 10_f64.powf((scale.log10() - 5.0).floor());
+                let end = |z: f64| shown(((centre + z * scale) / unit).round() * unit + 0.0);
+                let piece = |w: &[f64]| format!("{name} {} to {}", end(w[0]), end(w[1]));
                 let missing = indicator.then(|| format!("{name} missing"));
-                std::iter::once(name.clone()).chain(missing).collect::<Vec<_>>()
+                let pieces = knots.windows(2).map(piece);
+                std::iter::once(name.clone()).chain(pieces).chain(missing).collect::<Vec<_>>()
             }
             ColumnKind::Two { values: [_, b] } => vec![format!("{name} = {b}")],
             ColumnKind::Category { values, rare, missing } => {

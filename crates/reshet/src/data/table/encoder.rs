@@ -135,6 +135,8 @@ impl<'a> Encoder<'a> {
                     bend,
                     fill,
                     range: [low, high],
+                    indicator,
+                    knots,
                     ..
                 } => {
                     if slot == Some(Slot::Unseen) {
@@ -169,9 +171,13 @@ impl<'a> Encoder<'a> {
                         false => (x as f32 - *centre as f32) / *scale as f32,
                     };
                     into[0] = if *bend { z / (1.0 + (z / 3.0) * (z / 3.0)).sqrt() } else { z };
-                    match into.get_mut(1) {
-                        Some(indicator) => *indicator = f32::from(u8::from(known.is_none())),
-                        None => self.gaps += usize::from(known.is_none()),
+                    for (input, ends) in into[1..].iter_mut().zip(knots.windows(2)) {
+                        let [from, to] = [ends[0] as f32, ends[1] as f32];
+                        *input = ((z - from) / (to - from)).clamp(0.0, 1.0);
+                    }
+                    match (indicator, into.last_mut()) {
+                        (true, Some(last)) => *last = f32::from(u8::from(known.is_none())),
+                        _ => self.gaps += usize::from(known.is_none()),
                     }
                 }
                 ColumnKind::Two { .. } | ColumnKind::Category { .. } => {

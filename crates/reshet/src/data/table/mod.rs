@@ -72,6 +72,7 @@ use cell::{MOST_LONG, Packed, is_no_number};
 pub use check::{Check, Checked};
 pub(crate) use chunk::Chunk;
 use chunk::{for_each_cell, fractions};
+pub(crate) use columns::ENOUGH_ROWS;
 pub use columns::{Column, ColumnKind, Columns, LeftOut};
 pub use dates::{Dates, Order};
 use encoder::Encoder;

@@ -18,18 +18,24 @@ pub enum Scaling {
     MinMax,
     /// As they are.
     None,
+    /// As [`Scaling::Standard`], and an input for each piece between quantiles: the share of the
+    /// piece that lies below x. So a network fits effects of a number that are not smooth. At most
+    /// 16 pieces, and none for fewer than 500 numbers, of which a network would learn the noise
+    /// (piecewise-linear encoding: Gorishniy et al. 2022).
+    Piecewise,
 }
 
 impl Scaling {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Standard, Self::MinMax, Self::None];
+    pub const ALL: [Self; 4] = [Self::Standard, Self::MinMax, Self::None, Self::Piecewise];
 
-    /// Returns the name: `standard`, `min-max`, `none`.
+    /// Returns the name: `standard`, `min-max`, `none`, `piecewise`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Standard => "standard",
             Self::MinMax => "min-max",
             Self::None => "none",
+            Self::Piecewise => "piecewise",
         }
     }
 }
@@ -122,5 +128,30 @@ mod tests {
         assert_eq!(of(Prepare::new()), of(Prepare::new().scaling(Scaling::Standard)));
         assert_eq!(of(Prepare::new().plain(true)), of(Prepare::new().scaling(Scaling::None)));
         assert_eq!(of(Prepare::new().plain(true)), [97.0, 5.0, 7.0]);
+    }
+
+    #[test]
+    fn pieces_say_how_much_of_each_lies_below() {
+        let names = ["size", "few", "y"].map(String::from).to_vec();
+        let mut builder = TableBuilder::new("t", names, &csv::Options::default()).unwrap();
+        for i in 0..1601 {
+            let cells = [(i * i).to_string(), (i % 3).to_string(), (2 * i).to_string()];
+            builder.row(cells.iter().map(String::as_str).collect::<Vec<_>>()).unwrap();
+        }
+        let prepare = Prepare::new().scaling(Scaling::Piecewise);
+        let data = prepare.of(builder.table().unwrap()).unwrap().train;
+        let columns = data.features().columns().unwrap();
+        let names = columns.input_names();
+        // Three values have two pieces between them.
+        assert_eq!(names[..3], ["size", "size 0 to 10000", "size 10000 to 40000"]);
+        assert_eq!(names[16..], ["size 2250000 to 2560000", "few", "few 0 to 1", "few 1 to 2"]);
+        let mut row = [0.0; 20];
+        data.features().read(150, &mut row);
+        let share = (150.0 * 150.0 - 10_000.0) / 30_000.0;
+        assert!((row[2] - share).abs() < 1e-5, "{row:?}");
+        assert_eq!((row[1], row[3], row[18], row[19]), (1.0, 0.0, 0.0, 0.0));
+        // Few rows are not enough for pieces.
+        let data = Prepare::new().scaling(Scaling::Piecewise).of(table()).unwrap().train;
+        assert_eq!(data.width(), 2);
     }
 }

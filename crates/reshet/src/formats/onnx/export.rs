@@ -21,12 +21,12 @@
 use prost::Message;
 
 use super::{
+    encoding,
     graph::Builder,
     proto::{Entry, Model as File, OperatorSet, kind},
 };
 use crate::{
     Activation, Layer, Loss, Model, Result, Task,
-    data::table::{ColumnKind, Columns},
     formats::metadata::{METADATA_KEY, Metadata},
     plan::Plan,
 };
@@ -77,7 +77,7 @@ pub fn export(model: &Model) -> Result<Exported> {
         to.name(name);
     }
     let inputs = match &model.meaning().columns {
-        Some(columns) => table(&mut to, columns),
+        Some(columns) => encoding::table(&mut to, columns),
         None => plain(&mut to, model),
     };
     let z = layers(&mut to, model, &plan, inputs);
@@ -122,150 +122,6 @@ fn plain(to: &mut Builder, model: &Model) -> String {
     }
     let most = to.floats("most", &[], &[255.0]);
     to.node("Div", [&*input, &most])
-}
-
-/// Encodes a table's columns.
-fn table(to: &mut Builder, columns: &Columns) -> String {
-    let is_number = |kind: &ColumnKind| matches!(kind, ColumnKind::Number { .. });
-    let numbers: Vec<&ColumnKind> =
-        columns.inputs.iter().map(|c| &c.kind).filter(|k| is_number(k)).collect();
-    let mut raw = Vec::new();
-    if numbers.len() == columns.inputs.len() {
-        raw.push(to.input("input", kind::FLOAT, numbers.len()));
-    } else {
-        for column in &columns.inputs {
-            let of = if is_number(&column.kind) { kind::FLOAT } else { kind::STRING };
-            raw.push(to.input(&column.name, of, 1));
-        }
-    }
-    // Blocks of inputs side by side: numbers, their indicators, then each category.
-    let mut blocks = Vec::new();
-    if !numbers.is_empty() {
-        let all: Vec<&str> = match raw.len() == columns.inputs.len() {
-            true => raw
-                .iter()
-                .zip(&columns.inputs)
-                .filter(|(_, c)| is_number(&c.kind))
-                .map(|(name, _)| &**name)
-                .collect(),
-            false => vec![&raw[0]],
-        };
-        let x =
-            if all.len() > 1 { to.node_with("Concat", all, &[("axis", 1)]) } else { all[0].into() };
-        let (z, missing) = scaled(to, &x, &numbers);
-        blocks.push(z);
-        if columns.inputs.iter().any(|c| is_number(&c.kind) && c.kind.width() == 2) {
-            blocks.push(to.node_with("Cast", [&*missing], &[("to", kind::FLOAT.into())]));
-        }
-    }
-    let indicators = blocks.len() == 2;
-    // The place of each of the network's inputs among the blocks.
-    let mut place = numbers.len() * if indicators { 2 } else { 1 };
-    let (mut places, mut number) = (Vec::new(), 0);
-    for (i, column) in columns.inputs.iter().enumerate() {
-        if is_number(&column.kind) {
-            places.push(number);
-            if column.kind.width() == 2 {
-                places.push(numbers.len() + number);
-            }
-            number += 1;
-        } else {
-            blocks.extend(category(to, &raw[i], &column.kind, &columns.missing_words()));
-            places.extend(place..place + column.kind.width());
-            place += column.kind.width();
-        }
-    }
-    let all = match &blocks[..] {
-        [one] => one.clone(),
-        all => to.node_with("Concat", all.iter().map(String::as_str), &[("axis", 1)]),
-    };
-    if places.iter().copied().eq(0..place) {
-        return all;
-    }
-    let places: Vec<i64> = places.into_iter().map(|p| p as i64).collect();
-    let places = to.ints("places", &places);
-    to.node_with("Gather", [&*all, &places], &[("axis", 1)])
-}
-
-/// Standardised numbers, the missing ones filled; and which were missing.
-fn scaled(to: &mut Builder, x: &str, columns: &[&ColumnKind]) -> (String, String) {
-    let (mut fills, mut centres, mut scales, mut bends) = (vec![], vec![], vec![], vec![]);
-    for column in columns {
-        if let ColumnKind::Number { centre, scale, bend, fill, .. } = column {
-            fills.push(*fill as f32);
-            centres.push(*centre as f32);
-            scales.push(*scale as f32);
-            bends.push(*bend);
-        }
-    }
-    let nan = to.node("IsNaN", [x]);
-    let infinite = to.node("IsInf", [x]);
-    let missing = to.node("Or", [&*nan, &infinite]);
-    let width = [columns.len()];
-    let fill = to.floats("fill", &width, &fills);
-    let x = to.node("Where", [&*missing, &fill, x]);
-    let centre = to.floats("centre", &width, &centres);
-    let scale = to.floats("scale", &width, &scales);
-    let centred = to.node("Sub", [&*x, &centre]);
-    let z = to.node("Div", [&*centred, &scale]);
-    if !bends.contains(&true) {
-        return (z, missing);
-    }
-    // z / √(1 + (z/3)²)
-    let three = to.floats("three", &[], &[3.0]);
-    let one = to.floats("one", &[], &[1.0]);
-    let third = to.node("Div", [&*z, &three]);
-    let square = to.node("Mul", [&*third, &third]);
-    let sum = to.node("Add", [&*one, &square]);
-    let root = to.node("Sqrt", [&*sum]);
-    let bent = to.node("Div", [&*z, &root]);
-    let which = to.truths("bend", &bends);
-    (to.node("Where", [&*which, &bent, &z]), missing)
-}
-
-/// A column of words as inputs.
-fn category(to: &mut Builder, word: &str, kind: &ColumnKind, nothing: &[String]) -> Vec<String> {
-    let is_one_of = |to: &mut Builder, values: &[String]| {
-        let values = to.words("values", values);
-        let same = to.node("Equal", [word, &values]);
-        to.node_with("Cast", [&*same], &[("to", kind::FLOAT.into())])
-    };
-    let any = |to: &mut Builder, each: &str| {
-        let axis = to.ints("axis", &[1]);
-        to.node_with("ReduceSum", [each, &axis], &[("keepdims", 1)])
-    };
-    match kind {
-        ColumnKind::Number { .. } => Vec::new(),
-        ColumnKind::Two { values } => {
-            let no = is_one_of(to, &values[..1]);
-            let yes = is_one_of(to, &values[1..]);
-            vec![to.node("Sub", [&*yes, &no])]
-        }
-        ColumnKind::Category { values, rare, missing } => {
-            let mut inputs = Vec::new();
-            // A tensor must not be empty.
-            let known = (!values.is_empty()).then(|| is_one_of(to, values));
-            inputs.extend(known.clone());
-            if !rare && !missing {
-                return inputs;
-            }
-            let nothing = is_one_of(to, nothing);
-            let nothing = any(to, &nothing);
-            if *rare {
-                let one = to.floats("one", &[], &[1.0]);
-                let mut rest = to.node("Sub", [&*one, &nothing]);
-                if let Some(known) = known {
-                    let known = any(to, &known);
-                    rest = to.node("Sub", [&*rest, &known]);
-                }
-                inputs.push(rest);
-            }
-            if *missing {
-                inputs.push(nothing);
-            }
-            inputs
-        }
-    }
 }
 
 /// The layers up to the loss's inputs.

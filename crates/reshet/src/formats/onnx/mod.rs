@@ -5,6 +5,7 @@ mod attributes;
 mod constants;
 mod decide;
 mod dense;
+mod encoding;
 mod export;
 mod fuse;
 mod graph;

@@ -118,10 +118,12 @@ fn table(text: &mut String, columns: &Columns) {
         let (name, about) = (
             json(&column.name),
             match &column.kind {
-                ColumnKind::Number { centre, scale, bend, fill, indicator, missing, .. } => {
+                ColumnKind::Number {
+                    centre, scale, bend, fill, indicator, missing, knots, ..
+                } => {
                     format!(
                         "\"number\", dict(centre={centre:?}, scale={scale:?}, bend={}, fill={fill:?}, \
-                 indicator={}, missing={})",
+                         indicator={}, missing={}, knots={knots:?})",
                         truth(*bend),
                         truth(*indicator),
                         json(missing)
@@ -149,14 +151,16 @@ def is_missing(cell):
     return cell is None or cell in MISSING or (isinstance(cell, float) and math.isnan(cell))
 
 
-def number(cells, centre, scale, bend, fill, indicator, missing):
-    """Standardised; outliers bent inwards; a second input is 1 for missing values."""
+def number(cells, centre, scale, bend, fill, indicator, missing, knots):
+    """Standardised, outliers bent inwards; the share of each piece that lies below; 1 for missing values."""
     known = [not (is_missing(c) or c in missing) and math.isfinite(float(c)) for c in cells]
     x = torch.tensor([float(c) if k else fill for c, k in zip(cells, known)])
     z = (x - centre) / scale
-    if bend:
-        z = z / torch.sqrt(1 + (z / 3) ** 2)
-    return [z, 1 - torch.tensor(known, dtype=torch.float32)] if indicator else [z]
+    inputs = [z / torch.sqrt(1 + (z / 3) ** 2) if bend else z]
+    inputs += [((z - a) / (b - a)).clamp(0, 1) for a, b in zip(knots, knots[1:])]
+    if indicator:
+        inputs.append(1 - torch.tensor(known, dtype=torch.float32))
+    return inputs
 
 
 def two(cells, values):

@@ -302,7 +302,7 @@ fn table(columns: &Columns) -> Result<String> {
         let what = c_comment(&format!("\"{}\": {}", column.name, column.kind.describe()));
         let width = column.kind.width();
         match &column.kind {
-            ColumnKind::Number { centre, scale, bend, fill, indicator, .. } => {
+            ColumnKind::Number { centre, scale, bend, fill, indicator, knots, .. } => {
                 members += &format!("    float {field}; /* {what} */\n");
                 let [centre, scale, fill] = [centre, scale, fill].map(|x| float(*x as f32));
                 encode += &format!(
@@ -315,8 +315,21 @@ fn table(columns: &Columns) -> Result<String> {
                     }
                     false => format!("    input[{at}] = z;\n"),
                 };
+                if knots.len() > 1 {
+                    let all: Vec<String> = knots.iter().map(|z| float(*z as f32)).collect();
+                    let count = knots.len();
+                    values += &format!(
+                        "static const float §_knots{i}[{count}] = {{\n{}}};\n\n",
+                        numbers(&all, String::clone)
+                    );
+                    encode += &format!(
+                        "    for (i = 0; i < {}; i++) input[{} + i] = §_piece(z, §_knots{i} + i);\n",
+                        count - 1,
+                        at + 1
+                    );
+                }
                 if *indicator {
-                    encode += &format!("    input[{}] = known ? 0.0f : 1.0f;\n", at + 1);
+                    encode += &format!("    input[{}] = known ? 0.0f : 1.0f;\n", at + width - 1);
                 }
             }
             ColumnKind::Two { values: two } => {

@@ -291,8 +291,9 @@ fn check_columns(columns: &Columns, inputs: usize) -> Result<()> {
         return Err(Error::data("two of its columns have the same name"));
     }
     let finite = |kind: &ColumnKind| match kind {
-        ColumnKind::Number { centre, scale, fill, range, .. } => {
-            [centre, scale, fill].into_iter().chain(range).all(|x| (*x as f32).is_finite())
+        ColumnKind::Number { centre, scale, fill, range, knots, .. } => {
+            let all = [centre, scale, fill].into_iter().chain(range).chain(knots);
+            all.into_iter().all(|x| (*x as f32).is_finite())
         }
         _ => true,
     };

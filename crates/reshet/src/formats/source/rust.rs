@@ -214,7 +214,7 @@ fn table(columns: &Columns) -> String {
         members += &format!("    /// {what}\n    pub {field}: {kind},\n");
         let end = at + column.kind.width();
         match &column.kind {
-            ColumnKind::Number { centre, scale, bend, fill, indicator, .. } => {
+            ColumnKind::Number { centre, scale, bend, fill, indicator, knots, .. } => {
                 encode += &format!(
                     "    let known = row.{field}.is_finite();\n    \
                      let z = ((if known {{ row.{field} }} else {{ {fill:?} }}) - ({centre:?})) / {scale:?};\n"
@@ -223,8 +223,17 @@ fn table(columns: &Columns) -> String {
                     true => format!("    input[{at}] = z / sqrt(1.0 + z / 3.0 * (z / 3.0));\n"),
                     false => format!("    input[{at}] = z;\n"),
                 };
+                if knots.len() > 1 {
+                    let knots: Vec<f32> = knots.iter().map(|z| *z as f32).collect();
+                    let first = at + 1;
+                    encode += &format!(
+                        "    for (i, ends) in [\n{}    ].windows(2).enumerate() {{\n        \
+                         input[{first} + i] = piece(z, ends[0], ends[1]);\n    }}\n",
+                        numbers(&knots, |z| format!("{z:?}"))
+                    );
+                }
                 if *indicator {
-                    encode += &format!("    input[{}] = (!known) as u8 as f32;\n", at + 1);
+                    encode += &format!("    input[{}] = (!known) as u8 as f32;\n", end - 1);
                 }
             }
             ColumnKind::Two { values } => {

@@ -74,6 +74,8 @@ function encoded(cells) {
       const known = typeof cell === "number" && Number.isFinite(cell);
       const z = ((known ? cell : column.fill) - column.centre) / column.scale;
       input.push(column.bend ? z / Math.sqrt(1 + (z / 3) ** 2) : z);
+      (column.knots ?? []).slice(1).forEach((to, i) =>
+        input.push(Math.min(Math.max((z - column.knots[i]) / (to - column.knots[i]), 0), 1)));
       if (column.indicator) input.push(known ? 0 : 1);
       return;
     }
