@@ -91,6 +91,9 @@ async function bring(name: string, source: Source): Promise<void> {
   deliver();
   lab.open_kept();
   deliver();
+  // All there is, once more: a page without a run shows the newest of those that were kept.
+  const { body } = asked("GET", "/api/state", "", "", new Uint8Array(0));
+  tell({ kind: "event", event: "state", data: new TextDecoder().decode(body) });
 }
 
 /** Passes on all messages and all files that are new. */
@@ -115,7 +118,8 @@ function deliver(): void {
   tell({ kind: "kept", files: all });
 }
 
-function answer({ id, method, path, query, type, body }: Extract<ToWorker, { kind: "ask" }>): void {
+/** What the program answers. */
+function asked(method: string, path: string, query: string, type: string, body: Uint8Array) {
   const head = new TextEncoder().encode(`${method}\n${path}\n${query}\n${type}\n`);
   const whole = new Uint8Array(head.length + body.length);
   whole.set(head);
@@ -125,8 +129,12 @@ function answer({ id, method, path, query, type, body }: Extract<ToWorker, { kin
   const answer = given();
   const end = answer.indexOf(10);
   const { status, headers } = JSON.parse(new TextDecoder().decode(answer.subarray(0, end)));
-  const rest = answer.slice(end + 1);
-  tell({ kind: "answer", id, status, headers, body: rest }, [rest.buffer]);
+  return { status, headers, body: answer.slice(end + 1) };
+}
+
+function answer({ id, method, path, query, type, body }: Extract<ToWorker, { kind: "ask" }>): void {
+  const answer = asked(method, path, query, type, body);
+  tell({ kind: "answer", id, ...answer }, [answer.body.buffer]);
   deliver();
   wake();
 }
