@@ -67,7 +67,7 @@ sanitize target="x86_64-unknown-linux-gnu":
 # Each change that a run makes to the file system fails once, the power after each, and each large
 # allocation; with so many seeds
 faults seeds="1":
-    RESHET_ALL_FAULTS={{seeds}} cargo test -p reshet-cli --bin reshet faults -- --nocapture
+    RESHET_ALL_FAULTS={{seeds}} cargo test -p reshet-cli --lib faults -- --nocapture
 
 # The same with every two accesses of two threads ordered (needs nightly with rust-src)
 races target="x86_64-unknown-linux-gnu":
@@ -87,9 +87,21 @@ miri:
 page:
     cd crates/page/web && npm ci && npm run build
 
-# The page in Chromium (skipped where there is none)
+# The program for a page without a server, as WebAssembly, into crates/page/site
+web:
+    crates/web/build.sh
+
+# Whether that is what its sources come to (skipped with another toolchain)
+site-check:
+    crates/web/build.sh --check
+
+# The page as a site that trains in the browser, into a folder
+site folder="target/site":
+    cargo run --release -- site --out {{folder}} --force
+
+# The page in Chromium, from its server and as a site (skipped where there is none)
 page-test:
-    cargo build --release && cd crates/page/web && npm ci && npm run e2e
+    cargo build --release && cd crates/page/web && npm ci && npm run e2e && npm run e2e:site
 
 # What watching a training on the page costs
 bench-page *args:

@@ -158,10 +158,21 @@ pub fn stop_on_interrupt() {
             tell("stopped at once: what was not written yet is lost; a checkpoint stays");
             std::process::exit(crate::exit::FAILURE.into());
         };
-        if let Err(e) = ctrlc::set_handler(handler) {
+        if let Err(e) = on_interrupt(handler) {
             note(&format!("warning: Ctrl-C will not save: {e}"));
         }
     });
+}
+
+#[cfg(not(target_os = "wasi"))]
+fn on_interrupt(handler: impl FnMut() + Send + 'static) -> Result<(), ctrlc::Error> {
+    ctrlc::set_handler(handler)
+}
+
+/// Nobody interrupts a browser's tab.
+#[cfg(target_os = "wasi")]
+fn on_interrupt(_: impl FnMut() + Send + 'static) -> io::Result<()> {
+    Ok(())
 }
 
 /// Says that all is written: a second Ctrl-C loses nothing any more.

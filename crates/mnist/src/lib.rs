@@ -1,5 +1,6 @@
 //! The MNIST handwritten digits: 60,000 to train on and 10,000 to test with, 28 × 28 pixels
-//! each, packed into the crate itself. Nothing is downloaded and nothing is read from disk.
+//! each, packed into the crate itself. Nothing is downloaded and nothing is read from disk; only on WASI, as in a
+//! browser's tab, the packed parts are files of their own, in `/digits`.
 //!
 //! ```
 //! let images = reshet_mnist::test_images();
@@ -26,6 +27,9 @@ use std::{
 };
 
 mod packing;
+mod parts;
+
+use parts::{Part, part};
 
 /// Rows of an image.
 pub const ROWS: usize = 28;
@@ -38,20 +42,27 @@ pub const TEST: usize = 10_000;
 
 /// The training images in parts of 15,000 and the test images in parts of 5,000, each packed
 /// on its own, so that several cores can share the unpacking.
-static TRAIN_IMAGES: [&[u8]; 4] = [
-    include_bytes!("../data/train-images-0"),
-    include_bytes!("../data/train-images-1"),
-    include_bytes!("../data/train-images-2"),
-    include_bytes!("../data/train-images-3"),
+const TRAIN_IMAGES: [Part; 4] = [
+    part!("train-images-0"),
+    part!("train-images-1"),
+    part!("train-images-2"),
+    part!("train-images-3"),
 ];
-static TEST_IMAGES: [&[u8]; 2] =
-    [include_bytes!("../data/test-images-0"), include_bytes!("../data/test-images-1")];
-static TRAIN_LABELS: &[u8] = include_bytes!("../data/train-labels");
-static TEST_LABELS: &[u8] = include_bytes!("../data/test-labels");
+const TEST_IMAGES: [Part; 2] = [part!("test-images-0"), part!("test-images-1")];
+const TRAIN_LABELS: Part = part!("train-labels");
+const TEST_LABELS: Part = part!("test-labels");
+
+/// The files in which the digits are packed, by their names: what a program for WASI finds in
+/// `/digits`.
+#[cfg(not(target_os = "wasi"))]
+pub fn packed() -> Vec<(&'static str, &'static [u8])> {
+    let labels = [TRAIN_LABELS, TEST_LABELS];
+    TRAIN_IMAGES.iter().chain(&TEST_IMAGES).chain(&labels).map(Part::file).collect()
+}
 
 /// The training images: 60,000 × 28 × 28 pixels, row by row, 0 the paper and 255 the ink.
 pub fn train_images() -> Vec<u8> {
-    images(&TRAIN_IMAGES, TRAIN * ROWS * COLUMNS)
+    images(TRAIN_IMAGES, TRAIN * ROWS * COLUMNS)
 }
 
 /// [`train_images`] into memory of that length.
@@ -60,7 +71,7 @@ pub fn train_images() -> Vec<u8> {
 /// If it is shorter or longer.
 pub fn train_images_into(images: &mut [u8]) {
     assert_eq!(images.len(), TRAIN * ROWS * COLUMNS, "the length of the training images");
-    unpack(&TRAIN_IMAGES, images);
+    unpack(TRAIN_IMAGES, images);
 }
 
 /// The digits, 0 to 9, that the 60,000 training images show.
@@ -70,7 +81,7 @@ pub fn train_labels() -> Vec<u8> {
 
 /// The test images: 10,000 × 28 × 28 pixels, row by row, 0 the paper and 255 the ink.
 pub fn test_images() -> Vec<u8> {
-    images(&TEST_IMAGES, TEST * ROWS * COLUMNS)
+    images(TEST_IMAGES, TEST * ROWS * COLUMNS)
 }
 
 /// [`test_images`] into memory of that length.
@@ -79,7 +90,7 @@ pub fn test_images() -> Vec<u8> {
 /// If it is shorter or longer.
 pub fn test_images_into(images: &mut [u8]) {
     assert_eq!(images.len(), TEST * ROWS * COLUMNS, "the length of the test images");
-    unpack(&TEST_IMAGES, images);
+    unpack(TEST_IMAGES, images);
 }
 
 /// The digits, 0 to 9, that the 10,000 test images show.
@@ -87,26 +98,26 @@ pub fn test_labels() -> Vec<u8> {
     labels(TEST_LABELS, TEST)
 }
 
-fn images(parts: &[&[u8]], length: usize) -> Vec<u8> {
+fn images<const N: usize>(parts: [Part; N], length: usize) -> Vec<u8> {
     let mut images = vec![0; length];
     unpack(parts, &mut images);
     images
 }
 
-fn labels(packed: &[u8], count: usize) -> Vec<u8> {
-    let labels = packing::inflate(&mut &packed[..], count);
+fn labels(part: Part, count: usize) -> Vec<u8> {
+    let labels = packing::inflate(&mut &part.packed()[..], count);
     assert_eq!(labels.len(), count, "{}", packing::DAMAGED);
     labels
 }
 
 /// Unpacks parts of equal size beside each other.
-fn unpack(parts: &[&[u8]], into: &mut [u8]) {
+fn unpack<const N: usize>(parts: [Part; N], into: &mut [u8]) {
     let into = into.chunks_exact_mut(into.len() / parts.len());
     let left = Mutex::new(parts.iter().zip(into));
     let take = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
     let work = || {
         while let Some((part, into)) = take() {
-            packing::unpack(part, into);
+            packing::unpack(&part.packed(), into);
         }
     };
     thread::scope(|scope| {

@@ -7,11 +7,12 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use reshet_lab::Refusal;
 use serde::Deserialize;
 
-use crate::{guard::cookie, refusal::Refusal};
+use crate::{api::refused, guard::cookie};
 
-const INDEX: &str = include_str!("../dist/index.html");
+pub const INDEX: &str = include_str!("../dist/index.html");
 
 /// A file of the page as it lies in the sources, while the program is being worked on: what
 /// `npm run build` writes is there at once.
@@ -27,7 +28,7 @@ fn on_disk(_: &str) -> Option<Vec<u8>> {
 }
 
 /// By their names: what they are, and their bytes.
-const FILES: [(&str, &str, &[u8]); 5] = [
+pub const FILES: [(&str, &str, &[u8]); 5] = [
     ("app.js", "text/javascript; charset=utf-8", include_bytes!("../dist/app.js")),
     ("en.js", "text/javascript; charset=utf-8", include_bytes!("../dist/en.js")),
     ("he.js", "text/javascript; charset=utf-8", include_bytes!("../dist/he.js")),
@@ -92,7 +93,7 @@ pub async fn file(
     headers: HeaderMap,
 ) -> Response {
     let Some((_, kind, bytes)) = FILES.iter().find(|(file, ..)| *file == name) else {
-        return Refusal::not_found(format!("no file is called {name}")).into_response();
+        return refused(Refusal::not_found(format!("no file is called {name}")));
     };
     let bytes = on_disk(&name).map_or(Cow::Borrowed(*bytes), Cow::Owned);
     let tag = format!("\"{:016x}\"", hash(&bytes));

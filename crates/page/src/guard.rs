@@ -6,9 +6,8 @@
 
 use std::net::IpAddr;
 
-use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
-
-use crate::refusal::Refusal;
+use axum::http::{HeaderMap, Method, Uri, header};
+use reshet_lab::Refusal;
 
 /// What is let in.
 #[derive(Clone, Debug)]
@@ -47,7 +46,7 @@ impl Guard {
         let host = host.filter(|_| headers.get_all(header::HOST).iter().count() < 2);
         let Some(host) = host.filter(|host| self.is_own(host)) else {
             let what = "this server answers only to its own name: open the address it printed";
-            return Err(Refusal::new(StatusCode::FORBIDDEN, what));
+            return Err(Refusal::new(403, what));
         };
         let origin = text(header::ORIGIN).and_then(|origin| origin.strip_prefix("http://"));
         let own = match headers.get_all(header::ORIGIN).iter().count() {
@@ -57,7 +56,7 @@ impl Guard {
         };
         if !own || !(from_here(headers) || is_a_link(method, uri, headers)) {
             let what = "another site may not ask this server";
-            return Err(Refusal::new(StatusCode::FORBIDDEN, what));
+            return Err(Refusal::new(403, what));
         }
         let Some(token) = &self.token else { return Ok(None) };
         let bearer = text(header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
@@ -72,7 +71,7 @@ impl Guard {
             return Ok(Some(cookie));
         }
         let what = "a token is wanted: open the address that the server printed";
-        Err(Refusal::new(StatusCode::UNAUTHORIZED, what))
+        Err(Refusal::new(401, what))
     }
 
     fn is_own(&self, host: &str) -> bool {

@@ -1,43 +1,23 @@
 //! The local page: a server for one machine and the page it serves.
 //!
 //! ```text
-//! browser ──HTTP, events──▶ server ──▶ api ──▶ Lab ──commands──▶ Course (a thread that trains)
-//!                            guard       ask        ◀──messages──
+//! browser ──HTTP, events──▶ server ──▶ api ──▶ reshet-lab (data, runs, a thread that trains)
+//!                            guard
 //! ```
-//! The `Lab` holds data and runs. A training has a thread of its own, which takes
-//! commands between its steps and sends messages, at most thirty a second. What is read
-//! and saved where is the program's business: it implements [`Host`].
+//! What is asked and answered is the lab's business; here are connections, who may ask, and the
+//! page's files. What is read and saved where is the program's business: it implements [`Host`].
 //!
 //! `docs/api.md` is what the routes promise.
 
-mod answers;
 mod api;
-mod ask;
 mod assets;
-mod cells;
+mod body;
 mod clients;
-mod command;
-mod course;
-mod curve;
-mod data;
-mod ending;
-mod found;
+mod events;
 mod guard;
-mod host;
-mod lab;
-mod lesson;
-mod memory;
-mod messages;
-mod moments;
-mod refusal;
-mod run;
 mod server;
-mod spec;
+mod site;
 mod stream;
-mod told;
-#[cfg(test)]
-mod types;
-mod upload;
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -46,14 +26,16 @@ use std::{
 };
 
 use reshet::{Device, Error, Result};
+use reshet_lab::{About, Drive, Lab, Memory};
 
-pub use host::{Finished, Host, Loaded};
-pub use lesson::Lesson;
-pub use spec::{Hidden, Spec};
+pub use site::{SiteFile, files as site_files, one_file};
+
+pub use reshet_lab::{Finished, Hidden, Host, Lesson, Loaded, Spec};
 
 use guard::Guard;
-use lab::Lab;
-use memory::Memory;
+
+/// Requests that wait for the training, or for their turn, at once.
+const WAITING: usize = 32;
 
 /// Where and what to serve.
 pub struct Options {
@@ -99,15 +81,15 @@ pub fn serve(
         Device::Cpu { threads, .. } => threads,
         _ => 1,
     };
-    let about = answers::About {
+    let about = About {
         version: env!("CARGO_PKG_VERSION").into(),
         device: options.device.to_string(),
         threads,
         cores: std::thread::available_parallelism().map_or(1, usize::from),
     };
-    let lab = Arc::new(Lab::new(host, about, Memory::new(options.memory))?);
+    let lab = Arc::new(Lab::new(host, about, Memory::new(options.memory), Drive::Thread)?);
     for data in &options.data {
-        lab.add_data(data)?;
+        lab.offer(data)?;
     }
     for model in &options.models {
         lab.load(model)?;
@@ -118,7 +100,7 @@ pub fn serve(
     let failed = |what: String| move |cause| Error::Io { what, reading: false, cause };
     // One thread is enough for a page, and leaves the cores to the training.
     let mut runtime = tokio::runtime::Builder::new_current_thread();
-    let runtime = runtime.enable_all().max_blocking_threads(4).build();
+    let runtime = runtime.enable_all().max_blocking_threads(WAITING).build();
     let runtime = runtime.map_err(failed("cannot start the server".into()))?;
     runtime.block_on(async {
         let wanted = SocketAddr::new(options.address, options.port);

@@ -4,9 +4,9 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     extract::{Request, State},
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderValue, header},
     middleware::{self, Next},
-    response::{IntoResponse, Response},
+    response::Response,
 };
 use hyper::server::conn::http1;
 use hyper_util::{
@@ -14,9 +14,10 @@ use hyper_util::{
     server::graceful::GracefulShutdown,
     service::TowerToHyperService,
 };
+use reshet_lab::{Lab, Refusal};
 use tokio::{net::TcpListener, sync::Semaphore, time};
 
-use crate::{api, clients::Clients, guard::Guard, lab::Lab, refusal::Refusal, stream::Patient};
+use crate::{api, api::refused, clients::Clients, guard::Guard, stream::Patient};
 
 /// Connections at once; each costs a few kilobytes.
 const MOST_CONNECTIONS: usize = 512;
@@ -91,12 +92,12 @@ pub async fn serve(
 async fn guarded(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
     let cookie = match guard.check(request.method(), request.uri(), request.headers()) {
         Ok(cookie) => cookie,
-        Err(refusal) => return secured(refusal.into_response()),
+        Err(refusal) => return secured(refused(refusal)),
     };
     let answered = time::timeout(WHOLE, next.run(request)).await;
     let mut response = answered.unwrap_or_else(|_| {
         let what = "the request took longer than a minute";
-        Refusal::new(StatusCode::REQUEST_TIMEOUT, what).into_response()
+        refused(Refusal::new(408, what))
     });
     if let Some(cookie) = cookie.and_then(|cookie| cookie.parse().ok()) {
         response.headers_mut().insert(header::SET_COOKIE, cookie);

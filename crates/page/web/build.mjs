@@ -1,4 +1,5 @@
-// Builds ../dist, which the program embeds: the page, its script and style, a file of texts for each language.
+// Builds ../dist, which the program embeds: the page, its script and style, a file of texts for each language,
+// and for a page without a server its worker and its choice of a language.
 import { copyFile, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -24,8 +25,10 @@ const options = {
   legalComments: "none",
   logLevel: "info",
 };
-if (process.argv.includes("--watch")) {
-  await (await esbuild.context(options)).watch();
-} else {
-  await esbuild.build(options);
+// Scripts that are no modules: a worker of a page from a file, and what runs before anything is shown.
+const entryPoints = { worker: "src/worker/worker.ts", language: "src/language.ts" };
+const worker = { ...options, entryPoints, format: "iife" };
+for (const one of [options, worker]) {
+  if (process.argv.includes("--watch")) await (await esbuild.context(one)).watch();
+  else await esbuild.build(one);
 }

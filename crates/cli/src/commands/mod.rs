@@ -10,6 +10,8 @@ pub mod lecture;
 pub mod predict;
 pub mod runs;
 pub mod serve;
+#[cfg(not(target_os = "wasi"))]
+pub mod site;
 pub mod test;
 pub mod train;
 pub mod tune;

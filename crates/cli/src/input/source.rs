@@ -1,6 +1,6 @@
 //! `DATA` on the command line: a name or a path.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, sync::OnceLock};
 
 use anyhow::Result;
 use reshet::{
@@ -133,14 +133,8 @@ impl Source {
             return pictures(idx::beside(path)?, None);
         }
         if data == "mnist" {
-            // Two cores can unpack the two parts side by side.
-            let (train, test) = std::thread::scope(|s| {
-                let test = std::thread::Builder::new().spawn_scoped(s, mnist::test);
-                let train = mnist::train();
-                // Where no thread is to be had, one after the other.
-                (train, test.map_or_else(|_| mnist::test(), joined))
-            });
-            return plain(train?, Some(test?));
+            let (train, test) = digits()?;
+            return plain(train, Some(test));
         }
         if (path.is_file() || table::inside(path).is_some()) && table::is_table(path) {
             let what =
@@ -283,6 +277,23 @@ impl Source {
             _ => Ok(()),
         }
     }
+}
+
+/// The digits, unpacked once: whoever asks something else of them shares the numbers.
+fn digits() -> reshet::Result<(Dataset, Dataset)> {
+    static UNPACKED: OnceLock<(Dataset, Dataset)> = OnceLock::new();
+    if let Some(unpacked) = UNPACKED.get() {
+        return Ok(unpacked.clone());
+    }
+    // Two cores can unpack the two parts side by side.
+    let (train, test) = std::thread::scope(|s| {
+        let test = std::thread::Builder::new().spawn_scoped(s, mnist::test);
+        let train = mnist::train();
+        // Where no thread is to be had, one after the other.
+        (train, test.map_or_else(|_| mnist::test(), joined))
+    });
+    let unpacked = (train?, test?);
+    Ok(UNPACKED.get_or_init(|| unpacked).clone())
 }
 
 fn no_fashion() -> Error {

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { open, serve, skip, sleep, text, together, trainLecture, untilRun } from "./page.mjs";
+import { open, serve, serverOnly, skip, sleep, text, together, trainLecture, untilRun } from "./page.mjs";
 
 describe("learning", { skip }, () => {
   const here = together();
@@ -252,7 +252,7 @@ describe("learning", { skip }, () => {
     await close();
   });
 
-  test("a model from a file draws on, and says what it cannot show", async () => {
+  test("a model from a file draws on, and says what it cannot show", { skip: serverOnly }, async () => {
     const { page, trouble, close } = await open(here.browser, here.server.url);
     await trainLecture(page);
     const id = await page.$eval(".controls", (c) => c.dataset.run);
@@ -275,7 +275,7 @@ describe("learning", { skip }, () => {
     await other.stop();
   });
 
-  test("a server that is away is said, and found again", async () => {
+  test("a server that is away is said, and found again", { skip: serverOnly }, async () => {
     const other = await serve();
     const { page, close } = await open(here.browser, other.url);
     await page.waitForSelector(".start:not([disabled])");

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { open, serve, serveIn, skip, text, together, untilRun } from "./page.mjs";
+import { open, serve, serveIn, serverOnly, skip, text, together, untilRun } from "./page.mjs";
 
 /** Whether the middle of an element is what a finger there would touch. */
 const inReach = (page, selector) =>
@@ -90,7 +90,7 @@ describe("mended", { skip }, () => {
     }
   });
 
-  test("at full speed the number moves early, and says after which step", async () => {
+  test("at full speed the number moves early, and says after which step", { skip: serverOnly }, async () => {
     const { page, close } = await open(here.browser, here.server.url);
     await page.waitForSelector(".start:not([disabled])");
     await page.evaluate(() => (location.hash = "#train?epochs=20&start=full"));
@@ -230,7 +230,7 @@ describe("mended", { skip }, () => {
     await close();
   });
 
-  test("a server that is away is said when Start is pressed", async () => {
+  test("a server that is away is said when Start is pressed", { skip: serverOnly }, async () => {
     const other = await serve();
     const { page, close } = await open(here.browser, other.url);
     await page.waitForSelector(".start:not([disabled])");
@@ -259,20 +259,24 @@ describe("mended", { skip }, () => {
     await close();
   });
 
-  test("earlier runs of the folder are listed after a restart, and a model can be saved", async () => {
-    const first = await serve();
-    const one = await open(here.browser, `${first.url}/#train?epochs=1&start=full`);
-    await untilRun(one.page, "done");
-    const href = await one.page.$eval(".save", (a) => a.href);
-    const saved = await fetch(href);
-    assert.ok(saved.ok && (await saved.arrayBuffer()).byteLength > 300_000);
-    await one.close();
-    first.leave();
-    await first.stop();
-    const again = await serveIn(first.directory);
-    const other = await open(here.browser, again.url);
-    await other.page.waitForSelector(".runs tbody tr");
-    await other.close();
-    await again.stop();
-  });
+  test(
+    "earlier runs of the folder are listed after a restart, and a model can be saved",
+    { skip: serverOnly },
+    async () => {
+      const first = await serve();
+      const one = await open(here.browser, `${first.url}/#train?epochs=1&start=full`);
+      await untilRun(one.page, "done");
+      const href = await one.page.$eval(".save", (a) => a.href);
+      const saved = await fetch(href);
+      assert.ok(saved.ok && (await saved.arrayBuffer()).byteLength > 300_000);
+      await one.close();
+      first.leave();
+      await first.stop();
+      const again = await serveIn(first.directory);
+      const other = await open(here.browser, again.url);
+      await other.page.waitForSelector(".runs tbody tr");
+      await other.close();
+      await again.stop();
+    },
+  );
 });

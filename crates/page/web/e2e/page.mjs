@@ -1,7 +1,8 @@
 // What the tests share: the program on a free port in a directory of its own, and a browser.
 
-import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:net";
 import { after, before } from "node:test";
 import { tmpdir } from "node:os";
@@ -19,8 +20,14 @@ export const skip = !existsSync(chromium)
     ? `no program at ${binary}: cargo build --release, or set RESHET_BIN`
     : false;
 
+/** The tests' second round: the same page from plain files, with the program in its worker. */
+export const onSite = process.env.RESHET_TRANSPORT === "site";
+/** Why a test is only for the server, or false. */
+export const serverOnly = onSite && "about the server";
+
 /** Starts the program in a directory of its own; `stop` ends it. */
 export async function serve(port, ...args) {
+  if (onSite) return sendSite();
   return serveIn(mkdtempSync(join(tmpdir(), "reshet-page-")), port, ...args);
 }
 
@@ -62,6 +69,38 @@ export async function serveIn(directory, port, ...args) {
       program.kill("SIGINT");
       await Promise.race([ended, sleep(5000).then(() => program.kill("SIGKILL"))]);
       if (!kept) rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+const KINDS = {
+  html: "text/html; charset=utf-8",
+  js: "text/javascript; charset=utf-8",
+  css: "text/css; charset=utf-8",
+  svg: "image/svg+xml",
+  wasm: "application/wasm",
+};
+
+/** Writes the site and sends its files; `directory` is for the test's own. */
+export async function sendSite() {
+  const directory = mkdtempSync(join(tmpdir(), "reshet-site-"));
+  const site = join(directory, "site");
+  execFileSync(binary, ["site", "--out", site], { stdio: "ignore" });
+  const server = createHttpServer((request, response) => {
+    const path = new URL(request.url, "http://site").pathname;
+    const file = join(site, path === "/" ? "index.html" : path);
+    if (!existsSync(file)) return response.writeHead(404).end();
+    const kind = KINDS[file.split(".").at(-1)] ?? "application/octet-stream";
+    response.writeHead(200, { "Content-Type": kind }).end(readFileSync(file));
+  });
+  await new Promise((done) => server.listen(0, "127.0.0.1", done));
+  return {
+    url: `http://127.0.0.1:${server.address().port}`,
+    directory,
+    async stop() {
+      server.closeAllConnections();
+      server.close();
+      rmSync(directory, { recursive: true, force: true });
     },
   };
 }
@@ -115,6 +154,9 @@ export async function open(
   page.setDefaultTimeout(90_000);
   await page.setViewport({ width, height, hasTouch: touch, isMobile: touch });
   await page.setExtraHTTPHeaders({ "Accept-Language": language });
+  await page.evaluateOnNewDocument((language) => {
+    Object.defineProperty(navigator, "languages", { get: () => [language] });
+  }, language);
   await page.goto(url, { waitUntil: "load" });
   await page.waitForSelector("#view-train, [role=tabpanel]:not([hidden]) *");
   return { page, trouble, close: () => context.close() };

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { faults, open, serve, skip, text, together, trainLecture, untilRun } from "./page.mjs";
+import { faults, open, serve, serverOnly, skip, text, together, trainLecture, untilRun } from "./page.mjs";
 
 const HEBREW = /[\u0590-\u05ff]/;
 
@@ -52,42 +52,46 @@ describe("readers", { skip }, () => {
     await close();
   });
 
-  test("all that is decided about tables, or looks wrong in them, has a kind", async () => {
-    const table = (head, row, n = 60) =>
-      [head, ...Array.from({ length: n }, (_, i) => row(i)), ""].join("\n");
-    const tables = {
-      dates: table(
-        "day,price,answer",
-        (i) => `2024-0${1 + (i % 9)}-1${i % 10},"$${i + 1},200.50",${i % 2 ? "a" : "b"}`,
-      ),
-      leak: table("code,copy,answer", (i) => `00${i % 7},${i % 3},${["x", "y", "z"][i % 3]}`),
-      odd: table(
-        "size,word,answer",
-        (i) => `${i === 7 ? "big" : i * 3},${i % 5 ? i : "w"},${(i * 37) % 101}`,
-      ),
-      rare: table(
-        "a,b,answer",
-        (i) => `${((i * 7) % 50) + 100},${i % 9 ? (i % 11) + 500 : 0},${i < 2 ? "seldom" : i % 2}`,
-      ),
-      constant: table("a,same,answer", (i) => `${(i * 7) % 50},1,${i % 4 ? "Yes" : "no"}`),
-    };
-    for (const [name, text] of Object.entries(tables)) {
-      const answer = await fetch(`${here.server.url}/api/data?name=${name}.csv`, {
-        method: "POST",
-        body: text,
-      });
-      const told = await answer.json();
-      assert.equal(answer.status, 201, JSON.stringify(told));
-      const lines = [...told.told.said, ...told.told.warnings];
-      const unknown = lines.flatMap(all).filter((line) => line.kind === "other");
-      assert.deepEqual(
-        unknown.map((line) => line.text),
-        [],
-        name,
-      );
-      assert.equal(told.told.said.length, told.said.length);
-    }
-  });
+  test(
+    "all that is decided about tables, or looks wrong in them, has a kind",
+    { skip: serverOnly },
+    async () => {
+      const table = (head, row, n = 60) =>
+        [head, ...Array.from({ length: n }, (_, i) => row(i)), ""].join("\n");
+      const tables = {
+        dates: table(
+          "day,price,answer",
+          (i) => `2024-0${1 + (i % 9)}-1${i % 10},"$${i + 1},200.50",${i % 2 ? "a" : "b"}`,
+        ),
+        leak: table("code,copy,answer", (i) => `00${i % 7},${i % 3},${["x", "y", "z"][i % 3]}`),
+        odd: table(
+          "size,word,answer",
+          (i) => `${i === 7 ? "big" : i * 3},${i % 5 ? i : "w"},${(i * 37) % 101}`,
+        ),
+        rare: table(
+          "a,b,answer",
+          (i) => `${((i * 7) % 50) + 100},${i % 9 ? (i % 11) + 500 : 0},${i < 2 ? "seldom" : i % 2}`,
+        ),
+        constant: table("a,same,answer", (i) => `${(i * 7) % 50},1,${i % 4 ? "Yes" : "no"}`),
+      };
+      for (const [name, text] of Object.entries(tables)) {
+        const answer = await fetch(`${here.server.url}/api/data?name=${name}.csv`, {
+          method: "POST",
+          body: text,
+        });
+        const told = await answer.json();
+        assert.equal(answer.status, 201, JSON.stringify(told));
+        const lines = [...told.told.said, ...told.told.warnings];
+        const unknown = lines.flatMap(all).filter((line) => line.kind === "other");
+        assert.deepEqual(
+          unknown.map((line) => line.text),
+          [],
+          name,
+        );
+        assert.equal(told.told.said.length, told.said.length);
+      }
+    },
+  );
 
   test("a table in windows-1255 keeps its letters", async () => {
     const { page, trouble, close } = await open(here.browser, here.server.url, { language: "he" });
@@ -186,7 +190,7 @@ describe("readers", { skip }, () => {
     await close();
   });
 
-  test("the token leaves the address", async () => {
+  test("the token leaves the address", { skip: serverOnly }, async () => {
     const server = await serve(undefined, "--host", "0.0.0.0");
     const [, token] = /\?token=(\w+)/.exec(server.address());
     const { page, close } = await open(here.browser, `${server.url}/?token=${token}#lecture/2`);

@@ -7,9 +7,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { crc32 } from "node:zlib";
-import { binary, faults, open, serveIn, skip, text, together } from "./page.mjs";
+import { binary, faults, open, serveIn, serverOnly, skip, text, together } from "./page.mjs";
 
-describe("study", { skip }, () => {
+describe("study", { skip: skip || serverOnly }, () => {
   const directory = mkdtempSync(join(tmpdir(), "reshet-study-"));
   const folder = join(directory, "study");
   const here = together(() => {

@@ -1,4 +1,4 @@
-// What the server answers. Made of its sources: cargo test -p reshet-page types
+// What the server answers. Made of its sources: cargo test -p reshet-lab types
 // writes it anew with WRITE_TYPES=1, and fails where it is not what they come to.
 
 export type State = {
@@ -9,16 +9,24 @@ export type State = {
   /** The run that trains, or stands. */
   current: string | null,
   memory: Memory,
+  /** The program's. */
   version: string,
+  /** What trainings run on. */
   device: string,
+  /** Threads that train. */
   threads: number,
+  /** The machine's. */
   cores: number,
 };
 
 export type About = {
+  /** The program's. */
   version: string,
+  /** What trainings run on. */
   device: string,
+  /** Threads that train. */
   threads: number,
+  /** The machine's. */
   cores: number,
 };
 

@@ -21,6 +21,7 @@ export type {
   Trace,
 } from "./api-types";
 import { whyRefused } from "./told";
+import { transport } from "./transport";
 import type { Data, Mistakes, Run, Snapshots, Suspicious, Task, Trace } from "./api-types";
 
 /** A spec of which only the question may be open: what the server answers, and what the page puts together. */
@@ -104,7 +105,7 @@ async function ask(method: string, path: string, body?: unknown): Promise<Respon
     options.body = JSON.stringify(body);
     options.headers = { "Content-Type": "application/json" };
   }
-  const answer = fetch(path, options);
+  const answer = transport.ask(path, options);
   underway.set(answer, path);
   const response = await answer.finally(() => underway.delete(answer));
   if (response.ok) return response;
@@ -130,6 +131,7 @@ const run = (id: string, rest = "") => `/api/runs/${encodeURIComponent(id)}${res
 
 export const api = {
   addData: (file: File) => json<Data>("POST", "/api/data" + query({ name: file.name }), file),
+  openModel: (file: File) => json<Run>("POST", "/api/models" + query({ name: file.name }), file),
   plan: (spec: Spec) => json<Plan>("POST", "/api/plan", spec),
   start: (spec: Spec, pace: number | null, paused: boolean, replace: boolean) =>
     json<Run>("POST", "/api/runs" + (replace ? "?replace=true" : ""), { ...spec, pace, paused }),
@@ -152,7 +154,12 @@ export const api = {
   suspicious: (id: string, limit: number, step: Step) =>
     json<Suspicious>("GET", run(id, "/suspicious" + query({ limit, step }))),
   study: (place: number) => json<Study>("GET", `/api/studies/${place}`),
-  modelUrl: (id: string, step: Step) => run(id, "/model" + query({ step })),
+  /** Makes a link that saves the model of a moment. */
+  saveModel: (link: HTMLAnchorElement, id: string, step: Step) =>
+    transport.saves(link, run(id, "/model" + query({ step })), `reshet-${id}.safetensors`),
+  /** Makes a link that saves a run's folder. */
+  saveFolder: (link: HTMLAnchorElement, id: string, saved: string) =>
+    transport.saves(link, run(id, "/folder"), `${saved.split(/[\\/]/).at(-1)}.zip`),
 
   /** A tensor, or all of them one after the other, with the step they are of. */
   async parameters(

@@ -73,11 +73,16 @@ export function controls(report: (r: StageReport) => void): HTMLElement {
     { class: "button small save", download: "", title: t("saveModelLong") },
     t("saveModel"),
   );
+  const folder = h(
+    "a",
+    { class: "button small folder", download: "", title: t("saveFolderLong") },
+    t("saveFolder"),
+  );
   const found = findingList();
   const el = h(
     "div",
     { class: "controls" },
-    h("div", { class: "run-head" }, name, chip, save),
+    h("div", { class: "run-head" }, name, chip, save, folder),
     live,
     reason,
     found.el,
@@ -98,7 +103,9 @@ export function controls(report: (r: StageReport) => void): HTMLElement {
     set(step, { disabled: run.state !== "paused" });
     pace.set(run.state === "paused" ? 0 : nearestPace(run.pace));
     rate.set(run.lr);
-    set(save, { href: api.modelUrl(run.id, state.moment) });
+    api.saveModel(save, run.id, state.moment);
+    folder.hidden = run.saved === null || run.saved.endsWith(".safetensors");
+    if (run.saved !== null) api.saveFolder(folder, run.id, run.saved);
     found.set(run.findings, run.spec as Spec | null);
     say(reason, run.reason_told === null ? "" : tell(run.reason_told));
     reason.hidden = !run.reason;

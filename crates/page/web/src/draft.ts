@@ -114,10 +114,12 @@ async function plan(): Promise<void> {
 
 on("data", () => {
   const first = state.data[0];
+  // Of data that is still on its way nothing can be said.
+  if (first === undefined) return tell();
   if (draft.spec === null || !state.data.some((d) => d.id === draft.spec?.data)) {
     const before = draft.spec === null ? kept() : null;
     if (before !== null) replaceDraft(before);
-    else if (first) replaceDraft(specFor(first));
+    else replaceDraft(specFor(first));
   }
   tell();
 });

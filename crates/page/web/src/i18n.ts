@@ -1,13 +1,14 @@
 // The page's two languages: texts, numbers, names. The server has put the language on <html>.
 
 import type { Kind } from "./api-types";
+import { scriptUrl } from "./assets";
 import type { texts as english, Words } from "./texts.en";
 
 export type Key = keyof typeof english;
 export const lang: "en" | "he" = document.documentElement.lang.startsWith("he") ? "he" : "en";
 
 // A file of its own for each language: a page loads one. index.html has asked for it already.
-const file = `/assets/${lang}.js`;
+const file = scriptUrl(`${lang}.js`);
 interface Language {
   texts: Record<Key, string>;
   lecture: Words[];
@@ -75,8 +76,13 @@ export function className(name: string): string {
   return lang === "he" && name.startsWith("not ") ? `לא ${name.slice(4)}` : name;
 }
 
-/** Changes the language: a cookie that the server reads, then the page anew. */
+/** Changes the language: for a server a cookie, for a page without one a note to itself; then the page anew. */
 export function switchTo(language: "en" | "he"): void {
+  try {
+    localStorage.setItem("lang", language);
+  } catch {
+    // A page from a file may have no storage: then the address alone says it.
+  }
   document.cookie = `lang=${language}; path=/; max-age=31536000; SameSite=Strict`;
   const url = new URL(location.href);
   url.searchParams.delete("lang");

@@ -48,8 +48,11 @@ export async function applyPreset(query: URLSearchParams): Promise<void> {
   }
 }
 
-/** Waits until the server has told what data there is. */
+/** Waits until there is data: a page without a server fetches the digits when it is there itself. */
 function known(): Promise<void> {
-  if (state.data.length > 0) return Promise.resolve();
-  return new Promise((done) => on("data", done));
+  return new Promise((done) => {
+    const look = () => state.data.length > 0 && done();
+    on("data", look);
+    look();
+  });
 }

@@ -10,13 +10,18 @@ import { findingList } from "./findings";
 import { className, int, num, percent, t } from "./i18n";
 import { rateSlider } from "./rate";
 import { startDraft } from "./start";
-import { learnedData, on, state } from "./state";
+import { learned, learnedData, on, select, state } from "./state";
 import { complain } from "./toast";
 import { tell } from "./told";
 
 /** Takes a file as data and puts it into the draft. */
 export async function takeFile(file: File): Promise<void> {
   try {
+    if (file.name.toLowerCase().endsWith(".safetensors")) {
+      const run = await api.openModel(file);
+      learned(run);
+      return select(run.id);
+    }
     const data = await api.addData(file);
     learnedData(data);
     replaceDraft(specFor(data));
@@ -35,7 +40,7 @@ function dataCards(): HTMLElement {
   const file = h("input", {
     type: "file",
     class: "sr-only",
-    accept: ".csv,.tsv,.gz,text/csv",
+    accept: ".csv,.tsv,.gz,.safetensors,text/csv",
     tabindex: -1,
     "aria-label": t("ownTable"),
     onchange: () => {

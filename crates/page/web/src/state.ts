@@ -1,7 +1,7 @@
 // What the page knows: the data, the runs and their curves, which run and which moment it shows.
 
 import { api, type Data, type Gone, type Progress, type Run, type State } from "./api";
-import { listen } from "./wire";
+import { transport } from "./transport";
 
 export interface Curve {
   loss: [number[], number[]];
@@ -231,12 +231,13 @@ function setOnline(online: boolean): void {
 
 /** Listens to the server for as long as the page is open, and comes back to it after it was away. */
 export function listenToServer(): void {
-  listen({
+  const handlers: Record<string, (value: any) => void> = {
     online: setOnline,
     state: took,
     progress: progressed,
     run: learned,
     gone: (value: Gone) => gone(value.run),
     data: learnedData,
-  });
+  };
+  transport.listen((event, value) => handlers[event]?.(value));
 }

@@ -318,6 +318,8 @@ export const texts = {
   undo: "Undo",
   saveModel: "Save the model",
   saveModelLong: "As a file (safetensors)",
+  saveFolder: "Save the run",
+  saveFolderLong: "Its folder with model, settings, log and report (zip)",
   atStep: "after step {n}",
   onSome: "on {n} test samples",
   weightDecay: "Weight decay",

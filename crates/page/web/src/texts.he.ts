@@ -307,6 +307,8 @@ export const texts: Record<keyof typeof en, string> = {
   undo: "ביטול המחיקה",
   saveModel: "שמירת המודל",
   saveModelLong: "כקובץ (safetensors)",
+  saveFolder: "שמירת הריצה",
+  saveFolderLong: "התיקייה שלה: מודל, הגדרות, יומן ודוח (zip)",
   atStep: "אחרי צעד {n}",
   onSome: "על {n} דוגמאות בדיקה",
   weightDecay: "דעיכת משקלים",

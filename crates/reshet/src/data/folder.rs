@@ -30,7 +30,7 @@ const MOST_SIDE: usize = 64;
 /// The size of all other pictures.
 const SIDE: usize = 32;
 /// More bytes than this are refused.
-const MOST_BYTES: usize = 1 << 34;
+const MOST_BYTES: u64 = 1 << 34;
 
 /// The form that pictures are converted to; the pictures decide what is left open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -105,13 +105,14 @@ pub fn read(folder: &Path, form: Form) -> Result<Folder> {
         Some(size) => size,
         None => common_size(&all, &mut notes)?,
     };
-    let most = 3 * width.saturating_mul(height).saturating_mul(all.len());
+    // In 64 bits also where a size has 32.
+    let most = (width as u64).saturating_mul(height as u64).saturating_mul(3 * all.len() as u64);
     if width == 0 || height == 0 || most > MOST_BYTES {
         let n = all.len();
         let what = format!("{n} pictures of {width}×{height} are {} GiB", most >> 30);
         return Err(Error::data(format!("{what}; choose a size of at least 1×1 that fits 16 GiB")));
     }
-    memory::check(&folder.display().to_string(), most as u64, most as u64)?;
+    memory::check(&folder.display().to_string(), most, most)?;
     let pictures = on_all_cores(&all, |path| match form.digits {
         true => Ok(Prepared::grey(images::digit(path)?, width, height)),
         false => Ok(Picture::open(path)?.prepared(width, height)),

@@ -44,7 +44,7 @@ impl Lock {
                 continue;
             }
             let mut out = out;
-            let id = format!("{}\n", std::process::id());
+            let id = format!("{}\n", super::process());
             // Only for people: a lock whose process is not known is a lock.
             let _ = out.file.set_len(0).and_then(|()| out.write_all(id.as_bytes()));
             return Ok(Self { path, _file: out.file });

@@ -53,11 +53,16 @@ fn write_and_rename(temporary: &Path, path: &Path, bytes: &[u8]) -> io::Result<(
     disk::rename(temporary, path)
 }
 
+/// The number of this process. A WebAssembly module has none, and its files to itself.
+fn process() -> u32 {
+    if cfg!(target_family = "wasm") { 1 } else { std::process::id() }
+}
+
 /// A name that no other file has.
 fn temporary_name(folder: &Path) -> PathBuf {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     loop {
-        let (process, count) = (std::process::id(), COUNT.fetch_add(1, Relaxed));
+        let (process, count) = (process(), COUNT.fetch_add(1, Relaxed));
         let path = folder.join(format!("{TEMPORARY}{process}-{count}"));
         if !path.exists() {
             return path;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use reshet::{Dataset, Device, Error, Event, Result};
-use reshet_page::{Finished, Host, Lesson, Loaded, Spec};
+use reshet_lab::{Finished, Host, Lesson, Loaded, Spec};
 use serde_json::{Value, json};
 
 use super::spec;
@@ -29,6 +29,7 @@ pub struct Here {
 }
 
 impl Here {
+    /// With trainings on this device.
     pub fn new(device: Device) -> Self {
         Self { device, read: Mutex::default() }
     }

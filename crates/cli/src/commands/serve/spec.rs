@@ -2,7 +2,7 @@
 //! what the command line does, and can say the command.
 
 use reshet::{Activation, Layer, Recipe, Result, Sequential, Targets, recipe::OptimizerName};
-use reshet_page::{Hidden, Spec};
+use reshet_lab::{Hidden, Spec};
 
 use crate::settings::{Settings, recipe::Asked};
 

@@ -172,6 +172,7 @@ impl Folder {
 }
 
 /// Whether a folder is a study's.
+#[cfg(not(target_os = "wasi"))]
 pub fn is_study(path: &Path) -> bool {
     path.join(STUDY).is_file()
 }

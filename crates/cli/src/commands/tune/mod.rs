@@ -27,6 +27,7 @@ use crate::{
     settings::{Settings, recipe::Asked, table::TableFlags},
     terminal::{self, note},
 };
+#[cfg(not(target_os = "wasi"))]
 pub use folder::is_study;
 use folder::{About, Folder, Kept};
 use show::Board;

@@ -3,6 +3,7 @@
 
 #[cfg(target_arch = "aarch64")]
 mod neon;
+#[cfg_attr(all(target_arch = "wasm32", target_feature = "simd128"), path = "wasm.rs")]
 mod portable;
 #[cfg(target_arch = "x86_64")]
 mod x86;

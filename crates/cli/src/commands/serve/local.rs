@@ -1,0 +1,178 @@
+//! `reshet serve [RUN|MODEL|STUDY|DATA…]`: the local page.
+
+use std::{
+    net::IpAddr,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode, Stdio},
+    time::SystemTime,
+};
+
+use anyhow::Result;
+use reshet::{Device, Error};
+
+use crate::{
+    commands::tune,
+    exit,
+    run::record::is_run,
+    say,
+    terminal::{self, bold, note},
+};
+
+/// Where the page is when nobody says otherwise.
+const PORT: u16 = 8080;
+/// Earlier runs that are listed, at most.
+const EARLIER: usize = 20;
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// What to open: runs, models, studies, tables, folders of pictures; mnist is always there
+    #[arg(value_name = "RUN|MODEL|STUDY|DATA")]
+    what: Vec<PathBuf>,
+    /// Port; 0: any [default: 8080, or any where that one is taken]
+    #[arg(long, value_name = "N")]
+    port: Option<u16>,
+    /// Open the page in the browser
+    #[arg(long)]
+    open: bool,
+    /// Address to listen on; any but this machine's own asks for a token
+    #[arg(long, default_value = "127.0.0.1", value_name = "ADDRESS")]
+    host: IpAddr,
+    /// Stop the training five seconds after the last page has gone
+    #[arg(long)]
+    stop_when_closed: bool,
+    /// Memory for data, trainings and runs: 500M, 2G [default: half of what is free]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    memory: Option<u64>,
+    /// Threads that train [default: all cores but one, which is the browser's]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+}
+
+pub fn run(args: &Args) -> Result<ExitCode> {
+    terminal::stop_on_interrupt();
+    let (mut data, mut models, mut studies) = (vec!["mnist".to_string()], Vec::new(), Vec::new());
+    for path in &args.what {
+        match () {
+            () if tune::is_study(path) => {
+                let best = path.join(tune::BEST);
+                models.extend(Some(best).filter(|best| is_run(best)));
+                studies.push(path.clone());
+            }
+            () if is_model(path) => models.push(path.clone()),
+            () if path.exists() => data.push(path.to_string_lossy().into_owned()),
+            () if path == Path::new("mnist") => {}
+            () => {
+                let what = "no such run, model, study, table or folder";
+                return Err(Error::Data(format!("{}: {what}", path.display())).into());
+            }
+        }
+    }
+    if args.threads == Some(0) {
+        let what = "--threads 0: at least one thread has to work";
+        return Err(Error::Invalid(what.into()).into());
+    }
+    let device = match (Device::best(), args.threads) {
+        (device, Some(threads)) => device.threads(threads),
+        (Device::Cpu { threads, .. }, None) => Device::best().threads((threads - 1).max(1)),
+        (device, None) => device,
+    };
+    let memory = args.memory.unwrap_or_else(reshet_page::half_of_free);
+    let options = reshet_page::Options {
+        address: args.host,
+        port: args.port.unwrap_or(PORT),
+        any_port: args.port.is_none(),
+        stop_when_closed: args.stop_when_closed,
+        device,
+        memory: Some(memory),
+        data,
+        earlier: earlier(&models),
+        models,
+        studies,
+    };
+    let ready = |address: &str| {
+        say!("{}", bold(address));
+        let gigabytes = memory as f64 / 1e9;
+        note(&format!("at most {gigabytes:.1} GB of memory (--memory)"));
+        note("Ctrl-C saves what trains, and ends");
+        if args.open {
+            open(address);
+        }
+    };
+    let host = Box::new(super::Here::new(device));
+    let interrupted = reshet_page::serve(&options, host, ready, terminal::stopped)?;
+    Ok(if interrupted { ExitCode::from(exit::INTERRUPTED) } else { ExitCode::SUCCESS })
+}
+
+/// `500M`, `2G`, `1.5GB`, or bytes.
+fn size(text: &str) -> Result<u64, String> {
+    let upper = text.trim().to_ascii_uppercase();
+    let plain = upper.strip_suffix('B').unwrap_or(&upper);
+    let unit = |letter, bytes| plain.strip_suffix(letter).map(|number| (number, bytes));
+    let (number, bytes) = unit('K', 1e3)
+        .or(unit('M', 1e6))
+        .or(unit('G', 1e9))
+        .or(unit('T', 1e12))
+        .unwrap_or((plain, 1.0));
+    let size = number.trim().parse::<f64>().map_or(f64::NAN, |number| number * bytes);
+    // Less than this holds no data at all; more than this no machine has.
+    match (1e6..1e18).contains(&size) {
+        true => Ok(size as u64),
+        false => Err("a size from 1M on, as 500M or 2G".into()),
+    }
+}
+
+/// The newest runs of `runs`, oldest first: what was trained before is there again.
+fn earlier(opened: &[PathBuf]) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir("runs") else { return Vec::new() };
+    let mut found: Vec<(SystemTime, PathBuf)> = entries
+        .filter_map(|entry| {
+            let entry = entry.ok()?;
+            let written = entry.metadata().ok()?.modified().ok()?;
+            Some((written, entry.path()))
+        })
+        .filter(|(_, folder)| is_run(folder) && !opened.contains(folder))
+        .collect();
+    found.sort();
+    let first = found.len().saturating_sub(EARLIER);
+    found.split_off(first).into_iter().map(|(_, folder)| folder).collect()
+}
+
+/// A model's file or a run's folder, rather than data.
+fn is_model(path: &Path) -> bool {
+    let file = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("safetensors"));
+    file || (path.is_dir() && is_run(path))
+}
+
+/// Opens an address in the user's browser.
+fn open(address: &str) {
+    let program = match std::env::consts::OS {
+        "macos" => "open",
+        "windows" => "explorer",
+        _ => "xdg-open",
+    };
+    let mut command = Command::new(program);
+    command.arg(address).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    if let Err(e) = command.spawn() {
+        note(&format!("cannot open a browser ({program}: {e}); open {address} yourself"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::size;
+
+    #[test]
+    fn sizes_are_read_as_people_write_them() {
+        for (text, bytes) in [
+            ("500M", 500_000_000),
+            ("2g", 2_000_000_000),
+            ("1.5 GB", 1_500_000_000),
+            ("4000000", 4_000_000),
+        ] {
+            assert_eq!(size(text), Ok(bytes), "{text}");
+        }
+        for text in ["", "0", "-1G", "2X", "nan", "inf", "1e30G", "500K"] {
+            assert!(size(text).is_err(), "{text}");
+        }
+    }
+}

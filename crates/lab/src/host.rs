@@ -1,0 +1,78 @@
+//! What the page asks of the program around it.
+
+use std::path::{Path, PathBuf};
+
+use reshet::{Dataset, Event, Fit, Model, Result, Score, diagnosis::Finding};
+use serde_json::Value;
+
+use crate::{lesson::Lesson, spec::Spec};
+
+/// What the program around gives the page: its data, its defaults, its run folders.
+pub trait Host: Send + Sync + 'static {
+    /// Reads the data and fills in what the spec leaves out.
+    ///
+    /// # Errors
+    /// No such data; a network or settings that do not fit it.
+    fn lesson(&self, spec: &Spec) -> Result<Lesson>;
+
+    /// The data that is kept read.
+    fn kept(&self) -> Vec<Dataset> {
+        Vec::new()
+    }
+
+    /// Keeps no data read any more: memory is short.
+    fn let_go(&self) {}
+
+    /// Writes a run's folder and says where it is.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    fn save(&self, finished: &Finished) -> Result<PathBuf>;
+
+    /// Learns that a run was deleted on the page; by default its folder stays.
+    fn forgotten(&self, _folder: &Path) {}
+
+    /// Reads a model file or a run's folder.
+    ///
+    /// # Errors
+    /// It is none, or a damaged one.
+    fn load(&self, path: &Path) -> Result<Loaded>;
+
+    /// What a study came to so far, as `docs/api.md` has it; it may still go on.
+    ///
+    /// # Errors
+    /// It is none, or a damaged one.
+    fn study(&self, path: &Path) -> Result<Value>;
+}
+
+/// A run that is over, for its folder.
+pub struct Finished<'a> {
+    /// What was trained, with as much of its test part as was tested.
+    pub lesson: &'a Lesson,
+    /// The model, and how it was trained.
+    pub fit: Fit,
+    /// On the test part.
+    pub score: Option<Score>,
+    /// What looks wrong in it.
+    pub findings: Vec<Finding>,
+    /// Whether what takes long is left out: it was stopped, and its end is waited for.
+    pub in_short: bool,
+    /// The steps that a log keeps, as they were.
+    pub log: Vec<Event>,
+    /// Spent training.
+    pub seconds: f64,
+}
+
+/// A model from a file.
+pub struct Loaded {
+    /// What it is called.
+    pub name: String,
+    /// The model.
+    pub model: Model,
+    /// How it was trained, if its run tells and its data is there.
+    pub lesson: Option<Lesson>,
+    /// Means of the loss: (step, loss).
+    pub losses: Vec<(usize, f64)>,
+    /// Steps it was trained, if that is known.
+    pub steps: usize,
+}

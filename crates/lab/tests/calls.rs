@@ -1,0 +1,166 @@
+//! A lab that is driven by calls: everything on one thread, as in a browser's tab.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use reshet::{Activation, Dataset, Device, Error, Features, Recipe, Result, Storage, Targets};
+use reshet_lab::{About, Drive, Finished, Host, Lab, Lesson, Loaded, Memory, Request, Spec};
+use serde_json::{Value, json};
+
+/// Points above and below a line; a run's folder is one file.
+struct Points(PathBuf);
+
+impl Host for Points {
+    fn lesson(&self, spec: &Spec) -> Result<Lesson> {
+        let values: Vec<f32> = (0..2000).map(|i| ((i * 37) % 101) as f32 / 50.0 - 1.0).collect();
+        let above = values.chunks_exact(2).map(|p| f32::from(u8::from(p[0] > p[1]))).collect();
+        let features = Features::new(Storage::F32(values), &[2])?;
+        let train = Dataset::new(features, Targets::yes_no(above, vec!["above".into()]))?;
+        let epochs = spec.epochs.unwrap_or(3);
+        Ok(Lesson {
+            spec: Spec { epochs: Some(epochs), ..spec.clone() },
+            source: spec.data.clone(),
+            name: "points".into(),
+            test: Some(train.clone()),
+            train,
+            columns: None,
+            said: Vec::new(),
+            warnings: Vec::new(),
+            network: "2-8:tanh-1:sigmoid".parse()?,
+            recipe: Recipe {
+                hidden: Some(vec![8]),
+                activation: Some(Activation::Tanh),
+                lr: Some(0.01),
+                epochs: Some(epochs),
+                batch_size: Some(10),
+                ..Recipe::default()
+            },
+            no_scale: false,
+            device: Device::cpu().threads(1),
+            command: String::new(),
+        })
+    }
+
+    fn save(&self, finished: &Finished) -> Result<PathBuf> {
+        let folder = self.0.join("points-1");
+        std::fs::create_dir_all(&folder).unwrap();
+        finished.fit.model.save(folder.join("model.safetensors"))?;
+        Ok(folder)
+    }
+
+    fn load(&self, path: &Path) -> Result<Loaded> {
+        let model = reshet::Model::load(path)?;
+        let (losses, name) = (Vec::new(), "loaded".into());
+        Ok(Loaded { name, model, lesson: None, losses, steps: 0 })
+    }
+
+    fn study(&self, path: &Path) -> Result<Value> {
+        Err(Error::Data(format!("{}: no studies here", path.display())))
+    }
+}
+
+fn lab(folder: &Path, drive: Drive) -> Arc<Lab> {
+    let about = About { version: "0".into(), device: "here".into(), threads: 1, cores: 1 };
+    let host = Box::new(Points(folder.into()));
+    let lab = Arc::new(Lab::new(host, about, Memory::new(Some(64 << 20)), drive).unwrap());
+    lab.offer("points").unwrap();
+    lab
+}
+
+fn ask(lab: &Arc<Lab>, method: &str, path: &str, body: &[u8]) -> (u16, Vec<u8>) {
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let content_type = "application/json";
+    let answer = lab.request(&Request { method, path, query, content_type, body });
+    (answer.status, answer.body)
+}
+
+fn json(lab: &Arc<Lab>, method: &str, path: &str, body: &Value) -> (u16, Value) {
+    let (status, bytes) = ask(lab, method, path, body.to_string().as_bytes());
+    (status, serde_json::from_slice(&bytes).unwrap_or_default())
+}
+
+/// Trains until nothing is left to do by itself.
+fn advance(lab: &Arc<Lab>) {
+    while lab.advance(Duration::from_millis(1)).is_some_and(|time| time.is_zero()) {}
+}
+
+#[test]
+fn a_training_goes_on_while_it_is_advanced_and_has_the_bits_of_a_thread() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut models = Vec::new();
+    for drive in [Drive::Calls, Drive::Thread] {
+        let lab = lab(folder.path(), drive);
+        let mut events = lab.listen();
+        assert_eq!(events.try_next().unwrap().event, "state");
+        let run = json(&lab, "POST", "/api/runs", &json!({ "data": "points", "epochs": 5 }));
+        assert_eq!((run.0, &run.1["state"]), (201, &"running".into()), "{run:?}");
+        let start = Instant::now();
+        while json(&lab, "GET", "/api/runs/1", &json!({})).1["state"] != "done" {
+            assert!(start.elapsed() < Duration::from_secs(60));
+            advance(&lab);
+        }
+        let mut told = Vec::new();
+        while let Some(message) = events.try_next() {
+            told.push(message.event);
+        }
+        assert!(told.contains(&"progress") && told.last() == Some(&"run"), "{told:?}");
+        assert_eq!(lab.advance(Duration::from_millis(1)), None);
+        models.push(ask(&lab, "GET", "/api/runs/1/parameters", b"").1);
+        let (status, archive) = ask(&lab, "GET", "/api/runs/1/folder", b"");
+        assert!(status == 200 && archive.starts_with(b"PK"), "{status}");
+    }
+    assert!(models[0] == models[1] && models[0].len() == 4 * 33);
+}
+
+#[test]
+fn what_is_asked_between_two_advances_is_done_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = lab(folder.path(), Drive::Calls);
+    let start = json!({ "data": "points", "epochs": 1000, "paused": true });
+    assert_eq!(json(&lab, "POST", "/api/runs", &start).0, 201);
+    assert_eq!(lab.advance(Duration::from_millis(5)), None, "it stands");
+    let control = |what: Value| json(&lab, "POST", "/api/runs/1/control", &what);
+    for stage in ["forward", "backward", "update"] {
+        let (status, run) = control(json!({ "do": "stage" }));
+        assert_eq!((status, &run["stage_report"]["stage"]), (200, &stage.into()));
+    }
+    assert_eq!(control(json!({ "do": "step" })).1["step"], 2);
+    let (_, run) = control(json!({ "do": "resume", "pace": 20.0 }));
+    assert_eq!(run["state"], "running");
+    let pause = lab.advance(Duration::from_millis(5)).unwrap();
+    assert!(pause <= Duration::from_millis(50), "{pause:?}");
+    control(json!({ "pace": null }));
+    assert_eq!(lab.advance(Duration::from_millis(5)), Some(Duration::ZERO));
+    assert!(json(&lab, "GET", "/api/runs/1/trace?row=3", &json!({})).1["step"].as_u64() > Some(2));
+    assert_eq!(json(&lab, "POST", "/api/runs", &json!({ "data": "points" })).0, 409);
+    let (_, run) = control(json!({ "do": "stop" }));
+    assert_eq!(run["state"], "stopped");
+    assert!(run["saved"].as_str().unwrap().ends_with("points-1"));
+    // Replaced without a word about the one before.
+    let again = json(&lab, "POST", "/api/runs?replace=true", &json!({ "data": "points" }));
+    let third = json(&lab, "POST", "/api/runs?replace=true", &json!({ "data": "points" }));
+    assert_eq!((again.0, third.0), (201, 201));
+    assert_eq!(json(&lab, "GET", "/api/runs/2", &json!({})).1["state"], "stopped");
+}
+
+#[test]
+fn a_model_comes_as_a_file_and_no_other_file_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = lab(folder.path(), Drive::Calls);
+    json(&lab, "POST", "/api/runs", &json!({ "data": "points" }));
+    advance(&lab);
+    let (_, model) = ask(&lab, "GET", "/api/runs/1/model", b"");
+    let (status, run) = ask(&lab, "POST", "/api/models?name=../a.safetensors", &model);
+    let run: Value = serde_json::from_slice(&run).unwrap();
+    assert_eq!((status, &run["state"], &run["id"]), (201, &"loaded".into(), &"2".into()));
+    let parameters = |id| ask(&lab, "GET", &format!("/api/runs/{id}/parameters"), b"").1;
+    assert_eq!(parameters(1), parameters(2));
+    assert_eq!(ask(&lab, "GET", "/api/runs/2/folder", b"").0, 404);
+    assert_eq!(ask(&lab, "POST", "/api/models?name=a.csv", &model).0, 415);
+    assert_eq!(ask(&lab, "POST", "/api/models", &model).0, 400);
+    assert_eq!(ask(&lab, "POST", "/api/models?name=a.safetensors", b"none").0, 422);
+    assert_eq!(lab.expects("POST", "/api/models").unwrap(), reshet_lab::Body::File(64 << 20));
+}

@@ -1,0 +1,1 @@
+"use strict";(()=>{var r=[new URLSearchParams(location.search).get("lang"),a(),...navigator.languages],n=r.map(e=>/^(en|he|iw)\b/i.exec(e??"")?.[1]?.toLowerCase()).find(e=>e),t=n==="he"||n==="iw";document.documentElement.lang=t?"he":"en";document.documentElement.dir=t?"rtl":"ltr";function a(){try{return localStorage.getItem("lang")}catch{return null}}})();

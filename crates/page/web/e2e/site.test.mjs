@@ -1,0 +1,205 @@
+// The page without a server: one file from the disk, runs that stay, and models that go both ways.
+
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { pathToFileURL } from "node:url";
+import {
+  binary,
+  browse,
+  open,
+  sendSite,
+  serverOnly,
+  skip,
+  sleep,
+  text,
+  trainLecture,
+  untilRun,
+} from "./page.mjs";
+
+/** Draws a 7 on the pad. */
+async function drawSeven(page) {
+  await page.click("#tab-draw");
+  const pad = await (await page.waitForSelector(".pad", { visible: true })).boundingBox();
+  const to = (x, y) => [pad.x + x * pad.width, pad.y + y * pad.height];
+  await page.mouse.move(...to(0.25, 0.22));
+  await page.mouse.down();
+  await page.mouse.move(...to(0.72, 0.2), { steps: 12 });
+  await page.mouse.move(...to(0.42, 0.85), { steps: 16 });
+  await page.mouse.up();
+  await page.waitForFunction(() => document.querySelector("#view-draw .answer-big").textContent === "7");
+}
+
+/** Presses a link that saves a file, and waits for the file. */
+async function saved(page, selector, folder) {
+  const client = await page.createCDPSession();
+  await client.send("Browser.setDownloadBehavior", {
+    behavior: "allow",
+    downloadPath: folder,
+    browserContextId: page.browserContext().id,
+  });
+  const before = new Set(readdirSync(folder));
+  await page.$eval(selector, (link) => link.click());
+  for (let i = 0; i < 200; i++) {
+    const name = readdirSync(folder).find((n) => !before.has(n) && !n.endsWith(".crdownload"));
+    if (name !== undefined && statSync(join(folder, name)).size > 0) return join(folder, name);
+    await sleep(50);
+  }
+  throw new Error(`nothing came of ${selector}`);
+}
+
+/** Collects how long the page was not free, before anything else runs. */
+const watchBlocks = () => {
+  globalThis.blocks = [];
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) globalThis.blocks.push(Math.round(entry.duration));
+  }).observe({ type: "longtask", buffered: true });
+};
+
+describe("a page without a server", { skip: skip || (serverOnly && "tested in the first round") }, () => {
+  let browser, site, folder;
+  before(async () => {
+    browser = await browse();
+    site = await sendSite();
+    folder = mkdtempSync(join(tmpdir(), "reshet-saved-"));
+  });
+  after(async () => {
+    await browser?.close();
+    await site?.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const reshet = (args, env = {}) =>
+    execFileSync(binary, args, { cwd: folder, encoding: "utf8", env: { ...process.env, ...env } });
+
+  test("the lecture is soon over, and the page stays free", async (t) => {
+    const { page, trouble, close } = await open(browser, site.url);
+    await page.evaluateOnNewDocument(watchBlocks);
+    await page.evaluateOnNewDocument(() => (location.hash = "#train?start=full"));
+    const start = performance.now();
+    await page.reload({ waitUntil: "load" });
+    await untilRun(page, "done");
+    await page.waitForFunction(() => parseFloat(document.querySelector(".big").textContent) > 98);
+    t.diagnostic(`accuracy after ${Math.round(performance.now() - start)} ms`);
+    const paint = await page.evaluate(
+      () => performance.getEntriesByName("first-contentful-paint")[0].startTime,
+    );
+    t.diagnostic(`first contentful paint after ${Math.round(paint)} ms`);
+    t.diagnostic(`the page was blocked for ${await page.evaluate(() => globalThis.blocks.join(", "))} ms`);
+    assert.deepEqual(trouble, []);
+    await close();
+  });
+
+  test("one file from the disk trains, draws, answers, and speaks Hebrew", async () => {
+    const file = join(folder, "reshet.html");
+    reshet(["site", "--one-file", "--out", file]);
+    const url = pathToFileURL(file).href;
+    for (const language of ["en", "he"]) {
+      const { page, trouble, close } = await open(browser, url, { language });
+      assert.equal(await page.$eval("html", (html) => html.lang), language);
+      await trainLecture(page);
+      await page.waitForFunction(() => parseFloat(document.querySelector(".big").textContent) > 98);
+      await drawSeven(page);
+      await page.click("#tab-mistakes");
+      await page.waitForSelector(".mistake");
+      assert.deepEqual(trouble, []);
+      await close();
+    }
+  });
+
+  test("a run in the tab has the bits of the program's, and its folder is one of the program's", async () => {
+    const { page, trouble, close } = await open(browser, site.url);
+    await trainLecture(page);
+    const archive = await saved(page, ".run-head .folder", folder);
+    const model = await saved(page, ".run-head .save", folder);
+    const unpack = "import sys, zipfile; zipfile.ZipFile(sys.argv[1]).extractall(sys.argv[2])";
+    execFileSync("python3", ["-c", unpack, archive, folder]);
+    const own = join(folder, "mnist-1");
+    const files = readdirSync(own).sort();
+    const program = [
+      "train",
+      "mnist",
+      "--is",
+      "7",
+      "--hidden",
+      "100",
+      "--lr",
+      "0.01",
+      "--epochs",
+      "2",
+      "--out",
+      "same",
+      "-q",
+    ];
+    reshet(program, { RESHET_INSTRUCTIONS: "portable" });
+    // The page's runs keep no checkpoint to go on from.
+    const theirs = readdirSync(join(folder, "same")).filter((name) => name !== "checkpoint.safetensors");
+    assert.deepEqual(files, theirs.sort());
+    for (const name of ["model.safetensors", "log.jsonl", "config.toml"]) {
+      assert.ok(existsSync(join(own, name)), name);
+    }
+    const weights = (file) => {
+      const bytes = readFileSync(file);
+      return bytes.subarray(8 + Number(bytes.readBigUInt64LE(0)));
+    };
+    assert.ok(
+      weights(join(own, "model.safetensors")).equals(weights(join(folder, "same", "model.safetensors"))),
+    );
+    assert.ok(weights(model).equals(weights(join(own, "model.safetensors"))));
+    assert.match(reshet(["test", own, "mnist"]), /9[89]\.\d+/);
+    assert.match(reshet(["runs", folder]), /mnist-1/);
+    assert.deepEqual(trouble, []);
+    await close();
+  });
+
+  test("a model of the program's answers in the tab", async () => {
+    reshet([
+      "train",
+      "mnist",
+      "--is",
+      "7",
+      "--hidden",
+      "30",
+      "--epochs",
+      "1",
+      "--lr",
+      "0.01",
+      "--out",
+      "theirs",
+      "-q",
+    ]);
+    const { page, trouble, close } = await open(browser, site.url);
+    await page.waitForSelector(".start:not([disabled])");
+    await (
+      await page.waitForSelector("input[type=file]")
+    ).uploadFile(join(folder, "theirs", "model.safetensors"));
+    await page.waitForSelector(".chip-state.loaded");
+    await drawSeven(page);
+    assert.deepEqual(trouble, []);
+    await close();
+  });
+
+  test("runs are there again after a reload, and a deleted one is not", async () => {
+    const { page, trouble, close } = await open(browser, site.url);
+    await page.evaluate(() => (location.hash = "#train?epochs=1&start=full"));
+    await untilRun(page, "done");
+    await sleep(300);
+    await page.reload({ waitUntil: "load" });
+    await page.waitForSelector(".runs tbody tr");
+    await untilRun(page, "loaded");
+    assert.match(await text(page, ".runs .result"), /%/);
+    await drawSeven(page);
+    await page.click("#tab-train");
+    await page.evaluate(() => document.querySelector(".runs tbody tr .round").click());
+    // It can be taken back for eight seconds.
+    await sleep(9500);
+    await page.reload({ waitUntil: "load" });
+    await page.waitForSelector(".start:not([disabled])");
+    await sleep(500);
+    assert.equal(await page.$$eval(".runs tbody tr", (rows) => rows.length), 0);
+    assert.deepEqual(trouble, []);
+    await close();
+  });
+});

@@ -1,0 +1,196 @@
+// The worker of a page that has no server: the program as WebAssembly, its files, and a training in slices.
+
+import { Files } from "./files";
+import { wasi } from "./wasi";
+import type { FromWorker, Source, ToWorker } from "./messages";
+
+interface Module {
+  memory: WebAssembly.Memory;
+  _initialize(): void;
+  room(length: number): number;
+  buffer(): number;
+  given(): number;
+  begin(): number;
+  offer(): number;
+  open_kept(): void;
+  request(): void;
+  advance(budget: number): number;
+  poll(): number;
+}
+
+/** Milliseconds that a training goes on before a request is looked for. */
+const SLICE = 12;
+/** What is kept when the page goes. */
+const KEPT = "runs/";
+
+const tell = (message: FromWorker, transfer: Transferable[] = []) =>
+  (postMessage as (message: unknown, transfer: Transferable[]) => void)(message, transfer);
+
+const changed = new Set<string>();
+const files = new Files((path) => path.startsWith(KEPT) && changed.add(path));
+let said = "";
+let lab: Module;
+
+async function bytesOf(source: Source): Promise<ArrayBuffer> {
+  if ("base64" in source) {
+    return (await fetch("data:application/octet-stream;base64," + source.base64)).arrayBuffer();
+  }
+  const response = await fetch(source.url);
+  if (!response.ok) throw new Error(`${source.url}: ${response.status}`);
+  return response.arrayBuffer();
+}
+
+async function compiled(source: Source): Promise<WebAssembly.Module> {
+  if ("url" in source) {
+    try {
+      return await WebAssembly.compileStreaming(fetch(source.url));
+    } catch {
+      // A server that does not call it application/wasm.
+    }
+  }
+  return WebAssembly.compile(await bytesOf(source));
+}
+
+function put(bytes: Uint8Array): void {
+  const at = lab.room(bytes.length);
+  new Uint8Array(lab.memory.buffer, at, bytes.length).set(bytes);
+}
+
+function given(): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(lab.memory.buffer, lab.buffer(), lab.given()).slice();
+}
+
+async function begin(message: Extract<ToWorker, { kind: "begin" }>): Promise<void> {
+  const module = await compiled(message.wasm);
+  for (const folder of ["tmp", "digits"]) files.addFolder(folder);
+  for (const { path, bytes, time } of message.kept) files.put(path, bytes, time);
+  const imports = wasi(
+    files,
+    () => lab.memory.buffer as ArrayBuffer,
+    (text) => (said = (said + text).slice(-4000)),
+  );
+  const instance = await WebAssembly.instantiate(module, { wasi_snapshot_preview1: imports });
+  lab = instance.exports as unknown as Module;
+  lab._initialize();
+  if (lab.begin() === 0) throw new Error(new TextDecoder().decode(given()));
+  deliver();
+}
+
+/** The digits that have come, and how many there will be. */
+const digits = { come: 0, all: 0 };
+
+/** Takes a file of the digits; once all are there they are offered, and with them the runs that learnt them. */
+async function bring(name: string, source: Source): Promise<void> {
+  const bytes = new Uint8Array(await bytesOf(source));
+  await there;
+  files.put(`digits/${name}`, bytes);
+  digits.come++;
+  if (digits.come < digits.all) return;
+  put(new TextEncoder().encode("mnist"));
+  if (lab.offer() === 0) throw new Error(new TextDecoder().decode(given()));
+  deliver();
+  lab.open_kept();
+  deliver();
+  // All there is, once more: a page without a run shows the newest of those that were kept.
+  const { body } = asked("GET", "/api/state", "", "", new Uint8Array(0));
+  tell({ kind: "event", event: "state", data: new TextDecoder().decode(body) });
+}
+
+/** Passes on all messages and all files that are new. */
+function deliver(): void {
+  while (lab.poll() === 1) {
+    const message = given();
+    const end = message.indexOf(10);
+    const text = new TextDecoder();
+    tell({
+      kind: "event",
+      event: text.decode(message.subarray(0, end)),
+      data: text.decode(message.subarray(end + 1)),
+    });
+  }
+  if (changed.size === 0) return;
+  const all = [...changed].map((path) => ({
+    path,
+    bytes: files.read(path),
+    time: files.files.get(path)?.time ?? 0,
+  }));
+  changed.clear();
+  tell({ kind: "kept", files: all });
+}
+
+/** What the program answers. */
+function asked(method: string, path: string, query: string, type: string, body: Uint8Array) {
+  const head = new TextEncoder().encode(`${method}\n${path}\n${query}\n${type}\n`);
+  const whole = new Uint8Array(head.length + body.length);
+  whole.set(head);
+  whole.set(body, head.length);
+  put(whole);
+  lab.request();
+  const answer = given();
+  const end = answer.indexOf(10);
+  const { status, headers } = JSON.parse(new TextDecoder().decode(answer.subarray(0, end)));
+  return { status, headers, body: answer.slice(end + 1) };
+}
+
+function answer({ id, method, path, query, type, body }: Extract<ToWorker, { kind: "ask" }>): void {
+  const answer = asked(method, path, query, type, body);
+  tell({ kind: "answer", id, ...answer }, [answer.body.buffer]);
+  deliver();
+  wake();
+}
+
+/** A message to oneself comes after those of the page that wait, and without a timer's delay. */
+const turns = new MessageChannel();
+let awake = false;
+let timer: ReturnType<typeof setTimeout> | undefined;
+
+function wake(): void {
+  clearTimeout(timer);
+  if (awake) return;
+  awake = true;
+  turns.port2.postMessage(null);
+}
+
+turns.port1.onmessage = () =>
+  guarded(() => {
+    awake = false;
+    const pause = lab.advance(SLICE);
+    deliver();
+    if (pause === 0) wake();
+    else if (pause > 0) timer = setTimeout(wake, pause);
+  });
+
+/** Where the program fails nothing can be asked of it any more. */
+function failed(error: unknown): void {
+  tell({ kind: "failed", reason: `${error}\n${said}` });
+}
+
+function guarded(work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    failed(error);
+  }
+}
+
+/** Requests that came before the program was there. */
+let early: Extract<ToWorker, { kind: "ask" }>[] | null = [];
+let beginning: () => void;
+const there = new Promise<void>((done) => (beginning = done));
+
+async function start(message: Extract<ToWorker, { kind: "begin" }>): Promise<void> {
+  digits.all = message.digits;
+  await begin(message);
+  beginning();
+  const waiting = early ?? [];
+  early = null;
+  for (const request of waiting) guarded(() => answer(request));
+}
+
+onmessage = ({ data }: MessageEvent<ToWorker>) => {
+  if (data.kind === "begin") start(data).catch(failed);
+  // Without the digits tables can still be learnt.
+  else if (data.kind === "digits") bring(data.name, data.source).catch((error) => console.error(error));
+  else if (early !== null) early.push(data);
+  else guarded(() => answer(data));
+};
