@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| program::fuzzed::config(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| reshet_cli::fuzzed::config(bytes));

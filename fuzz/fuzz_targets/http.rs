@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| program::fuzzed::http(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| reshet_cli::fuzzed::http(bytes));

@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| program::fuzzed::log(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| reshet_cli::fuzzed::log(bytes));

@@ -70,7 +70,7 @@ mod tests {
             let mut file = archive.by_index(i).unwrap();
             let mut text = String::new();
             file.read_to_string(&mut text).unwrap();
-            found.push((file.name().to_string(), text));
+            found.push((file.name().unwrap().into_owned(), text));
         }
         let wanted = [("mnist-1/a.txt", "one"), ("mnist-1/best/b.txt", "two")];
         assert_eq!(found, wanted.map(|(name, text)| (name.to_string(), text.to_string())));
