@@ -2,12 +2,18 @@
 
 use std::collections::HashSet;
 
-use reshet::{Dataset, Error, Result, Storage, Targets};
+use reshet::{Dataset, Error, Result, Storage, Targets, data::table::MOST_CELLS};
+
+use crate::upload::Text;
 
 /// Of a machine that does not say what is free.
 const UNKNOWN: u64 = 2 << 30;
 /// Bytes in memory for a byte of a table's text while it is read: its cells and its inputs.
 const OF_TEXT: u64 = 8;
+/// For a column, however short: its name, what is counted in it, its encoding.
+const OF_COLUMN: u64 = 1_500;
+/// For a cell of a table that is small enough for numbers in pieces.
+const OF_PIECES: u64 = 64;
 /// Numbers for each parameter while it is trained: weights, gradients, two moments of the
 /// optimiser, the engine's copies, and moments to go back to.
 const OF_PARAMETER: u64 = 10;
@@ -40,11 +46,12 @@ impl Memory {
     ///
     /// # Errors
     /// It cannot.
-    pub(crate) fn check_text(self, file: &str, text: u64, held: u64) -> Result<()> {
-        if text <= self.text(held) {
+    pub(crate) fn check_text(self, file: &str, text: &Text, held: u64) -> Result<()> {
+        let needs = of_table(text);
+        if needs <= self.limit.saturating_sub(held) {
             return Ok(());
         }
-        let (size, needs) = (bytes(text), bytes(text.saturating_mul(OF_TEXT)));
+        let (size, needs) = (bytes(text.bytes), bytes(needs));
         let what = format!(
             "{file}: {size} of text need about {needs} of memory, and {}; take fewer rows, or \
              delete runs",
@@ -94,6 +101,14 @@ impl Memory {
         let (room, limit) = (bytes(self.limit.saturating_sub(held)), bytes(self.limit));
         format!("{room} of the server's {limit} are left")
     }
+}
+
+/// What a table takes while it is read, and as inputs.
+fn of_table(text: &Text) -> u64 {
+    let in_pieces = text.cells <= MOST_CELLS as u64;
+    let pieces = if in_pieces { text.cells.saturating_mul(OF_PIECES) } else { 0 };
+    let columns = text.columns.saturating_mul(OF_COLUMN);
+    text.bytes.saturating_mul(OF_TEXT).saturating_add(columns).saturating_add(pieces)
 }
 
 /// What training a network takes, beside its moments.
@@ -153,11 +168,16 @@ mod tests {
     #[test]
     fn what_does_not_fit_beside_what_is_held_is_refused_in_known_words() {
         let memory = Memory::new(Some(1 << 30));
-        assert!(memory.check_text("x.csv", 100 << 20, 0).is_ok());
+        let text = |bytes| Text { bytes, cells: bytes / 8, columns: 10 };
+        assert!(memory.check_text("x.csv", &text(100 << 20), 0).is_ok());
+        // A text of columns takes more than one of rows.
+        let wide = Text { bytes: 3 << 20, cells: 1 << 20, columns: 1 << 20 };
+        assert!(memory.check_text("x.csv", &wide, 0).is_err());
+        assert!(memory.check_text("x.csv", &Text { columns: 10, ..wide }, 0).is_ok());
         assert!(memory.check_network(10_000_000, 0).is_ok());
         for (refused, kind) in [
-            (memory.check_text("x.csv", 100 << 20, 500 << 20), Kind::NoRoomForTable),
-            (memory.check_text("x.csv", u64::MAX, u64::MAX), Kind::NoRoomForTable),
+            (memory.check_text("x.csv", &text(100 << 20), 500 << 20), Kind::NoRoomForTable),
+            (memory.check_text("x.csv", &text(u64::MAX), u64::MAX), Kind::NoRoomForTable),
             (memory.check_network(10_000_000, 900 << 20), Kind::NetworkTooLarge),
             (memory.check_network(u64::MAX, 0), Kind::NetworkTooLarge),
             (memory.check_data("x.csv", 2 << 30, 3 << 30), Kind::NoRoomForData),

@@ -83,34 +83,65 @@ impl Upload {
         self.folder.path().join(&self.name)
     }
 
-    /// The bytes of its text, unpacked; of more than `most` only that it is more.
+    /// How much text it is, unpacked; of more than `most` bytes only that it is more.
     ///
     /// # Errors
     /// It is no text of a table, whatever it is called.
-    pub(crate) fn text(&self, most: u64) -> Result<u64> {
+    pub(crate) fn text(&self, most: u64) -> Result<Text> {
         let mut file = File::open(self.path()).map_err(|e| failed(&self.name, e))?;
         let mut start = [0; 4];
         let read = filled(&mut file, &mut start);
         if OTHERS.iter().any(|other| start[..read].starts_with(other)) {
             return Err(no_table(&self.name));
         }
-        if !start.starts_with(GZIP) {
-            return Ok(file.metadata().map_err(|e| failed(&self.name, e))?.len());
-        }
         let file = File::open(self.path()).map_err(|e| failed(&self.name, e))?;
+        if !start.starts_with(GZIP) {
+            return Ok(Text::of(file.take(most)));
+        }
         let mut unpacked = MultiGzDecoder::new(file);
         let read = filled(&mut unpacked, &mut start);
         if OTHERS.iter().any(|other| start[..read].starts_with(other)) {
             return Err(no_table(&self.name));
         }
-        // Where it is damaged its reader says so.
-        let rest = std::io::copy(&mut unpacked.take(most), &mut std::io::sink()).unwrap_or(0);
-        Ok(rest + read as u64)
+        Ok(Text::of(start[..read].chain(unpacked).take(most)))
     }
 
     /// Leaves it where it is: it is read again for another question.
     pub(crate) fn keep(self) {
         let _ = self.folder.keep();
+    }
+}
+
+/// How much a text is, as a table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Text {
+    pub bytes: u64,
+    /// Counted by whatever may separate them.
+    pub cells: u64,
+    /// The same of the longest line.
+    pub columns: u64,
+}
+
+impl Text {
+    /// Counts what there is; where it is damaged its reader says so.
+    fn of(mut from: impl Read) -> Self {
+        let (mut text, mut line) = (Self::default(), 0);
+        let mut buffer = vec![0; 1 << 16];
+        loop {
+            let read = filled(&mut from, &mut buffer);
+            for byte in &buffer[..read] {
+                line += u64::from(matches!(byte, b',' | b';' | b'\t' | b'|' | b' ' | b'\n'));
+                text.columns = text.columns.max(line);
+                if *byte == b'\n' {
+                    (text.cells, line) = (text.cells + line, 0);
+                }
+            }
+            text.bytes += read as u64;
+            if read < buffer.len() {
+                text.cells += line;
+                return text;
+            }
+        }
     }
 }
 
@@ -143,7 +174,7 @@ mod tests {
 
     use super::*;
 
-    fn stored(name: &str, bytes: &[u8]) -> Result<u64> {
+    fn stored(name: &str, bytes: &[u8]) -> Result<Text> {
         let folder = tempfile::tempdir().unwrap();
         let mut upload = Upload::new(folder.path(), name, Kind::Table)?;
         bytes.chunks(1000).try_for_each(|piece| upload.write(piece))?;
@@ -158,12 +189,14 @@ mod tests {
             packer.write_all(&b"1,2\n".repeat(bytes / 4)).unwrap();
             packer.finish().unwrap()
         };
-        assert_eq!(stored("x.csv", b"a,b\n1,2\n").unwrap(), 8);
-        assert_eq!(stored("x.csv.gz", &packed(1_000_000)).unwrap(), 1_000_000);
+        let text = stored("x.csv", b"a,b,c\n1,2\n").unwrap();
+        assert_eq!(text, Text { bytes: 10, cells: 5, columns: 3 });
+        let text = stored("x.csv.gz", &packed(1_000_000)).unwrap();
+        assert_eq!(text, Text { bytes: 1_000_000, cells: 500_000, columns: 2 });
         // Gzip is gzip, whatever it is called.
         let bomb = packed(50_000_000);
         assert!(bomb.len() < 1_000_000);
-        assert!((10_000_000..11_000_000).contains(&stored("x.csv", &bomb).unwrap()));
+        assert_eq!(stored("x.csv", &bomb).unwrap().bytes, 10_000_000);
     }
 
     #[test]

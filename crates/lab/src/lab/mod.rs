@@ -217,8 +217,10 @@ impl Lab {
         // One after the other: each may take what is left.
         let _turn = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         self.make_room();
-        let text = upload.text(self.memory.text(self.held()).saturating_add(1))?;
-        self.memory.check_text(upload.name(), text, self.held())?;
+        // Asked once: a run that ends meanwhile leaves room for more than was counted.
+        let held = self.held();
+        let text = upload.text(self.memory.text(held).saturating_add(1))?;
+        self.memory.check_text(upload.name(), &text, held)?;
         let data = self.take(&upload.path().to_string_lossy())?;
         let needs = memory::of_data(data.lesson.datasets());
         if let Err(e) = self.memory.check_data(upload.name(), needs, self.held()) {

@@ -33,6 +33,8 @@ const MOST_ODD_WORDS: usize = 100;
 /// than they overfit.
 const PIECES: usize = 16;
 pub(crate) const ENOUGH_ROWS: usize = 500;
+/// The most cells of a table for pieces: each takes as much memory as all of them.
+pub const MOST_CELLS: usize = 4_000_000;
 /// Farther out than this many standard deviations: the mean cannot be trusted.
 const FAR_OUT: f64 = 6.0;
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Ask, Cell, Chunk, Column, ColumnKind, Columns, Dates, LeftOut, Table,
+    Ask, Cell, Chunk, Column, ColumnKind, Columns, Dates, LeftOut, MOST_CELLS, Table,
     encoder::encode,
     known::{dataset, pick_weights},
     leaks::Leaks,
@@ -356,6 +356,11 @@ impl Prepare {
     ) -> Columns {
         let targets = question.places.iter().map(|p| table.heads[*p].name.clone()).collect();
         let mut columns = Columns { targets, ..Columns::default() };
+        let rows = all.first().map_or(0, |s| s.rows);
+        let scaling = match self.scaling {
+            Scaling::Piecewise if rows.saturating_mul(all.len()) > MOST_CELLS => Scaling::Standard,
+            scaling => scaling,
+        };
         for (place, (head, s)) in table.heads.iter().zip(all).enumerate() {
             if question.places.contains(&place) {
                 continue;
@@ -380,7 +385,7 @@ impl Prepare {
                 continue;
             }
             // Days that follow one on the other do not only number the rows.
-            match ColumnKind::learn(head, s, self.scaling, self.keep || part) {
+            match ColumnKind::learn(head, s, scaling, self.keep || part) {
                 Ok(kind) => columns.inputs.push(Column { name, kind }),
                 Err(_) if part => {}
                 Err(why) => columns.left_out.push(LeftOut { name, why }),

@@ -20,8 +20,9 @@ pub enum Scaling {
     None,
     /// As [`Scaling::Standard`], and an input for each piece between quantiles: the share of the
     /// piece that lies below x. So a network fits effects of a number that are not smooth. At most
-    /// 16 pieces, and none for fewer than 500 numbers, of which a network would learn the noise
-    /// (piecewise-linear encoding: Gorishniy et al. 2022).
+    /// 16 pieces; none for fewer than 500 numbers, of which a network would learn the noise, and
+    /// none in tables of more than 4,000,000 cells, for the memory's sake (piecewise-linear
+    /// encoding: Gorishniy et al. 2022).
     Piecewise,
 }
 
