@@ -32,6 +32,12 @@ impl Memory {
         Self { limit: limit.unwrap_or_else(half) }
     }
 
+    /// What is left beside what is held: an eighth is for answers on their way and for what is
+    /// freed and not yet given back.
+    fn room(self, held: u64) -> u64 {
+        (self.limit - self.limit / 8).saturating_sub(held)
+    }
+
     /// What the moments of all runs may take; what is more goes to disk.
     pub(crate) fn of_moments(self) -> usize {
         usize::try_from(self.limit / 4).unwrap_or(usize::MAX)
@@ -39,7 +45,7 @@ impl Memory {
 
     /// Text of a table that may be read beside what is held.
     pub(crate) fn text(self, held: u64) -> u64 {
-        self.limit.saturating_sub(held) / OF_TEXT
+        self.room(held) / OF_TEXT
     }
 
     /// Whether a table of so much text can be read beside what is held.
@@ -48,7 +54,7 @@ impl Memory {
     /// It cannot.
     pub(crate) fn check_text(self, file: &str, text: &Text, held: u64) -> Result<()> {
         let needs = of_table(text);
-        if needs <= self.limit.saturating_sub(held) {
+        if needs <= self.room(held) {
             return Ok(());
         }
         let (size, needs) = (bytes(text.bytes), bytes(needs));
@@ -66,7 +72,7 @@ impl Memory {
     /// It cannot.
     pub(crate) fn check_network(self, parameters: u64, held: u64) -> Result<()> {
         let needs = of_training(parameters);
-        if needs <= self.limit.saturating_sub(held) {
+        if needs <= self.room(held) {
             return Ok(());
         }
         Err(Error::Setting {
@@ -86,7 +92,7 @@ impl Memory {
     /// # Errors
     /// It is not.
     pub(crate) fn check_data(self, file: &str, needs: u64, held: u64) -> Result<()> {
-        if held <= self.limit {
+        if held <= self.room(0) {
             return Ok(());
         }
         let left = self.left(held.saturating_sub(needs));
@@ -98,7 +104,7 @@ impl Memory {
     }
 
     fn left(self, held: u64) -> String {
-        let (room, limit) = (bytes(self.limit.saturating_sub(held)), bytes(self.limit));
+        let (room, limit) = (bytes(self.room(held)), bytes(self.limit));
         format!("{room} of the server's {limit} are left")
     }
 }

@@ -168,14 +168,18 @@ export async function untilRun(page, ...states) {
   await page.waitForSelector(selector, { timeout: 120_000 });
 }
 
-/** Starts the lecture's network at full speed and waits for its end. */
-export async function trainLecture(page) {
-  const shown = () => page.$eval(".controls", (c) => c.dataset.run ?? "");
-  await page.waitForSelector(".start:not([disabled])");
-  const before = await shown();
-  await page.evaluate(() => (location.hash = "#train?start=full"));
+/** Does what starts a run and waits for its end; another one that is done may be shown before. */
+export async function untilDone(page, start) {
+  const before = await page.$eval(".controls", (c) => c.dataset.run ?? "");
+  await start();
   await page.waitForFunction((id) => document.querySelector(".controls").dataset.run !== id, {}, before);
   await untilRun(page, "done");
+}
+
+/** Starts the lecture's network at full speed and waits for its end. */
+export async function trainLecture(page) {
+  await page.waitForSelector(".start:not([disabled])");
+  await untilDone(page, () => page.evaluate(() => (location.hash = "#train?start=full")));
 }
 
 /** What breaks a rule of accessibility on the page as it is. */

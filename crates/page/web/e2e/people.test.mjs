@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { open, skip, text, together, trainLecture, untilRun } from "./page.mjs";
+import { open, skip, text, together, trainLecture, untilDone } from "./page.mjs";
 
 const VIEWS = ["train", "draw", "mistakes", "lecture", "time"];
 
@@ -94,8 +94,7 @@ describe("people", { skip }, () => {
     await page.keyboard.press("Enter");
     await page.waitForFunction(() => document.querySelector(".stepper input").value === "150");
     await tabTo("the start button", (at) => at.class.includes("start"));
-    await page.keyboard.press("Enter");
-    await untilRun(page, "done");
+    await untilDone(page, () => page.keyboard.press("Enter"));
     await page.focus("#tab-train");
     await page.keyboard.press("ArrowRight");
     await page.waitForSelector("#view-draw:not([hidden]) .pad");

@@ -12,7 +12,7 @@ use reshet::{Device, Error};
 
 use crate::{
     commands::tune,
-    exit,
+    exit, memory,
     run::record::is_run,
     say,
     terminal::{self, bold, note},
@@ -50,6 +50,7 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Result<ExitCode> {
     terminal::stop_on_interrupt();
+    memory::give_back_what_is_freed();
     let (mut data, mut models, mut studies) = (vec!["mnist".to_string()], Vec::new(), Vec::new());
     for path in &args.what {
         match () {
