@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 use reshet::{
     Error, Model, Recipe, Result,
-    data::table::{Ask, Prepared, Prepare, Table, csv, seen},
+    data::table::{Ask, Prepare, Prepared, Table, csv, seen},
 };
 
 use crate::{
