@@ -313,7 +313,11 @@ def _targets(y, task):
         check_single(y, "y")
         return y.astype(np.float32), width, task, names
     if y.ndim == 2:
-        raise ValueError('y: classes have one dimension; task="binary" asks several questions')
+        one_hot = np.isin(y, (0, 1)).all() and (y.sum(axis=1) == 1).all()
+        if not one_hot:
+            raise ValueError('y: classes have one dimension, or a single 1 in each row; '
+                             'task="binary" asks several questions')
+        y = y.argmax(axis=1)
     classes, places = np.unique(y, return_inverse=True)
     if len(classes) < 2:
         raise ValueError(f"y: {len(classes)} class; a network tells two or more apart")

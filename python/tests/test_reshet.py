@@ -306,3 +306,14 @@ def test_numbers_that_float32_does_not_tell_apart_are_refused():
         reshet.train(np.column_stack([np.arange(60), times]).astype(np.int64), X[:, 1], epochs=1)
     model = reshet.train(X, times - times.mean(), epochs=1)
     assert np.isfinite(model.predict(X)).all()
+
+
+def test_classes_as_one_in_each_row():
+    X = np.random.default_rng(0).random((120, 3), dtype=np.float32)
+    labels = X.argmax(axis=1)
+    hot = np.eye(3)[labels]
+    settings = dict(task="classes", hidden=(8,), epochs=3)
+    model = reshet.train(X, hot, **settings)
+    assert (model.predict(X) == reshet.train(X, labels, **settings).predict(X)).all()
+    with pytest.raises(ValueError, match="a single 1 in each row"):
+        reshet.train(X, hot + hot[::-1], **settings)
