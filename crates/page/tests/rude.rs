@@ -1,5 +1,8 @@
 //! The server against clients that do not behave, over plain sockets.
 
+#[path = "../../lab/tests/points/mod.rs"]
+mod points;
+
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
@@ -14,7 +17,7 @@ use std::{
 };
 
 use flate2::{Compression, write::GzEncoder};
-use reshet::{Activation, Dataset, Device, Error, Features, Recipe, Result, Storage, Targets};
+use reshet::{Device, Error, Result};
 use reshet_page::{Finished, Host, Lesson, Loaded, Options, Spec};
 use serde_json::Value;
 
@@ -32,33 +35,7 @@ impl Host for Points {
         if spec.data != "points" {
             return Err(Error::Data(format!("no data is called {}", spec.data)));
         }
-        let values: Vec<f32> = (0..2000).map(|i| ((i * 37) % 101) as f32 / 50.0 - 1.0).collect();
-        let above = values.chunks_exact(2).map(|p| f32::from(u8::from(p[0] > p[1]))).collect();
-        let features = Features::new(Storage::F32(values), &[2])?;
-        let train = Dataset::new(features, Targets::yes_no(above, vec!["above".into()]))?;
-        let epochs = spec.epochs.unwrap_or(3);
-        Ok(Lesson {
-            spec: Spec { epochs: Some(epochs), ..spec.clone() },
-            source: spec.data.clone(),
-            name: "points".into(),
-            test: Some(train.clone()),
-            train,
-            columns: None,
-            said: Vec::new(),
-            warnings: Vec::new(),
-            network: "2-8:tanh-1:sigmoid".parse()?,
-            recipe: Recipe {
-                hidden: Some(vec![8]),
-                activation: Some(Activation::Tanh),
-                lr: Some(0.01),
-                epochs: Some(epochs),
-                batch_size: Some(10),
-                ..Recipe::default()
-            },
-            no_scale: false,
-            device: Device::cpu().threads(1),
-            command: String::new(),
-        })
+        points::lesson(spec)
     }
 
     fn save(&self, finished: &Finished) -> Result<PathBuf> {

@@ -4,7 +4,18 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { open, serve, serverOnly, skip, sleep, text, together, trainLecture, untilRun } from "./page.mjs";
+import {
+  drawSeven,
+  open,
+  serve,
+  serverOnly,
+  skip,
+  sleep,
+  text,
+  together,
+  trainLecture,
+  untilRun,
+} from "./page.mjs";
 
 describe("learning", { skip }, () => {
   const here = together();
@@ -47,15 +58,7 @@ describe("learning", { skip }, () => {
   test("a drawn 7 is recognised", async () => {
     const { page, trouble, close } = await open(here.browser, here.server.url);
     await trainLecture(page);
-    await page.click("#tab-draw");
-    const pad = await (await page.waitForSelector(".pad", { visible: true })).boundingBox();
-    const to = (x, y) => [pad.x + x * pad.width, pad.y + y * pad.height];
-    await page.mouse.move(...to(0.25, 0.22));
-    await page.mouse.down();
-    await page.mouse.move(...to(0.72, 0.2), { steps: 12 });
-    await page.mouse.move(...to(0.42, 0.85), { steps: 16 });
-    await page.mouse.up();
-    await page.waitForFunction(() => document.querySelector("#view-draw .answer-big").textContent === "7");
+    await drawSeven(page);
     const shares = await page.$$eval("#view-draw .bars .bar-number", (cells) =>
       cells.map((c) => parseFloat(c.textContent)),
     );

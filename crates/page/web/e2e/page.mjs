@@ -182,6 +182,19 @@ export async function trainLecture(page) {
   await untilDone(page, () => page.evaluate(() => (location.hash = "#train?start=full")));
 }
 
+/** Draws a 7 on the pad, and waits until it is read as one. */
+export async function drawSeven(page) {
+  await page.click("#tab-draw");
+  const pad = await (await page.waitForSelector(".pad", { visible: true })).boundingBox();
+  const to = (x, y) => [pad.x + x * pad.width, pad.y + y * pad.height];
+  await page.mouse.move(...to(0.25, 0.22));
+  await page.mouse.down();
+  await page.mouse.move(...to(0.72, 0.2), { steps: 12 });
+  await page.mouse.move(...to(0.42, 0.85), { steps: 16 });
+  await page.mouse.up();
+  await page.waitForFunction(() => document.querySelector("#view-draw .answer-big").textContent === "7");
+}
+
 /** What breaks a rule of accessibility on the page as it is. */
 export async function faults(page) {
   const { default: axe } = await import("axe-core");

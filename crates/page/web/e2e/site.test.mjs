@@ -10,6 +10,7 @@ import { pathToFileURL } from "node:url";
 import {
   binary,
   browse,
+  drawSeven,
   open,
   sendSite,
   serverOnly,
@@ -19,19 +20,6 @@ import {
   trainLecture,
   untilRun,
 } from "./page.mjs";
-
-/** Draws a 7 on the pad. */
-async function drawSeven(page) {
-  await page.click("#tab-draw");
-  const pad = await (await page.waitForSelector(".pad", { visible: true })).boundingBox();
-  const to = (x, y) => [pad.x + x * pad.width, pad.y + y * pad.height];
-  await page.mouse.move(...to(0.25, 0.22));
-  await page.mouse.down();
-  await page.mouse.move(...to(0.72, 0.2), { steps: 12 });
-  await page.mouse.move(...to(0.42, 0.85), { steps: 16 });
-  await page.mouse.up();
-  await page.waitForFunction(() => document.querySelector("#view-draw .answer-big").textContent === "7");
-}
 
 /** Presses a link that saves a file, and waits for the file. */
 async function saved(page, selector, folder) {
