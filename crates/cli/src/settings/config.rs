@@ -31,6 +31,9 @@ const OF_THE_CALL: [&str; 7] = ["same-bits", "config", "resume", "force", "json"
 /// Flags that ask: another question may have another task and loss.
 const QUESTION: [&str; 4] = ["is", "target", "positive", "targets"];
 
+/// How version 0.1 scaled the numbers of a table: it said so nowhere, as there was one way.
+const SCALING_OF_0_1: Scaling = Scaling::Standard;
+
 /// What `typed` stands for, with its --config or --resume read; `matches` are those of `train`.
 pub fn completed(train: &Command, matches: &ArgMatches, typed: Settings) -> Result<Settings> {
     let (file, resumed) = match (&typed.config, &typed.resume) {
@@ -97,7 +100,11 @@ pub fn of_line(line: &[String]) -> Result<Settings> {
     };
     // The words before the flags: the program and `train`.
     let line = line.iter().skip(1);
-    Line::try_parse_from(line).map(|line| line.settings).map_err(plain)
+    let mut settings = Line::try_parse_from(line).map(|line| line.settings).map_err(plain)?;
+    if !settings.no_scale && is_table(Path::new(settings.data())) {
+        settings.scaling.get_or_insert(SCALING_OF_0_1);
+    }
+    Ok(settings)
 }
 
 /// The settings as a command line of their own.
@@ -153,10 +160,10 @@ fn read(file: &Path) -> Result<Table> {
         let data = table.get("data").and_then(Value::as_str);
         data.is_some_and(|data| is_table(Path::new(data)))
     };
-    // A run's file says all that was decided; that of version 0.1 knew one way to scale.
+    // A run's file says all that was decided, but that of version 0.1.
     if table.get("no-scale") == Some(&false.into()) && !table.contains_key("scaling") && of_table()
     {
-        table.insert("scaling".into(), Scaling::Standard.name().into());
+        table.insert("scaling".into(), SCALING_OF_0_1.name().into());
     }
     Ok(table)
 }

@@ -10,7 +10,6 @@ use std::{
 use anyhow::{Context, Result};
 use reshet::{
     Error, Task,
-    data::table::Scaling,
     files::{Log, sums},
     formats::write_file,
     tune::{Outcome, Record, Space, Trial},
@@ -18,7 +17,6 @@ use reshet::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    input::table::is_table,
     run::{self, loss_curves::damaged},
     settings::{Settings, command, config, recipe::Asked},
     terminal::tell,
@@ -188,10 +186,6 @@ pub fn read(path: &Path) -> reshet::Result<(Kept, Vec<Record>)> {
     if !kept.question.is_empty() {
         let train = config::of_line(&kept.question);
         kept.train = train.map_err(|e| wrong(format!("question: {e}")))?;
-        if is_table(Path::new(kept.train.data())) && !kept.train.no_scale {
-            // Version 0.1 knew one way to scale.
-            kept.train.scaling.get_or_insert(Scaling::Standard);
-        }
     }
     if kept.train.data.is_none() {
         return Err(wrong("question: it names no data".into()));
