@@ -34,13 +34,21 @@ describe("learning", { skip }, () => {
       () => Number(document.querySelectorAll(".live-stage .plot")[1]?.dataset.points) > 3,
     );
     const early = await points();
-    const picture = await page.$$eval(".live-stage .plot canvas", (c) => c.at(-1).toDataURL());
+    // The points are told before they are drawn.
+    const drawn = () =>
+      page.evaluate(async () => {
+        const frame = () => new Promise((done) => requestAnimationFrame(done));
+        await frame();
+        await frame();
+        return [...document.querySelectorAll(".live-stage .plot canvas")].at(-1).toDataURL();
+      });
+    const picture = await drawn();
     await page.waitForFunction(
       (n) => Number(document.querySelectorAll(".live-stage .plot")[1].dataset.points) > n + 5,
       {},
       early[1],
     );
-    assert.notEqual(await page.$$eval(".live-stage .plot canvas", (c) => c.at(-1).toDataURL()), picture);
+    assert.notEqual(await drawn(), picture);
     await page.evaluate(() =>
       [...document.querySelectorAll(".live [role=radio]")]
         .find((b) => b.textContent === "Full speed")
