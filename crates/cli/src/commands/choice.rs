@@ -15,7 +15,7 @@ pub fn choose(args: &mut Settings, asked: &Recipe, train: &Dataset) -> Result<Op
     let of_table = train.features().columns().is_some();
     // A random part of such rows would flatter what follows every detail.
     if !of_table
-        || !args.table.is_by_chance()
+        || !args.is_by_chance()
         || args.effort == Some(0)
         || args.resume.is_some()
         || args.load.is_some()

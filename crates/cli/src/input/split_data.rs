@@ -2,7 +2,11 @@
 
 use std::{fmt::Display, path::Path};
 
-use reshet::{Dataset, Error, Result, Task, data::table::csv, recipe::Defaults};
+use reshet::{
+    Dataset, Error, Result, Task,
+    data::table::{Prepare, csv},
+    recipe::Defaults,
+};
 
 use crate::{
     input::{
@@ -65,6 +69,10 @@ impl SplitData {
             return Err(table::not_there(path).into());
         }
         refuse(&args.table, args.data())?;
+        if args.time.is_some() {
+            let what = format!("--time goes with a table (CSV), not with {}", args.data());
+            return Err(Error::Invalid(what).into());
+        }
         if let Some(scaling) = args.scaling {
             let what = format!("--scaling {scaling}: only the columns of a table are scaled so");
             return Err(Error::Invalid(what).into());
@@ -137,6 +145,7 @@ impl SplitData {
             .keep_columns(recipe.net.is_some())
             .scaling(scaling)
             .seed(recipe.seed.unwrap_or(0));
+        prepare = args.time.iter().fold(prepare, Prepare::time);
         let mut test = args.test_fraction.unwrap_or(0.2);
         if args.folds.is_some() {
             test = 0.0;

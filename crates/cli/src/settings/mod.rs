@@ -76,6 +76,10 @@ pub struct Settings {
     #[arg(long, value_name = "FILE")]
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub test: Option<PathBuf>,
+    /// Table: test on the latest rows by this column of dates or numbers, not on random ones
+    #[arg(long, value_name = "COLUMN", conflicts_with = "group")]
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub time: Option<String>,
     /// Table of 500 to 100,000 training rows: 1 first tries two sets of defaults on a part of them
     /// and takes the better one, where nothing about the network and its training is said;
     /// 0 takes the usual one at once [default: 1]
@@ -140,6 +144,11 @@ impl Settings {
     pub fn trainer<'a>(&self, data: &Dataset) -> reshet::Result<Trainer<'a>> {
         let trainer = self.recipe.trainer(data)?.device(self.machine.device()?).unscaled();
         Ok(if self.no_scale { trainer.units(Vec::new()) } else { trainer })
+    }
+
+    /// Whether chance alone divides the rows.
+    pub fn is_by_chance(&self) -> bool {
+        self.table.group.is_none() && self.time.is_none()
     }
 
     /// How a table's numbers become inputs.

@@ -21,6 +21,7 @@ pub mod csv;
 mod dates;
 mod dialect;
 mod encoder;
+mod grouped;
 mod guess;
 mod head;
 mod header;

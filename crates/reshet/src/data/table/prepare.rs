@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{
     Ask, Cell, Chunk, Column, ColumnKind, Columns, Dates, LeftOut, MOST_CELLS, Table,
     encoder::encode,
+    grouped,
     known::{dataset, pick_weights},
     leaks::Leaks,
     question::Question,
@@ -226,6 +227,9 @@ impl Prepare {
         warnings.extend(suspect::twin_words(&table, &columns, &question));
         warnings.extend(suspect::missing_answers(&table, &question));
         warnings.extend(suspect::small_classes(&answers));
+        if self.way == Way::Chance && (self.test > 0.0 || self.fold.is_some()) {
+            warnings.extend(grouped::warnings(&table, &question, &answers, &rows));
+        }
         let of = |wanted: bool| {
             let (parts, rows) = (&parts, &rows);
             let is = move |i: &usize| (parts[rows[*i] as usize] == Part::Train) == wanted;

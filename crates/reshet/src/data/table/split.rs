@@ -105,10 +105,10 @@ impl Prepare {
 /// Rows of the same moment, the latest first.
 fn in_time(table: &Table, rows: &[u32], name: &str) -> Result<Vec<Places>> {
     let place = known_words(table, name)?;
-    let (dates, _) = table.dates(|column| column == place);
+    let dates = Dates::of(&table.heads[place]);
     let words = &table.heads[place].words;
-    let moment = |cell: Cell| match (cell, dates.first()) {
-        (Cell::Word(code), Some(dates)) => dates.moment(words.get(code as usize)?),
+    let moment = |cell: Cell| match (cell, &dates) {
+        (Cell::Word(code), Some((dates, _))) => dates.moment(words.get(code as usize)?),
         (cell, _) => cell.number(),
     };
     let mut order = Vec::new();
@@ -308,6 +308,9 @@ mod tests {
             |n: usize| format!("{}-{:02}-{:02}", 2020 + n / 24, n / 2 % 12 + 1, n % 2 * 14 + 1);
         for written in [&(|n: usize| date(n)) as &dyn Fn(usize) -> String, &|n| format!("{n}.5")] {
             let table = table((0..200).map(|i| format!("a,{},{i},1", written(day(i)))));
+            // As they are when rows are divided.
+            let (dates, _) = table.dates(|_| true);
+            let table = table.with_dates(&dates);
             let parts =
                 parts(Prepare::new().time("when").test(0.2).validation(0.1), &table).unwrap();
             for (i, part) in parts.iter().enumerate() {
