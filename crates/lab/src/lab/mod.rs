@@ -18,6 +18,7 @@ use crate::{
     course::Course,
     curve::{Means, Tested},
     data::Data,
+    game,
     host::{Host, Loaded},
     lesson::Lesson,
     memory::{self, Memory},
@@ -51,6 +52,8 @@ pub struct Lab {
     drive: Drive,
     /// The training that goes on, where calls drive it.
     course: Mutex<Option<(Arc<Run>, Course)>>,
+    /// The network that learns to play, once one has begun.
+    pub(crate) game: Mutex<Option<game::Table>>,
     uploads: tempfile::TempDir,
     memory: Memory,
     /// Held while a table is read that came over the wire.
@@ -84,6 +87,7 @@ impl Lab {
             turns: Turns::default(),
             drive,
             course: Mutex::default(),
+            game: Mutex::default(),
             uploads,
             memory,
             reading: Mutex::new(()),
@@ -151,10 +155,19 @@ impl Lab {
         self.add_data(path).map(|_| ())
     }
 
-    fn add_data(&self, path: &str) -> Result<Arc<Data>> {
+    pub(crate) fn add_data(&self, path: &str) -> Result<Arc<Data>> {
         let data = self.take(path)?;
         self.messages.tell("data", &data.told());
         Ok(data)
+    }
+
+    /// A table that came over the wire by this name.
+    pub(crate) fn made_before(&self, name: &str) -> Option<Arc<Data>> {
+        let ours = |data: &&Arc<Data>| {
+            data.lesson.name == name
+                && Path::new(&data.lesson.source).starts_with(self.uploads.path())
+        };
+        self.inner().data.iter().find(ours).cloned()
     }
 
     /// Adds data by its name or path.
