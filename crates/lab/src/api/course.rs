@@ -61,10 +61,9 @@ pub(super) fn game(lab: &Lab, asked: &game::Asked) -> Answer<Response> {
 
 /// A table is taken over from memory.
 impl Lab {
-    /// The table of this name that was made before, or a new one.
+    /// The same table if it was made before, or a new one.
     fn made(&self, name: &str, table: &[u8]) -> reshet::Result<Arc<crate::data::Data>> {
-        let stem = name.trim_end_matches(".csv");
-        if let Some(known) = self.made_before(stem) {
+        if let Some(known) = self.uploaded_before(name, table) {
             return Ok(known);
         }
         let mut upload = self.store(name, Kind::Table)?;

@@ -161,13 +161,15 @@ impl Lab {
         Ok(data)
     }
 
-    /// A table that came over the wire by this name.
-    pub(crate) fn made_before(&self, name: &str) -> Option<Arc<Data>> {
-        let ours = |data: &&Arc<Data>| {
-            data.lesson.name == name
-                && Path::new(&data.lesson.source).starts_with(self.uploads.path())
+    /// The table of this name and with these bytes that came over the wire before.
+    pub(crate) fn uploaded_before(&self, name: &str, table: &[u8]) -> Option<Arc<Data>> {
+        let same = |data: &&Arc<Data>| {
+            let path = Path::new(&data.lesson.source);
+            path.starts_with(self.uploads.path())
+                && path.file_name().is_some_and(|known| known == name)
+                && std::fs::read(path).is_ok_and(|known| known == table)
         };
-        self.inner().data.iter().find(ours).cloned()
+        self.inner().data.iter().find(same).cloned()
     }
 
     /// Adds data by its name or path.
