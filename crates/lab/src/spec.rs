@@ -1,6 +1,6 @@
 //! What is to be trained, as the page says it.
 
-use reshet::{Error, Result};
+use reshet::{Error, Result, data::table::Scaling};
 use serde::{Deserialize, Serialize};
 
 /// Steps of a training, at most: a page counts no further.
@@ -33,6 +33,10 @@ pub struct Spec {
     pub batch_size: Option<usize>,
     /// How often all samples are seen.
     pub epochs: Option<usize>,
+    /// How numbers of a table become inputs: `standard`, `min-max`, `none`, `piecewise`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional, type = "string"))]
+    pub scaling: Option<Scaling>,
     /// Of weights, shuffles and splits.
     #[cfg_attr(test, ts(type = "number | null"))]
     pub seed: Option<u64>,

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use ts_rs::{Config, TS};
 
-use crate::{answers::*, curve, found, spec, told};
+use crate::{answers::*, chapters, curve, descent, found, game, spec, told};
 
 /// All types, each once, as a module.
 fn module() -> String {
@@ -55,6 +55,22 @@ fn module() -> String {
         Item,
         Mistakes,
         Suspicious,
+        Plane,
+        Chapter,
+        chapters::Words,
+        chapters::Code,
+        chapters::Drawn,
+        Opened,
+        game::GameTold,
+        game::Point,
+        game::Taught,
+        descent::Descent,
+        descent::Path,
+        descent::Preset,
+        Axis,
+        Spot,
+        Field,
+        Curve,
     ];
     text
 }

@@ -140,3 +140,73 @@ fn a_model_comes_as_a_file_and_no_other_file_does() {
     assert_eq!(ask(&lab, "POST", "/api/models?name=a.safetensors", b"none").0, 422);
     assert_eq!(lab.expects("POST", "/api/models").unwrap(), reshet_lab::Body::File(64 << 20));
 }
+
+#[test]
+fn the_plane_says_what_the_model_answers_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = lab(folder.path(), Drive::Calls);
+    json(&lab, "POST", "/api/runs", &json!({ "data": "points", "epochs": 20 }));
+    advance(&lab);
+    let (status, plane) = json(&lab, "GET", "/api/runs/1/plane", &json!({}));
+    assert_eq!(status, 200, "{plane}");
+    assert_eq!((&plane["inputs"], &plane["names"][1]), (&json!(["x1", "x2"]), &"above".into()));
+    let side = plane["field"]["side"].as_u64().unwrap() as usize;
+    let end = |axis: &str, end: &str| plane[axis][end].as_f64().unwrap();
+    let along = |axis: &str, i: usize| {
+        let (low, high) = (end(axis, "low"), end(axis, "high"));
+        low + (high - low) * i as f64 / (side - 1) as f64
+    };
+    for (i, j) in [(0, 0), (side - 1, 0), (5, 30), (side - 1, side - 1)] {
+        let asked = json!({ "values": [along("x", i), along("y", j)] });
+        let said = json(&lab, "POST", "/api/runs/1/predict", &asked).1;
+        let p = said["probabilities"]["above"].as_f64().unwrap();
+        let value = plane["field"]["values"][j * side + i].as_f64().unwrap();
+        assert!((p - value).abs() < 1e-3, "{i}, {j}: {p} and {value}");
+        let class = u64::from(p > 0.5);
+        assert_eq!(plane["field"]["classes"][j * side + i], class);
+    }
+    for spot in plane["spots"].as_array().unwrap() {
+        let at = |n: usize| spot[n].as_f64().unwrap();
+        assert_eq!(at(2), f64::from(u8::from(at(0) > at(1))), "{spot}");
+    }
+    assert_eq!(plane["lines"].as_array().unwrap().len(), 8);
+    // At its first step it answers otherwise.
+    let first = json(&lab, "GET", "/api/runs/1/plane?step=0", &json!({})).1;
+    assert!(first["step"] == 0 && first["field"] != plane["field"]);
+    let alone = json(&lab, "GET", "/api/runs/1/plane?x=x2&y=x2", &json!({})).1;
+    assert_eq!(alone["curve"]["xs"].as_array().unwrap().len(), 161);
+    assert_eq!(json(&lab, "GET", "/api/runs/1/plane?x=x3", &json!({})).0, 422);
+}
+
+#[test]
+fn the_course_is_there_without_a_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = lab(folder.path(), Drive::Calls);
+    let (_, chapters) = json(&lab, "GET", "/api/chapters", &json!({}));
+    let chapters = chapters.as_array().unwrap();
+    assert_eq!(chapters.len(), 22);
+    for chapter in chapters {
+        let name = chapter["name"].as_str().unwrap();
+        let opened = json(&lab, "POST", &format!("/api/chapters/{name}"), &json!({}));
+        match chapter["trained"] == true {
+            true => assert!(opened.1["spec"]["lr"].is_f64(), "{name}: {opened:?}"),
+            false => assert_eq!(opened.0, 404, "{name}"),
+        }
+    }
+    // A table that is made again is the same one.
+    let moons = |seed: u64| {
+        let told = json(&lab, "POST", "/api/chapters/moons", &json!({ "seed": seed })).1;
+        told["data"]["id"].as_str().unwrap_or_default().to_string()
+    };
+    assert_eq!(moons(0), moons(0));
+    let ball = json!({ "optimizer": "adam", "lr": 0.1, "start": [5.5] });
+    let asked = json!({ "function": "w^2 - 4w + 8", "balls": [ball], "steps": 300 });
+    let (status, descent) = json(&lab, "POST", "/api/descent", &asked);
+    assert_eq!((status, descent["balls"][0]["places"].as_array().unwrap().len()), (200, 301));
+    let how =
+        json!({ "lr": 0.1, "discount": 0.9, "curious": null, "target": true, "double": true });
+    let begun = json(&lab, "POST", "/api/game", &json!({ "do": "new", "seed": 1, "how": how }));
+    assert_eq!((begun.0, &begun.1["games"]), (200, &0.into()));
+    let learnt = json(&lab, "POST", "/api/game", &json!({ "do": "learn", "most": 3 })).1;
+    assert!(learnt["games"].as_u64() > Some(0));
+}

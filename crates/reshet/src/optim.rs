@@ -241,6 +241,27 @@ impl Optimizer {
         }
     }
 
+    /// Returns the new value of one parameter in step `t` (from 1), given its gradient and its
+    /// state of [`Optimizer::slots`] numbers, 0 at first, which is updated.
+    ///
+    /// For functions of a few variables, without a network:
+    ///
+    /// ```
+    /// use reshet::{Optimizer, SGD};
+    /// let optimizer = Optimizer::from(SGD::new(0.1));
+    /// let mut w = 5.5;
+    /// for t in 1..=300 {
+    ///     w = optimizer.step(t, w, 2.0 * w - 4.0, &mut []); // the slope of w² − 4w + 8
+    /// }
+    /// assert!((w - 2.0).abs() < 1e-9);
+    /// ```
+    ///
+    /// # Panics
+    /// `state` has fewer than [`Optimizer::slots`] numbers.
+    pub fn step(&self, t: u64, parameter: f64, gradient: f64, state: &mut [f64]) -> f64 {
+        self.rule(t).apply(parameter, gradient, state)
+    }
+
     /// The update rule of step t (from 1), with its constants computed.
     pub(crate) fn rule(&self, t: u64) -> Rule {
         let adam = |lr: f64, betas: (f64, f64), eps, decay, shrink, amsgrad| {

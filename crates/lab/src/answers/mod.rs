@@ -1,12 +1,16 @@
 //! What the API answers. The page's own types, `web/src/api-types.ts`, are made of these.
 
+mod course;
 mod model;
+mod plane;
 mod run;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+pub use course::*;
 pub use model::*;
+pub use plane::*;
 pub use run::*;
 
 use crate::{found::Finding, spec::Spec, told::Told};

@@ -1,5 +1,6 @@
 //! The routes: `docs/api.md`, in its order.
 
+mod course;
 mod data;
 mod models;
 mod route;
@@ -92,6 +93,9 @@ pub(crate) fn expected(method: &str, path: &str) -> Answer<Body> {
         Route::Plan
         | Route::Start
         | Route::Control(_)
+        | Route::Chapter(_)
+        | Route::Descend
+        | Route::Game
         | Route::Predict(_)
         | Route::PredictNewest => Body::Json(MOST_JSON),
         _ => Body::Nothing,
@@ -143,6 +147,7 @@ pub(crate) fn answer(lab: &Arc<Lab>, request: &Request) -> Answer<Response> {
         Route::Snapshots(id) => models::snapshots(&*find(lab, &id)?),
         Route::Parameters(id) => models::parameters(lab, &*find(lab, &id)?, asked(request)?),
         Route::RunPictures(id) => data::run_pictures(&*find(lab, &id)?, asked(request)?),
+        Route::Plane(id) => models::plane(lab, &*find(lab, &id)?, asked(request)?),
         Route::Trace(id) => models::trace(lab, &*find(lab, &id)?, asked(request)?),
         Route::Predict(id) => models::predict(lab, &id, asked(request)?, json(request)?),
         Route::Mistakes(id) => models::mistakes(lab, &*find(lab, &id)?, asked(request)?),
@@ -150,6 +155,11 @@ pub(crate) fn answer(lab: &Arc<Lab>, request: &Request) -> Answer<Response> {
         Route::Model(id) => models::model(lab, &*find(lab, &id)?, asked(request)?),
         Route::Folder(id) => models::folder(&*find(lab, &id)?),
         Route::PredictNewest => models::predict_newest(lab, asked(request)?, json(request)?),
+        Route::Chapters => course::chapters(asked(request)?),
+        Route::Chapter(name) => course::open(lab, &name, json(request)?),
+        Route::Presets => course::presets(),
+        Route::Descend => course::descend(lab, &json(request)?),
+        Route::Game => course::game(lab, &json(request)?),
         Route::Study(place) => study(lab, &place),
     }
 }

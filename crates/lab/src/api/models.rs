@@ -12,6 +12,7 @@ use crate::{
     command::Command,
     folder::zipped,
     lab::Lab,
+    plane,
     refusal::Refusal,
     run::Run,
 };
@@ -72,6 +73,12 @@ pub(super) fn trace(lab: &Arc<Lab>, run: &Run, asked: Sample) -> Answer<Response
     let Sample { part, row, step } = asked;
     let (step, model) = model_at(lab, run, step)?;
     let told = lab.turns.take(|| ask::trace_row(run, step, &model, &part, row))?;
+    Response::json(200, &told)
+}
+
+pub(super) fn plane(lab: &Arc<Lab>, run: &Run, asked: plane::Asked) -> Answer<Response> {
+    let (step, model) = model_at(lab, run, asked.step)?;
+    let told = lab.turns.take(|| plane::plane(run, step, &model, &asked))?;
     Response::json(200, &told)
 }
 

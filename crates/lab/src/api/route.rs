@@ -18,6 +18,7 @@ pub(super) enum Route {
     Snapshots(String),
     Parameters(String),
     RunPictures(String),
+    Plane(String),
     Trace(String),
     Predict(String),
     Mistakes(String),
@@ -27,6 +28,11 @@ pub(super) enum Route {
     Open,
     PredictNewest,
     Study(String),
+    Chapters,
+    Chapter(String),
+    Presets,
+    Descend,
+    Game,
 }
 
 impl Route {
@@ -52,6 +58,7 @@ impl Route {
                     "snapshots" => (Some(Self::Snapshots(id)), None, None),
                     "parameters" => (Some(Self::Parameters(id)), None, None),
                     "pictures" => (Some(Self::RunPictures(id)), None, None),
+                    "plane" => (Some(Self::Plane(id)), None, None),
                     "trace" => (Some(Self::Trace(id)), None, None),
                     "mistakes" => (Some(Self::Mistakes(id)), None, None),
                     "suspicious" => (Some(Self::Suspicious(id)), None, None),
@@ -63,6 +70,10 @@ impl Route {
             ["models"] => (None, Some(Self::Open), None),
             ["predict"] => (None, Some(Self::PredictNewest), None),
             ["studies", place] => (Some(Self::Study(decoded(place))), None, None),
+            ["chapters"] => (Some(Self::Chapters), None, None),
+            ["chapters", name] => (None, Some(Self::Chapter(decoded(name))), None),
+            ["game"] => (None, Some(Self::Game), None),
+            ["descent"] => (Some(Self::Presets), Some(Self::Descend), None),
             _ => return Err(nothing()),
         };
         let asked = match method {

@@ -18,6 +18,7 @@ use crate::{
     course::Course,
     curve::{Means, Tested},
     data::Data,
+    game,
     host::{Host, Loaded},
     lesson::Lesson,
     memory::{self, Memory},
@@ -51,6 +52,8 @@ pub struct Lab {
     drive: Drive,
     /// The training that goes on, where calls drive it.
     course: Mutex<Option<(Arc<Run>, Course)>>,
+    /// The network that learns to play, once one has begun.
+    pub(crate) game: Mutex<Option<game::Table>>,
     uploads: tempfile::TempDir,
     memory: Memory,
     /// Held while a table is read that came over the wire.
@@ -84,6 +87,7 @@ impl Lab {
             turns: Turns::default(),
             drive,
             course: Mutex::default(),
+            game: Mutex::default(),
             uploads,
             memory,
             reading: Mutex::new(()),
@@ -151,10 +155,21 @@ impl Lab {
         self.add_data(path).map(|_| ())
     }
 
-    fn add_data(&self, path: &str) -> Result<Arc<Data>> {
+    pub(crate) fn add_data(&self, path: &str) -> Result<Arc<Data>> {
         let data = self.take(path)?;
         self.messages.tell("data", &data.told());
         Ok(data)
+    }
+
+    /// The table of this name and with these bytes that came over the wire before.
+    pub(crate) fn uploaded_before(&self, name: &str, table: &[u8]) -> Option<Arc<Data>> {
+        let same = |data: &&Arc<Data>| {
+            let path = Path::new(&data.lesson.source);
+            path.starts_with(self.uploads.path())
+                && path.file_name().is_some_and(|known| known == name)
+                && std::fs::read(path).is_ok_and(|known| known == table)
+        };
+        self.inner().data.iter().find(same).cloned()
     }
 
     /// Adds data by its name or path.

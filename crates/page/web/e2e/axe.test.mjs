@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { faults, open, skip, together, trainLecture } from "./page.mjs";
 
-const VIEWS = ["train", "draw", "mistakes", "lecture", "time"];
+const VIEWS = ["train", "draw", "mistakes", "lecture", "course", "time"];
 
 describe("axe", { skip }, () => {
   const here = together();

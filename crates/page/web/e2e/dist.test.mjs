@@ -21,7 +21,8 @@ test("../dist is built from src as it stands", () => {
       `${file} differs: npm run build`,
     );
   }
-  const script = readFileSync(join(kept, "app.js")).length;
-  assert.ok(script < 170_000, `app.js has ${script} bytes`);
+  const bytes = readdirSync(kept).map((file) => readFileSync(join(kept, file)).length);
+  const all = bytes.reduce((sum, one) => sum + one, 0);
+  assert.ok(all < 400_000, `the page has ${all} bytes`);
   rmSync(fresh, { recursive: true });
 });

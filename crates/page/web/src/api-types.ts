@@ -111,6 +111,8 @@ export type Spec = {
   batch_size: number | null,
   /** How often all samples are seen. */
   epochs: number | null,
+  /** How numbers of a table become inputs: `standard`, `min-max`, `none`, `piecewise`. */
+  scaling?: string,
   /** Of weights, shuffles and splits. */
   seed: number | null,
 };
@@ -384,4 +386,169 @@ export type Suspicious = {
   step: number,
   names: Array<string>,
   items: Array<Item>,
+};
+
+export type Plane = {
+  step: number,
+  x: Axis,
+  /** None: one input varies, and a curve is drawn over it. */
+  y: Axis | null,
+  /** Inputs that are numbers: each can be an axis. */
+  inputs: Array<string>,
+  /** What is predicted. */
+  target: string | null,
+  /** Of a question's answers; of numbers none. */
+  names: Array<string>,
+  /** Samples, evenly chosen. */
+  spots: Array<Spot>,
+  field: Field | null,
+  /** Of the first layer's neurons z in low x and low y, in high x and low y, in low x and high y. */
+  lines: Array<[number, number, number]>,
+  curve: Curve | null,
+};
+
+export type Chapter = {
+  name: string,
+  number: string,
+  title: Words,
+  about: Words,
+  words: Array<Words>,
+  commands: Array<string>,
+  code: Code,
+  drawn: Drawn,
+  /** Points that a line is fitted to. */
+  points: Array<[number, number]>,
+  /** Whether something of it can be trained. */
+  trained: boolean,
+  /** The inputs that are drawn as the plane, where they are not the first two. */
+  axes: [string, string] | null,
+  /** The book's accuracy in percent. */
+  book: number | null,
+};
+
+export type Words = {
+  /** English. */
+  en: string,
+  /** Hebrew. */
+  he: string,
+};
+
+export type Code = {
+  /** With PyTorch. */
+  torch: string,
+  /** With this library. */
+  rust: string,
+  /** With its Python package. */
+  python: string,
+};
+
+export type Drawn = "descent" | "landscape" | "line" | "scaled" | "cost" | "plane" | "curves" | "game";
+
+export type Opened = {
+  data: Data,
+  spec: Spec,
+};
+
+export type GameTold = {
+  /** Games it has learnt from. */
+  games: number,
+  /** ε. */
+  curious: number,
+  /** Actions that it remembers. */
+  remembered: number,
+  /** Of each hundred games: the last one's number, the parts won and lost. */
+  curve: Array<Point>,
+  /** Of a test: won, lost, drawn. */
+  tested: [number, number, number] | null,
+  /** Of a board: what each free square is worth; None: it is taken. */
+  values: Array<number | null>,
+  /** Of a board: "x", "o", "draw"; None: it goes on. */
+  over: string | null,
+  /** Of a board that goes on: where the agent would play. */
+  best: number | null,
+  recalled: Array<Taught>,
+};
+
+export type Point = [number,
+  number,
+  number];
+
+export type Taught = {
+  /** Before the action. */
+  board: Array<number>,
+  square: number,
+  answer: number,
+  reward: number,
+  /** The board after the reply; None: the game was over. */
+  next: Array<number> | null,
+  /** What the best square there is worth to the copy. */
+  worth: number | null,
+  target: number,
+};
+
+export type Descent = {
+  /** What is drawn of each variable. */
+  shown: Array<[number, number]>,
+  /** Of one variable: the function, evenly along what is drawn. */
+  curve: Array<number>,
+  /** Of two: side × side heights, the first variable first. */
+  side: number,
+  /** Those heights. */
+  heights: Array<number>,
+  /** As they were asked for. */
+  balls: Array<Path>,
+  /** The line's x as it was scaled: (x − centre) / scale. */
+  centre: number,
+  /** See `centre`. */
+  scale: number,
+};
+
+export type Path = {
+  /** The variables at each step, the start first. */
+  places: Array<Array<number>>,
+  /** The function there. */
+  heights: Array<number>,
+  /** The slopes there. */
+  slopes: Array<Array<number>>,
+  /** Whether it left all numbers, or ended far outside. */
+  diverged: boolean,
+};
+
+export type Preset = {
+  /** Its name. */
+  function: string,
+  /** The variables at the start. */
+  start: Array<number>,
+  /** The learning rate of SGD. */
+  lr: number,
+  /** Steps. */
+  steps: number,
+  /** The variables at the end, as printed. */
+  ends: Array<number>,
+};
+
+export type Axis = {
+  name: string,
+  low: number,
+  high: number,
+};
+
+export type Spot = [number,
+  number,
+  number,
+  number];
+
+export type Field = {
+  side: number,
+  /** The answer's place among the names. */
+  classes: Array<number>,
+  /** The answer's probability (of a yes/no question: that of yes), or the number. */
+  values: Array<number>,
+};
+
+export type Curve = {
+  xs: Array<number>,
+  ys: Array<number>,
+  /** What each neuron of the last hidden layer adds to it, most first. */
+  parts: Array<Array<number>>,
 };

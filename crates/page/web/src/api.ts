@@ -4,13 +4,18 @@ import type * as told from "./api-types";
 
 export type {
   Baseline,
+  Chapter,
   Column,
   Data,
+  Descent,
   Finding,
+  GameTold,
   Gone,
   Hidden,
   Item,
   Mistakes,
+  Plane,
+  Preset,
   Progress,
   Run,
   Snapshots,
@@ -29,7 +34,7 @@ export type Spec = Pick<told.Spec, Open> & {
   [K in Exclude<keyof told.Spec, Open>]: NonNullable<told.Spec[K]>;
 };
 /** What may be null: the data's own question, the optimizer's own weight decay. */
-type Open = "data" | "is" | "target" | "weight_decay";
+type Open = "data" | "is" | "target" | "weight_decay" | "scaling";
 export type Plan = Omit<told.Plan, "spec"> & { spec: Spec };
 
 /** A training of a study, with what was trained. */
@@ -153,6 +158,15 @@ export const api = {
   ) => json<Mistakes>("GET", run(id, "/mistakes" + query(q))),
   suspicious: (id: string, limit: number, step: Step) =>
     json<Suspicious>("GET", run(id, "/suspicious" + query({ limit, step }))),
+  plane: (id: string, q: { x: string | null; y: string | null; step: Step }) =>
+    json<told.Plane>("GET", run(id, "/plane" + query(q))),
+  chapters: () => json<told.Chapter[]>("GET", "/api/chapters"),
+  /** A chapter's data, and how it is trained. */
+  openChapter: (name: string, seed: number) =>
+    json<{ data: Data; spec: Spec }>("POST", `/api/chapters/${encodeURIComponent(name)}`, { seed }),
+  presets: () => json<told.Preset[]>("GET", "/api/descent"),
+  descend: (what: unknown) => json<told.Descent>("POST", "/api/descent", what),
+  game: (what: unknown) => json<told.GameTold>("POST", "/api/game", what),
   study: (place: number) => json<Study>("GET", `/api/studies/${place}`),
   /** Makes a link that saves the model of a moment. */
   saveModel: (link: HTMLAnchorElement, id: string, step: Step) =>

@@ -3,7 +3,9 @@
 import "./style/base.css";
 import "./style/train.css";
 import "./style/views.css";
+import "./style/course.css";
 import { h, ltr, mountLive, roving, say, set } from "./dom";
+import { course } from "./course";
 import { draw } from "./draw";
 import { lang, switchTo, t, type Key } from "./i18n";
 import { lecture } from "./lecture";
@@ -25,7 +27,7 @@ if (address.searchParams.has("token")) {
   history.replaceState(null, "", address);
 }
 
-const VIEWS = { train, draw, mistakes, lecture, time, study } as const;
+const VIEWS = { train, draw, mistakes, lecture, course, time, study } as const;
 type Name = keyof typeof VIEWS;
 const names = Object.keys(VIEWS) as Name[];
 const built = new Map<Name, HTMLElement>();

@@ -1,8 +1,10 @@
 // כל הטקסטים של הדף בעברית. All texts of the page in Hebrew, in the words of docs/lecture.he.md.
 
+import { course } from "./texts.course.he";
 import type { texts as en, Words } from "./texts.en";
 
 export const texts: Record<keyof typeof en, string> = {
+  ...course,
   placeLine: "{file}, שורה {line}:",
   placeCell: '{file}, שורה {line}, עמודה "{column}":',
   badSetting: "{name}: הערך {value} אינו מתאים",

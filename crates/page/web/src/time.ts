@@ -9,6 +9,7 @@ import { h, ltr, say, set } from "./dom";
 import { askNow, asked, invitation } from "./draw";
 import { follow } from "./follow";
 import { int, percent, t } from "./i18n";
+import { modelPlane } from "./modelplane";
 import { alive, moveTo, on, selected, state } from "./state";
 import { weights } from "./weights";
 
@@ -117,12 +118,15 @@ export function time(): HTMLElement {
   const result = h("p", { class: "moment-result", "aria-live": "polite" });
   const title = h("h2");
   const both = curves(220);
+  const plane = modelPlane();
+  const inPlane = h("div", { class: "paper wide" }, h("h2", {}, t("thePlane")), plane.el);
   const answers = h("div", { class: "paper" }, h("h2", {}, t("answersThen")), result, confusion.el);
   const oneAnswer = h("div", { class: "paper" }, h("h2", {}, t("answerThen")), answer.el);
   const body = h(
     "div",
     { class: "time-view" },
     h("div", { class: "paper wide" }, title, h("p", { class: "quiet" }, t("timeHint")), both.el),
+    inPlane,
     h("div", { class: "paper" }, weights()),
     answers,
     oneAnswer,
@@ -175,6 +179,7 @@ export function time(): HTMLElement {
     without.hidden = run === null || run.trainable;
     body.hidden = run === null || !run.trainable;
     if (run === null) return;
+    inPlane.hidden = run.shape.length !== 1;
     title.replaceChildren(
       h("bdi", {}, run.name),
       " ",

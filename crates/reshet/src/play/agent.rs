@@ -67,6 +67,23 @@ impl Settings {
     }
 }
 
+/// A remembered action, and what the network would be taught of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recalled<G> {
+    /// What the network was asked: the position and the action.
+    pub asked: Vec<f32>,
+    /// What the network says now.
+    pub answer: f32,
+    /// What the action brought at once.
+    pub reward: f32,
+    /// The position that followed; None: the game was over.
+    pub next: Option<G>,
+    /// What the best action there is worth to the copy.
+    pub worth: Option<f32>,
+    /// The reward, plus the discount times what follows.
+    pub target: f32,
+}
+
 /// A network that values actions, its copy, what it remembers, and its dice.
 pub struct Agent<G: Game> {
     settings: Settings,
@@ -125,6 +142,57 @@ impl<G: Game> Agent<G> {
     pub fn curiosity(&self) -> f32 {
         let Settings { least_curious, patience, .. } = self.settings;
         least_curious + (1.0 - least_curious) * (-(self.games as f32) / patience).exp()
+    }
+
+    /// Returns how it learns.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Learns by other settings from the next action on. The network and what is remembered stay.
+    ///
+    /// # Errors
+    /// A setting is out of range; the hidden layers or the number of remembered actions are others.
+    pub fn set_settings(&mut self, settings: Settings) -> Result<()> {
+        settings.check()?;
+        let Settings { hidden, remembered, .. } = &settings;
+        if *hidden != self.settings.hidden || *remembered != self.settings.remembered {
+            let what = "hidden and remembered stay as they were when the agent was made";
+            return Err(Error::invalid(what));
+        }
+        self.settings = settings;
+        // What was said of a position may be said in another way now.
+        self.replay.copied();
+        Ok(())
+    }
+
+    /// Returns the number of actions it remembers.
+    pub fn remembered(&self) -> usize {
+        self.replay.len()
+    }
+
+    /// Draws `count` remembered actions, and says what the network would be taught of each: as a
+    /// step of learning does, but nothing is learnt. `draw` decides which are drawn.
+    ///
+    /// # Errors
+    /// As [`Agent::values`].
+    pub fn recall(&mut self, count: usize, draw: u64) -> Result<Vec<Recalled<G>>> {
+        if self.replay.len() == 0 {
+            return Ok(Vec::new());
+        }
+        let (mut dice, remembered) = (Dice::new(draw), self.replay.len());
+        self.scratch.batch.clear();
+        self.scratch.batch.extend((0..count).map(|_| dice.below(remembered)));
+        self.ask_what_follows()?;
+        let mut recalled = Vec::with_capacity(count);
+        for i in self.scratch.batch.clone() {
+            let Memory { reward, next, worth } = self.replay.memories[i].clone();
+            let target = reward + self.settings.discount * worth.unwrap_or(0.0);
+            let asked = self.replay.asked(i).to_vec();
+            let answer = self.network.predict(&asked[..])?[0];
+            recalled.push(Recalled { asked, answer, reward, next, worth, target });
+        }
+        Ok(recalled)
     }
 
     /// Returns the network as a model: it values one position and action a row.
@@ -219,10 +287,7 @@ impl<G: Game> Agent<G> {
         let (dice, remembered) = (&mut self.dice, self.replay.len());
         self.scratch.batch.clear();
         self.scratch.batch.extend((0..self.settings.batch).map(|_| dice.below(remembered)));
-        match self.settings.double {
-            true => self.ask_both()?,
-            false => self.ask_copy()?,
-        }
+        self.ask_what_follows()?;
         let Scratch { batch, states, targets, .. } = &mut self.scratch;
         states.clear();
         targets.clear();
@@ -233,6 +298,14 @@ impl<G: Game> Agent<G> {
         }
         self.network.step_on(&states[..], &targets[..], SGD::new(self.settings.lr))?;
         Ok(())
+    }
+
+    /// Asks what follows each of the batch is worth.
+    fn ask_what_follows(&mut self) -> Result<()> {
+        match self.settings.double {
+            true => self.ask_both(),
+            false => self.ask_copy(),
+        }
     }
 
     /// Asks the copy what follows each of the batch is worth, if it has not been asked before:
@@ -347,6 +420,41 @@ mod tests {
             (sums, agent.model().parameters().to_vec())
         };
         assert_eq!(play(), play());
+    }
+
+    #[test]
+    fn what_is_recalled_is_what_is_taught() {
+        let mut agent = Agent::<TicTacToe>::new(0, small(false)).unwrap();
+        assert_eq!(agent.recall(8, 1).unwrap(), []);
+        for _ in 0..60 {
+            agent.learn_one_game().unwrap();
+        }
+        let before = agent.model().parameters().to_vec();
+        let all = agent.recall(64, 1).unwrap();
+        assert_eq!(before, agent.model().parameters());
+        assert_eq!(all, agent.recall(64, 1).unwrap());
+        assert!(
+            all.iter().any(|one| one.next.is_none()) && all.iter().any(|one| one.next.is_some())
+        );
+        for one in &all {
+            assert_eq!(one.next.is_some(), one.worth.is_some());
+            let target = one.reward + 0.99 * one.worth.unwrap_or(0.0);
+            assert!((one.target - target).abs() < 1e-6);
+        }
+    }
+
+    #[test]
+    fn settings_change_while_it_learns() {
+        let mut agent = Agent::<TicTacToe>::new(0, small(false)).unwrap();
+        for _ in 0..60 {
+            agent.learn_one_game().unwrap();
+        }
+        agent.set_settings(Settings { discount: 0.0, ..small(true) }).unwrap();
+        let all = agent.recall(20, 3).unwrap();
+        assert!(all.iter().all(|one| one.target == one.reward));
+        agent.learn_one_game().unwrap();
+        agent.set_settings(Settings { hidden: vec![7], ..small(true) }).unwrap_err();
+        agent.set_settings(Settings { discount: 2.0, ..small(true) }).unwrap_err();
     }
 
     #[test]

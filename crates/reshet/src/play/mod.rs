@@ -47,7 +47,7 @@ mod agent;
 mod replay;
 mod tictactoe;
 
-pub use agent::{Agent, Settings};
+pub use agent::{Agent, Recalled, Settings};
 pub use tictactoe::TicTacToe;
 
 use crate::rng::{Purpose, Stream};

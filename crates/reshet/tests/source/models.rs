@@ -143,7 +143,13 @@ const WORDS: [&str; 9] = [
 /// A table with numbers, missing numbers, numbers far out, two words, many words, rare ones.
 pub fn sheets() -> Vec<Sheet> {
     let one = |task| sheet(task, Scaling::Standard);
-    vec![one("yes/no"), one("classes"), one("number"), sheet("number", Scaling::Piecewise)]
+    vec![
+        one("yes/no"),
+        one("classes"),
+        one("number"),
+        sheet("number", Scaling::Piecewise),
+        sheet("classes", Scaling::MinMax),
+    ]
 }
 
 fn sheet(task: &str, scaling: Scaling) -> Sheet {

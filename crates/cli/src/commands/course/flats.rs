@@ -91,12 +91,7 @@ pub fn scaling(stage: &mut Stage) -> Result<Vec<Figure>> {
         Err(error) => return Err(error.into()),
         Ok(_) => f64::NAN,
     };
-    stage.tell(
-        "Why: the loss rises with the square of the area, some 12,000 m⁴ steep in w and 1 in b. It is a \
-         ravine: a rate that suits b throws w from wall to wall, farther each time.",
-        "למה: המחיר עולה עם ריבוע השטח, תלול בערך 12,000 בכיוון w ורק 1 בכיוון b. זהו קניון: קצב שמתאים \
-         ל־b זורק את w מקיר לקיר, רחוק יותר בכל פעם.",
-    );
+    stage.tell();
     stage.slide("Three ways out", "שלוש דרכים החוצה");
     let (_, slow) = flats.fit(false, SGD::new(1e-6), 1000, stage.seed)?;
     let (_, adam) = flats.fit(false, Adam::new(0.1), 200, stage.seed)?;
@@ -104,12 +99,7 @@ pub fn scaling(stage: &mut Stage) -> Result<Vec<Figure>> {
     stage.line(&format!("  raw, SGD, lr 1e-6, 1000 epochs      loss {slow:.4}"));
     stage.line(&format!("  raw, Adam, lr 0.1, 200 epochs       loss {adam:.4}"));
     stage.line(&format!("  min-max, SGD, lr 0.1, 1000 epochs   loss {scaled:.4}"));
-    stage.tell(
-        "Scaled to 0…1, both directions are about as steep: the ravine has become a bowl. A new area \
-         must be scaled by the same two numbers, the least and the largest of training.",
-        "אחרי נרמול ל־0…1 שני הכיוונים תלולים בערך באותה מידה: הקניון הפך לקערה. שטח חדש חייב לעבור \
-         נרמול באותם שני מספרים, המינימום והמקסימום של האימון.",
-    );
+    stage.tell();
     let price = |area: f32| -> reshet::Result<f64> {
         Ok(f64::from(model.predict(&flats.scaled(&[area]))?[0]))
     };
@@ -124,13 +114,7 @@ pub fn scaling(stage: &mut Stage) -> Result<Vec<Figure>> {
     stage.chart("flats", &chart)?;
     let of_110 = price(110.0)?;
     stage.line(&format!("  price(110) = {of_110:.3} million"));
-    stage.commands(&[
-        "reshet data make flats -o flats.csv".into(),
-        "reshet train flats.csv --drop floor --target price --net 1-1 --scaling min-max \
-         --optimizer sgd --lr 0.1 --epochs 1000 --batch-size 9 --test-fraction 0 --out runs/flats"
-            .into(),
-        "reshet info runs/flats/model.safetensors --weights".into(),
-    ]);
+    stage.commands();
     Ok(vec![
         Figure::new("raw, SGD 0.1: diverges at step", 5.0, diverged_at, Aim::Other),
         Figure::new("raw, SGD 1e-6: loss (other flats)", 0.0306, slow, Aim::Other),
@@ -148,6 +132,7 @@ pub fn two_inputs(stage: &mut Stage) -> Result<Vec<Figure>> {
     let (model, loss) = flats.fit(true, SGD::new(0.1), 1000, stage.seed)?;
     stage.line(&format!("  area alone        loss {alone:.4}"));
     stage.line(&format!("  area and floor    loss {loss:.4}"));
+    stage.tell();
     stage.slide("What it has learnt", "מה היא למדה");
     let price = |area: f32, floor: f32| -> reshet::Result<f64> {
         Ok(f64::from(model.predict(&flats.scaled(&[area, floor]))?[0]))
@@ -161,13 +146,7 @@ pub fn two_inputs(stage: &mut Stage) -> Result<Vec<Figure>> {
         .with(Look::Mark, "flats", answers?)
         .with_diagonal("exact");
     stage.chart("answers", &chart)?;
-    stage.commands(&[
-        "reshet data make flats -o flats.csv".into(),
-        "reshet train flats.csv --net 2-1 --scaling min-max --optimizer sgd --lr 0.1 --epochs 1000 \
-         --batch-size 9 --test-fraction 0 --out runs/flats"
-            .into(),
-        "reshet info runs/flats/model.safetensors --weights".into(),
-    ]);
+    stage.commands();
     Ok(vec![
         Figure::new("loss (other flats)", 0.0038, loss, Aim::AtMost),
         Figure::new("price(110, 3) (other flats)", 2.950, low, Aim::Other),
@@ -193,10 +172,7 @@ pub fn cost(stage: &mut Stage) -> Result<Vec<Figure>> {
     for p in [0.99_f64, 0.9, 0.5, 0.1, 0.01] {
         stage.line(&format!("  it was yes, p = {p:4}   loss {:.2}", -p.ln()));
     }
-    stage.tell(
-        "A network that knows nothing says 0.5 and pays ln 2 = 0.69: where the loss curve should begin.",
-        "רשת שלא יודעת דבר אומרת 0.5 ומשלמת ln 2 = 0.69: שם עקומת המחיר צריכה להתחיל.",
-    );
+    stage.tell();
     let (said, was) = ([0.9_f64, 0.2, 0.4], [true, false, true]);
     let mean = said.iter().zip(was).map(|(p, yes)| -(if yes { *p } else { 1.0 - p }).ln());
     let mean = mean.sum::<f64>() / 3.0;

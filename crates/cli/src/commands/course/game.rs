@@ -12,14 +12,7 @@ const TESTED: usize = 1000;
 /// Tic-tac-toe against an opponent that moves at random.
 pub fn tictactoe(stage: &mut Stage) -> Result<Vec<Figure>> {
     stage.slide("Q: what a move will bring", "Q: מה יביא מהלך");
-    stage.tell(
-        "The network is asked about a board and a move: 11 numbers in, one out. It should answer the \
-         reward, plus 0.99 times the best answer about the next board, by a copy that stands still for \
-         1000 games. It learns from a random batch of 64 of its last 10,000 moves after each move.",
-        "הרשת נשאלת על לוח ומהלך: 11 מספרים נכנסים, אחד יוצא. עליה לענות את הגמול ועוד 0.99 כפול התשובה \
-         הטובה ביותר על הלוח הבא, לפי עותק שעומד במקום 1000 משחקים. אחרי כל מהלך היא לומדת מאצווה אקראית \
-         של 64 מתוך 10,000 המהלכים האחרונים.",
-    );
+    stage.tell();
     let mut agent = Agent::<TicTacToe>::new(stage.seed, Settings::default())?;
     let before = agent.values(&TicTacToe::default())?;
     let (mut won, mut curve) = (0, Vec::new());
@@ -47,10 +40,7 @@ pub fn tictactoe(stage: &mut Stage) -> Result<Vec<Figure>> {
     stage.line(&format!("  won {won}   lost {lost}   drawn {drawn}"));
     show_game(stage, &mut agent)?;
     stage.keep(&agent.model())?;
-    stage.commands(&[
-        format!("cargo run --release -p reshet --example tictactoe {}", stage.seed),
-        "docs/game.md".into(),
-    ]);
+    stage.commands();
     // The book: 990 of 1000 by one seed; 97 % is asked of ours.
     Ok(vec![
         Figure::new(

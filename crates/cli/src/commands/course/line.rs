@@ -6,12 +6,10 @@ use reshet::{
     prelude::MSELoss, sequential,
 };
 
+use reshet_lab::chapters;
+
 use super::stage::{Aim, Figure, Stage};
 use crate::drawing::chart::{Axis, Chart, Look, Point};
-
-/// x and y of the five points of chapter 8.
-const FIVE: [(f32, f32); 5] =
-    [(0.0, 0.7576), (1.0, 2.2793), (2.0, 4.4031), (3.0, 6.7347), (4.0, 8.0293)];
 
 fn dataset(points: &[(f32, f32)]) -> reshet::Result<Dataset> {
     let features = Features::new(Storage::F32(points.iter().map(|p| p.0).collect()), &[1])?;
@@ -73,12 +71,9 @@ fn lines(points: &[(f32, f32)], lines: &[(&str, f64, f64)]) -> Chart {
 
 /// A line through one point.
 pub fn one_point(stage: &mut Stage) -> Result<Vec<Figure>> {
-    let points = [(2.0, 4.5)];
+    let points = chapters::ONE.map(|(x, y)| (x as f32, y as f32));
     stage.slide("One weight, one point", "משקל אחד, נקודה אחת");
-    stage.tell(
-        "y = w·x should go through (2, 4.5). The loss (2w − 4.5)² is a parabola over w.",
-        "הישר y = w·x צריך לעבור דרך (2, 4.5). המחיר ²(4.5 − 2w) הוא פרבולה מעל w.",
-    );
+    stage.tell();
     let weights = without_bias(&points, -1.5, 0.01, 300)?;
     let w = weights[300];
     stage.slide(
@@ -90,10 +85,7 @@ pub fn one_point(stage: &mut Stage) -> Result<Vec<Figure>> {
         stage.line(&format!("  step {step:3}   w {w:7.4}   loss {loss:8.4}"));
     }
     parabola(stage, &points, &weights, (-4.0, 9.0))?;
-    stage.tell(
-        "A layer has a bias. Here it is put back to 0 after each step, which is descent on w alone.",
-        "לשכבה יש היסט. כאן הוא מוחזר ל־0 אחרי כל צעד, וזו ירידה על w בלבד.",
-    );
+    stage.tell();
     Ok(vec![
         Figure::new("w", 2.25, w, Aim::Equal(0.0006)),
         Figure::new("loss", 0.0, loss(&points, w, 0.0), Aim::Equal(0.0001)),
@@ -102,26 +94,20 @@ pub fn one_point(stage: &mut Stage) -> Result<Vec<Figure>> {
 
 /// A line through five points.
 pub fn five_points(stage: &mut Stage) -> Result<Vec<Figure>> {
+    let five = chapters::FIVE.map(|(x, y)| (x as f32, y as f32));
     stage.slide("Five points, mean square error", "חמש נקודות, שגיאה ריבועית ממוצעת");
-    stage.tell(
-        "No line goes through all five. The best one has the least mean of the squared residuals.",
-        "אין ישר שעובר בכולן. הטוב ביותר הוא זה שממוצע ריבועי השאריות שלו קטן ביותר.",
-    );
-    let weights = without_bias(&FIVE, 8.0, 0.01, 200)?;
+    stage.tell();
+    let weights = without_bias(&five, 8.0, 0.01, 200)?;
     let w = weights[200];
     stage.slide("Descent from w = 8, lr 0.01, 200 steps", "ירידה מ־w = 8, קצב 0.01, 200 צעדים");
-    stage.chart("line", &lines(&FIVE, &[("w = 8", 8.0, 0.0), ("found", w, 0.0)]))?;
-    parabola(stage, &FIVE, &weights, (-3.0, 8.0))?;
-    let start = loss(&FIVE, 8.0, 0.0);
-    stage.line(&format!("  w {w:.4}   loss {:.4} (at the start {start:.1})", loss(&FIVE, w, 0.0)));
-    stage.tell(
-        "With the sum in place of the mean the gradient is five times as long: the same lr is then \
-         five times as large.",
-        "עם סכום במקום ממוצע הגרדיאנט ארוך פי חמישה: אותו קצב הוא אז גדול פי חמישה.",
-    );
+    stage.chart("line", &lines(&five, &[("w = 8", 8.0, 0.0), ("found", w, 0.0)]))?;
+    parabola(stage, &five, &weights, (-3.0, 8.0))?;
+    let start = loss(&five, 8.0, 0.0);
+    stage.line(&format!("  w {w:.4}   loss {:.4} (at the start {start:.1})", loss(&five, w, 0.0)));
+    stage.tell();
     Ok(vec![
         Figure::new("w", 2.114, w, Aim::Equal(0.0006)),
-        Figure::new("loss", 0.194, loss(&FIVE, w, 0.0), Aim::Equal(0.0006)),
+        Figure::new("loss", 0.194, loss(&five, w, 0.0), Aim::Equal(0.0006)),
         Figure::new("loss at the start", 208.1, start, Aim::Equal(0.06)),
     ])
 }
@@ -130,10 +116,7 @@ pub fn five_points(stage: &mut Stage) -> Result<Vec<Figure>> {
 pub fn linear(stage: &mut Stage) -> Result<Vec<Figure>> {
     let points = hundred()?;
     stage.slide("100 points around a line", "100 נקודות סביב ישר");
-    stage.tell(
-        "Weight and bias: a network of one neuron without activation. All 100 points are one batch.",
-        "משקל והיסט: רשת של נוירון אחד בלי פונקציית הפעלה. כל 100 הנקודות הן אצווה אחת.",
-    );
+    stage.tell();
     let data = dataset(&points)?;
     let rows: Vec<u32> = (0..100).collect();
     let start = line(&data, 0.0, 0.0)?.parameters();
@@ -152,12 +135,7 @@ pub fn linear(stage: &mut Stage) -> Result<Vec<Figure>> {
     let answers: Vec<f64> =
         training.predict(&[0.0, 1.0, 1.5])?.iter().map(|y| f64::from(*y)).collect();
     stage.line(&format!("  x 0, 1, 1.5 → {:.2}, {:.2}, {:.2}", answers[0], answers[1], answers[2]));
-    stage.commands(&[
-        "reshet train line --net 1-1 --no-scale --optimizer sgd --lr 0.01 --epochs 1001 \
-         --batch-size 100 --test-fraction 0 --out runs/line"
-            .into(),
-        "reshet info runs/line/model.safetensors --weights".into(),
-    ]);
+    stage.commands();
     Ok(vec![
         Figure::new("loss", 332.5675, least, Aim::Equal(0.01)),
         Figure::new("w", 82.4845, w, Aim::Equal(0.005)),

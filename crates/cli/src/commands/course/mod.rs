@@ -21,7 +21,7 @@ use reshet::{Error, data::fashion, network::did_you_mean};
 use serde_json::{Value, json};
 
 use self::{
-    chapters::{CHAPTERS, Chapter},
+    chapters::Chapter,
     stage::{Figure, Language, Stage, Words},
 };
 use crate::{
@@ -74,17 +74,16 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         fashion::read(folder)?;
     }
     match &args.chapter {
-        Some(name) => one(args, language, find(name)?),
+        Some(name) => one(args, language, &find(name)?),
         None if args.all => all(args, language),
         None => list(args, language),
     }
 }
 
-fn find(name: &str) -> Result<&'static Chapter> {
-    static ALL: [Chapter; CHAPTERS.len()] = CHAPTERS;
-    let found = ALL.iter().find(|chapter| chapter.name == name);
+fn find(name: &str) -> Result<Chapter> {
+    let found = chapters::all().find(|chapter| chapter.name == name);
     found.ok_or_else(|| {
-        let names = CHAPTERS.map(|chapter| chapter.name);
+        let names: Vec<&str> = chapters::all().map(|chapter| chapter.told().name).collect();
         let guess = did_you_mean(name, &names);
         Error::Invalid(format!("no chapter is called \"{name}\"{guess}")).into()
     })
@@ -93,16 +92,16 @@ fn find(name: &str) -> Result<&'static Chapter> {
 fn list(args: &Args, language: Language) -> Result<ExitCode> {
     if args.json {
         let entry = |chapter: Chapter| {
-            let Chapter { name, number, title, about, .. } = chapter;
-            let (title, about) = (title.of(language), about.of(language));
-            json!({"chapter": name, "number": number, "title": title, "about": about})
+            let (title, about) = (language.of(chapter.title), language.of(chapter.about));
+            json!({"chapter": chapter.name, "number": chapter.number, "title": title, "about": about})
         };
-        let chapters = CHAPTERS.map(entry);
+        let chapters: Vec<Value> = chapters::all().map(entry).collect();
         say!("{}", json!({"chapters": chapters}));
         return Ok(ExitCode::SUCCESS);
     }
-    for Chapter { name, number, title, about, .. } in &CHAPTERS {
-        let (title, about) = (title.of(language), about.of(language));
+    for chapter in chapters::all() {
+        let (name, number) = (chapter.name, chapter.number);
+        let (title, about) = (language.of(chapter.title), language.of(chapter.about));
         match language {
             Language::English => say!("{number:>5}  {name:12} {title:27} {about}"),
             Language::Hebrew => say!("{number:>5}  {name:12} {title} – {about}"),
@@ -112,7 +111,7 @@ fn list(args: &Args, language: Language) -> Result<ExitCode> {
         "\nRun one: reshet course moons\nAll of them beside the book: reshet course --all",
         "\nהרצת פרק: reshet course moons --he\nכולם לצד הספר: reshet course --all",
     );
-    say!("{}", words.of(language));
+    say!("{}", language.of(words));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -148,7 +147,7 @@ fn compute(chapter: &Chapter, args: &Args) -> Result<Outcome> {
     let start = Instant::now();
     let mut figures: Vec<Figure> = Vec::new();
     for seed in args.seed..args.seed.saturating_add(args.seeds) {
-        let mut stage = Stage::dark(seed);
+        let mut stage = Stage::dark(chapter.told(), seed);
         stage.fashion.clone_from(&args.fashion);
         let next = (chapter.run)(&mut stage)?;
         match figures.is_empty() {
@@ -173,9 +172,9 @@ fn one(args: &Args, language: Language, chapter: &Chapter) -> Result<ExitCode> {
     }
     let start = Instant::now();
     let run = Run::create(args.out.as_deref(), &format!("course-{}", chapter.name), args.force)?;
-    let (title, about) = (chapter.title.of(language), chapter.about.of(language));
+    let (title, about) = (language.of(chapter.title), language.of(chapter.about));
     say!("{}", bold(&format!("{} {title}: {about}", chapter.number)));
-    let mut stage = Stage::shown(language, args.seed, run.folder());
+    let mut stage = Stage::shown(chapter.told(), language, args.seed, run.folder());
     stage.fashion.clone_from(&args.fashion);
     let figures = (chapter.run)(&mut stage)?;
     stage.slide("Beside the book", "לצד הספר");
@@ -197,7 +196,7 @@ fn table(chapter: &Chapter, outcome: &Outcome, language: Language) {
     if outcome.absent {
         let words =
             Words::new("Fashion-MNIST is not on this machine", "Fashion-MNIST אינו במחשב הזה");
-        say!("  {:12} {}", chapter.name, words.of(language));
+        say!("  {:12} {}", chapter.name, language.of(words));
         return;
     }
     for figure in &outcome.figures {
@@ -214,26 +213,29 @@ fn table(chapter: &Chapter, outcome: &Outcome, language: Language) {
 fn all(args: &Args, language: Language) -> Result<ExitCode> {
     let start = Instant::now();
     terminal::stop_on_interrupt();
-    let mut chapters = Vec::new();
+    let mut done = Vec::new();
     if !args.json {
         say!("    {:58} {:>10} {:>10}", "", "book", "ours");
     }
-    for chapter in &CHAPTERS {
+    for chapter in chapters::all() {
         if terminal::stopped() {
-            let done = chapters.len();
-            bail!("interrupted after {done} of {} chapters: nothing is saved", CHAPTERS.len());
+            bail!(
+                "interrupted after {} of {} chapters: nothing is saved",
+                done.len(),
+                chapters::all().count()
+            );
         }
         note(&format!("{} {}", chapter.number, chapter.title.en));
-        let outcome = compute(chapter, args)?;
+        let outcome = compute(&chapter, args)?;
         if !args.json {
             say!("{} ({:.1} s)", bold(chapter.name), outcome.seconds);
-            table(chapter, &outcome, language);
+            table(&chapter, &outcome, language);
         }
-        chapters.push(outcome.json(chapter));
+        done.push(outcome.json(&chapter));
     }
     let seconds = start.elapsed().as_secs_f64();
     match args.json {
-        true => say!("{}", json!({"chapters": chapters, "seeds": args.seeds, "seconds": seconds})),
+        true => say!("{}", json!({"chapters": done, "seeds": args.seeds, "seconds": seconds})),
         false => say!("{seconds:.1} s"),
     }
     Ok(ExitCode::SUCCESS)

@@ -27,15 +27,6 @@ impl Plan {
         let schedule = if self.one_cycle { Schedule::OneCycleLR } else { Schedule::Constant };
         Ok(trainer.schedule(schedule).seed(seed).fit(train)?.model)
     }
-
-    fn flags(&self, seed: u64) -> String {
-        let Self { net, lr, epochs, one_cycle } = self;
-        let schedule = if *one_cycle { "one-cycle" } else { "constant" };
-        format!(
-            "--net {net} --lr {lr} --schedule {schedule} --epochs {epochs} --batch-size 50 \
-             --seed {seed}"
-        )
-    }
 }
 
 /// Accuracy in percent on the test part, said with its baseline.
@@ -53,38 +44,26 @@ fn test(stage: &Stage, model: &Model, data: &Dataset) -> Result<f64> {
 /// Is it a 7?
 pub fn lecture(stage: &mut Stage) -> Result<Vec<Figure>> {
     stage.slide("Is it a 7?", "האם זה 7?");
-    stage.tell(
-        "The lecture itself, slide by slide, is `reshet lecture`. The slide's constant rate 0.01 gives \
-         99.1 % on average over 60 seeds. Here the rate rises to 0.01 and falls again (one-cycle).",
-        "ההרצאה עצמה, שקופית אחר שקופית, היא `reshet lecture`. הקצב הקבוע 0.01 שבשקופית נותן 99.1 % \
-         בממוצע על פני 60 זרעים. כאן הקצב עולה עד 0.01 ויורד שוב (one-cycle).",
-    );
+    stage.tell();
     let plan = Plan { net: "100:relu-1:sigmoid", lr: 0.01, epochs: 2, one_cycle: true };
     let model = plan.fit(&mnist::train()?.is(7)?, stage.seed)?;
     let accuracy = test(stage, &model, &mnist::test()?.is(7)?)?;
     stage.keep(&model)?;
-    stage.commands(&[
-        "reshet lecture".into(),
-        format!("reshet train mnist --is 7 {}", plan.flags(stage.seed)),
-    ]);
+    stage.commands();
     Ok(vec![Figure::new("accuracy, %", 99.21, accuracy, Aim::AtLeast)])
 }
 
 /// Ten digits.
 pub fn digits_ten(stage: &mut Stage) -> Result<Vec<Figure>> {
     stage.slide("Ten digits: ten outputs", "עשר ספרות: עשר יציאות");
-    stage.tell(
-        "A network that knows nothing pays ln 10 = 2.3. The book's rate 0.01 gives about 95 %; 0.001 is \
-         better for this network.",
-        "רשת שלא יודעת דבר משלמת ln 10 = 2.3. הקצב של הספר, 0.01, נותן כ־95 %; 0.001 טוב יותר לרשת הזאת.",
-    );
+    stage.tell();
     let plan = Plan { net: "200:relu-100:relu-10", lr: 0.001, epochs: 5, one_cycle: false };
     let model = plan.fit(&mnist::train()?, stage.seed)?;
     let data = mnist::test()?;
     let accuracy = test(stage, &model, &data)?;
     show_wrong(stage, &model, &data)?;
     stage.keep(&model)?;
-    stage.commands(&[format!("reshet train mnist {}", plan.flags(stage.seed))]);
+    stage.commands();
     Ok(vec![Figure::new("accuracy, %", 95.41, accuracy, Aim::AtLeast)])
 }
 
@@ -113,6 +92,7 @@ fn show_wrong(stage: &mut Stage, model: &Model, data: &Dataset) -> Result<()> {
 /// A file gives the same answers.
 pub fn save(stage: &mut Stage) -> Result<Vec<Figure>> {
     stage.slide("A model is a file", "מודל הוא קובץ");
+    stage.tell();
     let plan = Plan { net: "200:relu-10", lr: 0.002, epochs: 2, one_cycle: false };
     let model = plan.fit(&mnist::train()?, stage.seed)?;
     let data = mnist::test()?;
@@ -127,11 +107,7 @@ pub fn save(stage: &mut Stage) -> Result<Vec<Figure>> {
     stage.slide("Saved, loaded, asked again", "נשמר, נטען, נשאל שוב");
     stage.line(&format!("  {same} of {} numbers of 50 answers are the same bits", before.len()));
     stage.keep(&model)?;
-    stage.commands(&[
-        format!("reshet train mnist {} --out runs/saved", plan.flags(stage.seed)),
-        "reshet test runs/saved/model.safetensors mnist".into(),
-        "reshet export runs/saved/model.safetensors digits.onnx".into(),
-    ]);
+    stage.commands();
     let share = same as f64 / before.len() as f64;
     Ok(vec![
         Figure::new("accuracy, %", 96.01, accuracy, Aim::AtLeast),
@@ -153,7 +129,7 @@ fn fifty(data: &Dataset) -> reshet::Result<Features> {
 /// Training and test part of Fashion-MNIST; None, and a word about it, if it is not there.
 fn clothes(stage: &Stage) -> Result<Option<(Dataset, Dataset)>> {
     let Some(folder) = stage.fashion.clone().or_else(fashion::find) else {
-        stage.tell(
+        stage.say_words(
             "Fashion-MNIST is not on this machine. Debian has it as the package \
              dataset-fashion-mnist; or put its four files into the folder fashion-mnist, or name \
              their folder by --fashion.",
@@ -170,6 +146,7 @@ fn clothes(stage: &Stage) -> Result<Option<(Dataset, Dataset)>> {
 pub fn dress(stage: &mut Stage) -> Result<Vec<Figure>> {
     let plan = Plan { net: "200:relu-100:relu-1:sigmoid", lr: 0.001, epochs: 3, one_cycle: false };
     stage.slide("Is it a dress?", "האם זו שמלה?");
+    stage.tell();
     clothes_question(stage, "Dress", &plan, 96.89, Aim::AtLeast)
 }
 
@@ -177,12 +154,7 @@ pub fn dress(stage: &mut Stage) -> Result<Vec<Figure>> {
 pub fn footwear(stage: &mut Stage) -> Result<Vec<Figure>> {
     let plan = Plan { net: "200:relu-100:relu-1:sigmoid", lr: 0.001, epochs: 3, one_cycle: false };
     stage.slide("Is it footwear? A group of classes", "האם זו הנעלה? קבוצה של מחלקות");
-    stage.tell(
-        "The book asks whether a sign is a digit or a letter, of EMNIST, which is not to be had \
-         offline. The lesson is the same: a yes that is several classes.",
-        "הספר שואל אם סימן הוא ספרה או אות, מתוך EMNIST, שאינו זמין בלי רשת. הלקח זהה: \"כן\" שהוא כמה \
-         מחלקות.",
-    );
+    stage.tell();
     clothes_question(stage, "Sandal, Sneaker or Ankle boot", &plan, 90.93, Aim::Other)
 }
 
@@ -197,20 +169,20 @@ fn clothes_question(
     let model = plan.fit(&train.is(is)?, stage.seed)?;
     let accuracy = test(stage, &model, &data.is(is)?)?;
     stage.keep(&model)?;
-    let flags = plan.flags(stage.seed);
-    stage.commands(&[format!("reshet train fashion-mnist --is '{is}' {flags}")]);
+    stage.commands();
     Ok(vec![Figure::new("accuracy, %", book, accuracy, aim)])
 }
 
 /// Ten kinds of clothes.
 pub fn clothes_ten(stage: &mut Stage) -> Result<Vec<Figure>> {
     stage.slide("Ten kinds of clothes", "עשרה סוגי בגדים");
+    stage.tell();
     let plan = Plan { net: "256:relu-128:relu-10", lr: 0.003, epochs: 5, one_cycle: true };
     let Some((train, data)) = clothes(stage)? else { return Ok(Vec::new()) };
     let model = plan.fit(&train, stage.seed)?;
     let accuracy = test(stage, &model, &data)?;
     show_wrong(stage, &model, &data)?;
     stage.keep(&model)?;
-    stage.commands(&[format!("reshet train fashion-mnist {}", plan.flags(stage.seed))]);
+    stage.commands();
     Ok(vec![Figure::new("accuracy, %", 87.56, accuracy, Aim::AtLeast)])
 }

@@ -65,25 +65,15 @@ pub fn moons(stage: &mut Stage) -> Result<Vec<Figure>> {
     let (line, net) = (fit("1:sigmoid")?, "16:relu-16:relu-1:sigmoid");
     let model = fit(net)?;
     let (alone, accuracy) = (percent(&line, test)?, percent(&model, test)?);
-    let seed = stage.seed;
     stage.slide("One neuron: a line", "נוירון אחד: ישר");
     show(stage, "line", "One neuron", &line, &parts.train)?;
     stage.line(&format!("  test: {alone:.2} %"));
     stage.slide("Two hidden layers of 16", "שתי שכבות נסתרות של 16");
     show(stage, "moons", "2-16-16-1", &model, &parts.train)?;
     stage.line(&format!("  test: {accuracy:.2} %"));
-    stage.tell(
-        "Each hidden neuron draws a line, and is 0 on one side of it. Their sum bends around the moons.",
-        "כל נוירון נסתר מותח ישר, והוא 0 בצד אחד שלו. הסכום שלהם מתעקל סביב הירחים.",
-    );
+    stage.tell();
     stage.keep(&model)?;
-    stage.commands(&[
-        format!("reshet data make moons --samples 2000 --noise 0.15 --seed {seed} -o moons.csv"),
-        format!(
-            "reshet train moons.csv --net {net} --lr 0.01 --epochs 50 --batch-size 64 --seed {seed}"
-        ),
-        "reshet data make spiral -o spiral.csv      (or circles, xor, blobs: try them too)".into(),
-    ]);
+    stage.commands();
     Ok(vec![
         Figure::new("accuracy, %", 98.50, accuracy, Aim::AtLeast),
         Figure::new("one neuron, %", 89.0, alone, Aim::Other),
@@ -128,20 +118,8 @@ pub fn waves(stage: &mut Stage) -> Result<Vec<Figure>> {
         stage.chart("waves", &chart)?;
     }
     stage.line(&format!("  line: mean square error {straight:.4}   network: {bent:.4}"));
-    stage.tell(
-        "Each ReLU adds a kink, and 128 kinks follow the wave. The noise alone is 0.04 on average: no \
-         network can do better on new points. The book prints the loss of one last batch of 50.",
-        "כל ReLU מוסיף כיפוף, ו־128 כיפופים עוקבים אחרי הגל. הרעש לבדו הוא 0.04 בממוצע: שום רשת לא תצליח \
-         יותר בנקודות חדשות. הספר מדפיס את המחיר של אצווה אחרונה אחת של 50.",
-    );
-    stage.commands(&[
-        format!("reshet data make waves --seed {} -o waves.csv", stage.seed),
-        format!(
-            "reshet train waves.csv --net 64:relu-64:relu-1 --no-scale --lr 0.001 --epochs 200 \
-             --batch-size 50 --test-fraction 0 --seed {}",
-            stage.seed
-        ),
-    ]);
+    stage.tell();
+    stage.commands();
     Ok(vec![
         Figure::new("line: mean square error", 0.0839, straight, Aim::Equal(0.006)),
         Figure::new("network: the same (the book's is of one batch)", 0.0224, bent, Aim::Other),

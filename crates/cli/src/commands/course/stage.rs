@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use reshet::Model;
+use reshet_lab::chapters::Chapter;
+pub use reshet_lab::chapters::Words;
 use serde::Serialize;
 
 use crate::{
@@ -19,22 +21,12 @@ pub enum Language {
     Hebrew,
 }
 
-/// A text in both languages.
-#[derive(Clone, Copy, Debug)]
-pub struct Words {
-    pub en: &'static str,
-    pub he: &'static str,
-}
-
-impl Words {
-    pub const fn new(en: &'static str, he: &'static str) -> Self {
-        Self { en, he }
-    }
-
-    pub fn of(self, language: Language) -> &'static str {
-        match language {
-            Language::English => self.en,
-            Language::Hebrew => self.he,
+impl Language {
+    /// The text in this language.
+    pub fn of(self, words: Words) -> &'static str {
+        match self {
+            Self::English => words.en,
+            Self::Hebrew => words.he,
         }
     }
 }
@@ -80,6 +72,9 @@ impl Figure {
 
 /// Where a chapter is shown.
 pub struct Stage {
+    chapter: &'static Chapter,
+    /// The texts of the chapter that have been said.
+    told: usize,
     pub language: Language,
     pub seed: u64,
     /// Fashion-MNIST's folder, if there is one.
@@ -91,13 +86,14 @@ pub struct Stage {
 
 impl Stage {
     /// A stage that shows, and keeps pictures in this folder.
-    pub fn shown(language: Language, seed: u64, folder: &Path) -> Self {
-        Self { language, seed, fashion: None, folder: Some(folder.to_path_buf()), slide: 0 }
+    pub fn shown(chapter: &'static Chapter, language: Language, seed: u64, folder: &Path) -> Self {
+        Self { language, folder: Some(folder.to_path_buf()), ..Self::dark(chapter, seed) }
     }
 
     /// A stage that only computes.
-    pub fn dark(seed: u64) -> Self {
-        Self { language: Language::English, seed, fashion: None, folder: None, slide: 0 }
+    pub fn dark(chapter: &'static Chapter, seed: u64) -> Self {
+        let language = Language::English;
+        Self { chapter, told: 0, language, seed, fashion: None, folder: None, slide: 0 }
     }
 
     /// Whether anything is shown: pictures need not be computed otherwise.
@@ -121,8 +117,17 @@ impl Stage {
         }
     }
 
-    /// Says something in words.
-    pub fn tell(&self, en: &str, he: &str) {
+    /// Says the chapter's next text.
+    pub fn tell(&mut self) {
+        let words = self.chapter.words.get(self.told).copied();
+        self.told += 1;
+        if let Some(Words { en, he }) = words {
+            self.say_words(en, he);
+        }
+    }
+
+    /// Says something that is not the chapter's own.
+    pub fn say_words(&self, en: &str, he: &str) {
         self.line(&wrapped(self.pick(en, he)));
     }
 
@@ -165,8 +170,9 @@ impl Stage {
     }
 
     /// Says which commands do the same.
-    pub fn commands(&mut self, commands: &[String]) {
+    pub fn commands(&mut self) {
         self.slide("The same by hand, to change as you like", "אותו הדבר ביד, לשינוי כרצונכם");
+        let commands = self.chapter.commands(self.seed);
         commands.iter().for_each(|command| self.line(&format!("  {command}")));
     }
 }

@@ -55,6 +55,7 @@ fn percents(score: &Score) -> (f64, f64) {
 pub fn breast_cancer(stage: &mut Stage) -> Result<Vec<Figure>> {
     stage.slide("569 tissue samples, 30 measurements each", "569 דגימות רקמה, 30 מדידות בכל אחת");
     stage.line(Classic::BreastCancer.about());
+    stage.tell();
     let parts = parts(Classic::BreastCancer, stage.seed)?;
     let test = test_of(&parts)?;
     stage.slide("One neuron: 30-1, sigmoid, BCE", "נוירון אחד: 30-1, סיגמואיד, BCE");
@@ -63,12 +64,7 @@ pub fn breast_cancer(stage: &mut Stage) -> Result<Vec<Figure>> {
     let (accuracy, _) = percents(&score);
     stage.line(&format!("  test: {score}"));
     stage.keep(&model)?;
-    stage.commands(&[format!(
-        "reshet train breast-cancer --net 1:sigmoid --scaling min-max --lr 0.1 --epochs 1000 \
-         --batch-size {} --seed {}",
-        parts.train.len(),
-        stage.seed
-    )]);
+    stage.commands();
     Ok(vec![Figure::new("accuracy, %", 96.49, accuracy, Aim::AtLeast)])
 }
 
@@ -96,26 +92,8 @@ fn iris_question(stage: &mut Stage, species: &str, book: f64, aim: Aim) -> Resul
     stage.line(&format!("  test: {score}"));
     stage.slide("Petals in the plane", "עלי הכותרת במישור");
     show_petals(stage, species)?;
-    match species {
-        "virginica" => stage.tell(
-            "One neuron draws one line. The virginicas lie beyond all others: a line is enough.",
-            "נוירון אחד מותח ישר אחד. הווירג'יניקה נמצאת מעבר לכל השאר: ישר מספיק.",
-        ),
-        _ => stage.tell(
-            "The versicolors lie between the two others: no line has them alone on one side. An \
-             accuracy means nothing by itself: two of three flowers are no versicolor, so always \
-             saying \"no\" is right about as often or more often, without looking at the flower.",
-            "הוורסיקולור נמצאת בין שתי האחרות: אין ישר שמשאיר אותה לבדה בצד אחד. דיוק לבדו אינו אומר \
-             דבר: שני פרחים מכל שלושה אינם ורסיקולור, ולכן מי שתמיד אומר \"לא\" צודק באותה מידה או \
-             יותר, בלי להביט בפרח.",
-        ),
-    }
-    stage.commands(&[format!(
-        "reshet train iris --is {species} --net 1:sigmoid --scaling min-max --lr 0.1 --epochs 1000 \
-         --batch-size {} --seed {}",
-        train.len(),
-        stage.seed
-    )]);
+    stage.tell();
+    stage.commands();
     Ok(vec![
         Figure::new("accuracy, %", book, accuracy, aim),
         Figure::new("always \"no\", % (83.33 in the book's split)", 83.33, baseline, Aim::Other),
@@ -149,23 +127,14 @@ pub fn iris(stage: &mut Stage) -> Result<Vec<Figure>> {
     let score = model.test(test_of(&parts)?)?;
     let (accuracy, _) = percents(&score);
     let loss = model.test(&parts.train)?.loss;
-    stage.tell(
-        "Three outputs, and the loss applies softmax itself. A network that knows nothing pays \
-         ln 3 = 1.10.",
-        "שלוש יציאות, והמחיר מפעיל softmax בעצמו. רשת שלא יודעת דבר משלמת ln 3 = 1.10.",
-    );
+    stage.tell();
     stage.line(&format!("  test: {score}"));
     stage.line(&format!("  training loss {loss:.4}"));
     if let ScoreKind::Answers { confusion, .. } = &score.kind {
         stage.line(&reshet::metrics::table(confusion, &model.meaning().names));
     }
     stage.keep(&model)?;
-    stage.commands(&[format!(
-        "reshet train iris --net {net} --scaling min-max --lr 0.01 --epochs 1000 --batch-size {} \
-         --seed {}",
-        parts.train.len(),
-        stage.seed
-    )]);
+    stage.commands();
     Ok(vec![
         Figure::new("accuracy, %", 93.33, accuracy, Aim::AtLeast),
         // One or two flowers lie among those of another species; some seeds never learn them.
@@ -179,12 +148,7 @@ pub fn overfitting(stage: &mut Stage) -> Result<Vec<Figure>> {
     let moons = |samples, seed| Maker::new(Pattern::Moons).samples(samples).noise(0.4).seed(seed);
     let (train, test) =
         (moons(60, stage.seed).dataset()?, moons(2000, stage.seed + 1000).dataset()?);
-    stage.tell(
-        "60 points to learn from, 2000 others to test on. The noise is so large that nobody can be \
-         right everywhere. (The book uses the Pima table, which is not in the program.)",
-        "60 נקודות ללמוד מהן, 2000 אחרות לבחינה. הרעש גדול כל כך שאי אפשר לצדוק תמיד. (הספר משתמש \
-         בטבלת Pima, שאינה בתוכנה.)",
-    );
+    stage.tell();
     let chart = Chart::new("Learning by heart", Axis::whole("epoch"), Axis::linear("accuracy, %"));
     let (mut by_heart, mut on_test) = (Vec::new(), Vec::new());
     let net = "128:relu-128:relu-1:sigmoid";
@@ -221,12 +185,7 @@ pub fn overfitting(stage: &mut Stage) -> Result<Vec<Figure>> {
         last.0, last.1
     ));
     stage.line(&format!("  small: test {small_test:.1} %"));
-    stage.commands(&[
-        format!("reshet data make moons --samples 60 --noise 0.4 --seed {} -o few.csv", stage.seed),
-        format!("reshet data make moons --samples 2000 --noise 0.4 --seed {} -o more.csv", stage.seed + 1000),
-        format!("reshet train few.csv --net {net} --lr 0.01 --epochs 1000 --batch-size 60 --test more.csv"),
-        "reshet train few.csv --hidden 128,128 --validation 0.2 --patience 50 --epochs 1000 --test more.csv".into(),
-    ]);
+    stage.commands();
     Ok(vec![
         Figure::new("large network: test, % (other data)", 66.88, last.1, Aim::Other),
         Figure::new("small network: test, % (other data)", 75.97, small_test, Aim::Other),

@@ -15,6 +15,7 @@ pub fn question(spec: &Spec) -> Settings {
         ..Settings::default()
     };
     args.table.target.clone_from(&spec.target);
+    args.scaling = spec.scaling;
     args
 }
 
@@ -83,6 +84,8 @@ pub fn asked(args: &Settings) -> Spec {
         batch_size: recipe.batch_size,
         epochs: recipe.epochs,
         seed: Some(recipe.seed.unwrap_or(0)),
+        // Unsaid it is as the network is better served.
+        scaling: args.scaling,
     }
 }
 
