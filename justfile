@@ -95,6 +95,10 @@ web:
 site-check:
     crates/web/build.sh --check
 
+# The package for JavaScript, and its tests in Node
+npm:
+    npm/build.sh && node --test npm/test/*.test.mjs
+
 # The page as a site that trains in the browser, into a folder
 site folder="target/site":
     cargo run --release -- site --out {{folder}} --force

@@ -38,6 +38,11 @@ fn slot_name(slot: usize) -> String {
 
 /// See [`Training::save`](crate::Training::save).
 pub(crate) fn save(model: &Model, kept: &Kept, path: &Path) -> Result<()> {
+    super::write_file(path, &to_bytes(model, kept)?)
+}
+
+/// See [`Training::to_bytes`](crate::Training::to_bytes).
+pub(crate) fn to_bytes(model: &Model, kept: &Kept) -> Result<Vec<u8>> {
     let &Kept { seed, updates, optimizer, clip, .. } = kept;
     let counters = Counters { seed, updates, slots: kept.state.len(), optimizer, clip };
     let mut metadata = Metadata::of(model);
@@ -49,7 +54,7 @@ pub(crate) fn save(model: &Model, kept: &Kept, path: &Path) -> Result<()> {
         let view = view.map_err(|e| Error::invalid(format!("training: {e}")))?;
         slots.push((slot_name(slot), view));
     }
-    super::write_file(path, &file_of(model, metadata, slots)?)
+    file_of(model, metadata, slots)
 }
 
 /// See [`Training::load`](crate::Training::load).
@@ -58,7 +63,8 @@ pub(crate) fn load(path: &Path) -> Result<(Model, Kept)> {
     parse(&bytes).map_err(|e| in_file(path, e))
 }
 
-fn parse(bytes: &[u8]) -> Result<(Model, Kept)> {
+/// See [`Training::from_bytes`](crate::Training::from_bytes).
+pub(crate) fn parse(bytes: &[u8]) -> Result<(Model, Kept)> {
     let (model, counters) = parsed(bytes)?;
     let Some(Counters { seed, updates, slots, optimizer, clip }) = counters else {
         return Err(Error::data("a model, but not a training: it has no optimizer state"));

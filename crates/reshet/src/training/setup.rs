@@ -138,3 +138,29 @@ impl Setup {
         })
     }
 }
+
+impl Training {
+    /// Attaches a dataset to a training that has begun: its rows replace those of the last one,
+    /// and parameters, the optimiser's state and the units of targets stay.
+    ///
+    /// ```
+    /// use reshet::{Dataset, Features, Storage, Targets, prelude::*};
+    /// let x = Features::new(Storage::F32(vec![0.0, 1.0]), &[1])?;
+    /// let data = Dataset::new(x, Targets::numbers(vec![1.0, 3.0], 1))?;
+    /// let mut training = sequential![Linear(1, 1)]?.with_loss(MSELoss).start()?;
+    /// training.attach(&data)?;
+    /// training.step(&[0, 1], SGD::new(0.1))?;
+    /// # Ok::<(), reshet::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The data does not fit the network or its loss; the last dataset is then still attached.
+    pub fn attach(&mut self, data: &Dataset) -> Result<()> {
+        let scaled = data.in_units(&self.meaning.units);
+        self.plan().check(&scaled)?;
+        self.engine.attach(&scaled);
+        self.data = Some(scaled);
+        self.stage = Stage::Start;
+        Ok(())
+    }
+}
