@@ -15,6 +15,7 @@ mod api;
 mod ask;
 mod cells;
 mod command;
+mod constant;
 mod course;
 mod curve;
 mod data;

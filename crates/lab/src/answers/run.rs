@@ -6,7 +6,7 @@ use reshet::{Score, metrics};
 use serde::Serialize;
 
 use super::Task;
-use crate::{curve::Tested, found::Finding, spec::Spec, told::Told};
+use crate::{constant::Losses, curve::Tested, found::Finding, spec::Spec, told::Told};
 
 /// A run.
 #[derive(Clone, Debug, Serialize)]
@@ -101,6 +101,11 @@ pub struct Baseline {
     pub measure: f64,
     /// The answer; None for numbers.
     pub answer: Option<String>,
+    /// The loss of the best constant answer: of classes their shares, of numbers the mean. None
+    /// before a run.
+    pub loss: Option<f64>,
+    /// The loss of what knows nothing: ln K, ln 2, about the variance. None before a run.
+    pub even_loss: Option<f64>,
 }
 
 impl Baseline {
@@ -108,16 +113,26 @@ impl Baseline {
     pub fn of(score: &Score, names: &[String]) -> Self {
         let (metrics::ScoreKind::Answers { baseline, .. }
         | metrics::ScoreKind::Numbers { baseline, .. }) = &score.kind;
-        Self { measure: *baseline, answer: score.commonest(names).map(String::from) }
+        let answer = score.commonest(names).map(String::from);
+        Self { measure: *baseline, answer, loss: None, even_loss: None }
+    }
+
+    /// With the losses of constant answers, where they are finite.
+    pub fn with_losses(self, losses: Option<Losses>) -> Self {
+        let finite = |loss: f64| Some(loss).filter(|loss| loss.is_finite());
+        let loss = losses.and_then(|losses| finite(losses.best));
+        Self { loss, even_loss: losses.and_then(|losses| finite(losses.even)), ..self }
     }
 }
 
-/// The curves of a run: (step, loss) and (step, loss, measure).
+/// The curves of a run: the loss of its batches, and of the network as it was at the same moments on the
+/// test part and on as many samples it learns from.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Curves {
     pub loss: Vec<(usize, f64)>,
     pub test: Vec<Tested>,
+    pub train: Vec<Tested>,
 }
 
 /// A tensor of parameters.
@@ -217,6 +232,8 @@ pub struct Progress {
     pub lr: f64,
     pub loss: Vec<(usize, f64)>,
     pub test: Vec<Tested>,
+    /// Of samples it learns from, at the same moments.
+    pub train: Vec<Tested>,
     /// The newest test in whole, if there is one since the last message.
     pub tested: Option<Test>,
     pub seconds: f64,

@@ -129,6 +129,10 @@ export type Baseline = {
   measure: number,
   /** The answer; None for numbers. */
   answer: string | null,
+  /** The loss of the best constant answer: of classes their shares, of numbers the mean. None before a run. */
+  loss: number | null,
+  /** The loss of what knows nothing: ln K, ln 2, about the variance. None before a run. */
+  even_loss: number | null,
 };
 
 export type Plan = {
@@ -233,6 +237,7 @@ export type Stage = "forward" | "backward";
 export type Curves = {
   loss: Array<[number, number]>,
   test: Array<Tested>,
+  train: Array<Tested>,
 };
 
 export type Tested = [number,
@@ -285,6 +290,8 @@ export type Progress = {
   lr: number,
   loss: Array<[number, number]>,
   test: Array<Tested>,
+  /** Of samples it learns from, at the same moments. */
+  train: Array<Tested>,
   /** The newest test in whole, if there is one since the last message. */
   tested: Test | null,
   seconds: number,

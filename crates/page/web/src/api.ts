@@ -5,6 +5,7 @@ import type * as told from "./api-types";
 export type {
   Baseline,
   Column,
+  Curves,
   Data,
   Finding,
   Gone,
