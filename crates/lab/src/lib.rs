@@ -32,6 +32,7 @@ mod refusal;
 mod run;
 mod spec;
 mod told;
+mod touch;
 mod turns;
 #[cfg(test)]
 mod types;

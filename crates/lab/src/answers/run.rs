@@ -266,7 +266,20 @@ pub enum StageReport {
     Update {
         step: usize,
         lr: f64,
+        /// Updates so far, this one with it: t in Adam's formula.
+        #[cfg_attr(test, ts(type = "number"))]
+        updates: u64,
+        /// With its settings, as a model's file has them.
+        #[cfg_attr(
+            test,
+            ts(
+                type = "{ type: string; betas?: [number, number]; alpha?: number; eps?: number; momentum?: number; weight_decay: number } | null"
+            )
+        )]
+        optimizer: Option<reshet::Optimizer>,
         changes: Vec<Change>,
+        /// Why it has learnt nothing, or a layer has not.
+        nothing: Option<Nothing>,
     },
 }
 
@@ -295,6 +308,25 @@ pub struct Change {
     pub before: f32,
     pub gradient: f32,
     pub after: f32,
+    /// What the optimizer keeps of this parameter, after the update: Adam's m and v.
+    pub state: Vec<f32>,
+}
+
+/// Why a step has changed nothing, or not a whole layer. Layers with weights are counted from 1.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Nothing {
+    /// The learning rate is 0.
+    RateIsZero,
+    /// All of the batch is answered right, and surely.
+    AllRight { loss: f32 },
+    /// No gradient comes to this layer: its neurons are all 0, or at an end of their activation.
+    NoGradient { layer: usize },
+    /// So much less gradient comes to the first layer than to the last.
+    Vanishing { times: f64 },
+    /// The steps are too small to change a number of 32 bits.
+    TooSmall,
 }
 
 /// The moments of a run that are held.

@@ -283,6 +283,10 @@ impl Course {
             Command::Read(reply) => {
                 let _ = reply.send((self.training.step(), self.training.training().parameters()));
             }
+            Command::Gradients(reply) => {
+                let there = self.stage == Some(Stage::Backward);
+                let _ = reply.send(there.then(|| self.training.training().gradients()));
+            }
             Command::Step(reply) => {
                 self.stand(true);
                 let mut report = self.next_stage()?;

@@ -162,7 +162,7 @@ export type Plan = {
 
 export type Finding = {
   text: string,
-} & ({ "kind": "linear_after_linear", first: number, second: number, } | { "kind": "softmax_inside", layer: number, } | { "kind": "no_better", answer: string | null, } | { "kind": "same_answer" } | { "kind": "dead_neurons", layer: number, dead: number, of: number, } | { "kind": "high_learning_rate", lr: number, usual: number, } | { "kind": "few_steps", steps: number, } | { "kind": "nothing_seen" } | { "kind": "still_falling" } | { "kind": "other" });
+} & ({ "kind": "linear_after_linear", first: number, second: number, } | { "kind": "softmax_inside", layer: number, } | { "kind": "no_better", answer: string | null, } | { "kind": "same_answer" } | { "kind": "dead_neurons", layer: number, dead: number, of: number, } | { "kind": "high_learning_rate", lr: number, usual: number, } | { "kind": "low_learning_rate", lr: number, usual: number, } | { "kind": "few_steps", steps: number, } | { "kind": "nothing_seen" } | { "kind": "still_falling" } | { "kind": "other" });
 
 export type What = {
   "kind": "linear_after_linear",
@@ -182,6 +182,10 @@ export type What = {
   of: number,
 } | {
   "kind": "high_learning_rate",
+  lr: number,
+  usual: number,
+} | {
+  "kind": "low_learning_rate",
   lr: number,
   usual: number,
 } | {
@@ -317,7 +321,13 @@ export type StageReport = {
   "stage": "update",
   step: number,
   lr: number,
+  /** Updates so far, this one with it: t in Adam's formula. */
+  updates: number,
+  /** With its settings, as a model's file has them. */
+  optimizer: { type: string; betas?: [number, number]; alpha?: number; eps?: number; momentum?: number; weight_decay: number } | null,
   changes: Array<Change>,
+  /** Why it has learnt nothing, or a layer has not. */
+  nothing: Nothing | null,
 };
 
 export type Gradient = {
@@ -337,7 +347,22 @@ export type Change = {
   before: number,
   gradient: number,
   after: number,
+  /** What the optimizer keeps of this parameter, after the update: Adam's m and v. */
+  state: Array<number>,
 };
+
+export type Nothing = {
+  "kind": "rate_is_zero" } | {
+  "kind": "all_right",
+  loss: number,
+} | {
+  "kind": "no_gradient",
+  layer: number,
+} | {
+  "kind": "vanishing",
+  times: number,
+} | {
+  "kind": "too_small" };
 
 export type Snapshots = {
   steps: Array<number>,
@@ -365,6 +390,32 @@ export type TracedLayer = {
   name: string,
   activation: string,
   values: Array<number>,
+};
+
+export type Touched = {
+  trace: Trace,
+  /** The loss on this sample. */
+  loss: number,
+  /** On the test part, or on some of it where the network is large; None where there is none. */
+  test: Test | null,
+  neuron: Neuron | null,
+};
+
+export type Neuron = {
+  /** Of Linear layers, from 0. */
+  layer: number,
+  neuron: number,
+  /** What its tensors are called. */
+  weight_name: string,
+  bias_name: string,
+  activation: string,
+  inputs: Array<number>,
+  weights: Array<number>,
+  bias: number,
+  sum: number,
+  output: number,
+  /** The largest weight of its layer, by size. */
+  largest: number,
 };
 
 export type Item = {

@@ -1,7 +1,10 @@
 // All texts of the page in English, its own file in dist: texts.he.ts has the same keys.
 // Figures are those of docs/lecture.md: seed 0 of this engine.
 
+import { teach } from "./texts.teach.en";
+
 export const texts = {
+  ...teach,
   placeLine: "{file}, line {line}:",
   placeCell: '{file}, line {line}, column "{column}":',
   badSetting: "{name}: {value} will not do",

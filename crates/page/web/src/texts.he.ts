@@ -2,7 +2,10 @@
 
 import type { texts as en, Words } from "./texts.en";
 
+import { teach } from "./texts.teach.he";
+
 export const texts: Record<keyof typeof en, string> = {
+  ...teach,
   placeLine: "{file}, שורה {line}:",
   placeCell: '{file}, שורה {line}, עמודה "{column}":',
   badSetting: "{name}: הערך {value} אינו מתאים",

@@ -1,0 +1,33 @@
+// Texts of touching a network, of a step explained, of sharing, and of a class.
+
+export const teach = {
+  foundLowRate: "The learning rate {lr} is far below the usual {usual}. Try a larger one.",
+
+  touchHint: "Press a neuron to see its numbers and to change them. Arrow keys go from one to the next.",
+  theNetworkDrawn: "The network, drawn",
+  drawnNetwork: "drawing of neurons",
+  neuronHidden: "Hidden layer {layer}, neuron {n}",
+  neuronOut: "Output {name}",
+  neuronIn: "Input: {name} = {x}",
+  weightedSum: "Σ input × weight",
+  bias: "bias",
+  theSum: "sum",
+  output: "output",
+  pixelAt: "pixel {row}, {column}",
+  neuronN: "neuron {n}",
+  weightFrom: "Weight of {x}",
+  strongestNow: "What counts most here",
+  pressPixel: "Press a pixel of the picture to change its weight.",
+  nothingIn: "Nothing comes in: all its inputs are 0 here.",
+  ofTheNetwork: "The network",
+  asItIs: "as it is",
+  changed: "changed",
+  theAnswer: "Answer",
+  lossHere: "Loss on this sample",
+  rightOf: "Right of {n} test samples",
+  r2Of: "R² on {n} test samples",
+  putBack: "Put it back",
+  changedN: "{n} changed",
+  closePanel: "Close",
+  addAll: "+ all others: {x}",
+} as const;
