@@ -50,7 +50,7 @@ impl Course {
                 });
                 let changes = changes.collect();
                 let loss = self.run.state().loss.unwrap_or(f32::NAN);
-                let moved = before != after;
+                let moved = has_moved(&before, &after, &gradients);
                 let nothing = nothing(lr, loss, moved, &gradients, &named);
                 let training = self.training.training();
                 let (updates, optimizer) = (training.updates(), training.optimizer());
@@ -137,6 +137,13 @@ fn nothing(
         return Some(Nothing::Vanishing { times: last / first });
     }
     (!moved).then_some(Nothing::TooSmall)
+}
+
+/// Whether at least half of the parameters with a gradient are other numbers than before.
+fn has_moved(before: &[f32], after: &[f32], gradients: &[f32]) -> bool {
+    let pushed = gradients.iter().filter(|g| **g != 0.0).count();
+    let moved = before.iter().zip(after).filter(|(before, after)| before != after).count();
+    2 * moved >= pushed
 }
 
 fn norm(values: &[f32]) -> f64 {
