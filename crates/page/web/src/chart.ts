@@ -5,6 +5,7 @@ import "uplot/dist/uPlot.min.css";
 import { colours, onScheme } from "./colours";
 import { fill, h, say, scroller, textScale } from "./dom";
 import { int, t } from "./i18n";
+import { pngButton } from "./share";
 
 export interface Line {
   id: string;
@@ -76,10 +77,11 @@ export class Chart {
           t("logScale"),
         )
       : null;
+    const png = pngButton(options.title, () => this.host.querySelector("canvas"));
     this.el = h(
       "figure",
       { class: "chart" },
-      h("figcaption", {}, h("h3", {}, options.title), this.readout, scale, this.details),
+      h("figcaption", {}, h("h3", {}, options.title), this.readout, scale, png, this.details),
       this.host,
       this.summary,
     );

@@ -104,7 +104,8 @@ export function stepDrawing(): { el: HTMLElement; show: (report: StageReport) =>
           i === 0 && !pictured
             ? drawn.map((n) => inputName(run, n))
             : end && told !== null
-              ? drawn.map((n) => (back ? signed(told[n]!, 4) : num(told[n]!, 3)))
+              ? // Signs stay before their numbers in a line from right to left.
+                drawn.map((n) => `\u2066${back ? signed(told[n]!, 4) : num(told[n]!, 3)}\u2069`)
               : null,
       };
     });

@@ -11,6 +11,7 @@ import { follow, parametersOf, weightTensors } from "./follow";
 import { className, int, num, percent, t } from "./i18n";
 import { drawPerceptron, isPerceptron } from "./perceptron";
 import { board, paintGrey, reach } from "./picture";
+import { pngButton } from "./share";
 import { dataOf, on, selected, state } from "./state";
 import { touchPanel } from "./touch";
 import { inputName, legend } from "./weights";
@@ -114,7 +115,7 @@ export function liveDrawing(): HTMLElement {
   const el = h(
     "figure",
     { class: "net-figure" },
-    h("figcaption", {}, h("h3", {}, t("oneSample")), legend(t("pushesDown"), t("pushesUp"))),
+    h("figcaption", {}, h("h3", {}, t("oneSample")), legend(t("pushesDown"), t("pushesUp")), pngButton(t("oneSample"), () => canvas)),
     h(
       "div",
       { class: "sample-choice" },

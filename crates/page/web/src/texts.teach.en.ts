@@ -45,4 +45,8 @@ export const teach = {
   nothingVanishing:
     "The first layer hardly learns: its gradient is {times} times smaller than the last one's. Fewer layers, or ReLU instead of Sigmoid or Tanh, help.",
   nothingSmall: "Learnt nothing, because the steps are too small to change a number of 32 bits. Choose a larger learning rate.",
+
+  shareLink: "A link with this setting",
+  linkNoData: "The link's data is not here: open its table first.",
+  savePicture: "Save as a picture",
 } as const;

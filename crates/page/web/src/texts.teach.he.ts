@@ -47,4 +47,8 @@ export const teach: Record<keyof typeof english, string> = {
   nothingVanishing:
     "השכבה הראשונה כמעט אינה לומדת: הגרדיאנט שלה קטן פי {times} מזה של האחרונה. פחות שכבות, או ReLU במקום Sigmoid או Tanh, עוזרים.",
   nothingSmall: "לא נלמד דבר, כי הצעדים קטנים מכדי לשנות מספר של 32 סיביות. בחרו קצב למידה גדול יותר.",
+
+  shareLink: "קישור עם ההגדרות האלה",
+  linkNoData: "הנתונים של הקישור אינם כאן: פתחו קודם את הטבלה שלו.",
+  savePicture: "שמירה כתמונה",
 };
