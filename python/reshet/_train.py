@@ -38,6 +38,8 @@ def train(
     positive: Hashable = None,
     scaling: Literal["standard", "min-max", "none", "piecewise"] | None = None,
     test: Any = None,
+    group: str | None = None,
+    time: str | None = None,
     sample_weight: str | ArrayLike | None = None,
     class_weight: Literal["balanced"] | Mapping[Any, float] | None = None,
     start: Model | str | os.PathLike[str] | None = None,
@@ -59,6 +61,7 @@ def train(
     patience: int | None = None,
     threads: int | None = None,
     verbose: bool = False,
+    effort: Literal[0, 1] = 1,
     **more: Any,
 ) -> Model:
     """Trains a network and gives the `Model`.
@@ -88,6 +91,8 @@ def train(
        with `net`.
     test: the part of the rows that is not learnt but tested on in the end (0.2 if not said, as
        the program has it; 0: none), or a table of its own. See `Model.tested`.
+    group: a column whose equal values stay together in one part, as the rows of one patient; it is
+       not learnt from. time: a column of dates or numbers whose latest rows are tested on.
 
     On arrays, as numbers that are about the same size:
 
@@ -112,6 +117,8 @@ def train(
     hidden, activation, dropout, optimizer, lr, weight_decay, epochs, batch_size, schedule: where
        not said, of arrays (100,), "relu", 0, "adam", 0.001, 0, 10, 64, "constant"; of a table
        what the program chooses by its size.
+    effort: 1 first tries two sets of defaults on a part of a table of 500 to 100,000 rows, where
+       nothing about the network and its training is said, and takes the better one; 0 does not.
     schedule: "constant", "step", "cosine", "one-cycle" or "plateau".
     validation: the part of the samples that is only tested on, after each epoch; with
        `patience`, training stops when that has not become better for so many epochs.
@@ -128,9 +135,11 @@ def train(
                     optimizer=optimizer, lr=lr, weight_decay=weight_decay, momentum=momentum,
                     schedule=schedule, epochs=epochs, batch_size=batch_size, seed=seed,
                     shuffle=shuffle, validation=validation, patience=patience, threads=threads,
-                    verbose=verbose, class_weight=class_weight, start=_model(start), **more)
+                    verbose=verbose, effort=effort, class_weight=class_weight,
+                    start=_model(start), **more)
     table = dict(target=target, drop=drop, only=only, missing=missing, sep=sep, header=header,
-                 encoding=encoding, sheet=sheet, positive=positive, scaling=scaling, test=test)
+                 encoding=encoding, sheet=sheet, positive=positive, scaling=scaling, test=test,
+                 group=group, time=time)
     if y is None and _frames.is_table(X):
         return _on_table(X, table, task, sample_weight, settings)[0]
     given = next((name for name, value in table.items() if value is not None), None)
@@ -171,6 +180,8 @@ def _on_table(X, table, task, sample_weight, settings):
     missing, positive = table["missing"], table["positive"]
     if missing is not None:
         missing = [str(word) for word in ([missing] if isinstance(missing, str) else missing)]
+    if table["group"] is not None and table["time"] is not None:
+        raise ValueError("group, time: one of both says how the rows are divided")
     if table["drop"] is not None and table["only"] is not None:
         raise ValueError("drop, only: one of both says which columns are learnt from")
     question = {
@@ -179,6 +190,8 @@ def _on_table(X, table, task, sample_weight, settings):
         "missing": missing,
         "positive": None if positive is None else str(positive),
         "scaling": table["scaling"],
+        "group": table["group"],
+        "time": table["time"],
         "test": test,
         "weights": weights,
         "dialect": dialect,
@@ -252,6 +265,9 @@ def _how(settings, task):
         if value is not None and (int(value) != value or value < 0):
             raise ValueError(f"{name}: a whole number of at least 0, not {value}")
     threads, verbose = settings.pop("threads"), settings.pop("verbose")
+    effort = settings.pop("effort", 1)
+    if effort not in (0, 1):
+        raise ValueError(f"effort: 0 or 1, not {effort}")
     start, class_weight = settings.pop("start"), settings.pop("class_weight")
     if isinstance(class_weight, Mapping):
         class_weight = [(str(label), float(weight)) for label, weight in class_weight.items()]
@@ -264,7 +280,7 @@ def _how(settings, task):
     recipe = {name.replace("_", "-"): _plain(name, value)
               for name, value in {**settings, "task": task}.items() if value is not None}
     return {"recipe": json.dumps(recipe), "threads": None if threads is None else int(threads),
-            "verbose": bool(verbose), "class_weight": class_weight,
+            "verbose": bool(verbose), "effort": int(effort), "class_weight": class_weight,
             "start": None if start is None else start._inner}
 
 

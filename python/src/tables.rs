@@ -27,6 +27,8 @@ pub struct TableRequest<'py> {
     missing: Option<Vec<String>>,
     positive: Option<String>,
     scaling: Option<String>,
+    group: Option<String>,
+    time: Option<String>,
     test: Option<Test<'py>>,
     weights: Option<Weights<'py>>,
     /// Of the files among them.
@@ -57,10 +59,16 @@ pub struct Learnt {
 }
 
 impl TableRequest<'_> {
+    /// Whether chance alone divides the rows.
+    pub fn is_by_chance(&self) -> bool {
+        self.group.is_none() && self.time.is_none()
+    }
+
     /// Reads and prepares the table.
     pub fn read(&self, py: Python, recipe: &Recipe) -> PyResult<Learnt> {
         let asked = self.target.iter().chain(&self.drop).chain(&self.only);
-        let targets = asked.chain(self.weight_column()).cloned().collect();
+        let split = self.group.iter().chain(&self.time);
+        let targets = asked.chain(split).chain(self.weight_column()).cloned().collect();
         let missing = self.missing.clone();
         let options = csv::Options { targets, missing, ..Default::default() };
         let table = self.table.read(py, &self.dialect.over(options))?;
@@ -82,6 +90,8 @@ impl TableRequest<'_> {
         prepare = self.target.iter().fold(prepare, Prepare::target);
         prepare = self.drop.iter().fold(prepare, Prepare::drop);
         prepare = self.only.iter().fold(prepare, Prepare::only);
+        prepare = self.group.iter().fold(prepare, Prepare::group);
+        prepare = self.time.iter().fold(prepare, Prepare::time);
         match &self.weights {
             Some(Weights::Column(name)) => prepare = prepare.weight(name),
             Some(Weights::Rows(weights)) => prepare = prepare.weights(floats(py, weights)?),

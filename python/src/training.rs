@@ -7,7 +7,8 @@ use std::{
 
 use pyo3::prelude::*;
 use reshet::{
-    Dataset, Device, Error, Event, Fit, Model, Recipe, Result, Trainer, diagnosis, recipe::Defaults,
+    Dataset, Device, Error, Event, Fit, Model, Recipe, Result, Trainer, diagnosis,
+    recipe::{Choice, Defaults},
 };
 
 use crate::{
@@ -28,6 +29,8 @@ pub struct How {
     recipe: String,
     threads: Option<usize>,
     verbose: bool,
+    /// 0: the usual defaults of a table are taken untried.
+    effort: u8,
     class_weight: Option<ClassWeight>,
     /// Whose parameters to start from.
     start: Option<Py<PyModel>>,
@@ -147,16 +150,24 @@ pub fn train(py: Python, samples: Samples, how: How) -> PyResult<Outcome> {
 pub fn train_table(py: Python, question: TableRequest, how: How) -> PyResult<Outcome> {
     let mut watch = Watch::new(how.verbose);
     let recipe = how.recipe().map_err(python)?;
+    let by_chance = question.is_by_chance();
     let learnt = match how.start() {
         Some(start) => question.of_model(py, start, &recipe)?,
         None => question.read(py, &recipe)?,
     };
-    let done = py.detach(|| learn(&how, recipe, learnt, &mut watch));
+    let done = py.detach(|| learn(&how, recipe, learnt, by_chance, &mut watch));
     watch.end()?;
     done.map_err(python)
 }
 
-fn learn(how: &How, recipe: Recipe, learnt: Learnt, watch: &mut Watch) -> Result<Outcome> {
+/// `by_chance`: whether a random part of the rows is like the rest.
+fn learn(
+    how: &How,
+    recipe: Recipe,
+    learnt: Learnt,
+    by_chance: bool,
+    watch: &mut Watch,
+) -> Result<Outcome> {
     let Learnt { parts, samples, name } = learnt;
     let reshet::data::table::Prepared { train, validation, test, said, mut warnings } = parts;
     said.iter().for_each(|line| watch.say(line));
@@ -168,8 +179,20 @@ fn learn(how: &How, recipe: Recipe, learnt: Learnt, watch: &mut Watch) -> Result
     if how.start().is_some() && recipe.hidden.is_none() && recipe.net.is_none() {
         (resolved.hidden, resolved.activation, resolved.dropout) = (None, None, None);
     }
-    let (optimizer, schedule) = (resolved.optimizer()?, resolved.schedule()?);
     let train = how.weighted(train)?;
+    if how.effort > 0
+        && by_chance
+        && how.start().is_none()
+        && let Some(choice) = watch.choose(&recipe, &train, how.device())?
+    {
+        if choice.best > 0 {
+            resolved = choice.recipe().clone();
+        }
+        let scores = choice.tried.iter().map(|(_, score)| score.to_string());
+        let scores: Vec<String> = scores.collect();
+        watch.say(&format!("tried two sets of defaults on a fifth: {}", scores.join("; ")));
+    }
+    let (optimizer, schedule) = (resolved.optimizer()?, resolved.schedule()?);
     let trainer = how.trainer(resolved, &train)?;
     warnings.extend(diagnosis::of_network(trainer.network()).iter().map(ToString::to_string));
     let mut fit = watch.fit(trainer, &train, validation.as_ref())?;
@@ -202,6 +225,18 @@ impl Watch {
         Self { verbose, looked: Instant::now(), interrupt: None, loss, validation }
     }
 
+    /// Tries the defaults for a table.
+    fn choose(
+        &mut self,
+        recipe: &Recipe,
+        data: &Dataset,
+        device: Device,
+    ) -> Result<Option<Choice>> {
+        let choice = recipe.choose(data, device, &mut |_, _| self.look())?;
+        self.check_interrupt()?;
+        Ok(choice)
+    }
+
     fn fit(
         &mut self,
         trainer: Trainer<'_>,
@@ -213,9 +248,16 @@ impl Watch {
             None => trainer,
         };
         let fit = trainer.on_event(|event| self.see(event)).fit(data)?;
+        self.check_interrupt()?;
+        Ok(fit)
+    }
+
+    /// # Errors
+    /// Python wants it to end; [`Watch::end`] raises why.
+    fn check_interrupt(&self) -> Result<()> {
         match self.interrupt {
             Some(_) => Err(Error::Invalid("interrupted".into())),
-            None => Ok(fit),
+            None => Ok(()),
         }
     }
 
@@ -227,6 +269,11 @@ impl Watch {
         if let Some(line) = line(event) {
             self.say(&line);
         }
+        self.look()
+    }
+
+    /// Looks now and then whether Python wants it to end.
+    fn look(&mut self) -> ControlFlow<()> {
         if self.looked.elapsed() > SIGNALS {
             self.looked = Instant::now();
             self.attend(|py| py.check_signals());

@@ -182,9 +182,9 @@ def main():
         held = 0
         while time.monotonic() < until and server.poll() is None:
             time.sleep(5)
-            # A client among the others, which must be answered.
+            # A client among the others: answered, or told that there are too many at the moment.
             status, state = clients[0].ask("GET", "/api/state")
-            if state:
+            if status == 200:
                 held = max(held, state["memory"]["held"])
         for client in clients:
             client.join(30)

@@ -6,6 +6,9 @@ use reshet::{Dataset, Error, Result, Storage, Targets, data::table::MOST_CELLS};
 
 use crate::upload::Text;
 
+/// For the threads, requests and answers of a class at once; beside it an eighth of the bound stays
+/// for what is freed and not yet given back.
+const OF_CLIENTS: u64 = 64 << 20;
 /// Of a machine that does not say what is free.
 const UNKNOWN: u64 = 2 << 30;
 /// Bytes in memory for a byte of a table's text while it is read: its cells and its inputs.
@@ -32,10 +35,10 @@ impl Memory {
         Self { limit: limit.unwrap_or_else(half) }
     }
 
-    /// What is left beside what is held: an eighth is for answers on their way and for what is
-    /// freed and not yet given back.
+    /// What is left beside what is held.
     fn room(self, held: u64) -> u64 {
-        (self.limit - self.limit / 8).saturating_sub(held)
+        let reserve = (self.limit / 8 + OF_CLIENTS).min(self.limit / 2);
+        (self.limit - reserve).saturating_sub(held)
     }
 
     /// What the moments of all runs may take; what is more goes to disk.

@@ -7,6 +7,7 @@ use reshet::{Error, Score, metrics::ScoreKind};
 use serde_json::{Value, json};
 
 use crate::{
+    commands::choice,
     input::split_data::SplitData,
     settings::Settings,
     terminal::{self, note},
@@ -21,8 +22,10 @@ impl Folds {
         let mut scores = Vec::new();
         for k in 0..folds {
             let mut args = args.clone();
+            let asked = args.recipe.0.clone();
             let split = SplitData::read(&mut args, Some((k, folds)));
             let SplitData { train, validation, test, .. } = split.map_err(|e| flagged(e, folds))?;
+            choice::choose(&mut args, &asked, &train)?;
             let mut trainer = args.trainer(&train)?.on_event(|_| terminal::carry_on());
             if let Some(validation) = &validation {
                 trainer = trainer.validation(validation);

@@ -16,6 +16,7 @@ pub mod test;
 pub mod train;
 pub mod tune;
 
+mod choice;
 mod code;
 mod find_lr;
 mod folds;

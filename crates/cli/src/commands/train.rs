@@ -13,17 +13,18 @@ use reshet::{
     diagnosis::{self, Finding},
     formats::safetensors,
     metrics::{ScoreKind, digits},
+    recipe::Choice,
 };
 use serde_json::{Value, json};
 
 use crate::{
-    commands::{find_lr, folds::Folds},
+    commands::{choice, find_lr, folds::Folds},
     drawing::chart::Chart,
     exit,
     input::split_data::SplitData,
     run::{Run, resumed},
     say,
-    settings::Settings,
+    settings::{Settings, recipe::filled_in},
     terminal::{self, bold, note},
 };
 
@@ -42,13 +43,23 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
     args.recipe.schedule()?;
     args.recipe.loss()?;
     let mut args = args.clone();
+    let asked = args.recipe.0.clone();
     let folds = args.folds.map(|folds| Folds::train(&args, folds)).transpose()?;
     let folded = start.elapsed();
-    let SplitData { name, train, validation, test, said, warnings, chosen, .. } =
-        SplitData::read(&mut args, None)?;
+    let split = SplitData::read(&mut args, None)?;
+    let SplitData { name, train, validation, test, said, warnings, mut chosen, .. } = split;
+    let loaded = start.elapsed() - folded;
+    let choosing = Instant::now();
+    let choice = match args.find_lr {
+        true => None,
+        false => choice::choose(&mut args, &asked, &train)?,
+    };
+    if choice.is_some() {
+        chosen = filled_in(&asked, &args.recipe);
+    }
     let args = &args;
     let optimizer = args.recipe.optimizer()?;
-    let loaded = start.elapsed() - folded;
+    let choosing = choosing.elapsed();
 
     let mut trainer = args.trainer(&train)?;
     if let Some(validation) = &validation {
@@ -90,6 +101,9 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
     if !args.json && !terminal::quiet() {
         said.iter().for_each(|line| say!("{line}"));
         say!("{}\n{device}; {}, {}", bold(&network), plan.loss().name(), optimizer);
+        if let Some(choice) = &choice {
+            say!("{}", choice::text(choice));
+        }
         if let Some(chosen) = chosen {
             say!("by default: {chosen} (a flag changes each, --net all of it)");
         }
@@ -122,6 +136,7 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
     let score = test.as_ref().map(|test| fit.model.test_on(test, device)).transpose()?;
     let seconds = json!({
         "load": loaded.as_secs_f64(),
+        "choose": choosing.as_secs_f64(),
         "train": trained.as_secs_f64(),
         "test": testing.elapsed().as_secs_f64(),
         "total": start.elapsed().as_secs_f64(),
@@ -134,6 +149,7 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
         fit: &fit,
         score: &score,
         folds,
+        choice: choice.as_ref(),
         findings: None,
         in_short: false,
     };
@@ -215,6 +231,8 @@ pub struct TrainedRun<'a> {
     pub fit: &'a Fit,
     pub score: &'a Option<Score>,
     pub folds: Option<&'a Folds>,
+    /// What was tried before.
+    pub choice: Option<&'a Choice>,
     /// What looks wrong in it, where that is known already.
     pub findings: Option<&'a [Finding]>,
     /// Whether what takes long is left out.
@@ -343,6 +361,9 @@ impl TrainedRun<'_> {
         });
         if let Some(folds) = self.folds {
             report["folds"] = folds.json();
+        }
+        if let Some(choice) = self.choice {
+            report["choice"] = choice::json(choice);
         }
         if let Some(ScoreKind::Numbers { per_target, .. }) = self.score.as_ref().map(|s| &s.kind)
             && per_target.len() > 1

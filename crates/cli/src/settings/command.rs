@@ -10,7 +10,12 @@ const NOT_THE_TRAINING: [&str; 5] = ["out", "checkpoint-every", "device", "threa
 
 /// The shortest command that trains as `args` say, on so many samples.
 pub fn of(args: &Settings, defaults: Defaults, samples: usize) -> String {
-    line(args, &args.recipe.shortest(defaults, samples))
+    let short = args.recipe.shortest(defaults, samples);
+    let line = line(args, &short);
+    // Or the program would first choose between two sets of defaults.
+    let choice =
+        defaults == Defaults::Table && args.table.is_by_chance() && short.leaves_choice(samples);
+    if choice { line + " --effort 0" } else { line }
 }
 
 /// The command with all that the recipe says.
@@ -70,6 +75,7 @@ fn quoted(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::recipe::Asked;
 
     #[test]
     fn commands_are_as_one_would_type_them() {
@@ -78,7 +84,7 @@ mod tests {
         let args = Settings {
             data: Some("my table.csv".into()),
             is: Some("it's".into()),
-            recipe: crate::settings::recipe::Asked(recipe),
+            recipe: Asked(recipe),
             no_scale: true,
             ..Settings::default()
         };
@@ -86,6 +92,11 @@ mod tests {
             of(&args, Defaults::Table, 100),
             r"reshet train 'my table.csv' --is 'it'\''s' --no-scale --lr 0.01 --no-shuffle"
         );
+        let many = Recipe::default().resolve_for(Defaults::Table, 1_000);
+        let args_of_many =
+            Settings { recipe: Asked(many), no_scale: false, is: None, ..args.clone() };
+        let command = of(&args_of_many, Defaults::Table, 1_000);
+        assert_eq!(command, "reshet train 'my table.csv' --effort 0");
         assert_eq!(question(&args), r"reshet train 'my table.csv' --is 'it'\''s' --no-scale");
         let args =
             Settings { data: Some("-x.csv".into()), is: Some("-1".into()), ..Settings::default() };

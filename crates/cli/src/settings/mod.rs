@@ -76,6 +76,12 @@ pub struct Settings {
     #[arg(long, value_name = "FILE")]
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub test: Option<PathBuf>,
+    /// Table of 500 to 100,000 training rows: 1 first tries two sets of defaults on a part of them
+    /// and takes the better one, where nothing about the network and its training is said;
+    /// 0 takes the usual one at once [default: 1]
+    #[arg(long, value_name = "0|1", value_parser = clap::value_parser!(u8).range(0..=1))]
+    #[serde(skip)]
+    pub effort: Option<u8>,
     /// Weight samples so that all classes count the same
     #[arg(long)]
     pub balance: bool,

@@ -25,6 +25,15 @@ pub struct TableFlags {
     #[arg(long, value_name = "COLUMN")]
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub weight: Option<String>,
+    /// Table: rows with the same value of this column, as those of one patient, stay together in
+    /// the training, validation or test part; it is not learnt from
+    #[arg(long, value_name = "COLUMN", conflicts_with = "time")]
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// Table: test on the latest rows by this column of dates or numbers, not on random ones
+    #[arg(long, value_name = "COLUMN")]
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub time: Option<String>,
     /// Table: leave these columns out, as a,b
     #[arg(long, value_name = "COLUMNS", conflicts_with = "only")]
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
@@ -113,12 +122,14 @@ impl Csv {
 impl TableFlags {
     /// Whether a flag was given that only tables have.
     pub fn given(&self) -> Option<&'static str> {
-        let Self { target, positive, weight, drop, only, csv } = self;
+        let Self { target, positive, weight, group, time, drop, only, csv } = self;
         let Csv { separator, header, missing, encoding, sheet } = csv;
         [
             ("--target", target.is_some()),
             ("--positive", positive.is_some()),
             ("--weight", weight.is_some()),
+            ("--group", group.is_some()),
+            ("--time", time.is_some()),
             ("--separator", separator.is_some()),
             ("--header", header.is_some()),
             ("--missing", missing.is_some()),
@@ -131,9 +142,15 @@ impl TableFlags {
         .find_map(|(flag, given)| given.then_some(flag))
     }
 
+    /// Whether chance alone divides the rows.
+    pub fn is_by_chance(&self) -> bool {
+        self.group.is_none() && self.time.is_none()
+    }
+
     /// How the file is read: its header may have the columns that are asked for.
     pub fn options(&self) -> csv::Options {
-        let asked = [&self.target, &self.weight, &self.drop, &self.only];
+        let Self { target, weight, group, time, drop, only, .. } = self;
+        let asked = [target, weight, group, time, drop, only];
         let asked = asked.into_iter().flatten();
         let parts = asked.flat_map(|names| names.split(',').map(str::trim).chain([&**names]));
         csv::Options { targets: parts.map(String::from).collect(), ..self.csv.options() }
@@ -145,6 +162,8 @@ impl TableFlags {
         let prepare = columns(&self.target, table).into_iter().fold(prepare, Prepare::target);
         let prepare = columns(&self.drop, table).into_iter().fold(prepare, Prepare::drop);
         let prepare = columns(&self.only, table).into_iter().fold(prepare, Prepare::only);
+        let prepare = self.group.iter().fold(prepare, Prepare::group);
+        let prepare = self.time.iter().fold(prepare, Prepare::time);
         self.weight.iter().fold(prepare, Prepare::weight)
     }
 

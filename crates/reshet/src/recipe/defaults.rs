@@ -104,6 +104,17 @@ fn table(samples: usize) -> Recipe {
     }
 }
 
+/// What differs from [`table`] for one whose numbers count in every detail and have little noise:
+/// hardly held down, twice the steps. See `docs/decisions/0020-two-sets-of-defaults.md`.
+pub(super) fn detailed(samples: usize) -> Recipe {
+    Recipe {
+        dropout: Some(0.1),
+        weight_decay: Some(0.05),
+        epochs: table(samples).epochs.map(|epochs| 2 * epochs),
+        ..Recipe::default()
+    }
+}
+
 impl Recipe {
     /// Fills in everything left open from these defaults, for `samples` training samples. The
     /// loss stays open, as it also depends on the data's targets.

@@ -141,6 +141,7 @@ impl Host for Here {
                 fit: &finished.fit,
                 score: &finished.score,
                 folds: None,
+                choice: None,
                 findings: Some(&finished.findings),
                 in_short: finished.in_short,
             };

@@ -345,6 +345,7 @@ fn test(folder: &Folder, kept: &Kept, best: &Record) -> Result<Tested> {
         fit: &fit,
         score: &score,
         folds: None,
+        choice: None,
         findings: None,
         in_short: false,
     };

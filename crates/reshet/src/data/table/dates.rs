@@ -259,6 +259,11 @@ impl Dates {
         self.parts().iter().map(move |part| if *part == "weekday" { days() } else { Vec::new() })
     }
 
+    /// Days since 1 January 1970, and the hour if there is one.
+    pub(super) fn day_and_hour(&self, word: &str) -> Option<(i64, Option<f64>)> {
+        Date::parse(word, self.order).map(|date| (date.days(), date.hour))
+    }
+
     /// The cells of its columns for a word; of what is no date nothing.
     pub(super) fn cells(&self, word: Option<&str>) -> Vec<Cell> {
         let Some(date) = word.and_then(|word| Date::parse(word, self.order)) else {

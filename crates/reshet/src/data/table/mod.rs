@@ -43,6 +43,7 @@ mod records;
 mod records;
 mod scaling;
 mod sought;
+mod split;
 mod stand_ins;
 mod statistics;
 mod stream;

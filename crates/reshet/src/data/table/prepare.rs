@@ -9,6 +9,7 @@ use super::{
     leaks::Leaks,
     question::Question,
     scaling::Scaling,
+    split::{Part, Way},
     stand_ins,
     statistics::{FEW, FEW_ANSWERS, Statistics},
     suspect,
@@ -34,13 +35,14 @@ use crate::{Dataset, Result, Targets, data::memory, error::Error};
 pub struct Prepare {
     targets: Vec<String>,
     ask: Ask,
-    validation: f64,
-    test: f64,
+    pub(super) validation: f64,
+    pub(super) test: f64,
     test_table: Option<Table>,
     weight: Option<String>,
     weights: Option<Vec<f32>>,
-    fold: Option<(usize, usize)>,
-    seed: u64,
+    pub(super) fold: Option<(usize, usize)>,
+    pub(super) way: Way,
+    pub(super) seed: u64,
     scaling: Scaling,
     keep: bool,
     drop: Vec<String>,
@@ -60,15 +62,6 @@ pub struct Prepared {
     pub said: Vec<String>,
     /// What looks wrong.
     pub warnings: Vec<String>,
-}
-
-/// Where a row goes.
-#[derive(Clone, Copy, PartialEq)]
-enum Part {
-    None,
-    Train,
-    Validation,
-    Test,
 }
 
 impl Prepare {
@@ -104,6 +97,21 @@ impl Prepare {
     /// Tests on fold `k` (from 0) of `folds` instead: see [`Dataset::fold`].
     pub fn fold(mut self, k: usize, folds: usize) -> Self {
         self.fold = Some((k, folds));
+        self
+    }
+
+    /// Keeps rows with the same value of this column in one part, as those of one patient: a network
+    /// that has seen some of them knows the others. The column is not learnt from.
+    pub fn group(mut self, name: impl Into<String>) -> Self {
+        self.way = Way::Groups(name.into());
+        self
+    }
+
+    /// Tests on the latest rows by this column of dates or numbers, and validates on the latest of
+    /// the others: what is to be foretold is not known before. The column itself stays among
+    /// those that are learnt from.
+    pub fn time(mut self, name: impl Into<String>) -> Self {
+        self.way = Way::Time(name.into());
         self
     }
 
@@ -259,7 +267,11 @@ impl Prepare {
             [] => vec![table.heads.len().saturating_sub(1)],
             names => names.iter().map(|name| table.column(name)).collect::<Result<_>>()?,
         };
-        for name in self.drop.iter().chain(&self.only) {
+        let group = match &self.way {
+            Way::Groups(name) => Some(name),
+            _ => None,
+        };
+        for name in self.drop.iter().chain(&self.only).chain(group) {
             if targets.contains(&table.column(name)?) {
                 let what =
                     format!("column \"{name}\" is the target; it is learnt, not learnt from");
@@ -309,29 +321,13 @@ impl Prepare {
         rows.iter().map(weight).collect::<Result<_>>().map(Some)
     }
 
-    /// Where each row of the table goes.
-    fn split(&self, table: &Table, answers: &Targets, rows: &[u32]) -> Result<Vec<Part>> {
-        let mut parts = vec![Part::None; table.rows()];
-        rows.iter().for_each(|row| parts[*row as usize] = Part::Train);
-        let mut left: Vec<u32> = (0..rows.len() as u32).collect();
-        if let Some((k, folds)) = self.fold {
-            let (stay, go) = answers.fold(k, folds, self.seed)?;
-            go.iter().for_each(|i| parts[rows[*i as usize] as usize] = Part::Test);
-            left = stay;
-        }
-        let fractions = [(self.test, Part::Test), (self.validation, Part::Validation)];
-        for (fraction, part) in fractions.into_iter().filter(|(fraction, _)| *fraction > 0.0) {
-            let (stay, go) = answers.select(&left).split(fraction, self.seed)?;
-            go.iter().for_each(|i| parts[rows[left[*i as usize] as usize] as usize] = part);
-            left = stay.iter().map(|i| left[*i as usize]).collect();
-        }
-        Ok(parts)
-    }
-
     /// Why a column is left out, if that was asked for.
     fn left_out_as_asked(&self, name: &String) -> Option<String> {
         if self.drop.contains(name) {
             return Some("as asked".into());
+        }
+        if self.way == Way::Groups(name.clone()) {
+            return Some("it says which rows belong together".into());
         }
         let other = !self.only.is_empty() && !self.only.contains(name);
         other.then(|| "not among the columns asked for".into())

@@ -1,0 +1,73 @@
+//! What is tried on a table before it is trained on, where nothing was said about how.
+
+use anyhow::{Result, bail};
+use reshet::{Dataset, Event, Recipe, recipe::Choice};
+use serde_json::{Value, json};
+
+use crate::{settings::Settings, terminal};
+
+/// What differs between the candidates.
+const DIFFERS: [&str; 3] = ["dropout", "weight-decay", "epochs"];
+
+/// Chooses the defaults, if `asked` leaves them open, and sets them. Ctrl-C is an error: there is
+/// nothing to be saved yet.
+pub fn choose(args: &mut Settings, asked: &Recipe, train: &Dataset) -> Result<Option<Choice>> {
+    let of_table = train.features().columns().is_some();
+    // A random part of such rows would flatter what follows every detail.
+    if !of_table
+        || !args.table.is_by_chance()
+        || args.effort == Some(0)
+        || args.resume.is_some()
+        || args.load.is_some()
+    {
+        return Ok(None);
+    }
+    let bar = terminal::bar(0, "which defaults? {wide_bar} {pos}/{len} steps  {eta} left");
+    let choice = asked.choose(train, args.machine.device()?, &mut |trained, event| {
+        if let Event::Step { step, steps, .. } = event {
+            // The second one takes twice as many steps.
+            let (before, all) =
+                (trained * steps / 2, if trained == 0 { 3 * steps } else { 3 * steps / 2 });
+            bar.set_length(all as u64);
+            bar.set_position((before + step) as u64);
+        }
+        terminal::carry_on()
+    });
+    bar.finish_and_clear();
+    let choice = choice?;
+    if terminal::stopped() {
+        bail!("interrupted before the training: nothing is saved");
+    }
+    if let Some(choice) = choice.as_ref().filter(|choice| choice.best > 0) {
+        args.recipe.0 = choice.recipe().resolve(train)?;
+    }
+    Ok(choice)
+}
+
+/// What was tried, for a reader.
+pub fn text(choice: &Choice) -> String {
+    let one = |(recipe, score): &(Recipe, reshet::Score)| {
+        let settings = recipe.settings();
+        let said = settings.iter().filter(|(name, _)| DIFFERS.contains(&&**name));
+        let said: Vec<String> =
+            said.map(|(name, text)| format!("{} {text}", name.replace('-', " "))).collect();
+        format!("  {score}  with {}", said.join(", "))
+    };
+    let tried: Vec<String> = choice.tried.iter().map(one).collect();
+    let taken = if choice.best == 0 { "the first" } else { "the second" };
+    format!(
+        "tried on a fifth of the training samples (--effort 0 does not):\n{}\n  {taken} is taken",
+        tried.join("\n")
+    )
+}
+
+/// `[{"dropout": …, "weight-decay": …, "epochs": …, "score": {…}, "taken": true}, …]`
+pub fn json(choice: &Choice) -> Value {
+    let one = |(i, (recipe, score)): (usize, &(Recipe, reshet::Score))| {
+        json!({
+            "dropout": recipe.dropout, "weight-decay": recipe.weight_decay, "epochs": recipe.epochs,
+            "score": score, "taken": i == choice.best,
+        })
+    };
+    choice.tried.iter().enumerate().map(one).collect()
+}

@@ -1,0 +1,214 @@
+//! Chooses between the defaults for a table by trying them.
+
+use std::ops::ControlFlow;
+
+use super::{Defaults, Recipe, defaults::detailed};
+use crate::{
+    Dataset, Device, Ended, Error, Event, Result, Score, Targets, Trainer,
+    data::table::ENOUGH_ROWS, metrics::argmax,
+};
+
+/// The part of the training samples on which the candidates are compared.
+const VALIDATION: f64 = 0.2;
+/// From so many samples on, trying takes longer than it gains.
+const TOO_MANY: usize = 100_000;
+/// By so many standard errors the defaults for detailed numbers must be better than the usual ones,
+/// which are the safer ones.
+const CLEARLY: f64 = 0.5;
+
+/// What [`Recipe::choose`] has tried, and which of it is the best.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Choice {
+    /// The candidates, resolved, and their scores on samples that they did not train on; the
+    /// usual defaults come first.
+    pub tried: Vec<(Recipe, Score)>,
+    /// Which of them is the best.
+    pub best: usize,
+}
+
+impl Choice {
+    /// Returns the best candidate, resolved for the samples that it was tried on.
+    pub fn recipe(&self) -> &Recipe {
+        &self.tried[self.best].0
+    }
+}
+
+impl Recipe {
+    /// Whether [`Recipe::choose`] has something to decide for a table of so many training samples:
+    /// nothing about the network and its training is set.
+    pub fn leaves_choice(&self, samples: usize) -> bool {
+        let Self { net, hidden, activation, dropout, optimizer, lr, .. } = self;
+        let Self { weight_decay, schedule, epochs, batch_size, patience, .. } = self;
+        (ENOUGH_ROWS..=TOO_MANY).contains(&samples)
+            && net.is_none()
+            && hidden.is_none()
+            && activation.is_none()
+            && dropout.is_none()
+            && optimizer.is_none()
+            && lr.is_none()
+            && weight_decay.is_none()
+            && schedule.is_none()
+            && epochs.is_none()
+            && batch_size.is_none()
+            && patience.is_none()
+    }
+
+    /// Tries the two sets of defaults for tables on four fifths of `data`, the training samples,
+    /// and compares their answers to the last fifth.
+    ///
+    /// The usual defaults hold a network down (dropout, weight decay), as most tables are noisy;
+    /// the others let it follow every detail of the numbers, with more steps. They must be better
+    /// by half a standard error of the difference: in wrong answers, or in squares of the errors.
+    ///
+    /// None if there is nothing to be chosen: something about the network or its training is set,
+    /// or the table has fewer than 500 samples or more than 100,000. `tell` hears the events of
+    /// each training; [`ControlFlow::Break`] ends the choice, also with None.
+    ///
+    /// # Errors
+    /// As [`Recipe::resolve`] and [`Trainer::fit`].
+    pub fn choose(
+        &self,
+        data: &Dataset,
+        device: Device,
+        tell: &mut dyn FnMut(usize, &Event) -> ControlFlow<()>,
+    ) -> Result<Option<Choice>> {
+        let n = data.len();
+        if !self.leaves_choice(n) {
+            return Ok(None);
+        }
+        let (train, validation) = data.split(VALIDATION, self.seed.unwrap_or(0))?;
+        let candidates = [self.clone(), self.over(&detailed(n))];
+        let (mut tried, mut errors) = (Vec::new(), Vec::new());
+        for (i, candidate) in candidates.iter().enumerate() {
+            let recipe = candidate.resolve_for(Defaults::Table, n);
+            let trainer: Trainer = recipe.trainer(&train)?.device(device).unscaled();
+            let fit = match trainer.on_event(|event| tell(i, event)).fit(&train) {
+                // The usual defaults will tell of it themselves.
+                Err(Error::Diverged(_)) => return Ok(None),
+                fit => fit?,
+            };
+            if fit.ended == Ended::Asked {
+                return Ok(None);
+            }
+            errors.push(of_samples(&fit.model.predict_on(&validation, device)?, &validation));
+            tried.push((recipe, fit.model.test_on(&validation, device)?));
+        }
+        let best = usize::from(is_clearly_less(&errors[1], &errors[0]));
+        Ok(Some(Choice { tried, best }))
+    }
+}
+
+/// Each sample's error: for numbers the square of the error over the target's variance; for several
+/// targets their sum. Else the share of wrong answers.
+fn of_samples(answers: &[f32], data: &Dataset) -> Vec<f64> {
+    let outputs = data.targets().outputs();
+    let rows = answers.chunks_exact(outputs);
+    let wrong = |wrong: bool| f64::from(u8::from(wrong));
+    match data.targets() {
+        Targets::Classes { labels, .. } => {
+            rows.zip(labels.iter()).map(|(row, y)| wrong(argmax(row) != *y as usize)).collect()
+        }
+        Targets::YesNo { values, .. } => {
+            let error = |(p, y): (&f32, &f32)| wrong((*p > 0.5) != (*y > 0.5));
+            let of_row = |(row, y): (&[f32], &[f32])| row.iter().zip(y).map(error).sum();
+            rows.zip(values.chunks_exact(outputs)).map(of_row).collect()
+        }
+        Targets::Numbers { values, .. } => {
+            let variances: Vec<f64> = (0..outputs).map(|k| variance(values, k, outputs)).collect();
+            let error = |((x, y), variance): ((&f32, &f32), &f64)| match y.is_nan() {
+                // A target that is missing is no error.
+                true => 0.0,
+                false => (f64::from(*x) - f64::from(*y)).powi(2) / variance,
+            };
+            let of_row =
+                |(row, y): (&[f32], &[f32])| row.iter().zip(y).zip(&variances).map(error).sum();
+            rows.zip(values.chunks_exact(outputs)).map(of_row).collect()
+        }
+    }
+}
+
+/// The variance of the k-th of so many targets, of those that are there; 1 where they are equal.
+fn variance(values: &[f32], k: usize, outputs: usize) -> f64 {
+    let there =
+        || values.iter().skip(k).step_by(outputs).filter(|y| !y.is_nan()).map(|y| f64::from(*y));
+    let n = there().count().max(1) as f64;
+    let mean = there().sum::<f64>() / n;
+    let variance = there().map(|y| (y - mean).powi(2)).sum::<f64>() / n;
+    if variance > 0.0 { variance } else { 1.0 }
+}
+
+/// Whether the mean of these errors is lower than that of those of the same samples by more than
+/// chance.
+fn is_clearly_less(these: &[f64], than: &[f64]) -> bool {
+    let n = these.len() as f64;
+    let gains = || than.iter().zip(these).map(|(theirs, ours)| theirs - ours);
+    let mean = gains().sum::<f64>() / n;
+    let variance = gains().map(|gain| (gain - mean).powi(2)).sum::<f64>() / n;
+    mean > CLEARLY * (variance / n).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        Features, Storage,
+        rng::{Purpose, Stream},
+    };
+
+    /// Samples of two numbers, of which the target has many teeth or is mostly noise.
+    fn samples(n: usize, noise: bool) -> Dataset {
+        let (stream, mut drawn) = (Stream::new(3, Purpose::Data, 0), 0);
+        let mut uniform = || {
+            drawn += 1;
+            stream.uniform(drawn)
+        };
+        let (mut x, mut y) = (Vec::new(), Vec::new());
+        for _ in 0..n {
+            let (a, b) = (uniform(), uniform());
+            x.extend([a, b]);
+            y.push(match noise {
+                true => a + 3.0 * (uniform() + uniform() + uniform()),
+                false => (13.0 * a).fract() * (5.0 * b).sin(),
+            });
+        }
+        let features = Features::new(Storage::F32(x), &[2]).unwrap();
+        Dataset::new(features, Targets::numbers(y, 1)).unwrap()
+    }
+
+    fn choose(recipe: &Recipe, data: &Dataset) -> Option<Choice> {
+        let mut go_on = |_: usize, _: &Event| ControlFlow::Continue(());
+        recipe.choose(data, Device::cpu().threads(1), &mut go_on).unwrap()
+    }
+
+    #[test]
+    fn details_are_followed_and_noise_is_not() {
+        for (noise, best) in [(false, 1), (true, 0)] {
+            let choice = choose(&Recipe::default(), &samples(600, noise)).unwrap();
+            assert_eq!(choice.best, best, "{choice:?}");
+            assert_eq!(choice.tried.len(), 2);
+        }
+    }
+
+    #[test]
+    fn what_is_set_is_not_tried_and_a_break_ends_it() {
+        let data = samples(600, false);
+        let set = Recipe { hidden: Some(vec![8]), ..Recipe::default() };
+        assert!(choose(&set, &data).is_none());
+        assert!(choose(&Recipe::default(), &samples(ENOUGH_ROWS - 1, false)).is_none());
+        let mut stop = |_: usize, _: &Event| ControlFlow::Break(());
+        let choice = Recipe::default().choose(&data, Device::cpu(), &mut stop);
+        assert!(choice.unwrap().is_none());
+    }
+
+    #[test]
+    fn errors_are_in_units_of_their_target_and_missing_ones_are_none() {
+        let features = Features::new(Storage::F32(vec![0.0; 4]), &[1]).unwrap();
+        let targets = Targets::numbers(vec![0.0, 100.0, 2.0, f32::NAN, 4.0, 300.0, 2.0, 200.0], 2);
+        let data = Dataset::with_missing_targets(features, targets).unwrap();
+        let answers = [0.0, 200.0, 2.0, 9.0, 2.0, 300.0, 2.0, 200.0];
+        // Variances of 2 and of 20,000/3.
+        let errors = of_samples(&answers, &data);
+        assert_eq!(errors, [10_000.0 / (20_000.0 / 3.0), 0.0, 2.0, 0.0]);
+    }
+}
