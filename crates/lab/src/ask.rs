@@ -143,7 +143,7 @@ pub fn trace(step: usize, model: &Model, features: &Features) -> Result<answers:
 }
 
 /// The Linear layers with what follows each.
-fn linear(model: &Model) -> Vec<(String, String)> {
+pub fn linear(model: &Model) -> Vec<(String, String)> {
     let mut layers: Vec<(String, String)> = Vec::new();
     for layer in model.network().layers() {
         match layer {

@@ -20,6 +20,8 @@ pub enum Command {
     Pace(Option<f64>),
     /// Whether all asked for before has been done.
     Here(Sender<()>),
+    /// The gradient of the batch, where a step stands after its backward stage.
+    Gradients(Sender<Option<Vec<f32>>>),
     /// The parameters as they are.
     Read(Sender<(usize, Vec<f32>)>),
 }

@@ -95,12 +95,14 @@ pub struct Tests {
     points: Vec<Tested>,
     thinned: u32,
     seen: usize,
+    last: Option<Tested>,
 }
 
 impl Tests {
     /// Adds a test. Whether it was kept.
     pub fn add(&mut self, test: Tested) -> bool {
         self.seen += 1;
+        self.last = Some(test);
         if self.seen % (1 << self.thinned) != 0 {
             return false;
         }
@@ -120,6 +122,18 @@ impl Tests {
     pub fn end(&mut self, test: Tested) {
         self.points.retain(|point| point.0 != test.0);
         self.points.push(test);
+    }
+
+    /// Ends with the last one that was added.
+    pub fn end_with_last(&mut self) {
+        if let Some(last) = self.last {
+            self.end(last);
+        }
+    }
+
+    /// The step of the last one that was added.
+    pub fn last_step(&self) -> Option<usize> {
+        self.last.map(|test| test.0)
     }
 
     /// All that are kept.
@@ -165,6 +179,8 @@ mod tests {
         (0..100_000).for_each(|step| {
             tests.add(Tested(step, 0.0, None));
         });
+        tests.end_with_last();
+        assert_eq!(tests.points().last().map(|test| test.0), Some(99_999));
         tests.end(Tested(100_000, 0.0, Some(1.0)));
         let points = tests.points();
         assert!(points.len() <= MOST + 1 && points.len() > MOST / 3, "{}", points.len());

@@ -39,6 +39,10 @@ pub(crate) enum What {
         lr: f64,
         usual: f64,
     },
+    LowLearningRate {
+        lr: f64,
+        usual: f64,
+    },
     FewSteps {
         steps: usize,
     },
@@ -62,6 +66,7 @@ impl From<&diagnosis::Finding> for Finding {
                 What::DeadNeurons { layer: *layer, dead: *dead, of: *of }
             }
             Of::HighLearningRate { lr, usual } => What::HighLearningRate { lr: *lr, usual: *usual },
+            Of::LowLearningRate { lr, usual } => What::LowLearningRate { lr: *lr, usual: *usual },
             Of::FewSteps(steps) => What::FewSteps { steps: *steps },
             Of::NothingSeen => What::NothingSeen,
             Of::StillFalling => What::StillFalling,

@@ -1,9 +1,10 @@
 //! A training that can begin: its data, and all that is decided about it.
 
-use reshet::{Dataset, Device, Meaning, Plan, Recipe, Result, Score, Sequential, Trainer};
+use reshet::{Dataset, Device, Meaning, Model, Plan, Recipe, Result, Score, Sequential, Trainer};
 
 use crate::{
     answers::{Baseline, Notes},
+    constant,
     spec::Spec,
     told::Told,
 };
@@ -86,6 +87,15 @@ impl Lesson {
     pub(crate) fn baseline(&self, meaning: &Meaning) -> Option<Baseline> {
         let score = Score::without_network(self.test.as_ref()?.targets(), meaning.task);
         Some(Baseline::of(&score, &meaning.names))
+    }
+
+    /// The same with its losses, for a training: numbers are in units by then.
+    pub(crate) fn baseline_of(&self, model: &Model) -> Option<Baseline> {
+        let baseline = self.baseline(model.meaning())?;
+        let losses = self.test.as_ref().and_then(|test| {
+            constant::losses(test, model.network(), model.loss(), model.meaning()).ok()
+        });
+        Some(baseline.with_losses(losses))
     }
 
     /// The lesson with as much of its test part as was tested.

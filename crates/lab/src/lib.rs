@@ -16,6 +16,7 @@ mod ask;
 mod cells;
 pub mod chapters;
 mod command;
+mod constant;
 mod course;
 mod curve;
 mod data;
@@ -35,6 +36,7 @@ mod refusal;
 mod run;
 mod spec;
 mod told;
+mod touch;
 mod turns;
 #[cfg(test)]
 mod types;

@@ -74,6 +74,8 @@ pub struct State {
     /// The mean loss of each whole epoch.
     pub epoch_losses: Vec<f64>,
     pub tests: Tests,
+    /// The same of samples it learns from.
+    pub train_tests: Tests,
     pub test: Option<(usize, Score)>,
     pub moments: Moments,
     pub saved: Option<PathBuf>,
@@ -100,6 +102,7 @@ impl State {
             log: Vec::new(),
             epoch_losses: Vec::new(),
             tests: Tests::default(),
+            train_tests: Tests::default(),
             test: None,
             moments: Moments::new(steps),
             saved: None,
@@ -222,8 +225,9 @@ impl Run {
         let told = self.told();
         let state = self.state();
         let loss = state.losses.points();
-        let test = state.tests.points().to_vec();
-        answers::Run { curves: Some(answers::Curves { loss, test }), ..told }
+        let (test, train) = (state.tests.points(), state.train_tests.points());
+        let (test, train) = (test.to_vec(), train.to_vec());
+        answers::Run { curves: Some(answers::Curves { loss, test, train }), ..told }
     }
 
     pub fn named(&self) -> Vec<reshet::plan::Parameter> {

@@ -210,3 +210,69 @@ fn the_course_is_there_without_a_server() {
     let learnt = json(&lab, "POST", "/api/game", &json!({ "do": "learn", "most": 3 })).1;
     assert!(learnt["games"].as_u64() > Some(0));
 }
+
+#[test]
+fn a_changed_number_changes_the_answer_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = lab(folder.path(), Drive::Calls);
+    json(&lab, "POST", "/api/runs", &json!({ "data": "points" }));
+    advance(&lab);
+    let touch = |changes: Value| {
+        let body = json!({ "changes": changes, "row": 3, "neuron": { "layer": 0, "neuron": 1 } });
+        json(&lab, "POST", "/api/runs/1/touch", &body)
+    };
+    let before = ask(&lab, "GET", "/api/runs/1/parameters", b"").1;
+    let (status, plain) = touch(json!([]));
+    assert_eq!(status, 200, "{plain}");
+    let neuron = &plain["neuron"];
+    let numbers = |name: &str| -> Vec<f64> {
+        neuron[name].as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect()
+    };
+    let (inputs, weights) = (numbers("inputs"), numbers("weights"));
+    let sum: f64 = inputs.iter().zip(&weights).map(|(x, w)| x * w).sum();
+    let sum = sum + neuron["bias"].as_f64().unwrap();
+    assert!((sum - neuron["sum"].as_f64().unwrap()).abs() < 1e-5, "{neuron}");
+    let (_, changed) = touch(json!([{ "tensor": "0.bias", "index": [1], "value": 5.0 }]));
+    assert_eq!(changed["neuron"]["bias"], 5.0);
+    assert_ne!(changed["trace"]["layers"], plain["trace"]["layers"]);
+    assert_ne!(changed["test"]["loss"], plain["test"]["loss"]);
+    assert_eq!(touch(json!([])), (200, plain));
+    assert_eq!(ask(&lab, "GET", "/api/runs/1/parameters", b"").1, before);
+    for wrong in [
+        json!([{ "tensor": "0.bias", "index": [100], "value": 1.0 }]),
+        json!([{ "tensor": "0.weight", "index": [0], "value": 1.0 }]),
+        json!([{ "tensor": "none", "index": [0], "value": 1.0 }]),
+        json!([{ "tensor": "0.bias", "index": [0], "value": 1e39 }]),
+    ] {
+        assert!((400..500).contains(&touch(wrong.clone()).0), "{wrong}");
+    }
+    let none = json!({ "neuron": { "layer": 9, "neuron": 0 } });
+    assert_eq!(json(&lab, "POST", "/api/runs/1/touch", &none).0, 422);
+}
+
+#[test]
+fn gradients_are_there_between_backward_and_update() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = lab(folder.path(), Drive::Calls);
+    json(&lab, "POST", "/api/runs", &json!({ "data": "points", "paused": true }));
+    let stage = || json(&lab, "POST", "/api/runs/1/control", &json!({ "do": "stage" })).1;
+    let gradients = || ask(&lab, "GET", "/api/runs/1/gradients", b"");
+    stage();
+    assert_eq!(gradients().0, 409);
+    stage();
+    let (status, gradients) = gradients();
+    assert_eq!((status, gradients.len()), (200, 4 * 33));
+    let report = stage()["stage_report"].clone();
+    assert_eq!((&report["updates"], &report["optimizer"]["type"]), (&json!(1), &json!("Adam")));
+    let change = &report["changes"][0];
+    let number = |name: &str| change[name].as_f64().unwrap();
+    // Adam's first step: m and v are of this gradient alone.
+    let wanted = number("before") - report["lr"].as_f64().unwrap() * number("gradient").signum();
+    assert!((number("after") - wanted).abs() < 1e-5, "{report}");
+    let (m, v) = (change["state"][0].as_f64().unwrap(), change["state"][1].as_f64().unwrap());
+    assert!((m - 0.1 * number("gradient")).abs() < 1e-7 && v > 0.0, "{report}");
+    json(&lab, "POST", "/api/runs/1/control", &json!({ "lr": 0.0 }));
+    stage();
+    stage();
+    assert_eq!(stage()["stage_report"]["nothing"]["kind"], "rate_is_zero");
+}

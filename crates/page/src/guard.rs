@@ -18,6 +18,8 @@ pub struct Guard {
     token: Option<String>,
 }
 
+/// The end of names within one network (RFC 6762).
+const LOCAL: &str = ".local";
 /// The token's cookie.
 const COOKIE: &str = "reshet-token";
 
@@ -89,10 +91,23 @@ impl Guard {
             (Some(address), Some(open)) => {
                 open.is_unspecified() || address == open || address.is_loopback()
             }
-            (None, _) => name.eq_ignore_ascii_case("localhost"),
+            // A machine's name in its own network: the token keeps strangers out.
+            (None, Some(_)) => name.eq_ignore_ascii_case("localhost") || is_local(name),
+            (None, None) => name.eq_ignore_ascii_case("localhost"),
         };
         named && port == Some(self.port)
     }
+}
+
+/// Whether this is a name that machines of one network give each other: `teacher.local`. No name
+/// server of the world answers for it.
+fn is_local(name: &str) -> bool {
+    let host = name.len().checked_sub(LOCAL.len()).and_then(|end| name.split_at_checked(end));
+    host.is_some_and(|(host, end)| {
+        end.eq_ignore_ascii_case(LOCAL)
+            && !host.is_empty()
+            && host.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    })
 }
 
 /// Whether a browser says that its own page, or nobody, asks. Browsers send this with each
@@ -206,6 +221,23 @@ mod tests {
         assert_eq!(asked(&guard, "/", &[own, cross, link, page]), None);
         assert_eq!(asked(&guard, "/", &[own, cross, link, frame]), Some(403));
         assert_eq!(asked(&guard, "/api/state", &[own, cross, link, page]), Some(403));
+    }
+
+    #[test]
+    fn names_of_the_own_network_are_own_with_a_token() {
+        let guard = Guard::new("0.0.0.0".parse().unwrap(), 8080).unwrap();
+        let token = guard.token().unwrap().to_string();
+        let bearer = format!("Bearer {token}");
+        for host in ["teacher.local:8080", "Teacher-2.LOCAL:8080"] {
+            assert_eq!(asked(&guard, "/", &[("host", host)]), Some(401), "{host}");
+            assert_eq!(asked(&guard, "/", &[("host", host), ("authorization", &bearer)]), None);
+        }
+        for host in ["local:8080", ".local:8080", "a.local.evil:8080", "evil.com.local:8080"] {
+            let headers = [("host", host), ("authorization", &*bearer)];
+            assert_eq!(asked(&guard, "/", &headers), Some(403), "{host}");
+        }
+        let loopback = Guard::new("127.0.0.1".parse().unwrap(), 8080).unwrap();
+        assert_eq!(asked(&loopback, "/", &[("host", "teacher.local:8080")]), Some(403));
     }
 
     #[test]

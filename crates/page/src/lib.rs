@@ -20,7 +20,7 @@ mod site;
 mod stream;
 
 use std::{
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, SocketAddr, UdpSocket},
     path::PathBuf,
     sync::Arc,
 };
@@ -110,11 +110,28 @@ pub fn serve(
         let address = listener.local_addr().map_err(failed)?;
         let guard = Guard::new(address.ip(), address.port()).map_err(Error::Invalid)?;
         let token = guard.token().map(|token| format!("?token={token}")).unwrap_or_default();
-        ready(&format!("http://{address}/{token}"));
+        ready(&format!("http://{}/{token}", reachable(address)));
         list_earlier(&lab, options.earlier.clone());
         server::serve(listener, guard, lab.clone(), stop, options.stop_when_closed).await;
         Ok(lab.was_interrupted())
     })
+}
+
+/// The address to open: of a server on all addresses the one that others in the network reach.
+fn reachable(bound: SocketAddr) -> SocketAddr {
+    if !bound.ip().is_unspecified() {
+        return bound;
+    }
+    // Which of its addresses a packet to elsewhere would leave from; none is sent.
+    let (own, elsewhere) = match bound {
+        SocketAddr::V4(_) => ("0.0.0.0:0", "192.0.2.1:9"),
+        SocketAddr::V6(_) => ("[::]:0", "[2001:db8::1]:9"),
+    };
+    let found = UdpSocket::bind(own).and_then(|socket| {
+        socket.connect(elsewhere)?;
+        socket.local_addr()
+    });
+    found.map_or(bound, |found| SocketAddr::new(found.ip(), bound.port()))
 }
 
 /// Adds earlier runs beside the server; one that cannot be read is left out.

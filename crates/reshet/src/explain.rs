@@ -136,6 +136,8 @@ pub struct Trace {
     /// The values of each Linear with the activation that follows it, first to last;
     /// the last are the answer: probabilities (of yes; of each class) or numbers.
     pub layers: Vec<Vec<f32>>,
+    /// The sums of each Linear, before the activation: Σ w · x + b for each neuron.
+    pub sums: Vec<Vec<f32>>,
     /// The index of the answer among the model's names; 0 for numbers.
     pub answer: usize,
     /// ∂z/∂x for each input, z the logit of the largest output.
@@ -173,7 +175,7 @@ impl Trace {
         };
         let narrow = |values: &[f64]| values.iter().map(|x| *x as f32).collect::<Vec<_>>();
         let mut values: Vec<f64> = x.iter().map(|x| f64::from(*x)).collect();
-        let (mut seen, mut tape) = (Vec::new(), Vec::new());
+        let (mut seen, mut sums, mut tape) = (Vec::new(), Vec::new(), Vec::new());
         for layer in layers {
             match *layer {
                 Layer::Linear(inputs, outputs) => {
@@ -187,6 +189,7 @@ impl Trace {
                     values = (0..outputs).map(z).collect();
                     tape.push(TapeEntry::Linear(w, inputs));
                     seen.push(narrow(&values));
+                    sums.push(narrow(&values));
                 }
                 Layer::Activation(activation) => {
                     let before = values.clone();
@@ -226,7 +229,7 @@ impl Trace {
         if let Some(last) = seen.last_mut() {
             *last = answers;
         }
-        Self { layers: seen, answer, gradient: d, evidence }
+        Self { layers: seen, sums, answer, gradient: d, evidence }
     }
 }
 
@@ -274,6 +277,8 @@ mod tests {
             let last = trace.layers.last().unwrap();
             assert_eq!(last.len(), answers.len());
             assert!(last.iter().zip(&answers).all(|(a, b)| (a - b).abs() < 1e-6), "{net}");
+            assert_eq!(trace.sums.last(), Some(&logits(&x)), "{net}");
+            assert!(trace.sums.iter().zip(&trace.layers).all(|(z, y)| z.len() == y.len()));
             for (j, gradient) in input_gradient(&model, &x).into_iter().enumerate() {
                 let at = |h: f32| {
                     let mut x = x;

@@ -3,6 +3,8 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::Test;
+
 /// One sample through the network.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -38,6 +40,38 @@ pub struct TracedLayer {
     pub name: String,
     pub activation: String,
     pub values: Vec<f32>,
+}
+
+/// A network with some of its numbers changed, on one sample and on the test part.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Touched {
+    pub trace: Trace,
+    /// The loss on this sample.
+    pub loss: f64,
+    /// On the test part, or on some of it where the network is large; None where there is none.
+    pub test: Option<Test>,
+    pub neuron: Option<Neuron>,
+}
+
+/// A neuron on one sample: output = activation(Σ weight · input + bias).
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Neuron {
+    /// Of Linear layers, from 0.
+    pub layer: usize,
+    pub neuron: usize,
+    /// What its tensors are called.
+    pub weight_name: String,
+    pub bias_name: String,
+    pub activation: String,
+    pub inputs: Vec<f32>,
+    pub weights: Vec<f32>,
+    pub bias: f32,
+    pub sum: f32,
+    pub output: f32,
+    /// The largest weight of its layer, by size.
+    pub largest: f32,
 }
 
 /// A sample as lists show it.

@@ -6,7 +6,7 @@ use reshet::{Score, metrics};
 use serde::Serialize;
 
 use super::Task;
-use crate::{curve::Tested, found::Finding, spec::Spec, told::Told};
+use crate::{constant::Losses, curve::Tested, found::Finding, spec::Spec, told::Told};
 
 /// A run.
 #[derive(Clone, Debug, Serialize)]
@@ -101,6 +101,11 @@ pub struct Baseline {
     pub measure: f64,
     /// The answer; None for numbers.
     pub answer: Option<String>,
+    /// The loss of the best constant answer: of classes their shares, of numbers the mean. None
+    /// before a run.
+    pub loss: Option<f64>,
+    /// The loss of what knows nothing: ln K, ln 2, about the variance. None before a run.
+    pub even_loss: Option<f64>,
 }
 
 impl Baseline {
@@ -108,16 +113,26 @@ impl Baseline {
     pub fn of(score: &Score, names: &[String]) -> Self {
         let (metrics::ScoreKind::Answers { baseline, .. }
         | metrics::ScoreKind::Numbers { baseline, .. }) = &score.kind;
-        Self { measure: *baseline, answer: score.commonest(names).map(String::from) }
+        let answer = score.commonest(names).map(String::from);
+        Self { measure: *baseline, answer, loss: None, even_loss: None }
+    }
+
+    /// With the losses of constant answers, where they are finite.
+    pub fn with_losses(self, losses: Option<Losses>) -> Self {
+        let finite = |loss: f64| Some(loss).filter(|loss| loss.is_finite());
+        let loss = losses.and_then(|losses| finite(losses.best));
+        Self { loss, even_loss: losses.and_then(|losses| finite(losses.even)), ..self }
     }
 }
 
-/// The curves of a run: (step, loss) and (step, loss, measure).
+/// The curves of a run: the loss of its batches, and of the network as it was at the same moments on the
+/// test part and on as many samples it learns from.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Curves {
     pub loss: Vec<(usize, f64)>,
     pub test: Vec<Tested>,
+    pub train: Vec<Tested>,
 }
 
 /// A tensor of parameters.
@@ -217,6 +232,8 @@ pub struct Progress {
     pub lr: f64,
     pub loss: Vec<(usize, f64)>,
     pub test: Vec<Tested>,
+    /// Of samples it learns from, at the same moments.
+    pub train: Vec<Tested>,
     /// The newest test in whole, if there is one since the last message.
     pub tested: Option<Test>,
     pub seconds: f64,
@@ -249,7 +266,20 @@ pub enum StageReport {
     Update {
         step: usize,
         lr: f64,
+        /// Updates so far, this one with it: t in Adam's formula.
+        #[cfg_attr(test, ts(type = "number"))]
+        updates: u64,
+        /// With its settings, as a model's file has them.
+        #[cfg_attr(
+            test,
+            ts(
+                type = "{ type: string; betas?: [number, number]; alpha?: number; eps?: number; momentum?: number; weight_decay: number } | null"
+            )
+        )]
+        optimizer: Option<reshet::Optimizer>,
         changes: Vec<Change>,
+        /// Why it has learnt nothing, or a layer has not.
+        nothing: Option<Nothing>,
     },
 }
 
@@ -278,6 +308,25 @@ pub struct Change {
     pub before: f32,
     pub gradient: f32,
     pub after: f32,
+    /// What the optimizer keeps of this parameter, after the update: Adam's m and v.
+    pub state: Vec<f32>,
+}
+
+/// Why a step has changed nothing, or not a whole layer. Layers with weights are counted from 1.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Nothing {
+    /// The learning rate is 0.
+    RateIsZero,
+    /// All of the batch is answered right, and surely.
+    AllRight { loss: f32 },
+    /// No gradient comes to this layer: its neurons are all 0, or at an end of their activation.
+    NoGradient { layer: usize },
+    /// So much less gradient comes to the first layer than to the last.
+    Vanishing { times: f64 },
+    /// The steps are too small to change a number of 32 bits.
+    TooSmall,
 }
 
 /// The moments of a run that are held.

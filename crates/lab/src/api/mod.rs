@@ -97,6 +97,7 @@ pub(crate) fn expected(method: &str, path: &str) -> Answer<Body> {
         | Route::Descend
         | Route::Game
         | Route::Predict(_)
+        | Route::Touch(_)
         | Route::PredictNewest => Body::Json(MOST_JSON),
         _ => Body::Nothing,
     })
@@ -146,6 +147,8 @@ pub(crate) fn answer(lab: &Arc<Lab>, request: &Request) -> Answer<Response> {
         Route::Control(id) => runs::control(lab, &id, json(request)?),
         Route::Snapshots(id) => models::snapshots(&*find(lab, &id)?),
         Route::Parameters(id) => models::parameters(lab, &*find(lab, &id)?, asked(request)?),
+        Route::Gradients(id) => models::gradients(lab, &*find(lab, &id)?),
+        Route::Touch(id) => models::touch(lab, &*find(lab, &id)?, asked(request)?, json(request)?),
         Route::RunPictures(id) => data::run_pictures(&*find(lab, &id)?, asked(request)?),
         Route::Plane(id) => models::plane(lab, &*find(lab, &id)?, asked(request)?),
         Route::Trace(id) => models::trace(lab, &*find(lab, &id)?, asked(request)?),

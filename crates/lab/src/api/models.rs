@@ -15,6 +15,7 @@ use crate::{
     plane,
     refusal::Refusal,
     run::Run,
+    touch::{self, Touch},
 };
 
 #[derive(Deserialize)]
@@ -59,6 +60,21 @@ pub(super) fn parameters(lab: &Arc<Lab>, run: &Run, asked: Tensor) -> Answer<Res
     let body = part.iter().flat_map(|x| x.to_le_bytes()).collect();
     let headers = vec![("x-step", step.to_string()), ("x-shape", shape.join(","))];
     Ok(Response::bytes(headers, body))
+}
+
+/// The gradient of the batch, in the parameters' order.
+pub(super) fn gradients(lab: &Arc<Lab>, run: &Run) -> Answer<Response> {
+    let none = || Refusal::conflict("no gradient is held: a step has to stand after its backward");
+    let gradients = lab.ask(run, Command::Gradients)?.ok_or_else(none)?;
+    let headers = vec![("x-shape", gradients.len().to_string())];
+    Ok(Response::bytes(headers, gradients.iter().flat_map(|x| x.to_le_bytes()).collect()))
+}
+
+/// The network with some of its numbers changed.
+pub(super) fn touch(lab: &Arc<Lab>, run: &Run, when: When, asked: Touch) -> Answer<Response> {
+    let (step, model) = model_at(lab, run, when.step)?;
+    let told = lab.turns.take(|| touch::touched(run, step, &model, &asked))?;
+    Response::json(200, &told)
 }
 
 #[derive(Deserialize)]

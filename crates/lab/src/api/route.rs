@@ -17,6 +17,8 @@ pub(super) enum Route {
     Control(String),
     Snapshots(String),
     Parameters(String),
+    Gradients(String),
+    Touch(String),
     RunPictures(String),
     Plane(String),
     Trace(String),
@@ -55,6 +57,8 @@ impl Route {
                 match what {
                     "control" => (None, Some(Self::Control(id)), None),
                     "predict" => (None, Some(Self::Predict(id)), None),
+                    "touch" => (None, Some(Self::Touch(id)), None),
+                    "gradients" => (Some(Self::Gradients(id)), None, None),
                     "snapshots" => (Some(Self::Snapshots(id)), None, None),
                     "parameters" => (Some(Self::Parameters(id)), None, None),
                     "pictures" => (Some(Self::RunPictures(id)), None, None),

@@ -30,6 +30,8 @@ const TELL_EVERY: Duration = Duration::from_millis(33);
 const TEST_EVERY: Duration = Duration::from_millis(100);
 /// A look at the parameters that takes longer is not worth it at each early moment.
 const LONG_LOOK: Duration = Duration::from_millis(5);
+/// Tests at even distances in a training, where they cost little.
+const REGULAR: usize = 24;
 /// A step that takes longer is taken in its three stages, and commands are heeded between them.
 const LONG_STEP: Duration = Duration::from_millis(300);
 /// A test, or a look at the parameters, may cost this part of the time when
@@ -64,10 +66,13 @@ pub struct Course {
     /// How far the page has been told the loss and the tests.
     told_loss: usize,
     told_tests: Option<usize>,
+    told_train: Option<usize>,
     /// The step of the test that it was told in whole.
     told_test: Option<usize>,
     /// What is tested before the end: all of the test part, or as much as can be without delay.
     some: Option<Dataset>,
+    /// Samples it learns from, tested at the same moments.
+    learnt: Option<Dataset>,
     long_step: bool,
     /// By the stages of the step that is being taken.
     step_took: Duration,
@@ -104,8 +109,10 @@ impl Course {
             told: now,
             told_loss: 0,
             told_tests: None,
+            told_train: None,
             told_test: None,
             some: None,
+            learnt: None,
             long_step: false,
             step_took: Duration::ZERO,
             tested: (Duration::MAX, now),
@@ -185,6 +192,7 @@ impl Course {
             let last = curve::Tested(*step, score.loss, score.measure());
             state.tests.end(last);
         }
+        state.train_tests.end_with_last();
         (state.reason, state.stage) = (reason, None);
         drop(state);
         self.tell();
@@ -274,6 +282,10 @@ impl Course {
             }
             Command::Read(reply) => {
                 let _ = reply.send((self.training.step(), self.training.training().parameters()));
+            }
+            Command::Gradients(reply) => {
+                let there = self.stage == Some(Stage::Backward);
+                let _ = reply.send(there.then(|| self.training.training().gradients()));
             }
             Command::Step(reply) => {
                 self.stand(true);
@@ -382,7 +394,10 @@ impl Course {
         if wanted && (look_now || due(self.looked, Duration::ZERO)) {
             self.look();
         }
-        if early || due(self.tested, TEST_EVERY) {
+        // Then evenly, where that is cheap, as fast as the training may be over.
+        let regular = self.training.step().is_multiple_of((self.lesson.steps() / REGULAR).max(1))
+            && self.tested.0 <= LONG_LOOK;
+        if early || regular || due(self.tested, TEST_EVERY) {
             self.test(Tested::Some);
         }
         if start >= self.told + TELL_EVERY {
@@ -414,6 +429,8 @@ impl Course {
         let (loss, test) = (state.losses.since(self.told_loss), state.tests.since(self.told_tests));
         self.told_loss = loss.last().map_or(self.told_loss, |(step, _)| *step);
         self.told_tests = test.last().map(|test| test.0).or(self.told_tests);
+        let train = state.train_tests.since(self.told_train);
+        self.told_train = train.last().map(|test| test.0).or(self.told_train);
         let tested = state.test.as_ref().filter(|(step, _)| Some(*step) != self.told_test);
         let message = answers::Progress {
             run: self.run.id.to_string(),
@@ -422,6 +439,7 @@ impl Course {
             lr: state.lr,
             loss,
             test,
+            train,
             tested: tested.map(|(step, score)| answers::Test::of(*step, score)),
             seconds: state.seconds,
         };

@@ -15,6 +15,9 @@ const LONG_TEST: Duration = Duration::from_millis(200);
 const LEAST: usize = 100;
 /// Samples that tell how long a test takes.
 const TRIED: usize = 32;
+/// A test of samples that are learnt from takes at most this long, and is of so many samples.
+const SHORT_TEST: Duration = Duration::from_millis(50);
+const MOST_LEARNT: usize = 4000;
 
 /// What a test is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,14 +31,19 @@ pub(super) enum Tested {
 impl Course {
     /// How much is tested before the end: a few samples tell how long all would take.
     pub(super) fn choose_tested(&mut self) {
-        let Some(test) = &self.lesson.test else { return };
-        let tried = part(test, TRIED);
+        let test = self.lesson.test.as_ref();
+        let tried = part(test.unwrap_or(&self.lesson.train), TRIED);
         let start = Instant::now();
         let took = match self.training.training().test(&tried) {
             Ok(_) => start.elapsed(),
             Err(_) => Duration::ZERO,
         };
         self.run.state().sample_takes = took / tried.len().max(1) as u32;
+        let each = self.run.state().sample_takes.as_secs_f64().max(1e-9);
+        let most = (SHORT_TEST.as_secs_f64() / each) as usize;
+        let like = test.map_or(MOST_LEARNT, Dataset::len).min(MOST_LEARNT);
+        self.learnt = Some(part(&self.lesson.train, most.clamp(LEAST, like.max(LEAST))));
+        let Some(test) = test else { return };
         let all = took.mul_f64(test.len() as f64 / tried.len() as f64);
         let share = LONG_TEST.as_secs_f64() / all.as_secs_f64().max(1e-9);
         self.some = Some(match share < 1.0 {
@@ -50,22 +58,37 @@ impl Course {
         length(&self.some) < length(&self.lesson.test)
     }
 
+    /// How right it is on samples it learns from.
+    fn test_learnt(&mut self) {
+        let (now, Some(learnt)) = (self.training.step(), &self.learnt) else { return };
+        if self.run.state().train_tests.last_step() == Some(now) {
+            return;
+        }
+        if let Ok(score) = self.training.training().test(learnt) {
+            let test = curve::Tested(now, score.loss, score.measure());
+            self.run.state().train_tests.add(test);
+        }
+    }
+
     pub(super) fn test(&mut self, which: Tested) {
+        let start = Instant::now();
+        self.test_learnt();
         let now = self.training.step();
         let data = match which {
             Tested::All => &self.lesson.test,
             Tested::Some => &self.some,
         };
-        let Some(data) = data else { return };
-        let known = |(step, score): &(usize, Score)| *step == now && score.samples == data.len();
-        if self.run.state().test.as_ref().is_some_and(known) {
-            return;
-        }
-        let start = Instant::now();
-        if let Ok(score) = self.training.training().test(data) {
-            let mut state = self.run.state();
-            state.tests.add(curve::Tested(now, score.loss, score.measure()));
-            state.test = Some((now, score));
+        if let Some(data) = data {
+            let known =
+                |(step, score): &(usize, Score)| *step == now && score.samples == data.len();
+            if self.run.state().test.as_ref().is_some_and(known) {
+                return;
+            }
+            if let Ok(score) = self.training.training().test(data) {
+                let mut state = self.run.state();
+                state.tests.add(curve::Tested(now, score.loss, score.measure()));
+                state.test = Some((now, score));
+            }
         }
         let end = Instant::now();
         if which == Tested::Some {

@@ -13,7 +13,7 @@ use reshet::{Error, Result};
 use serde_json::{Value, json};
 
 use crate::{
-    answers::{self, About, Baseline, Phase},
+    answers::{self, About, Phase},
     api::{self, Body, Request, Response},
     course::Course,
     curve::{Means, Tested},
@@ -394,7 +394,7 @@ impl Lab {
             state.epoch = lesson.epochs();
             if let Some(test) = &lesson.test {
                 let score = model.test_on(test, lesson.device)?;
-                baseline = Some(Baseline::of(&score, &model.meaning().names));
+                baseline = lesson.baseline_of(&model);
                 state.tests.end(Tested(steps, score.loss, score.measure()));
                 state.test = Some((steps, score));
             }

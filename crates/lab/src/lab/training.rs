@@ -32,8 +32,7 @@ impl Lab {
         pace: Option<f64>,
         paused: bool,
     ) -> Result<Option<Arc<Run>>> {
-        let (_, meaning) = lesson.plan()?;
-        let baseline = lesson.baseline(&meaning);
+        lesson.plan()?;
         self.make_room();
         self.memory.check_network(lesson.network.parameters() as u64, self.kept())?;
         let mut training = lesson.trainer()?.start(&lesson.train)?;
@@ -46,7 +45,9 @@ impl Lab {
         }
         inner.next += 1;
         let name = lesson.title();
-        let (template, commanded) = (Template::of(&training.training().model()), Some(sender));
+        let model = training.training().model();
+        let (template, baseline) = (Template::of(&model), lesson.baseline_of(&model));
+        let commanded = Some(sender);
         let run =
             Run::new(inner.next, Some(lesson.clone()), template, name, baseline, state, commanded);
         let run = Arc::new(run);

@@ -223,3 +223,29 @@ function freePort() {
       });
   });
 }
+
+/** Presses an element where it is: scrolled to, and by a real mouse or finger. */
+export async function press(page, selector, touch = false) {
+  const element = await page.waitForSelector(selector, { visible: true });
+  await element.evaluate((e) => e.scrollIntoView({ block: "center", behavior: "instant" }));
+  await (touch ? element.tap() : element.click());
+}
+
+/** Gives the page a file, as its file dialog would. */
+export async function chooseFile(page, path) {
+  const [chooser] = await Promise.all([page.waitForFileChooser(), press(page, ".drop")]);
+  await chooser.accept([path]);
+}
+
+/** Types a number into the field of this name, by keys. */
+export async function type(page, label, value) {
+  const field = `::-p-xpath(//label[span[starts-with(., "${label}")]]//input)`;
+  const input = await page.waitForSelector(field);
+  await input.evaluate((e) => e.scrollIntoView({ block: "center", behavior: "instant" }));
+  await input.focus();
+  await page.keyboard.down("Control");
+  await page.keyboard.press("a");
+  await page.keyboard.up("Control");
+  await page.keyboard.type(value);
+  await page.keyboard.press("Tab");
+}

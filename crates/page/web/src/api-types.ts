@@ -131,6 +131,10 @@ export type Baseline = {
   measure: number,
   /** The answer; None for numbers. */
   answer: string | null,
+  /** The loss of the best constant answer: of classes their shares, of numbers the mean. None before a run. */
+  loss: number | null,
+  /** The loss of what knows nothing: ln K, ln 2, about the variance. None before a run. */
+  even_loss: number | null,
 };
 
 export type Plan = {
@@ -160,7 +164,7 @@ export type Plan = {
 
 export type Finding = {
   text: string,
-} & ({ "kind": "linear_after_linear", first: number, second: number, } | { "kind": "softmax_inside", layer: number, } | { "kind": "no_better", answer: string | null, } | { "kind": "same_answer" } | { "kind": "dead_neurons", layer: number, dead: number, of: number, } | { "kind": "high_learning_rate", lr: number, usual: number, } | { "kind": "few_steps", steps: number, } | { "kind": "nothing_seen" } | { "kind": "still_falling" } | { "kind": "other" });
+} & ({ "kind": "linear_after_linear", first: number, second: number, } | { "kind": "softmax_inside", layer: number, } | { "kind": "no_better", answer: string | null, } | { "kind": "same_answer" } | { "kind": "dead_neurons", layer: number, dead: number, of: number, } | { "kind": "high_learning_rate", lr: number, usual: number, } | { "kind": "low_learning_rate", lr: number, usual: number, } | { "kind": "few_steps", steps: number, } | { "kind": "nothing_seen" } | { "kind": "still_falling" } | { "kind": "other" });
 
 export type What = {
   "kind": "linear_after_linear",
@@ -180,6 +184,10 @@ export type What = {
   of: number,
 } | {
   "kind": "high_learning_rate",
+  lr: number,
+  usual: number,
+} | {
+  "kind": "low_learning_rate",
   lr: number,
   usual: number,
 } | {
@@ -235,6 +243,7 @@ export type Stage = "forward" | "backward";
 export type Curves = {
   loss: Array<[number, number]>,
   test: Array<Tested>,
+  train: Array<Tested>,
 };
 
 export type Tested = [number,
@@ -287,6 +296,8 @@ export type Progress = {
   lr: number,
   loss: Array<[number, number]>,
   test: Array<Tested>,
+  /** Of samples it learns from, at the same moments. */
+  train: Array<Tested>,
   /** The newest test in whole, if there is one since the last message. */
   tested: Test | null,
   seconds: number,
@@ -312,7 +323,13 @@ export type StageReport = {
   "stage": "update",
   step: number,
   lr: number,
+  /** Updates so far, this one with it: t in Adam's formula. */
+  updates: number,
+  /** With its settings, as a model's file has them. */
+  optimizer: { type: string; betas?: [number, number]; alpha?: number; eps?: number; momentum?: number; weight_decay: number } | null,
   changes: Array<Change>,
+  /** Why it has learnt nothing, or a layer has not. */
+  nothing: Nothing | null,
 };
 
 export type Gradient = {
@@ -332,7 +349,22 @@ export type Change = {
   before: number,
   gradient: number,
   after: number,
+  /** What the optimizer keeps of this parameter, after the update: Adam's m and v. */
+  state: Array<number>,
 };
+
+export type Nothing = {
+  "kind": "rate_is_zero" } | {
+  "kind": "all_right",
+  loss: number,
+} | {
+  "kind": "no_gradient",
+  layer: number,
+} | {
+  "kind": "vanishing",
+  times: number,
+} | {
+  "kind": "too_small" };
 
 export type Snapshots = {
   steps: Array<number>,
@@ -360,6 +392,32 @@ export type TracedLayer = {
   name: string,
   activation: string,
   values: Array<number>,
+};
+
+export type Touched = {
+  trace: Trace,
+  /** The loss on this sample. */
+  loss: number,
+  /** On the test part, or on some of it where the network is large; None where there is none. */
+  test: Test | null,
+  neuron: Neuron | null,
+};
+
+export type Neuron = {
+  /** Of Linear layers, from 0. */
+  layer: number,
+  neuron: number,
+  /** What its tensors are called. */
+  weight_name: string,
+  bias_name: string,
+  activation: string,
+  inputs: Array<number>,
+  weights: Array<number>,
+  bias: number,
+  sum: number,
+  output: number,
+  /** The largest weight of its layer, by size. */
+  largest: number,
 };
 
 export type Item = {

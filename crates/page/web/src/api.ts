@@ -6,6 +6,7 @@ export type {
   Baseline,
   Chapter,
   Column,
+  Curves,
   Data,
   Descent,
   Finding,
@@ -23,11 +24,12 @@ export type {
   State,
   Suspicious,
   Task,
+  Touched,
   Trace,
 } from "./api-types";
 import { whyRefused } from "./told";
 import { transport } from "./transport";
-import type { Data, Mistakes, Run, Snapshots, Suspicious, Task, Trace } from "./api-types";
+import type { Data, Mistakes, Run, Snapshots, Suspicious, Task, Touched, Trace } from "./api-types";
 
 /** A spec of which only the question may be open: what the server answers, and what the page puts together. */
 export type Spec = Pick<told.Spec, Open> & {
@@ -131,6 +133,19 @@ function query(values: Record<string, string | number | null | undefined>): stri
     : "?" + new URLSearchParams(given.map(([k, v]) => [k, String(v)])).toString();
 }
 
+/** Another value for one number of a network. */
+export interface Tweak {
+  tensor: string;
+  index: number[];
+  value: number;
+}
+
+/** A neuron: of which layer with weights, and which, from 0. */
+export interface Neuron {
+  layer: number;
+  neuron: number;
+}
+
 type Step = number | null;
 const run = (id: string, rest = "") => `/api/runs/${encodeURIComponent(id)}${rest}`;
 
@@ -150,6 +165,12 @@ export const api = {
   snapshots: (id: string) => json<Snapshots>("GET", run(id, "/snapshots")),
   trace: (id: string, row: number, part: "train" | "test", step: Step) =>
     json<Trace>("GET", run(id, "/trace" + query({ part, row, step }))),
+  /** The network with some of its numbers changed, on a test sample. */
+  touch: (id: string, what: { changes: Tweak[]; row: number; neuron: Neuron | null }, step: Step) =>
+    json<Touched>("POST", run(id, "/touch" + query({ step })), what),
+  /** The gradient of the batch, between its backward stage and its update. */
+  gradients: async (id: string) =>
+    new Float32Array(await (await ask("GET", run(id, "/gradients"))).arrayBuffer()),
   predict: (id: string, body: unknown, step: Step) =>
     json<Trace>("POST", run(id, "/predict" + query({ step })), body),
   mistakes: (

@@ -5,19 +5,29 @@ import "uplot/dist/uPlot.min.css";
 import { colours, onScheme } from "./colours";
 import { fill, h, say, scroller, textScale } from "./dom";
 import { int, t } from "./i18n";
+import { pngButton } from "./share";
 
 export interface Line {
   id: string;
-  label: string;
+  /** What it is called at its end and in the table: #3, test. */
+  name: string;
   colour: string;
+  /** Dashes tell lines apart. */
   dash: number[];
   xs: number[];
   ys: number[];
+  /** Faint, behind the others: the points that a smoother line is of. */
+  raw?: boolean;
+}
+
+export interface Mark {
+  value: number;
+  label: string;
 }
 
 export interface Content {
   lines: Line[];
-  baseline?: { value: number; label: string } | null;
+  baselines?: Mark[];
   moment?: number | null;
   summary: string;
 }
@@ -28,8 +38,6 @@ export interface Options {
   height?: number;
   /** Offers a logarithmic axis. */
   log?: boolean;
-  /** Draws the mean of neighbours; a single line's own points stay, faint, behind it. */
-  smooth?: boolean;
   range?: (low: number, high: number) => [number, number];
 }
 
@@ -69,10 +77,11 @@ export class Chart {
           t("logScale"),
         )
       : null;
+    const png = pngButton(options.title, () => this.host.querySelector("canvas"));
     this.el = h(
       "figure",
       { class: "chart" },
-      h("figcaption", {}, h("h3", {}, options.title), this.readout, scale, this.details),
+      h("figcaption", {}, h("h3", {}, options.title), this.readout, scale, png, this.details),
       this.host,
       this.summary,
     );
@@ -84,8 +93,8 @@ export class Chart {
   set(content: Content): void {
     this.content = content;
     const key = JSON.stringify([
-      content.lines.map((l) => [l.id, l.label, l.colour, l.xs.length, l.xs[0], l.xs.at(-1)]),
-      content.baseline,
+      content.lines.map((l) => [l.id, l.name, l.colour, l.xs.length, l.xs[0], l.xs.at(-1)]),
+      content.baselines,
       content.moment,
       content.summary,
     ]);
@@ -121,13 +130,10 @@ export class Chart {
     if (this.host.clientWidth === 0) return void (this.key = "");
     const { lines } = this.content;
     const shown = (ys: number[]) => (this.log ? ys.map((y) => (y > 0 ? y : null)) : ys);
-    const main = (l: Line) => shown(this.options.smooth ? smoothed(l.ys) : l.ys);
-    const tables = lines.map((l): uPlot.AlignedData =>
-      this.withRaw() ? [l.xs, shown(l.ys), main(l)] : [l.xs, main(l)],
-    );
+    const tables = lines.map((l): uPlot.AlignedData => [l.xs, shown(l.ys)]);
     const data: uPlot.AlignedData =
       tables.length === 0 ? [[], []] : tables.length === 1 ? tables[0]! : uPlot.join(tables);
-    const shape = lines.map((l) => l.id + l.label).join("|");
+    const shape = lines.map((l) => [l.id, l.name, l.colour].join()).join("|");
     if (this.plot === null || shape !== this.shown) {
       this.plot?.destroy();
       this.shown = shape;
@@ -150,10 +156,13 @@ export class Chart {
       ticks: { stroke: c.line, width: 1, size: 4 },
     };
     const range = this.options.range;
+    const named = lines.filter((l) => !l.raw);
+    const longest = named.length > 1 ? Math.max(...named.map((l) => l.name.length)) : 0;
     return {
       width: this.host.clientWidth,
       height: this.height(),
-      padding: [10, 24, 0, 0],
+      // Names stand beside the ends of their lines.
+      padding: [10, Math.max(24, longest * 7.5 * scale + 8), 0, 0],
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 8 } },
       scales: {
@@ -172,46 +181,22 @@ export class Chart {
           values: (_, ticks) => ticks.map((v) => (v === null ? "" : this.options.format(v))),
         },
       ],
-      series: [{}, ...(lines.length === 0 ? [{ label: "" }] : lines.flatMap((line) => this.series(line)))],
+      series: [{}, ...(lines.length === 0 ? [{ label: "" }] : lines.map((line) => series(line)))],
       hooks: { draw: [(u) => this.marks(u)], setCursor: [(u) => this.read(u)] },
     };
   }
 
-  private withRaw(): boolean {
-    return this.options.smooth === true && this.content.lines.length === 1;
-  }
-
-  private series(line: Line): uPlot.Series[] {
-    const raw: uPlot.Series = {
-      stroke: line.colour,
-      alpha: 0.3,
-      width: 1,
-      spanGaps: true,
-      points: { show: false },
-    };
-    const main: uPlot.Series = {
-      label: line.label,
-      stroke: line.colour,
-      width: 2.5,
-      // Dashes tell lines apart; one alone needs none.
-      dash: this.content.lines.length > 1 ? line.dash : [],
-      spanGaps: true,
-      points: { show: (u, i) => (u.data[i]?.length ?? 0) < 30, size: 6, fill: line.colour },
-    };
-    return this.withRaw() ? [raw, main] : [main];
-  }
-
-  /** The baseline, the moment, and each line's number at its end where there are several. */
+  /** The baselines, the moment, and each line's number at its end where there are several. */
   private marks(u: uPlot): void {
     const { ctx, bbox } = u;
     const ratio = uPlot.pxRatio;
     const c = colours();
-    const { baseline, moment, lines } = this.content;
+    const { baselines = [], moment, lines } = this.content;
     ctx.save();
     ctx.font = `${13 * textScale() * ratio}px system-ui, sans-serif`;
     ctx.lineWidth = 1.5 * ratio;
     ctx.direction = document.documentElement.dir === "rtl" ? "rtl" : "ltr";
-    if (baseline) {
+    for (const baseline of baselines) {
       const y = u.valToPos(baseline.value, "y", true);
       if (y >= bbox.top - 1 && y <= bbox.top + bbox.height + 1) {
         ctx.strokeStyle = c.ink;
@@ -238,13 +223,15 @@ export class Chart {
         ctx.fill();
       }
     }
-    if (lines.length > 1) {
-      ctx.textAlign = "right";
-      ctx.textBaseline = "bottom";
-      const ends = lines.flatMap((l) => {
+    const named = lines.filter((l) => !l.raw);
+    if (named.length > 1) {
+      ctx.direction = "ltr";
+      ctx.textAlign = "left";
+      ctx.textBaseline = "middle";
+      const ends = named.flatMap((l) => {
         const [x, y] = [l.xs.at(-1), l.ys.at(-1)];
         if (x === undefined || y === undefined || (this.log && y <= 0)) return [];
-        return [{ l, x: u.valToPos(x, "x", true), y: u.valToPos(y, "y", true) - 3 * ratio }];
+        return [{ l, x: bbox.left + bbox.width + 6 * ratio, y: u.valToPos(y, "y", true) }];
       });
       // From below upwards, so that none covers another; then down again, should the topmost stand out.
       let free = bbox.top + bbox.height;
@@ -258,7 +245,7 @@ export class Chart {
       const out = Math.max(0, bbox.top + 12 * ratio - (heights.at(-1) ?? Infinity));
       ends.forEach(({ l, x }, i) => {
         ctx.fillStyle = l.colour;
-        ctx.fillText(`#${l.id}`, x, heights[i]! + out);
+        ctx.fillText(l.name, x, heights[i]! + out);
       });
     }
     ctx.restore();
@@ -271,9 +258,7 @@ export class Chart {
     const told = this.content.lines
       .map((l, i) => ({ l, y: u.data[i + 1]?.[at] }))
       .filter(({ y }) => y !== null && y !== undefined)
-      .map(
-        ({ l, y }) => (this.content.lines.length > 1 ? `#${l.id} ` : "") + this.options.format(y as number),
-      );
+      .map(({ l, y }) => (this.content.lines.length > 1 ? `${l.name} ` : "") + this.options.format(y as number));
     say(
       this.readout,
       step === undefined || told.length === 0 ? "" : `${t("step")} ${int(step)}: ${told.join(", ")}`,
@@ -291,7 +276,7 @@ export class Chart {
           h(
             "tr",
             {},
-            h("td", {}, `#${l.id}`),
+            h("td", {}, l.name),
             h("td", {}, int(x)),
             h("td", {}, this.options.format(l.ys[i]!)),
           ),
@@ -303,8 +288,20 @@ export class Chart {
   }
 }
 
+function series(line: Line): uPlot.Series {
+  if (line.raw) return { stroke: line.colour, alpha: 0.3, width: 1, spanGaps: true, points: { show: false } };
+  return {
+    label: line.name,
+    stroke: line.colour,
+    width: 2.5,
+    dash: line.dash,
+    spanGaps: true,
+    points: { show: line.xs.length < 30, size: 6, fill: line.colour },
+  };
+}
+
 /** Each point the mean of its neighbours, a sixtieth of the curve to either side. */
-function smoothed(ys: number[]): number[] {
+export function smoothed(ys: number[]): number[] {
   const reach = Math.floor(ys.length / 60);
   if (reach === 0) return ys;
   const sums = new Float64Array(ys.length + 1);

@@ -29,8 +29,24 @@ export interface Column {
 /** What flows from one neuron into another of the next layer; from −1: from the whole picture. */
 export type Flow = (from: number, to: number) => number;
 
+/** A neuron on the screen, in its own pixels. */
+export interface Spot {
+  column: number;
+  neuron: number;
+  x: number;
+  y: number;
+}
+
+/** A neuron of the drawing. */
+export interface Place {
+  column: number;
+  neuron: number;
+}
+
 /** Where things stand. */
 interface Layout {
+  /** Pixels of a unit. */
+  unit: number;
   context: CanvasRenderingContext2D;
   width: number;
   look: Colours;
@@ -58,7 +74,8 @@ export function drawColumns(
   columns: Column[],
   flows: (Flow | undefined)[],
   picture: HTMLCanvasElement | null,
-): void {
+  chosen: Place | null = null,
+): Spot[] {
   const layout = place(canvas, columns, picture !== null);
   for (let i = 0; i + 1 < columns.length; i++) {
     wires(layout, columns, i, flows[i], i === 0 && picture !== null);
@@ -68,16 +85,32 @@ export function drawColumns(
     if (i === 0 && picture !== null) drawPicture(layout, picture);
     else neurons(layout, column, i);
   });
+  const { context: c, unit, x, y, radius, look } = layout;
+  const spots = columns.flatMap((column, i) =>
+    i === 0 && picture !== null
+      ? []
+      : column.drawn.map((neuron, n) => ({ column: i, neuron, x: x(i) * unit, y: y(i, n) * unit })),
+  );
+  const ring = spots.find((s) => s.column === chosen?.column && s.neuron === chosen.neuron);
+  if (ring !== undefined) {
+    c.strokeStyle = look.ink;
+    c.lineWidth = 3;
+    c.beginPath();
+    c.arc(ring.x / unit, ring.y / unit, radius + 4, 0, 7);
+    c.stroke();
+  }
+  return spots;
 }
 
 function place(canvas: HTMLCanvasElement, columns: Column[], pictured: boolean): Layout {
-  const { context, width } = fit(canvas, HEIGHT);
+  const { context, width, unit } = fit(canvas, HEIGHT);
   context.direction = document.documentElement.dir === "rtl" ? "rtl" : "ltr";
   const last = columns.length - 1;
   const left = pictured ? 48 : columns[0]!.labels ? 118 : 34;
   const right = width - (columns[last]!.labels ? 104 : 40);
   const most = Math.max(...columns.map((k) => k.drawn.length));
   return {
+    unit,
     context,
     width,
     left,

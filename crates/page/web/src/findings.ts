@@ -34,6 +34,8 @@ export function findingText(finding: Finding, spec: Spec | null): string {
       return t("foundDead", { dead: finding.dead, of: finding.of, layer: layerName(spec, finding.layer) });
     case "high_learning_rate":
       return t("foundHighRate", { lr: num(finding.lr), usual: num(finding.usual) });
+    case "low_learning_rate":
+      return t("foundLowRate", { lr: num(finding.lr), usual: num(finding.usual) });
     case "few_steps":
       return t("foundFewSteps", { steps: int(finding.steps) });
     case "nothing_seen":

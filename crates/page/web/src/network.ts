@@ -1,15 +1,19 @@
 // The network drawn: a column of neurons a layer; a line is as strong as what flows along it.
 
 import { api, type Plan, type Run, type Trace } from "./api";
+import type { Touched } from "./api-types";
 import { activationName } from "./blocks";
 import { onScheme } from "./colours";
-import { drawColumns, keep, MOST, type Column, type Flow } from "./columns";
+import { drawColumns, keep, MOST, type Column, type Flow, type Spot } from "./columns";
 import { fill, h, say, scroller } from "./dom";
 import { draft, onDraft } from "./draft";
 import { follow, parametersOf, weightTensors } from "./follow";
 import { className, int, num, percent, t } from "./i18n";
+import { drawPerceptron, isPerceptron } from "./perceptron";
 import { board, paintGrey, reach } from "./picture";
+import { pngButton } from "./share";
 import { dataOf, on, selected, state } from "./state";
+import { touchPanel } from "./touch";
 import { inputName, legend } from "./weights";
 
 /** The network that the draft would train, without numbers: it changes with the blocks. */
@@ -72,9 +76,17 @@ function seven(): HTMLCanvasElement {
   return picture;
 }
 
+/** How near to a neuron a press has to be, in pixels. */
+const REACH = 20;
+
 /** The selected run's network with one sample's activations. */
 export function liveDrawing(): HTMLElement {
-  const canvas = h("canvas", { role: "img" });
+  const canvas = h("canvas", {
+    class: "touchable",
+    tabindex: 0,
+    role: "application",
+    "aria-roledescription": t("drawnNetwork"),
+  });
   const host = h("div", { class: "net", dir: "ltr" }, canvas);
   const row = h("input", {
     type: "number",
@@ -91,6 +103,8 @@ export function liveDrawing(): HTMLElement {
     poke();
   };
   const answer = h("p", { class: "net-answer", "aria-live": "off" });
+  const panel = touchPanel(() => poke());
+  let spots: Spot[] = [];
   const table = scroller(`${t("oneSample")}, ${t("asTable")}`, { dir: "ltr" });
   const details = h(
     "details",
@@ -101,7 +115,7 @@ export function liveDrawing(): HTMLElement {
   const el = h(
     "figure",
     { class: "net-figure" },
-    h("figcaption", {}, h("h3", {}, t("oneSample")), legend(t("pushesDown"), t("pushesUp"))),
+    h("figcaption", {}, h("h3", {}, t("oneSample")), legend(t("pushesDown"), t("pushesUp")), pngButton(t("oneSample"), () => canvas)),
     h(
       "div",
       { class: "sample-choice" },
@@ -119,28 +133,56 @@ export function liveDrawing(): HTMLElement {
       answer,
     ),
     host,
+    h("p", { class: "quiet" }, t("touchHint")),
+    panel.el,
     details,
   );
   const picture = board(28, 28, "");
   let kept: number[][] = [];
   let last: (() => void) | null = null;
+  let lastTrace: Trace | null = null;
 
   const refresh = async (run: Run | null) => {
     if (run === null || run.data === null) return;
     const at = Math.max(0, Math.min((dataOf(run)?.test_samples ?? 1) - 1, row.valueAsNumber || 0));
-    const [trace, told] = await Promise.all([api.trace(run.id, at, "test", state.moment), parametersOf(run)]);
+    const alone = isPerceptron(run);
+    if (alone) panel.pick({ layer: 0, neuron: 0 });
+    const asked = panel.wanted()
+      ? panel.ask(run, at)
+      : api.trace(run.id, at, "test", state.moment).then((trace) => ({ trace, neuron: null }));
+    const [touched, told] = await Promise.all([asked, parametersOf(run)]);
     if (run.id !== selected()?.id) return;
-    last = () => show(run, trace, told.tensors);
+    last = () =>
+      alone && touched.neuron !== null
+        ? showAlone(run, touched as Touched)
+        : show(run, touched.trace, panel.applied(run, told.tensors));
     last();
   };
 
+  const paint = (run: Run, trace: Trace): boolean => {
+    if (run.shape.length !== 3) return false;
+    const [channels = 1, height = 28, width = 28] = run.shape;
+    if (picture.width !== width || picture.height !== height) Object.assign(picture, { width, height });
+    paintGrey(picture, trace.input, channels, 255);
+    return true;
+  };
+  const showAlone = (run: Run, touched: Touched) => {
+    const pictured = paint(run, touched.trace);
+    spots = drawPerceptron(canvas, run, touched, pictured ? picture : null);
+    spoken(run, touched.trace);
+  };
+  const spoken = (run: Run, trace: Trace) => {
+    lastTrace = trace;
+    const said = traceSentence(trace);
+    say(answer, said);
+    canvas.setAttribute("aria-label", `${run.network}. ${said}`);
+    canvas.dataset.step = String(trace.step);
+    canvas.dataset.spots = JSON.stringify(spots);
+    if (details.open) tabulate(table, trace.layers);
+  };
+
   const show = (run: Run, trace: Trace, tensors: Map<string, Float32Array>) => {
-    const pictured = run.shape.length === 3;
-    if (pictured) {
-      const [channels = 1, height = 28, width = 28] = run.shape;
-      if (picture.width !== width || picture.height !== height) Object.assign(picture, { width, height });
-      paintGrey(picture, trace.input, channels, 255);
-    }
+    const pictured = paint(run, trace);
     const layers = trace.layers;
     const values: ArrayLike<number>[] = [trace.input, ...layers.map((l) => l.values)];
     kept = values.map((v, i) => keep(kept[i], v, v.length));
@@ -181,13 +223,47 @@ export function liveDrawing(): HTMLElement {
       under: under(i),
       labels: labels(i),
     }));
-    drawColumns(canvas, columns, flows, pictured ? picture : null);
-    const said = traceSentence(trace);
-    say(answer, said);
-    canvas.setAttribute("aria-label", `${run.network}. ${said}`);
-    canvas.dataset.step = String(trace.step);
-    if (details.open) tabulate(table, layers);
+    const chosen = panel.chosen();
+    const ring = chosen && { column: chosen.layer + 1, neuron: chosen.neuron };
+    spots = drawColumns(canvas, columns, flows, pictured ? picture : null, ring);
+    spoken(run, trace);
   };
+  const near = (event: MouseEvent): Spot | undefined => {
+    const box = canvas.getBoundingClientRect();
+    const far = (s: Spot) => Math.hypot(s.x - (event.clientX - box.left), s.y - (event.clientY - box.top));
+    return spots.filter((s) => s.column > 0 && far(s) < REACH).sort((a, b) => far(a) - far(b))[0];
+  };
+  const pick = (spot: Spot) => panel.pick({ layer: spot.column - 1, neuron: spot.neuron });
+  canvas.addEventListener("click", (event) => {
+    const spot = near(event);
+    if (spot !== undefined) pick(spot);
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    const spot = near(event);
+    canvas.style.cursor = spot === undefined ? "" : "pointer";
+    canvas.title = spot === undefined ? "" : hover(spot);
+  });
+  const hover = (spot: Spot) => {
+    const value = values(spot);
+    return `${t("neuronN", { n: spot.neuron + 1 })}${value === undefined ? "" : `: ${num(value, 3)}`}`;
+  };
+  const values = (spot: Spot) => lastTrace?.layers[spot.column - 1]?.values[spot.neuron];
+  canvas.addEventListener("keydown", (event) => {
+    const by = { ArrowDown: [0, 1], ArrowUp: [0, -1], ArrowRight: [1, 0], ArrowLeft: [-1, 0] }[event.key];
+    if (event.key === "Escape") return panel.close();
+    const there = spots.filter((s) => s.column > 0);
+    if (by === undefined || there.length === 0) return;
+    event.preventDefault();
+    const now = panel.chosen();
+    const at = there.find((s) => s.column - 1 === now?.layer && s.neuron === now.neuron);
+    if (at === undefined) return pick(there[0]!);
+    const column = there.filter((s) => s.column === at.column + by[0]!);
+    const next =
+      by[0] === 0
+        ? column[column.indexOf(at) + by[1]!]
+        : column.sort((a, b) => Math.abs(a.y - at.y) - Math.abs(b.y - at.y))[0];
+    if (next !== undefined) pick(next);
+  });
   // Not in `refresh`: what is hidden is not refreshed.
   let of = "";
   on(["run", "runs"], () => {
@@ -196,7 +272,9 @@ export function liveDrawing(): HTMLElement {
     if (run === null || run.id === of) return;
     // Pictures belong to their run.
     of = run.id;
+    panel.close();
     last = null;
+    spots = [];
     kept = [];
     canvas.getContext("2d")?.clearRect(0, 0, canvas.width, canvas.height);
     canvas.setAttribute("aria-label", run.network);

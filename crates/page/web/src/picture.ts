@@ -99,12 +99,12 @@ export function paintEvidence(
 
 /**
  * A canvas as wide as its place on the screen, at the screen's own resolution; its units grow with the text.
- * Answers its width in these units.
+ * Answers its width in these units, and a unit in pixels.
  */
 export function fit(
   canvas: HTMLCanvasElement,
   height: number,
-): { context: CanvasRenderingContext2D; width: number } {
+): { context: CanvasRenderingContext2D; width: number; unit: number } {
   const unit = Math.max(0.9, textScale());
   const width = Math.max(120, Math.round(canvas.parentElement?.clientWidth ?? 300));
   const ratio = Math.min(2, devicePixelRatio || 1);
@@ -118,5 +118,5 @@ export function fit(
   const context = canvas.getContext("2d")!;
   context.setTransform(ratio * unit, 0, 0, ratio * unit, 0, 0);
   context.clearRect(0, 0, width / unit, height);
-  return { context, width: width / unit };
+  return { context, width: width / unit, unit };
 }

@@ -2,8 +2,11 @@
 
 import type { Hidden, Spec } from "./api";
 import { draft, replaceDraft, specFor } from "./draft";
+import { t } from "./i18n";
+import { settingOf } from "./share";
 import { lectureSpec, start, startAll } from "./start";
 import { on, state } from "./state";
+import { toast } from "./toast";
 
 const PACES: Record<string, number | null> = { full: null, watch: 200, slow: 10, step: 0 };
 
@@ -19,6 +22,11 @@ function layers(text: string, activation: string): Hidden[] {
 /** Takes a link's settings: what it leaves out is the lecture's. */
 export async function applyPreset(query: URLSearchParams): Promise<void> {
   await known();
+  const whole = query.get("spec");
+  if (whole !== null) {
+    const setting = settingOf(whole, state.data);
+    return setting === null ? toast(t("linkNoData")) : replaceDraft(setting);
+  }
   const named = state.data.find((d) => d.id === query.get("data"));
   const base: Spec = named && named.id !== "mnist" ? specFor(named) : lectureSpec();
   const activation = query.get("activation") ?? "relu";

@@ -9,6 +9,7 @@ import { numberField } from "./field";
 import { findingList } from "./findings";
 import { className, int, num, percent, t } from "./i18n";
 import { rateSlider } from "./rate";
+import { linkTo } from "./share";
 import { startDraft } from "./start";
 import { learned, learnedData, on, select, state } from "./state";
 import { complain } from "./toast";
@@ -344,6 +345,7 @@ function launch(started: () => void): HTMLElement[] {
   );
   const trouble = h("p", { class: "trouble", role: "alert", dir: "auto" });
   const command = commandLine();
+  const link = commandLine();
   const steps = h("p", { class: "quiet" });
   onDraft(() => {
     say(trouble, draft.refused ?? "");
@@ -351,6 +353,7 @@ function launch(started: () => void): HTMLElement[] {
     if (!button.hasAttribute("aria-busy")) set(button, { disabled: !startable() });
     if (draft.plan) {
       command.set(draft.plan.command);
+      if (draft.spec !== null) link.set(linkTo(draft.spec));
       say(
         steps,
         t("stepsN", {
@@ -360,7 +363,12 @@ function launch(started: () => void): HTMLElement[] {
       );
     }
   });
-  const same = h("details", { class: "command" }, h("summary", {}, t("sameCommand")), command.el);
+  const same = h(
+    "div",
+    {},
+    h("details", { class: "command" }, h("summary", {}, t("sameCommand")), command.el),
+    h("details", { class: "command share" }, h("summary", {}, t("shareLink")), link.el),
+  );
   return [steps, same, h("div", { class: "launch" }, trouble, pace.el, button)];
 }
 

@@ -2,6 +2,7 @@
 
 import { api, type StageReport } from "./api";
 import { announce, fill, h, ltr, scroller, set } from "./dom";
+import { nothingLearnt, stepDrawing, writtenOut } from "./explain";
 import { className, int, num, percent, signed, t, type Key } from "./i18n";
 import { board, paintGrey } from "./picture";
 import { on, selected } from "./state";
@@ -25,11 +26,13 @@ export function stages(): { el: HTMLElement; show: (report: StageReport) => void
       bodies[name],
     ),
   );
+  const drawn = stepDrawing();
   const el = h(
     "section",
     { class: "stages paper", "aria-label": t("oneStep") },
     h("h2", {}, t("oneStep")),
     h("p", { class: "quiet" }, t("oneStepHint")),
+    drawn.el,
     h("ol", { class: "stage-row" }, ...cards),
   );
   let of = "";
@@ -45,6 +48,7 @@ export function stages(): { el: HTMLElement; show: (report: StageReport) => void
       of = run.id;
       ORDER.forEach((name) => fill(bodies[name]));
       mark(null);
+      drawn.el.hidden = true;
     }
   };
   on(["run", "runs"], visible);
@@ -55,6 +59,7 @@ export function stages(): { el: HTMLElement; show: (report: StageReport) => void
     show(report) {
       visible();
       mark(report.stage);
+      drawn.show(report);
       if (report.stage === "forward") {
         fill(bodies.backward, h("p", { class: "quiet empty" }, t("notYet")));
         fill(bodies.update, h("p", { class: "quiet empty" }, t("notYet")));
@@ -184,21 +189,10 @@ function update(body: HTMLElement, report: Of<"update">): void {
         h("tbody", {}, ...rows),
       ),
     ),
-    explanation(report),
+    report.nothing && h("p", { class: "nothing-learnt" }, nothingLearnt(report.nothing)),
+    writtenOut(report),
   );
   announce(`${t("update")}. ${t("stepDone", { n: int(report.step) })}`, true);
-}
-
-const ADAPTIVE: Record<string, string> = { adam: "Adam", adamw: "AdamW", rmsprop: "RMSprop" };
-
-/** One weight's sum written out, or why another optimizer moves it otherwise. */
-function explanation(report: Of<"update">): HTMLElement | null {
-  const name = ADAPTIVE[selected()?.spec?.optimizer ?? ""];
-  if (name !== undefined) return h("p", { class: "quiet" }, t("whyEqual", { name }));
-  const [first] = report.changes;
-  if (first === undefined || (selected()?.spec?.weight_decay ?? 0) !== 0) return null;
-  const sum = `${num(first.before, 5)} − ${num(report.lr)} × (${num(first.gradient, 5)}) = ${num(first.after, 5)}`;
-  return h("p", {}, ltr(sum, "code"));
 }
 
 function place(index: number[]): string {

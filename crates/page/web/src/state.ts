@@ -1,12 +1,20 @@
 // What the page knows: the data, the runs and their curves, which run and which moment it shows.
 
-import { api, type Data, type Gone, type Progress, type Run, type State } from "./api";
+import { api, type Curves, type Data, type Gone, type Progress, type Run, type State } from "./api";
 import { transport } from "./transport";
 
 export interface Curve {
   loss: [number[], number[]];
-  test: [number[], number[], number[]];
+  test: Tests;
+  /** Of samples it learns from, at the same moments. */
+  train: Tests;
 }
+
+/** Steps, losses and measures. */
+type Tests = [number[], number[], number[]];
+
+/** A curve without points. */
+export const noCurve = (): Curve => ({ loss: [[], []], test: [[], [], []], train: [[], [], []] });
 
 type Topic = "data" | "runs" | "run" | "progress" | "moment" | "online" | "ended";
 const listeners = new Map<Topic, Set<() => void>>();
@@ -146,17 +154,18 @@ export function learnedData(data: Data): void {
 export async function loadCurve(id: string): Promise<void> {
   const told = await api.run(id).catch(() => null);
   if (told?.curves === undefined) return;
-  const curve: Curve = { loss: [[], []], test: [[], [], []] };
-  addPoints(curve, told.curves.loss, told.curves.test);
+  const curve = noCurve();
+  addPoints(curve, told.curves);
   const newer = state.curves.get(id);
   if (newer !== undefined) {
     // Points that came in while this was on its way.
     const lastLoss = curve.loss[0].at(-1) ?? -1;
-    const lastTest = curve.test[0].at(-1) ?? -1;
     newer.loss[0].forEach((x, i) => x > lastLoss && push(curve.loss, [x, newer.loss[1][i]!]));
-    newer.test[0].forEach(
-      (x, i) => x > lastTest && push(curve.test, [x, newer.test[1][i]!, newer.test[2][i]!]),
-    );
+    for (const part of ["test", "train"] as const) {
+      const last = curve[part][0].at(-1) ?? -1;
+      const [xs, losses, measures] = newer[part];
+      xs.forEach((x, i) => x > last && push(curve[part], [x, losses[i]!, measures[i]!]));
+    }
   }
   state.curves.set(id, curve);
   // What was measured at kept moments is not in what the server told.
@@ -180,9 +189,10 @@ export function addTests(id: string, step: number, measure: number): void {
 
 const MOST_POINTS = 4000;
 
-function addPoints(curve: Curve, loss: [number, number][], test: [number, number, number | null][]): void {
-  for (const point of loss) push(curve.loss, point);
-  for (const [x, loss, measure] of test) push(curve.test, [x, loss, measure ?? NaN]);
+function addPoints(curve: Curve, told: Curves): void {
+  for (const point of told.loss) push(curve.loss, point);
+  for (const part of ["test", "train"] as const)
+    for (const [x, loss, measure] of told[part]) push(curve[part], [x, loss, measure ?? NaN]);
   if (curve.loss[0].length > MOST_POINTS) {
     const [xs, ys] = curve.loss;
     const half = { x: [] as number[], y: [] as number[] };
@@ -214,9 +224,9 @@ function progressed(p: Progress): void {
   run.epoch = p.epoch;
   run.lr = p.lr;
   run.seconds = p.seconds;
-  const curve = state.curves.get(p.run) ?? { loss: [[], []], test: [[], [], []] };
+  const curve = state.curves.get(p.run) ?? noCurve();
   state.curves.set(p.run, curve);
-  addPoints(curve, p.loss, p.test);
+  addPoints(curve, p);
   const loss = p.loss.at(-1);
   if (loss) run.loss = loss[1];
   if (p.tested) run.test = p.tested;

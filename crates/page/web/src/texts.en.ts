@@ -2,9 +2,11 @@
 // Figures are those of docs/lecture.md: seed 0 of this engine.
 
 import { course } from "./texts.course.en";
+import { teach } from "./texts.teach.en";
 
 export const texts = {
   ...course,
+  ...teach,
   placeLine: "{file}, line {line}:",
   placeCell: '{file}, line {line}, column "{column}":',
   badSetting: "{name}: {value} will not do",
@@ -154,7 +156,14 @@ export const texts = {
   epoch: "Epoch",
   stepsPerSecond: "Steps a second",
   lossCurve: "Loss",
-  accuracyCurve: "On the test samples",
+  accuracyCurve: "How right the answers are",
+  onTrain: "learnt from",
+  onTest: "test",
+  onBatch: "each batch",
+  bothLosses: "Loss on samples it learns from {train}, on test samples {test}.",
+  knowsNothing: "ln {n} = {x}: knows nothing",
+  alwaysShares: "always the same shares: {x}",
+  alwaysMeanLoss: "always the mean: {x} (the variance)",
   firstWeights: "Weights of the first layer",
   gallery: "gallery of neurons",
   galleryHint: "Weights of {n} neurons. Arrow keys choose one.",

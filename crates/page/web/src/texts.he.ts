@@ -3,8 +3,11 @@
 import { course } from "./texts.course.he";
 import type { texts as en, Words } from "./texts.en";
 
+import { teach } from "./texts.teach.he";
+
 export const texts: Record<keyof typeof en, string> = {
   ...course,
+  ...teach,
   placeLine: "{file}, שורה {line}:",
   placeCell: '{file}, שורה {line}, עמודה "{column}":',
   badSetting: "{name}: הערך {value} אינו מתאים",
@@ -150,7 +153,14 @@ export const texts: Record<keyof typeof en, string> = {
   epoch: "מעבר",
   stepsPerSecond: "צעדים בשנייה",
   lossCurve: "ההפסד",
-  accuracyCurve: "על דוגמאות הבדיקה",
+  accuracyCurve: "כמה התשובות נכונות",
+  onTrain: "אימון",
+  onTest: "בדיקה",
+  onBatch: "כל אצווה",
+  bothLosses: "ההפסד על דוגמאות האימון {train}, על דוגמאות הבדיקה {test}.",
+  knowsNothing: "ln {n} = {x}: לא יודעים דבר",
+  alwaysShares: "תמיד אותם חלקים: {x}",
+  alwaysMeanLoss: "תמיד הממוצע: {x} (השונות)",
   firstWeights: "המשקלים של השכבה הראשונה",
   gallery: "גלריה של נוירונים",
   galleryHint: "המשקלים של {n} נוירונים. בוחרים אחד במקשי החצים.",
