@@ -82,7 +82,7 @@ fn mean(values: &[f32], width: usize, column: usize) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use reshet::{Task, data::table::Unit};
+    use reshet::data::table::Unit;
 
     use super::*;
 

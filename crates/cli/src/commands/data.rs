@@ -31,7 +31,7 @@ enum Command {
     /// Show samples with their labels, in the terminal and as a picture
     Show(Show),
     /// Check a table: what it holds, how it would be used, what looks wrong
-    Check(Check),
+    Check(Box<Check>),
     /// Make data to learn with: moons, circles, blobs, a spiral, waves, …
     Make(make::Args),
     /// Download a data set (MNIST is also part of the program)
