@@ -207,7 +207,8 @@ export class Chart {
         ctx.textAlign = "right";
         const above = y - bbox.top > 24 * ratio;
         ctx.textBaseline = above ? "bottom" : "top";
-        ctx.fillText(baseline.label, bbox.left + bbox.width - 4 * ratio, y + (above ? -3 : 4) * ratio);
+        const [x, most] = [bbox.left + bbox.width - 4 * ratio, bbox.width - 8 * ratio];
+        ctx.fillText(baseline.label, x, y + (above ? -3 : 4) * ratio, most);
       }
     }
     if (moment !== null && moment !== undefined) {
@@ -258,7 +259,9 @@ export class Chart {
     const told = this.content.lines
       .map((l, i) => ({ l, y: u.data[i + 1]?.[at] }))
       .filter(({ y }) => y !== null && y !== undefined)
-      .map(({ l, y }) => (this.content.lines.length > 1 ? `${l.name} ` : "") + this.options.format(y as number));
+      .map(
+        ({ l, y }) => (this.content.lines.length > 1 ? `${l.name} ` : "") + this.options.format(y as number),
+      );
     say(
       this.readout,
       step === undefined || told.length === 0 ? "" : `${t("step")} ${int(step)}: ${told.join(", ")}`,
@@ -273,13 +276,7 @@ export class Chart {
       l.xs.forEach((x, i) => {
         if (i % every !== 0 && i !== l.xs.length - 1) return;
         rows.push(
-          h(
-            "tr",
-            {},
-            h("td", {}, l.name),
-            h("td", {}, int(x)),
-            h("td", {}, this.options.format(l.ys[i]!)),
-          ),
+          h("tr", {}, h("td", {}, l.name), h("td", {}, int(x)), h("td", {}, this.options.format(l.ys[i]!))),
         );
       });
     }

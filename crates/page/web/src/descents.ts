@@ -9,6 +9,14 @@ import { num, t, type Key } from "./i18n";
 import { levels, Plane, type Curve, type Dot, type Place, type Scene } from "./plane";
 import { complain } from "./toast";
 
+/** A function as one writes it: powers above the line, and minus signs. */
+function written(name: string): string {
+  const powers = { 2: "²", 3: "³", 4: "⁴" };
+  return name
+    .replace(/\^([234])/g, (_, power: string) => powers[Number(power) as 2 | 3 | 4])
+    .replace(/(?<![a-z])-|-(?![a-z])/g, "−");
+}
+
 /** Builds a lesson of descent. */
 export function descentLesson(chapter: Chapter, presets: Preset[]): HTMLElement {
   const setting = settingOf(chapter, presets);
@@ -201,7 +209,8 @@ export function descentLesson(chapter: Chapter, presets: Preset[]): HTMLElement 
     return h(
       "span",
       {},
-      ltr(`${start.length === 2 ? `(${place})` : place} · ${num(lr)} · ${name}`),
+      ltr(written(name)),
+      ` ${t("fromAtRate", { place: start.length === 2 ? `(${place})` : place, rate: num(lr) })}`,
       rate === undefined ? null : ` – ${t(rate)}`,
     );
   }

@@ -62,7 +62,12 @@ export function stepDrawing(): { el: HTMLElement; show: (report: StageReport) =>
   };
 
   /** Draws layer after layer: forwards, or from the end back. `of`: the numbers of a layer's neurons. */
-  const animate = (run: Run, numbers: Float32Array, back: boolean, of: (layer: number) => ArrayLike<number>) => {
+  const animate = (
+    run: Run,
+    numbers: Float32Array,
+    back: boolean,
+    of: (layer: number) => ArrayLike<number>,
+  ) => {
     clearTimeout(timer);
     const layers = trace!.layers.length;
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -93,7 +98,8 @@ export function stepDrawing(): { el: HTMLElement; show: (report: StageReport) =>
     const columns: Column[] = [trace!.input, ...layers.map((l) => l.values)].map((values, i) => {
       const told = i === 0 ? values : there(i - 1) ? of(i - 1) : null;
       const end = i === layers.length;
-      const drawn = pictured && i === 0 ? [] : keep(undefined, i === 0 || !back ? values : of(i - 1), values.length);
+      const drawn =
+        pictured && i === 0 ? [] : keep(undefined, i === 0 || !back ? values : of(i - 1), values.length);
       return {
         size: values.length,
         drawn,
@@ -164,7 +170,8 @@ export function writtenOut(report: Update): HTMLElement {
   );
   const kind = optimizer?.type ?? "";
   if (kind === "SGD") {
-    if (optimizer!.weight_decay !== 0 || optimizer!.momentum) el.append(line(`w = ${num(w.after, 5)}`), note(t("alsoDecay")));
+    if (optimizer!.weight_decay !== 0 || optimizer!.momentum)
+      el.append(line(`w = ${num(w.after, 5)}`), note(t("alsoDecay")));
     return el;
   }
   const [first = 0, second = 0] = w.state;
@@ -175,14 +182,18 @@ export function writtenOut(report: Update): HTMLElement {
     el.append(
       line(`m = ${b1}·m + ${num(1 - b1)}·g → m̂ = m / (1 − ${b1}^${updates}) = ${num(m, 5)}`),
       line(`v = ${b2}·v + ${num(1 - b2)}·g² → √v̂ = ${num(Math.sqrt(v), 5)}`),
-      line(`${kind}: w − η·m̂/√v̂ = ${num(w.before, 5)} − ${num(lr)} × (${num(m / (Math.sqrt(v) + optimizer!.eps!), 4)}) = ${num(w.after, 5)}`),
+      line(
+        `${kind}: w − η·m̂/√v̂ = ${num(w.before, 5)} − ${num(lr)} × (${num(m / (Math.sqrt(v) + optimizer!.eps!), 4)}) = ${num(w.after, 5)}`,
+      ),
       note(t("whyEqual", { name: kind })),
     );
   } else if (kind === "RMSprop") {
     const root = Math.sqrt(first);
     el.append(
       line(`v = ${optimizer!.alpha}·v + ${num(1 - optimizer!.alpha!)}·g² → √v = ${num(root, 5)}`),
-      line(`RMSprop: w − η·g/√v = ${num(w.before, 5)} − ${num(lr)} × (${num(w.gradient / (root + optimizer!.eps!), 4)}) = ${num(w.after, 5)}`),
+      line(
+        `RMSprop: w − η·g/√v = ${num(w.before, 5)} − ${num(lr)} × (${num(w.gradient / (root + optimizer!.eps!), 4)}) = ${num(w.after, 5)}`,
+      ),
       note(t("whyEqual", { name: kind })),
     );
   }

@@ -266,8 +266,11 @@ export class Plane {
     c.fillStyle = quiet;
     c.textBaseline = "middle";
     c.textAlign = "center";
-    for (const tick of ticks(x, this.width < 420 ? 4 : 7))
-      c.fillText(num(tick, 3), this.x(tick), bottom + 11);
+    for (const tick of ticks(x, this.width < 420 ? 4 : 7)) {
+      const label = num(tick, 3);
+      const most = this.width - c.measureText(label).width / 2 - 1;
+      c.fillText(label, Math.min(this.x(tick), most), bottom + 11);
+    }
     c.textAlign = "right";
     for (const tick of ticks(y, 6)) c.fillText(num(tick, 3), LEFT - 5, this.y(tick));
     c.fillStyle = ink;

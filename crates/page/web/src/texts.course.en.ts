@@ -31,6 +31,7 @@ export const course = {
   rateZigzag: "zigzag",
   rateForever: "back and forth for ever",
   rateDiverges: "diverges",
+  fromAtRate: "from {place}, rate {rate}",
   stepOnce: "One step",
   stepsField: "Steps",
   startAt: "Start {name}",

@@ -32,6 +32,7 @@ export const course: Record<keyof typeof en, string> = {
   rateZigzag: "זיגזג",
   rateForever: "הלוך וחזור לעד",
   rateDiverges: "מתבדר",
+  fromAtRate: "מ־{place}, קצב {rate}",
   stepOnce: "צעד אחד",
   stepsField: "צעדים",
   startAt: "{name} בהתחלה",

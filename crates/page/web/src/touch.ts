@@ -106,12 +106,7 @@ export function touchPanel(changed: () => void) {
       // So far that it can turn the sum over.
       row(t("bias"), n.bias_name, [n.neuron], n.bias, Math.max(most, 2 * Math.abs(n.sum))),
       ...rows.map((i) =>
-        row(
-          t("weightFrom", { x: source(run, n.layer, i) }),
-          n.weight_name,
-          [n.neuron, i],
-          n.weights[i] ?? 0,
-        ),
+        row(t("weightFrom", { x: source(run, n.layer, i) }), n.weight_name, [n.neuron, i], n.weights[i] ?? 0),
       ),
     );
   };
@@ -254,7 +249,8 @@ export function touchPanel(changed: () => void) {
       const about = { row, neuron };
       try {
         const plain = await api.touch(run.id, { ...about, changes: [] }, state.moment);
-        const now = changes.length === 0 ? plain : await api.touch(run.id, { ...about, changes }, plain.trace.step);
+        const now =
+          changes.length === 0 ? plain : await api.touch(run.id, { ...about, changes }, plain.trace.step);
         shown = { run, plain, now };
         show();
         return now;
