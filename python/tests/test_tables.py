@@ -549,3 +549,36 @@ def test_a_training_goes_on_from_a_path(tmp_path):
         reshet.train(frame, start=tmp_path / "none", **more)
     with pytest.raises(TypeError, match="a reshet.Model or its path"):
         reshet.train(frame, start=3, **more)
+
+
+def test_rows_of_one_value_stay_together_and_the_latest_are_tested_on():
+    r = np.random.default_rng(1)
+    patient = r.integers(0, 60, 800)
+    frame = pd.DataFrame({
+        "patient": [f"P{p}" for p in patient],
+        "day": pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(800), "D"),
+        "dose": r.random(800),
+        "sick": np.where(patient**2 % 3 == 0, "no", "yes"),
+    })
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        by_chance = reshet.train(frame, target="sick")
+    assert any('each "patient" have one answer' in str(one.message) for one in told)
+    grouped = reshet.train(frame, target="sick", group="patient")
+    assert by_chance.tested["accuracy"] > grouped.tested["accuracy"] + 0.1
+    assert reshet.train(frame, target="dose", time="day", drop="patient", **QUICK).tested
+    with pytest.raises(ValueError, match="group, time"):
+        reshet.train(frame, target="sick", group="patient", time="day")
+    with pytest.raises(ValueError, match="no column is called"):
+        reshet.train(frame, target="sick", group="nobody")
+
+
+def test_the_better_defaults_are_taken():
+    r = np.random.default_rng(2)
+    a, b = r.random(700), r.random(700)
+    frame = pd.DataFrame({"a": a, "b": b, "y": (4 * a) % 1 + np.sin(9 * a) * np.cos(7 * b)})
+    tried = reshet.train(frame, target="y")
+    usual = reshet.train(frame, target="y", effort=0)
+    assert tried.tested["r2"] > usual.tested["r2"] + 0.02
+    with pytest.raises(ValueError, match="effort"):
+        reshet.train(frame, target="y", effort=5)

@@ -271,11 +271,11 @@ impl Prepare {
             [] => vec![table.heads.len().saturating_sub(1)],
             names => names.iter().map(|name| table.column(name)).collect::<Result<_>>()?,
         };
-        let group = match &self.way {
-            Way::Groups(name) => Some(name),
-            _ => None,
+        let of_split = match &self.way {
+            Way::Chance => None,
+            Way::Groups(name) | Way::Time(name) => Some(name),
         };
-        for name in self.drop.iter().chain(&self.only).chain(group) {
+        for name in self.drop.iter().chain(&self.only).chain(of_split) {
             if targets.contains(&table.column(name)?) {
                 let what =
                     format!("column \"{name}\" is the target; it is learnt, not learnt from");

@@ -1,0 +1,95 @@
+//! Which defaults a table is trained with, and how its rows are divided.
+
+mod place;
+
+use place::Place;
+use reshet::rng::{Purpose, Stream};
+use serde_json::Value;
+
+/// Teeth in one number and a wave in another: details to be followed, without noise; or nothing
+/// but noise and a slope.
+fn table(rows: u64, noise: bool) -> String {
+    let uniform = Stream::new(7, Purpose::Data, 0);
+    let mut text = "a,b,y\n".to_string();
+    for i in 0..rows {
+        let [a, b, c] = [0, 1, 2].map(|k| f64::from(uniform.uniform(3 * i + k)));
+        let y =
+            if noise { a + 6.0 * c } else { (4.0 * a).fract() + (9.0 * a).sin() * (7.0 * b).cos() };
+        text += &format!("{a:.5},{b:.5},{y:.5}\n");
+    }
+    text
+}
+
+fn report(place: &Place, run: &str) -> Value {
+    serde_json::from_slice(&place.read(&format!("{run}/report.json"))).unwrap()
+}
+
+#[test]
+fn the_better_defaults_are_taken_and_told() {
+    let place = Place::new();
+    place.write("fine.csv", table(700, false));
+    place.write("noisy.csv", table(700, true));
+    let said = place.done("train fine.csv --out fine");
+    assert!(said.contains("the second is taken"), "{said}");
+    let (fine, config) = (report(&place, "fine"), place.read("fine/config.toml"));
+    let tried = fine["choice"].as_array().unwrap();
+    let r2 = |i: usize| tried[i]["score"]["r2"].as_f64().unwrap();
+    assert!(tried[1]["taken"] == true && tried[0]["taken"] == false && r2(1) > r2(0), "{tried:?}");
+    let config = String::from_utf8(config).unwrap();
+    assert!(config.contains("dropout = 0.1\n") && config.contains("weight-decay = 0.05\n"));
+    // Untried, it is worse.
+    place.done("train fine.csv --out untried --effort 0 -q");
+    let untried = report(&place, "untried");
+    assert!(untried.get("choice").is_none());
+    let tested = |report: &Value| report["test"]["r2"].as_f64().unwrap();
+    assert!(tested(&fine) > tested(&untried) + 0.02, "{} {}", tested(&fine), tested(&untried));
+    // The config is of what was taken: nothing is chosen again, and the bits are the same.
+    place.done("train --config fine/config.toml --out again -q");
+    assert_eq!(place.read("fine/model.safetensors"), place.read("again/model.safetensors"));
+
+    place.done("train noisy.csv --out noisy -q");
+    assert_eq!(report(&place, "noisy")["choice"][0]["taken"], true);
+    place.done("train noisy.csv --out usual --effort 0 -q");
+    assert_eq!(place.read("noisy/model.safetensors"), place.read("usual/model.safetensors"));
+    for set in ["--hidden 8", "--epochs 3", "--lr 0.01", "--net 2-1"] {
+        place.done(&format!("train fine.csv {set} --out set --force -q"));
+        assert!(report(&place, "set").get("choice").is_none(), "{set}");
+    }
+    place.fails("train fine.csv --effort 2", 2, "--effort");
+}
+
+#[test]
+fn rows_of_one_value_stay_together_and_the_latest_are_tested_on() {
+    let place = Place::new();
+    let stream = Stream::new(3, Purpose::Data, 0);
+    let mut text = "patient,day,dose,sick\n".to_string();
+    for i in 0..800u64 {
+        let patient = (60.0 * stream.uniform(2 * i)) as u64;
+        let sick = if patient * patient % 3 == 0 { "no" } else { "yes" };
+        let (month, day) = (1 + i / 70, 1 + i % 28);
+        text += &format!(
+            "P{patient},2024-{month:02}-{day:02},{:.2},{sick}\n",
+            stream.uniform(2 * i + 1)
+        );
+    }
+    place.write("visits.csv", text);
+    let tested = |flags: &str| {
+        let (_, told) =
+            place.both(&format!("train visits.csv --out run --force {flags} --effort 0"));
+        (report(&place, "run")["test"]["accuracy"].as_f64().unwrap(), told)
+    };
+    // Who is sick follows from who it is, which new patients do not profit from.
+    let (by_chance, told) = tested("");
+    assert!(
+        by_chance > 0.9 && told.contains("the rows of each \"patient\" have one answer"),
+        "{told}"
+    );
+    let (of_new, told) = tested("--group patient");
+    assert!(of_new < 0.8 && !told.contains("have one answer"), "{of_new} {told}");
+    assert!(!place.done("info run").contains("P17"));
+    tested("--time day");
+    place.fails("train visits.csv --time sick", 2, "is the target");
+    place.fails("train visits.csv --time patient", 3, "is no time");
+    place.fails("train visits.csv --group patient --time day", 2, "--time");
+    place.fails("train mnist --time day", 2, "--time goes with a table");
+}
