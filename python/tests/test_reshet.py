@@ -157,10 +157,15 @@ def test_other_threads_run_meanwhile():
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to send")
 def test_ctrl_c_ends_it():
     X, y = rings(4000)
+    # Whoever started the tests in the background may have Ctrl-C ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     timer = threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT))
     timer.start()
-    with pytest.raises(KeyboardInterrupt):
-        reshet.train(X, y, epochs=10_000_000)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            reshet.train(X, y, epochs=10_000_000)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
