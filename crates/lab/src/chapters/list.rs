@@ -58,7 +58,7 @@ pub const CHAPTERS: &[Chapter] = &[
         name: "linear",
         number: "9",
         title: Words::new("A linear layer", "שכבה ליניארית"),
-        about: Words::new("weight and bias, 100 points", "משקל והיסט, 100 נקודות"),
+        about: Words::new("weight and bias, 100 points", "משקל והטיה, 100 נקודות"),
         clothes: false,
         words: words::LINEAR,
         commands: &[

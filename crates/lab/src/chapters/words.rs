@@ -77,7 +77,7 @@ pub const POINT: &[Words] = &[
     ),
     Words::new(
         "A layer has a bias. Here it is put back to 0 after each step, which is descent on w alone.",
-        "לשכבה יש היסט. כאן הוא מוחזר ל־0 אחרי כל צעד, וזו ירידה על w בלבד.",
+        "לשכבה יש הטיה. כאן היא מוחזרת ל־0 אחרי כל צעד, וזו ירידה על w בלבד.",
     ),
 ];
 
@@ -95,7 +95,7 @@ pub const FIVE: &[Words] = &[
 
 pub const LINEAR: &[Words] = &[Words::new(
     "Weight and bias: a network of one neuron without activation. All 100 points are one batch.",
-    "משקל והיסט: רשת של נוירון אחד בלי פונקציית הפעלה. כל 100 הנקודות הן אצווה אחת.",
+    "משקל והטיה: רשת של נוירון אחד בלי פונקציית הפעלה. כל 100 הנקודות הן אצווה אחת.",
 )];
 
 pub const SEVEN: &[Words] = &[Words::new(
