@@ -1,10 +1,19 @@
 #!/usr/bin/env bash
-# Builds the program of a page without a server into crates/page/site; with --check compares instead.
-# The same toolchain gives the same bytes, wherever the sources lie.
+# Builds the program of a page without a server into crates/page/site; with --check builds and compares
+# instead, with --sources compares only what it was made from. The same toolchain gives the same bytes,
+# wherever the sources lie.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 target=wasm32-wasip1 kept=crates/page/site
 now=$(rustc --version)
+# The sum over all files that it is made from, and their names.
+sources=$(find Cargo.toml Cargo.lock crates/{reshet,lab,cli,web}/{Cargo.toml,src} crates/mnist -type f -print0 |
+    LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -d' ' -f1)
+if [[ ${1:-} == --sources ]]; then
+    [[ $sources == $(cat $kept/sources.txt) ]] ||
+        { echo "reshet.wasm was made from other sources: just web"; exit 1; }
+    exit 0
+fi
 if [[ ${1:-} == --check && $now != $(cat $kept/toolchain.txt) ]]; then
     echo "skipped: another toolchain: $now; reshet.wasm is made by $(cat $kept/toolchain.txt)"
     exit 0
@@ -22,4 +31,5 @@ fi
 mkdir -p $kept
 cp $made $kept/reshet.wasm
 echo "$now" >$kept/toolchain.txt
+echo "$sources" >$kept/sources.txt
 ls -l $kept/reshet.wasm
