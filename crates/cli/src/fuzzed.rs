@@ -42,7 +42,10 @@ fn file(folder: &str, name: &str, bytes: &[u8]) -> (PathBuf, PathBuf) {
 pub fn config(bytes: &[u8]) {
     let (_, path) = file("config", "config.toml", bytes);
     match config::load(&path) {
-        Ok(settings) => {
+        Ok(mut settings) => {
+            // A run writes what it decided: without it, the file is one of version 0.1.
+            let scaling = settings.scaling();
+            settings.scaling.get_or_insert(scaling);
             let written = toml::to_string_pretty(&settings).expect("it was read");
             fs::write(&path, &written).expect("room for the file");
             let again = config::load(&path).expect("it was written");
