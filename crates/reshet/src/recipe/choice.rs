@@ -91,8 +91,9 @@ impl Recipe {
             if fit.ended == Ended::Asked {
                 return Ok(None);
             }
-            errors.push(of_samples(&fit.model.predict_on(&validation, device)?, &validation));
-            tried.push((recipe, fit.model.test_on(&validation, device)?));
+            let (score, answers) = fit.model.predictor(device)?.examine(&validation)?;
+            errors.push(of_samples(&answers, &validation));
+            tried.push((recipe, score));
         }
         let best = usize::from(is_clearly_less(&errors[1], &errors[0]));
         Ok(Some(Choice { tried, best }))

@@ -17,6 +17,15 @@ pub enum Cell {
 }
 
 impl Cell {
+    /// What is equal for equal cells of a column, for maps; None for nothing.
+    pub(super) fn key(self) -> Option<(bool, u64)> {
+        match self {
+            Self::Missing => None,
+            Self::Number(x) => Some((true, x.to_bits())),
+            Self::Word(code) => Some((false, code.into())),
+        }
+    }
+
     /// A number; NaN is nothing.
     pub fn from_number(x: f64) -> Self {
         // −0 is 0.

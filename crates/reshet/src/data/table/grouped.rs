@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Cell, Table, question::Question};
+use super::{Table, question::Question};
 use crate::{Targets, visible};
 
 /// Fewer groups are rather a category, as a species.
@@ -11,6 +11,9 @@ const FEWEST: usize = 10;
 const ROWS: usize = 2;
 /// From this share on the rows of a group have one answer.
 const SAME: f64 = 0.98;
+/// The rows of each value of a column.
+type Groups = HashMap<(bool, u64), Vec<u32>>;
+
 /// Names of what is one and the same in several rows.
 const WHO: [&str; 14] = [
     "id",
@@ -47,14 +50,15 @@ fn warning(table: &Table, place: usize, answers: &Targets, rows: &[u32]) -> Opti
     if head.overflow || !(named || head.words.len() >= FEWEST) {
         return None;
     }
-    let mut groups: HashMap<String, Vec<u32>> = HashMap::new();
+    let mut groups: Groups = HashMap::new();
     let cells = table.pick(place, rows.iter().map(|row| *row as usize));
     for (i, cell) in cells.into_iter().enumerate() {
-        match cell {
-            Cell::Missing => {}
-            // Amounts are no names.
-            Cell::Number(x) if !named || x.fract() != 0.0 => return None,
-            cell => groups.entry(table.text(place, cell)).or_default().push(i as u32),
+        // Amounts are no names.
+        if cell.number().is_some_and(|x| !named || x.fract() != 0.0) {
+            return None;
+        }
+        if let Some(key) = cell.key() {
+            groups.entry(key).or_default().push(i as u32);
         }
     }
     if groups.len() < FEWEST || rows.len() < ROWS * groups.len() {
@@ -85,7 +89,7 @@ fn names_somebody(name: &str) -> bool {
 
 /// Whether the answer is the same within each group of several rows, nearly always, and is not
 /// the same everywhere.
-fn has_one_answer_each(groups: &HashMap<String, Vec<u32>>, answers: &Targets) -> bool {
+fn has_one_answer_each(groups: &Groups, answers: &Targets) -> bool {
     let of: Vec<u32> = match answers {
         Targets::Classes { labels, .. } => labels.to_vec(),
         Targets::YesNo { values, width: 1, .. } => {

@@ -330,7 +330,7 @@ impl Prepare {
         if self.drop.contains(name) {
             return Some("as asked".into());
         }
-        if self.way == Way::Groups(name.clone()) {
+        if matches!(&self.way, Way::Groups(of) if of == name) {
             return Some("it says which rows belong together".into());
         }
         let other = !self.only.is_empty() && !self.only.contains(name);

@@ -87,10 +87,9 @@ impl Prepare {
         let cells: Vec<Cell> = table.cells(place).collect();
         let (mut groups, mut known) = (Vec::<Places>::new(), HashMap::new());
         for (i, row) in rows.iter().enumerate() {
-            let cell = cells[*row as usize];
-            let group = match cell {
-                Cell::Missing => groups.len(),
-                cell => *known.entry(table.text(place, cell)).or_insert(groups.len()),
+            let group = match cells[*row as usize].key() {
+                None => groups.len(),
+                Some(key) => *known.entry(key).or_insert(groups.len()),
             };
             if group == groups.len() {
                 groups.push(Vec::new());
