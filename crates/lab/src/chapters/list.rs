@@ -4,6 +4,38 @@ use reshet::data::make::Pattern;
 
 use super::{Chapter, Drawn, Source, Trained, Words, code, words};
 
+/// The three irises, by a single neuron if nothing else is said.
+const IRIS: Trained = Trained {
+    source: Source::Named("iris"),
+    is: None,
+    hidden: &[],
+    optimizer: "adam",
+    lr: 0.1,
+    one_cycle: false,
+    epochs: 1000,
+    batch_size: 120,
+    min_max: true,
+    axes: Some(["petal_length", "petal_width"]),
+    book: Some(93.33),
+};
+
+/// The digits, and all pictures of their kind.
+const PICTURES: Trained = Trained {
+    source: Source::Named("mnist"),
+    is: None,
+    hidden: &[200, 100],
+    optimizer: "adam",
+    lr: 0.001,
+    one_cycle: false,
+    epochs: 5,
+    batch_size: 50,
+    min_max: false,
+    axes: None,
+    book: None,
+};
+
+const CLOTHES: Trained = Trained { source: Source::Named("fashion-mnist"), ..PICTURES };
+
 /// All of them, in the book's order.
 pub const CHAPTERS: &[Chapter] = &[
     Chapter {
@@ -175,19 +207,7 @@ pub const CHAPTERS: &[Chapter] = &[
         ],
         code: code::VIRGINICA,
         drawn: Drawn::Plane,
-        trained: Some(Trained {
-            source: Source::Named("iris"),
-            is: Some("virginica"),
-            hidden: &[],
-            optimizer: "adam",
-            lr: 0.1,
-            one_cycle: false,
-            epochs: 1000,
-            batch_size: 120,
-            min_max: true,
-            axes: Some(["petal_length", "petal_width"]),
-            book: Some(93.33),
-        }),
+        trained: Some(Trained { is: Some("virginica"), ..IRIS }),
     },
     Chapter {
         name: "versicolor",
@@ -204,19 +224,7 @@ pub const CHAPTERS: &[Chapter] = &[
         ],
         code: code::VERSICOLOR,
         drawn: Drawn::Plane,
-        trained: Some(Trained {
-            source: Source::Named("iris"),
-            is: Some("versicolor"),
-            hidden: &[],
-            optimizer: "adam",
-            lr: 0.1,
-            one_cycle: false,
-            epochs: 1000,
-            batch_size: 120,
-            min_max: true,
-            axes: Some(["petal_length", "petal_width"]),
-            book: Some(73.33),
-        }),
+        trained: Some(Trained { is: Some("versicolor"), book: Some(73.33), ..IRIS }),
     },
     Chapter {
         name: "seven",
@@ -232,17 +240,13 @@ pub const CHAPTERS: &[Chapter] = &[
         code: code::SEVEN,
         drawn: Drawn::Curves,
         trained: Some(Trained {
-            source: Source::Named("mnist"),
             is: Some("7"),
             hidden: &[100],
-            optimizer: "adam",
             lr: 0.01,
             one_cycle: true,
             epochs: 2,
-            batch_size: 50,
-            min_max: false,
-            axes: None,
             book: Some(99.21),
+            ..PICTURES
         }),
     },
     Chapter {
@@ -257,19 +261,7 @@ pub const CHAPTERS: &[Chapter] = &[
         ],
         code: code::DRESS,
         drawn: Drawn::Curves,
-        trained: Some(Trained {
-            source: Source::Named("fashion-mnist"),
-            is: Some("Dress"),
-            hidden: &[200, 100],
-            optimizer: "adam",
-            lr: 0.001,
-            one_cycle: false,
-            epochs: 3,
-            batch_size: 50,
-            min_max: false,
-            axes: None,
-            book: Some(96.89),
-        }),
+        trained: Some(Trained { is: Some("Dress"), epochs: 3, book: Some(96.89), ..CLOTHES }),
     },
     Chapter {
         name: "footwear",
@@ -283,19 +275,7 @@ pub const CHAPTERS: &[Chapter] = &[
         ],
         code: code::FOOTWEAR,
         drawn: Drawn::Curves,
-        trained: Some(Trained {
-            source: Source::Named("fashion-mnist"),
-            is: Some("Sandal, Sneaker or Ankle boot"),
-            hidden: &[200, 100],
-            optimizer: "adam",
-            lr: 0.001,
-            one_cycle: false,
-            epochs: 3,
-            batch_size: 50,
-            min_max: false,
-            axes: None,
-            book: None,
-        }),
+        trained: Some(Trained { is: Some("Sandal, Sneaker or Ankle boot"), epochs: 3, ..CLOTHES }),
     },
     Chapter {
         name: "digits",
@@ -309,19 +289,7 @@ pub const CHAPTERS: &[Chapter] = &[
         ],
         code: code::DIGITS,
         drawn: Drawn::Curves,
-        trained: Some(Trained {
-            source: Source::Named("mnist"),
-            is: None,
-            hidden: &[200, 100],
-            optimizer: "adam",
-            lr: 0.001,
-            one_cycle: false,
-            epochs: 5,
-            batch_size: 50,
-            min_max: false,
-            axes: None,
-            book: Some(95.41),
-        }),
+        trained: Some(Trained { book: Some(95.41), ..PICTURES }),
     },
     Chapter {
         name: "iris",
@@ -335,19 +303,7 @@ pub const CHAPTERS: &[Chapter] = &[
         ],
         code: code::IRIS,
         drawn: Drawn::Plane,
-        trained: Some(Trained {
-            source: Source::Named("iris"),
-            is: None,
-            hidden: &[64, 128],
-            optimizer: "adam",
-            lr: 0.01,
-            one_cycle: false,
-            epochs: 1000,
-            batch_size: 120,
-            min_max: true,
-            axes: Some(["petal_length", "petal_width"]),
-            book: Some(93.33),
-        }),
+        trained: Some(Trained { hidden: &[64, 128], lr: 0.01, ..IRIS }),
     },
     Chapter {
         name: "clothes",
@@ -362,17 +318,11 @@ pub const CHAPTERS: &[Chapter] = &[
         code: code::CLOTHES,
         drawn: Drawn::Curves,
         trained: Some(Trained {
-            source: Source::Named("fashion-mnist"),
-            is: None,
             hidden: &[256, 128],
-            optimizer: "adam",
             lr: 0.003,
             one_cycle: true,
-            epochs: 5,
-            batch_size: 50,
-            min_max: false,
-            axes: None,
             book: Some(87.56),
+            ..CLOTHES
         }),
     },
     Chapter {
@@ -390,17 +340,11 @@ pub const CHAPTERS: &[Chapter] = &[
         code: code::SAVE,
         drawn: Drawn::Curves,
         trained: Some(Trained {
-            source: Source::Named("mnist"),
-            is: None,
             hidden: &[200],
-            optimizer: "adam",
             lr: 0.002,
-            one_cycle: false,
             epochs: 2,
-            batch_size: 50,
-            min_max: false,
-            axes: None,
             book: Some(96.01),
+            ..PICTURES
         }),
     },
     Chapter {
