@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { faults, open, skip, together, trainLecture } from "./page.mjs";
+import { faults, open, skip, still, together, trainLecture } from "./page.mjs";
 
 // CI has no time for all four: each language and each theme once.
 const quick = process.env.RESHET_QUICK === "1";
@@ -17,11 +17,7 @@ describe("axe", { skip }, () => {
     for (const scheme of quick ? once : ["light", "dark"]) {
       test(`no violation in ${language}, ${scheme}`, async () => {
         const { page, close } = await open(here.browser, here.server.url, { language });
-        // Without motion no colour is looked at in the middle of a transition.
-        await page.emulateMediaFeatures([
-          { name: "prefers-color-scheme", value: scheme },
-          { name: "prefers-reduced-motion", value: "reduce" },
-        ]);
+        await still(page, scheme);
         await page.waitForSelector(".start:not([disabled])");
         const all = [];
         const check = async (when, views = VIEWS) => {

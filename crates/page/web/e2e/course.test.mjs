@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { faults, open, skip, text, together, untilRun } from "./page.mjs";
+import { faults, open, skip, still, text, together, untilRun } from "./page.mjs";
 
 /** Goes to a chapter by its link in the list. */
 async function chapter(page, name) {
@@ -326,10 +326,7 @@ describe("course", { skip }, () => {
     test(`lessons keep the rules of accessibility and fit on a phone, ${scheme}`, async () => {
       const language = scheme === "light" ? "he" : "en";
       const { page, close } = await open(here.browser, here.server.url, { language });
-      await page.emulateMediaFeatures([
-        { name: "prefers-color-scheme", value: scheme },
-        { name: "prefers-reduced-motion", value: "reduce" },
-      ]);
+      await still(page, scheme);
       await page.waitForSelector(".start:not([disabled])");
       const all = [];
       const check = async (name) => {

@@ -208,6 +208,13 @@ export async function faults(page) {
   });
 }
 
+/** Light or dark, and without motion: no colour is looked at in the middle of a transition. */
+export const still = (page, scheme) =>
+  page.emulateMediaFeatures([
+    { name: "prefers-color-scheme", value: scheme },
+    { name: "prefers-reduced-motion", value: "reduce" },
+  ]);
+
 /** The text of an element. */
 export const text = (page, selector) => page.$eval(selector, (element) => element.textContent.trim());
 
