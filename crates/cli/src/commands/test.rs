@@ -23,8 +23,8 @@ pub struct Args {
     /// Yes/no models: the probability above which the answer is yes (default 0.5)
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     threshold: Option<f64>,
-    /// Draw, as SVG and PNG: yes/no: ROC, precision against recall; classes: the
-    /// confusion table; numbers: predicted against true, residuals
+    /// Draw, as SVG and PNG: yes/no: ROC, precision against recall, reliability; classes: the
+    /// confusion table, reliability; numbers: predicted against true, residuals
     #[arg(long, value_name = "DIR")]
     pictures: Option<PathBuf>,
     /// Pictures, classes or yes/no: draw the most certain wrong answers into one PNG,
