@@ -67,7 +67,7 @@ export const course = {
   curiosityFalls: "ε falls from 1 to 0.01",
   curiosityFixed: "ε fixed",
   discount: "γ: what a reward is worth a move later",
-  targetNetwork: "target network (a copy that stands still for 1000 games; without: for one game)",
+  targetNetwork: "target network (a copy that stands still for 1000 games; without: the network itself says what follows is worth)",
   doubleDqn: "double DQN",
   wonCurve: "Won (line) and lost (dashes) while learning, %",
   replay: "What it remembers, and what it is taught",

@@ -68,7 +68,7 @@ export const course: Record<keyof typeof en, string> = {
   curiosityFalls: "ε יורד מ־1 ל־0.01",
   curiosityFixed: "ε קבוע",
   discount: "γ: כמה שווה גמול מהלך אחד מאוחר יותר",
-  targetNetwork: "רשת מטרה (עותק שעומד במקום 1000 משחקים; בלעדיה: משחק אחד)",
+  targetNetwork: "רשת מטרה (עותק שעומד במקום 1000 משחקים; בלעדיה: הרשת עצמה אומרת כמה שווה ההמשך)",
   doubleDqn: "DQN כפול",
   wonCurve: "ניצחונות (קו) והפסדים (מקווקו) בזמן הלמידה, באחוזים",
   replay: "מה היא זוכרת, ומה מלמדים אותה",
