@@ -262,6 +262,40 @@ mod tests {
         }
     }
 
+    /// `docs/course-code.md`.
+    fn all_code() -> String {
+        let mut text = String::from(
+            "# The chapters in code\n\n\
+             Each chapter of [the course](course.md) as the book's library has it, in Rust and in \
+             Python. The Rust\nsnippets need `use reshet::prelude::*;`, the Python ones \
+             `import reshet`, `import numpy`, `import pandas`. Tables\nthat they read are written by \
+             `reshet data make moons -o moons.csv` and its like; `X` and `y` are the pictures of\n\
+             MNIST or Fashion-MNIST as bytes, and their labels.\n",
+        );
+        for chapter in CHAPTERS {
+            let Code { torch, rust, python } = chapter.code;
+            text += &format!("\n## {} {}: `{}`\n", chapter.number, chapter.title.en, chapter.name);
+            for (name, word, code) in
+                [("PyTorch", "python", torch), ("Rust", "rust", rust), ("Python", "python", python)]
+            {
+                text += &format!("\n{name}:\n\n```{word}\n{code}\n```\n");
+            }
+        }
+        text
+    }
+
+    #[test]
+    fn the_page_of_code_is_made_of_the_chapters() {
+        let path =
+            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/course-code.md");
+        if std::env::var_os("WRITE_CODE").is_some() {
+            std::fs::write(&path, all_code()).unwrap();
+        }
+        // A published crate is alone.
+        let Ok(kept) = std::fs::read_to_string(&path) else { return };
+        assert!(kept == all_code(), "WRITE_CODE=1 cargo test -p reshet-lab page_of_code");
+    }
+
     #[test]
     fn the_guides_code_is_the_lessons() {
         let guide = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/course.md");

@@ -11,7 +11,7 @@ use super::{
 pub(super) const ROWS: usize = 20;
 const COLUMNS: usize = 56;
 /// More lines than this would hide the field.
-const FEW_LINES: usize = 16;
+const FEW_LINES: usize = 8;
 const GLYPHS: [char; 6] = ['o', 'x', '+', '*', '#', '%'];
 const SHADES: [char; 6] = [' ', '░', '▒', ' ', '░', '▒'];
 /// Of the 256 colours: points, and the paler field behind them.
