@@ -194,7 +194,9 @@ function trained(chapter: Chapter): HTMLElement {
     live.hidden = !ours;
     waiting.hidden = ours;
     if (!ours) return;
-    say(result, resultSentence(run));
+    // Where all is learnt from there is no test, but a loss.
+    const learnt = run.spec?.test_fraction === 0 && run.loss !== null;
+    say(result, learnt ? t("lossOfAll", { loss: num(run.loss), step: run.step }) : resultSentence(run));
     both.show();
   };
   on(["run", "runs", "progress"], show);

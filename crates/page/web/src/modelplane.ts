@@ -173,9 +173,13 @@ export function modelPlane(axes: () => [string, string] | null = () => null): {
         learnedData(data);
         // All of them at once, where the run took all of its own.
         const batch = run.spec.batch_size ?? 50;
-        const few = Math.max(1, Math.min(batch, data.train_samples));
-        const spec = { ...run.spec, data: data.id, is: null, target: answer, batch_size: few } as Spec;
-        const steps = Math.ceil(data.train_samples / few) * spec.epochs;
+        const test = spots().filter((spot) => spot[3] === 1).length / rows.length;
+        const learnt = Math.round(rows.length * (1 - test));
+        const few = Math.max(1, Math.min(batch, learnt));
+        // As large a part is tested on as was of the points before.
+        const asked = { data: data.id, is: null, target: answer, batch_size: few, test_fraction: test };
+        const spec = { ...run.spec, ...asked } as Spec;
+        const steps = Math.ceil(learnt / few) * spec.epochs;
         await start(spec, Math.max(50, steps / SECONDS));
       } catch (error) {
         complain(error);

@@ -22,6 +22,7 @@ export const course: Record<keyof typeof en, string> = {
   othersAsUsual: "כל הקלטים האחרים הם כמו בדרך כלל.",
   thePlane: "המישור של הקלטים",
 
+  lossOfAll: "כל הנקודות משמשות ללמידה. המחיר אחרי צעד {step}: {loss}.",
   trainChapter: "אימון כאן",
   pressTrain: 'לחצו על "אימון כאן": התמונה עוקבת אחרי האימון, והמחוון שבתחתית הדף חוזר אחורה בזמן.',
   bookGot: "הספר: {share}%",
