@@ -233,7 +233,8 @@ mod snippets {
 
 #[test]
 fn the_lessons_show_what_is_compiled_here() {
-    let words = |text: &str| text.split_whitespace().map(String::from).collect::<Vec<_>>().join(" ");
+    let words =
+        |text: &str| text.split_whitespace().map(String::from).collect::<Vec<_>>().join(" ");
     let compiled = words(include_str!("course_code.rs"));
     for chapter in CHAPTERS {
         let function = format!("pub fn {}(", chapter.name);
@@ -250,10 +251,19 @@ fn what_is_quick_runs() {
     use snippets::*;
     type Snippet = fn() -> reshet::Result<()>;
     let quick: [(&str, Snippet); 13] = [
-        ("descent", descent), ("landscape", landscape), ("point", point), ("five", five),
-        ("linear", linear), ("flats", flats), ("floors", floors), ("galton", galton),
-        ("cost", cost), ("cancer", cancer), ("virginica", virginica),
-        ("versicolor", versicolor), ("moons", moons),
+        ("descent", descent),
+        ("landscape", landscape),
+        ("point", point),
+        ("five", five),
+        ("linear", linear),
+        ("flats", flats),
+        ("floors", floors),
+        ("galton", galton),
+        ("cost", cost),
+        ("cancer", cancer),
+        ("virginica", virginica),
+        ("versicolor", versicolor),
+        ("moons", moons),
     ];
     for (name, run) in quick {
         run().unwrap_or_else(|e| panic!("{name}: {e}"));

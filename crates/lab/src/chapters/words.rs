@@ -64,10 +64,10 @@ pub const COST: &[Words] = &[Words::new(
 pub const TICTACTOE: &[Words] = &[Words::new(
     "The network is asked about a board and a move: 11 numbers in, one out. It should answer the \
          reward, plus 0.99 times the best answer about the next board, by a copy that stands still for \
-         1000 games. It learns from a random batch of 64 of its last 10,000 moves after each move. In the last third of the games the rate falls.",
+         1000 games. It learns from a random batch of 64 of its last 10,000 moves after each move. `reshet course tictactoe` lowers the rate in the last third of the games.",
     "הרשת נשאלת על לוח ומהלך: 11 מספרים נכנסים, אחד יוצא. עליה לענות את הגמול ועוד 0.99 כפול התשובה \
          הטובה ביותר על הלוח הבא, לפי עותק שעומד במקום 1000 משחקים. אחרי כל מהלך היא לומדת מאצווה אקראית \
-         של 64 מתוך 10,000 המהלכים האחרונים. בשליש האחרון של המשחקים הקצב יורד.",
+         של 64 מתוך 10,000 המהלכים האחרונים. `reshet course tictactoe` מוריד את הקצב בשליש האחרון של המשחקים.",
 )];
 
 pub const POINT: &[Words] = &[

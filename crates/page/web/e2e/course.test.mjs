@@ -198,7 +198,9 @@ describe("course", { skip }, () => {
     const preset = (rate) =>
       page.evaluate(
         (rate) =>
-          [...document.querySelectorAll(".preset")].find((b) => b.textContent.includes(`rate ${rate} `)).click(),
+          [...document.querySelectorAll(".preset")]
+            .find((b) => b.textContent.includes(`rate ${rate} `))
+            .click(),
         rate,
       );
     for (const [rate, ends] of [

@@ -194,6 +194,8 @@ export function modelPlane(axes: () => [string, string] | null = () => null): {
     const truths = all.map((spot) => spot[2]);
     const [low, high] =
       names.length > 0 ? [0, 1] : span(told.field?.values.concat(truths) ?? truths.concat(curve?.ys ?? []));
+    // Few that are learnt from are seen among many that are not.
+    const learnt = all.filter((spot) => spot[3] === 0).length;
     const dots: Dot[] = all.map(([px, py, truth, test]) => ({
       at: [px, py],
       shape: names.length > 0 ? truth : 0,
@@ -204,7 +206,7 @@ export function modelPlane(axes: () => [string, string] | null = () => null): {
             ? [120, 130, 150]
             : diverging((2 * (truth - low)) / (high - low) - 1),
       hollow: test === 1,
-      large: all.length <= 60,
+      large: (test === 1 ? all.length : learnt) <= 60,
     }));
     const { ink, wire, runs } = colours();
     const summary = t("planeSummary", {
