@@ -202,8 +202,13 @@ pub fn galton(stage: &mut Stage) -> Result<Vec<Figure>> {
     stage.commands();
     // Least squares on the same rows.
     Ok(vec![
-        Figure::new("slope (Galton: 2/3)", 0.6463, (tall - small) / 8.0, Aim::Equal(0.002)),
-        Figure::new("child of parents of 72 inches", 70.474, tall, Aim::Equal(0.02)),
+        Figure::new(
+            "slope (beside it: least squares)",
+            0.6463,
+            (tall - small) / 8.0,
+            Aim::Equal(0.002),
+        ),
+        Figure::new("child of parents of 72 inches (the same)", 70.474, tall, Aim::Equal(0.02)),
         Figure::new("MAE, cm (the book's has 5 inputs)", 3.9, 2.54 * mae, Aim::Other),
     ])
 }
