@@ -31,7 +31,7 @@ mod lesson;
 mod memory;
 mod messages;
 mod moments;
-mod plane;
+pub mod plane;
 mod refusal;
 mod run;
 mod spec;
@@ -42,7 +42,7 @@ mod turns;
 mod types;
 mod upload;
 
-pub use answers::About;
+pub use answers::{About, Axis, Curve, Spot};
 pub use api::{Body, Request, Response};
 pub use host::{Finished, Host, Loaded};
 pub use lab::{Drive, Lab};
