@@ -108,6 +108,15 @@ site folder="target/site":
 page-test:
     cargo build --release && cd crates/page/web && npm ci && npm run e2e && npm run e2e:site
 
+# The page without a server in Firefox (skipped where there is none)
+firefox-test:
+    cargo build --release && cd crates/page/web && npm ci && node --test e2e/firefox.test.mjs
+
+# The page without a server in figures, in Chromium; with MNIST's folder also beside TensorFlow.js
+bench-web *folder:
+    cargo build --release && cd crates/page/web && npm ci && cd ../../../bench/web && node page.mjs
+    if [ -n "{{folder}}" ]; then npm/build.sh && cd bench/web && npm i --ignore-scripts && node run.mjs {{folder}}; fi
+
 # What watching a training on the page costs
 bench-page *args:
     cargo build --release && python3 bench/page/run.py {{args}}

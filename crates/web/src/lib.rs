@@ -16,7 +16,7 @@ use std::{
     cell::RefCell,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use reshet::{Device, Result};
@@ -25,6 +25,10 @@ use serde_json::json;
 
 /// Bytes for data, trainings and runs.
 const MEMORY: u64 = 384 << 20;
+/// Where what is dropped on the page lies, each file in a folder of its own. It is kept, as `runs` is.
+const TABLES: &str = "/tables";
+/// Bytes of tables that are offered again: each is read anew.
+const MOST_TABLES: u64 = 16 << 20;
 
 /// Of one tab.
 #[derive(Default)]
@@ -96,7 +100,8 @@ fn started() -> Result<()> {
     let (version, text) = (env!("CARGO_PKG_VERSION").into(), device.to_string());
     let about = About { version, device: text, threads: 1, cores: 1 };
     let (host, memory) = (Box::new(tab::Tab::new(device)), Memory::new(Some(MEMORY)));
-    let lab = Arc::new(Lab::new(host, about, memory, Drive::Calls)?);
+    let lab = Lab::new(host, about, memory, Drive::Calls)?.keep_uploads(TABLES.into());
+    let lab = Arc::new(lab);
     let listener = lab.listen();
     PLACE.with_borrow_mut(|place| {
         place.lab = Some(lab);
@@ -105,33 +110,85 @@ fn started() -> Result<()> {
     Ok(())
 }
 
-/// Offers the data that is named in the buffer. 0: what went wrong is in the buffer.
+/// Offers the data that is named in the buffer, if any is, and the tables that are kept. 0: what went
+/// wrong with the first is in the buffer.
 #[unsafe(no_mangle)]
 pub extern "C" fn offer() -> u32 {
     let name = String::from_utf8_lossy(&taken()).into_owned();
-    told(lab().map_or(Ok(()), |lab| lab.offer(&name)))
+    told(at_once(|lab| {
+        let done = if name.is_empty() { Ok(()) } else { lab.offer(&name) };
+        for table in kept_tables() {
+            let _ = lab.offer(&table.to_string_lossy());
+        }
+        done
+    }))
 }
 
-/// Opens the kept runs, oldest first; one that cannot be read is left out.
+/// Opens the kept runs and models, oldest first; one that cannot be read is left out.
 #[unsafe(no_mangle)]
 pub extern "C" fn open_kept() {
-    let Some(lab) = lab() else { return };
-    for folder in kept() {
-        let _ = lab.load(&folder);
-    }
+    let _ = at_once(|lab| {
+        let mut found: Vec<_> = folders("runs").chain(uploads(is_model)).collect();
+        found.sort();
+        for (_, path) in found {
+            let _ = lab.load(&path);
+        }
+        Ok(())
+    });
 }
 
-fn kept() -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir("runs") else { return Vec::new() };
-    let mut found: Vec<_> = entries
-        .filter_map(|entry| {
-            let entry = entry.ok()?;
-            Some((entry.metadata().ok()?.modified().ok()?, entry.path()))
-        })
-        .filter(|(_, folder)| folder.join("model.safetensors").is_file())
-        .collect();
-    found.sort();
-    found.into_iter().map(|(_, folder)| folder).collect()
+/// Does what tells many things, and then tells all there is in one message: a page chooses what it
+/// shows by what it knows.
+fn at_once(work: impl FnOnce(&Lab) -> Result<()>) -> Result<()> {
+    let Some(lab) = lab() else { return Ok(()) };
+    PLACE.with_borrow_mut(|place| place.listener = None);
+    let done = work(&lab);
+    let listener = lab.listen();
+    PLACE.with_borrow_mut(|place| place.listener = Some(listener));
+    done
+}
+
+/// Kept tables, oldest first; those for which there is no room any more are gone.
+fn kept_tables() -> Vec<PathBuf> {
+    let mut found: Vec<_> = uploads(|path| !is_model(path)).collect();
+    found.sort_by(|a, b| b.cmp(a));
+    let mut room = MOST_TABLES;
+    let mut fits = |path: &Path| {
+        let size = path.metadata().map_or(0, |about| about.len());
+        room = room.saturating_sub(size);
+        room > 0
+    };
+    let (mut kept, old): (Vec<_>, Vec<_>) =
+        found.into_iter().map(|(_, path)| path).partition(|path| fits(path));
+    old.iter().for_each(|path| remove_upload(path));
+    kept.reverse();
+    kept
+}
+
+/// What is in a folder, with when it was last changed.
+fn folders(within: impl AsRef<Path>) -> impl Iterator<Item = (SystemTime, PathBuf)> {
+    let entries = std::fs::read_dir(within).into_iter().flatten();
+    entries.filter_map(|entry| {
+        let entry = entry.ok()?;
+        Some((entry.metadata().ok()?.modified().ok()?, entry.path()))
+    })
+}
+
+/// Files that were dropped on the page.
+fn uploads(is: impl Fn(&Path) -> bool) -> impl Iterator<Item = (SystemTime, PathBuf)> {
+    let files = folders(TABLES).flat_map(|(_, folder)| folders(folder));
+    files.filter(move |(_, path)| is(path))
+}
+
+fn is_model(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("safetensors"))
+}
+
+/// Removes what was dropped on the page, with its folder.
+fn remove_upload(file: &Path) {
+    if let Some(folder) = file.parent().filter(|folder| folder.starts_with(TABLES)) {
+        let _ = std::fs::remove_dir_all(folder);
+    }
 }
 
 fn told(done: Result<()>) -> u32 {

@@ -7,7 +7,7 @@ use reshet_cli::Here;
 use reshet_lab::{Finished, Host, Lesson, Loaded, Spec};
 use serde_json::Value;
 
-/// The program's own host, but that a deleted run's folder goes: nobody could remove it by hand.
+/// The program's own host, but that a deleted run's files go: nobody could remove them by hand.
 pub struct Tab(Here);
 
 impl Tab {
@@ -41,7 +41,11 @@ impl Host for Tab {
         Err(Error::Data(format!("{}: a tab shows no studies", path.display())))
     }
 
-    fn forgotten(&self, folder: &Path) {
-        let _ = std::fs::remove_dir_all(folder);
+    fn forgotten(&self, path: &Path) {
+        if path.is_dir() {
+            let _ = std::fs::remove_dir_all(path);
+        } else {
+            crate::remove_upload(path);
+        }
     }
 }

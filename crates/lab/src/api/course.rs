@@ -11,7 +11,6 @@ use crate::{
     descent, game,
     lab::Lab,
     refusal::Refusal,
-    upload::Kind,
 };
 
 #[derive(Deserialize)]
@@ -73,7 +72,7 @@ impl Lab {
         if let Some(known) = self.uploaded_before(name, table) {
             return Ok(known);
         }
-        let mut upload = self.store(name, Kind::Table)?;
+        let mut upload = self.store_made(name)?;
         upload.write(table)?;
         self.upload(upload)
     }

@@ -54,7 +54,10 @@ pub struct Lab {
     course: Mutex<Option<(Arc<Run>, Course)>>,
     /// The network that learns to play, once one has begun.
     pub(crate) game: Mutex<Option<game::Table>>,
-    uploads: tempfile::TempDir,
+    /// Files of its own, which go with it.
+    scratch: tempfile::TempDir,
+    /// Where what is dropped on the page is put.
+    uploads: PathBuf,
     memory: Memory,
     /// Held while a table is read that came over the wire.
     reading: Mutex<()>,
@@ -79,7 +82,7 @@ impl Lab {
     /// There is no folder for what is dropped on the page.
     pub fn new(host: Box<dyn Host>, about: About, memory: Memory, drive: Drive) -> Result<Self> {
         let failed = |e| io("make a folder for what is dropped on the page", e);
-        let uploads = tempfile::Builder::new().prefix("reshet-").tempdir().map_err(failed)?;
+        let scratch = tempfile::Builder::new().prefix("reshet-").tempdir().map_err(failed)?;
         Ok(Self {
             host,
             inner: Mutex::default(),
@@ -88,11 +91,23 @@ impl Lab {
             drive,
             course: Mutex::default(),
             game: Mutex::default(),
-            uploads,
+            uploads: scratch.path().into(),
+            scratch,
             memory,
             reading: Mutex::new(()),
             about,
         })
+    }
+
+    /// Puts what is dropped on the page into a folder that stays; it has to be there.
+    pub fn keep_uploads(mut self, folder: PathBuf) -> Self {
+        self.uploads = folder;
+        self
+    }
+
+    /// Whether a file came over the wire.
+    fn is_upload(&self, path: &Path) -> bool {
+        path.starts_with(self.scratch.path()) || path.starts_with(&self.uploads)
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -165,7 +180,7 @@ impl Lab {
     pub(crate) fn uploaded_before(&self, name: &str, table: &[u8]) -> Option<Arc<Data>> {
         let same = |data: &&Arc<Data>| {
             let path = Path::new(&data.lesson.source);
-            path.starts_with(self.uploads.path())
+            self.is_upload(path)
                 && path.file_name().is_some_and(|known| known == name)
                 && std::fs::read(path).is_ok_and(|known| known == table)
         };
@@ -216,7 +231,12 @@ impl Lab {
 
     /// Begins to store a file that comes over the wire.
     pub(crate) fn store(&self, name: &str, kind: Kind) -> Result<Upload> {
-        Upload::new(self.uploads.path(), name, kind)
+        Upload::new(&self.uploads, name, kind)
+    }
+
+    /// Begins to store a table that is made here, and can be again.
+    pub(crate) fn store_made(&self, name: &str) -> Result<Upload> {
+        Upload::new(self.scratch.path(), name, Kind::Table)
     }
 
     /// Opens a model that came over the wire; without its data, which nobody has said.
@@ -278,7 +298,7 @@ impl Lab {
             let mut state = run.state();
             if !state.phase.alive()
                 && state.moments.in_memory() > left
-                && state.moments.move_to_disk(self.uploads.path()).is_err()
+                && state.moments.move_to_disk(self.scratch.path()).is_err()
             {
                 state.moments.shrink(left);
             }
@@ -295,7 +315,7 @@ impl Lab {
     fn read(&self, spec: &Spec) -> Result<Lesson> {
         let path = Path::new(&spec.data);
         let lesson = self.host.lesson(spec);
-        let (true, Some(name)) = (path.starts_with(self.uploads.path()), path.file_name()) else {
+        let (true, Some(name)) = (self.is_upload(path), path.file_name()) else {
             return lesson;
         };
         let shown = |text: &str| text.replace(&spec.data, &name.to_string_lossy());

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -10,6 +10,7 @@ import { pathToFileURL } from "node:url";
 import {
   binary,
   browse,
+  chooseFile,
   drawSeven,
   open,
   sendSite,
@@ -187,6 +188,33 @@ describe("a page without a server", { skip: skip || (serverOnly && "tested in th
     await page.waitForSelector(".start:not([disabled])");
     await sleep(500);
     assert.equal(await page.$$eval(".runs tbody tr", (rows) => rows.length), 0);
+    assert.deepEqual(trouble, []);
+    await close();
+  });
+
+  test("a table and a model that were dropped are there again after a reload", async () => {
+    const { page, trouble, close } = await open(browser, site.url);
+    await page.waitForSelector(".start:not([disabled])");
+    const rows = Array.from({ length: 60 }, (_, i) => `${i % 7},${i % 5},${i % 7 > 3 ? "yes" : "no"}`);
+    const table = join(folder, "pupils.csv");
+    writeFileSync(table, ["height,width,answer", ...rows].join("\n"));
+    await chooseFile(page, table);
+    await page.waitForSelector("[data-id=pupils][aria-checked=true]");
+    await page.click(".start");
+    await untilRun(page, "done");
+    await sleep(300);
+    await page.reload({ waitUntil: "load" });
+    // The table is what is asked about, and its run is tested on it again.
+    await page.waitForSelector("[data-id=pupils][aria-checked=true]");
+    assert.equal(await page.$$eval("[data-id=mnist]", (cards) => cards.length), 1);
+    await untilRun(page, "loaded");
+    assert.match(await text(page, ".runs .result"), /%/);
+    const model = await saved(page, ".run-head .save", mkdtempSync(join(folder, "again-")));
+    await (await page.waitForSelector("input[type=file]")).uploadFile(model);
+    await page.waitForFunction(() => document.querySelectorAll(".runs tbody tr").length === 2);
+    await sleep(300);
+    await page.reload({ waitUntil: "load" });
+    await page.waitForFunction(() => document.querySelectorAll(".runs tbody tr").length === 2);
     assert.deepEqual(trouble, []);
     await close();
   });

@@ -7,6 +7,9 @@ import { fill, h, say, scroller, textScale } from "./dom";
 import { int, t } from "./i18n";
 import { pngButton } from "./share";
 
+/** Points of each line that its table has in any case. */
+const FIRST = 5;
+
 export interface Line {
   id: string;
   /** What it is called at its end and in the table: #3, test. */
@@ -274,7 +277,8 @@ export class Chart {
     for (const l of this.content.lines) {
       const every = Math.max(1, Math.ceil(l.xs.length / 12));
       l.xs.forEach((x, i) => {
-        if (i % every !== 0 && i !== l.xs.length - 1) return;
+        // Of many some, evenly, and all of the first ones: there most happens.
+        if (i >= FIRST && i % every !== 0 && i !== l.xs.length - 1) return;
         rows.push(
           h("tr", {}, h("td", {}, l.name), h("td", {}, int(x)), h("td", {}, this.options.format(l.ys[i]!))),
         );

@@ -7,7 +7,7 @@ import { onScheme } from "./colours";
 import { drawColumns, keep, type Column, type Flow } from "./columns";
 import { h, ltr, say } from "./dom";
 import { int, num, signed, t } from "./i18n";
-import { board, paintGrey } from "./picture";
+import { board, describe, paintGrey } from "./picture";
 import { selected } from "./state";
 import { inputName, legend } from "./weights";
 
@@ -20,7 +20,7 @@ type Tensors = Map<string, Float32Array>;
 
 /** The drawing, and a function that shows a stage in it. */
 export function stepDrawing(): { el: HTMLElement; show: (report: StageReport) => void } {
-  const canvas = h("canvas", { role: "img" });
+  const canvas = h("canvas");
   const caption = h("p", { class: "step-said" });
   const el = h(
     "figure",
@@ -127,7 +127,7 @@ export function stepDrawing(): { el: HTMLElement; show: (report: StageReport) =>
       };
     });
     drawColumns(canvas, columns, flows, pictured ? picture : null);
-    canvas.setAttribute("aria-label", caption.textContent ?? "");
+    describe(canvas, caption.textContent ?? "");
     canvas.dataset.seen = String(seen);
   };
   onScheme(() => last?.());

@@ -10,7 +10,7 @@ import { draft, onDraft } from "./draft";
 import { follow, parametersOf, weightTensors } from "./follow";
 import { className, int, num, percent, t } from "./i18n";
 import { drawPerceptron, isPerceptron } from "./perceptron";
-import { board, paintGrey, reach } from "./picture";
+import { board, describe, paintGrey, reach } from "./picture";
 import { pngButton } from "./share";
 import { dataOf, on, selected, state } from "./state";
 import { touchPanel } from "./touch";
@@ -18,7 +18,7 @@ import { inputName, legend } from "./weights";
 
 /** The network that the draft would train, without numbers: it changes with the blocks. */
 export function planDrawing(): HTMLElement {
-  const canvas = h("canvas", { role: "img" });
+  const canvas = h("canvas");
   const host = h("div", { class: "net", dir: "ltr" }, canvas);
   const el = h(
     "figure",
@@ -60,7 +60,7 @@ function sketch(canvas: HTMLCanvasElement, plan: Plan): void {
   ];
   if (plan.shape.length === 3) columns[0]!.drawn = [];
   drawColumns(canvas, columns, [], plan.shape.length === 3 ? seven() : null);
-  canvas.setAttribute("aria-label", plan.network);
+  describe(canvas, plan.network);
 }
 
 /** A seven, only to show where the picture goes in. */

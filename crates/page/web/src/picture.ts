@@ -1,13 +1,18 @@
 // Pictures of numbers: grey ones as they are, and those with a sign in blue (+) and orange (−).
 
 import { colours, css, diverging } from "./colours";
-import { h, textScale } from "./dom";
+import { h, set, textScale } from "./dom";
 
 /** A canvas of `width` by `height` cells with a description; CSS makes it as large as wanted. */
 export function board(width: number, height: number, label: string, kind = "pixels"): HTMLCanvasElement {
   // What stands beside its own name in text needs none.
   const named = label === "" ? { "aria-hidden": "true" } : { role: "img", "aria-label": label };
   return h("canvas", { width, height, class: kind, ...named });
+}
+
+/** Says what a canvas shows. One that is nothing else is a picture from then on: without a name it must be none. */
+export function describe(canvas: HTMLCanvasElement, shows: string): void {
+  set(canvas, { role: canvas.getAttribute("role") ?? "img", "aria-label": shows });
 }
 
 /** The pixels of a canvas to be written, four bytes each; `put` shows them. */

@@ -4,7 +4,7 @@
 import { colours, css, onScheme } from "./colours";
 import { h, set } from "./dom";
 import { num } from "./i18n";
-import { fit } from "./picture";
+import { describe, fit } from "./picture";
 
 export type Rgb = [number, number, number];
 export type Place = [number, number];
@@ -63,7 +63,7 @@ const NEAR = 14;
 
 export class Plane {
   readonly el: HTMLElement;
-  readonly canvas = h("canvas", { class: "plane-canvas", role: "img" });
+  readonly canvas = h("canvas", { class: "plane-canvas" });
   private scene: Scene | null = null;
   private width = 0;
   private held: number | null = null;
@@ -81,7 +81,7 @@ export class Plane {
 
   draw(scene: Scene): void {
     this.scene = scene;
-    set(this.canvas, { "aria-label": scene.summary });
+    describe(this.canvas, scene.summary);
     this.redraw();
   }
 

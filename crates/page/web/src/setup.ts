@@ -332,6 +332,8 @@ function launch(started: () => void): HTMLElement[] {
     {
       type: "button",
       class: "primary start",
+      // Until there is something to start.
+      disabled: true,
       onclick: async () => {
         set(button, { disabled: true, "aria-busy": "true" });
         say(word, t("starting"));

@@ -6,12 +6,15 @@
 //! Cameras store pictures as the sensor saw them, with their orientation in the Exif segment:
 //! they are rotated.
 
+#[cfg(feature = "images")]
 use zune_jpeg::{
     JpegDecoder,
     zune_core::{bytestream::ZCursor, colorspace::ColorSpace, options::DecoderOptions},
 };
 
-use super::raster::{Picture, check_size};
+use super::raster::Picture;
+#[cfg(feature = "images")]
+use super::raster::check_size;
 
 /// What is known before decoding.
 #[derive(Default)]
@@ -74,6 +77,15 @@ pub(super) fn size(bytes: &[u8]) -> Result<(usize, usize), String> {
     Ok(if orientation < 5 { (width, height) } else { (height, width) })
 }
 
+/// The feature is off.
+#[cfg(not(feature = "images"))]
+pub(super) fn decode(_: &[u8]) -> Result<Picture, String> {
+    Err("a JPEG picture, and this program was built without JPEG; save it as PNG, or turn on the \
+         feature `images` of the crate reshet"
+        .into())
+}
+
+#[cfg(feature = "images")]
 pub(super) fn decode(bytes: &[u8]) -> Result<Picture, String> {
     // The decoder accepts a missing end. Inside a scan neither marker can occur.
     let last = |marker: u8| bytes.windows(2).rposition(|w| w == [0xff, marker]);

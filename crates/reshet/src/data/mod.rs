@@ -3,9 +3,9 @@
 //! One module per format: [`idx`] (MNIST's), [`npy`] and [`npz`] (NumPy's), [`table`] (CSV),
 //! pictures and folders of them. A [`DataLoader`] makes batches.
 
-#[cfg(feature = "images")]
+#[cfg(feature = "pictures")]
 mod askew;
-#[cfg(feature = "images")]
+#[cfg(feature = "pictures")]
 mod bmp;
 #[cfg(feature = "download")]
 mod cache;
@@ -16,11 +16,11 @@ mod cores;
 mod dataset;
 #[cfg(feature = "download")]
 pub mod download;
-#[cfg(feature = "images")]
+#[cfg(feature = "pictures")]
 mod drawing;
 pub mod fashion;
 mod features;
-#[cfg(feature = "images")]
+#[cfg(feature = "pictures")]
 pub mod folder;
 #[cfg(feature = "gzip")]
 mod gzip;
@@ -28,12 +28,12 @@ mod gzip;
 #[path = "no_gzip.rs"]
 mod gzip;
 pub mod idx;
-#[cfg(feature = "images")]
+#[cfg(feature = "pictures")]
 pub mod images;
 mod inputs;
-#[cfg(feature = "images")]
+#[cfg(feature = "pictures")]
 mod jpeg;
-#[cfg(feature = "images")]
+#[cfg(feature = "pictures")]
 mod listing;
 mod loader;
 pub mod make;
@@ -41,11 +41,11 @@ pub mod memory;
 pub mod mnist;
 pub mod npy;
 pub mod npz;
-#[cfg(feature = "images")]
+#[cfg(feature = "pictures")]
 mod parts;
-#[cfg(feature = "images")]
+#[cfg(feature = "pictures")]
 pub mod picture;
-#[cfg(feature = "images")]
+#[cfg(feature = "pictures")]
 mod raster;
 pub mod table;
 mod targets;

@@ -9,6 +9,7 @@
 //! Not a plotting library: see docs/decisions/0007-charts-of-our-own.md.
 
 mod canvas;
+mod font;
 mod plane;
 mod png;
 mod scale;

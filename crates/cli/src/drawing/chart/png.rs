@@ -5,10 +5,11 @@
 
 use std::collections::BTreeSet;
 
+use super::{
+    canvas::{Anchor, Canvas, Ink, Point, Text},
+    font::{BOLD, REGULAR},
+};
 use anyhow::Result;
-use noto_sans_mono_bitmap::{FontWeight, RasterHeight, get_raster, get_raster_width};
-
-use super::canvas::{Anchor, Canvas, Ink, Point, Text};
 
 const SCALE: f64 = 2.0;
 
@@ -99,11 +100,8 @@ impl Canvas for Png {
     }
 
     fn text(&mut self, at: Point, text: &str, set: Text) {
-        let (weight, height) = match set.title {
-            true => (FontWeight::Bold, RasterHeight::Size32),
-            false => (FontWeight::Regular, RasterHeight::Size24),
-        };
-        let step = get_raster_width(weight, height) as i64;
+        let font = if set.title { &BOLD } else { &REGULAR };
+        let step = font.width() as i64;
         let length = step * text.chars().count() as i64;
         let back = match set.anchor {
             Anchor::Start => 0,
@@ -112,17 +110,17 @@ impl Canvas for Png {
         };
         let (x, y) = ((at.0 * SCALE).round() as i64, (at.1 * SCALE).round() as i64);
         // The base line is at about four fifths of a letter's height.
-        let rise = height.val() as i64 * 4 / 5;
+        let rise = font.height() as i64 * 4 / 5;
         for (n, letter) in text.chars().enumerate() {
             let [own, instead] = letters(letter);
-            let raster = get_raster(own, weight, height).or_else(|| {
+            let pixels = font.letter(own).or_else(|| {
                 if instead == '?' {
                     self.lacking.insert(letter);
                 }
-                get_raster(instead, weight, height)
+                font.letter(instead)
             });
-            let Some(raster) = raster else { continue };
-            for (row, line) in raster.rows().enumerate() {
+            let Some(pixels) = pixels else { continue };
+            for (row, line) in pixels.chunks_exact(font.width()).enumerate() {
                 for (column, cover) in line.iter().enumerate().filter(|(_, c)| **c > 0) {
                     let along = n as i64 * step + column as i64 - back;
                     let down = row as i64 - rise;

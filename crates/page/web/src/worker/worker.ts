@@ -21,13 +21,13 @@ interface Module {
 /** Milliseconds that a training goes on before a request is looked for. */
 const SLICE = 12;
 /** What is kept when the page goes. */
-const KEPT = "runs/";
+const KEPT = ["runs/", "tables/"];
 
 const tell = (message: FromWorker, transfer: Transferable[] = []) =>
   (postMessage as (message: unknown, transfer: Transferable[]) => void)(message, transfer);
 
 const changed = new Set<string>();
-const files = new Files((path) => path.startsWith(KEPT) && changed.add(path));
+const files = new Files((path) => KEPT.some((folder) => path.startsWith(folder)) && changed.add(path));
 let said = "";
 let lab: Module;
 
@@ -62,7 +62,7 @@ function given(): Uint8Array<ArrayBuffer> {
 
 async function begin(message: Extract<ToWorker, { kind: "begin" }>): Promise<void> {
   const module = await compiled(message.wasm);
-  for (const folder of ["tmp", "digits"]) files.addFolder(folder);
+  for (const folder of ["tmp", "digits", "tables"]) files.addFolder(folder);
   for (const { path, bytes, time } of message.kept) files.put(path, bytes, time);
   const imports = wasi(
     files,
@@ -76,24 +76,31 @@ async function begin(message: Extract<ToWorker, { kind: "begin" }>): Promise<voi
   deliver();
 }
 
-/** The digits that have come, and how many there will be. */
-const digits = { come: 0, all: 0 };
+/** The files of the digits that are on their way, and whether one did not come. */
+const digits = { left: 0, lost: false };
 
-/** Takes a file of the digits; once all are there they are offered, and with them the runs that learnt them. */
+/** Takes a file of the digits, or goes on without. */
 async function bring(name: string, source: Source): Promise<void> {
-  const bytes = new Uint8Array(await bytesOf(source));
+  try {
+    const bytes = new Uint8Array(await bytesOf(source));
+    await there;
+    files.put(`digits/${name}`, bytes);
+  } catch (error) {
+    digits.lost = true;
+    console.error(error);
+  }
   await there;
-  files.put(`digits/${name}`, bytes);
-  digits.come++;
-  if (digits.come < digits.all) return;
-  put(new TextEncoder().encode("mnist"));
-  if (lab.offer() === 0) throw new Error(new TextDecoder().decode(given()));
+  digits.left--;
+  if (digits.left === 0) open();
+}
+
+/** Offers the digits and the tables that are kept, then opens the runs that learnt them. */
+function open(): void {
+  put(new TextEncoder().encode(digits.lost ? "" : "mnist"));
+  if (lab.offer() === 0) console.error(new TextDecoder().decode(given()));
   deliver();
   lab.open_kept();
   deliver();
-  // All there is, once more: a page without a run shows the newest of those that were kept.
-  const { body } = asked("GET", "/api/state", "", "", new Uint8Array(0));
-  tell({ kind: "event", event: "state", data: new TextDecoder().decode(body) });
 }
 
 /** Passes on all messages and all files that are new. */
@@ -179,7 +186,7 @@ let beginning: () => void;
 const there = new Promise<void>((done) => (beginning = done));
 
 async function start(message: Extract<ToWorker, { kind: "begin" }>): Promise<void> {
-  digits.all = message.digits;
+  digits.left = message.digits;
   await begin(message);
   beginning();
   const waiting = early ?? [];
@@ -190,7 +197,7 @@ async function start(message: Extract<ToWorker, { kind: "begin" }>): Promise<voi
 onmessage = ({ data }: MessageEvent<ToWorker>) => {
   if (data.kind === "begin") start(data).catch(failed);
   // Without the digits tables can still be learnt.
-  else if (data.kind === "digits") bring(data.name, data.source).catch((error) => console.error(error));
+  else if (data.kind === "digits") bring(data.name, data.source).catch(failed);
   else if (early !== null) early.push(data);
   else guarded(() => answer(data));
 };
