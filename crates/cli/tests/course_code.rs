@@ -4,7 +4,7 @@ use reshet_lab::chapters::CHAPTERS;
 
 /// The snippets as functions, word by word as the chapters show them.
 #[rustfmt::skip]
-#[expect(unused_variables, clippy::redundant_closure_for_method_calls)]
+#[expect(unused_variables)]
 mod snippets {
     use reshet::prelude::*;
 
