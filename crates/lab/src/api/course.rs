@@ -31,7 +31,7 @@ pub(super) fn open(lab: &Arc<Lab>, name: &str, asked: Seeded) -> Answer<Response
     let none = || Refusal::not_found(format!("no chapter is called \"{name}\""));
     let trained = Chapter::named(name).and_then(|chapter| chapter.trained).ok_or_else(none)?;
     let seed = asked.seed;
-    let told = lab.turns.take(|| -> Answer<answers::Opened> {
+    let told = lab.shared.turns.take(|| -> Answer<answers::Opened> {
         let data = match (trained.source.made(seed)?, trained.source) {
             (Some((name, table)), _) => lab.made(&name, table.as_bytes())?,
             (None, Source::Named(source)) => lab.add_data(source)?,
@@ -50,7 +50,7 @@ pub(super) fn presets() -> Answer<Response> {
 }
 
 pub(super) fn descend(lab: &Lab, asked: &descent::Asked) -> Answer<Response> {
-    let told = lab.turns.take(|| descent::run(asked))?;
+    let told = lab.shared.turns.take(|| descent::run(asked))?;
     Response::json(200, &told)
 }
 
