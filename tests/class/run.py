@@ -93,9 +93,11 @@ class Pupil(threading.Thread):
         # The longest time without a word about a training that goes on, and its newest word.
         self.longest = 0.0
         self.slowest = 0.0
+        # The longest time between the end of a training and its last test.
+        self.last_test, self.ended = 0.0, None
         self.over = threading.Event()
         self.training = None
-        self.accuracies, self.messages, self.steps = [], 0, 0
+        self.accuracies, self.messages = [], 0
 
     def run(self):
         threading.Thread(target=self.listen, daemon=True).start()
@@ -142,21 +144,26 @@ class Pupil(threading.Thread):
     def heard(self, event, told):
         now = time.monotonic()
         self.messages += 1
-        if self.training is None:
+        with lock:
+            if self.training is None:
+                return
+            run, last = self.training
+            if event == "progress" and told["run"] == run:
+                if self.ended is None:
+                    self.longest = max(self.longest, now - last)
+                self.training = (run, now)
+        if event != "run" or told["id"] != run or told["state"] in ("running", "paused"):
             return
-        run, last = self.training
-        if event == "progress" and told["run"] == run:
-            self.longest = max(self.longest, now - last)
-            self.training = (run, now)
-        if event == "run" and told["id"] == run and told["state"] not in ("running", "paused"):
-            if told["state"] != "done" and now < self.until:
-                failed(f"a run ended as {told['state']}: {told['reason']}")
-            # Told twice: when it has ended, and when it is saved with its last test.
-            if told["test"]["samples"] == 10_000:
-                self.accuracies.append(told["test"]["accuracy"])
-                self.steps += told["steps"]
-                self.training = None
-                self.over.set()
+        if told["state"] != "done" and now < self.until:
+            failed(f"a run ended as {told['state']}: {told['reason']}")
+        # Told twice: when it has ended, and when it is saved with its last test.
+        self.ended = self.ended or now
+        if told["test"]["samples"] == 10_000:
+            self.last_test = max(self.last_test, now - self.ended)
+            self.accuracies.append(told["test"]["accuracy"])
+            with lock:
+                self.training = self.ended = None
+            self.over.set()
 
 
 def memory(pid):
@@ -225,6 +232,7 @@ def main():
         "fewest runs of a pupil": min(runs),
         "most runs of a pupil": max(runs),
         "longest wait for progress, s": round(longest, 3),
+        "longest wait for the last test, s": round(max(pupil.last_test for pupil in pupils), 3),
         "slowest answer to a pupil, s": round(max(pupil.slowest for pupil in pupils), 3),
         "slowest wall, s": round(slowest, 3),
         "messages": sum(pupil.messages for pupil in pupils),

@@ -21,6 +21,8 @@ pub(crate) struct Cores {
     /// None: there is only one training, which takes what it likes.
     cores: Option<usize>,
     line: Mutex<Line>,
+    /// One training at a time is at its end.
+    ends: Mutex<()>,
 }
 
 struct Line {
@@ -51,7 +53,8 @@ impl Cores {
     fn new(cores: Option<usize>) -> Self {
         let free = cores.unwrap_or(0);
         let (waiting, asked) = Default::default();
-        Self { cores, line: Mutex::new(Line { free, waiting, asked, asked_last: false }) }
+        let line = Mutex::new(Line { free, waiting, asked, asked_last: false });
+        Self { cores, line, ends: Mutex::new(()) }
     }
 
     fn line(&self) -> MutexGuard<'_, Line> {
@@ -76,6 +79,12 @@ impl Cores {
             thread::park();
         }
         Turn(Some(self))
+    }
+
+    /// Waits until no other training is at its end: what is done there takes long, and is done
+    /// beside the turns.
+    pub fn end(&self) -> MutexGuard<'_, ()> {
+        self.ends.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How long a turn is now: the shorter, the more wait. None: as long as one likes.

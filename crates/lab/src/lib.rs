@@ -8,6 +8,8 @@
 //! training has a thread of its own, or goes on while [`Lab::advance`] is called: see [`Drive`].
 //! What is read and saved where is the program's business: it implements [`Host`].
 //!
+//! A [`Class`] has a lab for each pupil; their trainings take turns on the cores.
+//!
 //! `docs/api.md` is what the requests promise.
 
 mod answers;

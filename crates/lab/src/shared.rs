@@ -12,6 +12,8 @@ use crate::{
 
 /// Runs of one lab that are kept, where there are others.
 const MOST_RUNS: usize = 12;
+/// Training samples that are looked at once a run has ended, where others wait.
+const MOST_LOOKED_AT: usize = 5000;
 /// Multiplications of a step, at most, where others wait for its end: a third of a second or so.
 const MOST_WORK: u64 = 2_000_000_000;
 
@@ -34,6 +36,8 @@ pub(crate) struct Bounds {
     pub runs: usize,
     /// Bytes of one run's moments.
     pub moments: usize,
+    /// Training samples that are looked at once a run has ended.
+    pub looked_at: usize,
 }
 
 impl Shared {
@@ -57,7 +61,7 @@ impl Shared {
             turns: Turns::new(2),
             ends: Turns::new(1),
             data: Mutex::default(),
-            bounds: Some(Bounds { runs: MOST_RUNS, moments }),
+            bounds: Some(Bounds { runs: MOST_RUNS, moments, looked_at: MOST_LOOKED_AT }),
         }
     }
 

@@ -55,8 +55,11 @@ pub(super) fn descend(lab: &Lab, asked: &descent::Asked) -> Answer<Response> {
 }
 
 pub(super) fn game(lab: &Lab, asked: &game::Asked) -> Answer<Response> {
-    let mut place = lab.game.lock().unwrap_or_else(PoisonError::into_inner);
-    Response::json(200, &game::run(&mut place, asked)?)
+    let told = lab.shared.turns.take(|| {
+        let mut place = lab.game.lock().unwrap_or_else(PoisonError::into_inner);
+        game::run(&mut place, asked)
+    })?;
+    Response::json(200, &told)
 }
 
 /// A table is taken over from memory.

@@ -131,9 +131,11 @@ impl Course {
         let cores = self.cores.clone();
         loop {
             let turn = cores.turn(self.standing && self.heard.is_some());
-            let next = self.advance(cores.slice());
+            self.begin();
+            let next = self.steps(cores.slice());
             drop(turn);
-            match next {
+            // The last test is long: those that train do not wait for it.
+            match self.ended(next) {
                 Turn::Goes => {}
                 Turn::Waits(time) => self.wait(time),
                 Turn::Over(phase) => return phase,
@@ -189,6 +191,8 @@ impl Course {
             }
             // Who stops it does not want to wait for a long test.
             if phase == Phase::Done || self.all_takes() <= LONG_STEP {
+                let cores = self.cores.clone();
+                let _one = cores.end();
                 self.test(Tested::All);
             } else if self.tested.0 <= LONG_STEP {
                 self.test(Tested::Some);

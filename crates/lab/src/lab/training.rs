@@ -184,7 +184,8 @@ impl Lab {
 
     fn save(&self, run: &Run, lesson: &Lesson, phase: Phase) -> Result<PathBuf> {
         let lesson = lesson.tested_on(run.tested());
-        let finished = ending::finished(run, &lesson, phase == Phase::Done)?;
+        let most = self.shared.bounds.map(|bounds| bounds.looked_at);
+        let finished = ending::finished(run, &lesson, phase == Phase::Done, most)?;
         if phase != Phase::Diverged {
             run.state().findings = finished.findings.iter().map(Finding::from).collect();
         }
