@@ -72,6 +72,7 @@ sanitize target="x86_64-unknown-linux-gnu":
 # allocation; with so many seeds
 faults seeds="1":
     RESHET_ALL_FAULTS={{seeds}} cargo test -p reshet-cli --lib faults -- --nocapture
+    RESHET_ALL_FAULTS=1 cargo test -p reshet --test damage
 
 # The same with every two accesses of two threads ordered (needs nightly with rust-src)
 races target="x86_64-unknown-linux-gnu":

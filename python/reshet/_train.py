@@ -16,7 +16,7 @@ Columns = Hashable | Sequence[Hashable]
 
 # What else a training can be told: the names of the library's recipe.
 _MORE = {"loss", "label_smoothing", "nesterov", "betas", "eps", "alpha", "amsgrad", "centered",
-         "clip_norm", "step_size", "gamma", "init"}
+         "clip_norm", "step_size", "gamma", "init", "temperature"}
 _WHOLE = ("epochs", "batch_size", "seed", "patience", "threads")
 # Of arrays; what is chosen for a table depends on its size.
 _PLAIN = {"activation": "relu", "dropout": 0.0, "optimizer": "adam", "lr": 0.001,
@@ -123,7 +123,7 @@ def train(
     validation: the part of the samples that is only tested on, after each epoch; with
        `patience`, training stops when that has not become better for so many epochs.
     more: loss, label_smoothing, nesterov, betas, eps, alpha, amsgrad, centered, clip_norm,
-       step_size, gamma, init: as the program's flags of these names.
+       step_size, gamma, init, temperature: as the program's flags of these names.
 
     What is given is copied before the training begins: changing it changes nothing. Other
     threads of Python run meanwhile, and Ctrl-C ends it.

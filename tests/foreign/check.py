@@ -86,6 +86,8 @@ def tables(folder):
         "yes or no, tanh": (False, lambda s: np.where(s > 2.5, "yes", "no"), ["--net", "8:elu(1.5)-1:tanh", "--loss", "bce"]),
         "classes, numbers": (False, lambda s: np.digitize(s, [1, 2, 4]), ["--task", "classes"]),
         "classes, words and numbers": (True, lambda s: np.array(["low", "mid", "top"])[np.digitize(s, [2, 4])], ["--net", "12:silu-12:leaky_relu(0.1)-3:softmax"]),
+        "classes, min-max": (True, lambda s: np.array(["low", "mid", "top"])[np.digitize(s, [2, 4])], ["--scaling", "min-max", "--net", "12:relu-3"]),
+        "a number, min-max": (True, lambda s: np.float32(1000 * s + 50000), ["--scaling", "min-max", "--net", "12:relu-1", "--task", "number"]),
         "a number": (True, lambda s: np.float32(1000 * s + 50000), ["--task", "number"]),
     }
     for i, (kind, (words, answer, flags)) in enumerate(kinds.items()):

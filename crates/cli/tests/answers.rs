@@ -258,7 +258,7 @@ fn pictures_show_what_the_report_says() {
         fs::read_to_string(place.path(&format!("{name}.svg"))).unwrap()
     };
     let report = place.json("test model x.npy --targets y.npy --pictures a/b --json");
-    assert_eq!(report["pictures"], json!(["a/b/roc", "a/b/precision-recall"]));
+    assert_eq!(report["pictures"], json!(["a/b/roc", "a/b/precision-recall", "a/b/reliability"]));
     let roc = svg("a/b/roc");
     assert!(roc.contains("AUROC 0.8889") && roc.contains("threshold 0.5"), "{roc}");
     let curve = svg("a/b/precision-recall");

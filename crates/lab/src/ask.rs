@@ -204,6 +204,14 @@ pub fn part_of<'a>(run: &'a Run, part: &str) -> Result<&'a Dataset> {
     }
 }
 
+/// The part that samples are taken from where none is named: of a run that learns from all, that.
+pub fn usual_part(run: &Run) -> &'static str {
+    match run.lesson.as_ref().is_some_and(|lesson| lesson.test.is_none()) {
+        true => "train",
+        false => "test",
+    }
+}
+
 /// Which mistakes are asked for.
 #[derive(Debug, Deserialize)]
 pub struct Cell {

@@ -43,7 +43,7 @@ pub struct How {
     discount: f32,
     /// ε as it is all the time; None: it falls as in the book.
     curious: Option<f32>,
-    /// Whether a copy stands still between updates; else it is brought up to date after each game.
+    /// Whether a copy that stands still says what follows is worth; else the network itself does.
     target: bool,
     double: bool,
 }
@@ -56,7 +56,7 @@ impl How {
             lr,
             discount,
             double,
-            copy_every: if target { usual.copy_every } else { 1 },
+            copy_every: if target { usual.copy_every } else { 0 },
             least_curious: curious.unwrap_or(usual.least_curious),
             // Fallen before the first game has ended.
             patience: if curious.is_some() { 1e-6 } else { usual.patience },

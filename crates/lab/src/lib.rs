@@ -35,7 +35,7 @@ mod lesson;
 mod memory;
 mod messages;
 mod moments;
-mod plane;
+pub mod plane;
 mod refusal;
 mod run;
 mod shared;
@@ -47,7 +47,7 @@ mod turns;
 mod types;
 mod upload;
 
-pub use answers::About;
+pub use answers::{About, Axis, Curve, Spot};
 pub use api::{Body, Request, Response};
 pub use class::{Class, Rules, Who};
 pub use host::{Finished, Host, Loaded};

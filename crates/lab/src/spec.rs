@@ -37,9 +37,23 @@ pub struct Spec {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional, type = "string"))]
     pub scaling: Option<Scaling>,
+    /// Whether a table's numbers, those to be predicted too, are taken as they are.
+    #[serde(skip_serializing_if = "is_false")]
+    #[cfg_attr(test, ts(optional, as = "Option<bool>"))]
+    pub no_scale: bool,
+    /// The part of the samples to test on, where the data has no test part; 0: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub test_fraction: Option<f64>,
     /// Of weights, shuffles and splits.
     #[cfg_attr(test, ts(type = "number | null"))]
     pub seed: Option<u64>,
+}
+
+/// For serde.
+#[expect(clippy::trivially_copy_pass_by_ref)]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 impl Spec {

@@ -23,15 +23,11 @@ const MOST_CHANGES: usize = 1000;
 pub struct Touch {
     #[serde(default)]
     changes: Vec<Tweak>,
-    #[serde(default = "test_part")]
-    part: String,
+    /// `train` or `test`; None: what the run has for a test.
+    part: Option<String>,
     #[serde(default)]
     row: u32,
     neuron: Option<Place>,
-}
-
-fn test_part() -> String {
-    "test".into()
 }
 
 /// Another value for one parameter.
@@ -57,8 +53,9 @@ struct Place {
 /// There is no such parameter, neuron or sample; a value is not finite.
 pub fn touched(run: &Run, step: usize, model: &Model, asked: &Touch) -> Result<Touched> {
     let changed = changed(run, model, &asked.changes)?;
-    let told = ask::trace_row(run, step, &changed, &asked.part, asked.row)?;
-    let one = ask::part_of(run, &asked.part)?.select(&[asked.row]);
+    let part_asked = asked.part.as_deref().unwrap_or(ask::usual_part(run));
+    let told = ask::trace_row(run, step, &changed, part_asked, asked.row)?;
+    let one = ask::part_of(run, part_asked)?.select(&[asked.row]);
     let loss = changed.test(&one)?.loss;
     let test = match run.lesson.as_ref().and_then(|lesson| lesson.test.as_ref()) {
         Some(test) => {

@@ -1,4 +1,5 @@
-//! Files with a flipped bit: each is refused, or reads as if it had none.
+//! Files with a flipped bit: each is refused, or reads as if it had none. Of each byte one bit is
+//! flipped; every bit, which takes eight times as long, if `RESHET_ALL_FAULTS` is set.
 
 use std::{fs, path::Path};
 
@@ -36,10 +37,17 @@ fn every_flipped_bit(path: &Path, again: impl Fn(&Path, &Path) -> reshet::Result
     let (damaged, second) = (path.with_extension("damaged"), path.with_extension("second"));
     again(path, &second).unwrap();
     assert!(fs::read(&second).unwrap() == whole);
-    let mut found = 0;
+    let all = std::env::var_os("RESHET_ALL_FAULTS").is_some();
+    let (mut found, mut flipped) = (0, 0);
     for bit in 0..8 * whole.len() {
+        let (byte, place) = (bit / 8, bit % 8);
+        // Another place in the next byte, and not always the same in every eighth.
+        if !all && place != (byte * 3 + byte / 8) % 8 {
+            continue;
+        }
+        flipped += 1;
         let mut bytes = whole.clone();
-        bytes[bit / 8] ^= 1 << (bit % 8);
+        bytes[byte] ^= 1 << place;
         fs::write(&damaged, &bytes).unwrap();
         match again(&damaged, &second) {
             Ok(()) => assert!(fs::read(&second).unwrap() == whole, "bit {bit} goes unnoticed"),
@@ -47,7 +55,7 @@ fn every_flipped_bit(path: &Path, again: impl Fn(&Path, &Path) -> reshet::Result
             Err(other) => panic!("bit {bit}: {other:?}"),
         }
     }
-    assert!(found > 8 * whole.len() * 9 / 10, "{found} of {}", 8 * whole.len());
+    assert!(found > flipped * 9 / 10, "{found} of {flipped}");
 }
 
 #[test]

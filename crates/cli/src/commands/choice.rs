@@ -38,8 +38,9 @@ pub fn choose(args: &mut Settings, asked: &Recipe, train: &Dataset) -> Result<Op
     if terminal::stopped() {
         bail!("interrupted before the training: nothing is saved");
     }
-    if let Some(choice) = choice.as_ref().filter(|choice| choice.best > 0) {
-        args.recipe.0 = choice.recipe().resolve(train)?;
+    if let Some(choice) = &choice {
+        let recipe = choice.apply(&args.recipe);
+        args.recipe.0 = if choice.best > 0 { recipe.resolve(train)? } else { recipe };
     }
     Ok(choice)
 }
@@ -55,18 +56,24 @@ pub fn text(choice: &Choice) -> String {
     };
     let tried: Vec<String> = choice.tried.iter().map(one).collect();
     let taken = if choice.best == 0 { "the first" } else { "the second" };
+    let sure = match choice.temperature {
+        Some(t) if t > 1.0 => format!("; its probabilities were too certain: temperature {t:.2}"),
+        Some(t) => format!("; its probabilities were not certain enough: temperature {t:.2}"),
+        None => String::new(),
+    };
     format!(
-        "tried on a fifth of the training samples (--effort 0 does not):\n{}\n  {taken} is taken",
+        "tried on a fifth of the training samples (--effort 0 does not):\n{}\n  {taken} is taken{sure}",
         tried.join("\n")
     )
 }
 
-/// `[{"dropout": …, "weight-decay": …, "epochs": …, "score": {…}, "taken": true}, …]`
+/// `[{"dropout": …, "weight-decay": …, "epochs": …, "score": {…}, "taken": true, "temperature": …}, …]`
 pub fn json(choice: &Choice) -> Value {
     let one = |(i, (recipe, score)): (usize, &(Recipe, reshet::Score))| {
+        let taken = i == choice.best;
         json!({
             "dropout": recipe.dropout, "weight-decay": recipe.weight_decay, "epochs": recipe.epochs,
-            "score": score, "taken": i == choice.best,
+            "score": score, "taken": taken, "temperature": choice.temperature.filter(|_| taken),
         })
     };
     choice.tried.iter().enumerate().map(one).collect()

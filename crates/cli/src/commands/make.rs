@@ -5,7 +5,11 @@ use std::{io::Write, path::PathBuf, process::ExitCode};
 use anyhow::{Context, Result};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use reshet::{
-    data::make::{Maker, Pattern},
+    Error,
+    data::{
+        classics::Classic,
+        make::{Maker, Pattern},
+    },
     formats::write_file,
 };
 
@@ -22,6 +26,8 @@ const PATTERNS: &str = "Patterns:
   waves    points around 0.02x + 0.3 sin x + 0.1 (ln x)²        x,y
   flats    nine flats, made up: price in millions               area,floor,price
 
+Tables of the program, written as they are: iris, breast-cancer, galton
+
   reshet data make moons --samples 2000 --noise 0.15 --seed 42 -o moons.csv
   reshet train moons.csv --hidden 16,16";
 
@@ -29,8 +35,8 @@ const PATTERNS: &str = "Patterns:
 #[command(after_help = PATTERNS, allow_negative_numbers = true)]
 pub struct Args {
     /// What to make
-    #[arg(value_parser = patterns(), hide_possible_values = true)]
-    pattern: Pattern,
+    #[arg(value_parser = whats(), hide_possible_values = true)]
+    pattern: What,
     /// Number of samples [default: as suits the pattern]
     #[arg(long, value_name = "N")]
     samples: Option<usize>,
@@ -45,20 +51,46 @@ pub struct Args {
     output: Option<PathBuf>,
 }
 
-fn patterns() -> impl TypedValueParser<Value = Pattern> {
-    let names = Pattern::ALL.map(Pattern::name);
-    PossibleValuesParser::new(names).try_map(|name| name.parse::<Pattern>())
+/// What is written.
+#[derive(Clone, Copy, Debug)]
+enum What {
+    Made(Pattern),
+    Table(Classic),
 }
 
-pub fn run(args: &Args) -> Result<ExitCode> {
-    let mut maker = Maker::new(args.pattern).seed(args.seed);
+fn whats() -> impl TypedValueParser<Value = What> {
+    // What is called as a pattern is made.
+    let names = Pattern::ALL.map(Pattern::name);
+    let tables = Classic::ALL.map(Classic::name);
+    let tables = tables.into_iter().filter(|name| !names.contains(name));
+    let all: Vec<&str> = names.into_iter().chain(tables).collect();
+    PossibleValuesParser::new(all).try_map(|name| match name.parse::<Pattern>() {
+        Ok(pattern) => Ok(What::Made(pattern)),
+        Err(_) => Classic::named(&name).map(What::Table),
+    })
+}
+
+fn csv(args: &Args) -> reshet::Result<String> {
+    let pattern = match args.pattern {
+        What::Made(pattern) => pattern,
+        What::Table(table) if args.samples.is_some() || args.noise.is_some() => {
+            let what = "is a table of the program: it has its own rows";
+            return Err(Error::Invalid(format!("--samples, --noise: {} {what}", table.name())));
+        }
+        What::Table(table) => return table.csv(),
+    };
+    let mut maker = Maker::new(pattern).seed(args.seed);
     if let Some(samples) = args.samples {
         maker = maker.samples(samples);
     }
     if let Some(noise) = args.noise {
         maker = maker.noise(noise);
     }
-    let csv = maker.csv()?;
+    maker.csv()
+}
+
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let csv = csv(args)?;
     match args.output.as_deref().filter(|path| *path != std::path::Path::new("-")) {
         Some(path) => {
             write_file(path, csv.as_bytes())?;

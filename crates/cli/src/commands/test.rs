@@ -3,14 +3,14 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Result;
-use reshet::Error;
+use reshet::{Dataset, Error, Model};
 
 use crate::{
-    drawing::{mistakes, plots},
+    drawing::{mistakes, over, plots},
     exit, hints,
     input::asked::{Asked, check, load},
     say,
-    terminal::{note, tell},
+    terminal::{COLUMNS, colour, columns, note, tell},
 };
 
 #[derive(clap::Args)]
@@ -23,10 +23,15 @@ pub struct Args {
     /// Yes/no models: the probability above which the answer is yes (default 0.5)
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     threshold: Option<f64>,
-    /// Draw, as SVG and PNG: yes/no: ROC, precision against recall; classes: the
-    /// confusion table; numbers: predicted against true, residuals
+    /// Draw, as SVG and PNG: yes/no: ROC, precision against recall, reliability; classes: the
+    /// confusion table, reliability; numbers: predicted against true, residuals
     #[arg(long, value_name = "DIR")]
     pictures: Option<PathBuf>,
+    /// Table: draw the model over these two inputs that are numbers, the others as they usually
+    /// are, with the samples, the boundary and the first layer's neurons; over one: a curve. In
+    /// the terminal, and with --pictures as SVG and PNG
+    #[arg(long, value_name = "A,B")]
+    plane: Option<String>,
     /// Pictures, classes or yes/no: draw the most certain wrong answers into one PNG,
     /// each with its label, the answer, and its probability
     #[arg(long, value_name = "FILE.png")]
@@ -53,7 +58,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         None => model.report(&data),
     };
     let report = report.map_err(|e| asked.unfit(e))?;
-    let pictures = match &args.pictures {
+    let mut pictures = match &args.pictures {
         Some(folder) => {
             let columns = model.meaning().columns.as_ref();
             let origins = columns.map_or(&[][..], |columns| &columns.origins);
@@ -61,6 +66,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         }
         None => Vec::new(),
     };
+    if let Some(asked) = &args.plane {
+        plane(args, asked, &model, &data, &mut pictures)?;
+    }
     let mistakes = match &args.mistakes {
         Some(path) => Some(mistakes::draw(path, &model, &data, args.threshold.unwrap_or(0.5))?),
         None => None,
@@ -95,4 +103,41 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         }
         _ => Ok(ExitCode::SUCCESS),
     }
+}
+
+/// Draws the model over the inputs that are asked for.
+fn plane(
+    args: &Args,
+    asked: &str,
+    model: &Model,
+    data: &Dataset,
+    pictures: &mut Vec<PathBuf>,
+) -> Result<()> {
+    let (x, y) = match asked.split(',').map(str::trim).collect::<Vec<_>>()[..] {
+        [x] => (x, x),
+        [x, y] => (x, y),
+        _ => {
+            let what = "--plane: one or two columns, as length,width";
+            return Err(Error::Invalid(what.into()).into());
+        }
+    };
+    let title = match y == x {
+        true => format!("The network over {x}"),
+        false => format!("The network over {x} and {y}"),
+    };
+    let drawn = over::draw(&title, model, data, (Some(x), Some(y)), &mut |picture| {
+        if !args.json {
+            say!("{}\n", picture.text(columns().unwrap_or(COLUMNS), colour())?);
+        }
+        if let Some(folder) = &args.pictures {
+            picture.save(folder, "plane")?;
+            pictures.push(folder.join("plane"));
+        }
+        Ok(())
+    });
+    drawn.map_err(|e| match e.downcast::<Error>() {
+        Ok(Error::Invalid(what)) => Error::Invalid(format!("--plane: {what}")).into(),
+        Ok(other) => other.into(),
+        Err(other) => other,
+    })
 }

@@ -4,5 +4,6 @@ pub mod chart;
 pub mod digits;
 pub mod mistakes;
 pub mod network_svg;
+pub mod over;
 pub mod picture;
 pub mod plots;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use reshet::{
     Targets,
-    metrics::{Confusion, Details, Ranking, Report, ScoreKind},
+    metrics::{Calibration, Confusion, Details, Ranking, Report, ScoreKind},
 };
 
 use crate::{
@@ -74,6 +74,10 @@ pub fn save(
             }
         }
         (_, Targets::Classes { .. }) => {}
+    }
+    if let Some(calibration) = &report.calibration {
+        saved.push(folder.join("reliability"));
+        reliability(calibration).save(folder, "reliability")?;
     }
     Ok(saved)
 }
@@ -198,6 +202,16 @@ fn precision_recall(curves: &[Curve]) -> Chart {
         chart = chart.with(Look::Mark, format!("threshold {threshold}"), vec![at]);
     }
     chart
+}
+
+/// Stated probabilities against the shares found.
+fn reliability(calibration: &Calibration) -> Chart {
+    let points: Vec<Point> = calibration.bins.iter().map(|bin| (bin.stated, bin.found)).collect();
+    let title = format!("Reliability: off by {:.2} % on average", 100.0 * calibration.error);
+    Chart::new(title, rate("probability stated, in tenths"), rate("share found"))
+        .with(Look::Reference, "exact", vec![(0.0, 0.0), (1.0, 1.0)])
+        .with(Look::Line, "", points.clone())
+        .with(Look::Mark, "mean of a tenth", points)
 }
 
 fn whose(curves: &[Curve]) -> String {
@@ -346,7 +360,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let draw = |stem: &str, (report, targets): (Report, Targets)| {
             let at = folder.path().join(stem);
-            assert_eq!(save(&at, &report, &targets, &[]).unwrap(), [at.join("confusion")]);
+            assert_eq!(
+                save(&at, &report, &targets, &[]).unwrap(),
+                ["confusion", "reliability"].map(|stem| at.join(stem))
+            );
             let png = png::Decoder::new(std::io::BufReader::new(
                 std::fs::File::open(at.join("confusion.png")).unwrap(),
             ));

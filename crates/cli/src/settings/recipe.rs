@@ -118,6 +118,10 @@ struct RecipeFlags {
     /// Fraction of the training samples to validate on after each epoch
     #[arg(long, value_name = "FRACTION")]
     validation: Option<f64>,
+    /// Classes, yes/no: divide the trained network's last sums by X: above 1 its probabilities
+    /// are less certain [default: 1; tables by a fifth of the training samples]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    temperature: Option<f64>,
 }
 
 fn two(text: &str) -> Result<[f64; 2], String> {
@@ -132,11 +136,13 @@ impl From<RecipeFlags> for Recipe {
             task, net, hidden, activation, dropout, loss, label_smoothing, optimizer, lr, momentum,
             nesterov, betas, eps, alpha, amsgrad, centered, weight_decay, clip_norm, schedule,
             step_size, gamma, init, epochs, batch_size, seed, no_shuffle, patience, validation,
+            temperature,
         } = flags;
         Self {
             task, net, hidden, activation, dropout, loss, label_smoothing, optimizer, lr, momentum,
             nesterov, betas, eps, alpha, amsgrad, centered, weight_decay, clip_norm, schedule,
             step_size, gamma, init, epochs, batch_size, seed, no_shuffle, patience, validation,
+            temperature,
         }
     }
 }

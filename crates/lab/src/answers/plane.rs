@@ -28,8 +28,11 @@ pub struct Plane {
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Axis {
+    /// The column's name.
     pub name: String,
+    /// Where it begins.
     pub low: f64,
+    /// Where it ends.
     pub high: f64,
 }
 
@@ -53,7 +56,9 @@ pub struct Field {
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Curve {
+    /// Places.
     pub xs: Vec<f64>,
+    /// The answers there.
     pub ys: Vec<f32>,
     /// What each neuron of the last hidden layer adds to it, most first.
     pub parts: Vec<Vec<f32>>,

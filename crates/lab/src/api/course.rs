@@ -38,8 +38,15 @@ pub(super) fn open(lab: &Arc<Lab>, name: &str, asked: Seeded) -> Answer<Response
             (None, _) => return Err(none()),
         };
         let mut spec = trained.spec(data.id.clone(), seed);
-        // Of what the book trains on all at once, a part is the test's here.
-        spec.batch_size = spec.batch_size.map(|size| size.min(data.lesson.train.len()));
+        // Of what the book trains on all at once, a part may be the test's here.
+        let learnt = match spec.test_fraction {
+            None => data.lesson.train.len(),
+            Some(test) => {
+                let all: usize = data.lesson.datasets().map(reshet::Dataset::len).sum();
+                (all as f64 * (1.0 - test)).round() as usize
+            }
+        };
+        spec.batch_size = spec.batch_size.map(|size| size.min(learnt));
         Ok(answers::Opened { data: data.told(), spec })
     })?;
     Response::json(200, &told)

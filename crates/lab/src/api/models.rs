@@ -5,7 +5,7 @@ use std::sync::Arc;
 use reshet::{Model, formats::safetensors};
 use serde::Deserialize;
 
-use super::{Answer, Response, find, test};
+use super::{Answer, Response, find};
 use crate::{
     answers::Snapshots,
     ask::{self, Cell, Input},
@@ -79,8 +79,7 @@ pub(super) fn touch(lab: &Arc<Lab>, run: &Run, when: When, asked: Touch) -> Answ
 
 #[derive(Deserialize)]
 pub(super) struct Sample {
-    #[serde(default = "test")]
-    part: String,
+    part: Option<String>,
     row: u32,
     step: Option<usize>,
 }
@@ -88,7 +87,8 @@ pub(super) struct Sample {
 pub(super) fn trace(lab: &Arc<Lab>, run: &Run, asked: Sample) -> Answer<Response> {
     let Sample { part, row, step } = asked;
     let (step, model) = model_at(lab, run, step)?;
-    let told = lab.shared.turns.take(|| ask::trace_row(run, step, &model, &part, row))?;
+    let part = part.as_deref().unwrap_or(ask::usual_part(run));
+    let told = lab.shared.turns.take(|| ask::trace_row(run, step, &model, part, row))?;
     Response::json(200, &told)
 }
 

@@ -19,20 +19,24 @@ for _ in range(300):
 };
 
 pub const LANDSCAPE: Code = Code {
-    torch: r#"p = torch.tensor([1.5, -1.0], requires_grad=True)
+    torch: r#"p = torch.tensor([0.5, 1.0], requires_grad=True)
 optimizer = optim.SGD([p], lr=0.01)
-for _ in range(200):
+for _ in range(2000):
     optimizer.zero_grad()
-    height(p[0], p[1]).backward()
+    (p[0] * torch.exp(-(p**2).sum())).backward()
     optimizer.step()"#,
-    rust: r#"let (mut x, mut y) = (1.5, -1.0);
-for _ in 0..200 {
-    let (dx, dy) = gradient(x, y); // two slopes
+    rust: r#"let (mut x, mut y) = (0.5_f64, 1.0_f64);
+for _ in 0..2000 {
+    let e = (-x * x - y * y).exp(); // the landscape is x · e^(−x²−y²)
+    let (dx, dy) = ((1.0 - 2.0 * x * x) * e, -2.0 * x * y * e); // two slopes
     (x, y) = (x - 0.01 * dx, y - 0.01 * dy);
-}"#,
-    python: r#"x, y = 1.5, -1.0
-for _ in range(200):
-    dx, dy = gradient(x, y)          # two slopes
+}
+println!("{x:.3} {y:.3}"); // -0.707 0.000"#,
+    python: r#"from math import exp
+x, y = 0.5, 1.0
+for _ in range(2000):
+    e = exp(-x * x - y * y)                                  # the landscape is x * e^(-x²-y²)
+    dx, dy = (1 - 2 * x * x) * e, -2 * x * y * e             # two slopes
     x, y = x - 0.01 * dx, y - 0.01 * dy"#,
 };
 
@@ -53,9 +57,12 @@ for _ in 0..300 {
     training.write(reshet::Buffer::Parameters, &[w, 0.0])?;
 }
 println!("{:?}", training.parameters()); // w 2.25"#,
-    python: r#"net = reshet.Net("1-1", loss="mse", optimizer="sgd", lr=0.01)    # with a bias
+    python: r#"net = reshet.Net("1-1", loss="mse", optimizer="sgd", lr=0.01)
+net.set_parameters({"0.weight": [[-1.5]], "0.bias": [0.0]})
 for _ in range(300):
-    loss = net.step([[2.0]], [4.5])"#,
+    net.step([[2.0]], [4.5])
+    net.set_parameters({"0.bias": [0.0]})                   # a layer has a bias: back to 0
+w = net.parameters()["0.weight"][0, 0]                      # 2.25"#,
 };
 
 pub const FIVE: Code = Code {
@@ -74,11 +81,17 @@ let mut training = sequential![Linear(1, 1)]?
     .attach(&Dataset::new(x, y)?)?;
 for _ in 0..200 {
     training.step(&[0, 1, 2, 3, 4], SGD::new(0.01))?;
-}"#,
-    python: r#"net = reshet.Net("1-1", loss="mse", optimizer="sgd", lr=0.01)    # with a bias
+    let w = training.parameters()[0];
+    training.write(reshet::Buffer::Parameters, &[w, 0.0])?; // no bias
+}
+println!("{:?}", training.parameters()); // w 2.114"#,
+    python: r#"net = reshet.Net("1-1", loss="mse", optimizer="sgd", lr=0.01)
+net.set_parameters({"0.weight": [[8.0]], "0.bias": [0.0]})
 x, y = [[0.0], [1.0], [2.0], [3.0], [4.0]], [0.7576, 2.2793, 4.4031, 6.7347, 8.0293]
 for _ in range(200):
-    loss = net.step(x, y)"#,
+    net.step(x, y)
+    net.set_parameters({"0.bias": [0.0]})                   # no bias
+w = net.parameters()["0.weight"][0, 0]                      # 2.114"#,
 };
 
 pub const LINEAR: Code = Code {
@@ -91,9 +104,13 @@ for epoch in range(1001):
     rust: r#"let data = Prepare::new().plain(true).of(reshet::data::classics::Classic::Line.table()?)?.train;
 let trainer = Trainer::new(sequential![Linear(1, 1)]?).units(vec![]).optimizer(SGD::new(0.01));
 let fit = trainer.epochs(1001).batch_size(100).fit(&data)?;"#,
-    python: r#"net = reshet.Net("1-1", loss="mse", optimizer="sgd", lr=0.01, seed=0)
+    python: r#"random = numpy.random.default_rng(1)
+x = random.normal(size=(100, 1))
+y = 80 * x + 50 + random.normal(0, 20, size=(100, 1))
+net = reshet.Net("1-1", loss="mse", optimizer="sgd", lr=0.01, seed=0)
 for epoch in range(1001):
-    loss = net.step(x, y)"#,
+    loss = net.step(x, y)
+w, b = net.parameters()["0.weight"], net.parameters()["0.bias"]"#,
 };
 
 pub const FLATS: Code = Code {
@@ -104,9 +121,12 @@ optimizer = optim.SGD(layer.parameters(), lr=0.1)    # then as before
 layer((torch.tensor([[110.0]]) - low) / (high - low))"#,
     rust: r#"use reshet::data::{make::{Maker, Pattern}, table::Scaling};
 let table = Maker::new(Pattern::Flats).table()?;
-let data = Prepare::new().scaling(Scaling::MinMax).of(table)?.train;"#,
+let data = Prepare::new().drop("floor").scaling(Scaling::MinMax).of(table)?.train;
+let trainer = Trainer::new(sequential![Linear(1, 1)]?).optimizer(SGD::new(0.1));
+let model = trainer.epochs(1000).batch_size(9).fit(&data)?.model; // knows how to scale"#,
     python: r#"model = reshet.train("flats.csv", target="price", drop=["floor"], net="1-1", scaling="min-max",
-                     optimizer="sgd", lr=0.1, epochs=1000, batch_size=9, test=0)"#,
+                     optimizer="sgd", lr=0.1, epochs=1000, batch_size=9, test=0)
+model.predict({"area": [110.0]})                            # scaled by the same two numbers"#,
 };
 
 pub const FLOORS: Code = Code {
@@ -114,16 +134,41 @@ pub const FLOORS: Code = Code {
 layer = nn.Linear(2, 1)"#,
     rust: r#"use reshet::data::{make::{Maker, Pattern}, table::Scaling};
 let table = Maker::new(Pattern::Flats).table()?;
-let data = Prepare::new().scaling(Scaling::MinMax).of(table)?.train;"#,
+let data = Prepare::new().scaling(Scaling::MinMax).of(table)?.train;
+let trainer = Trainer::new(sequential![Linear(2, 1)]?).optimizer(SGD::new(0.1));
+let model = trainer.epochs(1000).batch_size(9).fit(&data)?.model;"#,
     python: r#"model = reshet.train("flats.csv", net="2-1", scaling="min-max", optimizer="sgd", lr=0.1,
-                     epochs=1000, batch_size=9, test=0)"#,
+                     epochs=1000, batch_size=9, test=0)
+model.predict({"area": [110.0, 110.0], "floor": [3, 8]})"#,
+};
+
+pub const GALTON: Code = Code {
+    torch: r#"x = (parents - parents.min()) / (parents.max() - parents.min())
+layer = nn.Linear(1, 1)
+optimizer = optim.SGD(layer.parameters(), lr=0.1)
+for epoch in range(2000):
+    optimizer.zero_grad()
+    nn.MSELoss()(layer(x), child).backward()
+    optimizer.step()"#,
+    rust: r#"use reshet::data::{classics::Classic, table::Scaling};
+let data = Prepare::new().scaling(Scaling::MinMax).of(Classic::Galton.table()?)?.train;
+let trainer = Trainer::new(sequential![Linear(1, 1)]?).optimizer(SGD::new(0.1));
+let model = trainer.epochs(2000).batch_size(928).fit(&data)?.model;
+println!("{}", model.test(&data)?);"#,
+    python: r#"model = reshet.train("galton.csv", net="1-1", scaling="min-max", optimizer="sgd", lr=0.1,
+                     epochs=2000, batch_size=928, test=0)
+model.predict({"parents": [64.0, 72.0]})                    # nearer to each other than the parents"#,
 };
 
 pub const COST: Code = Code {
     torch: r#"p = torch.tensor([0.9, 0.2, 0.4])
 nn.BCELoss()(p, torch.tensor([1.0, 0.0, 1.0]))    # 0.415"#,
-    rust: r#"let network = sequential![Linear(30, 1), Sigmoid]?; // BCE follows from the Sigmoid"#,
-    python: r#"model = reshet.train(frame, target="answer", net="1:sigmoid")    # BCE follows from the sigmoid"#,
+    rust: r#"let loss = |p: f64, yes: bool| -(if yes { p } else { 1.0 - p }).ln();
+println!("{:.3}", (loss(0.9, true) + loss(0.2, false) + loss(0.4, true)) / 3.0); // 0.415
+let network = sequential![Linear(30, 1), Sigmoid]?; // BCE follows from the Sigmoid"#,
+    python: r#"p, yes = numpy.array([0.9, 0.2, 0.4]), numpy.array([True, False, True])
+loss = -numpy.log(numpy.where(yes, p, 1 - p)).mean()        # 0.415
+net = reshet.Net("30-1:sigmoid", loss="bce")"#,
 };
 
 pub const CANCER: Code = Code {
@@ -193,14 +238,21 @@ y = (labels == 3).float()"#,
     rust: r#"let (train, test) = reshet::data::fashion::read("fashion-mnist".as_ref())?;
 let network = sequential![Linear(784, 200), ReLU, Linear(200, 100), ReLU, Linear(100, 1), Sigmoid]?;
 let trainer = Trainer::new(network).optimizer(Adam::new(0.001)).epochs(3).batch_size(50);
-let model = trainer.fit(&train.is("Dress")?)?.model;"#,
+let model = trainer.fit(&train.is("Dress")?)?.model;
+println!("{}", model.test(&test.is("Dress")?)?);"#,
     python: r#"model = reshet.train(X, y == 3, hidden=(200, 100), lr=0.001, epochs=3, batch_size=50)"#,
 };
 
 pub const FOOTWEAR: Code = Code {
     torch: r#"y = torch.isin(labels, torch.tensor([5, 7, 9])).float()    # sandal, sneaker, ankle boot"#,
     rust: r#"let (train, test) = reshet::data::fashion::read("fashion-mnist".as_ref())?;
-let footwear = train.is("Sandal, Sneaker or Ankle boot")?;"#,
+let (train, test) = (
+    train.is("Sandal, Sneaker or Ankle boot")?,
+    test.is("Sandal, Sneaker or Ankle boot")?,
+);
+let network = sequential![Linear(784, 200), ReLU, Linear(200, 100), ReLU, Linear(100, 1), Sigmoid]?;
+let trainer = Trainer::new(network).optimizer(Adam::new(0.001)).epochs(3).batch_size(50);
+println!("{}", trainer.fit(&train)?.model.test(&test)?);"#,
     python: r#"model = reshet.train(X, numpy.isin(y, [5, 7, 9]), hidden=(200, 100), lr=0.001, epochs=3, batch_size=50)"#,
 };
 
@@ -251,7 +303,8 @@ pub const OVERFITTING: Code = Code {
     torch: r#"net = nn.Sequential(nn.Linear(2, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU(),
                     nn.Linear(128, 1), nn.Sigmoid())
 net.eval()    # then the same measure on the training and on the test part"#,
-    rust: r#"let moons = |n, seed| Maker::new(Pattern::Moons).samples(n).noise(0.4).seed(seed).dataset();
+    rust: r#"use reshet::data::make::{Maker, Pattern};
+let moons = |n, seed| Maker::new(Pattern::Moons).samples(n).noise(0.4).seed(seed).dataset();
 let (train, test) = (moons(60, 0)?, moons(2000, 1000)?);
 let network = Sequential::parse("128:relu-128:relu-1:sigmoid", Some(2))?;
 let trainer = Trainer::new(network).optimizer(Adam::new(0.01)).epochs(1000).batch_size(60);
@@ -264,7 +317,8 @@ model = reshet.train("few.csv", hidden=(128, 128), validation=0.2, patience=50, 
 pub const WAVES: Code = Code {
     torch: r#"net = nn.Sequential(nn.Linear(1, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 1))
 loss, optimizer = nn.MSELoss(), optim.Adam(net.parameters(), lr=0.001)"#,
-    rust: r#"let data = Maker::new(Pattern::Waves).dataset()?;
+    rust: r#"use reshet::data::make::{Maker, Pattern};
+let data = Maker::new(Pattern::Waves).dataset()?;
 let network = sequential![Linear(1, 64), ReLU, Linear(64, 64), ReLU, Linear(64, 1)]?;
 let trainer = Trainer::new(network).optimizer(Adam::new(0.001)).epochs(200).batch_size(50);
 let model = trainer.fit(&data)?.model;"#,
@@ -275,7 +329,8 @@ pub const MOONS: Code = Code {
     torch: r#"net = nn.Sequential(nn.Linear(2, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 1),
                     nn.Sigmoid())
 loss, optimizer = nn.BCELoss(), optim.Adam(net.parameters(), lr=0.01)"#,
-    rust: r#"let parts = Prepare::new().test(0.2).of(Maker::new(Pattern::Moons).samples(2000).table()?)?;
+    rust: r#"use reshet::data::make::{Maker, Pattern};
+let parts = Prepare::new().test(0.2).of(Maker::new(Pattern::Moons).samples(2000).table()?)?;
 let network = sequential![Linear(2, 16), ReLU, Linear(16, 16), ReLU, Linear(16, 1), Sigmoid]?;
 let trainer = Trainer::new(network).optimizer(Adam::new(0.01)).epochs(50).batch_size(64);
 let model = trainer.fit(&parts.train)?.model;"#,
@@ -290,7 +345,11 @@ with torch.no_grad():
 nn.MSELoss()(net(asked), target).backward()"#,
     rust: r#"use reshet::play::{Agent, Settings, TicTacToe};
 let mut agent = Agent::<TicTacToe>::new(0, Settings::default())?;
-for _ in 0..30_000 {
+for game in 0..30_000 {
+    if game == 20_000 || game == 25_000 {
+        let lr = agent.settings().lr / 10.0; // a lower rate at the end
+        agent.set_settings(Settings { lr, ..Settings::default() })?;
+    }
     agent.learn_one_game()?;
 }
 println!("{:?}", agent.values(&TicTacToe::default())?); // Q of each square"#,

@@ -1,6 +1,6 @@
 //! The list of chapters.
 
-use reshet::data::make::Pattern;
+use reshet::data::{make::Pattern, table::Scaling};
 
 use super::{Chapter, Drawn, Source, Trained, Words, code, words};
 
@@ -14,7 +14,7 @@ const IRIS: Trained = Trained {
     one_cycle: false,
     epochs: 1000,
     batch_size: 120,
-    min_max: true,
+    scaling: Scaling::MinMax,
     axes: Some(["petal_length", "petal_width"]),
     book: Some(93.33),
 };
@@ -29,7 +29,7 @@ const PICTURES: Trained = Trained {
     one_cycle: false,
     epochs: 5,
     batch_size: 50,
-    min_max: false,
+    scaling: Scaling::Standard,
     axes: None,
     book: None,
 };
@@ -108,7 +108,7 @@ pub const CHAPTERS: &[Chapter] = &[
             one_cycle: false,
             epochs: 1001,
             batch_size: 100,
-            min_max: false,
+            scaling: Scaling::None,
             axes: None,
             book: None,
         }),
@@ -152,7 +152,35 @@ pub const CHAPTERS: &[Chapter] = &[
             one_cycle: false,
             epochs: 1000,
             batch_size: 9,
-            min_max: true,
+            scaling: Scaling::MinMax,
+            axes: None,
+            book: None,
+        }),
+    },
+    Chapter {
+        name: "galton",
+        number: "12",
+        title: Words::new("Galton's heights", "הגבהים של גלטון"),
+        about: Words::new("parents and children; regression", "הורים וילדים; רגרסיה"),
+        clothes: false,
+        words: words::GALTON,
+        commands: &[
+            "reshet train galton --net 1-1 --scaling min-max --optimizer sgd --lr 0.1 --epochs 2000 --batch-size 928 --test-fraction 0 --seed {seed} --out runs/galton",
+            "reshet info runs/galton/model.safetensors --weights",
+            "reshet test runs/galton/model.safetensors galton --plane parents",
+        ],
+        code: code::GALTON,
+        drawn: Drawn::Plane,
+        trained: Some(Trained {
+            source: Source::Named("galton"),
+            is: None,
+            hidden: &[],
+            optimizer: "sgd",
+            lr: 0.1,
+            one_cycle: false,
+            epochs: 2000,
+            batch_size: 928,
+            scaling: Scaling::MinMax,
             axes: None,
             book: None,
         }),
@@ -190,7 +218,7 @@ pub const CHAPTERS: &[Chapter] = &[
             one_cycle: false,
             epochs: 1000,
             batch_size: 455,
-            min_max: true,
+            scaling: Scaling::MinMax,
             axes: Some(["mean_radius", "mean_texture"]),
             book: Some(96.49),
         }),
@@ -363,7 +391,7 @@ pub const CHAPTERS: &[Chapter] = &[
         code: code::OVERFITTING,
         drawn: Drawn::Plane,
         trained: Some(Trained {
-            source: Source::Made(Pattern::Moons, 75, 0.4),
+            source: Source::Made { pattern: Pattern::Moons, train: 60, test: 2000, noise: 0.4 },
             is: None,
             hidden: &[128, 128],
             optimizer: "adam",
@@ -371,7 +399,7 @@ pub const CHAPTERS: &[Chapter] = &[
             one_cycle: false,
             epochs: 1000,
             batch_size: 60,
-            min_max: false,
+            scaling: Scaling::Standard,
             axes: None,
             book: None,
         }),
@@ -390,7 +418,7 @@ pub const CHAPTERS: &[Chapter] = &[
         code: code::WAVES,
         drawn: Drawn::Plane,
         trained: Some(Trained {
-            source: Source::Made(Pattern::Waves, 10_000, 0.2),
+            source: Source::Made { pattern: Pattern::Waves, train: 8000, test: 2000, noise: 0.2 },
             is: None,
             hidden: &[64, 64],
             optimizer: "adam",
@@ -398,7 +426,7 @@ pub const CHAPTERS: &[Chapter] = &[
             one_cycle: false,
             epochs: 30,
             batch_size: 50,
-            min_max: false,
+            scaling: Scaling::Standard,
             axes: None,
             book: None,
         }),
@@ -418,7 +446,7 @@ pub const CHAPTERS: &[Chapter] = &[
         code: code::MOONS,
         drawn: Drawn::Plane,
         trained: Some(Trained {
-            source: Source::Made(Pattern::Moons, 2000, 0.15),
+            source: Source::Made { pattern: Pattern::Moons, train: 1600, test: 400, noise: 0.15 },
             is: None,
             hidden: &[16, 16],
             optimizer: "adam",
@@ -426,7 +454,7 @@ pub const CHAPTERS: &[Chapter] = &[
             one_cycle: false,
             epochs: 50,
             batch_size: 64,
-            min_max: false,
+            scaling: Scaling::Standard,
             axes: None,
             book: Some(98.5),
         }),

@@ -73,8 +73,17 @@ pub enum Drawn {
 /// Where a chapter's data comes from.
 #[derive(Clone, Copy, Debug)]
 pub enum Source {
-    /// Made, of so much noise.
-    Made(Pattern, usize, f64),
+    /// Made.
+    Made {
+        /// What is made.
+        pattern: Pattern,
+        /// Samples to learn from.
+        train: usize,
+        /// Samples to test on.
+        test: usize,
+        /// The deviation of the noise.
+        noise: f64,
+    },
     /// The nine flats.
     Flats,
     /// Known by its name.
@@ -100,8 +109,8 @@ pub struct Trained {
     pub epochs: usize,
     /// Samples a step.
     pub batch_size: usize,
-    /// Whether inputs are scaled to 0…1.
-    pub min_max: bool,
+    /// How the numbers of a table are scaled; [`Scaling::None`]: those to be predicted are not either.
+    pub scaling: Scaling,
     /// The inputs that are drawn as the plane; none: the first two.
     pub axes: Option<[&'static str; 2]>,
     /// The book's accuracy in percent.
@@ -114,12 +123,9 @@ impl Trained {
         let relu =
             |width: &usize| Hidden { width: *width, activation: Some("relu".into()), dropout: 0.0 };
         let schedule = if self.one_cycle { "one-cycle" } else { "constant" };
+        let no_scale = self.scaling == Scaling::None;
         // Of a table each input is a number, as in the book.
-        let scaling = match self.source {
-            Source::Named("mnist" | "fashion-mnist") => None,
-            _ if self.min_max => Some(Scaling::MinMax),
-            _ => Some(Scaling::Standard),
-        };
+        let scaling = (!self.source.is_pictures() && !no_scale).then_some(self.scaling);
         Spec {
             data,
             is: self.is.map(String::from),
@@ -131,23 +137,41 @@ impl Trained {
             epochs: Some(self.epochs),
             seed: Some(seed),
             scaling,
+            no_scale,
+            test_fraction: self.source.test_fraction(),
             ..Spec::default()
         }
     }
 }
 
 impl Source {
+    fn is_pictures(&self) -> bool {
+        matches!(self, Self::Named("mnist" | "fashion-mnist"))
+    }
+
+    /// The part that is not learnt from; None: the usual one, or the data's own.
+    fn test_fraction(&self) -> Option<f64> {
+        match self {
+            // As in the book all of them are learnt from.
+            Self::Flats | Self::Named("line" | "galton") => Some(0.0),
+            Self::Named(_) => None,
+            Self::Made { train, test, .. } => Some(*test as f64 / (train + test) as f64),
+        }
+    }
+
     /// The table, where it is made, and what it is called.
     pub(crate) fn made(&self, seed: u64) -> reshet::Result<Option<(String, String)>> {
         let maker = match self {
             Self::Named(_) => return Ok(None),
             Self::Flats => Maker::new(Pattern::Flats),
-            Self::Made(pattern, samples, noise) => {
-                Maker::new(*pattern).samples(*samples).noise(*noise).seed(seed)
+            Self::Made { pattern, train, test, noise } => {
+                Maker::new(*pattern).samples(train + test).noise(*noise).seed(seed)
             }
         };
         let name = match self {
-            Self::Made(pattern, samples, _) => format!("{}-{samples}-{seed}.csv", pattern.name()),
+            Self::Made { pattern, train, test, .. } => {
+                format!("{}-{}-{seed}.csv", pattern.name(), train + test)
+            }
             _ => "flats.csv".into(),
         };
         Ok(Some((name, maker.csv()?)))
@@ -236,6 +260,40 @@ mod tests {
             }
             assert!(!chapter.words.is_empty(), "{} says nothing", chapter.name);
         }
+    }
+
+    /// `docs/course-code.md`.
+    fn all_code() -> String {
+        let mut text = String::from(
+            "# The chapters in code\n\n\
+             Each chapter of [the course](course.md) as the book's library has it, in Rust and in \
+             Python. The Rust\nsnippets need `use reshet::prelude::*;`, the Python ones \
+             `import reshet`, `import numpy`, `import pandas`. Tables\nthat they read are written by \
+             `reshet data make moons -o moons.csv` and its like; `X` and `y` are the pictures of\n\
+             MNIST or Fashion-MNIST as bytes, and their labels.\n",
+        );
+        for chapter in CHAPTERS {
+            let Code { torch, rust, python } = chapter.code;
+            text += &format!("\n## {} {}: `{}`\n", chapter.number, chapter.title.en, chapter.name);
+            for (name, word, code) in
+                [("PyTorch", "python", torch), ("Rust", "rust", rust), ("Python", "python", python)]
+            {
+                text += &format!("\n{name}:\n\n```{word}\n{code}\n```\n");
+            }
+        }
+        text
+    }
+
+    #[test]
+    fn the_page_of_code_is_made_of_the_chapters() {
+        let path =
+            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/course-code.md");
+        if std::env::var_os("WRITE_CODE").is_some() {
+            std::fs::write(&path, all_code()).unwrap();
+        }
+        // A published crate is alone.
+        let Ok(kept) = std::fs::read_to_string(&path) else { return };
+        assert!(kept == all_code(), "WRITE_CODE=1 cargo test -p reshet-lab page_of_code");
     }
 
     #[test]

@@ -64,10 +64,10 @@ pub const COST: &[Words] = &[Words::new(
 pub const TICTACTOE: &[Words] = &[Words::new(
     "The network is asked about a board and a move: 11 numbers in, one out. It should answer the \
          reward, plus 0.99 times the best answer about the next board, by a copy that stands still for \
-         1000 games. It learns from a random batch of 64 of its last 10,000 moves after each move.",
+         1000 games. It learns from a random batch of 64 of its last 10,000 moves after each move. `reshet course tictactoe` lowers the rate in the last third of the games.",
     "הרשת נשאלת על לוח ומהלך: 11 מספרים נכנסים, אחד יוצא. עליה לענות את הגמול ועוד 0.99 כפול התשובה \
          הטובה ביותר על הלוח הבא, לפי עותק שעומד במקום 1000 משחקים. אחרי כל מהלך היא לומדת מאצווה אקראית \
-         של 64 מתוך 10,000 המהלכים האחרונים.",
+         של 64 מתוך 10,000 המהלכים האחרונים. `reshet course tictactoe` מוריד את הקצב בשליש האחרון של המשחקים.",
 )];
 
 pub const POINT: &[Words] = &[
@@ -137,11 +137,11 @@ pub const VIRGINICA: &[Words] = &[Words::new(
 
 pub const VERSICOLOR: &[Words] = &[Words::new(
     "The versicolors lie between the two others: no line has them alone on one side. An \
-             accuracy means nothing by itself: two of three flowers are no versicolor, so always \
-             saying \"no\" is right about as often or more often, without looking at the flower.",
+             accuracy means nothing by itself: of the book's 30 test flowers 25 are no versicolor, so \
+             always saying \"no\" is right 83 % of the time, without looking at the flower.",
     "הוורסיקולור נמצאת בין שתי האחרות: אין ישר שמשאיר אותה לבדה בצד אחד. דיוק לבדו אינו אומר \
-             דבר: שני פרחים מכל שלושה אינם ורסיקולור, ולכן מי שתמיד אומר \"לא\" צודק באותה מידה או \
-             יותר, בלי להביט בפרח.",
+             דבר: 25 מ־30 פרחי הבחינה של הספר אינם ורסיקולור, ולכן מי שתמיד אומר \"לא\" צודק ב־83 % \
+             מהמקרים, בלי להביט בפרח.",
 )];
 
 pub const IRIS: &[Words] = &[Words::new(
@@ -191,3 +191,20 @@ pub const SAVE: &[Words] = &[Words::new(
     "הקובץ מכיל את המשקלים, את צורת הרשת, את השאלה ואת הנרמול. אחרי טעינה הוא נותן אותן 50 תשובות \
      עד הביט האחרון, כולל הטעויות.",
 )];
+
+pub const GALTON: &[Words] = &[
+    Words::new(
+        "Each child's height beside the mean height of its parents, as Galton printed them in classes \
+         of an inch. (The book has more of his columns: mother, father, sex. Their copies are not free \
+         to be in the program.)",
+        "גובהו של כל ילד לצד הגובה הממוצע של הוריו, כפי שגלטון הדפיס אותם בקבוצות של אינץ'. (בספר \
+         עמודות נוספות: אם, אב, מין. העותקים שלהן אינם חופשיים להיכלל בתוכנה.)",
+    ),
+    Words::new(
+        "The slope is about 2/3: children of tall parents are tall, but less so than their parents. \
+         Galton called it regression, and the method still has the name. The points scatter far from \
+         the line: parents' heights alone do not tell a child's.",
+        "השיפוע הוא בערך 2/3: ילדים להורים גבוהים הם גבוהים, אך פחות מהוריהם. גלטון קרא לזה רגרסיה, \
+         והשם נשאר לשיטה. הנקודות רחוקות מהישר: גובה ההורים לבדו אינו קובע את גובה הילד.",
+    ),
+];

@@ -143,6 +143,9 @@ describe("course", { skip }, () => {
       {},
       plane,
     );
+    // All hundred are learnt from, in their own units: the book's loss.
+    assert.equal(await numberOf(page, plane, "points"), 100);
+    assert.match(await text(page, ".course-result"), /332\.[56]/);
     const sticks = await pixels(page, plane);
     await page.evaluate(() =>
       [...document.querySelectorAll(".plane-tools label")].find((l) => /squares/.test(l.textContent)).click(),
@@ -158,7 +161,7 @@ describe("course", { skip }, () => {
       await page.evaluate(() => (location.hash = "#course"));
       await page.waitForSelector(".course-list a");
       const names = await page.$$eval(".course-list a", (all) => all.map((a) => a.hash.split("/")[1]));
-      assert.equal(names.length, 22);
+      assert.equal(names.length, 23);
       for (const name of names) {
         await chapter(page, name);
         const told = await page.$eval(".course-words", (words) => words.textContent);
@@ -195,7 +198,9 @@ describe("course", { skip }, () => {
     const preset = (rate) =>
       page.evaluate(
         (rate) =>
-          [...document.querySelectorAll(".preset")].find((b) => b.textContent.includes(`rate ${rate} `)).click(),
+          [...document.querySelectorAll(".preset")]
+            .find((b) => b.textContent.includes(`rate ${rate} `))
+            .click(),
         rate,
       );
     for (const [rate, ends] of [

@@ -113,6 +113,10 @@ export type Spec = {
   epochs: number | null,
   /** How numbers of a table become inputs: `standard`, `min-max`, `none`, `piecewise`. */
   scaling?: string,
+  /** Whether a table's numbers, those to be predicted too, are taken as they are. */
+  no_scale?: boolean,
+  /** The part of the samples to test on, where the data has no test part; 0: none. */
+  test_fraction?: number,
   /** Of weights, shuffles and splits. */
   seed: number | null,
 };
@@ -586,8 +590,11 @@ export type Preset = {
 };
 
 export type Axis = {
+  /** The column's name. */
   name: string,
+  /** Where it begins. */
   low: number,
+  /** Where it ends. */
   high: number,
 };
 
@@ -605,7 +612,9 @@ export type Field = {
 };
 
 export type Curve = {
+  /** Places. */
   xs: Array<number>,
+  /** The answers there. */
   ys: Array<number>,
   /** What each neuron of the last hidden layer adds to it, most first. */
   parts: Array<Array<number>>,

@@ -174,7 +174,10 @@ function trained(chapter: Chapter): HTMLElement {
       try {
         const { data, spec } = await api.openChapter(chapter.name, 0);
         learnedData(data);
-        const steps = Math.ceil(data.train_samples / (spec.batch_size ?? 50)) * (spec.epochs ?? 1);
+        const all = data.train_samples + (data.test_samples ?? 0);
+        const test = spec.test_fraction;
+        const learnt = test === undefined ? data.train_samples : Math.round(all * (1 - test));
+        const steps = Math.ceil(learnt / (spec.batch_size ?? 50)) * (spec.epochs ?? 1);
         const run = await start(spec, watched ? Math.max(20, steps / SECONDS) : null);
         if (run !== null) mine.add(run.id);
         show();
@@ -194,7 +197,9 @@ function trained(chapter: Chapter): HTMLElement {
     live.hidden = !ours;
     waiting.hidden = ours;
     if (!ours) return;
-    say(result, resultSentence(run));
+    // Where all is learnt from there is no test, but a loss.
+    const learnt = run.spec?.test_fraction === 0 && run.loss !== null;
+    say(result, learnt ? t("lossOfAll", { loss: num(run.loss), step: run.step }) : resultSentence(run));
     both.show();
   };
   on(["run", "runs", "progress"], show);

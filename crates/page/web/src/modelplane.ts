@@ -173,9 +173,13 @@ export function modelPlane(axes: () => [string, string] | null = () => null): {
         learnedData(data);
         // All of them at once, where the run took all of its own.
         const batch = run.spec.batch_size ?? 50;
-        const few = Math.max(1, Math.min(batch, data.train_samples));
-        const spec = { ...run.spec, data: data.id, is: null, target: answer, batch_size: few } as Spec;
-        const steps = Math.ceil(data.train_samples / few) * spec.epochs;
+        const test = spots().filter((spot) => spot[3] === 1).length / rows.length;
+        const learnt = Math.round(rows.length * (1 - test));
+        const few = Math.max(1, Math.min(batch, learnt));
+        // As large a part is tested on as was of the points before.
+        const asked = { data: data.id, is: null, target: answer, batch_size: few, test_fraction: test };
+        const spec = { ...run.spec, ...asked } as Spec;
+        const steps = Math.ceil(learnt / few) * spec.epochs;
         await start(spec, Math.max(50, steps / SECONDS));
       } catch (error) {
         complain(error);
@@ -190,6 +194,8 @@ export function modelPlane(axes: () => [string, string] | null = () => null): {
     const truths = all.map((spot) => spot[2]);
     const [low, high] =
       names.length > 0 ? [0, 1] : span(told.field?.values.concat(truths) ?? truths.concat(curve?.ys ?? []));
+    // Few that are learnt from are seen among many that are not.
+    const learnt = all.filter((spot) => spot[3] === 0).length;
     const dots: Dot[] = all.map(([px, py, truth, test]) => ({
       at: [px, py],
       shape: names.length > 0 ? truth : 0,
@@ -200,7 +206,7 @@ export function modelPlane(axes: () => [string, string] | null = () => null): {
             ? [120, 130, 150]
             : diverging((2 * (truth - low)) / (high - low) - 1),
       hollow: test === 1,
-      large: all.length <= 60,
+      large: (test === 1 ? all.length : learnt) <= 60,
     }));
     const { ink, wire, runs } = colours();
     const summary = t("planeSummary", {

@@ -20,6 +20,7 @@ export const course = {
   othersAsUsual: "All other inputs are as they usually are.",
   thePlane: "The plane of its inputs",
 
+  lossOfAll: "All points are learnt from. Loss after step {step}: {loss}.",
   trainChapter: "Train it here",
   pressTrain:
     "Press “Train it here”: the picture follows the training, and the slider at the foot of the page goes back in time.",
@@ -67,7 +68,8 @@ export const course = {
   curiosityFalls: "ε falls from 1 to 0.01",
   curiosityFixed: "ε fixed",
   discount: "γ: what a reward is worth a move later",
-  targetNetwork: "target network (a copy that stands still for 1000 games; without: for one game)",
+  targetNetwork:
+    "target network (a copy that stands still for 1000 games; without: the network itself says what follows is worth)",
   doubleDqn: "double DQN",
   wonCurve: "Won (line) and lost (dashes) while learning, %",
   replay: "What it remembers, and what it is taught",

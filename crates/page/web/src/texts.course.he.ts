@@ -22,6 +22,7 @@ export const course: Record<keyof typeof en, string> = {
   othersAsUsual: "כל הקלטים האחרים הם כמו בדרך כלל.",
   thePlane: "המישור של הקלטים",
 
+  lossOfAll: "כל הנקודות משמשות ללמידה. המחיר אחרי צעד {step}: {loss}.",
   trainChapter: "אימון כאן",
   pressTrain: 'לחצו על "אימון כאן": התמונה עוקבת אחרי האימון, והמחוון שבתחתית הדף חוזר אחורה בזמן.',
   bookGot: "הספר: {share}%",
@@ -68,7 +69,7 @@ export const course: Record<keyof typeof en, string> = {
   curiosityFalls: "ε יורד מ־1 ל־0.01",
   curiosityFixed: "ε קבוע",
   discount: "γ: כמה שווה גמול מהלך אחד מאוחר יותר",
-  targetNetwork: "רשת מטרה (עותק שעומד במקום 1000 משחקים; בלעדיה: משחק אחד)",
+  targetNetwork: "רשת מטרה (עותק שעומד במקום 1000 משחקים; בלעדיה: הרשת עצמה אומרת כמה שווה ההמשך)",
   doubleDqn: "DQN כפול",
   wonCurve: "ניצחונות (קו) והפסדים (מקווקו) בזמן הלמידה, באחוזים",
   replay: "מה היא זוכרת, ומה מלמדים אותה",

@@ -4,6 +4,7 @@
 //! full one. Their parts can be used alone: [`Counts`] for answers at one threshold,
 //! [`Ranking`] for all thresholds, [`wilson`] for the uncertainty of an accuracy.
 
+mod calibration;
 mod confusion;
 mod counts;
 mod ranking;
@@ -14,6 +15,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+pub(crate) use calibration::clamped;
+pub use calibration::{Bin, Calibration};
 pub use confusion::Confusion;
 pub use counts::{Counts, Measures, wilson};
 pub use ranking::{BestThreshold, Ranking};

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use serde::{Serialize, Serializer};
 
 use super::{
-    BestThreshold, Confusion, Counts, Measures, Ranking, Score, ScoreKind, Task, wilson, yes,
+    BestThreshold, Calibration, Confusion, Counts, Measures, Ranking, Score, ScoreKind, Task,
+    wilson, yes,
 };
 use crate::{Error, Result, data::Targets};
 
@@ -32,6 +33,9 @@ pub struct Report {
     /// The part that depends on the question.
     #[serde(flatten)]
     pub details: Details,
+    /// How far the probabilities can be believed; None for numbers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Calibration>,
     /// The answers, one row per sample: probabilities or numbers.
     #[serde(skip)]
     pub answers: Vec<f32>,
@@ -225,7 +229,11 @@ impl Report {
                 }
             }
         };
-        Self { score, details, answers, names }
+        let calibration = match task {
+            Task::Number => None,
+            Task::Binary | Task::Classes => Calibration::new(&answers, targets),
+        };
+        Self { score, details, calibration, answers, names }
     }
 }
 

@@ -3,8 +3,8 @@
 use std::{borrow::Cow, fmt};
 
 use super::{
-    BestThreshold, Class, Confusion, Details, Measures, Number, QuestionResult, Report, Score,
-    ScoreKind, report::worst,
+    BestThreshold, Calibration, Class, Confusion, Details, Measures, Number, QuestionResult,
+    Report, Score, ScoreKind, report::worst,
 };
 use crate::visible;
 
@@ -36,6 +36,9 @@ impl fmt::Display for Report {
                 write!(f, "{}\n\n{}", measures(&lines), classes(per_class, mean))?;
             }
             Details::Numbers { per_target } => write!(f, "{}", numbers(per_target))?,
+        }
+        if let Some(calibration) = &self.calibration {
+            write!(f, "\n\n{}", calibrated(calibration))?;
         }
         if let ScoreKind::Answers { confusion, .. } = &self.score.kind {
             let pooled = ["no".into(), "yes".into()];
@@ -76,6 +79,19 @@ impl Report {
         }
         measures(&lines)
     }
+}
+
+fn calibrated(c: &Calibration) -> String {
+    let shares = |baseline: f64| format!("always the shares: {}", digits(baseline));
+    measures(&[
+        ["log loss".into(), digits(c.log_loss), shares(c.log_loss_baseline)],
+        ["Brier score".into(), digits(c.brier), shares(c.brier_baseline)],
+        [
+            "calibration error".into(),
+            percent(c.error),
+            "between the probabilities stated and the shares found".into(),
+        ],
+    ])
 }
 
 fn accuracy(score: &Score) -> [String; 3] {

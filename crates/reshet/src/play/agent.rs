@@ -1,71 +1,12 @@
 //! An agent that learns a game by deep Q-learning.
 
 use super::{
-    Dice, Game, Move,
+    Dice, Game, Move, Settings,
     replay::{Memory, Replay},
 };
 use crate::{
-    Device, Loss, Model, Optimizer, Result, SGD, Sequential, Training, error::Error,
-    metrics::argmax,
+    Device, Loss, Model, Result, SGD, Sequential, Training, error::Error, metrics::argmax,
 };
-
-/// How an [`Agent`] learns. The defaults are those of the tic-tac-toe example.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Settings {
-    /// The widths of the hidden layers; each is followed by ReLU.
-    pub hidden: Vec<usize>,
-    /// The learning rate of SGD.
-    pub lr: f64,
-    /// Actions that are remembered.
-    pub remembered: usize,
-    /// Remembered actions that a step learns from.
-    pub batch: usize,
-    /// γ: what a reward is worth an action later.
-    pub discount: f32,
-    /// Games between two copies of the network.
-    pub copy_every: usize,
-    /// The least ε: how often any action is tried instead of the best one.
-    pub least_curious: f32,
-    /// Games after which ε − `least_curious` has fallen to 1/e; ε begins at 1.
-    pub patience: f32,
-    /// Double DQN: the network chooses the next action, the copy values it.
-    pub double: bool,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            hidden: vec![128, 64],
-            lr: 0.1,
-            remembered: 10_000,
-            batch: 64,
-            discount: 0.99,
-            copy_every: 1000,
-            least_curious: 0.01,
-            patience: 5000.0,
-            double: false,
-        }
-    }
-}
-
-impl Settings {
-    fn check(&self) -> Result<()> {
-        let invalid = |what: &str| Err(Error::invalid(what));
-        if self.batch == 0 || self.remembered < self.batch {
-            return invalid("remembered must be at least batch, and batch at least 1");
-        }
-        if self.copy_every == 0 {
-            return invalid("copy_every must be at least 1 game");
-        }
-        if !(0.0..=1.0).contains(&self.discount) {
-            return invalid("discount must be from 0 to 1");
-        }
-        if !(0.0..=1.0).contains(&self.least_curious) || self.patience.is_nan() {
-            return invalid("least_curious must be from 0 to 1, and patience a number");
-        }
-        Optimizer::from(SGD::new(self.lr)).check()
-    }
-}
 
 /// A remembered action, and what the network would be taught of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -160,6 +101,10 @@ impl<G: Game> Agent<G> {
             let what = "hidden and remembered stay as they were when the agent was made";
             return Err(Error::invalid(what));
         }
+        if self.settings.copy_every == 0 {
+            // There was no copy, so it knows nothing of what was learnt meanwhile.
+            self.copy.copy_from(&self.network)?;
+        }
         self.settings = settings;
         // What was said of a position may be said in another way now.
         self.replay.copied();
@@ -249,7 +194,7 @@ impl<G: Game> Agent<G> {
             }
         }
         self.games += 1;
-        if self.games % self.settings.copy_every == 0 {
+        if self.has_copy() && self.games % self.settings.copy_every == 0 {
             self.copy.copy_from(&self.network)?;
             self.replay.copied();
         }
@@ -300,28 +245,38 @@ impl<G: Game> Agent<G> {
         Ok(())
     }
 
+    fn has_copy(&self) -> bool {
+        self.settings.copy_every > 0
+    }
+
     /// Asks what follows each of the batch is worth.
     fn ask_what_follows(&mut self) -> Result<()> {
-        match self.settings.double {
+        // Without a copy the network chooses and values, so that both ways are the same.
+        match self.settings.double && self.has_copy() {
             true => self.ask_both(),
-            false => self.ask_copy(),
+            false => self.ask_one(),
         }
     }
 
-    /// Asks the copy what follows each of the batch is worth, if it has not been asked before:
-    /// it stands still, so it would say the same again.
-    fn ask_copy(&mut self) -> Result<()> {
+    /// Asks the copy, or the network if there is none, what follows each of the batch is worth. The
+    /// copy stands still, so it is asked once only.
+    fn ask_one(&mut self) -> Result<()> {
+        let has_copy = self.has_copy();
         let Scratch { actions, numbers, batch, of, .. } = &mut self.scratch;
         numbers.clear();
         of.clear();
         for i in batch {
             let memory = &mut self.replay.memories[*i];
-            let (Some(position), None) = (&memory.next, memory.worth) else { continue };
+            let Some(position) = &memory.next else { continue };
+            if has_copy && memory.worth.is_some() {
+                continue;
+            }
             add_questions(position, actions, numbers)?;
             of.extend(std::iter::repeat_n(*i, actions.len()));
             memory.worth = Some(f32::NEG_INFINITY);
         }
-        for (value, i) in self.copy.predict(&numbers[..])?.iter().zip(of) {
+        let asked = if has_copy { &mut self.copy } else { &mut self.network };
+        for (value, i) in asked.predict(&numbers[..])?.iter().zip(of) {
             let worth = &mut self.replay.memories[*i].worth;
             *worth = worth.map(|worth| worth.max(*value));
         }
@@ -444,6 +399,36 @@ mod tests {
     }
 
     #[test]
+    fn without_a_copy_the_network_itself_values_what_follows() {
+        let mut agent =
+            Agent::<TicTacToe>::new(0, Settings { copy_every: 0, ..small(false) }).unwrap();
+        for _ in 0..60 {
+            agent.learn_one_game().unwrap();
+        }
+        let worth_now = |agent: &mut Agent<TicTacToe>, double| {
+            agent.set_settings(Settings { copy_every: 0, ..small(double) }).unwrap();
+            let all = agent.recall(64, 1).unwrap();
+            for one in &all {
+                let Some(next) = &one.next else { continue };
+                let values = agent.values(next).unwrap();
+                let best = values.iter().map(|value| value.1).fold(f32::MIN, f32::max);
+                assert!((one.worth.unwrap() - best).abs() < 1e-6, "{one:?}");
+            }
+            all.iter().map(|one| one.worth).collect::<Vec<_>>()
+        };
+        let before = worth_now(&mut agent, false);
+        assert_eq!(before, worth_now(&mut agent, true));
+        // It is asked anew after each step.
+        agent.learn_one_game().unwrap();
+        assert_ne!(before, worth_now(&mut agent, false));
+        // A copy that is wanted again begins as the network is.
+        agent.set_settings(small(false)).unwrap();
+        let worth: Vec<Option<f32>> =
+            agent.recall(64, 1).unwrap().iter().map(|one| one.worth).collect();
+        assert_eq!(worth, worth_now(&mut agent, false));
+    }
+
+    #[test]
     fn settings_change_while_it_learns() {
         let mut agent = Agent::<TicTacToe>::new(0, small(false)).unwrap();
         for _ in 0..60 {
@@ -462,7 +447,6 @@ mod tests {
         let refused = |settings: Settings| Agent::<TicTacToe>::new(0, settings).err().unwrap();
         refused(Settings { batch: 0, ..Settings::default() });
         refused(Settings { remembered: 10, ..Settings::default() });
-        refused(Settings { copy_every: 0, ..Settings::default() });
         refused(Settings { discount: 1.5, ..Settings::default() });
         let mut agent = Agent::<TicTacToe>::new(0, small(false)).unwrap();
         let full = TicTacToe { squares: [1.0; 9] };

@@ -45,9 +45,11 @@
 
 mod agent;
 mod replay;
+mod settings;
 mod tictactoe;
 
-pub use agent::{Agent, Recalled, Settings};
+pub use agent::{Agent, Recalled};
+pub use settings::Settings;
 pub use tictactoe::TicTacToe;
 
 use crate::rng::{Purpose, Stream};

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use super::{Defaults, Recipe, defaults::detailed};
 use crate::{
     Dataset, Device, Ended, Error, Event, Result, Score, Targets, Trainer,
-    data::table::ENOUGH_ROWS, metrics::argmax,
+    data::table::ENOUGH_ROWS, metrics::argmax, train::temperature,
 };
 
 /// The part of the training samples on which the candidates are compared.
@@ -25,12 +25,18 @@ pub struct Choice {
     pub tried: Vec<(Recipe, Score)>,
     /// Which of them is the best.
     pub best: usize,
+    /// The temperature at which the best one's probabilities for these samples have the lowest log
+    /// loss, if that is clearly lower than without: see [`Trainer::temperature`].
+    pub temperature: Option<f64>,
 }
 
 impl Choice {
-    /// Returns the best candidate, resolved for the samples that it was tried on.
-    pub fn recipe(&self) -> &Recipe {
-        &self.tried[self.best].0
+    /// Returns `asked` with what was chosen; what it leaves open is the usual defaults' to fill in.
+    pub fn apply(&self, asked: &Recipe) -> Recipe {
+        let mut recipe =
+            if self.best == 0 { asked.clone() } else { self.tried[self.best].0.clone() };
+        recipe.temperature = asked.temperature.or(self.temperature);
+        recipe
     }
 }
 
@@ -79,7 +85,7 @@ impl Recipe {
         }
         let (train, validation) = data.split(VALIDATION, self.seed.unwrap_or(0))?;
         let candidates = [self.clone(), self.over(&detailed(n))];
-        let (mut tried, mut errors) = (Vec::new(), Vec::new());
+        let (mut tried, mut errors, mut said) = (Vec::new(), Vec::new(), Vec::new());
         for (i, candidate) in candidates.iter().enumerate() {
             let recipe = candidate.resolve_for(Defaults::Table, n);
             let trainer: Trainer = recipe.trainer(&train)?.device(device).unscaled();
@@ -94,10 +100,23 @@ impl Recipe {
             let (score, answers) = fit.model.predictor(device)?.examine(&validation)?;
             errors.push(of_samples(&answers, &validation));
             tried.push((recipe, score));
+            said.push(answers);
         }
-        let best = usize::from(is_clearly_less(&errors[1], &errors[0]));
-        Ok(Some(Choice { tried, best }))
+        let best = usize::from(is_less(&errors[1], &errors[0], CLEARLY));
+        let temperature = temperature(&said[best], validation.targets());
+        Ok(Some(Choice { tried, best, temperature }))
     }
+}
+
+/// The best temperature for these answers, if it is clearly better than 1.
+fn temperature(answers: &[f32], targets: &Targets) -> Option<f64> {
+    if matches!(targets, Targets::Numbers { .. }) {
+        return None;
+    }
+    let best = temperature::best(answers, targets);
+    let at = |temperature| temperature::losses(answers, targets, temperature);
+    // Fitted to these very answers, it always seems to gain a little.
+    is_less(&at(best), &at(1.0), 1.0).then_some(best)
 }
 
 /// Each sample's error: for numbers the square of the error over the target's variance; for several
@@ -139,21 +158,21 @@ fn variance(values: &[f32], k: usize, outputs: usize) -> f64 {
     if variance > 0.0 { variance } else { 1.0 }
 }
 
-/// Whether the mean of these errors is lower than that of those of the same samples by more than
-/// chance.
-fn is_clearly_less(these: &[f64], than: &[f64]) -> bool {
+/// Whether the mean of these errors is lower than that of those of the same samples by more than so
+/// many standard errors of the difference.
+fn is_less(these: &[f64], than: &[f64], by: f64) -> bool {
     let n = these.len() as f64;
     let gains = || than.iter().zip(these).map(|(theirs, ours)| theirs - ours);
     let mean = gains().sum::<f64>() / n;
     let variance = gains().map(|gain| (gain - mean).powi(2)).sum::<f64>() / n;
-    mean > CLEARLY * (variance / n).sqrt()
+    mean > by * (variance / n).sqrt()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
-        Features, Storage,
+        Features, Storage, Task,
         rng::{Purpose, Stream},
     };
 
@@ -189,6 +208,33 @@ mod tests {
             assert_eq!(choice.best, best, "{choice:?}");
             assert_eq!(choice.tried.len(), 2);
         }
+    }
+
+    #[test]
+    fn probabilities_get_a_temperature_where_it_clearly_helps() {
+        // So many of a hundred that are said to be yes with this probability are.
+        let at = |p: f32, right: usize| {
+            let yes = (0..100).map(|i| f32::from(u8::from(i < right))).collect();
+            temperature(&[p; 100], &Targets::yes_no(yes, vec!["yes".into()]))
+        };
+        assert!(at(0.99, 80).is_some_and(|t| t > 2.0), "{:?}", at(0.99, 80));
+        assert!(at(0.6, 95).is_some_and(|t| t < 0.5), "{:?}", at(0.6, 95));
+        assert_eq!((at(0.8, 80), at(0.8, 78)), (None, None));
+        assert_eq!(temperature(&[1.0], &Targets::numbers(vec![2.0], 1)), None);
+    }
+
+    #[test]
+    fn what_was_chosen_leaves_what_was_asked() {
+        let recipe = |seed, dropout| Recipe { seed: Some(seed), dropout, ..Recipe::default() };
+        let score = || Score::without_network(&Targets::numbers(vec![1.0], 1), Task::Number);
+        let tried = vec![(recipe(7, Some(0.2)), score()), (recipe(7, Some(0.1)), score())];
+        let mut choice = Choice { tried, best: 0, temperature: Some(1.5) };
+        let asked = recipe(7, None);
+        assert_eq!(choice.apply(&asked), Recipe { temperature: Some(1.5), ..asked.clone() });
+        choice.best = 1;
+        assert_eq!(choice.apply(&asked).dropout, Some(0.1));
+        let asked = Recipe { temperature: Some(1.0), ..asked };
+        assert_eq!(choice.apply(&asked).temperature, Some(1.0));
     }
 
     #[test]

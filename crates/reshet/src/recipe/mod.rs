@@ -162,6 +162,10 @@ pub struct Recipe {
     /// data itself: see [`Dataset::split`].
     #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
     pub validation: Option<f64>,
+    /// Probabilities: what goes into the last sigmoid or softmax is divided by it once the network
+    /// is trained. See [`Trainer::temperature`].
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<f64>,
 }
 
 /// An error about one setting.
@@ -422,6 +426,9 @@ impl Recipe {
         }
         if let Some(patience) = recipe.patience {
             trainer = trainer.patience(patience);
+        }
+        if let Some(temperature) = recipe.temperature {
+            trainer = trainer.temperature(temperature);
         }
         Ok(trainer)
     }

@@ -2,6 +2,7 @@
 
 mod checkpoint;
 mod event;
+pub(crate) mod temperature;
 mod training_loop;
 
 use std::{
@@ -50,6 +51,7 @@ pub struct Trainer<'a> {
     device: Device,
     validation: Option<Dataset>,
     patience: Option<usize>,
+    temperature: Option<f64>,
     units: Option<Vec<Unit>>,
     unscaled: bool,
     pub(crate) on_event: Handler<'a>,
@@ -99,6 +101,7 @@ impl<'a> Trainer<'a> {
             device: Device::best(),
             validation: None,
             patience: None,
+            temperature: None,
             units: None,
             unscaled: false,
             on_event: Box::new(|_| ControlFlow::Continue(())),
@@ -184,6 +187,17 @@ impl<'a> Trainer<'a> {
     /// parameters of the best epoch.
     pub fn patience(mut self, epochs: usize) -> Self {
         self.patience = Some(epochs);
+        self
+    }
+
+    /// Divides what goes into the model's last sigmoid or softmax by this number, once it is trained:
+    /// above 1, its probabilities are less certain, below 1 more. The last linear layer's weights and
+    /// biases are divided, so that the model remains a network like any other. The training and its
+    /// events are not affected.
+    ///
+    /// Guo et al., "On Calibration of Modern Neural Networks", 2017.
+    pub fn temperature(mut self, temperature: f64) -> Self {
+        self.temperature = Some(temperature);
         self
     }
 
@@ -310,6 +324,9 @@ impl<'a> Trainer<'a> {
         self.optimizer.check()?;
         self.check_scale(data)?;
         let loss = self.loss.clone().unwrap_or_else(|| infer_loss(&self.network, data.targets()));
+        if let Some(temperature) = self.temperature {
+            temperature::check(temperature, &self.network, &loss)?;
+        }
         let units = self.units_for(data, &loss);
         let (plan, scaled) = (Plan::new(&self.network, loss)?, data.in_units(&units));
         plan.check(&scaled)?;
@@ -345,6 +362,7 @@ impl<'a> Trainer<'a> {
             seed: self.seed,
             shuffle: self.shuffle,
             patience: self.patience,
+            temperature: self.temperature,
         };
         let clock = Clock::new(self.schedule, self.optimizer.lr());
         TrainingLoop::new(training, settings, clock, self.resume.take())

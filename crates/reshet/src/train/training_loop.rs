@@ -8,6 +8,7 @@ use std::{
 use super::{
     checkpoint::{Checkpoint, Standing},
     event::{Ended, Event, Fit},
+    temperature,
 };
 use crate::{
     Batch, DataLoader, Dataset, Error, Optimizer, Result, Training, engine::Buffer, schedule::Clock,
@@ -65,6 +66,7 @@ pub(super) struct Settings {
     pub seed: u64,
     pub shuffle: bool,
     pub patience: Option<usize>,
+    pub temperature: Option<f64>,
 }
 
 /// A batch between its stages.
@@ -308,10 +310,14 @@ impl TrainingLoop {
     pub fn finish(self) -> Fit {
         let ended = self.ended.unwrap_or(Ended::Asked);
         let (epochs, steps, final_loss) = (self.at.epoch, self.at.steps, self.at.last_mean());
-        let model = match self.at.best {
-            Some((_, parameters)) => self.training.model_with(parameters),
-            None => self.training.model(),
+        let mut parameters = match self.at.best {
+            Some((_, parameters)) => parameters,
+            None => self.training.parameters(),
         };
+        if let Some(temperature) = self.settings.temperature {
+            temperature::divide(self.training.network(), &mut parameters, temperature);
+        }
+        let model = self.training.model_with(parameters);
         Fit { model, epochs, steps, final_loss, epoch_losses: self.epoch_losses, ended }
     }
 }

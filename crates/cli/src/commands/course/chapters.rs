@@ -51,6 +51,7 @@ fn run_of(name: &str) -> Option<Runs> {
         "linear" => line::linear,
         "flats" => flats::scaling,
         "floors" => flats::two_inputs,
+        "galton" => tables::galton,
         "cost" => flats::cost,
         "cancer" => tables::breast_cancer,
         "virginica" => tables::virginica,

@@ -65,7 +65,10 @@ pub fn two_variables(stage: &mut Stage) -> Result<Vec<Figure>> {
     stage.slide("Start and rate decide the valley", "ההתחלה והקצב קובעים את העמק");
     if stage.is_shown() {
         let axis = |name: &str| Axis::linear(name).range(-3.0, 3.0);
-        let mut plane = Plane::new("Peaks", axis("x"), axis("y")).with_heights(&PEAKS.f);
+        let heights = |places: &[Point]| -> Result<Vec<f64>> {
+            Ok(places.iter().map(|place| (PEAKS.f)(*place)).collect())
+        };
+        let mut plane = Plane::new("Peaks", axis("x"), axis("y")).with_heights(&heights);
         for i in [0, 1, 3, 6] {
             let (landscape, start, lr, steps, _) = &HIKES[i];
             let name = format!("({}, {}), lr {lr}", start.0, start.1);

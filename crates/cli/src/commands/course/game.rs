@@ -8,6 +8,9 @@ use crate::drawing::chart::{Axis, Chart, Look};
 
 const GAMES: usize = 30_000;
 const TESTED: usize = 1000;
+/// The games from which on the rate is lower. The book's stays 0.1, with which the last games decide
+/// too much: 977 of 1000 are won on average over the seeds 0 to 4.
+const LOWER: [(usize, f64); 2] = [(20_000, 0.01), (25_000, 0.001)];
 
 /// Tic-tac-toe against an opponent that moves at random.
 pub fn tictactoe(stage: &mut Stage) -> Result<Vec<Figure>> {
@@ -17,6 +20,9 @@ pub fn tictactoe(stage: &mut Stage) -> Result<Vec<Figure>> {
     let before = agent.values(&TicTacToe::default())?;
     let (mut won, mut curve) = (0, Vec::new());
     for game in 1..=GAMES {
+        if let Some((_, lr)) = LOWER.iter().find(|(from, _)| *from == game) {
+            agent.set_settings(Settings { lr: *lr, ..Settings::default() })?;
+        }
         won += usize::from(agent.learn_one_game()? == 1.0);
         if game % 1000 == 0 {
             curve.push((game as f64, won as f64 / 10.0));
@@ -41,14 +47,8 @@ pub fn tictactoe(stage: &mut Stage) -> Result<Vec<Figure>> {
     show_game(stage, &mut agent)?;
     stage.keep(&agent.model())?;
     stage.commands();
-    // The book: 990 of 1000 by one seed; 97 % is asked of ours.
     Ok(vec![
-        Figure::new(
-            "won of 1000 (970 asked; one run of the book: 990)",
-            970.0,
-            won as f64,
-            Aim::AtLeast,
-        ),
+        Figure::new("won of 1000", 990.0, won as f64, Aim::AtLeast),
         Figure::new("lost of 1000", 3.0, lost as f64, Aim::Other),
     ])
 }

@@ -34,7 +34,7 @@ use crate::{
 const AFTER: &str = "reshet course lists the chapters; reshet course moons runs one.\n\n\
      Iris: R. A. Fisher, doi:10.24432/C56C76. Breast cancer: W. Wolberg, O. Mangasarian, N. Street, \
      W. Street, doi:10.24432/C5DW2B. Both: UCI Machine Learning Repository, CC BY 4.0, as in \
-     scikit-learn.";
+     scikit-learn. Heights: F. Galton, 1886, public domain.";
 
 #[derive(clap::Args)]
 #[command(after_help = AFTER)]
@@ -177,6 +177,7 @@ fn one(args: &Args, language: Language, chapter: &Chapter) -> Result<ExitCode> {
     let mut stage = Stage::shown(chapter.told(), language, args.seed, run.folder());
     stage.fashion.clone_from(&args.fashion);
     let figures = (chapter.run)(&mut stage)?;
+    stage.code();
     stage.slide("Beside the book", "לצד הספר");
     let seconds = start.elapsed().as_secs_f64();
     let absent = chapter.clothes && figures.is_empty();

@@ -2,48 +2,14 @@
 
 use anyhow::Result;
 use reshet::{
-    Dataset, Model, Sequential, Task, Trainer,
+    Dataset, Model, Sequential, Trainer,
     data::make::{Maker, Pattern},
     metrics::ScoreKind,
     prelude::{Adam, MSELoss},
 };
 
 use super::stage::{Aim, Figure, Stage};
-use crate::drawing::chart::{Axis, Chart, Look, Plane, Point, Shade};
-
-/// Points of two inputs with their classes.
-pub fn class_points(data: &Dataset) -> Vec<(Point, usize)> {
-    let class = |row: usize| match data.targets() {
-        reshet::Targets::Classes { labels, .. } => labels[row] as usize,
-        reshet::Targets::YesNo { values, .. } => usize::from(values[row] == 1.0),
-        reshet::Targets::Numbers { .. } => 0,
-    };
-    let mut inputs = [0.0; 2];
-    let point = |row: usize| {
-        data.features().read(row, &mut inputs);
-        ((f64::from(inputs[0]), f64::from(inputs[1])), class(row))
-    };
-    (0..data.len()).map(point).collect()
-}
-
-/// A model of two inputs as a field: the class it says in each place, and how sure it is.
-pub fn field_of(model: &Model) -> impl Fn(&[Point]) -> Result<Vec<Shade>> + '_ {
-    move |places| {
-        let inputs: Vec<f32> = places.iter().flat_map(|p| [p.0 as f32, p.1 as f32]).collect();
-        let outputs = model.network().outputs();
-        let shade = |answer: &[f32]| match (answer, model.task()) {
-            ([p], Task::Binary) => {
-                Shade { class: usize::from(*p > 0.5), sure: (2.0 * f64::from(*p) - 1.0).abs() }
-            }
-            _ => {
-                let class = reshet::metrics::argmax(answer);
-                let chance = 1.0 / answer.len() as f64;
-                Shade { class, sure: (f64::from(answer[class]) - chance) / (1.0 - chance) }
-            }
-        };
-        Ok(model.predict(&inputs)?.chunks_exact(outputs).map(shade).collect())
-    }
-}
+use crate::drawing::chart::{Axis, Chart, Look, Point};
 
 /// The accuracy in percent.
 fn percent(model: &Model, data: &Dataset) -> reshet::Result<f64> {
@@ -66,10 +32,10 @@ pub fn moons(stage: &mut Stage) -> Result<Vec<Figure>> {
     let model = fit(net)?;
     let (alone, accuracy) = (percent(&line, test)?, percent(&model, test)?);
     stage.slide("One neuron: a line", "נוירון אחד: ישר");
-    show(stage, "line", "One neuron", &line, &parts.train)?;
+    stage.over("line", "One neuron", &line, &parts.train)?;
     stage.line(&format!("  test: {alone:.2} %"));
     stage.slide("Two hidden layers of 16", "שתי שכבות נסתרות של 16");
-    show(stage, "moons", "2-16-16-1", &model, &parts.train)?;
+    stage.over("moons", "2-16-16-1", &model, &parts.train)?;
     stage.line(&format!("  test: {accuracy:.2} %"));
     stage.tell();
     stage.keep(&model)?;
@@ -78,14 +44,6 @@ pub fn moons(stage: &mut Stage) -> Result<Vec<Figure>> {
         Figure::new("accuracy, %", 98.50, accuracy, Aim::AtLeast),
         Figure::new("one neuron, %", 89.0, alone, Aim::Other),
     ])
-}
-
-/// The model in the plane of its own inputs, as the columns scale them.
-fn show(stage: &Stage, stem: &str, title: &str, model: &Model, data: &Dataset) -> Result<()> {
-    let field = field_of(model);
-    let classes = ["0", "1"].map(String::from);
-    let plane = Plane::new(title, Axis::linear("x1 (scaled)"), Axis::linear("x2 (scaled)"));
-    stage.plane(stem, &plane.with_points(&classes, class_points(data)).with_field(&field))
 }
 
 /// Waves: a curve for one input.

@@ -3,13 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use reshet::Model;
+use reshet::{Dataset, Model};
 use reshet_lab::chapters::Chapter;
 pub use reshet_lab::chapters::Words;
 use serde::Serialize;
 
 use crate::{
-    drawing::chart::{Chart, Plane},
+    drawing::{
+        chart::{Chart, Plane},
+        over,
+    },
     say,
     terminal::{self, COLUMNS, bold, faint},
 };
@@ -156,6 +159,17 @@ impl Stage {
         Ok(())
     }
 
+    /// Shows a model over its first two inputs, or its only one, with these samples.
+    pub fn over(&self, stem: &str, title: &str, model: &Model, data: &Dataset) -> Result<()> {
+        let Some(folder) = &self.folder else { return Ok(()) };
+        over::draw(title, model, data, (None, None), &mut |picture| {
+            say!("{}", picture.text(columns(), terminal::colour())?);
+            picture.save(folder, stem)?;
+            self.saved(folder, stem);
+            Ok(())
+        })
+    }
+
     fn saved(&self, folder: &Path, stem: &str) {
         say!("{}", faint(&format!("{}.svg, .png", folder.join(stem).display())));
     }
@@ -174,6 +188,16 @@ impl Stage {
         self.slide("The same by hand, to change as you like", "אותו הדבר ביד, לשינוי כרצונכם");
         let commands = self.chapter.commands(self.seed);
         commands.iter().for_each(|command| self.line(&format!("  {command}")));
+    }
+
+    /// Shows the chapter's code.
+    pub fn code(&mut self) {
+        self.slide("The same in code", "אותו הדבר בקוד");
+        for (name, code) in [("Rust", self.chapter.code.rust), ("Python", self.chapter.code.python)]
+        {
+            self.line(&bold(&format!("  {name}")));
+            code.lines().for_each(|line| self.line(&format!("    {line}")));
+        }
     }
 }
 

@@ -16,6 +16,8 @@ pub fn question(spec: &Spec) -> Settings {
     };
     args.table.target.clone_from(&spec.target);
     args.scaling = spec.scaling;
+    args.no_scale = spec.no_scale;
+    args.test_fraction = spec.test_fraction;
     args
 }
 
@@ -86,6 +88,8 @@ pub fn asked(args: &Settings) -> Spec {
         seed: Some(recipe.seed.unwrap_or(0)),
         // Unsaid it is as the network is better served.
         scaling: args.scaling,
+        no_scale: args.no_scale,
+        test_fraction: args.test_fraction,
     }
 }
 

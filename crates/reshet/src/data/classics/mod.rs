@@ -1,9 +1,13 @@
-//! Small well-known tables inside the program: Iris, breast cancer, points around a line.
+//! Small well-known tables inside the program: Iris, breast cancer, heights of families, points
+//! around a line.
 //!
 //! Iris: R. A. Fisher, UCI Machine Learning Repository, doi:10.24432/C56C76. Breast cancer:
 //! W. Wolberg, O. Mangasarian, N. Street and W. Street, UCI Machine Learning Repository,
 //! doi:10.24432/C5DW2B. Both under CC BY 4.0, taken from scikit-learn; see `ATTRIBUTION.md`
-//! beside the files.
+//! beside the files. The heights: F. Galton, Regression towards Mediocrity in Hereditary Stature,
+//! 1886, in the public domain.
+
+mod galton;
 
 use std::io::Read;
 
@@ -19,19 +23,22 @@ pub enum Classic {
     Iris,
     /// 569 tissue samples: 30 measurements of cell nuclei, and the diagnosis (malignant, benign).
     BreastCancer,
+    /// 928 grown children: the height of their parents and their own, in inches.
+    Galton,
     /// 100 points around the line y ≈ 80x + 54: x and y.
     Line,
 }
 
 impl Classic {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Iris, Self::BreastCancer, Self::Line];
+    pub const ALL: [Self; 4] = [Self::Iris, Self::BreastCancer, Self::Galton, Self::Line];
 
-    /// Returns the name: `iris`, `breast-cancer`, `line`.
+    /// Returns the name: `iris`, `breast-cancer`, `galton`, `line`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Iris => "iris",
             Self::BreastCancer => "breast-cancer",
+            Self::Galton => "galton",
             Self::Line => "line",
         }
     }
@@ -62,6 +69,11 @@ impl Classic {
                  nuclei. W. Wolberg, O. Mangasarian, N. Street, W. Street, UCI Machine Learning \
                  Repository, doi:10.24432/C5DW2B, CC BY 4.0; as in scikit-learn."
             }
+            Self::Galton => {
+                "Heights in inches of 928 grown children and of their parents (the mean of both, \
+                 mothers' and daughters' times 1.08), in classes an inch wide. F. Galton, Regression \
+                 towards Mediocrity in Hereditary Stature, 1886, table I; public domain."
+            }
             Self::Line => {
                 "100 points around a line: scikit-learn's make_regression(100, 1, noise=20, \
                  random_state=1, bias=50)."
@@ -78,6 +90,7 @@ impl Classic {
             Self::Iris => include_bytes!("iris.csv.gz"),
             Self::BreastCancer => include_bytes!("breast_cancer.csv.gz"),
             Self::Line => include_bytes!("line.csv.gz"),
+            Self::Galton => return Ok(galton::csv()),
         };
         let mut text = String::new();
         let read = GzDecoder::new(packed).read_to_string(&mut text);
@@ -136,6 +149,7 @@ mod tests {
         let (rows, width, mut classes) = counts(Classic::BreastCancer);
         classes.sort_unstable();
         assert_eq!((rows, width, classes), (569, 30, vec![212, 357]));
+        assert_eq!(counts(Classic::Galton), (928, 1, vec![]));
         assert_eq!(counts(Classic::Line), (100, 1, vec![]));
     }
 

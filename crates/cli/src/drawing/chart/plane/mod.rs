@@ -30,6 +30,9 @@ pub struct Shade {
 /// The answers at some places.
 pub type Field<'a> = dyn Fn(&[Point]) -> Result<Vec<Shade>> + 'a;
 
+/// The heights at some places.
+pub type Heights<'a> = dyn Fn(&[Point]) -> Result<Vec<f64>> + 'a;
+
 /// A picture of the plane.
 pub struct Plane<'a> {
     pub title: String,
@@ -42,7 +45,9 @@ pub struct Plane<'a> {
     /// The answers at these places, all at once.
     pub field: Option<&'a Field<'a>>,
     /// The heights at these places, of a landscape.
-    pub heights: Option<&'a dyn Fn(Point) -> f64>,
+    pub heights: Option<&'a Heights<'a>>,
+    /// Thin dashed lines from one place to another.
+    pub lines: Vec<[Point; 2]>,
     /// Lines over all else, with their names in the legend.
     pub paths: Vec<(String, Vec<Point>)>,
 }
@@ -58,6 +63,7 @@ impl<'a> Plane<'a> {
             points: Vec::new(),
             field: None,
             heights: None,
+            lines: Vec::new(),
             paths: Vec::new(),
         }
     }
@@ -76,8 +82,14 @@ impl<'a> Plane<'a> {
     }
 
     /// Shades the plane by heights, with contours.
-    pub fn with_heights(mut self, heights: &'a dyn Fn(Point) -> f64) -> Self {
+    pub fn with_heights(mut self, heights: &'a dyn Fn(&[Point]) -> Result<Vec<f64>>) -> Self {
         self.heights = Some(heights);
+        self
+    }
+
+    /// Adds thin dashed lines.
+    pub fn with_lines(mut self, lines: Vec<[Point; 2]>) -> Self {
+        self.lines = lines;
         self
     }
 
@@ -139,7 +151,7 @@ impl<'a> Plane<'a> {
         let middles = self.middles(columns, rows);
         let shades = match (self.field, self.heights) {
             (Some(field), _) => field(&middles)?,
-            (None, Some(height)) => levels(&middles.into_iter().map(height).collect::<Vec<_>>()),
+            (None, Some(heights)) => levels(&heights(&middles)?),
             (None, None) => Vec::new(),
         };
         Ok(Cells { columns, rows, shades })
@@ -173,6 +185,14 @@ impl<'a> Plane<'a> {
         canvas.text((middle, bottom + 36.0), &self.x.label, Text::small(Anchor::Middle));
         canvas.text((16.0, TOP.midpoint(bottom)), &self.y.label, Text::turned());
 
+        for line in &self.lines {
+            let whole = line.map(|p| (xs.place(p.0), ys.place(p.1)));
+            for part in super::scale::clipped(&whole) {
+                let onto = |p: &Point| (left + p.0 * (right - left), bottom - p.1 * (bottom - TOP));
+                let line: Vec<Point> = part.iter().map(onto).collect();
+                canvas.line(&line, Ink::Faint, 1.2, 0.9, true);
+            }
+        }
         let radius = if self.points.len() > 400 { 2.2 } else { 3.5 };
         for class in 0..self.classes.len() {
             let of_class = self.points.iter().filter(|(p, c)| *c == class && inside(&xs, &ys, p));
@@ -360,15 +380,20 @@ mod tests {
         let svg = std::fs::read_to_string(folder.path().join("halves.svg")).unwrap();
         assert!(svg.contains("circle") && svg.contains("left") && !svg.contains("NaN"), "{svg}");
         assert!(std::fs::read(folder.path().join("halves.png")).unwrap().starts_with(b"\x89PNG"));
-        let bowl = |p: Point| p.0 * p.0 + p.1 * p.1;
+        let bowl = |places: &[Point]| -> Result<Vec<f64>> {
+            Ok(places.iter().map(|p| p.0 * p.0 + p.1 * p.1).collect())
+        };
         let axis = || Axis::linear("w").range(-2.0, 2.0);
         let plane = Plane::new("Bowl", axis(), axis())
             .with_heights(&bowl)
+            .with_lines(vec![[(-2.0, 0.0), (2.0, 1.0)]])
             .with_path("descent", vec![(1.5, 1.5), (0.5, 0.5), (0.0, 0.0)]);
         let cells = plane.cells(20, 20).unwrap();
         assert!(cells.edges().len() > 40);
         let text = plane.text(80, false).unwrap();
         assert!(text.contains('A') && text.contains('Z') && text.contains("descent"), "{text}");
         plane.save(folder.path(), "bowl").unwrap();
+        let svg = std::fs::read_to_string(folder.path().join("bowl.svg")).unwrap();
+        assert!(svg.contains("stroke-dasharray"), "{svg}");
     }
 }

@@ -10,6 +10,8 @@ use super::{
 /// Lines of the picture, and columns: letters are twice as high as wide.
 pub(super) const ROWS: usize = 20;
 const COLUMNS: usize = 56;
+/// More lines than this would hide the field.
+const FEW_LINES: usize = 8;
 const GLYPHS: [char; 6] = ['o', 'x', '+', '*', '#', '%'];
 const SHADES: [char; 6] = [' ', '░', '▒', ' ', '░', '▒'];
 /// Of the 256 colours: points, and the paler field behind them.
@@ -32,6 +34,17 @@ impl Plane<'_> {
                 over[r * width + c] = Some(what);
             }
         };
+        if self.lines.len() <= FEW_LINES {
+            // Below all else; twice as many places as columns leave no gap.
+            let along = |line: &[Point; 2], share: f64| {
+                let between = |a: f64, b: f64| a + share * (b - a);
+                (between(line[0].0, line[1].0), between(line[0].1, line[1].1))
+            };
+            for line in &self.lines {
+                let places = (0..=2 * width).map(|i| along(line, i as f64 / (2 * width) as f64));
+                places.for_each(|p| put(&p, ('·', self.classes.len() + 1)));
+            }
+        }
         self.points.iter().for_each(|(p, class)| put(p, (GLYPHS[class % GLYPHS.len()], *class)));
         for (n, (_, path)) in self.paths.iter().enumerate() {
             let class = self.classes.len() + n + 1;
@@ -59,6 +72,9 @@ impl Plane<'_> {
             legend += &format!("   {} {name}", GLYPHS[class % GLYPHS.len()]);
         }
         self.paths.iter().for_each(|(name, _)| legend += &format!("   A…Z {name}"));
+        if !self.lines.is_empty() && self.lines.len() <= FEW_LINES {
+            legend += "   · neurons";
+        }
         lines.push(legend);
         Ok(lines.iter().map(|line| line.trim_end()).collect::<Vec<_>>().join("\n"))
     }

@@ -1,0 +1,190 @@
+//! How far probabilities can be believed: log loss, Brier score, and the shares that are found
+//! where a probability is stated.
+
+use serde::Serialize;
+
+use super::argmax;
+use crate::data::Targets;
+
+/// The parts into which probabilities from 0 to 1 are sorted.
+const BINS: usize = 10;
+
+/// How far a model's probabilities can be believed.
+///
+/// ```
+/// use reshet::{Targets, metrics::Calibration};
+/// let targets = Targets::yes_no(vec![1.0, 1.0, 1.0, 0.0], vec!["rain".into()]);
+/// let calibration = Calibration::new(&[0.75; 4], &targets).unwrap();
+/// assert_eq!(calibration.error, 0.0); // of four rows that said 75 %, three were
+/// assert_eq!(calibration.brier, 0.1875);
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Calibration {
+    /// The mean of `−ln p`, where p is the probability of what is true. It is the loss of a model
+    /// that was trained with plain cross entropy.
+    pub log_loss: f64,
+    /// The log loss of always giving each answer's share among these targets.
+    pub log_loss_baseline: f64,
+    /// The Brier score: the mean of `(p − y)²` where y is 1 for yes and 0 for no; for classes the
+    /// sum of these over all classes, from 0 to 2.
+    pub brier: f64,
+    /// The Brier score of always giving each answer's share among these targets.
+    pub brier_baseline: f64,
+    /// The expected calibration error: the mean distance of the stated probability and the share
+    /// found, of the bins, by their samples.
+    pub error: f64,
+    /// The bins that are not empty.
+    pub bins: Vec<Bin>,
+}
+
+/// The answers whose probability is in a tenth of 0 to 1: yes/no questions by the probability of
+/// yes, classes by that of the likeliest.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Bin {
+    /// Its answers.
+    pub samples: usize,
+    /// The mean of their probabilities.
+    pub stated: f64,
+    /// The share of yeses; for classes of right answers.
+    pub found: f64,
+}
+
+/// A probability that has a logarithm, and whose complement has one.
+pub(crate) fn clamped(p: f32) -> f64 {
+    const LEAST: f64 = 1e-12;
+    f64::from(p).clamp(LEAST, 1.0 - LEAST)
+}
+
+impl Calibration {
+    /// Compares probabilities, one row per sample, with targets; several yes/no questions are taken
+    /// together. None for numbers, and without any sample.
+    pub fn new(answers: &[f32], targets: &Targets) -> Option<Self> {
+        let mut sums = Sums::default();
+        match targets {
+            Targets::Classes { labels, names } => {
+                let mut counts = vec![0; names.len()];
+                for (row, label) in answers.chunks_exact(names.len()).zip(labels.iter()) {
+                    let label = *label as usize;
+                    counts[label] += 1;
+                    let off = |(k, p): (usize, &f32)| (f64::from(*p) - is(k == label)).powi(2);
+                    let said = argmax(row);
+                    sums.add(row[label], row.iter().enumerate().map(off).sum());
+                    sums.sort(row[said], said == label);
+                }
+                sums.done(&counts, 1.0)
+            }
+            Targets::YesNo { values, .. } => {
+                let mut counts = vec![0; 2];
+                for (p, y) in answers.iter().zip(values.iter()).filter(|(_, y)| !y.is_nan()) {
+                    let yes = *y > 0.5;
+                    counts[usize::from(yes)] += 1;
+                    let of_true = if yes { *p } else { 1.0 - *p };
+                    sums.add(of_true, (f64::from(*p) - is(yes)).powi(2));
+                    sums.sort(*p, yes);
+                }
+                sums.done(&counts, 0.5)
+            }
+            Targets::Numbers { .. } => None,
+        }
+    }
+}
+
+fn is(it: bool) -> f64 {
+    f64::from(u8::from(it))
+}
+
+#[derive(Default)]
+struct Sums {
+    log_loss: f64,
+    brier: f64,
+    bins: [Sorted; BINS],
+}
+
+#[derive(Clone, Copy, Default)]
+struct Sorted {
+    samples: usize,
+    stated: f64,
+    found: usize,
+}
+
+impl Sums {
+    fn add(&mut self, of_true: f32, brier: f64) {
+        self.log_loss -= clamped(of_true).ln();
+        self.brier += brier;
+    }
+
+    fn sort(&mut self, p: f32, found: bool) {
+        let bin = ((f64::from(p) * BINS as f64) as usize).min(BINS - 1);
+        let bin = &mut self.bins[bin];
+        bin.samples += 1;
+        bin.stated += f64::from(p);
+        bin.found += usize::from(found);
+    }
+
+    /// `scale`: the Brier score of one question counts its two answers once.
+    fn done(&self, counts: &[usize], scale: f64) -> Option<Calibration> {
+        let samples: usize = counts.iter().sum();
+        if samples == 0 {
+            return None;
+        }
+        let n = samples as f64;
+        let shares = || counts.iter().filter(|n| **n > 0).map(|count| *count as f64 / n);
+        let of_bin = |bin: &Sorted| {
+            let size = bin.samples as f64;
+            Bin { samples: bin.samples, stated: bin.stated / size, found: bin.found as f64 / size }
+        };
+        let bins: Vec<Bin> = self.bins.iter().filter(|bin| bin.samples > 0).map(of_bin).collect();
+        let gap = |bin: &Bin| bin.samples as f64 * (bin.stated - bin.found).abs();
+        Some(Calibration {
+            log_loss: self.log_loss / n,
+            log_loss_baseline: -shares().map(|share| share * share.ln()).sum::<f64>(),
+            brier: self.brier / n,
+            brier_baseline: scale * (1.0 - shares().map(|share| share * share).sum::<f64>()),
+            error: bins.iter().map(gap).sum::<f64>() / n,
+            bins,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The figures are scikit-learn's (`log_loss`, `brier_score_loss`).
+    #[test]
+    fn questions_are_measured() {
+        let targets = Targets::yes_no(vec![1.0, 0.0, 1.0, 0.0, f32::NAN], vec!["a".into()]);
+        let c = Calibration::new(&[0.9, 0.2, 0.4, 0.35, 0.5], &targets).unwrap();
+        let log_loss = -(0.9f64.ln() + 0.8f64.ln() + 0.4f64.ln() + 0.65f64.ln()) / 4.0;
+        assert!((c.log_loss - log_loss).abs() < 1e-6, "{}", c.log_loss);
+        assert!((c.brier - (0.01 + 0.04 + 0.36 + 0.1225) / 4.0).abs() < 1e-6, "{}", c.brier);
+        assert_eq!((c.brier_baseline, c.bins.len()), (0.25, 4));
+        assert!((c.log_loss_baseline - 2.0f64.ln()).abs() < 1e-12);
+        let error = (0.1 + 0.2 + 0.6 + 0.35) / 4.0;
+        assert!((c.error - error).abs() < 1e-6, "{}", c.error);
+    }
+
+    #[test]
+    fn classes_are_measured_by_their_likeliest() {
+        let names = ["a", "b", "c"].map(String::from).to_vec();
+        let targets = Targets::classes(vec![0, 2], names);
+        let c = Calibration::new(&[0.75, 0.15, 0.1, 0.72, 0.08, 0.2], &targets).unwrap();
+        assert!((c.log_loss + (0.75f64.ln() + 0.2f64.ln()) / 2.0).abs() < 1e-6);
+        let brier = (0.0625 + 0.0225 + 0.01 + 0.5184 + 0.0064 + 0.64) / 2.0;
+        assert!((c.brier - brier).abs() < 1e-6, "{}", c.brier);
+        let [bin] = c.bins[..] else { panic!("{:?}", c.bins) };
+        assert_eq!((bin.samples, bin.found), (2, 0.5));
+        assert!((bin.stated - 0.735).abs() < 1e-6);
+        assert_eq!(c.brier_baseline, 0.5);
+    }
+
+    #[test]
+    fn certain_mistakes_are_finite_and_numbers_have_no_probabilities() {
+        let targets = Targets::yes_no(vec![1.0], vec!["a".into()]);
+        let c = Calibration::new(&[0.0], &targets).unwrap();
+        assert!(c.log_loss.is_finite() && c.log_loss > 20.0);
+        assert_eq!((c.brier, c.error), (1.0, 1.0));
+        let none = Calibration::new(&[1.0], &Targets::numbers(vec![1.0], 1));
+        assert!(none.is_none());
+    }
+}
