@@ -37,6 +37,10 @@ kill *args:
 soak *args:
     cargo build --release && python3 tests/soak/run.py target/release/reshet {{args}}
 
+# Thirty simulated pupils at `reshet serve --class` for five minutes
+class *args:
+    cargo build --release && python3 tests/class/run.py target/release/reshet {{args}}
+
 # The lines that the tests reach, by crate (needs cargo-llvm-cov)
 coverage:
     CARGO_INCREMENTAL=0 cargo llvm-cov --workspace --summary-only

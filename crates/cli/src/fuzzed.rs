@@ -144,11 +144,13 @@ static SERVER: LazyLock<SocketAddr> = LazyLock::new(|| {
             device: Device::cpu().threads(1),
             memory: Some(64 << 20),
             data: Vec::new(),
+            class: None,
             models: Vec::new(),
             studies: Vec::new(),
             earlier: Vec::new(),
         };
-        let ready = |address: &str| {
+        let ready = |addresses: &reshet_page::Addresses| {
+            let address = &*addresses.page;
             let bare = address.trim_start_matches("http://").trim_end_matches('/');
             let _ = sender.send(bare.parse().expect("an address"));
         };

@@ -6,7 +6,7 @@ use reshet::{Ended, Fit, Result, diagnosis};
 
 use crate::{
     host::Finished,
-    lesson::Lesson,
+    lesson::{Lesson, part},
     run::{Run, State},
 };
 
@@ -16,10 +16,17 @@ const LONG: Duration = Duration::from_secs(2);
 
 /// A run that is over. What looks wrong in it shows on the test part, or on the training part
 /// where there is none.
+/// `most`: training samples that are looked at, where others wait; None: all.
 ///
 /// # Errors
 /// Its data does not fit its model.
-pub fn finished<'a>(run: &Run, lesson: &'a Lesson, done: bool) -> Result<Finished<'a>> {
+pub fn finished<'a>(
+    run: &Run,
+    lesson: &'a Lesson,
+    done: bool,
+    most: Option<usize>,
+) -> Result<Finished<'a>> {
+    let train = part(&lesson.train, most.unwrap_or(usize::MAX));
     let (_, model) = run.model_at(None)?;
     let state = run.state();
     let fit = Fit {
@@ -33,7 +40,7 @@ pub fn finished<'a>(run: &Run, lesson: &'a Lesson, done: bool) -> Result<Finishe
     let score = state.test.as_ref().map(|(_, score)| score.clone());
     let (log, seconds) = (state.log.clone(), state.seconds);
     // Who stops a run waits for its end.
-    let all = state.sample_takes.saturating_mul(lesson.train.len().try_into().unwrap_or(u32::MAX));
+    let all = state.sample_takes.saturating_mul(train.len().try_into().unwrap_or(u32::MAX));
     let in_short = !done && all > LONG;
     drop(state);
     if in_short {
@@ -41,11 +48,11 @@ pub fn finished<'a>(run: &Run, lesson: &'a Lesson, done: bool) -> Result<Finishe
     }
     let judged = match &score {
         Some(score) => score.clone(),
-        None => fit.model.test_on(&lesson.train, lesson.device)?,
+        None => fit.model.test_on(&train, lesson.device)?,
     };
     let optimizer = lesson.recipe.optimizer()?;
     let schedule = lesson.recipe.schedule()?;
-    let findings = diagnosis::of_fit(&fit, &lesson.train, &judged, &optimizer, schedule)?;
+    let findings = diagnosis::of_fit(&fit, &train, &judged, &optimizer, schedule)?;
     Ok(Finished { lesson, fit, score, findings, in_short, log, seconds })
 }
 

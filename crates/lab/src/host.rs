@@ -1,6 +1,9 @@
 //! What the page asks of the program around it.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use reshet::{Dataset, Event, Fit, Model, Result, Score, diagnosis::Finding};
 use serde_json::Value;
@@ -43,6 +46,37 @@ pub trait Host: Send + Sync + 'static {
     /// # Errors
     /// It is none, or a damaged one.
     fn study(&self, path: &Path) -> Result<Value>;
+}
+
+/// Several labs with one program around them.
+impl<H: Host + ?Sized> Host for Arc<H> {
+    fn lesson(&self, spec: &Spec) -> Result<Lesson> {
+        (**self).lesson(spec)
+    }
+
+    fn kept(&self) -> Vec<Dataset> {
+        (**self).kept()
+    }
+
+    fn let_go(&self) {
+        (**self).let_go();
+    }
+
+    fn save(&self, finished: &Finished) -> Result<PathBuf> {
+        (**self).save(finished)
+    }
+
+    fn forgotten(&self, folder: &Path) {
+        (**self).forgotten(folder);
+    }
+
+    fn load(&self, path: &Path) -> Result<Loaded> {
+        (**self).load(path)
+    }
+
+    fn study(&self, path: &Path) -> Result<Value> {
+        (**self).study(path)
+    }
 }
 
 /// A run that is over, for its folder.

@@ -8,6 +8,8 @@
 //! training has a thread of its own, or goes on while [`Lab::advance`] is called: see [`Drive`].
 //! What is read and saved where is the program's business: it implements [`Host`].
 //!
+//! A [`Class`] has a lab for each pupil; their trainings take turns on the cores.
+//!
 //! `docs/api.md` is what the requests promise.
 
 mod answers;
@@ -15,8 +17,10 @@ mod api;
 mod ask;
 mod cells;
 pub mod chapters;
+mod class;
 mod command;
 mod constant;
+mod cores;
 mod course;
 mod curve;
 mod data;
@@ -34,6 +38,7 @@ mod moments;
 pub mod plane;
 mod refusal;
 mod run;
+mod shared;
 mod spec;
 mod told;
 mod touch;
@@ -44,6 +49,7 @@ mod upload;
 
 pub use answers::{About, Axis, Curve, Spot};
 pub use api::{Body, Request, Response};
+pub use class::{Class, Rules, Who};
 pub use host::{Finished, Host, Loaded};
 pub use lab::{Drive, Lab};
 pub use lesson::Lesson;

@@ -26,19 +26,26 @@ const OF_PARAMETER: u64 = 10;
 pub struct Memory {
     /// All of it.
     pub limit: u64,
+    /// What stays free of it.
+    reserve: u64,
 }
 
 impl Memory {
     /// This many bytes; by default half of what is free.
     pub fn new(limit: Option<u64>) -> Self {
         let half = || reshet::data::memory::available().map_or(UNKNOWN, |free| free / 2);
-        Self { limit: limit.unwrap_or_else(half) }
+        let limit = limit.unwrap_or_else(half);
+        Self { limit, reserve: (limit / 8 + OF_CLIENTS).min(limit / 2) }
+    }
+
+    /// A share of a server's memory, which keeps free what clients take.
+    pub(crate) fn share(limit: u64) -> Self {
+        Self { limit, reserve: limit / 8 }
     }
 
     /// What is left beside what is held.
     fn room(self, held: u64) -> u64 {
-        let reserve = (self.limit / 8 + OF_CLIENTS).min(self.limit / 2);
-        (self.limit - reserve).saturating_sub(held)
+        (self.limit - self.reserve).saturating_sub(held)
     }
 
     /// What the moments of all runs may take; what is more goes to disk.

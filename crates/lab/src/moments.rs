@@ -58,6 +58,11 @@ impl Moments {
         Self { held: Vec::new(), folder: None, every: (steps / WANTED).max(1), limit: LIMIT }
     }
 
+    /// Takes less memory than it would by itself.
+    pub fn bound(&mut self, limit: usize) {
+        self.limit = self.limit.min(limit);
+    }
+
     /// Whether the network after `step` steps should be kept.
     pub fn wants(&self, step: usize) -> bool {
         self.held

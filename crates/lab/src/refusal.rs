@@ -43,6 +43,11 @@ impl Refusal {
         self.status
     }
 
+    /// Why, in English.
+    pub(crate) fn reason(&self) -> &str {
+        &self.told.text
+    }
+
     /// As the API tells it.
     pub fn body(&self) -> Value {
         let (status, told) = (self.status, &self.told);

@@ -79,6 +79,8 @@ pub struct State {
     pub test: Option<(usize, Score)>,
     pub moments: Moments,
     pub saved: Option<PathBuf>,
+    /// Whether where it is saved is not the reader's business.
+    pub folder_hidden: bool,
     pub reason: Option<String>,
     /// What looks wrong in what came of it, once it has ended.
     pub findings: Vec<Finding>,
@@ -106,6 +108,7 @@ impl State {
             test: None,
             moments: Moments::new(steps),
             saved: None,
+            folder_hidden: false,
             reason: None,
             findings: Vec::new(),
             sample_takes: Duration::ZERO,
@@ -210,7 +213,7 @@ impl Run {
             columns: table.map(|t| t.inputs.iter().map(|c| column(&c.name, &c.kind)).collect()),
             inputs: table.map(|t| t.input_names()),
             trainable: state.phase != Phase::Loaded,
-            saved: state.saved.clone(),
+            saved: state.saved.clone().filter(|_| !state.folder_hidden),
             reason: state.reason.clone(),
             reason_told: state.reason.as_deref().map(Told::of),
             command: lesson.map(|l| l.command.clone()),

@@ -2,21 +2,26 @@
 
 use std::sync::{Condvar, Mutex, PoisonError};
 
-/// Workers at once.
-const MOST: usize = 4;
+/// Workers at once, of one lab.
+pub(crate) const MOST: usize = 4;
 
 /// Turns at work that takes long.
-#[derive(Default)]
 pub(crate) struct Turns {
+    most: usize,
     busy: Mutex<usize>,
     freed: Condvar,
 }
 
 impl Turns {
+    /// For so many at once.
+    pub fn new(most: usize) -> Self {
+        Self { most, busy: Mutex::new(0), freed: Condvar::new() }
+    }
+
     /// Does some work when it is its turn.
     pub fn take<T>(&self, work: impl FnOnce() -> T) -> T {
         let busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.freed.wait_while(busy, |busy| *busy >= MOST);
+        let waited = self.freed.wait_while(busy, |busy| *busy >= self.most);
         *waited.unwrap_or_else(PoisonError::into_inner) += 1;
         // Given back also where the work panics.
         let _turn = Turn(self);
@@ -46,7 +51,7 @@ mod tests {
 
     #[test]
     fn never_more_than_a_few_at_once_and_none_is_lost() {
-        let (turns, now, most) = (Turns::default(), AtomicUsize::new(0), AtomicUsize::new(0));
+        let (turns, now, most) = (Turns::new(MOST), AtomicUsize::new(0), AtomicUsize::new(0));
         thread::scope(|scope| {
             for _ in 0..20 {
                 scope.spawn(|| {

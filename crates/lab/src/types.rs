@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use ts_rs::{Config, TS};
 
-use crate::{answers::*, chapters, curve, descent, found, game, spec, told};
+use crate::{answers::*, chapters, class, curve, descent, found, game, spec, told};
 
 /// All types, each once, as a module.
 fn module() -> String {
@@ -74,6 +74,11 @@ fn module() -> String {
         Spot,
         Field,
         Curve,
+        class::ClassTold,
+        class::ClassTask,
+        class::Wall,
+        class::WallRow,
+        class::Standing,
     ];
     text
 }

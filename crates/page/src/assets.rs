@@ -3,14 +3,15 @@
 use std::borrow::Cow;
 
 use axum::{
-    extract::Query,
+    Extension,
+    extract::{Query, State},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use reshet_lab::Refusal;
+use reshet_lab::{Refusal, Who};
 use serde::Deserialize;
 
-use crate::{api::refused, guard::cookie};
+use crate::{api::refused, guard::cookie, rooms::Rooms};
 
 pub const INDEX: &str = include_str!("../dist/index.html");
 
@@ -42,7 +43,12 @@ pub struct Lang {
 }
 
 /// The page, in the language that is asked for: by the address, a cookie, or the browser.
-pub async fn index(Query(query): Query<Lang>, headers: HeaderMap) -> Response {
+pub async fn index(
+    State(rooms): State<Rooms>,
+    Extension(who): Extension<Who>,
+    Query(query): Query<Lang>,
+    headers: HeaderMap,
+) -> Response {
     let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
     let chosen = query.lang.as_deref().or(cookie(&headers, "lang"));
     let language = match chosen {
@@ -56,7 +62,8 @@ pub async fn index(Query(query): Query<Lang>, headers: HeaderMap) -> Response {
         .as_deref()
         .unwrap_or(INDEX)
         .replace("{{lang}}", language)
-        .replace("{{dir}}", direction);
+        .replace("{{dir}}", direction)
+        .replace("<html ", &format!("<html{} ", in_class(&rooms, &who)));
     let headers = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
         (header::CONTENT_LANGUAGE, language),
@@ -64,6 +71,15 @@ pub async fn index(Query(query): Query<Lang>, headers: HeaderMap) -> Response {
         (header::VARY, "Accept-Language, Cookie"),
     ];
     (headers, page).into_response()
+}
+
+/// What the page of a class is told before all else.
+fn in_class(rooms: &Rooms, who: &Who) -> &'static str {
+    match (rooms, who) {
+        (Rooms::One(_), _) => "",
+        (Rooms::Class(..), Who::Teacher) => " data-class=\"teacher\"",
+        (Rooms::Class(..), _) => " data-class=\"pupil\"",
+    }
 }
 
 /// The one of our languages that the browser likes best.

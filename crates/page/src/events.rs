@@ -1,19 +1,25 @@
 //! Messages to the pages, as server-sent events.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, time::Duration};
 
 use axum::{
+    Extension,
     extract::State,
-    response::sse::{self, Sse},
+    response::{
+        IntoResponse, Response,
+        sse::{self, Sse},
+    },
 };
-use reshet_lab::Lab;
-use tokio_stream::Stream;
+use reshet_lab::Who;
 
-pub async fn events(
-    State(lab): State<Arc<Lab>>,
-) -> Sse<impl Stream<Item = Result<sse::Event, Infallible>>> {
-    let mut listener = lab.listen();
-    let (sender, stream) = tokio::sync::mpsc::channel(8);
+use crate::{api::refused, rooms::Rooms};
+
+pub async fn events(State(rooms): State<Rooms>, Extension(who): Extension<Who>) -> Response {
+    let mut listener = match rooms.lab(&who) {
+        Ok(lab) => lab.listen(),
+        Err(refusal) => return refused(refusal),
+    };
+    let (sender, stream) = tokio::sync::mpsc::channel::<Result<sse::Event, Infallible>>(8);
     tokio::spawn(async move {
         loop {
             let message = tokio::select! {
@@ -28,5 +34,7 @@ pub async fn events(
         }
     });
     let stream = tokio_stream::wrappers::ReceiverStream::new(stream);
-    Sse::new(stream).keep_alive(sse::KeepAlive::new().interval(Duration::from_secs(10)))
+    Sse::new(stream)
+        .keep_alive(sse::KeepAlive::new().interval(Duration::from_secs(10)))
+        .into_response()
 }

@@ -7,7 +7,7 @@
 use std::net::IpAddr;
 
 use axum::http::{HeaderMap, Method, Uri, header};
-use reshet_lab::Refusal;
+use reshet_lab::{Refusal, Who};
 
 /// What is let in.
 #[derive(Clone, Debug)]
@@ -16,33 +16,66 @@ pub struct Guard {
     /// The address bound, if it is not loopback.
     open: Option<IpAddr>,
     token: Option<String>,
+    /// The teacher's own token, of a class.
+    teacher: Option<String>,
+}
+
+/// Who was let in, and a cookie to set if a token was in the address.
+#[derive(Debug)]
+pub struct Admitted {
+    pub who: Who,
+    pub cookie: Option<String>,
 }
 
 /// The end of names within one network (RFC 6762).
 const LOCAL: &str = ".local";
 /// The token's cookie.
 const COOKIE: &str = "reshet-token";
+/// The teacher's.
+const TEACHER: &str = "reshet-teacher";
+/// A pupil's own secret.
+const PUPIL: &str = "reshet-pupil";
+/// How long a browser keeps a pupil's secret, in seconds: a day at school.
+const DAY: u32 = 12 * 3600;
 
 impl Guard {
     /// For a server bound to this address; with a token unless it is loopback.
     pub fn new(address: IpAddr, port: u16) -> Result<Self, String> {
         let loopback = address.is_loopback();
         let token = if loopback { None } else { Some(token()?) };
-        Ok(Self { port, open: (!loopback).then_some(address), token })
+        Ok(Self { port, open: (!loopback).then_some(address), token, teacher: None })
+    }
+
+    /// For a class: with a token for all, and one for the teacher, at any address.
+    pub fn of_class(address: IpAddr, port: u16) -> Result<Self, String> {
+        let guard = Self::new(address, port)?;
+        let token = guard.token.map_or_else(token, Ok)?;
+        Ok(Self { token: Some(token), teacher: Some(self::token()?), ..guard })
+    }
+
+    /// What the address to open ends with; with a class's the pupils' own.
+    pub fn queries(&self) -> (String, Option<String>) {
+        let own = |name: &str, token: &String| format!("?{name}={token}");
+        let token = self.token.as_ref().map(|token| own("token", token)).unwrap_or_default();
+        match &self.teacher {
+            Some(teacher) => (own("teacher", teacher), Some(token)),
+            None => (token, None),
+        }
     }
 
     /// The token that is wanted, if one is.
+    #[cfg(test)]
     pub fn token(&self) -> Option<&str> {
         self.token.as_deref()
     }
 
-    /// Lets a request in, or says why not. A cookie to set, if the token was in the address.
+    /// Lets a request in, or says why not.
     pub fn check(
         &self,
         method: &Method,
         uri: &Uri,
         headers: &HeaderMap,
-    ) -> Result<Option<String>, Refusal> {
+    ) -> Result<Admitted, Refusal> {
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let host = text(header::HOST).or(uri.authority().map(|a| a.as_str()));
         let host = host.filter(|_| headers.get_all(header::HOST).iter().count() < 2);
@@ -60,17 +93,15 @@ impl Guard {
             let what = "another site may not ask this server";
             return Err(Refusal::new(403, what));
         }
-        let Some(token) = &self.token else { return Ok(None) };
-        let bearer = text(header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
-        let cookie = cookie(headers, COOKIE);
-        if [bearer, cookie].into_iter().flatten().any(|given| same(given, token)) {
-            return Ok(None);
+        if let Some(cookie) = given(&self.teacher, TEACHER, "teacher=", uri, headers) {
+            return Ok(Admitted { who: Who::Teacher, cookie });
         }
-        let query = uri.query().unwrap_or_default().split('&');
-        let mut given = query.filter_map(|pair| pair.strip_prefix("token="));
-        if given.any(|given| same(given, token)) {
-            let cookie = format!("{COOKIE}={token}; HttpOnly; SameSite=Strict; Path=/");
-            return Ok(Some(cookie));
+        let who = pupil(headers).map_or(Who::Guest, Who::Pupil);
+        if self.token.is_none() {
+            return Ok(Admitted { who, cookie: None });
+        }
+        if let Some(cookie) = given(&self.token, COOKIE, "token=", uri, headers) {
+            return Ok(Admitted { who, cookie });
         }
         let what = "a token is wanted: open the address that the server printed";
         Err(Refusal::new(401, what))
@@ -97,6 +128,41 @@ impl Guard {
         };
         named && port == Some(self.port)
     }
+}
+
+/// Whether a request brings this token: in a header, a cookie of this name, or in its address,
+/// after this word; then a cookie is to be set.
+fn given(
+    token: &Option<String>,
+    name: &str,
+    word: &str,
+    uri: &Uri,
+    headers: &HeaderMap,
+) -> Option<Option<String>> {
+    let token = token.as_ref()?;
+    let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let bearer = header.and_then(|value| value.strip_prefix("Bearer "));
+    if [bearer, cookie(headers, name)].into_iter().flatten().any(|given| same(given, token)) {
+        return Some(None);
+    }
+    let query = uri.query().unwrap_or_default().split('&');
+    let mut given = query.filter_map(|pair| pair.strip_prefix(word));
+    let cookie = || format!("{name}={token}; HttpOnly; SameSite=Strict; Path=/");
+    given.any(|given| same(given, token)).then(|| Some(cookie()))
+}
+
+/// A pupil's secret, if the browser has one of ours.
+fn pupil(headers: &HeaderMap) -> Option<String> {
+    let secret = cookie(headers, PUPIL)?;
+    let ours = secret.len() == 32 && secret.bytes().all(|b| b.is_ascii_hexdigit());
+    ours.then(|| secret.to_string())
+}
+
+/// A new pupil's secret, and the cookie that keeps it.
+pub fn new_pupil() -> Result<(String, String), Refusal> {
+    let secret = token().map_err(|what| Refusal::new(500, what))?;
+    let cookie = format!("{PUPIL}={secret}; HttpOnly; SameSite=Strict; Path=/; Max-Age={DAY}");
+    Ok((secret, cookie))
 }
 
 /// Whether this is a name that machines of one network give each other: `teacher.local`. No name
@@ -238,6 +304,40 @@ mod tests {
         }
         let loopback = Guard::new("127.0.0.1".parse().unwrap(), 8080).unwrap();
         assert_eq!(asked(&loopback, "/", &[("host", "teacher.local:8080")]), Some(403));
+    }
+
+    #[test]
+    fn a_class_has_two_tokens_and_knows_who_asks() {
+        for address in ["127.0.0.1", "0.0.0.0"] {
+            let guard = Guard::of_class(address.parse().unwrap(), 8080).unwrap();
+            let (teacher, all) = guard.queries();
+            let all = all.unwrap();
+            let (teacher_token, token) = (&teacher["?teacher=".len()..], &all["?token=".len()..]);
+            assert_ne!(teacher_token, token);
+            let who = |uri: &str, cookie: &str| {
+                let mut headers = HeaderMap::new();
+                headers.insert("host", "localhost:8080".parse().unwrap());
+                headers.insert("cookie", cookie.parse().unwrap());
+                guard.check(&Method::GET, &uri.parse().unwrap(), &headers).ok()
+            };
+            assert!(who("/", "").is_none());
+            let admitted = who(&format!("/{teacher}"), "").unwrap();
+            assert_eq!(admitted.who, Who::Teacher);
+            assert!(
+                admitted.cookie.unwrap().starts_with(&format!("{TEACHER}={teacher_token}; Ht"))
+            );
+            assert_eq!(who("/", &format!("{TEACHER}={teacher_token}")).unwrap().who, Who::Teacher);
+            // Neither token stands for the other.
+            assert!(who("/", &format!("{TEACHER}={token}")).is_none());
+            assert!(who("/", &format!("{COOKIE}={teacher_token}")).is_none());
+            assert!(who(&format!("/?teacher={token}"), "").is_none());
+            assert_eq!(who(&format!("/{all}"), "").unwrap().who, Who::Guest);
+            let (secret, _) = new_pupil().unwrap();
+            let cookies = format!("{COOKIE}={token}; {PUPIL}={secret}");
+            assert_eq!(who("/", &cookies).unwrap().who, Who::Pupil(secret));
+            assert_eq!(who("/", &format!("{COOKIE}={token}; {PUPIL}=x")).unwrap().who, Who::Guest);
+            assert!(who("/", &format!("{PUPIL}={}", new_pupil().unwrap().0)).is_none());
+        }
     }
 
     #[test]

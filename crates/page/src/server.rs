@@ -14,10 +14,10 @@ use hyper_util::{
     server::graceful::GracefulShutdown,
     service::TowerToHyperService,
 };
-use reshet_lab::{Lab, Refusal};
+use reshet_lab::Refusal;
 use tokio::{net::TcpListener, sync::Semaphore, time};
 
-use crate::{api, api::refused, clients::Clients, guard::Guard, stream::Patient};
+use crate::{api, api::refused, clients::Clients, guard::Guard, rooms::Rooms, stream::Patient};
 
 /// Connections at once; each costs a few kilobytes.
 const MOST_CONNECTIONS: usize = 512;
@@ -36,12 +36,12 @@ const SAVING: Duration = Duration::from_secs(60);
 pub async fn serve(
     listener: TcpListener,
     guard: Guard,
-    lab: Arc<Lab>,
+    rooms: Rooms,
     stop: impl Fn() -> bool,
     stop_when_closed: bool,
 ) {
     let router =
-        api::routes(lab.clone()).layer(middleware::from_fn_with_state(Arc::new(guard), guarded));
+        api::routes(rooms.clone()).layer(middleware::from_fn_with_state(Arc::new(guard), guarded));
     let (permits, graceful) = (Arc::new(Semaphore::new(MOST_CONNECTIONS)), GracefulShutdown::new());
     let clients = Clients::default();
     let mut http = http1::Builder::new();
@@ -72,34 +72,35 @@ pub async fn serve(
                 if stop() {
                     break;
                 }
-                seen |= lab.watched();
-                alone = if lab.watched() || !seen { Duration::ZERO } else { alone + LOOK };
+                seen |= rooms.watched();
+                alone = if rooms.watched() || !seen { Duration::ZERO } else { alone + LOOK };
                 if stop_when_closed && alone >= ALONE {
                     alone = Duration::ZERO;
-                    lab.ask_to_stop();
+                    rooms.ask_to_stop();
                 }
             }
         }
     }
     drop(listener);
-    let saved = tokio::task::spawn_blocking(move || lab.close(SAVING));
+    let saved = tokio::task::spawn_blocking(move || rooms.close(SAVING));
     let _ = saved.await;
     // Streams of events end with the lab; a rude client is not waited for.
     let _ = time::timeout(Duration::from_secs(1), graceful.shutdown()).await;
 }
 
 /// Every request goes through here.
-async fn guarded(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
-    let cookie = match guard.check(request.method(), request.uri(), request.headers()) {
-        Ok(cookie) => cookie,
+async fn guarded(State(guard): State<Arc<Guard>>, mut request: Request, next: Next) -> Response {
+    let admitted = match guard.check(request.method(), request.uri(), request.headers()) {
+        Ok(admitted) => admitted,
         Err(refusal) => return secured(refused(refusal)),
     };
+    request.extensions_mut().insert(admitted.who);
     let answered = time::timeout(WHOLE, next.run(request)).await;
     let mut response = answered.unwrap_or_else(|_| {
         let what = "the request took longer than a minute";
         refused(Refusal::new(408, what))
     });
-    if let Some(cookie) = cookie.and_then(|cookie| cookie.parse().ok()) {
+    if let Some(cookie) = admitted.cookie.and_then(|cookie| cookie.parse().ok()) {
         response.headers_mut().insert(header::SET_COOKIE, cookie);
     }
     secured(response)

@@ -18,7 +18,7 @@ use std::{
 
 use flate2::{Compression, write::GzEncoder};
 use reshet::{Device, Error, Result};
-use reshet_page::{Finished, Host, Lesson, Loaded, Options, Spec};
+use reshet_page::{Addresses, Finished, Host, Lesson, Loaded, Options, Spec};
 use serde_json::Value;
 
 /// Of the server, in bytes.
@@ -71,6 +71,7 @@ impl Server {
             device: Device::cpu().threads(1),
             memory: Some(MEMORY),
             data: vec!["points".into()],
+            class: None,
             models: Vec::new(),
             studies: Vec::new(),
             earlier: Vec::new(),
@@ -78,7 +79,7 @@ impl Server {
         let stop = Arc::<AtomicBool>::default();
         let (asked, (sender, ready)) = (stop.clone(), mpsc::channel());
         let thread = thread::spawn(move || {
-            let ready = |address: &str| sender.send(address.to_string()).unwrap();
+            let ready = |all: &Addresses| sender.send(all.page.clone()).unwrap();
             reshet_page::serve(&options, Box::new(Points), ready, || asked.load(Relaxed)).unwrap()
         });
         let told = ready.recv_timeout(Duration::from_secs(60)).unwrap();

@@ -30,7 +30,7 @@ pub(super) fn open(lab: &Arc<Lab>, name: &str, asked: Seeded) -> Answer<Response
     let none = || Refusal::not_found(format!("no chapter is called \"{name}\""));
     let trained = Chapter::named(name).and_then(|chapter| chapter.trained).ok_or_else(none)?;
     let seed = asked.seed;
-    let told = lab.turns.take(|| -> Answer<answers::Opened> {
+    let told = lab.shared.turns.take(|| -> Answer<answers::Opened> {
         let data = match (trained.source.made(seed)?, trained.source) {
             (Some((name, table)), _) => lab.made(&name, table.as_bytes())?,
             (None, Source::Named(source)) => lab.add_data(source)?,
@@ -56,13 +56,16 @@ pub(super) fn presets() -> Answer<Response> {
 }
 
 pub(super) fn descend(lab: &Lab, asked: &descent::Asked) -> Answer<Response> {
-    let told = lab.turns.take(|| descent::run(asked))?;
+    let told = lab.shared.turns.take(|| descent::run(asked))?;
     Response::json(200, &told)
 }
 
 pub(super) fn game(lab: &Lab, asked: &game::Asked) -> Answer<Response> {
-    let mut place = lab.game.lock().unwrap_or_else(PoisonError::into_inner);
-    Response::json(200, &game::run(&mut place, asked)?)
+    let told = lab.shared.turns.take(|| {
+        let mut place = lab.game.lock().unwrap_or_else(PoisonError::into_inner);
+        game::run(&mut place, asked)
+    })?;
+    Response::json(200, &told)
 }
 
 /// A table is taken over from memory.

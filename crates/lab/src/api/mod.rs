@@ -67,7 +67,7 @@ pub struct Response {
 }
 
 impl Response {
-    fn json(status: u16, body: &impl Serialize) -> Answer<Self> {
+    pub(crate) fn json(status: u16, body: &impl Serialize) -> Answer<Self> {
         let failed = |e: serde_json::Error| Refusal::new(500, e.to_string());
         let body = serde_json::to_vec(body).map_err(failed)?;
         Ok(Self { status, content_type: "application/json", headers: Vec::new(), body })
@@ -185,7 +185,7 @@ fn asked<T: DeserializeOwned>(request: &Request) -> Answer<T> {
 }
 
 /// A body of JSON.
-fn json<T: DeserializeOwned>(request: &Request) -> Answer<T> {
+pub(crate) fn json<T: DeserializeOwned>(request: &Request) -> Answer<T> {
     // Forms of other sites cannot say this without asking first.
     if request.content_type.split(';').next().map(str::trim) != Some("application/json") {
         let what = "the body must be JSON: Content-Type: application/json";

@@ -73,7 +73,7 @@ pub(super) fn gradients(lab: &Arc<Lab>, run: &Run) -> Answer<Response> {
 /// The network with some of its numbers changed.
 pub(super) fn touch(lab: &Arc<Lab>, run: &Run, when: When, asked: Touch) -> Answer<Response> {
     let (step, model) = model_at(lab, run, when.step)?;
-    let told = lab.turns.take(|| touch::touched(run, step, &model, &asked))?;
+    let told = lab.shared.turns.take(|| touch::touched(run, step, &model, &asked))?;
     Response::json(200, &told)
 }
 
@@ -88,13 +88,13 @@ pub(super) fn trace(lab: &Arc<Lab>, run: &Run, asked: Sample) -> Answer<Response
     let Sample { part, row, step } = asked;
     let (step, model) = model_at(lab, run, step)?;
     let part = part.as_deref().unwrap_or(ask::usual_part(run));
-    let told = lab.turns.take(|| ask::trace_row(run, step, &model, part, row))?;
+    let told = lab.shared.turns.take(|| ask::trace_row(run, step, &model, part, row))?;
     Response::json(200, &told)
 }
 
 pub(super) fn plane(lab: &Arc<Lab>, run: &Run, asked: plane::Asked) -> Answer<Response> {
     let (step, model) = model_at(lab, run, asked.step)?;
-    let told = lab.turns.take(|| plane::plane(run, step, &model, &asked))?;
+    let told = lab.shared.turns.take(|| plane::plane(run, step, &model, &asked))?;
     Response::json(200, &told)
 }
 
@@ -115,19 +115,19 @@ pub(super) fn predict_newest(lab: &Arc<Lab>, when: When, input: Input) -> Answer
 
 fn answer(lab: &Arc<Lab>, run: &Run, step: Option<usize>, input: &Input) -> Answer<Response> {
     let (step, model) = model_at(lab, run, step)?;
-    let told = lab.turns.take(|| ask::trace(step, &model, &input.features(&model)?))?;
+    let told = lab.shared.turns.take(|| ask::trace(step, &model, &input.features(&model)?))?;
     Response::json(200, &told)
 }
 
 pub(super) fn mistakes(lab: &Arc<Lab>, run: &Run, cell: Cell) -> Answer<Response> {
     let (step, model) = model_at(lab, run, cell.step)?;
-    let told = lab.turns.take(|| ask::mistakes(run, step, &model, &cell))?;
+    let told = lab.shared.turns.take(|| ask::mistakes(run, step, &model, &cell))?;
     Response::json(200, &told)
 }
 
 pub(super) fn suspicious(lab: &Arc<Lab>, run: &Run, cell: Cell) -> Answer<Response> {
     let (step, model) = model_at(lab, run, cell.step)?;
-    let told = lab.turns.take(|| ask::suspicious(run, step, &model, cell.limit))?;
+    let told = lab.shared.turns.take(|| ask::suspicious(run, step, &model, cell.limit))?;
     Response::json(200, &told)
 }
 
@@ -138,7 +138,9 @@ pub(super) fn model(lab: &Arc<Lab>, run: &Run, when: When) -> Answer<Response> {
 }
 
 pub(super) fn folder(run: &Run) -> Answer<Response> {
-    let saved = run.state().saved.clone().filter(|folder| folder.is_dir());
+    let state = run.state();
+    let saved = state.saved.clone().filter(|folder| !state.folder_hidden && folder.is_dir());
+    drop(state);
     let folder = saved.ok_or_else(|| Refusal::not_found("this run has no folder"))?;
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
     let plain: String = name.chars().filter(|c| c.is_ascii_graphic() && *c != '"').collect();

@@ -17,7 +17,7 @@ use crate::{
 };
 
 pub(super) fn plan(lab: &Arc<Lab>, spec: Spec) -> Answer<Response> {
-    Response::json(200, &lab.turns.take(|| planned(lab, spec))?)
+    Response::json(200, &lab.shared.turns.take(|| planned(lab, spec))?)
 }
 
 fn planned(lab: &Lab, spec: Spec) -> reshet::Result<answers::Plan> {
@@ -86,11 +86,12 @@ pub(super) fn start(lab: &Arc<Lab>, how: Replace, start: Start) -> Answer<Respon
     let pace = pace(start.pace)?;
     let wrong = |e: serde_json::Error| Refusal::bad(format!("the body: {e}"));
     let spec: Spec = serde_json::from_value(Value::Object(start.rest)).map_err(wrong)?;
-    lab.turns.take(|| {
-        let lesson = lab.lesson(spec)?;
-        if how.replace && !lab.stop(PATIENCE) {
-            return Err(Refusal::conflict("the run before is still at its last step; try again"));
-        }
+    let lesson = lab.shared.turns.take(|| lab.lesson(spec))?;
+    // Others have their turns while it is waited for.
+    if how.replace && !lab.stop(PATIENCE) {
+        return Err(Refusal::conflict("the run before is still at its last step; try again"));
+    }
+    lab.shared.turns.take(|| {
         let busy = || Refusal::conflict("another run is training: stop it first, or ?replace=true");
         let run = lab.start(lesson, pace, start.paused)?.ok_or_else(busy)?;
         Response::json(201, &run.told())

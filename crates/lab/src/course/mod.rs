@@ -17,6 +17,7 @@ use reshet::{Buffer, Dataset, Event, Result, TrainingLoop};
 use crate::{
     answers::{self, Phase, Stage},
     command::Command,
+    cores::Cores,
     curve,
     lesson::Lesson,
     messages::Messages,
@@ -56,6 +57,7 @@ pub struct Course {
     lesson: Lesson,
     training: TrainingLoop,
     commands: Receiver<Command>,
+    cores: Arc<Cores>,
     /// The one that was waited for.
     heard: Option<Command>,
     begun: bool,
@@ -91,6 +93,7 @@ impl Course {
         lesson: Lesson,
         training: TrainingLoop,
         commands: Receiver<Command>,
+        cores: Arc<Cores>,
     ) -> Self {
         let (now, state) = (Instant::now(), run.state());
         let (standing, pace) = (state.phase == Phase::Paused, state.pace);
@@ -101,6 +104,7 @@ impl Course {
             lesson,
             training,
             commands,
+            cores,
             heard: None,
             begun: false,
             pace,
@@ -124,8 +128,14 @@ impl Course {
 
     /// Trains to the end, or until it is told to stop; says how it ended.
     pub fn train(mut self) -> Phase {
+        let cores = self.cores.clone();
         loop {
-            match self.advance(None) {
+            let turn = cores.turn(self.standing && self.heard.is_some());
+            self.begin();
+            let next = self.steps(cores.slice());
+            drop(turn);
+            // The last test is long: those that train do not wait for it.
+            match self.ended(next) {
                 Turn::Goes => {}
                 Turn::Waits(time) => self.wait(time),
                 Turn::Over(phase) => return phase,
@@ -180,7 +190,9 @@ impl Course {
                 self.messages.changed(&self.run);
             }
             // Who stops it does not want to wait for a long test.
-            if phase == Phase::Done {
+            if phase == Phase::Done || self.all_takes() <= LONG_STEP {
+                let cores = self.cores.clone();
+                let _one = cores.end();
                 self.test(Tested::All);
             } else if self.tested.0 <= LONG_STEP {
                 self.test(Tested::Some);

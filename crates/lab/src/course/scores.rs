@@ -15,6 +15,9 @@ const LONG_TEST: Duration = Duration::from_millis(200);
 const LEAST: usize = 100;
 /// Samples that tell how long a test takes.
 const TRIED: usize = 32;
+/// The same where the core is one of others too: they wait for its end.
+const LONG_TEST_AMONG_OTHERS: Duration = Duration::from_millis(4);
+const MOST_LEARNT_AMONG_OTHERS: usize = 500;
 /// A test of samples that are learnt from takes at most this long, and is of so many samples.
 const SHORT_TEST: Duration = Duration::from_millis(50);
 const MOST_LEARNT: usize = 4000;
@@ -39,13 +42,17 @@ impl Course {
             Err(_) => Duration::ZERO,
         };
         self.run.state().sample_takes = took / tried.len().max(1) as u32;
+        let (long, short, most_learnt) = match self.cores.slice() {
+            None => (LONG_TEST, SHORT_TEST, MOST_LEARNT),
+            Some(_) => (LONG_TEST_AMONG_OTHERS, LONG_TEST_AMONG_OTHERS, MOST_LEARNT_AMONG_OTHERS),
+        };
         let each = self.run.state().sample_takes.as_secs_f64().max(1e-9);
-        let most = (SHORT_TEST.as_secs_f64() / each) as usize;
-        let like = test.map_or(MOST_LEARNT, Dataset::len).min(MOST_LEARNT);
+        let most = (short.as_secs_f64() / each) as usize;
+        let like = test.map_or(most_learnt, Dataset::len).min(most_learnt);
         self.learnt = Some(part(&self.lesson.train, most.clamp(LEAST, like.max(LEAST))));
         let Some(test) = test else { return };
         let all = took.mul_f64(test.len() as f64 / tried.len() as f64);
-        let share = LONG_TEST.as_secs_f64() / all.as_secs_f64().max(1e-9);
+        let share = long.as_secs_f64() / all.as_secs_f64().max(1e-9);
         self.some = Some(match share < 1.0 {
             true => part(test, LEAST.max((test.len() as f64 * share) as usize)),
             false => test.clone(),
@@ -56,6 +63,13 @@ impl Course {
     pub(super) fn is_part(&self) -> bool {
         let length = |data: &Option<Dataset>| data.as_ref().map_or(0, Dataset::len);
         length(&self.some) < length(&self.lesson.test)
+    }
+
+    /// How long a test of the whole test part takes.
+    pub(super) fn all_takes(&self) -> Duration {
+        let samples = self.lesson.test.as_ref().map_or(0, Dataset::len);
+        let samples = samples.try_into().unwrap_or(u32::MAX);
+        self.run.state().sample_takes.saturating_mul(samples)
     }
 
     /// How right it is on samples it learns from.

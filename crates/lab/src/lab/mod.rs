@@ -25,8 +25,8 @@ use crate::{
     messages::{Listener, Messages},
     refusal::Refusal,
     run::{Run, State, Template},
+    shared::Shared,
     spec::Spec,
-    turns::Turns,
     upload::{Kind, Upload},
 };
 
@@ -47,8 +47,7 @@ pub struct Lab {
     host: Box<dyn Host>,
     inner: Mutex<Inner>,
     pub(crate) messages: Messages,
-    /// For requests that take long.
-    pub(crate) turns: Turns,
+    pub(crate) shared: Arc<Shared>,
     drive: Drive,
     /// The training that goes on, where calls drive it.
     course: Mutex<Option<(Arc<Run>, Course)>>,
@@ -81,13 +80,24 @@ impl Lab {
     /// # Errors
     /// There is no folder for what is dropped on the page.
     pub fn new(host: Box<dyn Host>, about: About, memory: Memory, drive: Drive) -> Result<Self> {
+        Self::among(host, about, memory, drive, Arc::new(Shared::with_none()))
+    }
+
+    /// A lab among others.
+    pub(crate) fn among(
+        host: Box<dyn Host>,
+        about: About,
+        memory: Memory,
+        drive: Drive,
+        shared: Arc<Shared>,
+    ) -> Result<Self> {
         let failed = |e| io("make a folder for what is dropped on the page", e);
         let scratch = tempfile::Builder::new().prefix("reshet-").tempdir().map_err(failed)?;
         Ok(Self {
             host,
             inner: Mutex::default(),
             messages: Messages::new(),
-            turns: Turns::default(),
+            shared,
             drive,
             course: Mutex::default(),
             game: Mutex::default(),
@@ -278,13 +288,16 @@ impl Lab {
     /// Bytes that data and runs hold: what is left when the training has ended that another one
     /// takes the place of.
     fn kept(&self) -> u64 {
-        let kept = self.host.kept();
+        // What is read for all is nobody's own.
+        let kept = if self.shared.bounds.is_none() { self.host.kept() } else { Vec::new() };
+        let common = self.shared.data().clone();
         let inner = self.inner();
         let of_data = inner.data.iter().flat_map(|data| data.lesson.datasets());
         let of_runs = inner.runs.values().filter_map(|run| run.lesson.as_ref());
         let data = kept.iter().chain(of_data).chain(of_runs.flat_map(Lesson::datasets));
+        let data = memory::of_data(common.iter().chain(data)) - memory::of_data(&common);
         let moments = inner.runs.values().map(|run| run.state().moments.in_memory() as u64);
-        memory::of_data(data) + moments.sum::<u64>()
+        data + moments.sum::<u64>()
     }
 
     /// Lets go of what can be had again: data of questions that are not asked now, where memory
@@ -310,12 +323,20 @@ impl Lab {
         self.inner().data.iter().find(|data| data.id == id).cloned()
     }
 
+    /// The id of the data that was offered first.
+    pub(crate) fn first_data(&self) -> Option<String> {
+        self.inner().data.first().map(|data| data.id.clone())
+    }
+
     /// What a spec comes to. Where a dropped table was put is nobody's business: it is
     /// called by its name.
     fn read(&self, spec: &Spec) -> Result<Lesson> {
         let path = Path::new(&spec.data);
         let lesson = self.host.lesson(spec);
-        let (true, Some(name)) = (self.is_upload(path), path.file_name()) else {
+        // Nor is it the business of those who are guests here where a file of the computer lies.
+        let hidden = self.is_upload(path)
+            || (self.shared.bounds.is_some() && path.components().count() > 1);
+        let (true, Some(name)) = (hidden, path.file_name()) else {
             return lesson;
         };
         let shown = |text: &str| text.replace(&spec.data, &name.to_string_lossy());
@@ -353,6 +374,7 @@ impl Lab {
             }
         }
         let mut lesson = self.read(&located)?;
+        self.shared.check_step(&lesson)?;
         lesson.spec.data = id;
         Ok(lesson)
     }
@@ -404,6 +426,7 @@ impl Lab {
         let mut state = State::new(Phase::Loaded, steps, 0.0, None);
         state.step = steps;
         state.saved = Some(path.to_path_buf());
+        state.folder_hidden = self.shared.bounds.is_some();
         state.losses = Means::of(losses);
         state.moments.keep(steps, model.parameters().into());
         let mut baseline = None;

@@ -37,7 +37,11 @@ impl Lab {
         self.memory.check_network(lesson.network.parameters() as u64, self.kept())?;
         let mut training = lesson.trainer()?.start(&lesson.train)?;
         let phase = if paused { Phase::Paused } else { Phase::Running };
-        let state = State::new(phase, lesson.steps(), lesson.lr(), pace);
+        let mut state = State::new(phase, lesson.steps(), lesson.lr(), pace);
+        if let Some(bounds) = self.shared.bounds {
+            state.moments.bound(bounds.moments);
+            state.folder_hidden = true;
+        }
         let (sender, commands) = mpsc::channel();
         let mut inner = self.inner();
         if inner.current.is_some() {
@@ -51,7 +55,9 @@ impl Lab {
         let run =
             Run::new(inner.next, Some(lesson.clone()), template, name, baseline, state, commanded);
         let run = Arc::new(run);
-        let course = Course::new(self.messages.clone(), run.clone(), lesson, training, commands);
+        let cores = self.shared.cores.clone();
+        let course =
+            Course::new(self.messages.clone(), run.clone(), lesson, training, commands, cores);
         match self.drive {
             Drive::Thread => self.train_beside(run.clone(), course)?,
             Drive::Calls => *self.course() = Some((run.clone(), course)),
@@ -60,7 +66,17 @@ impl Lab {
         inner.runs.insert(run.id, run.clone());
         drop(inner);
         self.messages.changed(&run);
+        self.let_old_runs_go();
         Ok(Some(run))
+    }
+
+    /// Forgets the oldest runs where there are more than a lab among others may have.
+    fn let_old_runs_go(&self) {
+        let Some(bounds) = self.shared.bounds else { return };
+        let runs = self.runs();
+        for run in runs.iter().take(runs.len().saturating_sub(bounds.runs)) {
+            self.forget(run.id);
+        }
     }
 
     /// Trains in a thread.
@@ -134,7 +150,8 @@ impl Lab {
     /// fault of the program ended it.
     fn ended(&self, run: &Run, ended: Result<Phase, String>) {
         let mut phase = *ended.as_ref().unwrap_or(&Phase::Failed);
-        let saved = run.lesson.as_ref().map(|lesson| caught(|| self.save(run, lesson, phase)));
+        let save = |lesson| self.shared.ends.take(|| self.save(run, lesson, phase));
+        let saved = run.lesson.as_ref().map(|lesson| caught(|| save(lesson)));
         let mut state = run.state();
         if let Err(fault) = ended {
             state.reason = Some(format!("a fault of the program ended it: {fault}"));
@@ -167,7 +184,8 @@ impl Lab {
 
     fn save(&self, run: &Run, lesson: &Lesson, phase: Phase) -> Result<PathBuf> {
         let lesson = lesson.tested_on(run.tested());
-        let finished = ending::finished(run, &lesson, phase == Phase::Done)?;
+        let most = self.shared.bounds.map(|bounds| bounds.looked_at);
+        let finished = ending::finished(run, &lesson, phase == Phase::Done, most)?;
         if phase != Phase::Diverged {
             run.state().findings = finished.findings.iter().map(Finding::from).collect();
         }
@@ -199,6 +217,11 @@ impl Lab {
     /// The end: stops the training, waits until it is saved, lets the pages go.
     pub fn close(&self, wait: Duration) {
         self.stop(wait);
+        self.leave();
+    }
+
+    /// Lets the pages go.
+    pub(crate) fn leave(&self) {
         self.messages.tell("end", &json!({}));
     }
 }

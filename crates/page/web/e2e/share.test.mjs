@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { open, press, skip, sleep, text, together, trainLecture, type } from "./page.mjs";
+import { networkInterfaces } from "node:os";
+import { open, press, serve, serverOnly, skip, sleep, text, together, trainLecture, type } from "./page.mjs";
 
 describe("sharing", { skip }, () => {
   const here = together();
@@ -18,7 +19,9 @@ describe("sharing", { skip }, () => {
     await type(page, "Seed", "5");
     await press(page, ".chip[data-is='3']");
     const command = () => text(page, ".setup .command-line code");
-    await page.waitForFunction(() => /--is 3/.test(document.querySelector(".setup .command-line code").textContent));
+    await page.waitForFunction(() =>
+      /--is 3/.test(document.querySelector(".setup .command-line code").textContent),
+    );
     const wanted = await command();
     await press(page, ".share summary");
     const link = await text(page, ".share code");
@@ -35,16 +38,94 @@ describe("sharing", { skip }, () => {
     for (const one of [{ close }, other, broken]) await one.close();
   });
 
-  test("figures are saved as PNG", async () => {
+  test("figures are saved as PNG and as SVG", async () => {
     const { page, trouble, close } = await open(here.browser, here.server.url);
     await trainLecture(page);
     const client = await page.createCDPSession();
     await client.send("Page.setDownloadBehavior", { behavior: "allow", downloadPath: here.server.directory });
     await press(page, ".live-stage .chart .png");
-    const file = join(here.server.directory, "How right the answers are.png");
-    for (let i = 0; i < 50 && !existsSync(file); i++) await sleep(100);
-    assert.equal(readFileSync(file).subarray(1, 4).toString(), "PNG");
+    const saved = async (name) => {
+      const file = join(here.server.directory, name);
+      for (let i = 0; i < 50 && !existsSync(file); i++) await sleep(100);
+      return readFileSync(file);
+    };
+    assert.equal((await saved("How right the answers are.png")).subarray(1, 4).toString(), "PNG");
+    // The same as SVG: the curve, the numbers at the axes, the baseline's words.
+    await press(page, ".live-stage .chart .svg");
+    await press(page, ".net-figure .svg");
+    const chart = (await saved("How right the answers are.svg")).toString();
+    for (const part of [/<path d="M[\d.]+ [\d.]+L/, />2,000<\/text>/, />always “not 7”: 89/])
+      assert.match(chart, part);
+    const drawn = (await saved("One sample through the network.svg")).toString();
+    for (const part of [/<image /, />784<\/text>/, /ReLU/]) assert.match(drawn, part);
+    for (const svg of [chart, drawn]) {
+      const wrong = await page.evaluate((text) => {
+        const xml = new DOMParser().parseFromString(text, "image/svg+xml");
+        return xml.querySelector("parsererror") !== null || /NaN|undefined/.test(text);
+      }, svg);
+      assert.equal(wrong, false);
+    }
     assert.deepEqual(trouble, []);
     await close();
   });
+
+  test("a report of a run is printed, with its mistakes and its command", async () => {
+    const { page, trouble, close } = await open(here.browser, here.server.url);
+    await trainLecture(page);
+    // The dialog of the browser is not there to be pressed: what it would print is looked at instead.
+    await page.evaluate(() => (window.print = () => (window.printed = true)));
+    await press(page, ".report-button");
+    await page.waitForFunction(() => window.printed);
+    await page.emulateMediaType("print");
+    const seen = await page.$eval(".report", (report) => report.innerText);
+    for (const part of [
+      /mnist: 7\?/,
+      /98\.82/,
+      /89\.72/,
+      /Batch size\s+50/,
+      /118 wrong of 10,000/,
+      /reshet train mnist --is 7/,
+    ])
+      assert.match(seen, part);
+    assert.equal(await page.$$eval(".report-mistakes canvas", (all) => all.length), 18);
+    const figures = await page.$$eval(".report-figures img", (all) => all.map((image) => image.naturalWidth));
+    assert.ok(figures.length >= 2 && figures.every((width) => width > 100), String(figures));
+    assert.equal(await page.$eval("main", (main) => main.offsetParent), null);
+    await page.emulateMediaType(null);
+    await page.evaluate(() => dispatchEvent(new Event("afterprint")));
+    assert.equal(await page.$(".report"), null);
+    assert.deepEqual(trouble, []);
+    await close();
+  });
+
+  test(
+    "a command is copied where the browser has no clipboard for the page",
+    { skip: serverOnly },
+    async (context) => {
+      const outside = Object.values(networkInterfaces()).flat();
+      const address = outside.find((one) => !one.internal && one.family === "IPv4")?.address;
+      if (address === undefined) return context.skip("no network");
+      const server = await serve(undefined, "--host", "0.0.0.0");
+      context.after(() => server.stop());
+      const url = new URL(server.address().trim());
+      url.hostname = address;
+      const { page, trouble, close } = await open(here.browser, url.href);
+      await page.waitForSelector(".start:not([disabled])");
+      assert.equal(await page.evaluate(() => isSecureContext || navigator.clipboard !== undefined), false);
+      const wanted = await text(page, ".setup .command-line code");
+      await press(page, ".setup .command:not(.how-read, .share) summary");
+      await press(page, ".setup .command-line button");
+      await page.waitForFunction(() => /opied/.test(document.querySelector(".toast").textContent));
+      const field = await page.evaluateHandle(() =>
+        document.body.appendChild(document.createElement("textarea")),
+      );
+      await field.focus();
+      await page.keyboard.down("Control");
+      await page.keyboard.press("v");
+      await page.keyboard.up("Control");
+      assert.equal(await field.evaluate((e) => e.value), wanted);
+      assert.deepEqual(trouble, []);
+      await close();
+    },
+  );
 });

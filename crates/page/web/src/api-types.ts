@@ -63,7 +63,7 @@ export type Setting = {
   value: string,
 };
 
-export type Kind = "shape_as" | "shape" | "last_column" | "ask_yes_no" | "ask_several" | "ask_class" | "ask_amount" | "names_again" | "name_again" | "no_target" | "gaps_in_targets" | "left_out" | "taken_for_missing" | "taken_for_missing_once" | "numbers_written" | "leading_zeros" | "many_digits" | "dates_open" | "dates" | "names_in_comment" | "arff" | "title" | "titles" | "encoding" | "cells_headed_more" | "cells_headed" | "cells_bare_more" | "cells_bare" | "cells_apart" | "sheet_headed" | "sheet_bare" | "commas" | "semicolons" | "tabs" | "bars" | "spaces" | "decimal_commas_more" | "decimal_commas" | "text_taken_for" | "text_in" | "two_values" | "holds_words" | "few_whole_numbers" | "holds_numbers" | "as_asked" | "not_asked_for" | "rows_count" | "parts_used" | "nothing_in_it" | "always_the_same" | "numbers_rows" | "words_and_numbers" | "dates_differ" | "many_words" | "free_text" | "leak" | "leak_by_sum" | "leak_by_difference" | "mixed_words" | "odd_words" | "odd_word" | "missing_answer" | "small_classes" | "untrained" | "twin_numbers" | "open_thousands" | "open_decimals_from" | "twin_words" | "odd_zeros" | "stand_ins" | "twin_answers" | "no_such_column_guess" | "no_such_column" | "nothing_to_learn_from" | "no_column_left" | "same_everywhere" | "not_a_number" | "too_large_for_memory" | "is_gone" | "has_changed" | "diverged" | "not_saved" | "fault" | "other_trains" | "still_stopping" | "still_at_step" | "run_is_over" | "trains_still" | "no_run" | "no_model" | "no_study" | "no_data_here" | "no_test_part" | "nothing_drawn" | "body_too_large" | "too_many_steps" | "too_many_layers" | "network_too_large" | "no_room_for_table" | "no_room_for_data" | "not_a_table" | "too_slow" | "server_fault" | "other";
+export type Kind = "shape_as" | "shape" | "last_column" | "ask_yes_no" | "ask_several" | "ask_class" | "ask_amount" | "names_again" | "name_again" | "no_target" | "gaps_in_targets" | "left_out" | "taken_for_missing" | "taken_for_missing_once" | "numbers_written" | "leading_zeros" | "many_digits" | "dates_open" | "dates" | "names_in_comment" | "arff" | "title" | "titles" | "encoding" | "cells_headed_more" | "cells_headed" | "cells_bare_more" | "cells_bare" | "cells_apart" | "sheet_headed" | "sheet_bare" | "commas" | "semicolons" | "tabs" | "bars" | "spaces" | "decimal_commas_more" | "decimal_commas" | "text_taken_for" | "text_in" | "two_values" | "holds_words" | "few_whole_numbers" | "holds_numbers" | "as_asked" | "not_asked_for" | "rows_count" | "parts_used" | "nothing_in_it" | "always_the_same" | "numbers_rows" | "words_and_numbers" | "dates_differ" | "many_words" | "free_text" | "leak" | "leak_by_sum" | "leak_by_difference" | "mixed_words" | "odd_words" | "odd_word" | "missing_answer" | "small_classes" | "untrained" | "twin_numbers" | "open_thousands" | "open_decimals_from" | "twin_words" | "odd_zeros" | "stand_ins" | "twin_answers" | "no_such_column_guess" | "no_such_column" | "nothing_to_learn_from" | "no_column_left" | "same_everywhere" | "not_a_number" | "too_large_for_memory" | "is_gone" | "has_changed" | "diverged" | "not_saved" | "fault" | "other_trains" | "still_stopping" | "still_at_step" | "run_is_over" | "trains_still" | "no_run" | "no_model" | "no_study" | "no_data_here" | "no_test_part" | "nothing_drawn" | "body_too_large" | "too_many_steps" | "too_many_layers" | "network_too_large" | "no_room_for_table" | "no_room_for_data" | "not_a_table" | "nickname_first" | "nickname_taken" | "nickname_empty" | "nickname_long" | "class_full" | "teacher_only" | "bad_threshold" | "others_wait" | "too_slow" | "server_fault" | "other";
 
 export type Task = "binary" | "classes" | "number";
 
@@ -618,4 +618,61 @@ export type Curve = {
   ys: Array<number>,
   /** What each neuron of the last hidden layer adds to it, most first. */
   parts: Array<Array<number>>,
+};
+
+export type ClassTold = {
+  task: ClassTask,
+  teacher: boolean,
+  /** None: one has to be chosen. */
+  nickname: string | null,
+  /** Whether one of the own runs has done what the task wants. */
+  reached: boolean,
+};
+
+export type ClassTask = {
+  /** The data's id. */
+  data: string,
+  /** Yes or no about this class; null: the data's own question. */
+  is: string | null,
+  /** The accuracy (of numbers R²) on the whole test part, at least. */
+  at_least: number | null,
+  /** Hidden neurons, at most. */
+  neurons: number | null,
+  /** Weights and biases, at most. */
+  parameters: number | null,
+};
+
+export type Wall = {
+  task: ClassTask,
+  pupils: Array<WallRow>,
+};
+
+export type WallRow = {
+  id: number,
+  /** None: it was taken away, and no other one is chosen yet. */
+  nickname: string | null,
+  /** Whether a page of this pupil is open. */
+  here: boolean,
+  /** The best network for the task. */
+  best: Standing | null,
+  /** How far the run is that trains, from 0 to 1. */
+  training: number | null,
+};
+
+export type Standing = {
+  run: string,
+  network: string,
+  /** Accuracy, of numbers R². */
+  measure: number,
+  /** Whether it is of the whole test part. */
+  whole: boolean,
+  /** Hidden ones. */
+  neurons: number,
+  parameters: number,
+  /** Spent training. */
+  seconds: number,
+  /** Whether it is as small as the task wants it. */
+  fits: boolean,
+  /** Whether it has done what the task wants. */
+  reached: boolean,
 };

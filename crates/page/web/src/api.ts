@@ -5,6 +5,8 @@ import type * as told from "./api-types";
 export type {
   Baseline,
   Chapter,
+  ClassTask,
+  ClassTold,
   Column,
   Curves,
   Data,
@@ -188,6 +190,14 @@ export const api = {
   presets: () => json<told.Preset[]>("GET", "/api/descent"),
   descend: (what: unknown) => json<told.Descent>("POST", "/api/descent", what),
   game: (what: unknown) => json<told.GameTold>("POST", "/api/game", what),
+  classTold: () => json<told.ClassTold>("GET", "/api/class"),
+  nickname: (nickname: string) => json<told.ClassTold>("POST", "/api/class/nickname", { nickname }),
+  classLink: () => json<{ address: string; size: number; path: string }>("GET", "/api/class/link"),
+  wall: () => json<told.Wall>("GET", "/api/class/wall"),
+  setTask: (task: told.ClassTask) => json<told.Wall>("POST", "/api/class/task", task),
+  takeNickname: (pupil: number) => json<told.Wall>("DELETE", `/api/class/pupils/${pupil}/nickname`),
+  takeRun: (pupil: number, id: string) => json<told.Wall>("DELETE", `/api/class/pupils/${pupil}/runs/${id}`),
+  takePupil: (pupil: number) => json<told.Wall>("DELETE", `/api/class/pupils/${pupil}`),
   study: (place: number) => json<Study>("GET", `/api/studies/${place}`),
   /** Makes a link that saves the model of a moment. */
   saveModel: (link: HTMLAnchorElement, id: string, step: Step) =>

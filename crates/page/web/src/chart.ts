@@ -5,7 +5,8 @@ import "uplot/dist/uPlot.min.css";
 import { colours, onScheme } from "./colours";
 import { fill, h, say, scroller, textScale } from "./dom";
 import { int, t } from "./i18n";
-import { pngButton } from "./share";
+import { recorded, recording } from "./pen";
+import { pngButton, svgButton } from "./share";
 
 /** Points of each line that its table has in any case. */
 const FIRST = 5;
@@ -21,6 +22,11 @@ export interface Line {
   ys: number[];
   /** Faint, behind the others: the points that a smoother line is of. */
   raw?: boolean;
+}
+
+interface Tick {
+  value: number;
+  text: string;
 }
 
 export interface Mark {
@@ -60,6 +66,8 @@ export class Chart {
   private drawn = 0;
   private frame = 0;
   private log = false;
+  /** The numbers at the axes, as uPlot has chosen them: x and y. */
+  private readonly ticks: [Tick[], Tick[]] = [[], []];
 
   constructor(private readonly options: Options) {
     this.table = scroller(`${options.title}, ${t("asTable")}`, { dir: "ltr" });
@@ -81,10 +89,14 @@ export class Chart {
         )
       : null;
     const png = pngButton(options.title, () => this.host.querySelector("canvas"));
+    const svg = svgButton(
+      options.title,
+      () => this.plot && recorded(() => this.retrace(this.plot!), colours().card),
+    );
     this.el = h(
       "figure",
       { class: "chart" },
-      h("figcaption", {}, h("h3", {}, options.title), this.readout, scale, png, this.details),
+      h("figcaption", {}, h("h3", {}, options.title), this.readout, scale, png, svg, this.details),
       this.host,
       this.summary,
     );
@@ -176,23 +188,77 @@ export class Chart {
         {
           ...axis,
           size: 30 * scale,
-          values: (_, ticks) => ticks.map((v) => (Number.isInteger(v) ? int(v) : "")),
+          values: (_, ticks) => this.labelled(0, ticks, (v) => (Number.isInteger(v) ? int(v) : "")),
         },
         {
           ...axis,
           size: 66 * scale,
-          values: (_, ticks) => ticks.map((v) => (v === null ? "" : this.options.format(v))),
+          values: (_, ticks) => this.labelled(1, ticks, (v) => (v === null ? "" : this.options.format(v))),
         },
       ],
       series: [{}, ...(lines.length === 0 ? [{ label: "" }] : lines.map((line) => series(line)))],
-      hooks: { draw: [(u) => this.marks(u)], setCursor: [(u) => this.read(u)] },
+      hooks: { draw: [(u) => this.marks(u, u.ctx, uPlot.pxRatio)], setCursor: [(u) => this.read(u)] },
     };
   }
 
-  /** The baselines, the moment, and each line's number at its end where there are several. */
-  private marks(u: uPlot): void {
-    const { ctx, bbox } = u;
+  private labelled(axis: 0 | 1, ticks: number[], text: (v: number) => string): string[] {
+    this.ticks[axis] = ticks.map((value) => ({ value, text: text(value) }));
+    return this.ticks[axis].map((tick) => tick.text);
+  }
+
+  /** Draws all of it once more, with the pen of a recording: what uPlot draws into its own canvas, and the marks. */
+  private retrace(u: uPlot): void {
     const ratio = uPlot.pxRatio;
+    const pen = recording([u.width * ratio, u.height * ratio]);
+    if (pen === null) return;
+    const c = colours();
+    const { left, top, width, height } = u.bbox;
+    const [bottom, right] = [top + height, left + width];
+    pen.font = `${13 * textScale() * ratio}px system-ui, sans-serif`;
+    pen.lineWidth = ratio;
+    pen.strokeStyle = c.line;
+    pen.fillStyle = c.quiet;
+    for (const { value, text } of this.ticks[0]) {
+      const x = u.valToPos(value, "x", true);
+      if (x < left - 1 || x > right + 1) continue;
+      line(pen, x, top, x, bottom + 4 * ratio);
+      pen.textAlign = "center";
+      pen.textBaseline = "top";
+      if (text !== "") pen.fillText(text, x, bottom + 8 * ratio);
+    }
+    for (const { value, text } of this.ticks[1]) {
+      const y = u.valToPos(value, "y", true);
+      if (value === null || y < top - 1 || y > bottom + 1) continue;
+      line(pen, left - 4 * ratio, y, right, y);
+      pen.textAlign = "right";
+      pen.textBaseline = "middle";
+      if (text !== "") pen.fillText(text, left - 8 * ratio, y);
+    }
+    for (const l of this.content.lines) {
+      pen.globalAlpha = l.raw ? 0.3 : 1;
+      pen.strokeStyle = l.colour;
+      pen.lineWidth = (l.raw ? 1 : 2.5) * ratio;
+      pen.setLineDash(l.raw ? [] : l.dash.map((d) => d * ratio));
+      pen.beginPath();
+      let begun = false;
+      l.xs.forEach((x, i) => {
+        const y = l.ys[i]!;
+        if (!Number.isFinite(y) || (this.log && y <= 0)) return;
+        const at = [u.valToPos(x, "x", true), u.valToPos(y, "y", true)] as const;
+        if (begun) pen.lineTo(...at);
+        else pen.moveTo(...at);
+        begun = true;
+      });
+      pen.stroke();
+      pen.globalAlpha = 1;
+    }
+    pen.setLineDash([]);
+    this.marks(u, pen, ratio);
+  }
+
+  /** The baselines, the moment, and each line's number at its end where there are several. */
+  private marks(u: uPlot, ctx: CanvasRenderingContext2D, ratio: number): void {
+    const { bbox } = u;
     const c = colours();
     const { baselines = [], moment, lines } = this.content;
     ctx.save();

@@ -4,11 +4,17 @@ import { h, say } from "./dom";
 import { t } from "./i18n";
 import { toast } from "./toast";
 
-/** Copies a line; where the address is no secure one the browser copies what is selected. */
-async function copied(line: HTMLElement): Promise<void> {
-  if (navigator.clipboard !== undefined) return navigator.clipboard.writeText(line.textContent ?? "");
-  getSelection()?.selectAllChildren(line);
-  document.execCommand("copy");
+/**
+ * Copies a line; where the address is no secure one the browser copies what is selected. Answers whether it has.
+ */
+async function copied(line: HTMLElement): Promise<boolean> {
+  try {
+    await navigator.clipboard.writeText(line.textContent ?? "");
+    return true;
+  } catch {
+    getSelection()?.selectAllChildren(line);
+    return document.execCommand("copy");
+  }
 }
 
 /** The line with its button; `set` puts another one in. */
@@ -21,7 +27,7 @@ export function commandLine(): { el: HTMLElement; set: (line: string) => void } 
       type: "button",
       class: "small",
       onclick: () => {
-        void copied(line).then(() => toast(t("copied")));
+        void copied(line).then((done) => toast(t(done ? "copied" : "notCopied")));
       },
     },
     t("copy"),

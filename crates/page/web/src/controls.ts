@@ -5,6 +5,7 @@ import { announce, fill, h, ltr, say, set } from "./dom";
 import { findingList } from "./findings";
 import { className, int, num, percent, t, type Key } from "./i18n";
 import { rateSlider } from "./rate";
+import { reportButton } from "./report";
 import { paceChoice } from "./setup";
 import { alive, dataOf, learned, on, selected, state } from "./state";
 import { complain } from "./toast";
@@ -82,7 +83,7 @@ export function controls(report: (r: StageReport) => void): HTMLElement {
   const el = h(
     "div",
     { class: "controls" },
-    h("div", { class: "run-head" }, name, chip, save, folder),
+    h("div", { class: "run-head" }, name, chip, save, folder, reportButton(selected, resultSentence)),
     live,
     reason,
     found.el,

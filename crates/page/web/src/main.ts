@@ -4,7 +4,9 @@ import "./style/base.css";
 import "./style/train.css";
 import "./style/views.css";
 import "./style/course.css";
+import "./style/class.css";
 import { h, ltr, mountLive, roving, say, set } from "./dom";
+import { enterClass, nicknameButton, role, taskStrip } from "./class";
 import { course } from "./course";
 import { draw } from "./draw";
 import { lang, switchTo, t, type Key } from "./i18n";
@@ -19,17 +21,20 @@ import { study } from "./study";
 import { time, timeStrip } from "./time";
 import { mountMessages } from "./toast";
 import { train } from "./train";
+import { classWall } from "./wall";
 
-// The token is a cookie by now. It leaves the address, which others see and which is kept and shared.
+// The token, or the teacher's, is a cookie by now. It leaves the address, which others see and which is kept and shared.
 const address = new URL(location.href);
-if (address.searchParams.has("token")) {
+if (address.searchParams.has("token") || address.searchParams.has("teacher")) {
   address.searchParams.delete("token");
+  address.searchParams.delete("teacher");
   history.replaceState(null, "", address);
 }
 
-const VIEWS = { train, draw, mistakes, lecture, course, time, study } as const;
+const VIEWS = { train, draw, mistakes, lecture, course, time, study, class: classWall } as const;
 type Name = keyof typeof VIEWS;
-const names = Object.keys(VIEWS) as Name[];
+// The wall of a class is its teacher's.
+const names = (Object.keys(VIEWS) as Name[]).filter((name) => name !== "class" || role === "teacher");
 const built = new Map<Name, HTMLElement>();
 
 const tabs = new Map(
@@ -57,7 +62,7 @@ const panels = new Map(
 
 function route(): void {
   const [path = "", query = ""] = location.hash.slice(1).split("?");
-  const name = names.find((n) => n === path.split("/")[0]) ?? "train";
+  const name = names.find((n) => n === path.split("/")[0]) ?? (role === "teacher" ? "class" : "train");
   if (!built.has(name)) {
     const view = VIEWS[name]();
     built.set(name, view);
@@ -144,7 +149,7 @@ on("data", () => {
 });
 
 const title = h("h1", { class: "sr-only" });
-const main = h("main", { id: "main", tabindex: -1 }, title, ...panels.values());
+const main = h("main", { id: "main", tabindex: -1 }, title, taskStrip() ?? "", ...panels.values());
 const skip = h(
   "a",
   {
@@ -157,7 +162,7 @@ const skip = h(
   },
   t("skip"),
 );
-const header = h("header", {}, logo(), list, runPicker(), language);
+const header = h("header", {}, logo(), list, runPicker(), nicknameButton() ?? "", language);
 const strip = timeStrip();
 document.body.append(skip, header, main, h("footer", {}, device), strip);
 keepClear(header, strip);
@@ -166,5 +171,6 @@ mountLive();
 dropping();
 fillCurves();
 addEventListener("hashchange", route);
+await enterClass();
 route();
 listenToServer();

@@ -3,7 +3,7 @@
 import { api, type Plan, type Run, type Trace } from "./api";
 import type { Touched } from "./api-types";
 import { activationName } from "./blocks";
-import { onScheme } from "./colours";
+import { colours, onScheme } from "./colours";
 import { drawColumns, keep, MOST, type Column, type Flow, type Spot } from "./columns";
 import { fill, h, say, scroller } from "./dom";
 import { draft, onDraft } from "./draft";
@@ -11,7 +11,8 @@ import { follow, parametersOf, weightTensors } from "./follow";
 import { className, int, num, percent, t } from "./i18n";
 import { drawPerceptron, isPerceptron } from "./perceptron";
 import { board, describe, paintGrey, reach } from "./picture";
-import { pngButton } from "./share";
+import { recorded } from "./pen";
+import { pngButton, svgButton } from "./share";
 import { dataOf, on, selected, state } from "./state";
 import { touchPanel } from "./touch";
 import { inputName, legend } from "./weights";
@@ -115,7 +116,14 @@ export function liveDrawing(): HTMLElement {
   const el = h(
     "figure",
     { class: "net-figure" },
-    h("figcaption", {}, h("h3", {}, t("oneSample")), legend(t("pushesDown"), t("pushesUp")), pngButton(t("oneSample"), () => canvas)),
+    h(
+      "figcaption",
+      {},
+      h("h3", {}, t("oneSample")),
+      legend(t("pushesDown"), t("pushesUp")),
+      pngButton(t("oneSample"), () => canvas),
+      svgButton(t("oneSample"), () => last && recorded(last, colours().card)),
+    ),
     h(
       "div",
       { class: "sample-choice" },

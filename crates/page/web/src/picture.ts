@@ -2,6 +2,7 @@
 
 import { colours, css, diverging } from "./colours";
 import { h, set, textScale } from "./dom";
+import { recording } from "./pen";
 
 /** A canvas of `width` by `height` cells with a description; CSS makes it as large as wanted. */
 export function board(width: number, height: number, label: string, kind = "pixels"): HTMLCanvasElement {
@@ -113,6 +114,8 @@ export function fit(
   const unit = Math.max(0.9, textScale());
   const width = Math.max(120, Math.round(canvas.parentElement?.clientWidth ?? 300));
   const ratio = Math.min(2, devicePixelRatio || 1);
+  const pen = recording([width / unit, height]);
+  if (pen !== null) return { context: pen, width: width / unit, unit };
   const high = Math.round(height * unit);
   if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(high * ratio)) {
     canvas.width = Math.round(width * ratio);

@@ -3,7 +3,7 @@
 
 import { ONLINE, type Take, type Transport } from "./transport";
 
-const EVENTS = ["state", "progress", "run", "gone", "data"];
+const EVENTS = ["state", "progress", "run", "gone", "data", "class"];
 const LOCK = "reshet-events";
 
 /** The server that the page came from. */

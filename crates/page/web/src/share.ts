@@ -27,7 +27,12 @@ export function settingOf(text: string, data: readonly Data[]): Spec | null {
   for (const [key, own] of Object.entries(spec)) {
     const value = given[key];
     const open = key === "is" || key === "target" || key === "weight_decay";
-    const alike = value === null ? open : own === null ? ["string", "number"].includes(typeof value) : typeof value === typeof own;
+    const alike =
+      value === null
+        ? open
+        : own === null
+          ? ["string", "number"].includes(typeof value)
+          : typeof value === typeof own;
     if (value !== undefined && alike && key !== "hidden") spec[key] = value;
   }
   if (Array.isArray(given.hidden) && given.hidden.every(isLayer)) spec.hidden = given.hidden;
@@ -41,6 +46,30 @@ function isLayer(layer: unknown): layer is Hidden {
     (activation === null || typeof activation === "string") &&
     typeof dropout === "number"
   );
+}
+
+/** How each figure draws itself as SVG, by its button. */
+const drawings = new WeakMap<Element, () => string | null>();
+
+/** How a figure draws itself as SVG, if it does. */
+export function drawingOf(figure: Element): (() => string | null) | undefined {
+  const button = figure.querySelector(":scope > figcaption > .svg");
+  return button === null ? undefined : drawings.get(button);
+}
+
+/** A button that saves a figure as SVG, made by `draw`. */
+export function svgButton(name: string, draw: () => string | null): HTMLElement {
+  const save = () => {
+    const svg = draw();
+    if (svg !== null) saveBlob(new Blob([svg], { type: "image/svg+xml" }), `${name}.svg`);
+  };
+  const button = h(
+    "button",
+    { type: "button", class: "small svg", title: t("saveSvg"), onclick: save },
+    "SVG",
+  );
+  drawings.set(button, draw);
+  return button;
 }
 
 /** A button that saves a canvas as a picture, on the page's own ground. */

@@ -1,6 +1,6 @@
 // What the page knows: the data, the runs and their curves, which run and which moment it shows.
 
-import { api, type Curves, type Data, type Gone, type Progress, type Run, type State } from "./api";
+import { api, type ClassTold, type Curves, type Data, type Gone, type Progress, type Run, type State } from "./api";
 import { transport } from "./transport";
 
 export interface Curve {
@@ -16,7 +16,7 @@ type Tests = [number[], number[], number[]];
 /** A curve without points. */
 export const noCurve = (): Curve => ({ loss: [[], []], test: [[], [], []], train: [[], [], []] });
 
-type Topic = "data" | "runs" | "run" | "progress" | "moment" | "online" | "ended";
+type Topic = "data" | "runs" | "run" | "progress" | "moment" | "online" | "ended" | "class";
 const listeners = new Map<Topic, Set<() => void>>();
 
 /** Calls `then` whenever something about `topic` changed. */
@@ -44,6 +44,8 @@ export const state = {
   /** The step all views show, or null for now. */
   moment: null as number | null,
   online: true,
+  /** What a class is to this page, where there is one. */
+  class: null as ClassTold | null,
 };
 
 /** The runs whose curves are laid over the selected one's. */
@@ -233,6 +235,12 @@ function progressed(p: Progress): void {
   tell("progress");
 }
 
+/** Takes what a class is to this page. */
+export function tookClass(told: ClassTold): void {
+  state.class = told;
+  tell("class");
+}
+
 function setOnline(online: boolean): void {
   if (state.online === online) return;
   state.online = online;
@@ -248,6 +256,7 @@ export function listenToServer(): void {
     run: learned,
     gone: (value: Gone) => gone(value.run),
     data: learnedData,
+    class: tookClass,
   };
   transport.listen((event, value) => handlers[event]?.(value));
 }

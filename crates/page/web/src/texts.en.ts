@@ -2,10 +2,12 @@
 // Figures are those of docs/lecture.md: seed 0 of this engine.
 
 import { course } from "./texts.course.en";
+import { classroom } from "./texts.class.en";
 import { teach } from "./texts.teach.en";
 
 export const texts = {
   ...course,
+  ...classroom,
   ...teach,
   placeLine: "{file}, line {line}:",
   placeCell: '{file}, line {line}, column "{column}":',

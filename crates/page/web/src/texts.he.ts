@@ -3,10 +3,12 @@
 import { course } from "./texts.course.he";
 import type { texts as en, Words } from "./texts.en";
 
+import { classroom } from "./texts.class.he";
 import { teach } from "./texts.teach.he";
 
 export const texts: Record<keyof typeof en, string> = {
   ...course,
+  ...classroom,
   ...teach,
   placeLine: "{file}, שורה {line}:",
   placeCell: '{file}, שורה {line}, עמודה "{column}":',

@@ -49,4 +49,10 @@ export const teach = {
   shareLink: "A link with this setting",
   linkNoData: "The link's data is not here: open its table first.",
   savePicture: "Save as a picture",
+  saveSvg: "Save as SVG: sharp at any size",
+  report: "Report",
+  reportLong: "Print or save as PDF: the setting, the curves, the results, the command",
+  reportData: "Data",
+  reportTruth: "The truth / what the network says",
+  notCopied: "The browser does not copy here: the line is selected, press Ctrl+C.",
 } as const;

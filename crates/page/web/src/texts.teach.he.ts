@@ -51,4 +51,10 @@ export const teach: Record<keyof typeof english, string> = {
   shareLink: "קישור עם ההגדרות האלה",
   linkNoData: "הנתונים של הקישור אינם כאן: פתחו קודם את הטבלה שלו.",
   savePicture: "שמירה כתמונה",
+  saveSvg: "שמירה כ-SVG: חד בכל גודל",
+  report: "דוח",
+  reportLong: "הדפסה או שמירה כ-PDF: ההגדרות, העקומות, התוצאות, הפקודה",
+  reportData: "נתונים",
+  reportTruth: "האמת / מה שהרשת אומרת",
+  notCopied: "הדפדפן אינו מעתיק כאן: השורה מסומנת, לחצו Ctrl+C.",
 };

@@ -124,6 +124,14 @@ export const told: Record<Exclude<Kind, "other">, string> = {
     "{file}: לנתונים דרוש זיכרון של {needs}, ומתוך {limit} של השרת נשארו {room}. קחו פחות שורות או עמודות.",
   not_a_table:
     "{file}: הדף מקבל טבלאות כטקסט: \u2066.csv\u2069, \u2066.tsv\u2069 או \u2066.txt\u2069, גם ארוזות כ-\u2066.gz\u2069. שמרו אותה כך.",
+  nickname_first: "בחרו קודם כינוי",
+  nickname_taken: "הכינוי הזה תפוס: בחרו אחר",
+  nickname_empty: "בכינוי יש לפחות אות או ספרה אחת",
+  nickname_long: "בכינוי יש עד {n} תווים",
+  class_full: "הכיתה מלאה",
+  teacher_only: "רק המורה יכול לעשות זאת",
+  bad_threshold: "הסף של המשימה גדול מ-0 ואינו עולה על 100%",
+  others_wait: "אצווה של {n}: אחרים מחכים עד סוף הצעד; ברשת הזאת עד {most}",
   too_slow: "הבקשה ארכה יותר מדקה",
   server_fault: "השרת נכשל בבקשה הזאת, והוא ממשיך",
 };
