@@ -334,8 +334,8 @@ impl Lab {
         let path = Path::new(&spec.data);
         let lesson = self.host.lesson(spec);
         // Nor is it the business of those who are guests here where a file of the computer lies.
-        let hidden = self.is_upload(path)
-            || (self.shared.bounds.is_some() && path.components().count() > 1);
+        let hidden =
+            self.is_upload(path) || (self.shared.bounds.is_some() && path.components().count() > 1);
         let (true, Some(name)) = (hidden, path.file_name()) else {
             return lesson;
         };
