@@ -12,6 +12,8 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use reshet::files::in_words;
+
 use crate::hints;
 
 static QUIET: AtomicBool = AtomicBool::new(false);
@@ -54,7 +56,7 @@ pub fn print(text: fmt::Arguments) {
             }
             std::process::exit(0);
         }
-        tell(&format!("error: cannot write to standard output: {e}"));
+        tell(&format!("error: cannot write to standard output: {}", in_words(e)));
         std::process::exit(1);
     }
 }
@@ -155,7 +157,7 @@ pub fn stop_on_interrupt() {
             if SAVED.load(Relaxed) {
                 std::process::exit(crate::exit::INTERRUPTED.into());
             }
-            tell("stopped at once: what was not written yet is lost; a checkpoint stays");
+            tell("stopped at once: what was not written yet is lost; what was written stays");
             std::process::exit(crate::exit::FAILURE.into());
         };
         if let Err(e) = on_interrupt(handler) {

@@ -136,7 +136,10 @@ fn a_second_interrupt_says_saved_only_of_what_is() {
         let code = child.wait().unwrap().code();
         let saved = place.path(&format!("{out}/report.json")).exists();
         match code {
-            Some(1) => assert!(error.contains("stopped at once"), "{error}"),
+            Some(1) => assert!(
+                error.contains("stopped at once") && error.contains("what was written stays"),
+                "{error}"
+            ),
             Some(130) => assert!(saved, "{error}"),
             other => panic!("{other:?}: {error}"),
         }
@@ -193,6 +196,8 @@ fn a_run_goes_on_with_its_own_settings_or_says_what_is_new() {
     fs::rename(place.path("t.csv"), place.path("u.csv")).unwrap();
     place.write("run/config.toml", text(&place.read("run/config.toml")).replace("t.csv", "u.csv"));
     place.done("train --resume run --epochs 4 -q");
+    place.fails("train --resume run --epochs 3", 2, "the run has had 4 already");
+    assert!(text(&place.read("run/config.toml")).contains("epochs = 4"));
 }
 
 #[test]

@@ -125,7 +125,7 @@ impl Error {
     /// An input file, data or a model, that cannot be read.
     pub(crate) fn unreadable(path: &Path, cause: io::Error) -> Self {
         let what = format!("cannot read {}", path.display());
-        Self::Io { what, reading: true, cause }
+        Self::Io { what, reading: true, cause: crate::files::in_words(cause) }
     }
 
     /// An operation on a file that failed: `cannot write x: …`.

@@ -84,6 +84,7 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
             for change in resumed::changes(&checkpoint, args)? {
                 note(&format!("changed since the checkpoint: {change}"));
             }
+            check_epochs(&checkpoint, args)?;
             run.note_settings(args)?;
             note(&format!("going on from step {resumed_at}"));
             trainer = trainer.resume(checkpoint);
@@ -203,6 +204,20 @@ fn check_bits(checkpoint: &Checkpoint, device: &Device, same_bits: bool) -> Resu
     }
     terminal::tell(&format!("warning: {what} (--same-bits refuses)"));
     Ok(())
+}
+
+/// Checks that a run which goes on has not had more epochs than it is to have.
+fn check_epochs(checkpoint: &Checkpoint, args: &Settings) -> Result<()> {
+    let (had, wanted) = (checkpoint.epochs(), args.recipe.epochs);
+    match wanted.filter(|wanted| *wanted < had) {
+        Some(wanted) => Err(Error::Setting {
+            name: "epochs",
+            value: wanted.to_string(),
+            why: format!("the run has had {had} already; a run goes on to more, not to fewer"),
+        }
+        .into()),
+        None => Ok(()),
+    }
 }
 
 /// What computes on a device, and with how many threads.

@@ -125,6 +125,9 @@ pub fn in_words(cause: io::Error) -> io::Error {
         return io::Error::other(words);
     }
     let kind = cause.kind();
+    if kind == io::ErrorKind::NotFound {
+        return io::Error::new(kind, "no such file");
+    }
     match kind.to_string().as_str() {
         "uncategorized error" | "other error" => cause,
         _ => kind.into(),

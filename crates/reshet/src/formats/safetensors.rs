@@ -36,8 +36,8 @@ use safetensors::{
 /// The longest header of a network.
 const MOST_HEADER: u64 = 32 << 20;
 /// The most texts and commas of a header; JSON of many small things takes many times its
-/// bytes in memory.
-const MOST_PARTS: usize = 1 << 21;
+/// bytes in memory. A column of a table takes 23 or so.
+const MOST_PARTS: usize = 1 << 22;
 /// The most quotes outside of texts: about twelve per tensor.
 const MOST_QUOTES: usize = 200_000;
 
@@ -86,7 +86,10 @@ pub(super) fn file_of(
     // One key only: a map of several would be written in a random order.
     let json = sums::sealed(&metadata.json()?);
     let metadata = HashMap::from([(METADATA_KEY.to_string(), json)]);
-    serialize(tensors, Some(metadata)).map_err(|e| wrong(e.to_string()))
+    let bytes = serialize(tensors, Some(metadata)).map_err(|e| wrong(e.to_string()))?;
+    // What could not be read again is not written.
+    check_header(&bytes).map_err(|e| wrong(format!("too many columns to be saved: {e}")))?;
+    Ok(bytes)
 }
 
 /// The checksums of tensors, by name.

@@ -168,6 +168,9 @@ pub struct Recipe {
     pub temperature: Option<f64>,
 }
 
+/// The most steps of a training: beyond it, numbers of most languages do not count by ones.
+const MOST_STEPS: u64 = 1 << 53;
+
 /// An error about one setting.
 fn wrong<T>(name: &'static str, value: impl ToString, why: impl Into<String>) -> Result<T> {
     Err(Error::Setting { name, value: value.to_string(), why: why.into() })
@@ -402,6 +405,13 @@ impl Recipe {
             let n = data.len();
             let why = format!("choose from 1 to {n}, the number of training samples");
             return wrong("batch-size", batch_size, why);
+        }
+        let batches = data.len().div_ceil(batch_size);
+        if epochs.checked_mul(batches).is_none_or(|steps| steps as u64 > MOST_STEPS) {
+            let why = format!(
+                "{batches} batches each are more steps than can be counted; at most {MOST_STEPS} steps"
+            );
+            return wrong("epochs", epochs, why);
         }
         if recipe.patience == Some(0) {
             return wrong("patience", 0, "it must be at least 1 epoch");

@@ -42,6 +42,9 @@ pub struct Kept {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub epochs: Option<usize>,
     pub seed: u64,
+    /// Networks to try; None: as many as the time allows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trials: Option<u32>,
     pub space: Space,
     /// None until the data is read.
     pub about: Option<About>,

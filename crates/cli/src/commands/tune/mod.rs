@@ -150,6 +150,7 @@ impl Args {
             folds: self.folds.map(usize::from),
             epochs: self.epochs,
             seed: self.seed.unwrap_or(0),
+            trials: self.trials,
             space,
             about: None,
         })
@@ -194,19 +195,21 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let usual = Candidate::of(usual);
     let tiny = Candidate { hidden: vec![10], dropout: 0.0, ..usual.clone() };
     let samples = splits.iter().map(|(train, _)| train.len()).min().unwrap_or(1);
+    // A study that was to try so many goes on to as many, unless it is told otherwise.
+    let trials = if args.time.is_some() { None } else { args.trials.or(kept.trials) };
     let mut study = Study::new(kept.space.for_samples(samples))
         .first([usual, tiny])
         .epochs(about.epochs)
         .seed(kept.seed)
-        .trials(args.trials.map_or(1_000_000, |n| n as usize));
-    if args.trials.is_none() {
+        .trials(trials.map_or(1_000_000, |n| n as usize));
+    if trials.is_none() {
         study = study.time(args.time.unwrap_or(TIME));
     }
     if let Some(jobs) = args.jobs {
         study = study.jobs(jobs.into());
     }
     said.iter().chain(&warnings).for_each(|line| note(line));
-    let mut board = Board::new(&about, args.time.unwrap_or(TIME), args.trials);
+    let mut board = Board::new(&about, args.time.unwrap_or(TIME), trials);
     let earlier = known.len();
     let (mut heard, mut trained) = (0, 0);
     let outcome = study.resume(known).watch(&splits, |event| {

@@ -1,6 +1,6 @@
 //! Whether a file's first row holds the columns' names.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashSet};
 
 use super::{
     Cell, cell::is_name, dialect::Options, letters::seen, missing::is_no_number,
@@ -80,7 +80,7 @@ impl Column<'_> {
 
 /// Whether the first row holds the columns that are expected, or enough of a model's.
 pub(super) fn is_expected(first: &[String], options: &Options) -> bool {
-    let first: Vec<Cow<str>> = first.iter().map(|name| seen(name)).collect();
+    let first: HashSet<Cow<str>> = first.iter().map(|name| seen(name)).collect();
     let holds = |name: &String| first.contains(&seen(name));
     if options.targets.iter().any(holds) {
         return true;

@@ -1,6 +1,6 @@
 //! From a table to what a network learns from, is watched on and tested on.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use super::{
     Ask, Cell, Chunk, Column, ColumnKind, Columns, Dates, LeftOut, MOST_CELLS, Table,
@@ -393,9 +393,8 @@ impl Prepare {
         }
         columns.missing.clone_from(&table.missing);
         columns.written = table.written();
-        columns.written.retain(|name, _| {
-            columns.targets.contains(name) || columns.inputs.iter().any(|c| c.name == *name)
-        });
+        let inputs: HashSet<&String> = columns.inputs.iter().map(|input| &input.name).collect();
+        columns.written.retain(|name, _| columns.targets.contains(name) || inputs.contains(name));
         columns
     }
 }

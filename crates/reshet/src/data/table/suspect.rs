@@ -282,8 +282,9 @@ pub(crate) fn readings(table: &Table, columns: &Columns) -> Vec<String> {
 
 /// Inputs whose numbers could all be dates in eight digits: 20240131.
 pub(crate) fn dates_in_digits(table: &Table, columns: &Columns) -> Vec<String> {
+    let inputs = columns.by_name();
     let told = |(column, head): (usize, &Head)| {
-        let input = columns.inputs.iter().find(|input| input.name == head.name)?;
+        let input = inputs.get(&*head.name)?;
         let ColumnKind::Number { range: [low, high], .. } = input.kind else { return None };
         if low >= high || !is_in_digits(low) || !is_in_digits(high) {
             return None;
