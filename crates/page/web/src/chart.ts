@@ -6,7 +6,7 @@ import { colours, onScheme } from "./colours";
 import { fill, h, say, scroller, textScale } from "./dom";
 import { int, t } from "./i18n";
 import { recorded, recording } from "./pen";
-import { pngButton, svgButton } from "./share";
+import { saveButtons } from "./share";
 
 /** Points of each line that its table has in any case. */
 const FIRST = 5;
@@ -88,15 +88,14 @@ export class Chart {
           t("logScale"),
         )
       : null;
-    const png = pngButton(options.title, () => this.host.querySelector("canvas"));
-    const svg = svgButton(
+    const save = saveButtons(
       options.title,
       () => this.plot && recorded(() => this.retrace(this.plot!), colours().card),
     );
     this.el = h(
       "figure",
       { class: "chart" },
-      h("figcaption", {}, h("h3", {}, options.title), this.readout, scale, png, svg, this.details),
+      h("figcaption", {}, h("h3", {}, options.title), this.readout, scale, save, this.details),
       this.host,
       this.summary,
     );
