@@ -105,13 +105,12 @@ function lossMarks(run: Run): Mark[] {
   const classes = run.task === "binary" ? 2 : run.names.length;
   const marks: Mark[] = [];
   if (run.task === "number") {
-    if (loss !== null) marks.push({ value: loss, label: plain(t("alwaysMeanLoss", { x: num(loss, 3) })) });
+    if (loss !== null) marks.push({ value: loss, label: t("alwaysMeanLoss", { x: num(loss, 3) }) });
     return marks;
   }
-  if (even !== null)
-    marks.push({ value: even, label: plain(t("knowsNothing", { n: classes, x: num(even, 3) })) });
+  if (even !== null) marks.push({ value: even, label: t("knowsNothing", { n: classes, x: num(even, 3) }) });
   if (loss !== null && (even === null || loss < even * (1 - NEAR)))
-    marks.push({ value: loss, label: plain(t("alwaysShares", { x: num(loss, 3) })) });
+    marks.push({ value: loss, label: t("alwaysShares", { x: num(loss, 3) }) });
   return marks;
 }
 
@@ -120,18 +119,14 @@ function measureMarks(run: Run): Mark[] {
   if (run.task === "number") return [{ value: 0, label: t("alwaysMean") }];
   const { measure, answer } = run.baseline;
   const label = t("always", { answer: className(answer ?? ""), share: percent(measure) });
-  return [{ value: measure, label: plain(label) }];
+  return [{ value: measure, label }];
 }
 
-function plain(text: string): string {
-  return text.replace(/[\u2068\u2069]/g, "");
-}
-
-/** The axis of a loss: from 0, with what knows nothing on it. */
+/** The axis of a loss: from 0, with what knows nothing on it, and room for its words. */
 function lossRange(low: number | null, high: number | null): [number, number] {
   const { loss = null, even_loss: even = null } = selected()?.baseline ?? {};
   const top = Math.max(high ?? 0, even ?? 0, loss ?? 0) || 1;
-  return [Math.min(0, low ?? 0), top * 1.08];
+  return [Math.min(0, low ?? 0), top * 1.15];
 }
 
 /**
