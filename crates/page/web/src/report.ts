@@ -55,7 +55,11 @@ async function report(run: Run, result: string): Promise<HTMLElement> {
     h("p", { class: "quiet" }, ltr(`reshet ${state.version}`), `, ${when.format(new Date())}`),
     h("p", { class: "report-result" }, result),
     settings(run),
-    h("div", { class: isDark() ? "report-figures from-dark" : "report-figures" }, ...figures.filter((figure) => figure !== null)),
+    h(
+      "div",
+      { class: isDark() ? "report-figures from-dark" : "report-figures" },
+      ...figures.filter((figure) => figure !== null),
+    ),
     wrong,
     run.command !== null && h("h2", {}, t("sameCommand")),
     run.command !== null && h("p", {}, ltr(run.command, "code")),
