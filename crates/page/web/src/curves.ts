@@ -131,11 +131,15 @@ function lossRange(low: number | null, high: number | null): [number, number] {
 
 /**
  * The axis of an accuracy, from a little below the baseline to 100 % at most. What an untrained network
- * scores may lie below: it would flatten all that matters.
+ * scores may lie below: it would flatten all that matters. What it scores in the end is never left out.
  */
 function accuracyRange(high: number | null): [number, number] {
   const base = selected()?.baseline?.measure ?? 0;
   const highest = Math.max(base, high ?? base);
   const top = highest > 0.9 ? 1 : Math.min(1, highest + 0.05);
-  return [Math.max(0, base - (top - base) * 0.15), top];
+  const ends = drawnRuns().flatMap((run) =>
+    (["test", "train"] as const).map((part) => points(run, part, 2)[1].at(-1) ?? base),
+  );
+  const lowest = Math.min(base, ...ends);
+  return [Math.max(0, lowest - (top - lowest) * 0.15), top];
 }
