@@ -66,10 +66,12 @@ describe("sharing", { skip }, () => {
     assert.match(weights, /<image .*pixelated/);
     // Of a course's chapter, and the confusion matrix; a PNG of the latter too.
     await page.evaluate(() => (location.hash = "#course/flats"));
+    await page.waitForSelector(".descent-map canvas[data-step]");
     await press(page, ".descent-map .svg");
     const plane = (await saved("Raw inputs.svg")).toString();
     for (const part of [/<clipPath /, /rotate\(-90\)/, /<image /]) assert.match(plane, part);
     await press(page, "#tab-mistakes");
+    await page.waitForSelector(".confusion-side .cell");
     await press(page, ".confusion-side .svg");
     const matrix = (await saved("Which were taken for which.svg")).toString();
     assert.match(matrix, />8,887</);
