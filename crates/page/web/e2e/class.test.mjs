@@ -105,6 +105,8 @@ describe("a class", { skip: skip || serverOnly }, () => {
     await says(dana.page, ".task-strip", "at most 10");
 
     await press(teacher.page, "tbody tr:nth-child(2) .wall-actions button");
+    // A Hebrew nickname keeps to itself in an English sentence.
+    assert.match(await text(teacher.page, ".wall-acts"), /\u2068נועם\u2069 chooses another/);
     await press(teacher.page, ".wall-acts li:first-child button");
     await noam.page.waitForSelector("dialog input", { visible: true });
     await noam.page.keyboard.press("Escape");

@@ -52,16 +52,38 @@ describe("sharing", { skip }, () => {
     assert.equal((await saved("How right the answers are.png")).subarray(1, 4).toString(), "PNG");
     // The same as SVG: the curve, the numbers at the axes, the baseline's words.
     await press(page, ".live-stage .chart .svg");
+    // What is out of sight is drawn once it is seen.
+    await page.$eval(".net-figure", (figure) => figure.scrollIntoView());
+    await page.waitForSelector(".net-figure canvas[data-step]");
     await press(page, ".net-figure .svg");
     const chart = (await saved("How right the answers are.svg")).toString();
     for (const part of [/<path d="M[\d.]+ [\d.]+L/, />2,000<\/text>/, />always “not 7”: 89/])
       assert.match(chart, part);
     const drawn = (await saved("One sample through the network.svg")).toString();
+    await page.waitForSelector(".weights-figure canvas[data-step]");
+    await press(page, ".weights-figure .svg");
+    const weights = (await saved("Weights of the first layer.svg")).toString();
+    assert.match(weights, /<image .*pixelated/);
+    // Of a course's chapter, and the confusion matrix; a PNG of the latter too.
+    await page.evaluate(() => (location.hash = "#course/flats"));
+    await page.waitForSelector(".descent-map canvas[data-step]");
+    await press(page, ".descent-map .svg");
+    const plane = (await saved("Raw inputs.svg")).toString();
+    for (const part of [/<clipPath /, /rotate\(-90\)/, /<image /]) assert.match(plane, part);
+    await press(page, "#tab-mistakes");
+    await page.waitForSelector(".confusion-side .cell");
+    await press(page, ".confusion-side .svg");
+    const matrix = (await saved("Which were taken for which.svg")).toString();
+    assert.match(matrix, />8,887</);
+    await press(page, ".confusion-side .png");
+    assert.equal((await saved("Which were taken for which.png")).subarray(1, 4).toString(), "PNG");
     for (const part of [/<image /, />784<\/text>/, /ReLU/]) assert.match(drawn, part);
-    for (const svg of [chart, drawn]) {
+    for (const svg of [chart, drawn, weights, plane, matrix]) {
       const wrong = await page.evaluate((text) => {
         const xml = new DOMParser().parseFromString(text, "image/svg+xml");
-        return xml.querySelector("parsererror") !== null || /NaN|undefined/.test(text);
+        // A picture within is base64, in which any letters may stand.
+        const drawn = text.replace(/"data:[^"]*"/g, "");
+        return xml.querySelector("parsererror") !== null || /NaN|undefined/.test(drawn);
       }, svg);
       assert.equal(wrong, false);
     }

@@ -4,8 +4,10 @@ import type { Run, Trace } from "./api";
 import { colours, css, onScheme } from "./colours";
 import { fill, h, ltr, s, say } from "./dom";
 import { className, int, num, percent, signed, t } from "./i18n";
+import { recorded } from "./pen";
 import { board, paintEvidence, paintGrey, reach } from "./picture";
 import { traceSentence } from "./network";
+import { saveButtons } from "./share";
 import { inputSaid, legend } from "./weights";
 
 export interface Answer {
@@ -24,11 +26,17 @@ export function answerPanel(what: string): Answer {
   const list = h("ol", { class: "evidence-list" });
   const listTitle = h("h3", {}, t("evidence"));
   const neurons = h("div", { class: "neurons" });
+  const save = saveButtons(t("evidence"), () =>
+    last?.[1].evidence ? recorded(() => shownEvidence(...last!), colours().card) : null,
+  );
+  const shownEvidence = ({ shape }: Run, { input, evidence: told }: Trace) => {
+    if (told) paintEvidence(evidence, input, told, shape[2] ?? 28, shape[1] ?? 28);
+  };
   const pictures = h(
     "div",
     { class: "saw" },
     h("figure", {}, h("figcaption", {}, what), saw),
-    h("figure", {}, h("figcaption", {}, t("evidence")), evidence, legend(t("against"), t("forIt"))),
+    h("figure", {}, h("figcaption", {}, t("evidence")), evidence, legend(t("against"), t("forIt")), save),
   );
   const listing = h("div", {}, listTitle, legend(t("against"), t("forIt")), list);
   const details = h("div", { class: "answer-body" }, bars, pictures, listing, neurons);
@@ -60,7 +68,7 @@ export function answerPanel(what: string): Answer {
       if (saw.width !== width || saw.height !== height) Object.assign(saw, { width, height });
       paintGrey(saw, trace.input, channels, 255);
       evidence.parentElement!.hidden = trace.evidence === null;
-      if (trace.evidence) paintEvidence(evidence, trace.input, trace.evidence, width, height);
+      shownEvidence(run, trace);
     } else if (trace.evidence) drawList(list, run, trace);
     drawNeurons(neurons, trace);
     el.dataset.step = String(trace.step);

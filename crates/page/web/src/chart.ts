@@ -6,7 +6,7 @@ import { colours, onScheme } from "./colours";
 import { fill, h, say, scroller, textScale } from "./dom";
 import { int, t } from "./i18n";
 import { recorded, recording } from "./pen";
-import { pngButton, svgButton } from "./share";
+import { saveButtons } from "./share";
 
 /** Points of each line that its table has in any case. */
 const FIRST = 5;
@@ -88,15 +88,14 @@ export class Chart {
           t("logScale"),
         )
       : null;
-    const png = pngButton(options.title, () => this.host.querySelector("canvas"));
-    const svg = svgButton(
+    const save = saveButtons(
       options.title,
       () => this.plot && recorded(() => this.retrace(this.plot!), colours().card),
     );
     this.el = h(
       "figure",
       { class: "chart" },
-      h("figcaption", {}, h("h3", {}, options.title), this.readout, scale, png, svg, this.details),
+      h("figcaption", {}, h("h3", {}, options.title), this.readout, scale, save, this.details),
       this.host,
       this.summary,
     );
@@ -265,20 +264,23 @@ export class Chart {
     ctx.font = `${13 * textScale() * ratio}px system-ui, sans-serif`;
     ctx.lineWidth = 1.5 * ratio;
     ctx.direction = document.documentElement.dir === "rtl" ? "rtl" : "ltr";
-    for (const baseline of baselines) {
-      const y = u.valToPos(baseline.value, "y", true);
-      if (y >= bbox.top - 1 && y <= bbox.top + bbox.height + 1) {
-        ctx.strokeStyle = c.ink;
-        ctx.setLineDash([6 * ratio, 5 * ratio]);
-        line(ctx, bbox.left, y, bbox.left + bbox.width, y);
-        ctx.setLineDash([]);
-        ctx.fillStyle = c.ink;
-        ctx.textAlign = "right";
-        const above = y - bbox.top > 24 * ratio;
-        ctx.textBaseline = above ? "bottom" : "top";
-        const [x, most] = [bbox.left + bbox.width - 4 * ratio, bbox.width - 8 * ratio];
-        ctx.fillText(baseline.label, x, y + (above ? -3 : 4) * ratio, most);
-      }
+    const high = 17 * textScale() * ratio;
+    // From above downwards: where two are near each other, the words of the lower one stand below it.
+    let before = -Infinity;
+    for (const { value, label } of [...baselines].sort((a, b) => b.value - a.value)) {
+      const y = u.valToPos(value, "y", true);
+      if (y < bbox.top - 1 || y > bbox.top + bbox.height + 1) continue;
+      ctx.strokeStyle = c.ink;
+      ctx.setLineDash([6 * ratio, 5 * ratio]);
+      line(ctx, bbox.left, y, bbox.left + bbox.width, y);
+      ctx.setLineDash([]);
+      ctx.fillStyle = c.ink;
+      ctx.textAlign = "right";
+      const above = y - bbox.top > high && y - before > high;
+      before = y;
+      ctx.textBaseline = above ? "bottom" : "top";
+      const [x, most] = [bbox.left + bbox.width - 4 * ratio, bbox.width - 8 * ratio];
+      ctx.fillText(label, x, y + (above ? -3 : 4) * ratio, most);
     }
     if (moment !== null && moment !== undefined) {
       const x = u.valToPos(moment, "x", true);

@@ -25,6 +25,11 @@ dark.addEventListener("change", () => {
   for (const then of listeners) then();
 });
 
+/** Whether the page is dark. */
+export function isDark(): boolean {
+  return dark.matches;
+}
+
 /** Calls `then` when light turns dark or back. */
 export function onScheme(then: () => void): void {
   listeners.push(then);

@@ -1,8 +1,11 @@
 // The confusion matrix as a table of buttons: truth by row, answer by column.
 
 import type { Mistakes } from "./api";
+import { colours, css, diverging } from "./colours";
 import { fill, h, scroller, set } from "./dom";
 import { className, int, t } from "./i18n";
+import { recorded, recording } from "./pen";
+import { saveButtons } from "./share";
 
 export interface Cell {
   truth: number;
@@ -15,6 +18,7 @@ export function confusionTable(pick?: (cell: Cell | null) => void) {
   let chosen: Cell | null = null;
   let cells: { button: HTMLElement; cell: Cell }[] = [];
   let built = "";
+  let last: Mistakes | null = null;
 
   const mark = (cell: Cell | null) => {
     chosen = cell;
@@ -84,8 +88,11 @@ export function confusionTable(pick?: (cell: Cell | null) => void) {
 
   return {
     el,
+    /** Buttons that save it as a picture. */
+    saving: saveButtons(t("confusion"), () => last && recorded(() => drawn(last!), colours().card)),
     mark,
     show(told: Mistakes, cell: Cell | null) {
+      last = told.confusion === null ? null : told;
       const names = told.names ?? [];
       el.hidden = told.confusion === null;
       if (told.confusion === null) return;
@@ -111,4 +118,40 @@ export function confusionTable(pick?: (cell: Cell | null) => void) {
       mark(cell);
     },
   };
+}
+
+/** The matrix as a drawing: right answers in blue, wrong ones the more orange the more there are. */
+function drawn({ confusion, names }: Mistakes): void {
+  const counts = confusion!;
+  const [cell, high, beside, above] = [64, 40, 120, 60];
+  const side = counts.length;
+  const pen = recording([beside + side * cell + 10, above + side * high + 10]);
+  if (pen === null) return;
+  const wrong = Math.max(1, ...counts.flatMap((row, i) => row.filter((_, j) => j !== i)));
+  const { ink, quiet } = colours();
+  const write = (text: string, x: number, y: number, colour: string) => {
+    pen.fillStyle = colour;
+    pen.fillText(text, x, y);
+  };
+  pen.textAlign = "center";
+  pen.textBaseline = "middle";
+  pen.font = "13px system-ui, sans-serif";
+  write(plain(t("truthDown")), beside / 2, above - 18, quiet);
+  write(plain(t("answerAcross")), beside + (side * cell) / 2, 16, quiet);
+  counts.forEach((row, i) => {
+    const name = plain(className(names[i] ?? ""));
+    const [middle, across] = [above + (i + 0.5) * high, beside + (i + 0.5) * cell];
+    write(name, beside / 2, middle, ink);
+    write(name, across, above - 18, ink);
+    row.forEach((n, j) => {
+      const share = i === j ? 0.55 : -0.7 * Math.sqrt(n / wrong);
+      pen.fillStyle = css(diverging(share));
+      pen.fillRect(beside + j * cell + 1, above + i * high + 1, cell - 2, high - 2);
+      write(int(n), beside + (j + 0.5) * cell, middle, ink);
+    });
+  });
+}
+
+function plain(text: string): string {
+  return text.replace(/[\u2066-\u2069]/g, "");
 }

@@ -60,5 +60,5 @@ export function costLesson(): HTMLElement {
     h("li", {}, h("span", { class: "mark", style: "--mark: var(--run-2)" }), t("wasNo"), ltr(" −ln(1 − p)")),
   );
   draw();
-  return h("div", { class: "descent" }, plane.el, legend, slider, said);
+  return h("div", { class: "descent" }, plane.el, legend, plane.saving(t("probability")), slider, said);
 }

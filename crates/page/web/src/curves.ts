@@ -105,13 +105,12 @@ function lossMarks(run: Run): Mark[] {
   const classes = run.task === "binary" ? 2 : run.names.length;
   const marks: Mark[] = [];
   if (run.task === "number") {
-    if (loss !== null) marks.push({ value: loss, label: plain(t("alwaysMeanLoss", { x: num(loss, 3) })) });
+    if (loss !== null) marks.push({ value: loss, label: t("alwaysMeanLoss", { x: num(loss, 3) }) });
     return marks;
   }
-  if (even !== null)
-    marks.push({ value: even, label: plain(t("knowsNothing", { n: classes, x: num(even, 3) })) });
+  if (even !== null) marks.push({ value: even, label: t("knowsNothing", { n: classes, x: num(even, 3) }) });
   if (loss !== null && (even === null || loss < even * (1 - NEAR)))
-    marks.push({ value: loss, label: plain(t("alwaysShares", { x: num(loss, 3) })) });
+    marks.push({ value: loss, label: t("alwaysShares", { x: num(loss, 3) }) });
   return marks;
 }
 
@@ -120,27 +119,27 @@ function measureMarks(run: Run): Mark[] {
   if (run.task === "number") return [{ value: 0, label: t("alwaysMean") }];
   const { measure, answer } = run.baseline;
   const label = t("always", { answer: className(answer ?? ""), share: percent(measure) });
-  return [{ value: measure, label: plain(label) }];
+  return [{ value: measure, label }];
 }
 
-function plain(text: string): string {
-  return text.replace(/[\u2068\u2069]/g, "");
-}
-
-/** The axis of a loss: from 0, with what knows nothing on it. */
+/** The axis of a loss: from 0, with what knows nothing on it, and room for its words. */
 function lossRange(low: number | null, high: number | null): [number, number] {
   const { loss = null, even_loss: even = null } = selected()?.baseline ?? {};
   const top = Math.max(high ?? 0, even ?? 0, loss ?? 0) || 1;
-  return [Math.min(0, low ?? 0), top * 1.08];
+  return [Math.min(0, low ?? 0), top * 1.15];
 }
 
 /**
  * The axis of an accuracy, from a little below the baseline to 100 % at most. What an untrained network
- * scores may lie below: it would flatten all that matters.
+ * scores may lie below: it would flatten all that matters. What it scores in the end is never left out.
  */
 function accuracyRange(high: number | null): [number, number] {
   const base = selected()?.baseline?.measure ?? 0;
   const highest = Math.max(base, high ?? base);
   const top = highest > 0.9 ? 1 : Math.min(1, highest + 0.05);
-  return [Math.max(0, base - (top - base) * 0.15), top];
+  const ends = drawnRuns().flatMap((run) =>
+    (["test", "train"] as const).map((part) => points(run, part, 2)[1].at(-1) ?? base),
+  );
+  const lowest = Math.min(base, ...ends);
+  return [Math.max(0, lowest - (top - lowest) * 0.15), top];
 }

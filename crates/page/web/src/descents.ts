@@ -156,26 +156,19 @@ export function descentLesson(chapter: Chapter, presets: Preset[]): HTMLElement 
     (value) => ((square = value), draw()),
   );
   let square = chapter.drawn !== "scaled";
-  const captions = setting.scalings.map((scaling) =>
-    h(
-      "figcaption",
-      {},
-      h(
-        "h3",
-        {},
-        setting.scalings.length === 1
-          ? t(setting.points === null ? "theFunction" : "theLoss")
-          : t(scaling === "none" ? "rawInputs" : "scaledInputs"),
-      ),
-    ),
-  );
-  const figures = pictures.map((picture, i) =>
-    h("figure", { class: "descent-map" }, captions[i]!, picture.el),
-  );
+  const titleOf = (scaling: string) =>
+    setting.scalings.length === 1
+      ? t(setting.points === null ? "theFunction" : "theLoss")
+      : t(scaling === "none" ? "rawInputs" : "scaledInputs");
+  const figures = pictures.map((picture, i) => {
+    const title = titleOf(setting.scalings[i]!);
+    const caption = h("figcaption", {}, h("h3", {}, title), picture.saving(title));
+    return h("figure", { class: "descent-map" }, caption, picture.el);
+  });
   const line = h(
     "figure",
     { class: "descent-line", hidden: setting.points === null },
-    h("figcaption", {}, h("h3", {}, t("pointsAndLine"))),
+    h("figcaption", {}, h("h3", {}, t("pointsAndLine")), fitted.saving(t("pointsAndLine"))),
     fitted.el,
   );
   const el = h(

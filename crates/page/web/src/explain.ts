@@ -3,11 +3,13 @@
 import { api, type Run, type StageReport, type Trace } from "./api";
 import type { Nothing } from "./api-types";
 import { activationName } from "./blocks";
-import { onScheme } from "./colours";
+import { colours, onScheme } from "./colours";
 import { drawColumns, keep, type Column, type Flow } from "./columns";
 import { h, ltr, say } from "./dom";
 import { int, num, signed, t } from "./i18n";
+import { recorded } from "./pen";
 import { board, describe, paintGrey } from "./picture";
+import { saveButtons } from "./share";
 import { selected } from "./state";
 import { inputName, legend } from "./weights";
 
@@ -22,10 +24,11 @@ type Tensors = Map<string, Float32Array>;
 export function stepDrawing(): { el: HTMLElement; show: (report: StageReport) => void } {
   const canvas = h("canvas");
   const caption = h("p", { class: "step-said" });
+  const save = saveButtons(t("stepDrawn"), () => last && recorded(last, colours().card));
   const el = h(
     "figure",
     { class: "step-drawing", hidden: true },
-    h("figcaption", {}, h("h3", {}, t("stepDrawn")), legend()),
+    h("figcaption", {}, h("h3", {}, t("stepDrawn")), legend(), save),
     h("div", { class: "net", dir: "ltr" }, canvas),
     caption,
   );

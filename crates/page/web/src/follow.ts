@@ -18,6 +18,7 @@ export function follow(
   let seen = false;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let last = 0;
+  let of: string | undefined;
 
   const go = async () => {
     timer = undefined;
@@ -25,6 +26,7 @@ export function follow(
     wanted = false;
     busy = true;
     last = performance.now();
+    of = selected()?.id;
     try {
       await refresh(selected());
     } catch {
@@ -35,8 +37,14 @@ export function follow(
   };
   const poke = () => {
     wanted = true;
+    // Another run does not wait as long as the one before, which may have been large.
+    const other = selected()?.id !== of;
+    if (other) {
+      clearTimeout(timer);
+      timer = undefined;
+    }
     if (timer !== undefined || busy) return;
-    timer = setTimeout(go, Math.max(0, last + ms() - performance.now()));
+    timer = setTimeout(go, other ? 0 : Math.max(0, last + ms() - performance.now()));
   };
   new IntersectionObserver((entries) => {
     seen = entries.at(-1)!.isIntersecting;

@@ -138,7 +138,7 @@ export function gameLesson(): HTMLElement {
       h("div", { class: "course-begin" }, learn, test, anew),
       facts,
       outcome,
-      h("figure", {}, h("figcaption", {}, h("h3", {}, t("wonCurve"))), curve.el),
+      h("figure", {}, h("figcaption", {}, h("h3", {}, t("wonCurve")), curve.saving(t("wonCurve"))), curve.el),
       settings,
     ),
     h(

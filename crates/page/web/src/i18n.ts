@@ -28,12 +28,15 @@ export function t(key: Key, values: Record<string, string | number> = {}): strin
   return withValues(texts[key], values);
 }
 
+/** What is written from right to left. */
+const RTL = /[\u0590-\u08ff]/;
+
 /** A text with its `{places}` filled. */
 export function withValues(text: string, values: Record<string, string | number>): string {
   return text.replace(/\{(\w+)\}/g, (_, name: string) => {
     const value = values[name];
     const filled = typeof value === "number" ? int(value) : (value ?? "");
-    return lang === "he" ? `\u2068${filled}\u2069` : filled;
+    return lang === "he" || RTL.test(filled) ? `\u2068${filled}\u2069` : filled;
   });
 }
 

@@ -44,6 +44,7 @@ export function mistakes(): HTMLElement {
     h("h2", {}, t("confusion")),
     h("p", { class: "quiet" }, t("confusionHint")),
     confusion.el,
+    confusion.saving,
   );
   const main = h(
     "section",

@@ -118,13 +118,18 @@ export function modelPlane(axes: () => [string, string] | null = () => null): {
     train,
     undo,
   );
-  const kinks = h("figure", { hidden: true }, h("figcaption", {}, h("h3", {}, t("kinks"))), parts.el);
+  const kinks = h(
+    "figure",
+    { hidden: true },
+    h("figcaption", {}, h("h3", {}, t("kinks")), parts.saving(t("kinks"))),
+    parts.el,
+  );
   const choice = h("div", { class: "plane-axes" }, across, h("span", { "aria-hidden": "true" }, "×"), up);
   const none = h("p", { class: "quiet", hidden: true }, t("noPlane"));
   const body = h(
     "div",
     { class: "plane-body" },
-    h("div", { class: "plane-tools" }, choice, lines.el, sticks.el, squares.el),
+    h("div", { class: "plane-tools" }, choice, lines.el, sticks.el, squares.el, plane.saving(t("thePlane"))),
     plane.el,
     legend,
     said,

@@ -12,7 +12,7 @@ import { className, int, num, percent, t } from "./i18n";
 import { drawPerceptron, isPerceptron } from "./perceptron";
 import { board, describe, paintGrey, reach } from "./picture";
 import { recorded } from "./pen";
-import { pngButton, svgButton } from "./share";
+import { saveButtons } from "./share";
 import { dataOf, on, selected, state } from "./state";
 import { touchPanel } from "./touch";
 import { inputName, legend } from "./weights";
@@ -24,7 +24,12 @@ export function planDrawing(): HTMLElement {
   const el = h(
     "figure",
     { class: "paper preview" },
-    h("figcaption", {}, h("h3", {}, t("yourNetwork"))),
+    h(
+      "figcaption",
+      {},
+      h("h3", {}, t("yourNetwork")),
+      saveButtons(t("yourNetwork"), () => draft.plan && recorded(draw, colours().card)),
+    ),
     host,
     h("p", { class: "quiet" }, t("pressStart")),
   );
@@ -121,8 +126,7 @@ export function liveDrawing(): HTMLElement {
       {},
       h("h3", {}, t("oneSample")),
       legend(t("pushesDown"), t("pushesUp")),
-      pngButton(t("oneSample"), () => canvas),
-      svgButton(t("oneSample"), () => last && recorded(last, colours().card)),
+      saveButtons(t("oneSample"), () => last && recorded(last, colours().card)),
     ),
     h(
       "div",

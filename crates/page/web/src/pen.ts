@@ -14,6 +14,10 @@ export class SvgPen {
   private dash = "";
   private path = "";
   private readonly parts: string[] = [];
+  /** Groups that are open, and how many were at each `save`. */
+  private groups = 0;
+  private readonly saved: number[] = [];
+  private clips = 0;
 
   /** The picture, `width` by `height` units, on this ground. */
   svg(width: number, height: number, ground: string): string {
@@ -21,9 +25,34 @@ export class SvgPen {
     return `<svg xmlns="http://www.w3.org/2000/svg" ${size}>\n<rect width="100%" height="100%" fill="${ground}"/>\n${this.parts.join("\n")}\n</svg>\n`;
   }
 
-  // What is set between the two is set anew by who draws next.
-  save(): void {}
-  restore(): void {}
+  // Colours and fonts that are set between the two are set anew by who draws next.
+  save(): void {
+    this.saved.push(this.groups);
+  }
+  restore(): void {
+    const before = this.saved.pop() ?? 0;
+    for (; this.groups > before; this.groups--) this.parts.push("</g>");
+  }
+  private group(attributes: string): void {
+    this.parts.push(`<g ${attributes}>`);
+    this.groups++;
+  }
+  clip(): void {
+    const id = `clip-${++this.clips}`;
+    this.parts.push(`<clipPath id="${id}"><path d="${this.path}"/></clipPath>`);
+    this.group(`clip-path="url(#${id})"`);
+  }
+  translate(x: number, y: number): void {
+    this.group(`transform="translate(${round(x)} ${round(y)})"`);
+  }
+  rotate(angle: number): void {
+    this.group(`transform="rotate(${round((angle * 180) / Math.PI)})"`);
+  }
+  measureText(text: string): TextMetrics {
+    const context = document.createElement("canvas").getContext("2d")!;
+    context.font = this.font;
+    return context.measureText(text);
+  }
   beginPath(): void {
     this.path = "";
   }
@@ -32,6 +61,9 @@ export class SvgPen {
   }
   lineTo(x: number, y: number): void {
     this.path += `L${round(x)} ${round(y)}`;
+  }
+  closePath(): void {
+    this.path += "z";
   }
   bezierCurveTo(x1: number, y1: number, x2: number, y2: number, x: number, y: number): void {
     this.path += `C${[x1, y1, x2, y2, x, y].map(round).join(" ")}`;
@@ -86,12 +118,11 @@ export class SvgPen {
       `<text ${place} ${font} fill="${this.fillStyle}"${rtl ? ' direction="rtl"' : ""}>${escaped(text)}</text>`,
     );
   }
-  /** Pixels stay pixels. */
+  /** Pixels stay pixels, where the canvas would not smooth them either. */
   drawImage(picture: HTMLCanvasElement, x: number, y: number, width: number, height: number): void {
     const place = `x="${round(x)}" y="${round(y)}" width="${round(width)}" height="${round(height)}"`;
-    this.parts.push(
-      `<image ${place} style="image-rendering:pixelated" preserveAspectRatio="none" href="${picture.toDataURL()}"/>`,
-    );
+    const pixels = this.imageSmoothingEnabled ? "" : ' style="image-rendering:pixelated"';
+    this.parts.push(`<image ${place}${pixels} preserveAspectRatio="none" href="${picture.toDataURL()}"/>`);
   }
   private alpha(colour: string): string {
     const own = /^rgba\(.*,([\d.e-]+)\)$/.exec(colour)?.[1] ?? "1";
@@ -134,4 +165,33 @@ export function recorded(draw: () => void, ground: string): string {
   } finally {
     pen = null;
   }
+}
+
+/** What of a style is taken along into a file. */
+const STYLE = [
+  "fill",
+  "stroke",
+  "stroke-width",
+  "stroke-dasharray",
+  "font-family",
+  "font-size",
+  "font-weight",
+  "direction",
+] as const;
+
+/** A drawing of the page, which is SVG already, with the style that it has there; units are those of its view box. */
+export function styled(drawing: SVGSVGElement, ground: string): string {
+  const copy = drawing.cloneNode(true) as SVGSVGElement;
+  const copies = copy.querySelectorAll<SVGElement>("*");
+  drawing.querySelectorAll("*").forEach((own, i) => {
+    const style = getComputedStyle(own);
+    for (const name of STYLE) copies[i]!.setAttribute(name, style.getPropertyValue(name));
+  });
+  for (const hidden of copy.querySelectorAll("[fill='rgba(0, 0, 0, 0)'][stroke='none']")) hidden.remove();
+  const { width, height } = drawing.viewBox.baseVal;
+  copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
+  copy.setAttribute("width", String(width));
+  copy.setAttribute("height", String(height));
+  copy.setAttribute("style", `background: ${ground}`);
+  return new XMLSerializer().serializeToString(copy);
 }

@@ -68,14 +68,21 @@ export function drawPerceptron(
     const order = [...products.keys()].sort((a, b) => Math.abs(products[b]!) - Math.abs(products[a]!));
     const drawn = order.slice(0, MOST).sort((a, b) => a - b);
     const most = Math.max(...products.map(Math.abs), 1e-12);
+    // As much room as the longest name needs, but never more than a third.
+    const room = small ? 8 : 20;
+    const told = drawn.map((i) => {
+      const name = inputName(run, i);
+      return `${name.length > room ? name.slice(0, room) + "…" : name} = ${num(n.inputs[i]!, 2)}`;
+    });
+    c.font = `${small ? 12 : 13}px system-ui, sans-serif`;
+    const widest = Math.max(...told.map((text) => c.measureText(text).width));
+    x.left = Math.min(Math.max(x.left, widest + 16), width * 0.36);
     const step = Math.min(44, 260 / Math.max(1, drawn.length));
     drawn.forEach((i, place) => {
       const y = MIDDLE + (place - (drawn.length - 1) / 2) * step;
       line(x.left, y, x.sum, MIDDLE, products[i]!, most);
       dot(c, x.left, y, 7, look.card, look.quiet);
-      const name = inputName(run, i);
-      const room = small ? 8 : 14;
-      write(`${name.length > room ? name.slice(0, room) + "…" : name} = ${num(n.inputs[i]!, 2)}`, x.left - 12, y, "right");
+      write(told[place]!, x.left - 12, y, "right");
       // Near its input, where the lines are apart; on a ground of its own.
       const at = x.left + (x.sum - x.left) * 0.3;
       const text = `× ${num(n.weights[i]!, 3)}`;

@@ -70,9 +70,9 @@ export function paintEvidence(
   height: number,
 ): void {
   const cell = 12;
-  canvas.width = width * cell;
-  canvas.height = height * cell;
-  const context = canvas.getContext("2d")!;
+  const pen = recording([width * cell, height * cell]);
+  if (pen === null) set(canvas, { width: width * cell, height: height * cell });
+  const context = pen ?? canvas.getContext("2d")!;
   const size = width * height;
   const sums = overChannels(evidence, size);
   const most = reach(sums);

@@ -4,7 +4,9 @@
 import { colours, css, onScheme } from "./colours";
 import { h, set } from "./dom";
 import { num } from "./i18n";
+import { recorded } from "./pen";
 import { describe, fit } from "./picture";
+import { saveButtons } from "./share";
 
 export type Rgb = [number, number, number];
 export type Place = [number, number];
@@ -77,6 +79,11 @@ export class Plane {
     new ResizeObserver(() => this.redraw()).observe(this.el);
     onScheme(() => this.redraw());
     if (hands.add || hands.move) this.listen();
+  }
+
+  /** Buttons that save it under this name. */
+  saving(name: string): HTMLElement {
+    return saveButtons(name, () => this.scene && recorded(() => this.redraw(), colours().card));
   }
 
   draw(scene: Scene): void {

@@ -1,6 +1,7 @@
 // A run on paper: its setting, its curves, its results, its mistakes, and the command that does the same.
 
 import { api, type Item, type Run, type Spec } from "./api";
+import { isDark } from "./colours";
 import { h, ltr } from "./dom";
 import { className, int, lang, num, percent, t } from "./i18n";
 import { board, paintGrey } from "./picture";
@@ -51,10 +52,14 @@ async function report(run: Run, result: string): Promise<HTMLElement> {
     "article",
     { class: "report" },
     h("h1", {}, h("bdi", {}, run.name), " ", ltr(run.network, "code")),
-    h("p", { class: "quiet" }, `reshet ${state.version}, ${when.format(new Date())}`),
+    h("p", { class: "quiet" }, ltr(`reshet ${state.version}`), `, ${when.format(new Date())}`),
     h("p", { class: "report-result" }, result),
     settings(run),
-    h("div", { class: "report-figures" }, ...figures.filter((figure) => figure !== null)),
+    h(
+      "div",
+      { class: isDark() ? "report-figures from-dark" : "report-figures" },
+      ...figures.filter((figure) => figure !== null),
+    ),
     wrong,
     run.command !== null && h("h2", {}, t("sameCommand")),
     run.command !== null && h("p", {}, ltr(run.command, "code")),

@@ -1,7 +1,10 @@
 // A picture of networks: how good they are against the number of their parameters.
 
+import { colours } from "./colours";
 import { h, s, set } from "./dom";
 import { int, num, percent, t } from "./i18n";
+import { styled } from "./pen";
+import { saveButtons } from "./share";
 
 export interface Point {
   parameters: number;
@@ -155,5 +158,10 @@ export function scatter({ points, number, base, frontier, lowest, reachable }: P
 
 /** A frame for it, with its heading. */
 export function scatterFigure(host: HTMLElement): HTMLElement {
-  return h("figure", {}, h("figcaption", {}, h("h3", {}, t("scatterTitle"))), host);
+  const draw = () => {
+    const drawn = host.querySelector<SVGSVGElement>("svg");
+    return drawn && styled(drawn, colours().card);
+  };
+  const title = t("scatterTitle");
+  return h("figure", {}, h("figcaption", {}, h("h3", {}, title), saveButtons(title, draw)), host);
 }

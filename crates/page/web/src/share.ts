@@ -1,10 +1,10 @@
 // Links that hold a whole setting, and pictures that are saved.
 
 import type { Data, Hidden, Spec } from "./api";
-import { colours } from "./colours";
 import { h } from "./dom";
 import { specFor } from "./draft";
 import { t } from "./i18n";
+import { complain } from "./toast";
 
 /** The address of this page with a setting in it; a token is not part of it. */
 export function linkTo(spec: Spec): string {
@@ -48,51 +48,44 @@ function isLayer(layer: unknown): layer is Hidden {
   );
 }
 
+/** A saved picture has so many points a unit of its drawing. */
+const SHARP = 2;
+
 /** How each figure draws itself as SVG, by its button. */
 const drawings = new WeakMap<Element, () => string | null>();
 
 /** How a figure draws itself as SVG, if it does. */
 export function drawingOf(figure: Element): (() => string | null) | undefined {
-  const button = figure.querySelector(":scope > figcaption > .svg");
+  const button = figure.querySelector(":scope > figcaption .svg");
   return button === null ? undefined : drawings.get(button);
 }
 
-/** A button that saves a figure as SVG, made by `draw`. */
-export function svgButton(name: string, draw: () => string | null): HTMLElement {
-  const save = () => {
+/** Buttons that save a figure as PNG and as SVG; `draw` makes the SVG, or null where there is nothing yet. */
+export function saveButtons(name: string, draw: () => string | null): HTMLElement {
+  const save = async (kind: "png" | "svg") => {
     const svg = draw();
-    if (svg !== null) saveBlob(new Blob([svg], { type: "image/svg+xml" }), `${name}.svg`);
+    if (svg === null) return;
+    const blob = kind === "svg" ? new Blob([svg], { type: "image/svg+xml" }) : await rastered(svg);
+    if (blob !== null) saveBlob(blob, `${name}.${kind}`);
   };
-  const button = h(
-    "button",
-    { type: "button", class: "small svg", title: t("saveSvg"), onclick: save },
-    "SVG",
-  );
-  drawings.set(button, draw);
-  return button;
+  const button = (kind: "png" | "svg", title: string) =>
+    h(
+      "button",
+      { type: "button", class: `small ${kind}`, title, onclick: () => void save(kind).catch(complain) },
+      kind.toUpperCase(),
+    );
+  const svg = button("svg", t("saveSvg"));
+  drawings.set(svg, draw);
+  return h("span", { class: "saving" }, button("png", t("savePicture")), svg);
 }
 
-/** A button that saves a canvas as a picture, on the page's own ground. */
-export function pngButton(name: string, find: () => HTMLCanvasElement | null): HTMLElement {
-  return h(
-    "button",
-    {
-      type: "button",
-      class: "small png",
-      title: t("savePicture"),
-      onclick: () => {
-        const from = find();
-        if (from === null || from.width === 0) return;
-        const canvas = h("canvas", { width: from.width, height: from.height });
-        const context = canvas.getContext("2d")!;
-        context.fillStyle = colours().card;
-        context.fillRect(0, 0, from.width, from.height);
-        context.drawImage(from, 0, 0);
-        canvas.toBlob((blob) => blob && saveBlob(blob, `${name}.png`));
-      },
-    },
-    "PNG",
-  );
+/** A drawing as a PNG. */
+async function rastered(svg: string): Promise<Blob | null> {
+  const image = h("img", { src: `data:image/svg+xml,${encodeURIComponent(svg)}` });
+  await image.decode();
+  const canvas = h("canvas", { width: image.naturalWidth * SHARP, height: image.naturalHeight * SHARP });
+  canvas.getContext("2d")!.drawImage(image, 0, 0, canvas.width, canvas.height);
+  return new Promise((done) => canvas.toBlob(done));
 }
 
 function saveBlob(blob: Blob, name: string): void {

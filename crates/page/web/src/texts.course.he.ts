@@ -25,7 +25,7 @@ export const course: Record<keyof typeof en, string> = {
   lossOfAll: "כל הנקודות משמשות ללמידה. המחיר אחרי צעד {step}: {loss}.",
   trainChapter: "אימון כאן",
   pressTrain: 'לחצו על "אימון כאן": התמונה עוקבת אחרי האימון, והמחוון שבתחתית הדף חוזר אחורה בזמן.',
-  bookGot: "הספר: {share}%",
+  bookGot: "הספר: \u2066{share}%\u2069",
   theCode: "קוד",
   rateSlow: "איטי מדי",
   rateRight: "מתאים",

@@ -160,7 +160,7 @@ export const texts: Record<keyof typeof en, string> = {
   onTest: "בדיקה",
   onBatch: "כל אצווה",
   bothLosses: "ההפסד על דוגמאות האימון {train}, על דוגמאות הבדיקה {test}.",
-  knowsNothing: "ln {n} = {x}: לא יודעים דבר",
+  knowsNothing: "\u2066ln {n} = {x}\u2069: לא יודעים דבר",
   alwaysShares: "תמיד אותם חלקים: {x}",
   alwaysMeanLoss: "תמיד הממוצע: {x} (השונות)",
   firstWeights: "המשקלים של השכבה הראשונה",

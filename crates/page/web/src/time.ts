@@ -120,7 +120,14 @@ export function time(): HTMLElement {
   const both = curves(220);
   const plane = modelPlane();
   const inPlane = h("div", { class: "paper wide" }, h("h2", {}, t("thePlane")), plane.el);
-  const answers = h("div", { class: "paper" }, h("h2", {}, t("answersThen")), result, confusion.el);
+  const answers = h(
+    "div",
+    { class: "paper" },
+    h("h2", {}, t("answersThen")),
+    result,
+    confusion.el,
+    confusion.saving,
+  );
   const oneAnswer = h("div", { class: "paper" }, h("h2", {}, t("answerThen")), answer.el);
   const body = h(
     "div",

@@ -5,8 +5,8 @@ import { api, type Neuron, type Run, type Tweak } from "./api";
 import type { Touched } from "./api-types";
 import { activationName } from "./blocks";
 import { divergingPixel, onScheme } from "./colours";
-import { announce, fill, h, say, set } from "./dom";
-import { className, num, percent, signed, t } from "./i18n";
+import { announce, fill, h, ltr, say, set } from "./dom";
+import { className, num, percent, signed, t, withValues } from "./i18n";
 import { board, overChannels, pixelsOf, reach } from "./picture";
 import { state } from "./state";
 import { complain } from "./toast";
@@ -124,7 +124,7 @@ export function touchPanel(changed: () => void) {
     const bent = n.activation === "" || n.activation === "identity" ? "" : activationLabel(n.activation);
     fill(
       sum,
-      h("span", {}, `${t("weightedSum")} ${num(weighted, 3)}`),
+      h("span", {}, `${t("weightedSum")} `, ltr(num(weighted, 3))),
       h("span", {}, `${signed(n.bias, 3)} (${t("bias")}) = `, h("b", {}, num(n.sum, 3))),
       h("span", {}, bent === "" ? "→ " : `${bent}(${num(n.sum, 3)}) = `, h("b", {}, num(n.output, 3))),
     );
@@ -158,7 +158,10 @@ export function touchPanel(changed: () => void) {
     const answer = (of: Touched) =>
       of.trace.probabilities === null
         ? num(of.trace.value)
-        : `${className(of.trace.label ?? "")} ${percent(of.trace.probabilities[of.trace.label ?? ""], 1)}`;
+        : withValues("{name} {share}", {
+            name: className(of.trace.label ?? ""),
+            share: percent(of.trace.probabilities[of.trace.label ?? ""], 1),
+          });
     const measure = (of: Touched) =>
       run.task === "number" ? num(of.test?.measure, 3) : percent(of.test?.measure);
     const line = (name: string, told: (of: Touched) => string) =>

@@ -5,11 +5,16 @@ import { colours, css, diverging, divergingPixel, onScheme, pixel } from "./colo
 import { fill, h, ltr, say, set } from "./dom";
 import { follow, parameterPause, parametersOf, weightTensors } from "./follow";
 import { signed, t } from "./i18n";
+import { recorded, recording } from "./pen";
 import { board, overChannels, pixelsOf, reach } from "./picture";
+import { saveButtons } from "./share";
 import { on, selected } from "./state";
 
 const MOST = 100;
 const GAP = 2;
+/** A weight of a table, and the room for the names of its inputs on paper. */
+const CELL = 20;
+const NAMES = 160;
 
 /** The gallery; it follows the run and the moment. */
 export function weights(): HTMLElement {
@@ -24,11 +29,12 @@ export function weights(): HTMLElement {
   const large = board(28, 28, "");
   const about = h("p", { class: "about", "aria-live": "polite" });
   const caption = h("p", { class: "quiet" });
+  const saved = () => shown && recorded(onPaper, colours().card);
   const single = h("div", { class: "single" }, large, about);
   const el = h(
     "figure",
     { class: "weights-figure" },
-    h("figcaption", {}, h("h3", {}, t("firstWeights")), legend()),
+    h("figcaption", {}, h("h3", {}, t("firstWeights")), legend(), saveButtons(t("firstWeights"), saved)),
     h(
       "div",
       { class: "weights-body" },
@@ -97,7 +103,7 @@ export function weights(): HTMLElement {
       names.dataset.run = run.id;
       fill(names, ...Array.from({ length: lines }, (_, i) => h("li", {}, inputName(run, i))));
     }
-    const cell = 20;
+    const cell = CELL;
     set(canvas, { width: count * cell, height: lines * cell });
     canvas.style.inlineSize = `min(100%, ${count * 26}px)`;
     canvas.style.blockSize = `${lines * cell}px`;
@@ -111,6 +117,23 @@ export function weights(): HTMLElement {
     context.strokeStyle = colours().ink;
     context.lineWidth = 2;
     context.strokeRect(chosen * cell, 1, cell - 1, lines * cell - 2);
+  };
+
+  /** The gallery as a drawing: the pixels as they are, and of a table the names of the inputs. */
+  const onPaper = () => {
+    const beside = names.hidden ? 0 : NAMES;
+    const scale = names.hidden ? 3 : 1;
+    const [width, height] = [canvas.width * scale, canvas.height * scale];
+    const pen = recording([beside + width, height]);
+    if (pen === null) return;
+    pen.imageSmoothingEnabled = false;
+    pen.drawImage(canvas, beside, 0, width, height);
+    pen.font = "12px system-ui, sans-serif";
+    pen.fillStyle = colours().ink;
+    pen.textAlign = "right";
+    pen.textBaseline = "middle";
+    if (names.hidden) return;
+    [...names.children].forEach((name, i) => pen.fillText(name.textContent, beside - 6, (i + 0.5) * CELL));
   };
 
   const one = () => {
