@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::argmax;
+use super::{Task, argmax};
 use crate::data::Targets;
 
 /// The parts into which probabilities from 0 to 1 are sorted.
@@ -12,9 +12,9 @@ const BINS: usize = 10;
 /// How far a model's probabilities can be believed.
 ///
 /// ```
-/// use reshet::{Targets, metrics::Calibration};
+/// use reshet::{Targets, Task, metrics::Calibration};
 /// let targets = Targets::yes_no(vec![1.0, 1.0, 1.0, 0.0], vec!["rain".into()]);
-/// let calibration = Calibration::new(&[0.75; 4], &targets).unwrap();
+/// let calibration = Calibration::new(&[0.75; 4], &targets, Task::Binary).unwrap();
 /// assert_eq!(calibration.error, 0.0); // of four rows that said 75 %, three were
 /// assert_eq!(calibration.brier, 0.1875);
 /// ```
@@ -58,7 +58,10 @@ pub(crate) fn clamped(p: f32) -> f64 {
 impl Calibration {
     /// Compares probabilities, one row per sample, with targets; several yes/no questions are taken
     /// together. None for numbers, and without any sample.
-    pub fn new(answers: &[f32], targets: &Targets) -> Option<Self> {
+    pub fn new(answers: &[f32], targets: &Targets, task: Task) -> Option<Self> {
+        if task == Task::Number {
+            return None;
+        }
         let mut sums = Sums::default();
         match targets {
             Targets::Classes { labels, names } => {
@@ -73,7 +76,7 @@ impl Calibration {
                 }
                 sums.done(&counts, 1.0)
             }
-            Targets::YesNo { values, .. } => {
+            Targets::YesNo { values, .. } | Targets::Numbers { values, .. } => {
                 let mut counts = vec![0; 2];
                 for (p, y) in answers.iter().zip(values.iter()).filter(|(_, y)| !y.is_nan()) {
                     let yes = *y > 0.5;
@@ -84,7 +87,6 @@ impl Calibration {
                 }
                 sums.done(&counts, 0.5)
             }
-            Targets::Numbers { .. } => None,
         }
     }
 }
@@ -154,7 +156,7 @@ mod tests {
     #[test]
     fn questions_are_measured() {
         let targets = Targets::yes_no(vec![1.0, 0.0, 1.0, 0.0, f32::NAN], vec!["a".into()]);
-        let c = Calibration::new(&[0.9, 0.2, 0.4, 0.35, 0.5], &targets).unwrap();
+        let c = Calibration::new(&[0.9, 0.2, 0.4, 0.35, 0.5], &targets, Task::Binary).unwrap();
         let log_loss = -(0.9f64.ln() + 0.8f64.ln() + 0.4f64.ln() + 0.65f64.ln()) / 4.0;
         assert!((c.log_loss - log_loss).abs() < 1e-6, "{}", c.log_loss);
         assert!((c.brier - (0.01 + 0.04 + 0.36 + 0.1225) / 4.0).abs() < 1e-6, "{}", c.brier);
@@ -168,7 +170,8 @@ mod tests {
     fn classes_are_measured_by_their_likeliest() {
         let names = ["a", "b", "c"].map(String::from).to_vec();
         let targets = Targets::classes(vec![0, 2], names);
-        let c = Calibration::new(&[0.75, 0.15, 0.1, 0.72, 0.08, 0.2], &targets).unwrap();
+        let c =
+            Calibration::new(&[0.75, 0.15, 0.1, 0.72, 0.08, 0.2], &targets, Task::Classes).unwrap();
         assert!((c.log_loss + (0.75f64.ln() + 0.2f64.ln()) / 2.0).abs() < 1e-6);
         let brier = (0.0625 + 0.0225 + 0.01 + 0.5184 + 0.0064 + 0.64) / 2.0;
         assert!((c.brier - brier).abs() < 1e-6, "{}", c.brier);
@@ -181,10 +184,12 @@ mod tests {
     #[test]
     fn certain_mistakes_are_finite_and_numbers_have_no_probabilities() {
         let targets = Targets::yes_no(vec![1.0], vec!["a".into()]);
-        let c = Calibration::new(&[0.0], &targets).unwrap();
+        let c = Calibration::new(&[0.0], &targets, Task::Binary).unwrap();
         assert!(c.log_loss.is_finite() && c.log_loss > 20.0);
         assert_eq!((c.brier, c.error), (1.0, 1.0));
-        let none = Calibration::new(&[1.0], &Targets::numbers(vec![1.0], 1));
-        assert!(none.is_none());
+        let numbers = Targets::numbers(vec![1.0], 1);
+        assert!(Calibration::new(&[1.0], &numbers, Task::Number).is_none());
+        // Zeros and ones of an array, asked as a yes/no question.
+        assert_eq!(Calibration::new(&[0.0], &numbers, Task::Binary).unwrap(), c);
     }
 }

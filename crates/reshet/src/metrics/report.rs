@@ -229,10 +229,7 @@ impl Report {
                 }
             }
         };
-        let calibration = match task {
-            Task::Number => None,
-            Task::Binary | Task::Classes => Calibration::new(&answers, targets),
-        };
+        let calibration = Calibration::new(&answers, targets, task);
         Self { score, details, calibration, answers, names }
     }
 }
