@@ -81,8 +81,11 @@ fn a_study_without_an_end() {
     let splits = [data().split(0.25, 0).unwrap()];
     for n in HUGE {
         let space = Space { depth: [1, 1], width: [2, 4], ..Space::default() };
-        let study = Study::new(space).epochs(n).trials(n).jobs(2);
-        let outcome = study.watch(&splits, |_| ControlFlow::Break(())).unwrap();
+        let study = |epochs| Study::new(space.clone()).epochs(epochs).trials(n).jobs(2);
+        let outcome = study(1 << 40).watch(&splits, |_| ControlFlow::Break(())).unwrap();
         assert!(!outcome.finished);
+        // More steps than can be counted.
+        let error = study(n).watch(&splits, |_| ControlFlow::Break(())).unwrap_err();
+        assert!(matches!(error, reshet::Error::Setting { name: "epochs", .. }), "{error}");
     }
 }
