@@ -54,13 +54,14 @@ fn of_train() {
             "--epochs 2 --checkpoint-every N",
             "--epochs 2 --threads N",
             "--epochs 2 --seed N",
-            "--find-lr --epochs N",
         ] {
             let flags = taken.replace('N', n);
             ends(&place, &format!("train t.csv -q --out run --force {flags}"), &[0, 1]);
         }
         // More steps than can be counted.
-        ends(&place, &format!("train t.csv -q --out run --force --epochs {n}"), &[2]);
+        for flags in ["", "--find-lr"] {
+            ends(&place, &format!("train t.csv -q --out run --force {flags} --epochs {n}"), &[2]);
+        }
     }
     // Nearly as many; the validation loss, which such a rate lets rise, ends it.
     for schedule in ["constant", "step --step-size 1", "cosine", "one-cycle", "plateau"] {
