@@ -184,7 +184,7 @@ fn the_course_is_there_without_a_server() {
     let lab = lab(folder.path(), Drive::Calls);
     let (_, chapters) = json(&lab, "GET", "/api/chapters", &json!({}));
     let chapters = chapters.as_array().unwrap();
-    assert_eq!(chapters.len(), 22);
+    assert_eq!(chapters.len(), 23);
     for chapter in chapters {
         let name = chapter["name"].as_str().unwrap();
         let opened = json(&lab, "POST", &format!("/api/chapters/{name}"), &json!({}));
