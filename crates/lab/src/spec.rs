@@ -1,10 +1,8 @@
 //! What is to be trained, as the page says it.
 
-use reshet::{Error, Result, data::table::Scaling};
+use reshet::{Error, Result, data::table::Scaling, recipe::check_steps};
 use serde::{Deserialize, Serialize};
 
-/// Steps of a training, at most: a page counts no further.
-const MOST_STEPS: u64 = 1 << 53;
 /// Hidden layers, at most.
 const MOST_LAYERS: usize = 1000;
 
@@ -63,15 +61,8 @@ impl Spec {
     /// # Errors
     /// They cannot.
     pub(crate) fn check_sizes(&self, samples: usize, batch_size: usize) -> Result<()> {
-        let batches = samples.div_ceil(self.batch_size.unwrap_or(batch_size).max(1)) as u64;
-        let epochs = self.epochs.unwrap_or(1) as u64;
-        if epochs.checked_mul(batches).is_none_or(|steps| steps > MOST_STEPS) {
-            let why = format!(
-                "{batches} batches each are more steps than can be counted; at most {MOST_STEPS} \
-                 steps"
-            );
-            return Err(Error::Setting { name: "epochs", value: epochs.to_string(), why });
-        }
+        let batches = samples.div_ceil(self.batch_size.unwrap_or(batch_size).max(1));
+        check_steps(self.epochs.unwrap_or(1), batches)?;
         let layers = self.hidden.as_ref().map_or(0, Vec::len);
         if layers > MOST_LAYERS {
             let why = format!("more layers than this page takes; at most {MOST_LAYERS}");

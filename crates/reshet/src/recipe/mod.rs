@@ -171,6 +171,21 @@ pub struct Recipe {
 /// The most steps of a training: beyond it, numbers of most languages do not count by ones.
 const MOST_STEPS: u64 = 1 << 53;
 
+/// Checks that the steps of so many epochs, each of so many batches, can be counted.
+///
+/// # Errors
+/// They are more than 2⁵³.
+pub fn check_steps(epochs: usize, batches: usize) -> Result<()> {
+    let steps = (epochs as u64).checked_mul(batches as u64);
+    if steps.is_some_and(|steps| steps <= MOST_STEPS) {
+        return Ok(());
+    }
+    let why = format!(
+        "{batches} batches each are more steps than can be counted; at most {MOST_STEPS} steps"
+    );
+    wrong("epochs", epochs, why)
+}
+
 /// An error about one setting.
 fn wrong<T>(name: &'static str, value: impl ToString, why: impl Into<String>) -> Result<T> {
     Err(Error::Setting { name, value: value.to_string(), why: why.into() })
@@ -406,13 +421,7 @@ impl Recipe {
             let why = format!("choose from 1 to {n}, the number of training samples");
             return wrong("batch-size", batch_size, why);
         }
-        let batches = data.len().div_ceil(batch_size);
-        if epochs.checked_mul(batches).is_none_or(|steps| steps as u64 > MOST_STEPS) {
-            let why = format!(
-                "{batches} batches each are more steps than can be counted; at most {MOST_STEPS} steps"
-            );
-            return wrong("epochs", epochs, why);
-        }
+        check_steps(epochs, data.len().div_ceil(batch_size))?;
         if recipe.patience == Some(0) {
             return wrong("patience", 0, "it must be at least 1 epoch");
         }
