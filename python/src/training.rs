@@ -185,10 +185,7 @@ fn learn(
         && how.start().is_none()
         && let Some(choice) = watch.choose(&recipe, &train, how.device())?
     {
-        if choice.best > 0 {
-            resolved = choice.apply(&recipe);
-        }
-        resolved.temperature = recipe.temperature.or(choice.temperature);
+        resolved = choice.apply(&resolved);
         let scores = choice.tried.iter().map(|(_, score)| score.to_string());
         let scores: Vec<String> = scores.collect();
         watch.say(&format!("tried two sets of defaults on a fifth: {}", scores.join("; ")));

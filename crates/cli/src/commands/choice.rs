@@ -39,8 +39,7 @@ pub fn choose(args: &mut Settings, asked: &Recipe, train: &Dataset) -> Result<Op
         bail!("interrupted before the training: nothing is saved");
     }
     if let Some(choice) = &choice {
-        let recipe = choice.apply(&args.recipe);
-        args.recipe.0 = if choice.best > 0 { recipe.resolve(train)? } else { recipe };
+        args.recipe.0 = choice.apply(&args.recipe).resolve(train)?;
     }
     Ok(choice)
 }
