@@ -4,7 +4,7 @@ use reshet::data::{make::Pattern, table::Scaling};
 
 use super::{Chapter, Drawn, Source, Trained, Words, code, words};
 
-/// The three irises, by a single neuron if nothing else is said.
+/// The three irises, by a single neuron in full batches if nothing else is said.
 const IRIS: Trained = Trained {
     source: Source::Named("iris"),
     is: None,
@@ -211,16 +211,10 @@ pub const CHAPTERS: &[Chapter] = &[
         drawn: Drawn::Plane,
         trained: Some(Trained {
             source: Source::Named("breast-cancer"),
-            is: None,
-            hidden: &[],
-            optimizer: "adam",
-            lr: 0.1,
-            one_cycle: false,
-            epochs: 1000,
             batch_size: 455,
-            scaling: Scaling::MinMax,
             axes: Some(["mean_radius", "mean_texture"]),
             book: Some(96.49),
+            ..IRIS
         }),
     },
     Chapter {
