@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { pathToFileURL } from "node:url";
-import { binary, drawSeven, onSite, sendSite, trainLecture } from "./page.mjs";
+import { binary, learnAndRead, onSite, sendSite } from "./page.mjs";
 
 const firefox = ["/usr/bin/firefox-esr", "/usr/bin/firefox"].find(existsSync);
 const executable = process.env.FIREFOX ?? firefox;
@@ -42,11 +42,7 @@ describe("a page without a server in Firefox", { skip: missing() }, () => {
     page.setDefaultTimeout(90_000);
     await page.setViewport({ width: 1280, height: 800 });
     await page.goto(url, { waitUntil: "load" });
-    await trainLecture(page);
-    await page.waitForFunction(() => parseFloat(document.querySelector(".big").textContent) > 98);
-    await drawSeven(page);
-    await page.click("#tab-mistakes");
-    await page.waitForSelector(".mistake");
+    await learnAndRead(page);
     assert.deepEqual(trouble, []);
     await page.close();
   }

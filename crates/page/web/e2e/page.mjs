@@ -195,6 +195,15 @@ export async function drawSeven(page) {
   await page.waitForFunction(() => document.querySelector("#view-draw .answer-big").textContent === "7");
 }
 
+/** Trains the lecture, draws a 7, opens the mistakes: what works wherever the page does. */
+export async function learnAndRead(page) {
+  await trainLecture(page);
+  await page.waitForFunction(() => parseFloat(document.querySelector(".big").textContent) > 98);
+  await drawSeven(page);
+  await page.click("#tab-mistakes");
+  await page.waitForSelector(".mistake");
+}
+
 /** What breaks a rule of accessibility on the page as it is. */
 export async function faults(page) {
   const { default: axe } = await import("axe-core");

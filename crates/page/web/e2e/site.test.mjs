@@ -12,6 +12,7 @@ import {
   browse,
   chooseFile,
   drawSeven,
+  learnAndRead,
   open,
   sendSite,
   serverOnly,
@@ -88,11 +89,7 @@ describe("a page without a server", { skip: skip || (serverOnly && "tested in th
     for (const language of ["en", "he"]) {
       const { page, trouble, close } = await open(browser, url, { language });
       assert.equal(await page.$eval("html", (html) => html.lang), language);
-      await trainLecture(page);
-      await page.waitForFunction(() => parseFloat(document.querySelector(".big").textContent) > 98);
-      await drawSeven(page);
-      await page.click("#tab-mistakes");
-      await page.waitForSelector(".mistake");
+      await learnAndRead(page);
       assert.deepEqual(trouble, []);
       await close();
     }
