@@ -53,14 +53,15 @@ impl Server {
         self.ask("POST", path, body.to_string().as_bytes())
     }
 
-    /// Waits until a run is over.
+    /// Waits until a run is over, and is saved or said not to be: a last test may take until then.
     fn done(&self, id: &str) -> Value {
         loop {
             let run = self.get(&format!("/api/runs/{id}"));
-            match run["state"].as_str().unwrap() {
-                "running" => thread::sleep(Duration::from_millis(20)),
-                _ => return run,
+            let told = run["saved"].is_string() || run["reason"].is_string();
+            if told && run["state"] != "running" {
+                return run;
             }
+            thread::sleep(Duration::from_millis(20));
         }
     }
 
