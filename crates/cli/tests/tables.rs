@@ -81,6 +81,19 @@ fn a_number_is_learnt_and_predicted_in_its_own_unit() {
     let first = &explained["importance"][0];
     assert!(first["name"] == "size" || first["name"] == "dear", "{explained}");
     place.fails("explain run flats.csv --pictures p", 2, "does not look at pictures");
+    let curves =
+        place.json("explain run flats.csv --dependence size,city --pictures curves --json");
+    let places = |i: usize| curves["dependence"][i]["places"].as_array().unwrap();
+    let mean = |place: &Value| place["mean"][0].as_f64().unwrap();
+    assert_eq!(curves["dependence"][0]["name"], "size");
+    assert!(places(0).len() == 41 && places(0)[0]["value"].is_number(), "{curves}");
+    // Large flats are dear.
+    assert!((mean(&places(0)[0]) - mean(&places(0)[40])).abs() > 0.3, "{curves}");
+    assert!(places(1).iter().any(|place| place["value"] == "Lod"), "{curves}");
+    assert!(place.path("curves/dependence-size.svg").is_file());
+    let said = place.done("explain run flats.csv --dependence city");
+    assert!(said.contains(" ± ") && said.contains("Lod"), "{said}");
+    place.fails("explain run flats.csv --dependence sise", 2, "did you mean \"size\"?");
 }
 
 #[test]

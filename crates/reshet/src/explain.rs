@@ -2,7 +2,12 @@
 //!
 //! [`importance`] measures which inputs the answers need; it works for any data and
 //! is slow for many inputs. [`saliency`] measures which inputs change an answer,
-//! by the derivative; it is made for pictures. A [`Trace`] explains one sample.
+//! by the derivative; it is made for pictures. [`dependence`] measures how the answer follows
+//! one input. A [`Trace`] explains one sample.
+
+mod dependence;
+
+pub use dependence::{Dependence, Place, Value, dependence};
 
 use crate::{
     Activation, Answer, Dataset, Device, Features, Layer, Model, Result, Storage,

@@ -8,13 +8,14 @@ use std::{
 use anyhow::{Context, Result};
 use reshet::{
     Dataset, Error, Layer, Model,
-    explain::{Importance, importance, saliency},
+    explain::{self, Importance, importance, saliency},
     metrics::Task,
     visible,
 };
 use serde_json::json;
 
 use crate::{
+    commands::dependence,
     drawing::{digits, picture},
     input::{
         asked::{Asked, load},
@@ -33,7 +34,11 @@ pub struct Args {
     /// Seed of the shuffles
     #[arg(long, default_value_t = 0, value_name = "N")]
     seed: u64,
-    /// Models of pictures: write the first layer's weights and the saliency as PNG
+    /// How the answer follows these columns, each by itself, on average over the samples
+    #[arg(long, value_delimiter = ',', num_args = 1, value_name = "COLUMNS")]
+    dependence: Vec<String>,
+    /// Models of pictures: write the first layer's weights and the saliency as PNG; with
+    /// --dependence, its curves as SVG and PNG
     #[arg(long, value_name = "DIR")]
     pictures: Option<PathBuf>,
     /// Print one JSON object instead of text
@@ -44,11 +49,17 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<ExitCode> {
     let model = load(&args.asked.model)?;
     let data = args.asked.dataset(&model, None)?;
+    if !args.dependence.is_empty() {
+        let of = |column: &String| explain::dependence(&model, &data, column.trim());
+        let found = args.dependence.iter().map(of).collect::<reshet::Result<Vec<_>>>()?;
+        dependence::show(&model, &found, args.pictures.as_deref(), args.json)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     if let Some((height, width)) = size(&model) {
         return explain_pictures(args, &model, &data, height, width);
     }
     if args.pictures.is_some() {
-        let what = "--pictures: this model does not look at pictures";
+        let what = "--pictures: this model does not look at pictures (it goes with --dependence)";
         return Err(Error::Invalid(what.into()).into());
     }
     let found = importance(&model, &data, args.repeats as usize, args.seed);

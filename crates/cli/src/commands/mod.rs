@@ -2,6 +2,7 @@
 
 pub mod course;
 pub mod data;
+pub mod dependence;
 pub mod explain;
 pub mod export;
 pub mod import;

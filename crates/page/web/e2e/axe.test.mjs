@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { faults, open, skip, still, together, trainLecture } from "./page.mjs";
 
-// CI has no time for all four: each language and each theme once.
+// CI has no time for all four: each language and each theme once, and the English one in short.
 const quick = process.env.RESHET_QUICK === "1";
 
 const VIEWS = ["train", "draw", "mistakes", "lecture", "course", "time"];
@@ -33,6 +33,10 @@ describe("axe", { skip }, () => {
         await page.evaluate(() => (location.hash = "#train"));
         await trainLecture(page);
         await check("after");
+        if (quick && language === "en") {
+          assert.deepEqual(all, []);
+          return close();
+        }
         await page.evaluate(() => (location.hash = "#train"));
         await page.evaluate(() => document.querySelectorAll("details").forEach((d) => (d.open = true)));
         await check("with tables", ["train"]);
