@@ -209,3 +209,78 @@ fn ranks_with_different_data_or_settings_are_refused() {
     assert_eq!(told(train(true, false)), "rank 1 does not have rank 0's training data");
     assert_eq!(told(train(false, true)), "rank 1 does not have rank 0's network and settings");
 }
+
+#[cfg(feature = "tune")]
+mod studies {
+    use reshet::tune::{Outcome, Record, Space, Study};
+
+    use super::*;
+
+    fn study() -> Study {
+        let space = Space { depth: [1, 2], width: [2, 20], ..Space::default() };
+        Study::new(space).epochs(9).trials(20).seed(3).jobs(1)
+    }
+
+    fn records(outcome: &Outcome) -> Vec<Record> {
+        outcome.trials.iter().flat_map(|trial| trial.records.clone()).collect()
+    }
+
+    /// What rank 0 has after a study of so many ranks, or why each rank failed.
+    fn run(count: usize, study: &Study, most: usize) -> Vec<Result<Vec<Record>, String>> {
+        let splits = [points(200, 6, false).split(0.3, 0).unwrap()];
+        ranks(count, |group| {
+            let first = group.rank() == 0;
+            let study = study.clone().group(group);
+            if !first {
+                let helped = study.help(&splits, || ControlFlow::Continue(()));
+                return helped.map(|()| Vec::new()).map_err(|e| e.to_string());
+            }
+            let mut heard = 0;
+            let outcome = study.watch(&splits, |event| {
+                heard += usize::from(matches!(event, reshet::tune::Event::Trained(_)));
+                if heard < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            });
+            outcome.map(|outcome| records(&outcome)).map_err(|e| e.to_string())
+        })
+    }
+
+    #[test]
+    fn the_same_seed_is_the_same_study_whatever_the_ranks() {
+        let splits = [points(200, 6, false).split(0.3, 0).unwrap()];
+        let alone = records(&study().run(&splits).unwrap());
+        for count in [1, 2, 4] {
+            let all = run(count, &study(), usize::MAX);
+            assert!(all.iter().all(Result::is_ok), "{all:?}");
+            assert_eq!(all[0].as_ref().unwrap(), &alone, "{count} ranks");
+        }
+        let part = run(3, &study(), 12)[0].clone().unwrap();
+        assert!((12..alone.len()).contains(&part.len()));
+        let whole = run(2, &study().resume(part), usize::MAX);
+        assert_eq!(whole[0].as_ref().unwrap(), &alone);
+    }
+
+    #[test]
+    fn a_helper_that_ends_does_not_leave_the_study_waiting() {
+        let splits = [points(200, 6, false).split(0.3, 0).unwrap()];
+        let all = ranks(3, |group| {
+            let rank = group.rank();
+            let study = study().trials(2000).group(group);
+            match rank {
+                0 => study.run(&splits).map(|_| ()).map_err(|e| e.to_string()),
+                // It leaves without a word.
+                1 => Ok(()),
+                _ => study.help(&splits, || ControlFlow::Continue(())).map_err(|e| e.to_string()),
+            }
+        });
+        assert_eq!(all[0], Err("rank 1 has ended".into()));
+        let asked = ranks(2, |group| {
+            let first = group.rank() == 0;
+            let study = study().trials(2000).group(group);
+            match first {
+                true => study.run(&splits).map(|outcome| outcome.finished),
+                false => study.help(&splits, || ControlFlow::Break(())).map(|()| true),
+            }
+        });
+        assert!(!asked[0].as_ref().unwrap());
+    }
+}

@@ -2,16 +2,22 @@
 //!
 //! Each process of a [`Group`] is a rank. A [`Trainer`](crate::Trainer) with a group trains on
 //! the same batches as one without: every rank computes the gradient of its share of a batch's
-//! rows, the shares are added up, and every rank takes the same step.
+//! rows, the shares are added up, and every rank takes the same step. A
+//! [`Study`](crate::tune::Study) with a group hands its trainings out to the ranks.
 //!
 //! How the ranks reach each other is the group's: the program `reshet-mpi` does it by MPI,
 //! [`in_threads`] within one process.
 
 mod threads;
 
+use std::{thread, time::Duration};
+
 use crate::{Result, error::Error};
 
 pub use threads::in_threads;
+
+/// How long a rank that has nothing else to do sleeps between two looks for a message.
+const PAUSE: Duration = Duration::from_micros(200);
 
 /// A process's place in a group, and what it exchanges with the other ranks.
 ///
@@ -65,6 +71,15 @@ pub(crate) fn check_same(group: &dyn Group, own: u64, what: &str) -> Result<()> 
     }
     let rank = group.rank();
     Err(Error::Group(format!("rank {rank} does not have rank 0's {what}")))
+}
+
+/// Waits for the next message for one pause.
+pub(crate) fn receive_soon(group: &dyn Group) -> Result<Option<(usize, Vec<u8>)>> {
+    let message = group.receive()?;
+    if message.is_none() {
+        thread::sleep(PAUSE);
+    }
+    Ok(message)
 }
 
 /// A rank's share of `count` items: those from `start` to `end`.
