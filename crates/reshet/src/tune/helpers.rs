@@ -28,7 +28,7 @@ use super::{
 use crate::{Dataset, Group, Result, error::Error, group::receive_soon};
 
 /// How long rank 0 waits for its own trainings between two looks at the others'.
-const PAUSE: Duration = Duration::from_millis(1);
+pub(super) const PAUSE: Duration = Duration::from_millis(1);
 
 /// A training to be done by a helper.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -72,10 +72,6 @@ pub(super) struct Helpers<'a> {
 impl<'a> Helpers<'a> {
     pub fn new(group: &'a dyn Group) -> Self {
         Self { group, idle: VecDeque::new() }
-    }
-
-    pub fn pause(&self) -> Duration {
-        PAUSE
     }
 
     /// Takes what the helpers have trained, and gives those that are idle something to do.

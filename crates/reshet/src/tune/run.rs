@@ -13,7 +13,7 @@ use std::{
 
 use super::{
     Outcome, Record, Study,
-    helpers::Helpers,
+    helpers::{Helpers, PAUSE},
     race::{Race, lock, next},
     trial,
 };
@@ -107,7 +107,7 @@ impl Study {
             drop(sender);
             let mut ticked = Instant::now();
             loop {
-                let event = records.recv_timeout(helpers.as_ref().map_or(TICK, Helpers::pause));
+                let event = records.recv_timeout(if helpers.is_some() { PAUSE } else { TICK });
                 let mut flow = match event {
                     Ok(Ok(ref record)) => tell(Event::Trained(record)),
                     Ok(Err(e)) => {
