@@ -17,7 +17,7 @@ use super::{
     race::{Race, lock, next},
     trial,
 };
-use crate::{Dataset, Error, Result};
+use crate::{Dataset, Error, Result, files::in_words};
 
 /// Without an event for so long, a display may be redrawn.
 const TICK: Duration = Duration::from_millis(100);
@@ -98,6 +98,7 @@ impl Study {
                     Ok(_) => {}
                     Err(cause) if started == 0 => {
                         let (what, reading) = ("cannot start a thread".into(), false);
+                        let cause = in_words(cause);
                         failed = Some(Error::Io { what, reading, cause });
                         break;
                     }
