@@ -10,7 +10,7 @@ reached goes on to the end; what cannot work is refused by one sentence.
 
 --kills N     kills a random rank at a random moment N times, trainings and studies in turn
 --speed       two ranks of one thread beside one, in turn: network X at batch 1,024, and a study
---networks    four ranks in four network namespaces (needs root and `tc`), with latency and loss
+--networks    four ranks in four network namespaces (needs root), with latency and loss
 
 Prints a line of JSON with the figures; exit code 1 if anything is wrong. Needs Python alone.
 """
