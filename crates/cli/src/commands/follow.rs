@@ -9,13 +9,16 @@ use reshet::{
     formats::safetensors,
     tune::{Space, Study},
 };
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 
 use super::tune;
 use crate::{input::split_data::SplitData, ranks, settings::Settings, terminal};
 
 /// Tells the other ranks settings: those of a training or of a study.
-pub fn tell(settings: &impl serde::Serialize) -> Result<()> {
+pub fn tell(settings: &impl Serialize) -> Result<()> {
+    if ranks::group().is_none() {
+        return Ok(());
+    }
     ranks::tell(&toml::to_string(settings).context("settings")?)
 }
 
