@@ -45,7 +45,7 @@ pub(super) fn buckets(ops: &[Op], length: usize) -> Vec<Bucket> {
 // SAFETY of the phases' calls below: as in the module above.
 #[allow(clippy::undocumented_unsafe_blocks, reason = "the same for each, said above")]
 impl Cpu {
-    /// See [`Engine::step_among`](Engine::step_among).
+    /// See [`Engine::step_among`].
     pub(super) fn take_part(
         &mut self,
         samples: &Samples,
