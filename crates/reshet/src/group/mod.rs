@@ -10,14 +10,11 @@
 
 mod threads;
 
-use std::{thread, time::Duration};
+use std::ops::Range;
 
 use crate::{Result, error::Error};
 
 pub use threads::in_threads;
-
-/// How long a rank that has nothing else to do sleeps between two looks for a message.
-const PAUSE: Duration = Duration::from_micros(200);
 
 /// A process's place in a group, and what it exchanges with the other ranks.
 ///
@@ -73,17 +70,8 @@ pub(crate) fn check_same(group: &dyn Group, own: u64, what: &str) -> Result<()> 
     Err(Error::Group(format!("rank {rank} does not have rank 0's {what}")))
 }
 
-/// Waits for the next message for one pause.
-pub(crate) fn receive_soon(group: &dyn Group) -> Result<Option<(usize, Vec<u8>)>> {
-    let message = group.receive()?;
-    if message.is_none() {
-        thread::sleep(PAUSE);
-    }
-    Ok(message)
-}
-
 /// A rank's share of `count` items: those from `start` to `end`.
-pub(crate) fn share(group: &dyn Group, count: usize) -> std::ops::Range<usize> {
+pub(crate) fn share(group: &dyn Group, count: usize) -> Range<usize> {
     let (rank, ranks) = (group.rank(), group.ranks());
     count * rank / ranks..count * (rank + 1) / ranks
 }

@@ -25,10 +25,13 @@ use super::{
     race::{Race, lock},
     trial,
 };
-use crate::{Dataset, Group, Result, error::Error, group::receive_soon};
+use crate::{Dataset, Group, Result, error::Error};
 
 /// How long rank 0 waits for its own trainings between two looks at the others'.
 pub(super) const PAUSE: Duration = Duration::from_millis(1);
+
+/// How long a helper sleeps between two looks for a message.
+const NAP: Duration = Duration::from_micros(200);
 
 /// A training to be done by a helper.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -182,7 +185,10 @@ impl Study {
             if goes_on().is_break() {
                 return send(group, 0, &Message::Leaves);
             }
-            let Some((from, message)) = receive_soon(group)? else { continue };
+            let Some((from, message)) = group.receive()? else {
+                thread::sleep(NAP);
+                continue;
+            };
             match read(from, &message)? {
                 Message::Train(order) => {
                     let _ = orders.send(order);
