@@ -33,6 +33,10 @@ foreign:
 kill *args:
     cargo build --release && python3 tests/kill/run.py target/release/reshet {{args}}
 
+# Several ranks by MPI (needs an MPI: docs/cluster.md): --kills 50, --speed, --networks
+mpi *args:
+    cargo build --release -p reshet-mpi --features mpi && python3 tests/mpi/run.py target/release/reshet-mpi {{args}}
+
 # Two hundred clients, most of them hostile, at `reshet serve` for half an hour
 soak *args:
     cargo build --release && python3 tests/soak/run.py target/release/reshet {{args}}

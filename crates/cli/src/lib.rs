@@ -9,6 +9,7 @@ pub mod fuzzed;
 mod hints;
 mod input;
 mod memory;
+mod ranks;
 mod run;
 mod settings;
 mod terminal;
@@ -17,12 +18,12 @@ use std::{
     ffi::OsString,
     panic,
     process::ExitCode,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
 };
 
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind};
-use reshet::Error;
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind};
+use reshet::{Error, Group};
 
 use commands::{
     course, data, explain, export, import, info, lecture, predict, runs, test, train, tune,
@@ -99,6 +100,17 @@ enum Command {
     },
 }
 
+/// Runs the command line that this process was given, as a rank of a group: `train` or `tune`.
+pub fn main_among(group: Arc<dyn Group>) -> ExitCode {
+    ranks::join(group);
+    main()
+}
+
+/// Whether the process was asked to stop, by Ctrl-C or SIGTERM.
+pub fn stopped() -> bool {
+    terminal::stopped()
+}
+
 /// Runs the command line that this process was given.
 pub fn main() -> ExitCode {
     panic::set_hook(Box::new(|panic| {
@@ -124,25 +136,26 @@ fn lock(text: &Mutex<String>) -> MutexGuard<'_, String> {
 /// A panic is a mistake of the program's: a sentence says so.
 fn tell_panic(what: &str) {
     let what = what.replace('\n', ": ");
-    terminal::tell(&format!("error: a mistake in this program, please report it: {what}"));
+    let what = format!("error: a mistake in this program, please report it: {what}");
+    terminal::tell_from_any(&what);
 }
 
 /// Runs a command line, the program's name first.
 fn run<T: Into<OsString> + Clone>(args: impl IntoIterator<Item = T>) -> ExitCode {
     let cli = match parse(args) {
         Ok(cli) => cli,
-        Err(error) => {
-            let error = error.into();
-            terminal::tell(&format!("error: {}", told(&error)));
-            return ExitCode::from(code(&error));
-        }
+        Err(code) => return code,
     };
-    terminal::set_quiet(cli.quiet);
+    terminal::set_quiet(cli.quiet || !ranks::is_first());
     let done = match cli.command {
-        Command::Lecture(args) => lecture::run(&args),
-        Command::Course(args) => course::run(&args),
         Command::Train(args) => train::run(&args),
         Command::Tune(args) => tune::run(&args),
+        _ if ranks::group().is_some() => {
+            let what = "several ranks train or tune together; for all else run reshet itself";
+            Err(Error::Invalid(what.into()).into())
+        }
+        Command::Lecture(args) => lecture::run(&args),
+        Command::Course(args) => course::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Predict(args) => predict::run(&args),
         Command::Explain(args) => explain::run(&args),
@@ -162,27 +175,52 @@ fn run<T: Into<OsString> + Clone>(args: impl IntoIterator<Item = T>) -> ExitCode
             Ok(ExitCode::SUCCESS)
         }
     };
-    done.unwrap_or_else(|error| {
-        terminal::tell(&format!("error: {}", told(&error)));
-        ExitCode::from(code(&error))
-    })
+    done.unwrap_or_else(|error| failed(&error))
+}
+
+/// Says why a command failed.
+fn failed(error: &anyhow::Error) -> ExitCode {
+    let lost = matches!(error.downcast_ref(), Some(Error::Group(_)));
+    if let Some(text) = ranks::of_rank(format!("error: {}", told(error)), lost) {
+        terminal::tell_from_any(&text);
+    }
+    ExitCode::from(code(error))
 }
 
 /// The command line, with what --config or --resume stand for put in.
-fn parse<T: Into<OsString> + Clone>(args: impl IntoIterator<Item = T>) -> reshet::Result<Cli> {
+fn parse<T: Into<OsString> + Clone>(args: impl IntoIterator<Item = T>) -> Result<Cli, ExitCode> {
     let mut command = Cli::command();
     let matches = command.try_get_matches_from_mut(args);
-    let matches = matches.unwrap_or_else(|error| {
+    let matches = matches.map_err(|error| {
         if error.kind() == ErrorKind::UnknownArgument && has_widths_apart(std::env::args()) {
             terminal::tell("widths are joined by commas: --hidden 100,50");
         }
-        error.exit()
-    });
+        help(&error)
+    })?;
+    let cli = Cli::from_arg_matches(&matches).map_err(|error| help(&error))?;
+    completed(cli, &mut command, &matches).map_err(|error| failed(&error.into()))
+}
+
+/// Prints the help that was asked for, or what is wrong with the command line.
+fn help(error: &clap::Error) -> ExitCode {
+    if ranks::is_first() {
+        let _ = error.print();
+    }
+    ExitCode::from(error.exit_code() as u8)
+}
+
+/// The command, with what --config or --resume stand for.
+fn completed(
+    mut cli: Cli,
+    command: &mut clap::Command,
+    matches: &ArgMatches,
+) -> reshet::Result<Cli> {
     // Whatever the command computes on: what the environment asks for must be there.
     reshet::Device::named("cpu")?;
-    let mut cli = Cli::from_arg_matches(&matches).unwrap_or_else(|e| e.exit());
     if let (Command::Train(args), Some((name, given))) = (&mut cli.command, matches.subcommand())
         && let Some(train) = command.find_subcommand(name)
+        // The other ranks are told by the first one, which may be alone in having the files.
+        && ranks::is_first()
     {
         **args = config::completed(train, given, std::mem::take(args))?;
     }

@@ -14,7 +14,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use reshet::files::in_words;
 
-use crate::hints;
+use crate::{hints, ranks};
 
 static QUIET: AtomicBool = AtomicBool::new(false);
 static STOP: AtomicBool = AtomicBool::new(false);
@@ -45,8 +45,8 @@ macro_rules! say {
 
 /// See [`say!`].
 pub fn print(text: fmt::Arguments) {
-    if cfg!(test) {
-        // What tests run in their own process is not to be read.
+    if cfg!(test) || !ranks::is_first() {
+        // What tests run in their own process is not to be read; of many ranks one prints.
         return;
     }
     if let Err(e) = writeln!(io::stdout().lock(), "{}", harmless(&text.to_string(), colour())) {
@@ -93,8 +93,16 @@ pub fn note(text: &str) {
     }
 }
 
-/// A line that must not be missed, to standard error even under `-q`.
+/// A line that must not be missed, to standard error even under `-q`. Of many ranks the first
+/// says it.
 pub fn tell(text: &str) {
+    if ranks::is_first() {
+        tell_from_any(text);
+    }
+}
+
+/// The same, whichever rank it is.
+pub fn tell_from_any(text: &str) {
     if cfg!(test) {
         return;
     }

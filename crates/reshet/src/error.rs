@@ -67,6 +67,10 @@ pub enum Error {
     #[error("{0}")]
     Download(String),
 
+    /// A rank of a [`Group`](crate::Group) has ended, or differs from the others.
+    #[error("{0}")]
+    Group(String),
+
     /// The loss or a parameter is no longer finite.
     #[error(transparent)]
     Diverged(Box<Diverged>),

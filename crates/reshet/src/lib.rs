@@ -22,6 +22,7 @@ pub mod explain;
 pub mod files;
 pub mod find_lr;
 pub mod formats;
+pub mod group;
 mod half;
 mod huge;
 mod init;
@@ -55,6 +56,7 @@ pub use data::{
 pub use engine::{Buffer, Device, Instructions};
 pub use error::{Diverged, Error, Result};
 pub use find_lr::{LrCurve, LrPoint};
+pub use group::Group;
 pub use init::Init;
 pub use loss::Loss;
 pub use meaning::Meaning;

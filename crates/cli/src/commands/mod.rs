@@ -21,6 +21,7 @@ mod choice;
 mod code;
 mod find_lr;
 mod folds;
+mod follow;
 mod make;
 mod rows;
 mod weights;

@@ -18,10 +18,11 @@ use reshet::{
 use serde_json::{Value, json};
 
 use crate::{
-    commands::{choice, find_lr, folds::Folds},
+    commands::{choice, find_lr, folds::Folds, follow},
     drawing::chart::Chart,
     exit,
     input::split_data::SplitData,
+    ranks,
     run::{CHECKPOINT, Run, resumed},
     say,
     settings::{Settings, recipe::filled_in},
@@ -39,11 +40,19 @@ const RESIDUALS: &str = "residuals";
 pub fn run(args: &Settings) -> Result<ExitCode> {
     let start = Instant::now();
     terminal::stop_on_interrupt();
+    if let Some(group) = ranks::followed() {
+        return follow::train(group);
+    }
     // Wrong flags are told before anything is read.
     let device = args.machine.device()?;
     args.recipe.optimizer()?;
     args.recipe.schedule()?;
     args.recipe.loss()?;
+    if args.find_lr && ranks::group().is_some() {
+        let what = "--find-lr: one rank alone tries learning rates: run reshet itself";
+        return Err(Error::Invalid(what.into()).into());
+    }
+    follow::tell(args)?;
     let mut args = args.clone();
     let asked = args.recipe.0.clone();
     let folds = args.folds.map(|folds| Folds::train(&args, folds)).transpose()?;
@@ -90,11 +99,21 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
             residuals = kept_residuals(&checkpoint)?;
             run.note_settings(args)?;
             note(&format!("going on from step {resumed_at}"));
+            follow::tell(args)?;
+            follow::tell_checkpoint(Some(&checkpoint))?;
             trainer = trainer.resume(checkpoint);
             run
         }
-        None => Run::create(args.out.as_deref(), &name, args.force)?,
+        None => {
+            let run = Run::create(args.out.as_deref(), &name, args.force)?;
+            follow::tell(args)?;
+            follow::tell_checkpoint(None)?;
+            run
+        }
     };
+    if let Some(group) = ranks::group() {
+        trainer = trainer.group(group);
+    }
     if args.resume.is_none() {
         run.save_config(args)?;
     }
@@ -104,7 +123,9 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
     warnings.iter().for_each(|warning| terminal::tell(&format!("warning: {warning}")));
     if !args.json && !terminal::quiet() {
         said.iter().for_each(|line| say!("{line}"));
-        say!("{}\n{device}; {}, {}", bold(&network), plan.loss().name(), optimizer);
+        let ranks = ranks::group().map_or(1, |group| group.ranks());
+        let shared = if ranks > 1 { format!(", {ranks} ranks") } else { String::new() };
+        say!("{}\n{device}{shared}; {}, {}", bold(&network), plan.loss().name(), optimizer);
         if let Some(choice) = &choice {
             say!("{}", choice::text(choice));
         }
@@ -136,6 +157,10 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
             let line = format!("{before}epoch {}   loss {}{checked}", epoch + 1, digits(*loss));
             bar.suspend(|| note(&line));
         }
+    });
+    let fit = fit.map_err(|error| match error.downcast_ref() {
+        Some(Error::Group(_)) => error.context(kept_so_far(&run)),
+        _ => error,
     })?;
     let fit = Fit { model: fit.model.with_residuals(residuals)?, ..fit };
     let trained = training.elapsed();
@@ -188,6 +213,14 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
         return Ok(ExitCode::from(exit::INTERRUPTED));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What to do when a rank has ended.
+fn kept_so_far(run: &Run) -> String {
+    let folder = run.folder().display();
+    format!(
+        "stopped; what was reached is kept; go on with any number of ranks: train --resume {folder}"
+    )
 }
 
 /// How far numbers were off for samples held back: of the folds, or where the defaults were tried.
@@ -385,6 +418,7 @@ impl TrainedRun<'_> {
             "device": device.name(),
             "instructions": instructions,
             "threads": threads,
+            "ranks": ranks::group().map_or(1, |group| group.ranks()),
             "seed": self.args.recipe.seed.unwrap_or(0),
             "ended": match self.fit.ended {
                 Ended::Done => "done",

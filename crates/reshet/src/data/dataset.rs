@@ -37,11 +37,12 @@ pub(crate) fn wrong_weights(weights: &[f32], samples: usize) -> Option<String> {
     Some(format!("sample {i}: weight {}; it must be 0 or more", weights[i]))
 }
 
-struct Fingerprint(u64);
+/// A hash by which two things are told apart; not against those who seek equal ones.
+pub(crate) struct Fingerprint(pub u64);
 
 impl Fingerprint {
     /// One round of multiply and rotate, as in Fx hashing.
-    fn add(&mut self, word: u64) {
+    pub fn add(&mut self, word: u64) {
         self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
     }
 }

@@ -1,5 +1,7 @@
 //! Borrowed samples: inputs from any source, and the targets of a batch of arrays.
 
+use std::ops::Range;
+
 use super::{Dataset, Features, Storage, Targets};
 use crate::{Result, error::Error, loss::Target};
 
@@ -113,6 +115,16 @@ impl<'a> Rows<'a> {
     /// The number of samples.
     pub fn len(self) -> usize {
         self.numbers.len() / self.width
+    }
+
+    /// Some of the samples.
+    pub fn part(self, samples: Range<usize>) -> Self {
+        let numbers = samples.start * self.width..samples.end * self.width;
+        let numbers = match self.numbers {
+            Numbers::U8(bytes) => Numbers::U8(&bytes[numbers]),
+            Numbers::F32(values) => Numbers::F32(&values[numbers]),
+        };
+        Self { numbers, ..self }
     }
 
     /// The first number that no network can take, as (sample, value, the number).

@@ -53,7 +53,7 @@ pub(crate) mod zip;
 
 pub(crate) use cores::side_by_side;
 pub use dataset::Dataset;
-pub(crate) use dataset::wrong_weights;
+pub(crate) use dataset::{Fingerprint, wrong_weights};
 pub use features::{Features, Pictures, Storage};
 pub use inputs::{BatchTargets, Chosen, Inputs};
 pub(crate) use inputs::{Given, Numbers, Rows, Wanted};

@@ -5,6 +5,7 @@
 //! the optimiser's state; between the stages [`Training`](crate::Training) can read and write
 //! all three as flat slices in the plan's order.
 
+mod among;
 mod cpu;
 mod dropout;
 mod reference;
@@ -19,6 +20,7 @@ use crate::{
     optim::Hyper,
 };
 
+pub(crate) use among::{Among, Stepped};
 pub use cpu::Instructions;
 
 /// A flat buffer of an engine.
@@ -121,6 +123,12 @@ pub(crate) trait Engine: Send {
         self.forward(samples);
         let loss = self.backward(samples, None, false);
         (loss, self.update(hyper))
+    }
+
+    /// Runs a step on this rank's share of a batch, which may be empty: its gradient is added up
+    /// over the group before the update. The parameters stay as they are if a rank ends.
+    fn step_among(&mut self, samples: &Samples, hyper: &Hyper, among: &Among) -> Result<Stepped> {
+        among::step(self, samples, hyper, among)
     }
 
     /// Computes the loss's inputs for all of these samples, with dropout off.

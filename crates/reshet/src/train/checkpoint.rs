@@ -242,6 +242,14 @@ impl Checkpoint {
     /// # Errors
     /// The file cannot be written; an existing file is then left unchanged.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        write_file(path.as_ref(), &self.to_bytes()?)
+    }
+
+    /// Encodes the checkpoint as the bytes that [`Checkpoint::save`] writes to a file.
+    ///
+    /// # Errors
+    /// None in practice: its parts fit together.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let bytes = |x: &[f32]| x.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>();
         let mut all = vec![("parameters".to_string(), bytes(&self.parameters))];
         all.extend(self.state.iter().enumerate().map(|(i, s)| (format!("state.{i}"), bytes(s))));
@@ -256,8 +264,7 @@ impl Checkpoint {
         let header = Header { about: self.about.clone(), notes: self.notes.clone(), sums };
         let json = serde_json::to_string(&header).map_err(|e| wrong(e.to_string()))?;
         let metadata = HashMap::from([(KEY.to_string(), sums::sealed(&json))]);
-        let bytes = serialize(views, Some(metadata)).map_err(|e| wrong(e.to_string()))?;
-        write_file(path.as_ref(), &bytes)
+        serialize(views, Some(metadata)).map_err(|e| wrong(e.to_string()))
     }
 
     /// Reads a checkpoint that [`Checkpoint::save`] wrote.
@@ -268,6 +275,14 @@ impl Checkpoint {
         let path = path.as_ref();
         let bytes = fs::read(path).map_err(|e| Error::unreadable(path, e))?;
         Self::parse(&bytes).map_err(|what| Error::data(format!("{}: {what}", path.display())))
+    }
+
+    /// Decodes a checkpoint that [`Checkpoint::to_bytes`] encoded.
+    ///
+    /// # Errors
+    /// The bytes are no checkpoint, or are damaged: says what and where.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        Self::parse(bytes).map_err(Error::data)
     }
 
     fn parse(bytes: &[u8]) -> Result<Self, String> {

@@ -7,12 +7,13 @@ mod training_loop;
 
 use std::{
     ops::ControlFlow,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use crate::{
-    Dataset, Device, Error, Init, Loss, Optimizer, Plan, Result, Schedule, Sequential, Targets,
-    activation::Activation, data::table::Unit, optim::Adam, schedule::Clock,
+    Dataset, Device, Error, Group, Init, Loss, Optimizer, Plan, Result, Schedule, Sequential,
+    Targets, activation::Activation, data::table::Unit, optim::Adam, schedule::Clock,
 };
 
 pub use checkpoint::Checkpoint;
@@ -58,6 +59,7 @@ pub struct Trainer<'a> {
     checkpoint_every: Option<usize>,
     on_checkpoint: Option<Box<dyn FnMut(Checkpoint) + 'a>>,
     resume: Option<Checkpoint>,
+    group: Option<Arc<dyn Group>>,
 }
 
 type Handler<'a> = Box<dyn FnMut(&Event) -> ControlFlow<()> + 'a>;
@@ -108,6 +110,7 @@ impl<'a> Trainer<'a> {
             checkpoint_every: None,
             on_checkpoint: None,
             resume: None,
+            group: None,
         }
     }
 
@@ -262,9 +265,22 @@ impl<'a> Trainer<'a> {
         self
     }
 
+    /// Trains together with the other ranks of a group, on the same batches as without one. All
+    /// ranks have all of the data; each computes the gradient of its share of a batch's rows and
+    /// predicts its share of the validation part. The losses are those of a training without a
+    /// group to rounding, and the result has the same bits at each rank, and for each group of as
+    /// many ranks. A checkpoint of such a training can be resumed by any number of ranks.
+    ///
+    /// Stages cannot be called by hand.
+    pub fn group(mut self, group: Arc<dyn Group>) -> Self {
+        self.group = Some(group);
+        self
+    }
+
     /// Leaves nothing but steps, for this many epochs.
     pub(crate) fn for_range_test(&mut self, epochs: usize) {
         (self.epochs, self.validation, self.patience) = (epochs, None, None);
+        self.group = None;
     }
 
     /// Trains the network on this data.
@@ -275,7 +291,18 @@ impl<'a> Trainer<'a> {
     pub fn fit(mut self, data: &Dataset) -> Result<Fit> {
         let mut training = self.start(data)?;
         let mut checkpointed = Instant::now();
-        while let Some(event) = training.advance()? {
+        loop {
+            let event = match training.advance() {
+                Ok(Some(event)) => event,
+                Ok(None) => break,
+                Err(error) => {
+                    // The last whole step stands.
+                    if matches!(error, Error::Group(_)) {
+                        self.checkpoint(&training);
+                    }
+                    return Err(error);
+                }
+            };
             if matches!(event, Event::End { .. }) {
                 self.checkpoint(&training);
             }
@@ -363,6 +390,7 @@ impl<'a> Trainer<'a> {
             shuffle: self.shuffle,
             patience: self.patience,
             temperature: self.temperature,
+            group: self.group.clone(),
         };
         let clock = Clock::new(self.schedule, self.optimizer.lr());
         TrainingLoop::new(training, settings, clock, self.resume.take())

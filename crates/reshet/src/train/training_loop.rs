@@ -2,6 +2,7 @@
 
 use std::{
     cell::{OnceCell, RefCell},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -11,7 +12,8 @@ use super::{
     temperature,
 };
 use crate::{
-    Batch, DataLoader, Dataset, Error, Optimizer, Result, Training, engine::Buffer, schedule::Clock,
+    Batch, DataLoader, Dataset, Error, Group, Optimizer, Result, Training, data::Fingerprint,
+    engine::Buffer, group, schedule::Clock,
 };
 
 /// The last good snapshot is at most this old.
@@ -51,6 +53,8 @@ pub struct TrainingLoop {
     epoch_losses: Vec<f64>,
     snapshot: RefCell<Snapshot>,
     ended: Option<Ended>,
+    /// Whether this rank of the group asks to end; it ends when all know.
+    asks: bool,
     /// Whether [`Event::End`] has been given.
     over: bool,
     fingerprint: OnceCell<u64>,
@@ -67,6 +71,7 @@ pub(super) struct Settings {
     pub shuffle: bool,
     pub patience: Option<usize>,
     pub temperature: Option<f64>,
+    pub group: Option<Arc<dyn Group>>,
 }
 
 /// A batch between its stages.
@@ -111,8 +116,8 @@ impl TrainingLoop {
         let mut loader = settings.loader(at.epoch);
         loader.skip_batches(at.batches);
         let snapshot = RefCell::new(Snapshot::of(&training, at.steps));
-        let (current, lr, ended, over, epoch_losses) = Default::default();
-        Ok(Self {
+        let (current, lr, ended, asks, over, epoch_losses) = Default::default();
+        let this = Self {
             training,
             settings,
             at,
@@ -122,9 +127,12 @@ impl TrainingLoop {
             epoch_losses,
             snapshot,
             ended,
+            asks,
             over,
             fingerprint,
-        })
+        };
+        this.check_group()?;
+        Ok(this)
     }
 
     /// Takes a step, or ends an epoch or the training, and returns the event. If the stages of
@@ -150,10 +158,49 @@ impl TrainingLoop {
             return Ok(Some(Event::End { steps: self.at.steps, ended }));
         }
         let (batch, lr) = (self.next_batch()?, self.lr());
-        self.training.prefetch(batch.following());
-        let done = self.training.step(&batch, self.settings.optimizer.with_lr(lr));
+        let done = self.take_step(&batch, lr);
         let loss = done.map_err(|e| self.snapshot.borrow().rescue(e, &self.training))?;
         Ok(Some(self.stepped(loss, lr)))
+    }
+
+    /// Takes a step on this batch; with a group, its ranks share it.
+    fn take_step(&mut self, batch: &Batch, lr: f64) -> Result<f32> {
+        let optimizer = self.settings.optimizer.with_lr(lr);
+        let following = batch.following();
+        let Some(group) = &self.settings.group else {
+            self.training.prefetch(following);
+            return self.training.step(batch, optimizer);
+        };
+        self.training.prefetch(&following[group::share(&**group, following.len())]);
+        let (loss, asked) = self.training.step_among(batch, optimizer, &**group, self.asks)?;
+        if asked {
+            self.ended.get_or_insert(Ended::Asked);
+        }
+        Ok(loss)
+    }
+
+    /// Checks that all ranks of the group are about to train the same network alike on the same
+    /// data.
+    fn check_group(&self) -> Result<()> {
+        let Some(group) = &self.settings.group else { return Ok(()) };
+        let data = *self.fingerprint.get_or_init(|| self.settings.data.fingerprint());
+        group::check_same(&**group, data, "training data")?;
+        let validation = self.settings.validation.as_ref().map_or(0, Dataset::fingerprint);
+        group::check_same(&**group, validation, "validation data")?;
+        let Settings { optimizer, epochs, batch_size, seed, shuffle, patience, .. } =
+            &self.settings;
+        let settings = (epochs, batch_size, seed, shuffle, patience, self.at.steps, self.lr());
+        let text = format!("{} {optimizer} {settings:?}", self.training.network());
+        let words = text.bytes().map(u64::from);
+        group::check_same(&**group, fingerprint(words), "network and settings")?;
+        self.check_parameters(&**group)
+    }
+
+    /// Checks that all ranks have the same parameters, to the bit.
+    fn check_parameters(&self, group: &dyn Group) -> Result<()> {
+        let parameters = self.training.parameters();
+        let words = parameters.iter().map(|number| number.to_bits().into());
+        group::check_same(group, fingerprint(words), "parameters")
     }
 
     /// The reason to end before the next epoch, if there is one.
@@ -183,9 +230,15 @@ impl TrainingLoop {
 
     fn end_epoch(&mut self) -> Result<Event> {
         let validation = match &self.settings.validation {
-            Some(data) => Some(self.training.test(data)?),
+            Some(data) => Some(match &self.settings.group {
+                Some(group) => self.training.test_among(data, &**group)?,
+                None => self.training.test(data)?,
+            }),
             None => None,
         };
+        if let Some(group) = &self.settings.group {
+            self.check_parameters(&**group)?;
+        }
         let (epoch, loss) = (self.at.epoch, self.at.mean());
         let watched = validation.as_ref().map_or(loss, |score| score.loss);
         self.at.clock.epoch_ended(watched);
@@ -211,6 +264,10 @@ impl TrainingLoop {
     pub fn forward(&mut self) -> Result<&Batch> {
         if self.current.is_some() {
             return Err(Error::invalid("forward: the batch before it has not been updated"));
+        }
+        if self.settings.group.is_some() {
+            let what = "forward: a training of a group takes whole steps: call advance";
+            return Err(Error::invalid(what));
         }
         let (batch, lr) = (self.next_batch()?, self.lr());
         self.training.forward(&batch)?;
@@ -254,8 +311,12 @@ impl TrainingLoop {
     }
 
     /// Ends the training before its next step; [`advance`](Self::advance) then gives
-    /// [`Event::End`].
+    /// [`Event::End`]. With a group, all ranks take one more step: in it they learn of this.
     pub fn stop(&mut self) {
+        if self.settings.group.is_some() {
+            self.asks = true;
+            return;
+        }
         self.ended.get_or_insert(Ended::Asked);
         self.current = None;
     }
@@ -362,4 +423,10 @@ impl Snapshot {
             other => other,
         }
     }
+}
+
+fn fingerprint(words: impl Iterator<Item = u64>) -> u64 {
+    let mut hash = Fingerprint(0);
+    words.for_each(|word| hash.add(word));
+    hash.0
 }

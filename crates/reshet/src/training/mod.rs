@@ -3,6 +3,7 @@
 //! For writing your own loop; [`Trainer`](crate::Trainer) has one ready. A batch is rows of
 //! the attached dataset, or arrays passed with the call (`…_on`).
 
+mod among;
 mod batch;
 mod buffers;
 mod outputs;

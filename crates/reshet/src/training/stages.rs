@@ -200,7 +200,11 @@ impl Training {
         self.stepped(done, optimizer)
     }
 
-    fn stepped(&mut self, (loss, finite): (f32, bool), optimizer: Optimizer) -> Result<f32> {
+    pub(super) fn stepped(
+        &mut self,
+        (loss, finite): (f32, bool),
+        optimizer: Optimizer,
+    ) -> Result<f32> {
         (self.stage, self.optimizer) = (Stage::Start, Some(optimizer));
         if !loss.is_finite() {
             Err(self.diverged(optimizer.lr(), Some(loss)))
@@ -264,13 +268,13 @@ impl Training {
 
 const EMPTY: &str = "a batch needs at least one sample";
 
-fn attached(data: &Option<Dataset>) -> Result<&Dataset> {
+pub(super) fn attached(data: &Option<Dataset>) -> Result<&Dataset> {
     let what = "this training has no dataset: pass arrays to step_on or forward_on";
     data.as_ref().ok_or_else(|| Error::invalid(what))
 }
 
 /// Checks all rows; an engine does not check them again.
-fn check_rows(samples: &Samples) -> Result<()> {
+pub(super) fn check_rows(samples: &Samples) -> Result<()> {
     let (rows, count) = (samples.rows, samples.inputs.len());
     let Some(last) = rows.iter().max() else { return Err(Error::invalid(EMPTY)) };
     if (*last as usize) < count {

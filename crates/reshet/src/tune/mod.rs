@@ -18,6 +18,7 @@
 //! The terms are Optuna's: a study has trials, one of which is the best trial.
 
 mod candidate;
+mod helpers;
 mod outcome;
 mod race;
 mod run;

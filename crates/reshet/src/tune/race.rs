@@ -79,7 +79,7 @@ impl Race {
     }
 
     /// The next task: of the oldest generation, the highest rung.
-    fn next(&mut self) -> Option<Task> {
+    pub fn next(&mut self) -> Option<Task> {
         let best = (0..self.waiting.len()).min_by_key(|at| {
             let (trial, rung) = self.waiting[*at];
             (trial / GENERATION, usize::MAX - rung, trial)

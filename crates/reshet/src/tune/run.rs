@@ -13,10 +13,14 @@ use std::{
 
 use super::{
     Outcome, Record, Study,
+    helpers::{Helpers, PAUSE},
     race::{Race, lock, next},
     trial,
 };
 use crate::{Dataset, Error, Result, files::in_words};
+
+/// Without an event for so long, a display may be redrawn.
+const TICK: Duration = Duration::from_millis(100);
 
 /// An event of a study.
 #[derive(Clone, Debug)]
@@ -55,6 +59,7 @@ impl Study {
             return Err(Error::invalid(what));
         }
         let (start, stop) = (Instant::now(), AtomicBool::new(false));
+        let mut helpers = self.group.as_deref().map(Helpers::new);
         let race = Mutex::new(Race::new(self));
         let changed = Condvar::new();
         let (sender, records) = mpsc::channel::<Result<Record>>();
@@ -101,17 +106,40 @@ impl Study {
                 }
             }
             drop(sender);
+            let mut ticked = Instant::now();
             loop {
-                let event = records.recv_timeout(Duration::from_millis(100));
-                let flow = match event {
+                let event = records.recv_timeout(if helpers.is_some() { PAUSE } else { TICK });
+                let mut flow = match event {
                     Ok(Ok(ref record)) => tell(Event::Trained(record)),
                     Ok(Err(e)) => {
                         failed.get_or_insert(e);
                         ControlFlow::Break(())
                     }
-                    Err(mpsc::RecvTimeoutError::Timeout) => tell(Event::Tick),
+                    Err(mpsc::RecvTimeoutError::Timeout) if ticked.elapsed() < TICK => {
+                        ControlFlow::Continue(())
+                    }
+                    Err(mpsc::RecvTimeoutError::Timeout) => {
+                        ticked = Instant::now();
+                        tell(Event::Tick)
+                    }
                     Err(mpsc::RecvTimeoutError::Disconnected) => break,
                 };
+                if let Some(helpers) = &mut helpers
+                    && !stop.load(Relaxed)
+                {
+                    let heard = helpers.exchange(self, &race, |record| {
+                        changed.notify_all();
+                        tell(Event::Trained(record))
+                    });
+                    match heard {
+                        Ok(ControlFlow::Continue(())) => {}
+                        Ok(ControlFlow::Break(())) => flow = ControlFlow::Break(()),
+                        Err(e) => {
+                            failed.get_or_insert(e);
+                            flow = ControlFlow::Break(());
+                        }
+                    }
+                }
                 let over = self.time.is_some_and(|time| start.elapsed() >= time);
                 if flow.is_break() || over {
                     stop.store(true, Relaxed);
@@ -119,6 +147,9 @@ impl Study {
                 }
             }
         });
+        if let Some(helpers) = helpers {
+            helpers.release();
+        }
         if let Some(error) = failed {
             return Err(error);
         }

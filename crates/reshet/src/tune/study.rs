@@ -1,8 +1,9 @@
 //! A study, as its settings describe it.
 
-use std::{thread, time::Duration};
+use std::{fmt, sync::Arc, thread, time::Duration};
 
 use super::{Candidate, Record, Space};
+use crate::Group;
 
 /// A hyper-parameter search: see the [module](super).
 ///
@@ -19,7 +20,7 @@ use super::{Candidate, Record, Space};
 /// println!("{:?}: {:?}", best.candidate, best.measure);
 /// # Ok::<(), reshet::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Study {
     pub(super) space: Space,
     pub(super) first: Vec<Candidate>,
@@ -29,6 +30,7 @@ pub struct Study {
     pub(super) epochs: usize,
     pub(super) jobs: usize,
     pub(super) seed: u64,
+    pub(super) group: Option<Arc<dyn Group>>,
 }
 
 impl Study {
@@ -37,7 +39,7 @@ impl Study {
     pub fn new(space: Space) -> Self {
         let jobs = thread::available_parallelism().map_or(1, usize::from);
         let (first, known) = (Vec::new(), Vec::new());
-        Self { space, first, known, trials: 100, time: None, epochs: 9, jobs, seed: 0 }
+        Self { space, first, known, trials: 100, time: None, epochs: 9, jobs, seed: 0, group: None }
     }
 
     /// Sets candidates to begin with, such as the defaults. The first one is always trained
@@ -77,6 +79,14 @@ impl Study {
         self
     }
 
+    /// Hands trainings out to the other ranks of a group, each of which calls
+    /// [`Study::help`](Self::help). Only rank 0 runs the study. It is the same study, whatever the
+    /// number of ranks, if all have the same instruction set.
+    pub fn group(mut self, group: Arc<dyn Group>) -> Self {
+        self.group = Some(group);
+        self
+    }
+
     /// Resumes a study of the same data, space and seed, in which these trainings are done.
     pub fn resume(mut self, known: Vec<Record>) -> Self {
         self.known = known;
@@ -86,5 +96,22 @@ impl Study {
     /// The trial that always goes on, if there is one.
     pub(super) fn usual(&self) -> Option<usize> {
         (!self.first.is_empty()).then_some(0)
+    }
+}
+
+impl fmt::Debug for Study {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let ranks = self.group.as_ref().map_or(1, |group| group.ranks());
+        f.debug_struct("Study")
+            .field("space", &self.space)
+            .field("first", &self.first)
+            .field("known", &self.known.len())
+            .field("trials", &self.trials)
+            .field("time", &self.time)
+            .field("epochs", &self.epochs)
+            .field("jobs", &self.jobs)
+            .field("seed", &self.seed)
+            .field("ranks", &ranks)
+            .finish()
     }
 }

@@ -19,17 +19,19 @@ use reshet::{
 use serde_json::json;
 
 use crate::{
-    commands::train::TrainedRun,
+    commands::{follow, train::TrainedRun},
     exit,
     input::split_data::{SplitData, of_flag},
+    ranks,
     run::Run,
     say,
     settings::{Settings, recipe::Asked, table::TableFlags},
     terminal::{self, note},
 };
+pub use folder::Kept;
 #[cfg(not(target_os = "wasi"))]
 pub use folder::is_study;
-use folder::{About, Folder, Kept};
+use folder::{About, Folder};
 use show::Board;
 pub use told::{BEST, study};
 
@@ -160,15 +162,15 @@ impl Args {
 pub fn run(args: &Args) -> Result<ExitCode> {
     terminal::stop_on_interrupt();
     let start = Instant::now();
+    if let Some(group) = ranks::followed() {
+        return follow::tune(group, args.jobs.map(usize::from));
+    }
     let (mut folder, mut kept, known) = match &args.resume {
         Some(folder) => Folder::reopen(folder)?,
         None => (Folder::default(), args.kept()?, Vec::new()),
     };
-    let mut args_of_usual = kept.train.clone();
-    let recipe = &mut args_of_usual.recipe.0;
-    recipe.validation = Some(kept.validation.unwrap_or(0.0));
-    recipe.seed = Some(kept.seed);
-    let split = SplitData::read(&mut args_of_usual, None)?;
+    follow::tell(&kept)?;
+    let (args_of_usual, split) = read(&kept)?;
     let usual = &args_of_usual.recipe;
     let plan = args_of_usual.trainer(&split.train)?.plan(&split.train)?;
     let task = Meaning::of(&split.train, plan.loss()).task;
@@ -208,6 +210,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if let Some(jobs) = args.jobs {
         study = study.jobs(jobs.into());
     }
+    if let Some(group) = ranks::group() {
+        study = study.group(group);
+    }
     said.iter().chain(&warnings).for_each(|line| note(line));
     let mut board = Board::new(&about, args.time.unwrap_or(TIME), trials);
     let earlier = known.len();
@@ -221,6 +226,13 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         }
         board.draw(start.elapsed());
         terminal::carry_on()
+    });
+    let outcome = outcome.map_err(|error| match error {
+        Error::Group(_) => {
+            let what = format!("stopped; go on with any number of ranks: tune --resume {folder}");
+            anyhow::Error::new(error).context(what)
+        }
+        other => other.into(),
     })?;
     board.clear();
     folder.sort(&outcome)?;
@@ -282,12 +294,22 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Reads the data; with it the settings by which `train` would use it.
+pub fn read(kept: &Kept) -> Result<(Settings, SplitData)> {
+    let mut usual = kept.train.clone();
+    let recipe = &mut usual.recipe.0;
+    recipe.validation = Some(kept.validation.unwrap_or(0.0));
+    recipe.seed = Some(kept.seed);
+    let split = SplitData::read(&mut usual, None)?;
+    Ok((usual, split))
+}
+
 /// Below so many training samples networks are compared by cross-validation: a single
 /// part of them would be too few to tell good from lucky.
 const FEW: usize = 10_000;
 
 /// What each network is trained on, and what it is compared by.
-fn splits(
+pub fn splits(
     kept: &Kept,
     train: Dataset,
     validation: Option<Dataset>,

@@ -7,11 +7,13 @@
 //! `phases` says what a step does, `strategy` how the threads of the `team` go about it, decided
 //! once a batch, `shares` how things are shared out, `work` what the threads are told, and `run`
 //! sets them to it; `linear` and `rows` do it, with the matrix `product` under them, on matrices
-//! laid out as in `matrix` in an `arena`; `ahead` fetches the next batch's features; `update` is
+//! laid out as in `matrix` in an `arena`; `among` is a step that
+//! the ranks of a group share; `ahead` fetches the next batch's features; `update` is
 //! the optimisers. Kernels are written once, over a small `vector`, and compiled for each
 //! instruction set; the path is picked when the program runs.
 
 mod ahead;
+mod among;
 mod arena;
 mod first_layer;
 mod flat;
@@ -45,9 +47,9 @@ use self::{
     run::Pass,
     work::{Accumulate, Task},
 };
-use super::{Buffer, Device, Engine, Samples};
+use super::{Among, Buffer, Device, Engine, Samples, Stepped};
 use crate::{
-    Plan,
+    Plan, Result,
     data::{Dataset, Rows},
     optim::{Hyper, clip_scale},
 };
@@ -141,6 +143,10 @@ impl Engine for Cpu {
         });
         self.updates += 1;
         (self.loss(denominator), finite)
+    }
+
+    fn step_among(&mut self, samples: &Samples, hyper: &Hyper, among: &Among) -> Result<Stepped> {
+        self.take_part(samples, hyper, among)
     }
 
     fn predict(&mut self, inputs: Rows, into: &mut [f32]) {

@@ -76,10 +76,10 @@ impl Strategy {
     pub fn own_rows(&self, part: &Strip, thread: usize, threads: usize) -> [Range<usize>; 2] {
         match self {
             Self::Samples | Self::SparseSamples(_) => {
-                [part.rows_among(0..part.length, thread, threads), 0..0]
+                [part.rows_among(part.shared.clone(), thread, threads), 0..0]
             }
             Self::SparseStrips(first) if part.op > 0 => {
-                let others = first.layer.weights.end()..part.length;
+                let others = first.layer.weights.end().max(part.shared.start)..part.shared.end;
                 [part.rows_among(others, thread, threads), 0..0]
             }
             Self::SparseStrips(first) => [part.all_if_own(first, thread, threads), 0..0],
@@ -97,12 +97,13 @@ impl Strategy {
     }
 }
 
-/// A strip of a layer's weights, among weights of this length altogether.
+/// A strip of a layer's weights, among those that the threads share out: all, or a bucket where
+/// no thread has its own strips.
 pub(super) struct Strip<'a> {
     pub op: usize,
     pub weights: &'a Matrix,
     pub number: usize,
-    pub length: usize,
+    pub shared: Range<usize>,
 }
 
 impl Strip<'_> {
@@ -139,7 +140,7 @@ mod tests {
         for (op, layer) in ops.iter().enumerate() {
             let Op::Dense(Dense { weights, .. }) = layer else { continue };
             for number in 0..weights.strips() {
-                let part = Strip { op, weights, number, length };
+                let part = Strip { op, weights, number, shared: 0..length };
                 for rows in (0..threads).flat_map(|t| strategy.own_rows(&part, t, threads)) {
                     for row in rows {
                         let numbers =

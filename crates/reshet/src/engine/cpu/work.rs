@@ -52,9 +52,18 @@ pub(super) struct Objective<'a> {
     pub denominator: f64,
 }
 
+/// Some of the weights that follow each other: whole strips.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Bucket {
+    pub start: usize,
+    pub end: usize,
+}
+
 /// What the `weights` phase does.
 #[derive(Clone, Copy)]
 pub(super) struct Task {
+    /// The weights that it is about; None: all.
+    pub bucket: Option<Bucket>,
     /// Computes the gradient.
     pub gradient: Option<Accumulate>,
     /// Updates the weights, by their gradient times `scale`.
@@ -66,7 +75,8 @@ pub(super) struct Task {
 
 impl Task {
     /// No weight is touched.
-    pub const NOTHING: Self = Self { gradient: None, rule: None, scale: 1.0, settle: false };
+    pub const NOTHING: Self =
+        Self { bucket: None, gradient: None, rule: None, scale: 1.0, settle: false };
 
     /// Whether a gradient is used at once, and then need not be kept.
     #[inline(always)]

@@ -28,19 +28,21 @@ use crate::optim::Rule;
 #[inline(always)]
 pub(super) unsafe fn weights<V: Kernels>(work: &Work, thread: usize) {
     debug_assert!(thread < work.threads);
-    let (threads, length, mut finite) = (work.threads, work.flat.length, true);
+    let (threads, mut finite) = (work.threads, true);
+    let shared = work.task.bucket.map_or(0..work.flat.length, |bucket| bucket.start..bucket.end);
     let mut ahead = Ahead::new(next_samples(work, thread));
     // SAFETY: `Work` describes what is there; weights are this thread's own.
     unsafe {
         if work.task.gradient.is_some()
             && let Some(first) = work.strategy.skips_zeros_of(0)
+            && shared.start < first.layer.weights.end()
         {
             sparse::turn(work, first, thread);
         }
         for (op, layer) in work.ops.iter().enumerate() {
             let Op::Dense(layer) = layer else { continue };
             for number in 0..layer.weights.strips() {
-                let part = Strip { op, weights: &layer.weights, number, length };
+                let part = Strip { op, weights: &layer.weights, number, shared: shared.clone() };
                 for rows in work.strategy.own_rows(&part, thread, threads) {
                     finite &= strip::<V>(work, thread, &mut ahead, &part, rows);
                 }

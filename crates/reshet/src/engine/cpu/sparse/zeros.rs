@@ -75,6 +75,11 @@ impl Zeros {
         self.masked == 0 || self.masked >= threads
     }
 
+    /// Lets all threads share the masks of this batch: none has its own strips in it.
+    pub fn share_masks(&mut self) {
+        self.masked = 1;
+    }
+
     /// What the threads share of a first layer, with room for the masks of this many samples and
     /// for turning them: with masks of their own for so many that `own` their strips, else one
     /// set for all.
