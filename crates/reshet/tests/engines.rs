@@ -170,8 +170,13 @@ fn close(what: &str, got: &[f32], want: &[f32], within: f32) -> Result<(), TestC
     Ok(())
 }
 
+/// The processor's engine with each of its instruction sets; a card in their place, if the tests
+/// are to run on one.
 fn paths() -> impl Iterator<Item = Device> {
-    Instructions::here().map(|instructions| Device::cpu().instructions(instructions))
+    let card = std::env::var_os("RESHET_TEST_CUDA").is_some();
+    let processors = Instructions::here().filter(move |_| !card);
+    let processors = processors.map(|instructions| Device::cpu().instructions(instructions));
+    card.then(|| Device::cuda(0).unwrap()).into_iter().chain(processors)
 }
 
 /// Relative to what was added up, not to what is left of it.

@@ -99,6 +99,11 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
     let warnings: Vec<String> =
         warnings.into_iter().chain(odd.iter().map(ToString::to_string)).collect();
     warnings.iter().for_each(|warning| terminal::tell(&format!("warning: {warning}")));
+    if matches!(device, Device::Cuda { .. }) {
+        let what =
+            "the engine for cuda has been tested on an emulated card only, not on a real one";
+        terminal::tell(&format!("warning: {what}: compare its results with --device cpu"));
+    }
     if !args.json && !terminal::quiet() {
         said.iter().for_each(|line| say!("{line}"));
         say!("{}\n{device}; {}, {}", bold(&network), plan.loss().name(), optimizer);
@@ -224,6 +229,7 @@ fn check_epochs(checkpoint: &Checkpoint, args: &Settings) -> Result<()> {
 fn instructions(device: &Device) -> (String, usize) {
     match device {
         Device::Cpu { threads, instructions } => (instructions.to_string(), *threads),
+        Device::Cuda { .. } => ("cuda".into(), 1),
         Device::Reference => ("reference".into(), 1),
     }
 }

@@ -271,13 +271,13 @@ impl<'a> Trainer<'a> {
     ///
     /// # Errors
     /// As [`Trainer::plan`]; [`Error::Diverged`], with the last good model; the
-    /// checkpoint is of another training.
+    /// checkpoint is of another training; [`Error::Device`] if the device fails.
     pub fn fit(mut self, data: &Dataset) -> Result<Fit> {
         let mut training = self.start(data)?;
         let mut checkpointed = Instant::now();
         while let Some(event) = training.advance()? {
             if matches!(event, Event::End { .. }) {
-                self.checkpoint(&training);
+                self.checkpoint(&training)?;
             }
             if (self.on_event)(&event).is_break() {
                 training.stop();
@@ -289,17 +289,22 @@ impl<'a> Trainer<'a> {
                 _ => false,
             };
             if due {
-                self.checkpoint(&training);
+                self.checkpoint(&training)?;
                 checkpointed = Instant::now();
             }
         }
-        Ok(training.finish())
+        let (fit, failed) = training.end();
+        failed.map(|()| fit)
     }
 
-    fn checkpoint(&mut self, training: &TrainingLoop) {
+    fn checkpoint(&mut self, training: &TrainingLoop) -> Result<()> {
         if let Some(handle) = &mut self.on_checkpoint {
-            handle(training.checkpoint());
+            let checkpoint = training.checkpoint();
+            // What a failing device gives must not replace a good one.
+            training.failed()?;
+            handle(checkpoint);
         }
+        Ok(())
     }
 
     /// Lowers the network for this data and checks everything, as [`Trainer::fit`] does first.

@@ -306,19 +306,35 @@ impl TrainingLoop {
         checkpoint
     }
 
-    /// Ends the training here and returns its result.
+    /// Ends the training here and returns its result. If the device has failed, the model is
+    /// that of the last snapshot.
     pub fn finish(self) -> Fit {
+        self.end().0
+    }
+
+    /// Tells what of the device has failed.
+    pub(super) fn failed(&self) -> Result<()> {
+        self.training.failed()
+    }
+
+    /// Does the same as [`TrainingLoop::finish`], and tells what of the device has failed.
+    pub(super) fn end(self) -> (Fit, Result<()>) {
         let ended = self.ended.unwrap_or(Ended::Asked);
         let (epochs, steps, final_loss) = (self.at.epoch, self.at.steps, self.at.last_mean());
         let mut parameters = match self.at.best {
             Some((_, parameters)) => parameters,
             None => self.training.parameters(),
         };
+        let failed = self.training.failed();
+        if failed.is_err() {
+            parameters.copy_from_slice(&self.snapshot.borrow().parameters);
+        }
         if let Some(temperature) = self.settings.temperature {
             temperature::divide(self.training.network(), &mut parameters, temperature);
         }
         let model = self.training.model_with(parameters);
-        Fit { model, epochs, steps, final_loss, epoch_losses: self.epoch_losses, ended }
+        let fit = Fit { model, epochs, steps, final_loss, epoch_losses: self.epoch_losses, ended };
+        (fit, failed)
     }
 }
 

@@ -23,6 +23,7 @@ impl Training {
         self.rows.clear();
         self.rows.extend_from_slice(rows);
         self.engine.forward(&samples);
+        self.engine.fault().map_or(Ok(()), Err)?;
         (self.stage, self.of) = (Stage::Forward, Of::Rows);
         Ok(())
     }
@@ -37,6 +38,7 @@ impl Training {
         let rows = &self.rows;
         let samples = Samples { inputs, targets: None, weights: None, rows, attached: false };
         self.engine.forward(&samples);
+        self.engine.fault().map_or(Ok(()), Err)?;
         (self.stage, self.of) = (Stage::Forward, Of::Arrays);
         Ok(())
     }
@@ -135,11 +137,13 @@ impl Training {
             },
         };
         self.engine.backward(&samples, Some(&self.numbers), false);
+        self.failed()?;
         self.stage = Stage::Backward;
         Ok(())
     }
 
     fn went_back(&mut self, loss: f32) -> Result<f32> {
+        self.failed()?;
         self.stage = Stage::Backward;
         if loss.is_finite() { Ok(loss) } else { Err(self.diverged(f64::NAN, Some(loss))) }
     }
@@ -155,6 +159,7 @@ impl Training {
         optimizer.check()?;
         (self.stage, self.optimizer) = (Stage::Start, Some(optimizer));
         let finite = self.engine.update(&Hyper { optimizer, clip_norm: self.clip });
+        self.failed()?;
         if finite { Ok(()) } else { Err(self.diverged(optimizer.lr(), None)) }
     }
 
@@ -202,6 +207,7 @@ impl Training {
 
     fn stepped(&mut self, (loss, finite): (f32, bool), optimizer: Optimizer) -> Result<f32> {
         (self.stage, self.optimizer) = (Stage::Start, Some(optimizer));
+        self.failed()?;
         if !loss.is_finite() {
             Err(self.diverged(optimizer.lr(), Some(loss)))
         } else if !finite {
