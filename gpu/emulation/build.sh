@@ -6,7 +6,7 @@
 # --races: each access to memory is checked; slow. CXX is the compiler, g++ unless set.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-kernels=$here/../../crates/reshet/src/engine/cuda/kernels
+kernels=${RESHET_KERNELS:-$here/../../crates/reshet/src/engine/cuda/kernels}
 races=
 if [ "${1:-}" = --races ]; then
     races=yes

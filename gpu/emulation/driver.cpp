@@ -166,6 +166,12 @@ EXPORT int cuMemcpyDtoHAsync_v2(void *to, uint64_t from, size_t bytes, void *) {
     return SUCCESS;
 }
 
+EXPORT int cuMemcpyDtoDAsync_v2(uint64_t to, uint64_t from, size_t bytes, void *) {
+    if (!card.works_on()) return UNKNOWN;
+    memmove((void *)to, (const void *)from, bytes);
+    return SUCCESS;
+}
+
 EXPORT int cuMemsetD8Async(uint64_t at, unsigned char byte, size_t bytes, void *) {
     if (!card.works_on()) return UNKNOWN;
     memset((void *)at, byte, bytes);

@@ -100,20 +100,27 @@ fn a_card_that_vanishes_loses_nothing_that_was_saved() {
     }
     let place = place();
     let train = format!("{TRAIN} --device cuda --checkpoint-every 5 --force");
-    for n in [1, 5, 17, 40, 90, 100, 120, 150] {
+    let (mut resumed, mut trained) = (0, 0);
+    for n in [1, 5, 17, 25, 40, 60, 80, 100, 120, 140, 160, 180] {
         let output = run(&place, &train, &format!("vanish={n}"));
         let error = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(1), "{n}: {error}");
-        assert!(error.contains("error: device cuda: the card failed"), "{n}: {error}");
+        assert!(error.contains("device cuda: the card failed"), "{n}: {error}");
         assert!(!error.contains("panicked"), "{n}: {error}");
+        if output.status.success() {
+            // It had been trained; the processor tested it.
+            assert!(error.contains("tested on the processor"), "{n}: {error}");
+            trained += 1;
+            break;
+        }
+        assert_eq!(output.status.code(), Some(1), "{n}: {error}");
         assert!(!place.path("run/model.safetensors").exists(), "{n}");
         if place.path("run/checkpoint.safetensors").exists() {
             assert!(error.contains("go on from the last checkpoint"), "{n}: {error}");
             let output = run(&place, "train --resume run --device cpu", "");
             assert!(output.status.success(), "{n}: {}", text(&output.stderr));
             assert!(place.path("run/model.safetensors").exists(), "{n}");
+            resumed += 1;
         }
     }
-    let output = run(&place, &train, "vanish=100000");
-    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(resumed > 0 && trained > 0, "{resumed} {trained}");
 }

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Result;
 use reshet::{
-    Checkpoint, Dataset, Device, Ended, Error, Event, Fit, Score,
+    Checkpoint, Dataset, Device, Ended, Error, Event, Fit, Model, Score,
     data::download::sha256_of,
     diagnosis::{self, Finding},
     formats::safetensors,
@@ -139,7 +139,7 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
     let trained = training.elapsed();
 
     let testing = Instant::now();
-    let score = test.as_ref().map(|test| fit.model.test_on(test, device)).transpose()?;
+    let score = test.as_ref().map(|test| tested(&fit.model, test, device)).transpose()?;
     let seconds = json!({
         "load": loaded.as_secs_f64(),
         "choose": choosing.as_secs_f64(),
@@ -186,6 +186,17 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
         return Ok(ExitCode::from(exit::INTERRUPTED));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Tests a model; on the processor, and says so, if a graphics card fails.
+fn tested(model: &Model, test: &Dataset, device: Device) -> reshet::Result<Score> {
+    match model.test_on(test, device) {
+        Err(Error::Device(why)) if matches!(device, Device::Cuda { .. }) => {
+            terminal::tell(&format!("warning: {why}; the model is tested on the processor"));
+            model.test_on(test, Device::cpu())
+        }
+        score => score,
+    }
 }
 
 /// What to do when the result could not be written.

@@ -128,6 +128,34 @@ pub(crate) trait Engine: Send {
         (loss, self.update(hyper))
     }
 
+    /// Runs a step for each of these batches, with the same bits as one by one. Returns what
+    /// [`Engine::step`] returns for each; the last may be one that diverged, and then steps after
+    /// it count as not taken, though the parameters may be those after them.
+    fn steps(&mut self, batches: &[Samples], hypers: &[Hyper]) -> Vec<(f32, bool)> {
+        let mut done = Vec::new();
+        for (samples, hyper) in batches.iter().zip(hypers) {
+            let (loss, finite) = self.step(samples, hyper);
+            done.push((loss, finite));
+            if !finite || !loss.is_finite() {
+                break;
+            }
+        }
+        done
+    }
+
+    /// How many steps of so many samples are worth being asked for at once; 1: there is nothing to
+    /// gain.
+    fn steps_at_once(&self, _samples: usize) -> usize {
+        1
+    }
+
+    /// Remembers parameters, state and the number of updates. Only an engine that is worth being
+    /// asked for several steps at once has to.
+    fn mark(&mut self) {}
+
+    /// Goes back to what the last [`Engine::mark`] remembered.
+    fn back_to_mark(&mut self) {}
+
     /// Computes the loss's inputs for all of these samples, with dropout off.
     fn predict(&mut self, inputs: Rows, into: &mut [f32]);
 

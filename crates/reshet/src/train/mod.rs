@@ -1,5 +1,6 @@
 //! Trains a network on a dataset. The settings are here, the loop is in `training_loop`.
 
+mod ahead;
 mod checkpoint;
 mod event;
 pub(crate) mod temperature;
@@ -274,12 +275,14 @@ impl<'a> Trainer<'a> {
     /// checkpoint is of another training; [`Error::Device`] if the device fails.
     pub fn fit(mut self, data: &Dataset) -> Result<Fit> {
         let mut training = self.start(data)?;
+        training.run_ahead(self.checkpoint_every);
         let mut checkpointed = Instant::now();
         while let Some(event) = training.advance()? {
             if matches!(event, Event::End { .. }) {
                 self.checkpoint(&training)?;
             }
             if (self.on_event)(&event).is_break() {
+                training.take_back()?;
                 training.stop();
                 continue;
             }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::{
+    ahead::Ahead,
     checkpoint::{Checkpoint, Standing},
     event::{Ended, Event, Fit},
     temperature,
@@ -54,6 +55,8 @@ pub struct TrainingLoop {
     /// Whether [`Event::End`] has been given.
     over: bool,
     fingerprint: OnceCell<u64>,
+    /// Where the loop may run ahead of what it tells.
+    pub(super) ahead: Option<Ahead>,
 }
 
 /// The data and the settings of the loop.
@@ -124,7 +127,14 @@ impl TrainingLoop {
             ended,
             over,
             fingerprint,
+            ahead: None,
         })
+    }
+
+    /// Lets the loop run ahead of what it tells, but not past a multiple of `every` steps. The
+    /// training must not be looked at in between.
+    pub(super) fn run_ahead(&mut self, every: Option<usize>) {
+        self.ahead = Some(Ahead::up_to(every));
     }
 
     /// Takes a step, or ends an epoch or the training, and returns the event. If the stages of
@@ -149,11 +159,32 @@ impl TrainingLoop {
             self.over = true;
             return Ok(Some(Event::End { steps: self.at.steps, ended }));
         }
+        if let Some(event) = self.advance_ahead()? {
+            return Ok(Some(event));
+        }
         let (batch, lr) = (self.next_batch()?, self.lr());
         self.training.prefetch(batch.following());
         let done = self.training.step(&batch, self.settings.optimizer.with_lr(lr));
-        let loss = done.map_err(|e| self.snapshot.borrow().rescue(e, &self.training))?;
+        let loss = done.map_err(|error| self.rescued(error))?;
         Ok(Some(self.stepped(loss, lr)))
+    }
+
+    /// Adds the last snapshot to a divergence.
+    pub(super) fn rescued(&self, error: Error) -> Error {
+        self.snapshot.borrow().rescue(error, &self.training)
+    }
+
+    /// The samples of a batch, and the batches of this epoch that have not been told.
+    pub(super) fn batches_left(&self) -> (usize, usize) {
+        let batches = self.settings.steps_per_epoch();
+        (self.settings.batch_size, batches.saturating_sub(self.at.batches))
+    }
+
+    /// The optimiser of the step after `i` more of this epoch.
+    pub(super) fn optimizer_after(&self, i: usize) -> Optimizer {
+        let steps = self.settings.steps();
+        let scheduled = || self.at.clock.lr(self.at.steps + i, steps, self.at.epoch);
+        self.settings.optimizer.with_lr(self.lr.unwrap_or_else(scheduled))
     }
 
     /// The reason to end before the next epoch, if there is one.
@@ -169,15 +200,17 @@ impl TrainingLoop {
         (self.at.epoch > 0 && self.at.since_best >= patience).then_some(Ended::Patience)
     }
 
-    fn next_batch(&mut self) -> Result<Batch> {
+    pub(super) fn next_batch(&mut self) -> Result<Batch> {
         let what = "the training is over";
         self.loader.next().ok_or_else(|| Error::invalid(what))
     }
 
-    fn stepped(&mut self, loss: f32, lr: f64) -> Event {
+    pub(super) fn stepped(&mut self, loss: f32, lr: f64) -> Event {
         let (epoch, i, step) = (self.at.epoch, self.at.batches, self.at.steps);
         self.at.add(loss);
-        self.snapshot.borrow_mut().renew(&self.training, self.at.steps);
+        if self.ahead.as_ref().is_none_or(Ahead::is_told) {
+            self.snapshot.borrow_mut().renew(&self.training, self.at.steps);
+        }
         Event::Step { epoch, i, step, steps: self.settings.steps(), loss, lr }
     }
 

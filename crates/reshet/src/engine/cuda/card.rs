@@ -290,6 +290,16 @@ impl Stream {
         card.check(unsafe { (card.driver.fill)(memory.at, 0, bytes, self.handle) })
     }
 
+    /// Copies one memory to another of the same length.
+    pub fn copy<T: Plain>(&self, into: &Memory<T>, from: &Memory<T>) -> Result<()> {
+        assert!(into.length == from.length);
+        let card = &self.card;
+        card.enter()?;
+        let bytes = from.length * size_of::<T>();
+        // SAFETY: both have so many bytes.
+        card.check(unsafe { (card.driver.copy)(into.at, from.at, bytes, self.handle) })
+    }
+
     /// Waits until all is done.
     pub fn wait(&self) -> Result<()> {
         self.card.enter()?;

@@ -63,6 +63,7 @@ functions! {
     free: c"cuMemFree_v2" (u64);
     copy_in: c"cuMemcpyHtoDAsync_v2" (u64, *const c_void, usize, Handle);
     copy_out: c"cuMemcpyDtoHAsync_v2" (*mut c_void, u64, usize, Handle);
+    copy: c"cuMemcpyDtoDAsync_v2" (u64, u64, usize, Handle);
     fill: c"cuMemsetD8Async" (u64, u8, usize, Handle);
     stream: c"cuStreamCreate" (*mut Handle, c_uint);
     destroy_stream: c"cuStreamDestroy_v2" (Handle);

@@ -19,6 +19,10 @@ use crate::{
 /// The room that a prediction's stages may take, in numbers.
 const PREDICTED: usize = 32 << 20;
 
+/// Multiply-adds that are worth a launch, and the most steps of one.
+const ONE_LAUNCH: usize = 2_000_000_000;
+const MOST_STEPS: usize = 256;
+
 /// See the [module](super).
 pub(super) struct Cuda {
     plan: Plan,
@@ -28,6 +32,9 @@ pub(super) struct Cuda {
     parameters: Memory<f32>,
     gradients: Memory<f32>,
     state: Vec<Memory<f32>>,
+    /// Parameters and state as they were at the last mark, and the updates.
+    marked: Vec<Memory<f32>>,
+    marked_updates: u64,
     layers: Vec<Layer>,
     /// The samples that the stages have room for.
     capacity: usize,
@@ -65,6 +72,8 @@ impl Cuda {
             parameters: stream.with(parameters, "the network's parameters")?,
             gradients: stream.zeros(count, "the gradient")?,
             state: Vec::new(),
+            marked: Vec::new(),
+            marked_updates: 0,
             capacity: 0,
             card_layers: stream.with(&layers, "the layers")?,
             stages: Room::default(),
@@ -306,6 +315,31 @@ impl Cuda {
         }
     }
 
+    fn try_mark(&mut self) -> Result<()> {
+        let now = || std::iter::once(&self.parameters).chain(&self.state);
+        self.marked.truncate(now().count());
+        while self.marked.len() < now().count() {
+            let what = "a copy of the parameters and the state";
+            self.marked.push(self.stream.allocate(self.plan.parameters, what)?);
+        }
+        for (into, from) in self.marked.iter().zip(now()) {
+            self.stream.copy(into, from)?;
+        }
+        self.marked_updates = self.updates;
+        Ok(())
+    }
+
+    fn try_back(&mut self) -> Result<()> {
+        // State that came later was 0.
+        self.state.truncate(self.marked.len().saturating_sub(1));
+        let now = std::iter::once(&self.parameters).chain(&self.state);
+        for (into, from) in now.zip(&self.marked) {
+            self.stream.copy(into, from)?;
+        }
+        self.updates = self.marked_updates;
+        Ok(())
+    }
+
     fn try_write(&mut self, buffer: Buffer, from: &[f32]) -> Result<()> {
         if let Buffer::State(slot) = buffer {
             self.prepare_state(self.state.len().max(slot + 1))?;
@@ -358,6 +392,33 @@ impl Engine for Cuda {
         let done = self.try_steps(std::slice::from_ref(samples), std::slice::from_ref(hyper));
         self.updates += 1;
         self.keep(done).map_or((f32::NAN, false), |outcomes| outcomes[0])
+    }
+
+    fn steps(&mut self, batches: &[Samples], hypers: &[Hyper]) -> Vec<(f32, bool)> {
+        let done = self.try_steps(batches, hypers);
+        let Some(mut outcomes) = self.keep(done) else {
+            self.updates += 1;
+            return vec![(f32::NAN, false)];
+        };
+        let diverged = outcomes.iter().position(|(loss, finite)| !finite || !loss.is_finite());
+        outcomes.truncate(diverged.map_or(outcomes.len(), |i| i + 1));
+        self.updates += outcomes.len() as u64;
+        outcomes
+    }
+
+    fn steps_at_once(&self, samples: usize) -> usize {
+        let products = self.plan.parameters.max(1) * samples.max(1);
+        (ONE_LAUNCH / products).clamp(1, MOST_STEPS)
+    }
+
+    fn mark(&mut self) {
+        let done = self.try_mark();
+        self.keep(done);
+    }
+
+    fn back_to_mark(&mut self) {
+        let done = self.try_back();
+        self.keep(done);
     }
 
     fn predict(&mut self, inputs: Rows, into: &mut [f32]) {
