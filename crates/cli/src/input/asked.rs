@@ -6,7 +6,7 @@ use anyhow::Result;
 use reshet::{Dataset, Error, Model, Targets, Task, metrics::check_threshold};
 
 use super::source::{Source, named};
-use crate::settings::table::Csv;
+use crate::{run::CHECKPOINT, settings::table::Csv};
 
 /// A model, and data with its answers: what `test` and `explain` are given.
 #[derive(clap::Args)]
@@ -69,7 +69,17 @@ pub fn check(threshold: Option<f64>, model: &Model) -> Result<()> {
 
 /// Reads a model, or the one in a run's folder.
 pub fn load(path: &Path) -> reshet::Result<Model> {
-    if path.is_dir() { Model::load(path.join("model.safetensors")) } else { Model::load(path) }
+    if !path.is_dir() {
+        return Model::load(path);
+    }
+    let model = path.join("model.safetensors");
+    if !model.exists() && path.join(CHECKPOINT).is_file() {
+        let folder = path.display();
+        return Err(Error::Data(format!(
+            "{folder}: the run was cut off before it had a model; go on: reshet train --resume {folder}"
+        )));
+    }
+    Model::load(model)
 }
 
 /// A model and data that do not go together: bad data, not bad usage.
