@@ -92,6 +92,15 @@ miri:
         engine::cpu::arena engine::cpu::sparse engine::cpu::team::pace \
         engine::cpu::vector engine::cpu::tests::poisoned
 
+# The engine for NVIDIA's cards on the emulated one: its tests, or with `--races`, `--mutants`,
+# `--build`, `--rehearse`: see docs/gpu.md
+gpu *how="--emulation":
+    gpu/check.sh {{how}}
+
+# The kernel's PTX anew, after a change in engine/cuda/kernels (fetches NVRTC from PyPI)
+ptx *args:
+    python3 gpu/ptx.py {{args}}
+
 # Build the page's front end into crates/page/dist (needs npm)
 page:
     cd crates/page/web && npm ci && npm run build

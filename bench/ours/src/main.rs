@@ -111,17 +111,18 @@ fn main() -> Answer<()> {
             Ok(())
         }
         ["sweep", threads] => sweep::print(threads.parse()?),
-        [name, threads] => serve(name, threads.parse()?),
-        _ => {
-            Err("bench-ours JOB THREADS | floor THREADS | sweep THREADS | write-data FOLDER".into())
-        }
+        [name, "cuda"] => serve(name, Device::cuda(0)?),
+        [name, threads] => serve(name, Device::cpu().threads(threads.parse()?)),
+        _ => Err(
+            "bench-ours JOB THREADS | JOB cuda | floor THREADS | sweep THREADS | write-data FOLDER"
+                .into(),
+        ),
     }
 }
 
-fn serve(name: &str, threads: usize) -> Answer<()> {
+fn serve(name: &str, device: Device) -> Answer<()> {
     let Job { network, loss, lr, batch, train, test } = job(name)?;
     let network: Sequential = network.parse()?;
-    let device = Device::cpu().threads(threads);
     let mut training: Training = network.with_loss(loss).on(device)?.attach(&train)?;
     let adam = Adam::new(lr);
     let loader = train.loader(batch).drop_last().shuffled(0, 0);
@@ -134,12 +135,10 @@ fn serve(name: &str, threads: usize) -> Answer<()> {
             ["steps", n] => {
                 let n: usize = n.parse()?;
                 let start = Instant::now();
-                let mut last = 0.0;
-                for _ in 0..n {
-                    let batch = batches.next();
-                    training.prefetch(batch.following());
-                    last = training.step(&batch, adam)?;
-                }
+                let last = match device {
+                    Device::Cuda { .. } => many(&mut training, &mut batches, n, adam)?,
+                    _ => one_by_one(&mut training, &mut batches, n, adam)?,
+                };
                 json!({"us": 1e6 * start.elapsed().as_secs_f64() / n as f64, "loss": last})
             }
             ["predict", rows, n] => {
@@ -168,6 +167,29 @@ fn serve(name: &str, threads: usize) -> Answer<()> {
         println!("{answer}");
     }
     Ok(())
+}
+
+/// Takes n steps; returns the last loss.
+fn one_by_one(training: &mut Training, from: &mut Batches, n: usize, adam: Adam) -> Answer<f32> {
+    let mut last = 0.0;
+    for _ in 0..n {
+        let batch = from.next();
+        training.prefetch(batch.following());
+        last = training.step(&batch, adam)?;
+    }
+    Ok(last)
+}
+
+/// Does the same, 100 steps at once.
+fn many(training: &mut Training, from: &mut Batches, n: usize, adam: Adam) -> Answer<f32> {
+    let (mut last, mut left) = (0.0, n);
+    while left > 0 {
+        let some: Vec<Batch> = (0..left.min(100)).map(|_| from.next()).collect();
+        let steps: Vec<_> = some.iter().map(|batch| (&**batch, adam.into())).collect();
+        last = training.steps(&steps)?.last().copied().unwrap_or(last);
+        left -= some.len();
+    }
+    Ok(last)
 }
 
 /// The most memory this process has used, where Linux tells.

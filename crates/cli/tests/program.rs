@@ -236,7 +236,6 @@ fn bad_input_gets_one_line_and_its_exit_code() {
         ("train mnist --threads 0", 2, "at least one thread"),
         ("train mnist --test-fraction 0.3", 2, "test part of its own"),
         ("train mnist --clip-norm 0", 2, "above 0"),
-        ("train mnist --device cuda", 1, "no GPU engine"),
         ("train mnist --device tpu", 2, "no device is called \"tpu\""),
         ("train mnist --load none.safetensors", 3, "cannot read none.safetensors"),
         ("train mnist --targets y.npy", 2, "mnist has targets of its own"),

@@ -156,7 +156,7 @@ impl Model {
     /// # Errors
     /// None for a model that [`Model::new`] has accepted.
     pub fn predictor(&self, device: Device) -> Result<Predictor> {
-        Ok(Predictor::new(self.plan()?, &self.parameters, self.meaning.clone(), device))
+        Predictor::new(self.plan()?, &self.parameters, self.meaning.clone(), device)
     }
 
     /// Predicts each sample and compares with its target.

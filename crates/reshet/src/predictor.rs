@@ -78,8 +78,16 @@ impl fmt::Debug for Ready {
 
 impl Predictor {
     /// A predictor with a model's plan, parameters and meaning.
-    pub(crate) fn new(plan: Plan, parameters: &[f32], meaning: Meaning, device: Device) -> Self {
-        Self { engine: device.engine(plan, parameters, 0), wide: Vec::new(), meaning }
+    ///
+    /// # Errors
+    /// The device is not available.
+    pub(crate) fn new(
+        plan: Plan,
+        parameters: &[f32],
+        meaning: Meaning,
+        device: Device,
+    ) -> Result<Self> {
+        Ok(Self { engine: device.engine(plan, parameters, 0)?, wide: Vec::new(), meaning })
     }
 
     /// Predicts each sample, as [`Model::predict`](crate::Model::predict), into `answers`, which is cleared first.
@@ -126,7 +134,7 @@ impl Predictor {
         into.clear();
         into.resize(rows.len() * plan.outputs, 0.0);
         self.engine.predict(rows, into);
-        Ok(())
+        self.engine.fault().map_or(Ok(()), Err)
     }
 
     /// Predicts each sample and compares with its target.

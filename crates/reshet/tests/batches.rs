@@ -20,9 +20,13 @@ fn names(n: usize) -> Vec<String> {
     (0..n).map(|c| c.to_string()).collect()
 }
 
+/// All engines; a card in the processor's place, if the tests are to run on one.
 fn devices() -> impl Iterator<Item = Device> {
-    let paths = Instructions::here().map(|i| Device::cpu().instructions(i).exact_threads(2));
-    paths.chain([Device::Reference])
+    let card = std::env::var_os("RESHET_TEST_CUDA").is_some();
+    let paths = Instructions::here().filter(move |_| !card);
+    let paths = paths.map(|i| Device::cpu().instructions(i).exact_threads(2));
+    let card = card.then(|| Device::cuda(0).unwrap());
+    card.into_iter().chain(paths).chain([Device::Reference])
 }
 
 fn bits(numbers: &[f32]) -> Vec<u32> {

@@ -170,8 +170,13 @@ fn close(what: &str, got: &[f32], want: &[f32], within: f32) -> Result<(), TestC
     Ok(())
 }
 
+/// The processor's engine with each of its instruction sets; a card in their place, if the tests
+/// are to run on one.
 fn paths() -> impl Iterator<Item = Device> {
-    Instructions::here().map(|instructions| Device::cpu().instructions(instructions))
+    let card = std::env::var_os("RESHET_TEST_CUDA").is_some();
+    let processors = Instructions::here().filter(move |_| !card);
+    let processors = processors.map(|instructions| Device::cpu().instructions(instructions));
+    card.then(|| Device::cuda(0).unwrap()).into_iter().chain(processors)
 }
 
 /// Relative to what was added up, not to what is left of it.
@@ -255,6 +260,34 @@ fn what_cancels_agrees() {
     let (left, terms) = (largest(&job.run(Device::Reference).gradients), job.magnitude());
     assert!(left < terms / 10.0, "{left} of {terms}");
     agrees(&job).unwrap();
+}
+
+/// Layers wide enough for an engine to treat them in another way, and networks that do not begin
+/// with a Dense layer.
+#[test]
+fn wide_and_odd_networks_agree() {
+    let stream = Stream::new(9, Purpose::Split, 2);
+    use Activation::*;
+    let first = |layers: &[Layer]| layers.to_vec();
+    for (first, net) in [
+        (first(&[]), "300-260:relu:dropout(0.3)-270:gelu-3"),
+        (first(&[Tanh.into()]), "300-257:softmax-256:elu(0.7):silu-3"),
+        (first(&[Layer::Dropout(0.3)]), "5-20:relu-3"),
+        (first(&[Softmax.into()]), "6-8:softmax:relu:softmax-3"),
+        (first(&[GELU.into(), Layer::Dropout(0.5), ReLU.into()]), "7-9:softmax:dropout(0.2)-3"),
+    ] {
+        let network: Sequential = net.parse().unwrap();
+        let network = Sequential::new([&first, network.layers()].concat()).unwrap();
+        let (rows, width) = (70, network.inputs());
+        let inputs = (0..rows * width).map(|i| 2.0 * stream.uniform(i as u64) - 1.0).collect();
+        let features = Features::new(Storage::F32(inputs), &[width]).unwrap();
+        let classes = (0..rows as u32).map(|i| i * i % 3).collect();
+        let targets = Targets::classes(classes, ["0", "1", "2"].map(String::from).into());
+        let data = Dataset::new(features, targets).unwrap();
+        let optimizer = SGD::new(0.05).into();
+        let loss = Loss::cross_entropy();
+        agrees(&Job { network, loss, data, optimizer, clip: None, batch: 67 }).unwrap();
+    }
 }
 
 /// Large enough that the work is really shared, and reaches over strips and blocks.
@@ -389,6 +422,103 @@ fn stages_out_of_order_and_wrong_rows_are_refused() {
     training.backward().unwrap();
     says(training.update(SGD::new(-1.0)), "learning rate must be 0 or more");
     says(training.update(Adam { betas: (1.0, 0.9), ..Adam::new(0.1) }), "below 1");
+}
+
+/// Many steps in one call, with batches of several sizes, Dropout and clipping.
+#[test]
+fn steps_in_one_call_have_the_same_bits() {
+    let features = Features::new(Storage::F32((0..90).map(|x| (x % 7) as f32).collect()), &[3]);
+    let targets = Targets::numbers((0..30).map(|x| (x % 5) as f32).collect(), 1);
+    let data = Dataset::new(features.unwrap(), targets).unwrap();
+    for (device, clip) in
+        paths().chain([Device::Reference]).zip([None, Some(0.1)].into_iter().cycle())
+    {
+        let new = || {
+            let network: Sequential = "3-20:relu:dropout(0.3)-5:softmax-1".parse().unwrap();
+            let setup = network.with_loss(Loss::MSELoss).seeded(1).on(device).unwrap();
+            let mut training = setup.attach(&data).unwrap();
+            training.clip_grad_norm(clip);
+            training
+        };
+        let (mut one_by_one, mut at_once) = (new(), new());
+        let batches: Vec<Batch> = data.loader(8).shuffled(0, 0).collect();
+        let rate = |i: usize| Optimizer::from(Adam::new(0.01 / (i + 1) as f64));
+        let steps: Vec<_> = batches.iter().enumerate().map(|(i, b)| (&**b, rate(i))).collect();
+        for _ in 0..2 {
+            let losses = at_once.steps(&steps).unwrap();
+            let each = steps.iter().map(|(rows, rule)| one_by_one.step(rows, rule).unwrap());
+            assert!(each.zip(&losses).all(|(a, b)| a.to_bits() == b.to_bits()), "{device}");
+        }
+        assert_eq!(one_by_one.parameters(), at_once.parameters(), "{device}");
+        assert_eq!((at_once.updates(), one_by_one.updates()), (8, 8));
+        let sgd = SGD::new(0.1).into();
+        assert!(at_once.steps(&[(&[0], rate(0)), (&[1], sgd)]).is_err());
+        assert!(at_once.steps(&[(&[0], sgd), (&[30], sgd)]).is_err());
+        assert!(at_once.steps(&[]).unwrap().is_empty());
+        // The step after which nothing is a number any more is the one that is told.
+        let wild = SGD::new(1e38).into();
+        let Err(Error::Diverged(error)) =
+            at_once.steps(&[(&[0, 1], sgd), (&[2], wild), (&[3], wild)])
+        else {
+            panic!("{device}")
+        };
+        assert!(error.step == 9 || error.step == 10, "{device}: {error}");
+    }
+}
+
+/// `fit` may take many steps at once; what it tells, saves and returns is that of a loop that
+/// takes them one by one, wherever it is ended.
+#[test]
+fn fit_is_the_loop_step_by_step() {
+    let features = Features::new(Storage::F32((0..200).map(|x| (x % 9) as f32).collect()), &[4]);
+    let targets = Targets::numbers((0..50).map(|x| (x % 5) as f32).collect(), 1);
+    let data = Dataset::new(features.unwrap(), targets).unwrap();
+    for device in paths() {
+        let trainer = || {
+            let network: Sequential = "4-9:relu:dropout(0.2)-1".parse().unwrap();
+            let trainer = Trainer::new(network).device(device).epochs(3).batch_size(8).seed(5);
+            trainer.optimizer(Adam::new(0.02)).schedule(Schedule::OneCycleLR).init(Init::Default)
+        };
+        for end in [1, 2, 6, 7, 9, 20, 100] {
+            let mut by_hand = trainer().start(&data).unwrap();
+            let mut want = Vec::new();
+            while let Some(event) = by_hand.advance().unwrap() {
+                if let Event::Step { step, loss, lr, .. } = event {
+                    want.push((step, loss.to_bits(), lr.to_bits()));
+                    if step + 1 == end {
+                        by_hand.stop();
+                    }
+                }
+            }
+            let want_model = by_hand.finish().model;
+            let (mut got, mut kept) = (Vec::new(), Vec::new());
+            let on_event = |event: &Event| {
+                let Event::Step { step, loss, lr, .. } = event else {
+                    return std::ops::ControlFlow::Continue(());
+                };
+                got.push((*step, loss.to_bits(), lr.to_bits()));
+                if step + 1 == end {
+                    return std::ops::ControlFlow::Break(());
+                }
+                std::ops::ControlFlow::Continue(())
+            };
+            let trainer = trainer().on_event(on_event);
+            let trainer =
+                trainer.on_checkpoint(Some(4), |checkpoint| kept.push(checkpoint.steps()));
+            let fit = trainer.fit(&data).unwrap();
+            let bits = |model: &Model| -> Vec<u32> {
+                model.parameters().iter().map(|x| x.to_bits()).collect()
+            };
+            assert_eq!(bits(&fit.model), bits(&want_model), "{device}, ended after {end}");
+            let last = end.min(21);
+            let marks = (1..last).filter(|step| step % 4 == 0).chain([last]);
+            assert_eq!(
+                kept.iter().copied().collect::<std::collections::BTreeSet<_>>(),
+                marks.collect()
+            );
+            assert_eq!(got, want, "{device}, ended after {end}");
+        }
+    }
 }
 
 #[test]

@@ -231,3 +231,15 @@ fn cpu_reproduces_pytorch_on_every_path() {
         }
     }
 }
+
+/// On a card, or the emulated one: `gpu/check.sh` sets the variable.
+#[test]
+fn cuda_reproduces_pytorch() {
+    if std::env::var_os("RESHET_TEST_CUDA").is_none() {
+        return;
+    }
+    let device = Device::cuda(0).unwrap();
+    for case in cases() {
+        reproduce(&case, device);
+    }
+}

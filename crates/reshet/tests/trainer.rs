@@ -256,7 +256,8 @@ fn weights_count_like_copies() {
     ] {
         let data = Dataset::new(features.clone(), targets).unwrap();
         let weighted = data.clone().weighted(weights.to_vec()).unwrap();
-        for device in [Device::Reference, Device::cpu()] {
+        let card = std::env::var_os("RESHET_TEST_CUDA").map(|_| Device::cuda(0).unwrap());
+        for device in [Device::Reference, Device::cpu()].into_iter().chain(card) {
             let gradient = |data: &Dataset, rows: &[u32]| {
                 let network: Sequential = format!("2-4:tanh-{ends}").parse().unwrap();
                 let setup = network.with_loss(loss.clone()).seeded(3).on(device).unwrap();

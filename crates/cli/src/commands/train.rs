@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Result;
 use reshet::{
-    Checkpoint, Dataset, Device, Ended, Error, Event, Fit, Score,
+    Checkpoint, Dataset, Device, Ended, Error, Event, Fit, Model, Score,
     data::download::sha256_of,
     diagnosis::{self, Finding},
     formats::safetensors,
@@ -121,6 +121,11 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
     let warnings: Vec<String> =
         warnings.into_iter().chain(odd.iter().map(ToString::to_string)).collect();
     warnings.iter().for_each(|warning| terminal::tell(&format!("warning: {warning}")));
+    if matches!(device, Device::Cuda { .. }) {
+        let what =
+            "the engine for cuda has been tested on an emulated card only, not on a real one";
+        terminal::tell(&format!("warning: {what}: compare its results with --device cpu"));
+    }
     if !args.json && !terminal::quiet() {
         said.iter().for_each(|line| say!("{line}"));
         let ranks = ranks::group().map_or(1, |group| group.ranks());
@@ -166,7 +171,7 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
     let trained = training.elapsed();
 
     let testing = Instant::now();
-    let score = test.as_ref().map(|test| fit.model.test_on(test, device)).transpose()?;
+    let score = test.as_ref().map(|test| tested(&fit.model, test, device)).transpose()?;
     let seconds = json!({
         "load": loaded.as_secs_f64(),
         "choose": choosing.as_secs_f64(),
@@ -235,6 +240,17 @@ fn kept_residuals(checkpoint: &Checkpoint) -> Result<Vec<Residuals>> {
     serde_json::from_str(text).map_err(|e| Error::Data(format!("{CHECKPOINT}: {e}")).into())
 }
 
+/// Tests a model; on the processor, and says so, if a graphics card fails.
+fn tested(model: &Model, test: &Dataset, device: Device) -> reshet::Result<Score> {
+    match model.test_on(test, device) {
+        Err(Error::Device(why)) if matches!(device, Device::Cuda { .. }) => {
+            terminal::tell(&format!("warning: {why}; the model is tested on the processor"));
+            model.test_on(test, Device::cpu())
+        }
+        score => score,
+    }
+}
+
 /// What to do when the result could not be written.
 fn go_on(run: &Run, fit: &Fit) -> String {
     let folder = run.folder().display();
@@ -276,6 +292,7 @@ fn check_epochs(checkpoint: &Checkpoint, args: &Settings) -> Result<()> {
 fn instructions(device: &Device) -> (String, usize) {
     match device {
         Device::Cpu { threads, instructions } => (instructions.to_string(), *threads),
+        Device::Cuda { .. } => ("cuda".into(), 1),
         Device::Reference => ("reference".into(), 1),
     }
 }

@@ -280,6 +280,11 @@ impl Run {
     }
 
     fn rescue(&mut self, error: Error) -> anyhow::Error {
+        if matches!(error, Error::Device(_)) && self.path(CHECKPOINT).exists() {
+            let folder = self.folder().display();
+            let how = format!("reshet train --resume {folder} --device cpu");
+            terminal::tell(&format!("go on from the last checkpoint: {how}"));
+        }
         let Error::Diverged(diverged) = &error else { return error.into() };
         let line = json!({"ended": "diverged", "step": diverged.step, "what": diverged.what});
         // The divergence is the news; that it is not drawn as well is none.

@@ -213,7 +213,7 @@ impl<T: FromStr<Err = Error> + Clone + Send + Sync + 'static> TypedValueParser f
 #[derive(Clone, Debug, PartialEq, clap::Args, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct Machine {
-    /// Device: auto or cpu (the processor), reference (slow); cuda is not available yet
+    /// Device: auto or cpu (the processor), cuda (an NVIDIA card), reference (slow)
     #[arg(long, default_value = "auto")]
     device: String,
     /// Threads, at most the machine's cores [default: all]

@@ -7,6 +7,11 @@
 
 mod among;
 mod cpu;
+#[cfg(all(feature = "cuda", any(target_os = "linux", windows)))]
+mod cuda;
+#[cfg(not(all(feature = "cuda", any(target_os = "linux", windows))))]
+#[path = "no_cuda.rs"]
+mod cuda;
 mod dropout;
 mod reference;
 
@@ -131,6 +136,34 @@ pub(crate) trait Engine: Send {
         among::step(self, samples, hyper, among)
     }
 
+    /// Runs a step for each of these batches, with the same bits as one by one. Returns what
+    /// [`Engine::step`] returns for each; the last may be one that diverged, and then steps after
+    /// it count as not taken, though the parameters may be those after them.
+    fn steps(&mut self, batches: &[Samples], hypers: &[Hyper]) -> Vec<(f32, bool)> {
+        let mut done = Vec::new();
+        for (samples, hyper) in batches.iter().zip(hypers) {
+            let (loss, finite) = self.step(samples, hyper);
+            done.push((loss, finite));
+            if !finite || !loss.is_finite() {
+                break;
+            }
+        }
+        done
+    }
+
+    /// How many steps of so many samples are worth being asked for at once; 1: there is nothing to
+    /// gain.
+    fn steps_at_once(&self, _samples: usize) -> usize {
+        1
+    }
+
+    /// Remembers parameters, state and the number of updates. Only an engine that is worth being
+    /// asked for several steps at once has to.
+    fn mark(&mut self) {}
+
+    /// Goes back to what the last [`Engine::mark`] remembered.
+    fn back_to_mark(&mut self) {}
+
     /// Computes the loss's inputs for all of these samples, with dropout off.
     fn predict(&mut self, inputs: Rows, into: &mut [f32]);
 
@@ -154,6 +187,12 @@ pub(crate) trait Engine: Send {
         None
     }
 
+    /// Takes what has failed since this was last asked. After a failure, numbers that are read
+    /// are NaN. Processors do not fail.
+    fn fault(&self) -> Option<Error> {
+        None
+    }
+
     /// Copies the parameters of an engine of the same plan directly, without the plan's order
     /// in between; false if the two have different layouts.
     fn copy_from(&mut self, _other: &dyn Engine) -> bool {
@@ -171,13 +210,18 @@ pub enum Device {
         /// The vector instructions of the kernels.
         instructions: Instructions,
     },
+    /// An NVIDIA graphics card.
+    Cuda {
+        /// Its number, from 0, as the driver counts them.
+        card: u32,
+    },
     /// Plain loops in `f64`: slow, readable; the other engines are tested against it.
     Reference,
 }
 
 impl Device {
-    /// Returns the fastest device: all cores of the processor, as there is no GPU engine.
-    /// [`Display`](fmt::Display) writes what was chosen and why.
+    /// Returns the fastest device: all cores of the processor. It is never a graphics card as long
+    /// as that engine has not been measured on one.
     pub fn best() -> Self {
         Self::cpu()
     }
@@ -185,6 +229,15 @@ impl Device {
     /// Returns the processor with all its cores.
     pub fn cpu() -> Self {
         Self::Cpu { threads: cores(), instructions: Instructions::best() }
+    }
+
+    /// Returns the graphics card of this number, from 0, as the driver counts them.
+    ///
+    /// # Errors
+    /// There is no such card, no driver or an old one; the build has no GPU engine.
+    pub fn cuda(card: u32) -> Result<Self> {
+        cuda::open(card)?;
+        Ok(Self::Cuda { card })
     }
 
     /// Finds a device by its name: `auto`, `cpu`, `cuda` or `reference`.
@@ -200,9 +253,7 @@ impl Device {
                 Ok(if name == "cpu" { Self::cpu() } else { Self::best() })
             }
             "reference" => Ok(Self::Reference),
-            "cuda" => Err(Error::Device(
-                "device cuda: this build has no GPU engine yet; use cpu or auto".into(),
-            )),
+            "cuda" => Self::cuda(0),
             _ => {
                 let known =
                     crate::network::did_you_mean(name, &["auto", "cpu", "cuda", "reference"]);
@@ -222,7 +273,7 @@ impl Device {
     pub fn exact_threads(self, threads: usize) -> Self {
         match self {
             Self::Cpu { instructions, .. } => Self::Cpu { threads: threads.max(1), instructions },
-            Self::Reference => self,
+            Self::Cuda { .. } | Self::Reference => self,
         }
     }
 
@@ -231,25 +282,35 @@ impl Device {
     pub fn instructions(self, instructions: Instructions) -> Self {
         match self {
             Self::Cpu { threads, .. } => Self::Cpu { threads, instructions },
-            Self::Reference => self,
+            Self::Cuda { .. } | Self::Reference => self,
         }
     }
 
-    /// Returns the name: `cpu` or `reference`.
+    /// Returns the name: `cpu`, `cuda` or `reference`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Cpu { .. } => "cpu",
+            Self::Cuda { .. } => "cuda",
             Self::Reference => "reference",
         }
     }
 
     /// Creates an engine on this device, for this plan, with these parameters.
-    pub(crate) fn engine(self, plan: Plan, parameters: &[f32], seed: u64) -> Box<dyn Engine> {
+    ///
+    /// # Errors
+    /// The device is not available, or has no room.
+    pub(crate) fn engine(
+        self,
+        plan: Plan,
+        parameters: &[f32],
+        seed: u64,
+    ) -> Result<Box<dyn Engine>> {
         match self {
             Self::Cpu { threads, instructions } => {
-                Box::new(cpu::Cpu::new(plan, parameters, seed, threads, instructions))
+                Ok(Box::new(cpu::Cpu::new(plan, parameters, seed, threads, instructions)))
             }
-            Self::Reference => Box::new(reference::Reference::new(plan, parameters, seed)),
+            Self::Cuda { card } => cuda::engine(plan, parameters, seed, card),
+            Self::Reference => Ok(Box::new(reference::Reference::new(plan, parameters, seed))),
         }
     }
 }
@@ -259,7 +320,10 @@ impl fmt::Display for Device {
         match self {
             Self::Cpu { threads, instructions } => {
                 let s = if *threads == 1 { "" } else { "s" };
-                write!(f, "cpu, {threads} thread{s}, {instructions} (no GPU engine in this build)")
+                write!(f, "cpu, {threads} thread{s}, {instructions}")
+            }
+            Self::Cuda { card } => {
+                write!(f, "cuda, {}", cuda::name(*card))
             }
             Self::Reference => write!(f, "reference, f64, 1 thread"),
         }

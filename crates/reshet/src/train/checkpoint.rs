@@ -337,6 +337,7 @@ fn read(file: &SafeTensors, name: &str) -> Result<Option<Vec<f32>>, String> {
 fn instructions_of(device: Device) -> String {
     match device {
         Device::Cpu { instructions, .. } => instructions.to_string(),
+        Device::Cuda { .. } => "cuda".into(),
         Device::Reference => "reference".into(),
     }
 }

@@ -1,5 +1,6 @@
 //! Trains a network on a dataset. The settings are here, the loop is in `training_loop`.
 
+mod ahead;
 mod checkpoint;
 mod event;
 pub(crate) mod temperature;
@@ -287,9 +288,10 @@ impl<'a> Trainer<'a> {
     ///
     /// # Errors
     /// As [`Trainer::plan`]; [`Error::Diverged`], with the last good model; the
-    /// checkpoint is of another training.
+    /// checkpoint is of another training; [`Error::Device`] if the device fails.
     pub fn fit(mut self, data: &Dataset) -> Result<Fit> {
         let mut training = self.start(data)?;
+        training.run_ahead(self.checkpoint_every);
         let mut checkpointed = Instant::now();
         loop {
             let event = match training.advance() {
@@ -298,15 +300,16 @@ impl<'a> Trainer<'a> {
                 Err(error) => {
                     // The last whole step stands.
                     if matches!(error, Error::Group(_)) {
-                        self.checkpoint(&training);
+                        self.checkpoint(&training)?;
                     }
                     return Err(error);
                 }
             };
             if matches!(event, Event::End { .. }) {
-                self.checkpoint(&training);
+                self.checkpoint(&training)?;
             }
             if (self.on_event)(&event).is_break() {
+                training.take_back()?;
                 training.stop();
                 continue;
             }
@@ -316,17 +319,22 @@ impl<'a> Trainer<'a> {
                 _ => false,
             };
             if due {
-                self.checkpoint(&training);
+                self.checkpoint(&training)?;
                 checkpointed = Instant::now();
             }
         }
-        Ok(training.finish())
+        let (fit, failed) = training.end();
+        failed.map(|()| fit)
     }
 
-    fn checkpoint(&mut self, training: &TrainingLoop) {
+    fn checkpoint(&mut self, training: &TrainingLoop) -> Result<()> {
         if let Some(handle) = &mut self.on_checkpoint {
-            handle(training.checkpoint());
+            let checkpoint = training.checkpoint();
+            // What a failing device gives must not replace a good one.
+            training.failed()?;
+            handle(checkpoint);
         }
+        Ok(())
     }
 
     /// Lowers the network for this data and checks everything, as [`Trainer::fit`] does first.

@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{
+    ahead::Ahead,
     checkpoint::{Checkpoint, Standing},
     event::{Ended, Event, Fit},
     temperature,
@@ -58,6 +59,8 @@ pub struct TrainingLoop {
     /// Whether [`Event::End`] has been given.
     over: bool,
     fingerprint: OnceCell<u64>,
+    /// Where the loop may run ahead of what it tells.
+    pub(super) ahead: Option<Ahead>,
 }
 
 /// The data and the settings of the loop.
@@ -130,9 +133,17 @@ impl TrainingLoop {
             asks,
             over,
             fingerprint,
+            ahead: None,
         };
         this.check_group()?;
         Ok(this)
+    }
+
+    /// Lets the loop run ahead of what it tells, but not past a multiple of `every` steps. The
+    /// training must not be looked at in between.
+    pub(super) fn run_ahead(&mut self, every: Option<usize>) {
+        // The ranks of a group take each step together.
+        self.ahead = self.settings.group.is_none().then(|| Ahead::up_to(every));
     }
 
     /// Takes a step, or ends an epoch or the training, and returns the event. If the stages of
@@ -157,9 +168,12 @@ impl TrainingLoop {
             self.over = true;
             return Ok(Some(Event::End { steps: self.at.steps, ended }));
         }
+        if let Some(event) = self.advance_ahead()? {
+            return Ok(Some(event));
+        }
         let (batch, lr) = (self.next_batch()?, self.lr());
         let done = self.take_step(&batch, lr);
-        let loss = done.map_err(|e| self.snapshot.borrow().rescue(e, &self.training))?;
+        let loss = done.map_err(|e| self.rescued(e))?;
         Ok(Some(self.stepped(loss, lr)))
     }
 
@@ -203,6 +217,24 @@ impl TrainingLoop {
         group::check_same(group, fingerprint(words), "parameters")
     }
 
+    /// Adds the last snapshot to a divergence.
+    pub(super) fn rescued(&self, error: Error) -> Error {
+        self.snapshot.borrow().rescue(error, &self.training)
+    }
+
+    /// The samples of a batch, and the batches of this epoch that have not been told.
+    pub(super) fn batches_left(&self) -> (usize, usize) {
+        let batches = self.settings.steps_per_epoch();
+        (self.settings.batch_size, batches.saturating_sub(self.at.batches))
+    }
+
+    /// The optimiser of the step after `i` more of this epoch.
+    pub(super) fn optimizer_after(&self, i: usize) -> Optimizer {
+        let steps = self.settings.steps();
+        let scheduled = || self.at.clock.lr(self.at.steps + i, steps, self.at.epoch);
+        self.settings.optimizer.with_lr(self.lr.unwrap_or_else(scheduled))
+    }
+
     /// The reason to end before the next epoch, if there is one.
     fn reason_to_end(&self) -> Option<Ended> {
         // After a resumption in the middle of an epoch, that epoch is finished first.
@@ -216,15 +248,17 @@ impl TrainingLoop {
         (self.at.epoch > 0 && self.at.since_best >= patience).then_some(Ended::Patience)
     }
 
-    fn next_batch(&mut self) -> Result<Batch> {
+    pub(super) fn next_batch(&mut self) -> Result<Batch> {
         let what = "the training is over";
         self.loader.next().ok_or_else(|| Error::invalid(what))
     }
 
-    fn stepped(&mut self, loss: f32, lr: f64) -> Event {
+    pub(super) fn stepped(&mut self, loss: f32, lr: f64) -> Event {
         let (epoch, i, step) = (self.at.epoch, self.at.batches, self.at.steps);
         self.at.add(loss);
-        self.snapshot.borrow_mut().renew(&self.training, self.at.steps);
+        if self.ahead.as_ref().is_none_or(Ahead::is_told) {
+            self.snapshot.borrow_mut().renew(&self.training, self.at.steps);
+        }
         Event::Step { epoch, i, step, steps: self.settings.steps(), loss, lr }
     }
 
@@ -367,19 +401,35 @@ impl TrainingLoop {
         checkpoint
     }
 
-    /// Ends the training here and returns its result.
+    /// Ends the training here and returns its result. If the device has failed, the model is
+    /// that of the last snapshot.
     pub fn finish(self) -> Fit {
+        self.end().0
+    }
+
+    /// Tells what of the device has failed.
+    pub(super) fn failed(&self) -> Result<()> {
+        self.training.failed()
+    }
+
+    /// Does the same as [`TrainingLoop::finish`], and tells what of the device has failed.
+    pub(super) fn end(self) -> (Fit, Result<()>) {
         let ended = self.ended.unwrap_or(Ended::Asked);
         let (epochs, steps, final_loss) = (self.at.epoch, self.at.steps, self.at.last_mean());
         let mut parameters = match self.at.best {
             Some((_, parameters)) => parameters,
             None => self.training.parameters(),
         };
+        let failed = self.training.failed();
+        if failed.is_err() {
+            parameters.copy_from_slice(&self.snapshot.borrow().parameters);
+        }
         if let Some(temperature) = self.settings.temperature {
             temperature::divide(self.training.network(), &mut parameters, temperature);
         }
         let model = self.training.model_with(parameters);
-        Fit { model, epochs, steps, final_loss, epoch_losses: self.epoch_losses, ended }
+        let fit = Fit { model, epochs, steps, final_loss, epoch_losses: self.epoch_losses, ended };
+        (fit, failed)
     }
 }
 

@@ -28,7 +28,7 @@ impl Training {
     pub fn read(&self, buffer: Buffer, into: &mut [f32]) -> Result<()> {
         self.check_length(into.len())?;
         self.engine.read(buffer, into);
-        Ok(())
+        self.failed()
     }
 
     /// Overwrites a buffer with `from`, in the parameters' order: for example parameters of
@@ -48,7 +48,7 @@ impl Training {
             return Err(Error::invalid(format!("no optimizer has a slot {slot}")));
         }
         self.engine.write(buffer, from);
-        Ok(())
+        self.failed()
     }
 
     fn check_length(&self, has: usize) -> Result<()> {
@@ -76,7 +76,8 @@ impl Training {
         self.numbers.resize(self.engine.plan().parameters, 0.0);
         other.engine.read(Buffer::Parameters, &mut self.numbers);
         self.engine.write(Buffer::Parameters, &self.numbers);
-        Ok(())
+        other.failed()?;
+        self.failed()
     }
 }
 

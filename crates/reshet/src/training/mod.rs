@@ -11,7 +11,7 @@ mod saved;
 mod setup;
 mod stages;
 
-use crate::{Dataset, Device, Loss, Meaning, Optimizer, Plan, Sequential, engine::Engine};
+use crate::{Dataset, Device, Loss, Meaning, Optimizer, Plan, Result, Sequential, engine::Engine};
 
 pub use self::setup::Setup;
 
@@ -131,6 +131,11 @@ impl Training {
     /// Returns the device it runs on.
     pub fn device(&self) -> Device {
         self.engine.device()
+    }
+
+    /// Tells what of the device has failed since this was last asked.
+    pub(crate) fn failed(&self) -> Result<()> {
+        self.engine.fault().map_or(Ok(()), Err)
     }
 
     /// Returns what inputs and outputs stand for.

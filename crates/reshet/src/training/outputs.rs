@@ -42,6 +42,7 @@ impl Training {
         self.numbers.clear();
         self.numbers.resize(inputs.len() * self.engine.plan().outputs, 0.0);
         self.engine.predict(inputs, &mut self.numbers);
+        self.failed()?;
         self.engine.plan().answer(&mut self.numbers, &mut self.wide);
         self.meaning.to_numbers(&mut self.numbers);
         Ok(&self.numbers)
@@ -59,6 +60,7 @@ impl Training {
         self.stage = Stage::Start;
         let mut rows = vec![0.0; data.len() * self.plan().outputs];
         self.engine.predict(Rows::of(data.features()), &mut rows);
+        self.failed()?;
         Ok(predictor::score(self.plan(), &self.meaning, &mut rows, data))
     }
 

@@ -86,6 +86,7 @@ impl Setup {
         let meaning = Meaning { units: self.units.clone(), ..Meaning::of(&scaled, &self.loss) };
         let mut training = self.begin(plan, meaning)?;
         training.engine.attach(&scaled);
+        training.failed()?;
         training.data = Some(scaled);
         Ok(training)
     }
@@ -121,7 +122,7 @@ impl Setup {
         plan.check_parameters(&parameters)?;
         let device = self.device.unwrap_or_else(Device::best);
         Ok(Training {
-            engine: device.engine(plan, &parameters, self.seed),
+            engine: device.engine(plan, &parameters, self.seed)?,
             network: self.network,
             loss: self.loss,
             seed: self.seed,

@@ -23,6 +23,7 @@ impl Training {
         self.rows.clear();
         self.rows.extend_from_slice(rows);
         self.engine.forward(&samples);
+        self.engine.fault().map_or(Ok(()), Err)?;
         (self.stage, self.of) = (Stage::Forward, Of::Rows);
         Ok(())
     }
@@ -37,6 +38,7 @@ impl Training {
         let rows = &self.rows;
         let samples = Samples { inputs, targets: None, weights: None, rows, attached: false };
         self.engine.forward(&samples);
+        self.engine.fault().map_or(Ok(()), Err)?;
         (self.stage, self.of) = (Stage::Forward, Of::Arrays);
         Ok(())
     }
@@ -135,11 +137,13 @@ impl Training {
             },
         };
         self.engine.backward(&samples, Some(&self.numbers), false);
+        self.failed()?;
         self.stage = Stage::Backward;
         Ok(())
     }
 
     fn went_back(&mut self, loss: f32) -> Result<f32> {
+        self.failed()?;
         self.stage = Stage::Backward;
         if loss.is_finite() { Ok(loss) } else { Err(self.diverged(f64::NAN, Some(loss))) }
     }
@@ -155,6 +159,7 @@ impl Training {
         optimizer.check()?;
         (self.stage, self.optimizer) = (Stage::Start, Some(optimizer));
         let finite = self.engine.update(&Hyper { optimizer, clip_norm: self.clip });
+        self.failed()?;
         if finite { Ok(()) } else { Err(self.diverged(optimizer.lr(), None)) }
     }
 
@@ -174,6 +179,81 @@ impl Training {
         self.rows.extend_from_slice(rows);
         self.of = Of::Rows;
         self.stepped(done, optimizer)
+    }
+
+    /// Takes a step for each of these batches of rows, one after the other, with the same bits as
+    /// [`Training::step`]: on a graphics card all in one launch. Returns the mean loss of each
+    /// batch before its update.
+    ///
+    /// ```
+    /// use reshet::prelude::*;
+    /// # use reshet::{Features, Storage, Targets};
+    /// # let x = Features::new(Storage::F32(vec![0.0, 1.0, 2.0, 3.0]), &[1])?;
+    /// # let data = Dataset::new(x, Targets::numbers(vec![0.0, 2.0, 4.0, 6.0], 1))?;
+    /// let mut training = sequential![Linear(1, 1)]?.with_loss(MSELoss).attach(&data)?;
+    /// let sgd = SGD::new(0.1).into();
+    /// let losses = training.steps(&[(&[0, 1], sgd), (&[2, 3], sgd)])?;
+    /// assert_eq!(losses.len(), 2);
+    /// # Ok::<(), reshet::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Training::step`], for the first step that fails; the parameters may then be those
+    /// after a later one.
+    pub fn steps(&mut self, steps: &[(&[u32], Optimizer)]) -> Result<Vec<f32>> {
+        let (losses, failed) = self.steps_until(steps)?;
+        failed.map(|()| losses)
+    }
+
+    /// Does the same as [`Training::steps`]; keeps the losses before the step that failed.
+    pub(crate) fn steps_until(
+        &mut self,
+        steps: &[(&[u32], Optimizer)],
+    ) -> Result<(Vec<f32>, Result<()>)> {
+        let data = attached(&self.data)?;
+        let (mut batches, mut hypers) = (Vec::new(), Vec::new());
+        for (rows, optimizer) in steps {
+            let samples = Samples::of(data, rows);
+            check_rows(&samples)?;
+            optimizer.check()?;
+            if optimizer.slots() != steps[0].1.slots() {
+                let what = "steps: all optimizers must be of one kind, with the same state";
+                return Err(Error::invalid(what));
+            }
+            batches.push(samples);
+            hypers.push(Hyper { optimizer: *optimizer, clip_norm: self.clip });
+        }
+        let Some((last, _)) = steps.last() else { return Ok((Vec::new(), Ok(()))) };
+        let done = self.engine.steps(&batches, &hypers);
+        self.rows.clear();
+        self.rows.extend_from_slice(last);
+        self.of = Of::Rows;
+        let mut losses = Vec::new();
+        for ((loss, finite), (_, optimizer)) in done.into_iter().zip(steps) {
+            if let Err(error) = self.stepped((loss, finite), *optimizer) {
+                return Ok((losses, Err(error)));
+            }
+            losses.push(loss);
+        }
+        Ok((losses, Ok(())))
+    }
+
+    /// How many steps on batches of so many rows are worth being taken at once.
+    pub(crate) fn steps_at_once(&self, samples: usize) -> usize {
+        self.engine.steps_at_once(samples)
+    }
+
+    /// Remembers the parameters and the optimiser's state, where the device takes many steps at
+    /// once.
+    pub(crate) fn mark(&mut self) -> Result<()> {
+        self.engine.mark();
+        self.failed()
+    }
+
+    /// Goes back to where [`Training::mark`] was called.
+    pub(crate) fn back_to_mark(&mut self) -> Result<()> {
+        self.engine.back_to_mark();
+        self.failed()
     }
 
     /// Does the same as [`Training::step`] on arrays: inputs row by row, and their targets
@@ -206,6 +286,7 @@ impl Training {
         optimizer: Optimizer,
     ) -> Result<f32> {
         (self.stage, self.optimizer) = (Stage::Start, Some(optimizer));
+        self.failed()?;
         if !loss.is_finite() {
             Err(self.diverged(optimizer.lr(), Some(loss)))
         } else if !finite {

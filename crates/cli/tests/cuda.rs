@@ -1,0 +1,126 @@
+//! `--device cuda`: without a card, with one, and with one that fails.
+//!
+//! `RESHET_TEST_CUDA` says that the driver of `RESHET_CUDA_DRIVER` is the emulated one
+//! (`gpu/emulation`), which fails as it is told; without it only the first test asks anything.
+
+mod place;
+
+use std::process::Output;
+
+use place::{Place, noisy_table, text};
+
+const TRAIN: &str = "train t.csv --hidden 8 --epochs 3 --batch-size 32 --effort 0 --out run";
+
+fn place() -> Place {
+    let place = Place::new();
+    place.write("t.csv", noisy_table(600));
+    place
+}
+
+/// Whether there is an emulated card.
+fn emulated() -> bool {
+    std::env::var_os("RESHET_TEST_CUDA").is_some()
+}
+
+/// Runs on the emulated card, with these faults.
+fn run(place: &Place, args: &str, faults: &str) -> Output {
+    place.command(args).env("RESHET_EMULATION", faults).output().unwrap()
+}
+
+/// Runs into an error of the device, which says so.
+#[track_caller]
+fn fails(place: &Place, args: &str, faults: &str, says: &str) {
+    let output = run(place, args, faults);
+    let error = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{faults}: {error}");
+    assert!(error.contains("error: device cuda: "), "{faults}: {error}");
+    assert!(error.contains(says) && !error.contains("panicked"), "{faults}: {error}");
+}
+
+#[test]
+fn without_a_driver_it_says_so() {
+    let place = place();
+    let mut command = place.command(&format!("{TRAIN} --device cuda"));
+    let output = command.env("RESHET_CUDA_DRIVER", "no/such/library.so").output().unwrap();
+    let error = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    let says = if cfg!(any(target_os = "linux", windows)) { "no CUDA driver" } else { "no GPU" };
+    assert!(error.contains(says) && error.contains("use cpu"), "{error}");
+    assert!(!place.path("run").exists());
+}
+
+#[test]
+fn trains_as_the_processor_does() {
+    if !emulated() {
+        return;
+    }
+    let place = place();
+    let losses = |device: &str| {
+        let args = format!("{TRAIN}-{device} --device {device} --json");
+        let output = run(&place, &args, "");
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(report["device"], device);
+        (report["final_loss"].as_f64().unwrap(), text(&output.stderr))
+    };
+    let ((cuda, warned), (cpu, _)) = (losses("cuda"), losses("cpu"));
+    assert!((cuda - cpu).abs() < 1e-4 * cpu.abs(), "{cuda} {cpu}");
+    assert!(warned.contains("emulated card only"), "{warned}");
+}
+
+#[test]
+fn what_a_card_lacks_is_told() {
+    if !emulated() {
+        return;
+    }
+    let place = place();
+    let train = format!("{TRAIN} --device cuda");
+    for (faults, says) in [
+        ("no-device", "the driver finds no card"),
+        ("driver=11040", "the driver is of CUDA 11.4 and 12.0 is needed"),
+        ("capability=61", "compute capability 6.1 and 7.5 is needed"),
+        ("memory=100", "do not fit into the card's memory"),
+    ] {
+        fails(&place, &train, faults, says);
+    }
+    // Data that does not fit is copied batch by batch; whatever else does not is told.
+    for n in 1..25 {
+        let output = run(&place, &format!("{train} --force"), &format!("allocation={n}"));
+        let error = text(&output.stderr);
+        assert!(!error.contains("panicked"), "{n}: {error}");
+        assert!(output.status.success() || error.contains("error: device cuda: "), "{n}: {error}");
+        assert!(output.status.success() || error.contains("MB are free"), "{n}: {error}");
+    }
+}
+
+#[test]
+fn a_card_that_vanishes_loses_nothing_that_was_saved() {
+    if !emulated() {
+        return;
+    }
+    let place = place();
+    let train = format!("{TRAIN} --device cuda --checkpoint-every 5 --force");
+    let (mut resumed, mut trained) = (0, 0);
+    for n in [1, 5, 17, 25, 40, 60, 80, 100, 120, 140, 160, 180] {
+        let output = run(&place, &train, &format!("vanish={n}"));
+        let error = text(&output.stderr);
+        assert!(error.contains("device cuda: the card failed"), "{n}: {error}");
+        assert!(!error.contains("panicked"), "{n}: {error}");
+        if output.status.success() {
+            // It had been trained; the processor tested it.
+            assert!(error.contains("tested on the processor"), "{n}: {error}");
+            trained += 1;
+            break;
+        }
+        assert_eq!(output.status.code(), Some(1), "{n}: {error}");
+        assert!(!place.path("run/model.safetensors").exists(), "{n}");
+        if place.path("run/checkpoint.safetensors").exists() {
+            assert!(error.contains("go on from the last checkpoint"), "{n}: {error}");
+            let output = run(&place, "train --resume run --device cpu", "");
+            assert!(output.status.success(), "{n}: {}", text(&output.stderr));
+            assert!(place.path("run/model.safetensors").exists(), "{n}");
+            resumed += 1;
+        }
+    }
+    assert!(resumed > 0 && trained > 0, "{resumed} {trained}");
+}

@@ -1,0 +1,219 @@
+//! The samples of a step on their way to the card.
+
+use super::{
+    card::{Memory, Stream},
+    job::{self, Job, Plain},
+};
+use crate::{
+    Result,
+    data::{Dataset, Numbers, Rows, Wanted},
+    engine::Samples,
+};
+
+/// Memory that grows with what it is filled with.
+pub(super) struct Room<T>(Option<Memory<T>>);
+
+impl<T> Default for Room<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<T: Plain> Room<T> {
+    /// Makes room for so many numbers; what was there is lost if it has to grow.
+    pub fn reserve(&mut self, stream: &Stream, length: usize, what: &str) -> Result<&Memory<T>> {
+        if self.0.as_ref().is_none_or(|memory| memory.len() < length) {
+            // The old one first: both need not fit.
+            self.0 = None;
+            self.0 = Some(stream.allocate(length, what)?);
+        }
+        match &self.0 {
+            Some(memory) => Ok(memory),
+            None => unreachable!("it was made above"),
+        }
+    }
+
+    /// The memory, if there is any yet.
+    pub fn get(&self) -> Option<&Memory<T>> {
+        self.0.as_ref()
+    }
+
+    /// Copies these numbers to its start, and returns where that is.
+    pub fn fill(&mut self, stream: &Stream, numbers: &[T], what: &str) -> Result<u64> {
+        let memory = self.reserve(stream, numbers.len(), what)?;
+        stream.write(memory, numbers)?;
+        Ok(memory.address())
+    }
+}
+
+/// Inputs on the card.
+enum Inputs {
+    Bytes(Memory<u8>),
+    Numbers(Memory<f32>),
+}
+
+impl Inputs {
+    fn new(stream: &Stream, inputs: Rows) -> Result<Self> {
+        let what = "the inputs of the data";
+        Ok(match inputs.numbers {
+            Numbers::U8(bytes) => Self::Bytes(stream.with(bytes, what)?),
+            Numbers::F32(numbers) => Self::Numbers(stream.with(numbers, what)?),
+        })
+    }
+
+    fn tell(&self, job: &mut Job) {
+        match self {
+            Self::Bytes(memory) => {
+                job.inputs = memory.address();
+                job.flags |= job::BYTES;
+            }
+            Self::Numbers(memory) => job.inputs = memory.address(),
+        }
+    }
+}
+
+/// A whole dataset on the card.
+pub(super) struct Resident {
+    inputs: Inputs,
+    classes: Option<Memory<u32>>,
+    values: Option<Memory<f32>>,
+    weights: Option<Memory<f32>>,
+}
+
+impl Resident {
+    pub fn new(stream: &Stream, data: &Dataset) -> Result<Self> {
+        let what = "the targets of the data";
+        let inputs = Inputs::new(stream, Rows::of(data.features()))?;
+        let (classes, values) = match data.wanted() {
+            Wanted::Classes(classes) => (Some(stream.with(classes, what)?), None),
+            Wanted::Values { values, .. } | Wanted::Partial { values, .. } => {
+                (None, Some(stream.with(values, what)?))
+            }
+            Wanted::Chosen { values, outputs, .. } => {
+                (Some(stream.with(outputs, what)?), Some(stream.with(values, what)?))
+            }
+        };
+        let weights = data.weights().map(|weights| stream.with(weights, what)).transpose()?;
+        stream.wait()?;
+        Ok(Self { inputs, classes, values, weights })
+    }
+
+    pub fn tell_inputs(&self, job: &mut Job) {
+        self.inputs.tell(job);
+    }
+
+    pub fn tell_targets(&self, wanted: Wanted, job: &mut Job) {
+        let classes = self.classes.as_ref().map_or(0, Memory::address);
+        let values = self.values.as_ref().map_or(0, Memory::address);
+        name_targets(wanted, classes, values, job);
+        job.weights = self.weights.as_ref().map_or(0, Memory::address);
+    }
+}
+
+/// Samples that are copied to the card for one call.
+#[derive(Default)]
+pub(super) struct Passed {
+    bytes: Room<u8>,
+    numbers: Room<f32>,
+    classes: Room<u32>,
+    values: Room<f32>,
+    weights: Room<f32>,
+}
+
+impl Passed {
+    /// Copies the inputs of these samples, batch after batch.
+    pub fn inputs(&mut self, stream: &Stream, batches: &[Samples], job: &mut Job) -> Result<()> {
+        let what = "the inputs of a batch";
+        let Some(first) = batches.first() else { return Ok(()) };
+        let width = first.inputs.width;
+        job.flags |= job::GATHERED;
+        match first.inputs.numbers {
+            Numbers::U8(bytes) => {
+                let gathered = gather(batches, bytes, width);
+                job.inputs = self.bytes.fill(stream, &gathered, what)?;
+                job.flags |= job::BYTES;
+            }
+            Numbers::F32(numbers) => {
+                let gathered = gather(batches, numbers, width);
+                job.inputs = self.numbers.fill(stream, &gathered, what)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies consecutive samples.
+    pub fn block(
+        &mut self,
+        stream: &Stream,
+        inputs: Rows,
+        start: usize,
+        end: usize,
+        job: &mut Job,
+    ) -> Result<()> {
+        let what = "the inputs of the samples";
+        let range = start * inputs.width..end * inputs.width;
+        job.flags |= job::GATHERED;
+        match inputs.numbers {
+            Numbers::U8(bytes) => {
+                job.inputs = self.bytes.fill(stream, &bytes[range], what)?;
+                job.flags |= job::BYTES;
+            }
+            Numbers::F32(numbers) => {
+                job.inputs = self.numbers.fill(stream, &numbers[range], what)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies the targets and weights of these samples.
+    pub fn targets(&mut self, stream: &Stream, batches: &[Samples], job: &mut Job) -> Result<()> {
+        let what = "the targets of a batch";
+        let Some(Samples { targets: Some(wanted), weights, .. }) = batches.first() else {
+            return Ok(());
+        };
+        let (mut classes, mut values) = (0, 0);
+        match *wanted {
+            Wanted::Classes(all) => {
+                classes = self.classes.fill(stream, &gather(batches, all, 1), what)?;
+            }
+            Wanted::Values { values: all, width } | Wanted::Partial { values: all, width } => {
+                values = self.values.fill(stream, &gather(batches, all, width), what)?;
+            }
+            Wanted::Chosen { values: all, width, outputs } => {
+                classes = self.classes.fill(stream, &gather(batches, outputs, 1), what)?;
+                values = self.values.fill(stream, &gather(batches, all, width), what)?;
+            }
+        }
+        name_targets(*wanted, classes, values, job);
+        if let Some(weights) = *weights {
+            job.weights = self.weights.fill(stream, &gather(batches, weights, 1), what)?;
+        }
+        Ok(())
+    }
+}
+
+/// The samples' parts of numbers of this width, in their order.
+fn gather<T: Copy>(batches: &[Samples], numbers: &[T], width: usize) -> Vec<T> {
+    let rows = batches.iter().flat_map(|samples| samples.rows);
+    let mut gathered = Vec::new();
+    for row in rows {
+        gathered.extend_from_slice(&numbers[*row as usize * width..][..width]);
+    }
+    gathered
+}
+
+/// Says where targets of this kind are.
+fn name_targets(wanted: Wanted, classes: u64, values: u64, job: &mut Job) {
+    job.targets = values;
+    (job.target_kind, job.target_width) = match wanted {
+        Wanted::Classes(_) => (job::CLASSES, 1),
+        Wanted::Values { width, .. } => (job::VALUES, width as u32),
+        Wanted::Partial { width, .. } => (job::PARTIAL, width as u32),
+        Wanted::Chosen { width, .. } => (job::CHOSEN, width as u32),
+    };
+    match wanted {
+        Wanted::Classes(_) => job.targets = classes,
+        Wanted::Chosen { .. } => job.chosen = classes,
+        _ => {}
+    }
+}

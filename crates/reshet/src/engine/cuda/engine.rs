@@ -1,0 +1,458 @@
+//! [`Engine`] on a card.
+
+use std::cell::RefCell;
+
+use super::{
+    batch::{Passed, Resident, Room},
+    card::{Card, Memory, Stream},
+    job::{self, Job, Layer, Outcome, Rule, Step},
+    layers,
+};
+use crate::{
+    Error, Plan, Result,
+    data::{Dataset, Rows},
+    engine::{Buffer, Device, Engine, Samples},
+    loss::Loss,
+    optim::Hyper,
+};
+
+/// The room that a prediction's stages may take, in numbers.
+const PREDICTED: usize = 32 << 20;
+
+/// Multiply-adds that are worth a launch, and the most steps of one.
+const ONE_LAUNCH: usize = 2_000_000_000;
+const MOST_STEPS: usize = 256;
+
+/// See the [module](super).
+pub(super) struct Cuda {
+    plan: Plan,
+    seed: u64,
+    updates: u64,
+    stream: Stream,
+    parameters: Memory<f32>,
+    gradients: Memory<f32>,
+    state: Vec<Memory<f32>>,
+    /// Parameters and state as they were at the last mark, and the updates.
+    marked: Vec<Memory<f32>>,
+    marked_updates: u64,
+    layers: Vec<Layer>,
+    /// The samples that the stages have room for.
+    capacity: usize,
+    card_layers: Memory<Layer>,
+    stages: Room<f32>,
+    losses: Room<f64>,
+    squares: Memory<f64>,
+    barrier: Memory<u32>,
+    class_weights: Option<Memory<f32>>,
+    steps: Room<Step>,
+    outcomes: Room<Outcome>,
+    rows: Room<u32>,
+    derivative: Room<f32>,
+    resident: Option<Resident>,
+    passed: Passed,
+    /// Where the inputs of the last `forward` are.
+    inputs: (u64, u32),
+    /// The first failure that nobody has been told of.
+    fault: RefCell<Option<Error>>,
+}
+
+impl Cuda {
+    /// Creates an engine on this card with these parameters.
+    pub fn new(plan: Plan, parameters: &[f32], seed: u64, card: u32) -> Result<Self> {
+        let stream = Stream::new(Card::open(card)?)?;
+        let layers = layers::lower(&plan);
+        let class_weights = match plan.loss() {
+            Loss::CrossEntropyLoss { weight: Some(weights), .. } => Some(weights),
+            _ => None,
+        };
+        let class_weights =
+            class_weights.map(|weights| stream.with(weights, "the class weights")).transpose()?;
+        let count = plan.parameters;
+        let engine = Self {
+            parameters: stream.with(parameters, "the network's parameters")?,
+            gradients: stream.zeros(count, "the gradient")?,
+            state: Vec::new(),
+            marked: Vec::new(),
+            marked_updates: 0,
+            capacity: 0,
+            card_layers: stream.with(&layers, "the layers")?,
+            stages: Room::default(),
+            losses: Room::default(),
+            squares: stream.allocate(count.div_ceil(job::CHUNK), "the gradient's norm")?,
+            barrier: stream.zeros(2, "the barrier")?,
+            class_weights,
+            steps: Room::default(),
+            outcomes: Room::default(),
+            rows: Room::default(),
+            derivative: Room::default(),
+            resident: None,
+            passed: Passed::default(),
+            inputs: (0, 0),
+            fault: RefCell::new(None),
+            plan,
+            seed,
+            updates: 0,
+            stream,
+            layers,
+        };
+        engine.stream.wait()?;
+        Ok(engine)
+    }
+
+    /// Keeps a failure, to be told when the call returns.
+    fn keep<T>(&self, done: Result<T>) -> Option<T> {
+        match done {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.fault.borrow_mut().get_or_insert(error);
+                None
+            }
+        }
+    }
+
+    /// What every job says.
+    fn job(&self, flags: u32) -> Job {
+        let (loss, smoothing) = job::loss(self.plan.loss());
+        let state = |slot: usize| self.state.get(slot).map_or(0, Memory::address);
+        Job {
+            layers: self.card_layers.address(),
+            parameters: self.parameters.address(),
+            gradients: self.gradients.address(),
+            state: [state(0), state(1), state(2)],
+            class_weights: self.class_weights.as_ref().map_or(0, Memory::address),
+            squares: self.squares.address(),
+            barrier: self.barrier.address(),
+            parameter_count: self.plan.parameters as u64,
+            seed: self.seed,
+            updates: self.updates,
+            scale: self.plan.head.scale,
+            layer_count: self.layers.len() as u32,
+            flags,
+            inputs_wide: self.plan.inputs as u32,
+            outputs: self.plan.outputs as u32,
+            loss,
+            smoothing,
+            ..Job::default()
+        }
+    }
+
+    /// Makes room for batches of so many samples.
+    fn reserve(&mut self, samples: usize) -> Result<()> {
+        if samples <= self.capacity {
+            return Ok(());
+        }
+        self.capacity = 0;
+        let length = layers::place(&mut self.layers, samples);
+        let what = format!("the stages of {samples} samples");
+        self.stages.reserve(&self.stream, length, &what)?;
+        self.losses.reserve(&self.stream, samples, &what)?;
+        self.stream.write(&self.card_layers, &self.layers)?;
+        self.capacity = samples;
+        Ok(())
+    }
+
+    /// Makes sure that the state has the optimiser's slots.
+    fn prepare_state(&mut self, slots: usize) -> Result<()> {
+        self.state.truncate(slots);
+        while self.state.len() < slots {
+            let what = "the optimizer's state";
+            self.state.push(self.stream.zeros(self.plan.parameters, what)?);
+        }
+        Ok(())
+    }
+
+    /// Runs a job on batches, each a step, and waits if outcomes are wanted.
+    fn run(
+        &mut self,
+        mut job: Job,
+        batches: &[Samples],
+        hypers: &[Hyper],
+        waits: bool,
+    ) -> Result<Vec<Outcome>> {
+        let mut rows = Vec::new();
+        let mut steps = Vec::new();
+        for (i, samples) in batches.iter().enumerate() {
+            let t = self.updates + i as u64 + 1;
+            steps.push(Step {
+                first: rows.len() as u32,
+                rows: samples.rows.len() as u32,
+                denominator: samples.denominator(&self.plan.head),
+                rule: hypers.get(i).map_or(Rule::default(), |hyper| Rule::of(hyper, t)),
+                clip: hypers.get(i).and_then(|hyper| hyper.clip_norm).unwrap_or(0.0),
+                padding: 0,
+            });
+            rows.extend_from_slice(samples.rows);
+        }
+        job.rows = self.rows.fill(&self.stream, &rows, "the numbers of the samples")?;
+        let most = batches.iter().map(|samples| samples.rows.len()).max().unwrap_or(0);
+        self.launch(job, &steps, most, waits)
+    }
+
+    fn launch(
+        &mut self,
+        mut job: Job,
+        steps: &[Step],
+        samples: usize,
+        waits: bool,
+    ) -> Result<Vec<Outcome>> {
+        self.reserve(samples)?;
+        job.stages = self.stages.reserve(&self.stream, 0, "")?.address();
+        job.losses = self.losses.reserve(&self.stream, 0, "")?.address();
+        job.step_count = steps.len() as u32;
+        job.steps = self.steps.fill(&self.stream, steps, "the steps")?;
+        let mut outcomes = vec![Outcome::default(); steps.len()];
+        job.outcomes = self.outcomes.fill(&self.stream, &outcomes, "the losses")?;
+        let blocks = layers::blocks(&self.layers, samples, self.plan.parameters, job.flags);
+        // SAFETY: all memories are this engine's and have room for the samples and for the plan's
+        // parameters; rows exist, as the engine's user has checked; memory is given back only
+        // after the kernel is done, which the driver sees to.
+        unsafe { self.stream.launch(&job, blocks)? };
+        if waits {
+            let memory = self.outcomes.reserve(&self.stream, 0, "")?;
+            self.stream.read(memory, 0, &mut outcomes)?;
+        }
+        Ok(outcomes)
+    }
+
+    /// Says where the inputs of these samples are.
+    fn bring_inputs(&mut self, batches: &[Samples], job: &mut Job) -> Result<()> {
+        let attached = batches.iter().all(|samples| samples.attached);
+        match &self.resident {
+            Some(resident) if attached => resident.tell_inputs(job),
+            _ => self.passed.inputs(&self.stream, batches, job)?,
+        }
+        Ok(())
+    }
+
+    fn bring_targets(&mut self, batches: &[Samples], job: &mut Job) -> Result<()> {
+        let attached = batches.iter().all(|samples| samples.attached);
+        match (&self.resident, batches.first().and_then(|samples| samples.targets)) {
+            (Some(resident), Some(wanted)) if attached => resident.tell_targets(wanted, job),
+            _ => self.passed.targets(&self.stream, batches, job)?,
+        }
+        Ok(())
+    }
+
+    fn try_forward(&mut self, samples: &Samples) -> Result<()> {
+        let batches = std::slice::from_ref(samples);
+        let mut job = self.job(job::FORWARD | job::TRAINING);
+        self.bring_inputs(batches, &mut job)?;
+        self.inputs = (job.inputs, job.flags & (job::BYTES | job::GATHERED));
+        self.run(job, batches, &[], false)?;
+        Ok(())
+    }
+
+    fn try_backward(
+        &mut self,
+        samples: &Samples,
+        derivative: Option<&[f32]>,
+        accumulate: bool,
+    ) -> Result<f32> {
+        let batches = std::slice::from_ref(samples);
+        let (inputs, flags) = self.inputs;
+        let mut job = self.job(job::BACKWARD | job::TRAINING | flags);
+        job.inputs = inputs;
+        if accumulate {
+            job.flags |= job::ACCUMULATE;
+        }
+        match derivative {
+            Some(d) => {
+                let what = "the loss's derivative";
+                job.derivative = self.derivative.fill(&self.stream, d, what)?;
+            }
+            None => self.bring_targets(batches, &mut job)?,
+        }
+        let outcomes = self.run(job, batches, &[], true)?;
+        Ok(outcomes[0].loss as f32)
+    }
+
+    fn try_update(&mut self, hyper: &Hyper) -> Result<bool> {
+        self.prepare_state(hyper.optimizer.slots())?;
+        let rule = Rule::of(hyper, self.updates + 1);
+        let clip = hyper.clip_norm.unwrap_or(0.0);
+        let step = Step { rule, clip, ..Step::default() };
+        let outcomes = self.launch(self.job(job::UPDATE), &[step], 0, true)?;
+        Ok(outcomes[0].infinite == 0)
+    }
+
+    fn try_steps(&mut self, batches: &[Samples], hypers: &[Hyper]) -> Result<Vec<(f32, bool)>> {
+        let slots = hypers.first().map_or(0, |hyper| hyper.optimizer.slots());
+        self.prepare_state(slots)?;
+        let mut job = self.job(job::FORWARD | job::BACKWARD | job::UPDATE | job::TRAINING);
+        self.bring_inputs(batches, &mut job)?;
+        self.bring_targets(batches, &mut job)?;
+        let outcomes = self.run(job, batches, hypers, true)?;
+        Ok(outcomes.iter().map(|outcome| (outcome.loss as f32, outcome.infinite == 0)).collect())
+    }
+
+    fn try_predict(&mut self, inputs: Rows, into: &mut [f32]) -> Result<()> {
+        let (outputs, count) = (self.plan.outputs, inputs.len());
+        let wide: usize = self.layers.iter().map(|layer| layer.outputs as usize).sum();
+        let block = (PREDICTED / wide.max(1)).clamp(1, 1 << 16);
+        for start in (0..count).step_by(block) {
+            let end = count.min(start + block);
+            let mut job = self.job(job::FORWARD);
+            self.passed.block(&self.stream, inputs, start, end, &mut job)?;
+            let step = Step { rows: (end - start) as u32, ..Step::default() };
+            self.launch(job, &[step], end - start, false)?;
+            self.read_output(&mut into[start * outputs..end * outputs])?;
+        }
+        Ok(())
+    }
+
+    fn read_output(&self, into: &mut [f32]) -> Result<()> {
+        let (Some(stages), Some(last)) = (self.stages.get(), self.layers.last()) else {
+            return Ok(());
+        };
+        self.stream.read(stages, last.y as usize, into)
+    }
+
+    fn buffer(&self, buffer: Buffer) -> Option<&Memory<f32>> {
+        match buffer {
+            Buffer::Parameters => Some(&self.parameters),
+            Buffer::Gradients => Some(&self.gradients),
+            Buffer::State(slot) => self.state.get(slot),
+        }
+    }
+
+    fn try_mark(&mut self) -> Result<()> {
+        let now = || std::iter::once(&self.parameters).chain(&self.state);
+        self.marked.truncate(now().count());
+        while self.marked.len() < now().count() {
+            let what = "a copy of the parameters and the state";
+            self.marked.push(self.stream.allocate(self.plan.parameters, what)?);
+        }
+        for (into, from) in self.marked.iter().zip(now()) {
+            self.stream.copy(into, from)?;
+        }
+        self.marked_updates = self.updates;
+        Ok(())
+    }
+
+    fn try_back(&mut self) -> Result<()> {
+        // State that came later was 0.
+        self.state.truncate(self.marked.len().saturating_sub(1));
+        let now = std::iter::once(&self.parameters).chain(&self.state);
+        for (into, from) in now.zip(&self.marked) {
+            self.stream.copy(into, from)?;
+        }
+        self.updates = self.marked_updates;
+        Ok(())
+    }
+
+    fn try_write(&mut self, buffer: Buffer, from: &[f32]) -> Result<()> {
+        if let Buffer::State(slot) = buffer {
+            self.prepare_state(self.state.len().max(slot + 1))?;
+        }
+        match self.buffer(buffer) {
+            Some(into) => self.stream.write(into, from),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Engine for Cuda {
+    fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    fn device(&self) -> Device {
+        Device::Cuda { card: self.stream.card.number() }
+    }
+
+    fn attach(&mut self, data: &Dataset) {
+        // Data that does not fit stays where it is, and its batches are copied one by one.
+        self.resident = None;
+        self.resident = Resident::new(&self.stream, data).ok();
+    }
+
+    fn forward(&mut self, samples: &Samples) {
+        let done = self.try_forward(samples);
+        self.keep(done);
+    }
+
+    fn output(&self, into: &mut [f32]) {
+        if self.keep(self.read_output(into)).is_none() {
+            into.fill(f32::NAN);
+        }
+    }
+
+    fn backward(&mut self, samples: &Samples, derivative: Option<&[f32]>, accumulate: bool) -> f32 {
+        let done = self.try_backward(samples, derivative, accumulate);
+        self.keep(done).unwrap_or(f32::NAN)
+    }
+
+    fn update(&mut self, hyper: &Hyper) -> bool {
+        let done = self.try_update(hyper);
+        self.updates += 1;
+        self.keep(done).unwrap_or(false)
+    }
+
+    fn step(&mut self, samples: &Samples, hyper: &Hyper) -> (f32, bool) {
+        let done = self.try_steps(std::slice::from_ref(samples), std::slice::from_ref(hyper));
+        self.updates += 1;
+        self.keep(done).map_or((f32::NAN, false), |outcomes| outcomes[0])
+    }
+
+    fn steps(&mut self, batches: &[Samples], hypers: &[Hyper]) -> Vec<(f32, bool)> {
+        let done = self.try_steps(batches, hypers);
+        let Some(mut outcomes) = self.keep(done) else {
+            self.updates += 1;
+            return vec![(f32::NAN, false)];
+        };
+        let diverged = outcomes.iter().position(|(loss, finite)| !finite || !loss.is_finite());
+        outcomes.truncate(diverged.map_or(outcomes.len(), |i| i + 1));
+        self.updates += outcomes.len() as u64;
+        outcomes
+    }
+
+    fn steps_at_once(&self, samples: usize) -> usize {
+        let products = self.plan.parameters.max(1) * samples.max(1);
+        (ONE_LAUNCH / products).clamp(1, MOST_STEPS)
+    }
+
+    fn mark(&mut self) {
+        let done = self.try_mark();
+        self.keep(done);
+    }
+
+    fn back_to_mark(&mut self) {
+        let done = self.try_back();
+        self.keep(done);
+    }
+
+    fn predict(&mut self, inputs: Rows, into: &mut [f32]) {
+        let done = self.try_predict(inputs, into);
+        if self.keep(done).is_none() {
+            into.fill(f32::NAN);
+        }
+    }
+
+    fn updates(&self) -> u64 {
+        self.updates
+    }
+
+    fn set_updates(&mut self, updates: u64) {
+        self.updates = updates;
+    }
+
+    fn read(&self, buffer: Buffer, into: &mut [f32]) {
+        let Some(from) = self.buffer(buffer) else { return into.fill(0.0) };
+        if self.keep(self.stream.read(from, 0, into)).is_none() {
+            into.fill(f32::NAN);
+        }
+    }
+
+    fn write(&mut self, buffer: Buffer, from: &[f32]) {
+        let done = self.try_write(buffer, from);
+        self.keep(done);
+    }
+
+    fn slots(&self) -> usize {
+        self.state.len()
+    }
+
+    fn fault(&self) -> Option<Error> {
+        self.fault.borrow_mut().take()
+    }
+}

@@ -1,0 +1,289 @@
+// The passes through the layers, phase by phase; between two phases all blocks wait for one
+// another. What works on single values (most activations, Dropout) is done where a value is
+// stored, and is no phase.
+#pragma once
+#include "products.cuh"
+#include "values.cuh"
+
+// A step in progress.
+struct Now {
+    const Job &job;
+    const Step &step;
+    // Updates before it, which key the masks.
+    u64 updates;
+
+    // The sample's number, which keys its masks.
+    DEVICE u32 row(u32 sample) const {
+        u32 i = step.first + sample;
+        return job.rows ? job.rows[i] : i;
+    }
+
+    // Where its inputs, target and weight are.
+    DEVICE u32 place(u32 sample) const {
+        return job.flags & GATHERED ? step.first + sample : row(sample);
+    }
+
+    DEVICE float input(u32 sample, u32 column) const {
+        u64 at = (u64)place(sample) * job.inputs_wide + column;
+        return job.flags & BYTES ? (float)((const u8 *)job.inputs)[at] / 255.0f
+                                 : ((const float *)job.inputs)[at];
+    }
+
+    // What goes into layer i.
+    DEVICE float before(u32 i, u32 sample, u32 column) const {
+        if (i == 0) return input(sample, column);
+        const Layer &layer = job.layers[i - 1];
+        return job.stages[layer.y + (u64)sample * layer.outputs + column];
+    }
+};
+
+// Whether a layer, other than Dense, works on each value by itself.
+DEVICE bool by_value(const Layer &layer) {
+    return layer.kind == DROPOUT || (layer.kind == ACTIVATION && layer.activation != SOFTMAX);
+}
+
+// Stores z of layer i, and all that follows from this value alone.
+CALLED void store_value(const Now &now, u32 i, u32 sample, u32 column, float z) {
+    const Job &job = now.job;
+    for (;;) {
+        const Layer &layer = job.layers[i];
+        u64 at = (u64)sample * layer.outputs + column;
+        if (layer.kind == DROPOUT) {
+            if (job.flags & TRAINING) {
+                z *= mask(job.seed, now.updates, layer, now.row(sample), column);
+            }
+        } else {
+            if (layer.keeps_z) job.stages[layer.z + at] = z;
+            z = activate(layer.activation, layer.alpha, z);
+        }
+        job.stages[layer.y + at] = z;
+        // A row of z waits for its Softmax.
+        if (layer.activation == SOFTMAX) return;
+        ++i;
+        if (i == job.layer_count || !by_value(job.layers[i])) return;
+    }
+}
+
+// Stores the derivative by the output of layer i - 1, and by all before it that this value alone
+// decides.
+CALLED void store_derivative(const Now &now, u32 i, u32 sample, u32 column, float d) {
+    const Job &job = now.job;
+    while (i > 0) {
+        --i;
+        const Layer &layer = job.layers[i];
+        u64 at = (u64)sample * layer.outputs + column;
+        if (layer.kind == DROPOUT) {
+            d *= mask(job.seed, now.updates, layer, now.row(sample), column);
+            continue;
+        }
+        float y = job.stages[layer.y + at];
+        float z = layer.keeps_z ? job.stages[layer.z + at] : y;
+        if (layer.activation != SOFTMAX) d *= slope(layer.activation, layer.alpha, z, y);
+        if (by_value(layer)) continue;
+        job.stages[layer.d + at] = d;
+        return;
+    }
+}
+
+// x of a layer: (samples, inputs), and a column of 1 for the bias after it.
+struct Samples {
+    const Now &now;
+    u32 layer;
+    enum { along_sum = 1 };
+    DEVICE float at(u32 sample, u32 column) const { return now.before(layer, sample, column); }
+};
+
+struct SamplesAndOne {
+    const Now &now;
+    u32 layer;
+    enum { along_sum = 0 };
+    DEVICE float at(u32 column, u32 sample) const {
+        bool bias = column == now.job.layers[layer].inputs;
+        return bias ? 1.0f : now.before(layer, sample, column);
+    }
+};
+
+// W of a layer, (outputs, inputs).
+struct Weights {
+    const float *weights;
+    u32 inputs;
+    enum { along_sum = 1 };
+    DEVICE float at(u32 output, u32 input) const { return weights[(u64)output * inputs + input]; }
+};
+
+struct WeightsAcross {
+    const float *weights;
+    u32 inputs;
+    enum { along_sum = 0 };
+    DEVICE float at(u32 input, u32 output) const { return weights[(u64)output * inputs + input]; }
+};
+
+// dz of a layer, (samples, outputs).
+struct Derivatives {
+    const float *d;
+    u32 outputs;
+    enum { along_sum = 1 };
+    DEVICE float at(u32 sample, u32 output) const { return d[(u64)sample * outputs + output]; }
+};
+
+struct DerivativesAcross {
+    const float *d;
+    u32 outputs;
+    enum { along_sum = 0 };
+    DEVICE float at(u32 output, u32 sample) const { return d[(u64)sample * outputs + output]; }
+};
+
+struct StoreValue {
+    const Now &now;
+    u32 layer;
+    const float *biases;
+    DEVICE void store(u32 sample, u32 output, float sum) const {
+        store_value(now, layer, sample, output, sum + biases[output]);
+    }
+};
+
+struct StoreDerivative {
+    const Now &now;
+    u32 layer;
+    DEVICE void store(u32 sample, u32 input, float sum) const {
+        store_derivative(now, layer, sample, input, sum);
+    }
+};
+
+// Updates one parameter.
+CALLED void update_at(const Now &now, Outcome &outcome, u64 i, float gradient) {
+    float p = update(now.step.rule, now.job.parameters[i], gradient, now.job.state, i);
+    now.job.parameters[i] = p;
+    if (!isfinite(p)) atomic_store(&outcome.infinite, 1);
+}
+
+// Stores an element of the gradient of W and b, and updates its parameter if nothing of the
+// whole gradient has to be known before.
+struct StoreGradient {
+    const Now &now;
+    Outcome &outcome;
+    const Layer &layer;
+    bool updates;
+    DEVICE void store(u32 output, u32 input, float gradient) const {
+        u64 inside = (u64)output * layer.inputs + input;
+        u64 bias = (u64)layer.inputs * layer.outputs + output;
+        u64 i = layer.weights + (input == layer.inputs ? bias : inside);
+        if (now.job.flags & ACCUMULATE) gradient += now.job.gradients[i];
+        now.job.gradients[i] = gradient;
+        if (updates) update_at(now, outcome, i, gradient);
+    }
+};
+
+// Softmax of each row of layer i: a warp each.
+DEVICE void softmax_rows(const Now &now, u32 i) {
+    const Job &job = now.job;
+    const Layer &layer = job.layers[i];
+    u32 lane = thread() % 32, width = layer.outputs;
+    for (u32 r = block() * (THREADS / 32) + thread() / 32; r < now.step.rows; r += blocks() * (THREADS / 32)) {
+        float *y = job.stages + layer.y + (u64)r * width;
+        bool own = layer.kind == DENSE;
+        float most = LOWEST, sum = 0;
+        for (u32 c = lane; c < width; c += 32) {
+            float z = own ? y[c] : now.before(i, r, c);
+            y[c] = z;
+            if (z > most) most = z;
+        }
+        most = warp_max(most);
+        for (u32 c = lane; c < width; c += 32) {
+            y[c] = expf(y[c] - most);
+            sum += y[c];
+        }
+        sum = warp_sum(sum);
+        for (u32 c = lane; c < width; c += 32) {
+            y[c] /= sum;
+            if (i + 1 < job.layer_count && by_value(job.layers[i + 1])) {
+                store_value(now, i + 1, r, c, y[c]);
+            }
+        }
+    }
+}
+
+// The derivative by the input of the Softmax of layer i.
+DEVICE void softmax_derivative(const Now &now, u32 i) {
+    const Job &job = now.job;
+    const Layer &layer = job.layers[i];
+    u32 lane = thread() % 32, width = layer.outputs;
+    for (u32 r = block() * (THREADS / 32) + thread() / 32; r < now.step.rows; r += blocks() * (THREADS / 32)) {
+        const float *y = job.stages + layer.y + (u64)r * width;
+        float *d = job.stages + layer.d + (u64)r * width;
+        float mean = 0;
+        for (u32 c = lane; c < width; c += 32) mean += d[c] * y[c];
+        mean = warp_sum(mean);
+        for (u32 c = lane; c < width; c += 32) {
+            float dz = y[c] * (d[c] - mean);
+            if (layer.kind == DENSE) {
+                d[c] = dz;
+            } else {
+                store_derivative(now, i, r, c, dz);
+            }
+        }
+    }
+}
+
+DEVICE void forward(const Now &now, TileMemory &memory) {
+    const Job &job = now.job;
+    u32 rows = now.step.rows;
+    if (by_value(job.layers[0])) {
+        u32 width = job.inputs_wide;
+        for (u64 n = block() * THREADS + thread(); n < (u64)rows * width; n += blocks() * THREADS) {
+            u32 sample = n / width, column = n % width;
+            store_value(now, 0, sample, column, now.input(sample, column));
+        }
+        grid_sync(job.barrier);
+    }
+    for (u32 i = 0; i < job.layer_count; ++i) {
+        const Layer &layer = job.layers[i];
+        if (layer.kind == DENSE) {
+            const float *weights = job.parameters + layer.weights;
+            const float *biases = weights + (u64)layer.inputs * layer.outputs;
+            product(memory, layer.large, 0, rows, layer.outputs, layer.inputs, Samples{now, i},
+                    Weights{weights, layer.inputs}, StoreValue{now, i, biases});
+            grid_sync(job.barrier);
+        }
+        if (layer.activation == SOFTMAX) {
+            softmax_rows(now, i);
+            grid_sync(job.barrier);
+        }
+    }
+}
+
+// From the derivative by the outputs to those by each layer's z.
+DEVICE void backward(const Now &now, TileMemory &memory) {
+    const Job &job = now.job;
+    u32 first = 0;
+    while (first < job.layer_count && job.layers[first].kind != DENSE) ++first;
+    for (u32 i = job.layer_count; i-- > first;) {
+        const Layer &layer = job.layers[i];
+        if (layer.activation == SOFTMAX) {
+            softmax_derivative(now, i);
+            grid_sync(job.barrier);
+        }
+        if (layer.kind == DENSE && i > first) {
+            const float *weights = job.parameters + layer.weights;
+            product(memory, layer.large, 0, now.step.rows, layer.inputs, layer.outputs,
+                    Derivatives{job.stages + layer.d, layer.outputs},
+                    WeightsAcross{weights, layer.inputs}, StoreDerivative{now, i});
+            grid_sync(job.barrier);
+        }
+    }
+}
+
+// The gradient of all weights and biases: one phase.
+DEVICE void gradients(const Now &now, TileMemory &memory, Outcome &outcome, bool updates) {
+    const Job &job = now.job;
+    u32 before = 0;
+    for (u32 i = 0; i < job.layer_count; ++i) {
+        const Layer &layer = job.layers[i];
+        if (layer.kind != DENSE) continue;
+        u32 columns = layer.inputs + 1;
+        product(memory, layer.large, before, layer.outputs, columns, now.step.rows,
+                DerivativesAcross{job.stages + layer.d, layer.outputs}, SamplesAndOne{now, i},
+                StoreGradient{now, outcome, layer, updates});
+        before += tile_count(layer.large, layer.outputs, columns);
+    }
+}

@@ -1,0 +1,126 @@
+// Products of matrices, C = A B, tile by tile. The operands are functions of their place, so that
+// one code serves the three products of a layer, and reads a batch where the data is.
+//
+// The order in which each element is summed up follows from the length of the sum alone: the
+// same bits for any number of blocks.
+#pragma once
+#include "device.cuh"
+
+enum : u32 { THREADS = 256 };
+
+// The side of a tile of C.
+DEVICE u32 tile_side(bool large) { return large ? 64 : 16; }
+
+DEVICE u32 tile_count(bool large, u32 rows, u32 columns) {
+    u32 side = tile_side(large);
+    return ((rows + side - 1) / side) * ((columns + side - 1) / side);
+}
+
+// A strip of A and of B, and the sums of the four groups of threads of a small tile.
+union TileMemory {
+    struct {
+        float a[64][17];
+        float b[64][17];
+    } small;
+    float sums[4][16][17];
+    struct {
+        alignas(16) float a[16][68];
+        alignas(16) float b[16][68];
+    } large;
+};
+
+// Copies `depth` elements along the sum, of `side` rows of A or columns of B, into shared
+// memory. An operand says along which of its two sides its numbers follow one another.
+template <u32 side, u32 depth, u32 stride, class Operand>
+DEVICE void load(float (*into)[stride], Operand operand, u32 from, u32 end, u32 k, u32 length) {
+    for (u32 n = thread(); n < side * depth; n += THREADS) {
+        u32 i = Operand::along_sum ? n / depth : n % side;
+        u32 j = Operand::along_sum ? n % depth : n / side;
+        bool inside = from + i < end && k + j < length;
+        into[j][i] = inside ? operand.at(from + i, k + j) : 0.0f;
+    }
+}
+
+// A tile of 16 by 16: four groups of threads share the sum, each thread has 2 by 2 elements.
+template <class A, class B, class C>
+DEVICE void small_tile(TileMemory &memory, u32 tile, u32 rows, u32 columns, u32 length, A a, B b, C c) {
+    u32 across = (columns + 15) / 16;
+    u32 row = tile / across * 16, column = tile % across * 16;
+    u32 group = thread() / 64, y = thread() % 64 / 8 * 2, x = thread() % 8 * 2;
+    float sums[2][2] = {};
+    for (u32 k = 0; k < length; k += 64) {
+        load<16, 64, 17>(memory.small.a, a, row, rows, k, length);
+        load<16, 64, 17>(memory.small.b, b, column, columns, k, length);
+        block_sync();
+#pragma unroll 4
+        for (u32 j = group * 16; j < group * 16 + 16; ++j) {
+            float a0 = memory.small.a[j][y], a1 = memory.small.a[j][y + 1];
+            float b0 = memory.small.b[j][x], b1 = memory.small.b[j][x + 1];
+            sums[0][0] = fmaf(a0, b0, sums[0][0]);
+            sums[0][1] = fmaf(a0, b1, sums[0][1]);
+            sums[1][0] = fmaf(a1, b0, sums[1][0]);
+            sums[1][1] = fmaf(a1, b1, sums[1][1]);
+        }
+        block_sync();
+    }
+    for (u32 i = 0; i < 2; ++i) {
+        for (u32 j = 0; j < 2; ++j) memory.sums[group][y + i][x + j] = sums[i][j];
+    }
+    block_sync();
+    u32 i = thread() / 16, j = thread() % 16;
+    float sum = (memory.sums[0][i][j] + memory.sums[1][i][j]) +
+                (memory.sums[2][i][j] + memory.sums[3][i][j]);
+    if (row + i < rows && column + j < columns) c.store(row + i, column + j, sum);
+    block_sync();
+}
+
+// A tile of 64 by 64: each thread has 4 by 4 elements.
+template <class A, class B, class C>
+DEVICE void large_tile(TileMemory &memory, u32 tile, u32 rows, u32 columns, u32 length, A a, B b, C c) {
+    u32 across = (columns + 63) / 64;
+    u32 row = tile / across * 64, column = tile % across * 64;
+    u32 y = thread() / 16 * 4, x = thread() % 16 * 4;
+    float sums[4][4] = {};
+    for (u32 k = 0; k < length; k += 16) {
+        load<64, 16, 68>(memory.large.a, a, row, rows, k, length);
+        load<64, 16, 68>(memory.large.b, b, column, columns, k, length);
+        block_sync();
+#pragma unroll
+        for (u32 j = 0; j < 16; ++j) {
+            float4 ours = *(const float4 *)&memory.large.a[j][y];
+            float4 theirs = *(const float4 *)&memory.large.b[j][x];
+            float left[4] = {ours.x, ours.y, ours.z, ours.w};
+            float right[4] = {theirs.x, theirs.y, theirs.z, theirs.w};
+#pragma unroll
+            for (u32 m = 0; m < 4; ++m) {
+#pragma unroll
+                for (u32 n = 0; n < 4; ++n) sums[m][n] = fmaf(left[m], right[n], sums[m][n]);
+            }
+        }
+        block_sync();
+    }
+#pragma unroll
+    for (u32 i = 0; i < 4; ++i) {
+#pragma unroll
+        for (u32 j = 0; j < 4; ++j) {
+            if (row + y + i < rows && column + x + j < columns) {
+                c.store(row + y + i, column + x + j, sums[i][j]);
+            }
+        }
+    }
+}
+
+// Computes this block's share of the tiles of C, (rows, columns). `before` tiles of other
+// products are shared out in the same phase.
+template <class A, class B, class C>
+DEVICE void product(TileMemory &memory, bool large, u32 before, u32 rows, u32 columns, u32 length, A a, B b, C c) {
+    u32 tiles = tile_count(large, rows, columns);
+    u32 first = (block() + blocks() - before % blocks()) % blocks();
+    for (u32 tile = first; tile < tiles; tile += blocks()) {
+        if (large) {
+            large_tile(memory, tile, rows, columns, length, a, b, c);
+        } else {
+            small_tile(memory, tile, rows, columns, length, a, b, c);
+        }
+    }
+}

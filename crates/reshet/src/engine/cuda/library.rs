@@ -1,0 +1,74 @@
+//! Libraries that are loaded while the program runs.
+
+use std::ffi::{CStr, CString, c_char, c_void};
+
+/// A library that stays loaded.
+pub(super) struct Library(*mut c_void);
+
+// SAFETY: a handle of the system's, which any thread may use.
+unsafe impl Send for Library {}
+// SAFETY: as above.
+unsafe impl Sync for Library {}
+
+#[cfg(unix)]
+mod system {
+    use super::{c_char, c_void};
+
+    unsafe extern "C" {
+        pub fn dlopen(name: *const c_char, flags: i32) -> *mut c_void;
+        pub fn dlsym(library: *mut c_void, name: *const c_char) -> *mut c_void;
+        pub fn dlerror() -> *const c_char;
+    }
+}
+
+#[cfg(windows)]
+mod system {
+    use super::{c_char, c_void};
+
+    #[link(name = "kernel32")]
+    unsafe extern "system" {
+        pub fn LoadLibraryA(name: *const c_char) -> *mut c_void;
+        pub fn GetProcAddress(library: *mut c_void, name: *const c_char) -> *mut c_void;
+    }
+}
+
+impl Library {
+    /// Loads a library, or says why it cannot be loaded.
+    pub fn load(name: &str) -> Result<Self, String> {
+        let Ok(text) = CString::new(name) else { return Err(format!("{name:?} is no file name")) };
+        #[cfg(unix)]
+        // SAFETY: a text that ends in 0; the flag is RTLD_NOW. What a library does when it is
+        // loaded is the driver's business.
+        let library = unsafe { system::dlopen(text.as_ptr(), 2) };
+        #[cfg(windows)]
+        // SAFETY: as above.
+        let library = unsafe { system::LoadLibraryA(text.as_ptr()) };
+        if library.is_null() { Err(why(name)) } else { Ok(Self(library)) }
+    }
+
+    /// The address of a function, never null.
+    pub fn function(&self, name: &CStr) -> Option<*mut c_void> {
+        #[cfg(unix)]
+        // SAFETY: a library that is loaded, and a text that ends in 0.
+        let address = unsafe { system::dlsym(self.0, name.as_ptr()) };
+        #[cfg(windows)]
+        // SAFETY: as above.
+        let address = unsafe { system::GetProcAddress(self.0, name.as_ptr()) };
+        (!address.is_null()).then_some(address)
+    }
+}
+
+#[cfg(unix)]
+fn why(name: &str) -> String {
+    // SAFETY: the text of the last failure of this thread, valid until the next call.
+    let text = unsafe {
+        let text = system::dlerror();
+        if text.is_null() { None } else { Some(CStr::from_ptr(text).to_string_lossy()) }
+    };
+    text.map_or_else(|| name.to_string(), |text| text.into_owned())
+}
+
+#[cfg(windows)]
+fn why(name: &str) -> String {
+    format!("{name}: {}", std::io::Error::last_os_error())
+}

@@ -1,0 +1,44 @@
+//! The engine for NVIDIA's cards: `f32`, a step in one launch.
+//!
+//! `library` and `driver` find the CUDA driver while the program runs, `card` wraps what is used
+//! of it. One kernel (`kernels/`, in CUDA C, compiled to PTX by `gpu/ptx.py`) runs any part of a
+//! step, or many steps one after the other: its blocks are all on the card at once and wait for
+//! one another between two phases. `job` is what it is told, `layers` the plan as it sees it, and
+//! `batch` brings samples to the card; `engine` puts these together.
+//!
+//! Each number has one owner and each sum one order, which follows from the network and the
+//! batch: a training has the same bits on cards of any size.
+//!
+//! `gpu/emulation` runs the same kernel on a processor, behind a driver library of its own; see
+//! `docs/gpu.md`.
+
+mod batch;
+mod card;
+mod driver;
+mod engine;
+mod job;
+mod layers;
+mod library;
+
+use super::Engine;
+use crate::{Plan, Result};
+
+/// Makes a card ready, or says why it is not available.
+pub(super) fn open(number: u32) -> Result<()> {
+    card::Card::open(number).map(|_| ())
+}
+
+/// The name that the driver gives a card.
+pub(super) fn name(number: u32) -> String {
+    card::named(number).unwrap_or_else(|_| format!("card {number}"))
+}
+
+/// Creates an engine on a card with these parameters.
+pub(super) fn engine(
+    plan: Plan,
+    parameters: &[f32],
+    seed: u64,
+    card: u32,
+) -> Result<Box<dyn Engine>> {
+    Ok(Box::new(engine::Cuda::new(plan, parameters, seed, card)?))
+}

@@ -1,0 +1,124 @@
+#!/usr/bin/env bash
+# Checks the engine for NVIDIA's cards.
+#
+#   gpu/check.sh --build       builds what a machine with a card needs, into target/gpu
+#   gpu/check.sh               on such a machine, without cargo and without a network: the tests, the
+#                              CUDA toolkit's sanitizer, times beside PyTorch and JAX; the record goes
+#                              to $OUT, or target/gpu. Under eight minutes.
+#   gpu/check.sh --rehearse    the same on the emulated card, each part in short
+#   gpu/check.sh --emulation   all tests of engines on the emulated card (g++)
+#   gpu/check.sh --races       some of them, each access to memory compared with the others
+#   gpu/check.sh --mutants     whether that check finds each barrier that is taken away
+set -euo pipefail
+cd "$(dirname "$0")/.."
+carried=$PWD/target/gpu
+emulated=$PWD/target/emulation
+tests=(golden engines batches)
+export carried
+
+# With the features of the whole workspace: what `cargo test --workspace` compiles too.
+engine_tests() {
+    RESHET_TEST_CUDA=1 cargo test --workspace --test golden --test engines --test batches \
+        "${@}" -- --skip large_job --skip cpu_reproduces
+}
+
+build() {
+    rm -rf "$carried"
+    mkdir -p "$carried"
+    for name in "${tests[@]}"; do
+        program=$(cargo test -p reshet --release --test "$name" --no-run --message-format=json |
+            sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -1)
+        cp "$program" "$carried/$name"
+    done
+    CARGO_TARGET_DIR=target/bench cargo build --release --locked --manifest-path bench/ours/Cargo.toml
+    cp target/bench/release/bench-ours "$carried/"
+    strip "$carried"/*
+    # The tests look for PyTorch's runs where they were compiled.
+    printf '%s\n' "$PWD" >"$carried/root"
+    du -sh "$carried"
+}
+
+# Lets the tests find PyTorch's runs on a machine where the tree is elsewhere.
+find_tree() {
+    local root
+    root=$(cat "$carried/root")
+    if [ ! -e "$root" ]; then
+        mkdir -p "$(dirname "$root")" && ln -s "$PWD" "$root"
+    fi
+}
+
+# Whether the one test that is meant has run, and passed.
+reproduces() {
+    "$carried/golden" --exact cuda_reproduces_pytorch | tee "$carried/golden.log"
+    grep -q "1 passed" "$carried/golden.log"
+}
+
+export -f reproduces
+
+part() {
+    local limit=$1 name=$2
+    shift 2
+    printf '\n== %d:%02d %s\n' $((SECONDS / 60)) $((SECONDS % 60)) "$name"
+    if timeout -s KILL "$limit" bash -c 'set -euo pipefail; "$@"' part "$@"; then
+        echo "passed: $name"
+    else
+        echo "FAILED: $name"
+        failed=yes
+    fi
+}
+
+# The parts of a check, on whatever card the driver gives.
+check() {
+    local cases=$1 rounds=$2 steps=() out=${OUT:-$carried}
+    [ -n "${3:-}" ] && steps=(--steps "$3" --jobs L,S --alone)
+    failed=
+    find_tree
+    nvidia-smi 2>/dev/null || echo "no nvidia-smi"
+    export RESHET_TEST_CUDA=1 PROPTEST_CASES=$cases
+    part 60 "PyTorch's runs" reproduces
+    part 90 "properties" "$carried/engines" --skip large_job --skip same_bits_for
+    part 60 "same bits" "$carried/engines" same_bits_for
+    part 30 "batches" "$carried/batches"
+    if command -v compute-sanitizer >/dev/null; then
+        for tool in memcheck racecheck synccheck initcheck; do
+            part 40 "compute-sanitizer, $tool" compute-sanitizer --tool "$tool" --error-exitcode 9 \
+                "$carried/engines" accumulated steps_in_one
+        done
+    else
+        echo "skipped: compute-sanitizer: there is none"
+    fi
+    part 240 "times" python3 gpu/bench.py "$carried/bench-ours" --rounds "$rounds" "${steps[@]}" \
+        --seconds 180 --record "$out/cuda.json"
+    [ -z "$failed" ]
+}
+
+case "${1:-}" in
+--build) build ;;
+"")
+    if [ ! -d "$carried" ]; then
+        echo "there is no target/gpu: run gpu/check.sh --build where cargo is" >&2
+        exit 2
+    fi
+    check 256 5
+    ;;
+--rehearse)
+    gpu/emulation/build.sh "$emulated/libcuda.so"
+    export RESHET_CUDA_DRIVER=$emulated/libcuda.so
+    check 20 1 5
+    ;;
+--emulation)
+    gpu/emulation/build.sh "$emulated/libcuda.so"
+    export RESHET_CUDA_DRIVER=$emulated/libcuda.so PROPTEST_CASES="${PROPTEST_CASES:-60}"
+    engine_tests --test cuda
+    ;;
+--races)
+    gpu/emulation/build.sh --races "$emulated/libcuda-races.so"
+    export RESHET_CUDA_DRIVER=$emulated/libcuda-races.so PROPTEST_CASES="${PROPTEST_CASES:-20}"
+    RESHET_TEST_CUDA=1 cargo test -p reshet --test engines --test batches -- --skip large_job
+    ;;
+--mutants) gpu/emulation/mutants.py ;;
+*)
+    sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//p}' "$0"
+    exit 2
+    ;;
+esac

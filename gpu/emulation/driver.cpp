@@ -1,0 +1,218 @@
+// The functions of a CUDA driver that reshet uses, on the processor. What is asynchronous on a
+// card is done at once.
+//
+// RESHET_EMULATION lists faults, separated by commas:
+//   no-device       there is no card
+//   driver=11040    the driver's version
+//   capability=61   the card's compute capability, 6.1
+//   memory=BYTES    the card's memory
+//   allocation=N    the N-th allocation fails, counted from 1
+//   vanish=N        the N-th copy or launch and every call after it fail
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <string>
+#include <sys/mman.h>
+#include "threads.h"
+
+namespace {
+
+enum Status {
+    SUCCESS = 0,
+    INVALID_VALUE = 1,
+    OUT_OF_MEMORY = 2,
+    NO_DEVICE = 100,
+    INVALID_DEVICE = 101,
+    NOT_FOUND = 500,
+    UNKNOWN = 999,
+};
+
+const uint64_t PAGE = 4096;
+
+struct Card {
+    std::mutex lock;
+    uint64_t memory = 1ull << 32, used = 0;
+    uint64_t allocations = 0, works = 0;
+    std::map<uint64_t, uint64_t> sizes;
+    bool gone = false;
+
+    std::string option(const char *name) {
+        const char *all = getenv("RESHET_EMULATION");
+        std::string list = all ? all : "", wanted = name;
+        for (size_t at = 0; at <= list.size();) {
+            size_t end = list.find(',', at);
+            if (end == std::string::npos) end = list.size();
+            std::string one = list.substr(at, end - at);
+            if (one == wanted) return "yes";
+            if (one.rfind(wanted + "=", 0) == 0) return one.substr(wanted.size() + 1);
+            at = end + 1;
+        }
+        return "";
+    }
+
+    uint64_t number(const char *name, uint64_t otherwise) {
+        std::string text = option(name);
+        return text.empty() ? otherwise : strtoull(text.c_str(), nullptr, 10);
+    }
+
+    // Whether the card is still there, for a copy or a launch.
+    bool works_on() {
+        std::lock_guard<std::mutex> held(lock);
+        if (++works >= number("vanish", UINT64_MAX)) gone = true;
+        return !gone;
+    }
+} card;
+
+// The bytes end where a page ends that nobody may touch: going past them is a fault.
+uint64_t reserve(uint64_t bytes) {
+    uint64_t pages = (bytes + PAGE - 1) / PAGE * PAGE;
+    void *start = mmap(nullptr, pages + PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (start == MAP_FAILED) return 0;
+    mprotect((char *)start + pages, PAGE, PROT_NONE);
+    // What nobody has written is NaN, not 0.
+    memset(start, 0xFF, pages);
+    return (uint64_t)start + pages - (bytes + 15) / 16 * 16;
+}
+
+int memory_call() { return card.gone ? UNKNOWN : SUCCESS; }
+
+} // namespace
+
+#define EXPORT extern "C" __attribute__((visibility("default")))
+
+EXPORT int cuInit(unsigned) { return card.option("no-device").empty() ? SUCCESS : NO_DEVICE; }
+
+EXPORT int cuDriverGetVersion(int *version) {
+    *version = card.number("driver", 12000);
+    return SUCCESS;
+}
+
+EXPORT int cuDeviceGetCount(int *count) {
+    *count = 1;
+    return SUCCESS;
+}
+
+EXPORT int cuDeviceGet(int *device, int ordinal) {
+    *device = ordinal;
+    return ordinal == 0 ? SUCCESS : INVALID_DEVICE;
+}
+
+EXPORT int cuDeviceGetName(char *name, int length, int) {
+    strncpy(name, "emulated card", length);
+    return SUCCESS;
+}
+
+EXPORT int cuDeviceGetAttribute(int *value, int attribute, int) {
+    uint64_t capability = card.number("capability", 75);
+    switch (attribute) {
+    case 16: *value = 3; break; // multiprocessors
+    case 75: *value = capability / 10; break;
+    case 76: *value = capability % 10; break;
+    case 95: *value = 1; break; // cooperative launches
+    default: return INVALID_VALUE;
+    }
+    return SUCCESS;
+}
+
+EXPORT int cuDevicePrimaryCtxRetain(void **context, int) {
+    *context = &card;
+    return SUCCESS;
+}
+
+EXPORT int cuCtxSetCurrent(void *) { return memory_call(); }
+
+EXPORT int cuMemGetInfo_v2(size_t *available, size_t *total) {
+    std::lock_guard<std::mutex> held(card.lock);
+    *total = card.number("memory", card.memory);
+    *available = *total - card.used;
+    return memory_call();
+}
+
+EXPORT int cuMemAlloc_v2(uint64_t *at, size_t bytes) {
+    std::lock_guard<std::mutex> held(card.lock);
+    if (card.gone) return UNKNOWN;
+    if (bytes == 0) return INVALID_VALUE;
+    bool fails = ++card.allocations == card.number("allocation", UINT64_MAX);
+    if (fails || card.used + bytes > card.number("memory", card.memory)) return OUT_OF_MEMORY;
+    *at = reserve(bytes);
+    if (!*at) return OUT_OF_MEMORY;
+    card.used += bytes;
+    card.sizes[*at] = bytes;
+    return SUCCESS;
+}
+
+EXPORT int cuMemFree_v2(uint64_t at) {
+    std::lock_guard<std::mutex> held(card.lock);
+    auto found = card.sizes.find(at);
+    if (found == card.sizes.end()) return INVALID_VALUE;
+    uint64_t start = at / PAGE * PAGE, end = (at + found->second + PAGE - 1) / PAGE * PAGE;
+    munmap((void *)start, end + PAGE - start);
+    card.used -= found->second;
+    card.sizes.erase(found);
+    return memory_call();
+}
+
+EXPORT int cuMemcpyHtoDAsync_v2(uint64_t to, const void *from, size_t bytes, void *) {
+    if (!card.works_on()) return UNKNOWN;
+    memcpy((void *)to, from, bytes);
+    return SUCCESS;
+}
+
+EXPORT int cuMemcpyDtoHAsync_v2(void *to, uint64_t from, size_t bytes, void *) {
+    if (!card.works_on()) return UNKNOWN;
+    memcpy(to, (const void *)from, bytes);
+    return SUCCESS;
+}
+
+EXPORT int cuMemcpyDtoDAsync_v2(uint64_t to, uint64_t from, size_t bytes, void *) {
+    if (!card.works_on()) return UNKNOWN;
+    memmove((void *)to, (const void *)from, bytes);
+    return SUCCESS;
+}
+
+EXPORT int cuMemsetD8Async(uint64_t at, unsigned char byte, size_t bytes, void *) {
+    if (!card.works_on()) return UNKNOWN;
+    memset((void *)at, byte, bytes);
+    return SUCCESS;
+}
+
+EXPORT int cuStreamCreate(void **stream, unsigned) {
+    *stream = &card;
+    return memory_call();
+}
+
+EXPORT int cuStreamDestroy_v2(void *) { return memory_call(); }
+EXPORT int cuStreamSynchronize(void *) { return memory_call(); }
+
+EXPORT int cuModuleLoadData(void **module, const void *) {
+    *module = &card;
+    return memory_call();
+}
+
+EXPORT int cuModuleGetFunction(void **function, void *, const char *name) {
+    *function = (void *)emulation::kernel(name);
+    return *function ? SUCCESS : NOT_FOUND;
+}
+
+EXPORT int cuOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks, void *, int, size_t) {
+    *blocks = 1;
+    return SUCCESS;
+}
+
+EXPORT int cuLaunchCooperativeKernel(void *function, unsigned blocks, unsigned, unsigned, unsigned threads,
+                                     unsigned, unsigned, unsigned, void *, void **parameters) {
+    if (!card.works_on()) return UNKNOWN;
+    emulation::launch((emulation::Kernel)function, parameters, blocks, threads);
+    return SUCCESS;
+}
+
+EXPORT int cuGetErrorString(int status, const char **text) {
+    switch (status) {
+    case OUT_OF_MEMORY: *text = "out of memory"; break;
+    case NO_DEVICE: *text = "no CUDA-capable device is detected"; break;
+    default: *text = "unknown error"; break;
+    }
+    return SUCCESS;
+}
