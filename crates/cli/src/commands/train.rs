@@ -283,6 +283,7 @@ impl TrainedRun<'_> {
         // What comes through a pipe is gone.
         let file = Path::new(self.args.data());
         if file.is_file()
+            && self.args.more.is_empty()
             && let Ok(hash) = sha256_of(file)
         {
             model.notes.insert("sha256".into(), hash);

@@ -16,6 +16,9 @@ pub struct Asked {
     /// mnist, a table, a folder of pictures or of IDX files, a .npz, or with --targets a
     /// .npy or IDX file
     pub data: String,
+    /// More files of the same table, with the same columns
+    #[arg(value_name = "FILE")]
+    more: Vec<PathBuf>,
     /// The targets that go with a .npy or IDX file, or an array in a .npz
     #[arg(long, value_name = "FILE")]
     targets: Option<PathBuf>,
@@ -30,7 +33,8 @@ impl Asked {
     /// The data as this model knows it, the model's own question put to it, or `is`.
     pub fn dataset(&self, model: &Model, is: Option<&str>) -> Result<Dataset> {
         let (targets, meaning) = (self.targets.as_deref(), model.meaning());
-        let mut data = Source::open_test(&self.data, targets, &self.csv, meaning)?;
+        let more = &self.more[..];
+        let mut data = Source::open_test(&self.data, more, targets, &self.csv, meaning)?;
         if let Some(names) = &self.names {
             data = named(&data, names)?;
         }

@@ -7,7 +7,7 @@ pub mod recipe;
 pub mod table;
 pub mod words;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use reshet::{Dataset, Trainer, data::table::Scaling};
@@ -20,12 +20,16 @@ use words::text;
 #[derive(Clone, Debug, Default, PartialEq, clap::Args, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct Settings {
-    /// mnist, fashion-mnist, iris, breast-cancer, a table (.csv), a folder of pictures
-    /// (DIR/class/name.png), a folder of IDX files or one of them, a .npz, or with
-    /// --targets a .npy or IDX file
+    /// mnist, fashion-mnist, iris, breast-cancer, a table (.csv) or a folder of its files, a
+    /// folder of pictures (DIR/class/name.png), a folder of IDX files or one of them, a .npz, or
+    /// with --targets a .npy or IDX file
     #[arg(required_unless_present_any = ["config", "resume"])]
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub data: Option<String>,
+    /// More files of the same table, with the same columns
+    #[arg(value_name = "FILE")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub more: Vec<String>,
     #[command(flatten)]
     #[serde(flatten)]
     pub table: table::TableFlags,
@@ -161,5 +165,10 @@ impl Settings {
 
     pub fn data(&self) -> &str {
         self.data.as_deref().unwrap_or_default()
+    }
+
+    /// The files that are given, or the name of data.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.data.iter().chain(&self.more).map(Path::new)
     }
 }

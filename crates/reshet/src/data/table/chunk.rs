@@ -74,6 +74,12 @@ impl Lines {
         self.rows += 1;
     }
 
+    /// The same rows `by` lines further down.
+    pub fn move_by(&mut self, by: u64) {
+        self.first += by;
+        self.each.iter_mut().for_each(|line| *line += by);
+    }
+
     pub fn at(&self, row: usize) -> u64 {
         self.each.get(row).copied().unwrap_or(self.first + row as u64)
     }

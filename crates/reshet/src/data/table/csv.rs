@@ -11,6 +11,7 @@ use std::{
     fs::File,
     io,
     path::Path,
+    slice,
     sync::{
         Arc, Condvar, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -21,9 +22,10 @@ use std::{
 
 pub use super::dialect::{Dialect, Options};
 use super::{
-    Dressed, Table,
+    Table,
     blocks::{Blocks, Count, Tidy, first_row_end},
     dialect::Format,
+    files::Files,
     guess::{first_rows, guess, separator_of},
     missing::in_columns,
     names::{Edges, edges, names, places, unique},
@@ -67,25 +69,12 @@ fn is_not_utf8(error: &Error) -> bool {
 }
 
 fn read_once(path: &Path, options: &Options, progress: &mut dyn FnMut(u64, u64)) -> Result<Table> {
-    let rows = Reader::open(path, options)?;
-    let mut table = Table::new(rows.layout.source.clone(), rows.layout.names.clone());
-    table.dialect = Some(rows.layout.dialect);
-    table.missing.clone_from(&rows.layout.missing);
-    table.said.clone_from(&rows.layout.said);
-    for (head, written) in table.heads.iter_mut().zip(&rows.layout.written) {
-        head.dressed = written.clone().map(Dressed::known);
-    }
-    rows.each(|read, layout, position, size| {
-        table.append(read);
-        progress(position, size);
-        layout.check_memory(table.bytes(), table.rows(), position, size)
-    })?;
-    if table.rows() == 0 {
-        let what = "there are no rows under the header";
-        return Err(Error::data(format!("{}: {what}", table.source)));
-    }
-    table.finish();
-    Ok(table)
+    Files::open(slice::from_ref(&path.to_path_buf()), options)?.read(progress)
+}
+
+/// Blocks that may wait to be taken while others are parsed.
+pub(super) fn ahead() -> usize {
+    8 * thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Reads a file (or standard input) from top to bottom.
@@ -214,8 +203,12 @@ impl Reader {
 
     /// All rows that are left, a block after the other: given to `each` in their order, while
     /// the following ones are read and parsed. It is also told where in the file they end, and
-    /// the file's size.
-    fn each(mut self, mut each: impl FnMut(Parsed, &Layout, u64, u64) -> Result<()>) -> Result<()> {
+    /// the file's size. At most `most_ahead` blocks wait for it.
+    pub(super) fn each(
+        mut self,
+        most_ahead: usize,
+        mut each: impl FnMut(Parsed, &Layout, u64, u64) -> Result<()>,
+    ) -> Result<()> {
         let Self { layout, blocks, read, size } = &mut self;
         let (layout, read, size) = (&*layout, &*read, *size);
         let cores = thread::available_parallelism().map_or(1, usize::from);
@@ -238,7 +231,7 @@ impl Reader {
                     return;
                 }
                 let done = done.lock().unwrap_or_else(PoisonError::into_inner);
-                let ahead = |done: &mut usize| number >= done.saturating_add(8 * cores);
+                let ahead = |done: &mut usize| number >= done.saturating_add(most_ahead.max(1));
                 drop(went_on.wait_while(done, ahead).unwrap_or_else(PoisonError::into_inner));
             }
         };
@@ -293,7 +286,7 @@ mod tests {
         let rows = Reader::new("t.csv".into(), from, size, options)?;
         let dialect = rows.layout.dialect;
         let mut table = Table::new("t.csv".into(), rows.layout.names.clone());
-        rows.each(|read, _, _, _| {
+        rows.each(ahead(), |read, _, _, _| {
             table.append(read);
             Ok(())
         })?;

@@ -21,6 +21,7 @@ pub mod csv;
 mod dates;
 mod dialect;
 mod encoder;
+mod files;
 mod grouped;
 mod guess;
 mod head;
@@ -31,7 +32,7 @@ mod letters;
 mod missing;
 mod names;
 #[cfg(feature = "parquet")]
-pub mod parquet;
+mod parquet;
 mod parsed;
 mod preamble;
 mod prepare;
@@ -66,7 +67,8 @@ mod written;
 use std::{
     collections::{BTreeMap, HashMap},
     fmt,
-    path::Path,
+    path::{Path, PathBuf},
+    slice,
 };
 
 pub use builder::TableBuilder;
@@ -82,6 +84,7 @@ pub use columns::MOST_CELLS;
 pub use columns::{Column, ColumnKind, Columns, LeftOut};
 pub use dates::{Dates, Order};
 use encoder::Encoder;
+use files::{Beginning, Files};
 pub(crate) use head::{Dressed, Head};
 pub use letters::seen;
 pub(crate) use missing::MISSING;
@@ -94,7 +97,14 @@ pub use stream::{Rows, Samples};
 pub use unit::Unit;
 pub use written::Written;
 
-use crate::{Result, data::side_by_side, error::Error, network::thousands, short::Short, visible};
+use crate::{
+    Result,
+    data::{memory, side_by_side},
+    error::Error,
+    network::thousands,
+    short::Short,
+    visible,
+};
 
 /// Different words a column may have; with more it is no category.
 pub(crate) const MOST_WORDS: usize = 1 << 16;
@@ -150,17 +160,54 @@ impl Table {
         options: csv::Options,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<Self> {
-        if !path.extension().is_some_and(|e| e.eq_ignore_ascii_case("parquet")) {
-            return csv::read(path, options, progress);
+        Self::read_files(slice::from_ref(&path.to_path_buf()), options, progress)
+    }
+
+    /// Reads several files of the same columns as one table, one after the other. Their rows' lines
+    /// are counted through all files. A file whose first row holds no names has the columns of
+    /// the first one.
+    ///
+    /// # Errors
+    /// As [`csv::read`]; a file with other columns than the first one, which names it.
+    pub fn read_files(
+        paths: &[PathBuf],
+        options: csv::Options,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Self> {
+        match paths {
+            [path] if !files::is_parquet(path) => csv::read(path, options, progress),
+            _ => Files::open(paths, &options)?.read(progress),
         }
-        #[cfg(feature = "parquet")]
-        return parquet::read(path, &options, progress);
-        #[cfg(not(feature = "parquet"))]
-        return Err(Error::data(format!(
-            "{}: this program was built without Parquet; turn on the feature `parquet` of the \
-             crate reshet, or save the table as CSV",
-            path.display()
-        )));
+    }
+
+    /// A table without rows, of a file that begins so.
+    fn begin(from: Beginning) -> Self {
+        let mut table = Self::new(from.source, from.names);
+        table.dialect = from.dialect;
+        table.missing = from.missing;
+        table.said = from.said;
+        for (head, written) in table.heads.iter_mut().zip(from.written) {
+            head.dressed = written.map(Dressed::known);
+        }
+        table
+    }
+
+    /// Stops before memory runs out: the table and the network's inputs made from it stand side
+    /// by side for a moment. `at` of `of` bytes are read.
+    fn check_memory(&self, at: u64, of: u64) -> Result<()> {
+        let (here, all) = self.needed(at, of);
+        memory::check(&self.source, all, all - here)
+    }
+
+    /// Bytes of the table so far, and of all of it with the inputs made from it.
+    fn needed(&self, at: u64, of: u64) -> (u64, u64) {
+        if of == 0 {
+            return (0, 0);
+        }
+        let share = (at as f64 / of as f64).clamp(1e-3, 1.0);
+        let inputs = 4.0 * self.rows as f64 * self.heads.len() as f64;
+        let all = (self.bytes() as f64 + inputs) / share;
+        (self.bytes(), all as u64)
     }
 
     pub(crate) fn new(source: String, names: Vec<String>) -> Self {
@@ -182,7 +229,6 @@ impl Table {
         self.rows
     }
 
-    #[cfg_attr(not(feature = "parquet"), expect(dead_code, reason = "CSV knows its names"))]
     pub(crate) fn column_names(&self) -> Vec<String> {
         self.heads.iter().map(|head| head.name.clone()).collect()
     }
