@@ -4,6 +4,7 @@ pub mod command;
 pub mod config;
 pub mod pictures;
 pub mod recipe;
+pub mod size;
 pub mod table;
 pub mod words;
 
@@ -90,6 +91,12 @@ pub struct Settings {
     #[arg(long, value_name = "0|1", value_parser = clap::value_parser!(u8).range(0..=1))]
     #[serde(skip)]
     pub effort: Option<u8>,
+    /// Table: the memory that its rows may take, as 2G. A table that needs more is streamed: read
+    /// once into a file beside the run, and from there portion by portion while training
+    /// [default: half of what is free, for tables that do not fit]
+    #[arg(long, value_name = "SIZE")]
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub memory: Option<size::Size>,
     /// Weight samples so that all classes count the same
     #[arg(long)]
     pub balance: bool,

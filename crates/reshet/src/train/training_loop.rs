@@ -11,7 +11,10 @@ use super::{
     temperature,
 };
 use crate::{
-    Batch, DataLoader, Dataset, Error, Optimizer, Result, Training, engine::Buffer, schedule::Clock,
+    Batch, DataLoader, Dataset, Error, Optimizer, Result, Training,
+    data::table::{Portions, RowOrder, StreamedRows},
+    engine::Buffer,
+    schedule::Clock,
 };
 
 /// The last good snapshot is at most this old.
@@ -43,8 +46,10 @@ pub struct TrainingLoop {
     training: Training,
     settings: Settings,
     at: Standing,
-    /// The remaining batches of this epoch.
+    /// The remaining batches of this epoch, or of a portion of it.
     loader: DataLoader,
+    /// The portions of this epoch that are still to come, of rows that are not in memory.
+    portions: Option<Portions>,
     /// The batch whose stages are called by hand.
     current: Option<Current>,
     lr: Option<f64>,
@@ -59,6 +64,8 @@ pub struct TrainingLoop {
 /// The data and the settings of the loop.
 pub(super) struct Settings {
     pub data: Dataset,
+    /// The rows to train on, if they are not in memory; `data` is then a sample of them.
+    pub streamed: Option<StreamedRows>,
     pub validation: Option<Dataset>,
     pub optimizer: Optimizer,
     pub epochs: usize,
@@ -78,13 +85,38 @@ struct Current {
 }
 
 impl Settings {
-    fn loader(&self, epoch: usize) -> DataLoader {
-        let loader = self.data.loader(self.batch_size);
-        if self.shuffle { loader.shuffled(self.seed, epoch) } else { loader }
+    /// The batches of an epoch from number `skip` on; those of rows that are not in memory come in
+    /// portions.
+    fn batches(&self, epoch: usize, skip: usize) -> Result<(DataLoader, Option<Portions>)> {
+        let Self { seed, shuffle, batch_size, .. } = *self;
+        if let Some(rows) = &self.streamed {
+            let none = DataLoader::in_order(Vec::new(), batch_size);
+            if epoch >= self.epochs {
+                return Ok((none, None));
+            }
+            let portions = rows.portions(RowOrder { seed, epoch, shuffle, batch_size, skip })?;
+            return Ok((none, Some(portions)));
+        }
+        let loader = self.data.loader(batch_size);
+        let mut loader = if shuffle { loader.shuffled(seed, epoch) } else { loader };
+        loader.skip_batches(skip);
+        Ok((loader, None))
+    }
+
+    /// The number of samples to train on.
+    fn samples(&self) -> usize {
+        self.streamed.as_ref().map_or(self.data.len(), StreamedRows::len)
+    }
+
+    fn fingerprint(&self) -> u64 {
+        match &self.streamed {
+            Some(rows) => rows.fingerprint(),
+            None => self.data.fingerprint(),
+        }
     }
 
     fn steps_per_epoch(&self) -> usize {
-        self.data.len().div_ceil(self.batch_size)
+        self.samples().div_ceil(self.batch_size)
     }
 
     fn steps(&self) -> usize {
@@ -102,14 +134,13 @@ impl TrainingLoop {
         let fingerprint = OnceCell::new();
         let at = match resume {
             Some(checkpoint) => {
-                let data = *fingerprint.get_or_init(|| settings.data.fingerprint());
+                let data = *fingerprint.get_or_init(|| settings.fingerprint());
                 let Settings { optimizer, batch_size, .. } = &settings;
                 checkpoint.restore(&mut training, data, optimizer, *batch_size, clock)?
             }
             None => Standing::new(clock),
         };
-        let mut loader = settings.loader(at.epoch);
-        loader.skip_batches(at.batches);
+        let (loader, portions) = settings.batches(at.epoch, at.batches)?;
         let snapshot = RefCell::new(Snapshot::of(&training, at.steps));
         let (current, lr, ended, over, epoch_losses) = Default::default();
         Ok(Self {
@@ -117,6 +148,7 @@ impl TrainingLoop {
             settings,
             at,
             loader,
+            portions,
             current,
             lr,
             epoch_losses,
@@ -170,8 +202,16 @@ impl TrainingLoop {
     }
 
     fn next_batch(&mut self) -> Result<Batch> {
-        let what = "the training is over";
-        self.loader.next().ok_or_else(|| Error::invalid(what))
+        loop {
+            if let Some(batch) = self.loader.next() {
+                return Ok(batch);
+            }
+            let next = self.portions.as_mut().map(Portions::next).transpose()?;
+            let what = "the training is over";
+            let portion = next.flatten().ok_or_else(|| Error::invalid(what))?;
+            self.training.attach(&portion.data)?;
+            self.loader = portion.loader;
+        }
     }
 
     fn stepped(&mut self, loss: f32, lr: f64) -> Event {
@@ -199,7 +239,7 @@ impl TrainingLoop {
         }
         self.at.epoch_ended();
         self.epoch_losses.push(loss);
-        self.loader = self.settings.loader(self.at.epoch);
+        (self.loader, self.portions) = self.settings.batches(self.at.epoch, 0)?;
         Ok(Event::Epoch { epoch, loss, validation })
     }
 
@@ -298,7 +338,7 @@ impl TrainingLoop {
 
     /// Makes a checkpoint of the training, between two steps.
     pub fn checkpoint(&self) -> Checkpoint {
-        let data = *self.fingerprint.get_or_init(|| self.settings.data.fingerprint());
+        let data = *self.fingerprint.get_or_init(|| self.settings.fingerprint());
         let Settings { optimizer, batch_size, .. } = &self.settings;
         let checkpoint =
             Checkpoint::of(&self.training, data, optimizer.slots(), *batch_size, &self.at);

@@ -137,6 +137,7 @@ impl Host for Here {
             let report = TrainedRun {
                 args: &args,
                 train: &lesson.train,
+                trained_on: lesson.train.len(),
                 test: lesson.test.as_ref(),
                 fit: &finished.fit,
                 score: &finished.score,

@@ -94,3 +94,13 @@ pub(super) fn dataset(
         _ => Dataset::new(features, targets),
     }
 }
+
+/// Some of the rows of a larger dataset, of which a target may be missing in all of them.
+pub(super) fn dataset_of_part(
+    inputs: Vec<f32>,
+    columns: &Arc<Columns>,
+    targets: Targets,
+) -> Result<Dataset> {
+    let features = Features::new(Storage::F32(inputs), &[columns.width()])?;
+    Dataset::of_part(features.with_columns(Arc::clone(columns)), targets)
+}

@@ -49,6 +49,7 @@ mod split;
 mod stand_ins;
 mod statistics;
 mod stream;
+mod streamed;
 mod suspect;
 #[cfg(feature = "csv")]
 mod text;
@@ -85,7 +86,7 @@ pub use columns::{Column, ColumnKind, Columns, LeftOut};
 pub use dates::{Dates, Order};
 use encoder::Encoder;
 use files::{Beginning, Files};
-pub(crate) use head::{Dressed, Head};
+pub(crate) use head::{Dressed, Head, Renumbered};
 pub use letters::seen;
 pub(crate) use missing::MISSING;
 use missing::is_no_number;
@@ -94,6 +95,8 @@ pub use prepare::{Prepare, Prepared};
 pub use question::Ask;
 pub use scaling::Scaling;
 pub use stream::{Rows, Samples};
+pub use streamed::{Bounds, Estimate, Streamed, StreamedRows};
+pub(crate) use streamed::{Order as RowOrder, Portions};
 pub use unit::Unit;
 pub use written::Written;
 
@@ -387,17 +390,36 @@ impl Table {
     /// To be called when all rows are in: columns in which all words are numbers hold
     /// numbers, and those in which a number is a name, as 007 is, hold words.
     pub(crate) fn finish(&mut self) {
+        let names = self.finish_heads();
+        let mut chunks = std::mem::take(&mut self.chunks);
+        self.name_numbers(&names, &mut chunks);
+        self.chunks = chunks;
+    }
+
+    /// Makes numbers of columns in which all words are; returns those in which numbers are names.
+    fn finish_heads(&mut self) -> Vec<usize> {
         let (comma, width) = (self.comma(), self.heads.len());
         let Self { heads, chunks, .. } = self;
+        let mut names = Vec::new();
         for (column, head) in heads.iter_mut().enumerate() {
             if head.dressed.is_some() || head.overflow {
                 continue;
             }
-            if head.firsts.name.is_none() {
-                head.undress(&[], comma, || fractions(chunks, column, width));
-                continue;
+            let fractional = head.fractional;
+            match head.firsts.name {
+                None => head.undress(&[], comma, || fractional || fractions(chunks, column, width)),
+                Some(_) => names.push(column),
             }
-            for_each_cell(chunks, column, width, |cell| match cell {
+        }
+        names
+    }
+
+    /// Makes words of the numbers in these columns.
+    fn name_numbers(&mut self, columns: &[usize], chunks: &mut [Chunk]) {
+        let width = self.heads.len();
+        for column in columns {
+            let head = &mut self.heads[*column];
+            for_each_cell(chunks, *column, width, |cell| match cell {
                 Cell::Number(_) => Cell::Word(head.code(cell.text(&[]))),
                 other => other,
             });
@@ -413,45 +435,33 @@ impl Table {
     /// know without that what they are.
     pub(crate) fn settle_letters(&mut self, wanted: impl Fn(&str) -> bool) {
         let (comma, width) = (self.comma(), self.heads.len());
-        let Self { heads, chunks, .. } = self;
-        for (column, head) in heads.iter_mut().enumerate() {
-            let names = head.firsts.name.is_some();
-            if head.in_letters == 0 || names || head.overflow || !wanted(&head.name) {
-                continue;
-            }
-            head.settle_letters(chunks, column, width);
-            if head.in_letters == 0 && head.dressed.is_none() {
+        for column in self.with_letters(wanted) {
+            let Self { heads, chunks, .. } = self;
+            let head = &mut heads[column];
+            let counts = head.count_letters(chunks, column, width);
+            let Some(changed) = head.settle_letters(counts, column) else { continue };
+            for_each_cell(chunks, column, width, |cell| changed.cell(cell));
+            if head.dressed.is_none() {
                 head.undress(&[], comma, || fractions(chunks, column, width));
             }
         }
     }
 
+    /// The columns in which numbers in letters may be numbers.
+    fn with_letters(&self, wanted: impl Fn(&str) -> bool) -> Vec<usize> {
+        let may = |head: &Head| {
+            let names = head.firsts.name.is_some();
+            head.in_letters > 0 && !names && !head.overflow && wanted(&head.name)
+        };
+        (0..self.heads.len()).filter(|column| may(&self.heads[*column])).collect()
+    }
+
     /// Adds rows whose words have numbers of their own.
     pub(crate) fn append(&mut self, read: Parsed) {
-        let Parsed { mut chunk, words, firsts, gone, repeated, .. } = read;
-        self.repeated += repeated;
+        let (chunk, renumbered) = self.number_words(read);
         let width = self.heads.len();
-        let comma = self.comma();
-        self.heads.iter_mut().zip(gone).for_each(|(head, gone)| head.gone.append(gone));
-        for (column, (head, words)) in self.heads.iter_mut().zip(words).enumerate() {
-            head.firsts = head.firsts.or(firsts[column]);
-            if words.is_empty() {
-                continue;
-            }
-            if head.words.len() + words.len() > MOST_WORDS && head.dressed.is_none() {
-                // Too many for a category: now or never they are numbers.
-                head.undress(&words, comma, || fractions(&self.chunks, column, width));
-                if head.dressed.is_some() {
-                    for_each_cell(&mut self.chunks, column, width, |cell| head.cell(cell));
-                    (head.words, head.codes, head.numbers) = Default::default();
-                }
-            }
-            let cells: Vec<Cell> = words.into_iter().map(|word| head.cell_of(word)).collect();
-            for place in (column..chunk.cells.len()).step_by(width) {
-                if let Some(code) = chunk.cells[place].code() {
-                    chunk.set(place, cells[code]);
-                }
-            }
+        for changed in renumbered {
+            for_each_cell(&mut self.chunks, changed.column, width, |cell| changed.cell(cell));
         }
         self.rows += chunk.lines.len();
         // Memory of large pieces goes back to the system as soon as each is done with.
@@ -466,6 +476,39 @@ impl Table {
             }
             None => self.chunks.push(chunk),
         }
+    }
+
+    /// The rows that were read, their words numbered as the columns number them; and what the
+    /// words of all rows before have become, if that has changed.
+    fn number_words(&mut self, read: Parsed) -> (Chunk, Vec<Renumbered>) {
+        let Parsed { mut chunk, words, firsts, gone, repeated, .. } = read;
+        self.repeated += repeated;
+        let (width, comma) = (self.heads.len(), self.comma());
+        let mut renumbered = Vec::new();
+        self.heads.iter_mut().zip(gone).for_each(|(head, gone)| head.gone.append(gone));
+        for (column, (head, words)) in self.heads.iter_mut().zip(words).enumerate() {
+            head.firsts = head.firsts.or(firsts[column]);
+            if words.is_empty() {
+                continue;
+            }
+            if head.words.len() + words.len() > MOST_WORDS && head.dressed.is_none() {
+                // Too many for a category: now or never they are numbers.
+                let (fractional, chunks) = (head.fractional, &self.chunks);
+                head.undress(&words, comma, || fractional || fractions(chunks, column, width));
+                if head.dressed.is_some() {
+                    let numbers = std::mem::take(&mut head.numbers);
+                    renumbered.push(Renumbered { column, numbers });
+                    (head.words, head.codes) = Default::default();
+                }
+            }
+            let cells: Vec<Cell> = words.into_iter().map(|word| head.cell_of(word)).collect();
+            for place in (column..chunk.cells.len()).step_by(width) {
+                if let Some(code) = chunk.cells[place].code() {
+                    chunk.set(place, cells[code]);
+                }
+            }
+        }
+        (chunk, renumbered)
     }
 }
 

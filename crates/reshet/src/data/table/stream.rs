@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use super::{
     Cell, Column, Columns, Dates, Encoder, csv,
-    dates::expand_chunk,
+    dates::Expansion,
     files::{Beginning, TableFile, is_parquet},
     letters::seen,
     missing::{is_one_of, of_column},
@@ -193,7 +193,7 @@ impl<'a> Rows<'a> {
         };
         let (mut chunk, mut words, mut width) = (chunk, words, self.width);
         if !self.dates.is_empty() {
-            chunk = expand_chunk(chunk, width, &self.dates, |place| words[place].clone());
+            chunk = Expansion::new(&self.dates, |place| &words[place]).expand(chunk, width);
             words.extend(self.dates.iter().flat_map(|(_, dates)| dates.words()));
             width = words.len();
         }
