@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use crate::{
     Dataset, Device, Inputs, Loss, Meaning, Plan, Predictor, Result, Score, Sequential, Task,
     metrics::{Report, check_threshold},
-    predictor::Ready,
+    predictor::{Ready, Tester},
     short::Short,
 };
 
@@ -187,6 +187,14 @@ impl Model {
     pub fn report_at(&self, data: &Dataset, threshold: f64) -> Result<Report> {
         check_threshold(threshold, self.task())?;
         self.full(data, threshold)
+    }
+
+    /// Creates a tester, for samples that come part by part.
+    ///
+    /// # Errors
+    /// As [`Model::predictor`].
+    pub fn tester(&self) -> Result<Tester> {
+        Ok(Tester::new(self.predictor(Device::best())?, self.task()))
     }
 
     fn full(&self, data: &Dataset, threshold: f64) -> Result<Report> {

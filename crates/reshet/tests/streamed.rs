@@ -175,6 +175,32 @@ fn every_row_comes_once_an_epoch() {
 }
 
 #[test]
+fn a_test_block_by_block_is_that_of_all_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = parts(folder.path(), 40_000);
+    let read = |paths: &[PathBuf]| Table::read_files(paths, Options::default(), &mut |_, _| {});
+    let parts = Prepare::new().target("sold").of(read(&paths[..1]).unwrap()).unwrap();
+    let width = parts.train.width();
+    let network = Sequential::parse(&format!("{width}-1:sigmoid"), None).unwrap();
+    let model = Trainer::new(network).epochs(1).fit(&parts.train).unwrap().model;
+    let known = &paths[..1];
+    let options = model.meaning().columns.as_ref().unwrap().options();
+    let table = Table::read_files(known, options.clone(), &mut |_, _| {}).unwrap();
+    let whole = model.report(&model.meaning().dataset(table).unwrap()).unwrap();
+    let mut tester = model.tester().unwrap();
+    let (mut blocks, mut read) = (0, 0);
+    let mut each = |data: reshet::Dataset| {
+        blocks += 1;
+        tester.add(&data)
+    };
+    model.meaning().datasets(known, &options, &mut |at, _| read = at, &mut each).unwrap();
+    assert!(blocks > 1 && read > 1_000_000);
+    let streamed = tester.report(None).unwrap();
+    assert_eq!(streamed.to_string(), whole.to_string());
+    assert!((streamed.score.loss - whole.score.loss).abs() < 1e-9);
+}
+
+#[test]
 fn what_cannot_be_streamed_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let paths = parts(folder.path(), 100);

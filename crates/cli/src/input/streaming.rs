@@ -12,13 +12,14 @@ use reshet::{
 
 use crate::{
     input::table::{Reading, inside, is_stream},
+    memory::give_back_what_is_freed,
     settings::{Settings, size::Size},
     terminal::note,
 };
 
-/// A table in memory takes at most this many times the bytes of its files, or else they are
-/// looked at.
-const MOST_TIMES: u64 = 16;
+/// Files of more than this part of the free memory are looked at: those of Parquet and gzip hold
+/// more than their bytes.
+const MOST_TIMES: u64 = 64;
 /// With less memory free than this a table is not streamed unless that is asked for.
 const LEAST_FREE: u64 = 100_000_000;
 
@@ -29,36 +30,47 @@ pub struct Plan {
     pub estimate: Estimate,
 }
 
-/// How the table in these files is streamed; None if it is read into memory.
-pub fn plan(args: &Settings, files: Vec<PathBuf>, options: &csv::Options) -> Result<Option<Plan>> {
+/// The memory within which a table in these files is streamed, and what it would need; None if it
+/// is read into memory. `asked`: the memory that it may take.
+pub fn within(
+    files: &[PathBuf],
+    options: &csv::Options,
+    asked: Option<Size>,
+) -> Result<Option<(Size, Estimate)>> {
     if files.iter().any(|file| is_stream(file) || inside(file).is_some()) {
         return Ok(None);
     }
-    if let Some(size) = args.memory {
-        let estimate = Estimate::of(&files, options)?;
-        if estimate.bytes <= size.0 {
-            return Ok(None);
-        }
-        if let Some(flag) = needs_memory(args) {
-            let needs = in_words(estimate.bytes);
-            let what = format!("{flag} needs all rows in memory, about {needs}");
-            return Err(Error::Invalid(format!("--memory {size}: {what}")));
-        }
-        return Ok(Some(Plan { files, memory: size, estimate }));
+    if let Some(size) = asked {
+        let estimate = Estimate::of(files, options)?;
+        return Ok((estimate.bytes > size.0).then_some((size, estimate)));
     }
     let Some(free) = memory::available().filter(|free| *free >= LEAST_FREE) else {
         return Ok(None);
     };
     let bytes: u64 = files.iter().filter_map(|file| file.metadata().ok()).map(|m| m.len()).sum();
-    // Files of Parquet and gzip hold more than their bytes.
-    if bytes < free / MOST_TIMES / 4 || needs_memory(args).is_some() {
+    if bytes < free / MOST_TIMES {
         return Ok(None);
     }
-    let estimate = Estimate::of(&files, options)?;
+    let estimate = Estimate::of(files, options)?;
     let fits = estimate.bytes < free / 5 * 4;
-    // In whole megabytes, as it stands in the run's settings.
+    // In whole megabytes, as it stands in a run's settings.
     let memory = Size(free / 2 / 1_000_000 * 1_000_000);
-    Ok((!fits).then_some(Plan { files, memory, estimate }))
+    Ok((!fits).then_some((memory, estimate)))
+}
+
+/// How the table in these files is streamed; None if it is read into memory.
+pub fn plan(args: &Settings, files: Vec<PathBuf>, options: &csv::Options) -> Result<Option<Plan>> {
+    let needs_all = needs_memory(args);
+    if args.memory.is_none() && needs_all.is_some() {
+        return Ok(None);
+    }
+    let Some((memory, estimate)) = within(&files, options, args.memory)? else { return Ok(None) };
+    if let Some(flag) = needs_all {
+        let needs = in_words(estimate.bytes);
+        let what = format!("{flag} needs all rows in memory, about {needs}");
+        return Err(Error::Invalid(format!("--memory {memory}: {what}")));
+    }
+    Ok(Some(Plan { files, memory, estimate }))
 }
 
 /// The flag that rules streaming out.
@@ -88,6 +100,7 @@ impl Plan {
             "about {rows} rows, which would need {needs} of memory: streamed within {memory} \
              (no defaults are tried first)"
         ));
+        give_back_what_is_freed();
         let bounds = Bounds { memory: memory.0, folder: folder(args) };
         let reading = Reading::new();
         let streamed =
@@ -113,7 +126,7 @@ fn folder(args: &Settings) -> PathBuf {
 }
 
 /// `1.5 GB`
-fn in_words(bytes: u64) -> String {
+pub fn in_words(bytes: u64) -> String {
     match bytes {
         0..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
         _ => format!("{:.1} GB", bytes as f64 / 1e9),

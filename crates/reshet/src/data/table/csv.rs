@@ -216,18 +216,19 @@ impl Reader {
         // Blocks that were given on: who is far ahead of it waits.
         let (done, went_on) = (Mutex::new(0), Condvar::new());
         let (give, take) = mpsc::channel();
+        // With a block comes where in the file it ends, which must not depend on who is faster.
         let parse_next = || {
-            let (number, block) = {
+            let (number, block, at) = {
                 let mut next = next.lock().unwrap_or_else(PoisonError::into_inner);
                 let block = next.1.next(&layout.source);
                 next.0 += 1;
-                (next.0 - 1, block.transpose()?)
+                (next.0 - 1, block.transpose()?, read.load(Relaxed))
             };
-            Some((number, block.and_then(|block| layout.parse(&block, false))))
+            Some((number, block.and_then(|block| layout.parse(&block, false)), at))
         };
         let work = |give: mpsc::Sender<_>| {
-            while let Some((number, parsed)) = parse_next() {
-                if give.send((number, parsed)).is_err() {
+            while let Some((number, parsed, at)) = parse_next() {
+                if give.send((number, parsed, at)).is_err() {
                     return;
                 }
                 let done = done.lock().unwrap_or_else(PoisonError::into_inner);
@@ -246,18 +247,17 @@ impl Reader {
             };
             if (0..cores).take_while(start).count() == 0 {
                 // No thread can be started: block by block.
-                while let Some((_, parsed)) = parse_next() {
-                    each(parsed?, layout, read.load(Relaxed), size)?;
+                while let Some((_, parsed, at)) = parse_next() {
+                    each(parsed?, layout, at, size)?;
                 }
                 return Ok(());
             }
             drop(give);
             let (mut waiting, mut number) = (BTreeMap::new(), 0);
-            for (n, parsed) in take {
-                waiting.insert(n, parsed);
-                while let Some(parsed) = waiting.remove(&number) {
-                    let given = parsed
-                        .and_then(|rows: Parsed| each(rows, layout, read.load(Relaxed), size));
+            for (n, parsed, at) in take {
+                waiting.insert(n, (parsed, at));
+                while let Some((parsed, at)) = waiting.remove(&number) {
+                    let given = parsed.and_then(|rows: Parsed| each(rows, layout, at, size));
                     number += 1;
                     if let Err(e) = given {
                         // Nobody is to wait for more.
