@@ -215,7 +215,7 @@ fn what_cannot_be_streamed_is_refused() {
     }
     let few = Bounds { memory: 1000, folder: folder.path().into() };
     let error = Prepare::new().stream(&paths, &Options::default(), &few, &mut |_, _| {});
-    assert!(error.err().unwrap().to_string().contains("1000 bytes of memory are too few"));
+    assert!(error.err().unwrap().to_string().contains("1.0 kB of memory are too few"));
     let nowhere = Bounds { memory: 8 << 20, folder: folder.path().join("none") };
     let error = Prepare::new().stream(&paths, &Options::default(), &nowhere, &mut |_, _| {});
     assert!(error.err().unwrap().to_string().contains("cannot write"));

@@ -28,7 +28,7 @@ pub(super) struct Beginning {
 pub(super) enum TableFile {
     Text(Box<Reader>),
     #[cfg(feature = "parquet")]
-    Parquet(super::parquet::Blocks),
+    Parquet(Box<super::parquet::Blocks>),
 }
 
 /// Whether a file is Parquet, by its name.
@@ -38,14 +38,14 @@ pub(super) fn is_parquet(path: &Path) -> bool {
 
 #[cfg(feature = "parquet")]
 fn open_parquet(path: &Path, options: &Options) -> Result<TableFile> {
-    super::parquet::Blocks::open(path, options).map(TableFile::Parquet)
+    Ok(TableFile::Parquet(Box::new(super::parquet::Blocks::open(path, options)?)))
 }
 
 #[cfg(not(feature = "parquet"))]
 fn open_parquet(path: &Path, _options: &Options) -> Result<TableFile> {
     Err(Error::data(format!(
-        "{}: this program was built without Parquet; turn on the feature `parquet` of the \
-         crate reshet, or save the table as CSV",
+        "{}: this program was built without Parquet; build it with the feature `parquet` (cargo \
+         install … --features parquet), or save the table as CSV",
         path.display()
     )))
 }

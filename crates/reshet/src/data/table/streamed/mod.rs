@@ -31,6 +31,7 @@ use super::{
 };
 use crate::{
     Result,
+    data::memory::bytes,
     error::Error,
     network::thousands,
     rng::{Purpose, Stream},
@@ -194,7 +195,8 @@ impl Prepare {
         self.check_streamed()?;
         let Bounds { memory, folder } = bounds;
         if *memory < LEAST {
-            let what = format!("{memory} bytes of memory are too few; at least {LEAST}");
+            let (little, least) = (bytes(*memory), bytes(LEAST));
+            let what = format!("{little} of memory are too few; at least {least}");
             return Err(Error::invalid(what));
         }
         let ahead = (memory / 8 / BLOCK).clamp(1, super::csv::ahead() as u64) as usize;
