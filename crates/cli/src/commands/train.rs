@@ -63,7 +63,7 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
     let optimizer = args.recipe.optimizer()?;
     let choosing = choosing.elapsed();
 
-    let mut trainer = args.trainer(&train)?;
+    let mut trainer = args.trainer_of_sample(&train, trained_on)?;
     if let Some(validation) = &validation {
         trainer = trainer.validation(validation);
     }

@@ -80,7 +80,7 @@ impl SplitData {
         if split.defaults != Defaults::Plain && asked.net.is_none() {
             split.chosen = filled_in(&asked, recipe);
         }
-        *recipe = recipe.resolve(&split.train)?;
+        *recipe = recipe.resolve_sample(&split.train, trained)?;
         if args.balance {
             split.train = split.train.clone().balanced().map_err(of_flag("--balance"))?;
         }

@@ -153,7 +153,17 @@ fn at_least_two(text: &str) -> Result<usize, String> {
 impl Settings {
     /// A trainer with all of the flags set.
     pub fn trainer<'a>(&self, data: &Dataset) -> reshet::Result<Trainer<'a>> {
-        let trainer = self.recipe.trainer(data)?.device(self.machine.device()?).unscaled();
+        self.trainer_of_sample(data, data.len())
+    }
+
+    /// The same where `data` is a sample of so many samples.
+    pub fn trainer_of_sample<'a>(
+        &self,
+        data: &Dataset,
+        samples: usize,
+    ) -> reshet::Result<Trainer<'a>> {
+        let trainer = self.recipe.trainer_of_sample(data, samples)?;
+        let trainer = trainer.device(self.machine.device()?).unscaled();
         Ok(if self.no_scale { trainer.units(Vec::new()) } else { trainer })
     }
 

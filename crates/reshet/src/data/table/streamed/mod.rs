@@ -255,7 +255,7 @@ impl Prepare {
             }
         }
         let share = (MOST_SAMPLED as f64).min(0.2 * most) / rows;
-        let Gone { counts, mut kept, statistics, unanswered } =
+        let Passed { counts, mut kept, statistics, unanswered } =
             pass_over(&stored, &question, &division, share)?;
         if unanswered > 0 {
             said.push(format!("{unanswered} rows have no target and are passed over"));
@@ -289,7 +289,7 @@ impl Prepare {
 }
 
 /// What is found in the pass over all rows.
-struct Gone {
+struct Passed {
     /// The training rows of each piece.
     counts: Vec<usize>,
     kept: Kept,
@@ -333,7 +333,7 @@ fn pass_over(
     question: &Question,
     division: &Division,
     share: f64,
-) -> Result<Gone> {
+) -> Result<Passed> {
     let heads = &stored.table.heads;
     let places: Vec<usize> = (0..heads.len()).collect();
     let mut gathered = Gathered::new(heads, stored.table.rows(), FEW);
@@ -361,5 +361,5 @@ fn pass_over(
         kept.chunk.append_rows(chunk, staying, heads.len());
         Ok(())
     })?;
-    Ok(Gone { counts, kept, statistics: gathered.done(), unanswered })
+    Ok(Passed { counts, kept, statistics: gathered.done(), unanswered })
 }

@@ -59,7 +59,7 @@ impl StreamedRows {
             )));
         }
         let maker = || Maker::new(Arc::clone(&self.0), order);
-        // One portion waits while another one is made and a third is trained on.
+        // The thread holds one portion ready, and makes the next one when it is taken.
         let (give, take) = sync_channel(0);
         let mut made = maker();
         let work = move || {
