@@ -153,6 +153,8 @@ class Model:
              "cells held values that are rare or were never seen in training"),
             (told["outside"], "number lies far outside what training saw",
              "numbers lie far outside what training saw"),
+            (told["infinite"], "number is infinite or too large: it was taken for missing",
+             "numbers are infinite or too large: they were taken for missing"),
             (told["gaps"], "cell is empty in a column that had no gap in training",
              "cells are empty in columns that had no gap in training"),
             (told["thousandths"], "number of three decimals lies outside what training saw, and a "

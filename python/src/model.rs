@@ -45,6 +45,8 @@ pub struct Answers<'py> {
     thousandths: usize,
     /// Gaps in columns that had none in training.
     gaps: usize,
+    /// Numbers that are infinite or too large.
+    infinite: usize,
 }
 
 impl<'py> Answers<'py> {
@@ -57,6 +59,7 @@ impl<'py> Answers<'py> {
             outside: rows.outside(),
             thousandths: rows.thousandths(),
             gaps: rows.gaps(),
+            infinite: rows.infinite(),
         }
     }
 }

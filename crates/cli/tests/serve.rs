@@ -181,6 +181,45 @@ fn ctrl_c_saves_what_trains_and_a_run_is_opened_again() {
     assert_eq!(server.interrupt(), Some(0));
 }
 
+/// A run of the page that was cut off, or stopped, goes on to the bits of its command.
+fn goes_on(place: &Place, folder: &str, command: &str) {
+    place.done(&format!("train --resume {folder} -q"));
+    let command = command.replace('\'', "");
+    place
+        .done(&format!("{} --out never-stopped -q --force", command.trim_start_matches("reshet ")));
+    let model = |folder: &str| tensors(&place.path(folder).join("model.safetensors"));
+    assert_eq!(model(folder), model("never-stopped"), "{command}");
+    let log = |folder: &str| place.read(&format!("{folder}/log.jsonl"));
+    assert_eq!(log(folder), log("never-stopped"), "{command}");
+}
+
+#[test]
+fn a_run_goes_on_where_it_was_stopped_or_its_server_killed() {
+    let place = Place::new();
+    let small = json!([{ "width": 6, "activation": "relu" }]);
+    let spec =
+        json!({ "data": "mnist", "epochs": 1, "batch_size": 50, "hidden": small, "pace": 150 });
+    let mut server = Server::start(&place, "");
+    let first = server.post("/api/runs", &spec);
+    let command = first["command"].as_str().unwrap_or_else(|| panic!("{first}")).to_string();
+    thread::sleep(Duration::from_millis(300));
+    server.post("/api/runs/1/control", &json!({ "do": "stop" }));
+    assert_eq!(server.done("1")["state"], "stopped");
+    goes_on(&place, "runs/mnist-1", &command);
+
+    server.post("/api/runs", &spec);
+    while !place.path("runs/mnist-2/checkpoint.safetensors").is_file() {
+        thread::sleep(Duration::from_millis(20));
+    }
+    server.child.kill().unwrap();
+    server.child.wait().unwrap();
+    let runs = place.json("runs --json");
+    let runs = runs["runs"].as_array().unwrap();
+    assert!(runs.iter().any(|run| run["status"] == "unfinished"), "{runs:?}");
+    assert!(!place.path("runs/mnist-2/model.safetensors").exists());
+    goes_on(&place, "runs/mnist-2", &command);
+}
+
 #[test]
 fn a_study_is_told_as_tune_tells_it() {
     let place = Place::new();

@@ -352,6 +352,9 @@ fn rows_stream_in_and_bad_ones_are_named() {
         "{two}"
     );
     assert!(error.contains("1 number lies far outside what training saw"), "{error}");
+    place.write("endless.csv", "size,city,lift,floor,price\n1e300,Lod,no,2,700\n");
+    let (_, error) = place.both("predict run endless.csv");
+    assert_eq!(error.trim(), "1 number is infinite or too large: it was taken for missing");
     let two = place.done("predict run far.csv far.csv --json");
     assert!(two.lines().all(|line| line.starts_with("{\"input\":\"far.csv\",\"label\":")), "{two}");
     place.fails("predict run far.csv none.csv", 3, "cannot read none.csv: no such file");

@@ -1,6 +1,6 @@
 //! What came of a run that is over, computed once: for its folder and for the page.
 
-use std::time::Duration;
+use std::{mem, time::Duration};
 
 use reshet::{Ended, Fit, Result, diagnosis};
 
@@ -28,7 +28,7 @@ pub fn finished<'a>(
 ) -> Result<Finished<'a>> {
     let train = part(&lesson.train, most.unwrap_or(usize::MAX));
     let (_, model) = run.model_at(None)?;
-    let state = run.state();
+    let mut state = run.state();
     let fit = Fit {
         model,
         epochs: state.epoch,
@@ -38,22 +38,31 @@ pub fn finished<'a>(
         ended: if done { Ended::Done } else { Ended::Asked },
     };
     let score = state.test.as_ref().map(|(_, score)| score.clone());
-    let (log, seconds) = (state.log.clone(), state.seconds);
+    let mut finished = Finished {
+        lesson,
+        fit,
+        score,
+        findings: Vec::new(),
+        in_short: false,
+        log: mem::take(&mut state.log),
+        checkpoint: state.checkpoint.take(),
+        seconds: state.seconds,
+    };
     // Who stops a run waits for its end.
     let all = state.sample_takes.saturating_mul(train.len().try_into().unwrap_or(u32::MAX));
-    let in_short = !done && all > LONG;
+    finished.in_short = !done && all > LONG;
     drop(state);
-    if in_short {
-        return Ok(Finished { lesson, fit, score, findings: Vec::new(), in_short, log, seconds });
+    if finished.in_short {
+        return Ok(finished);
     }
-    let judged = match &score {
+    let judged = match &finished.score {
         Some(score) => score.clone(),
-        None => fit.model.test_on(&train, lesson.device)?,
+        None => finished.fit.model.test_on(&train, lesson.device)?,
     };
     let optimizer = lesson.recipe.optimizer()?;
     let schedule = lesson.recipe.schedule()?;
-    let findings = diagnosis::of_fit(&fit, &train, &judged, &optimizer, schedule)?;
-    Ok(Finished { lesson, fit, score, findings, in_short, log, seconds })
+    finished.findings = diagnosis::of_fit(&finished.fit, &train, &judged, &optimizer, schedule)?;
+    Ok(finished)
 }
 
 /// The mean loss of the last whole epoch, or the last step's.

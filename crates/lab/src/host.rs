@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use reshet::{Dataset, Event, Fit, Model, Result, Score, diagnosis::Finding};
+use reshet::{Checkpoint, Dataset, Event, Fit, Model, Result, Score, diagnosis::Finding};
 use serde_json::Value;
 
 use crate::{lesson::Lesson, spec::Spec};
@@ -26,11 +26,11 @@ pub trait Host: Send + Sync + 'static {
     /// Keeps no data read any more: memory is short.
     fn let_go(&self) {}
 
-    /// Writes a run's folder and says where it is.
+    /// Begins to keep a training.
     ///
     /// # Errors
-    /// The folder cannot be written.
-    fn save(&self, finished: &Finished) -> Result<PathBuf>;
+    /// Its settings cannot be told.
+    fn keeper(&self, lesson: &Lesson) -> Result<Box<dyn Keeper>>;
 
     /// Learns that a run was deleted on the page; by default its folder stays.
     fn forgotten(&self, _folder: &Path) {}
@@ -48,6 +48,19 @@ pub trait Host: Send + Sync + 'static {
     fn study(&self, path: &Path) -> Result<Value>;
 }
 
+/// Keeps one training: while it goes on, so that it outlives the program, and when it is over.
+pub trait Keeper: Send {
+    /// Keeps where the training stands, and what happened since the last call. Not called for a
+    /// training of a few seconds.
+    fn keep(&mut self, checkpoint: Checkpoint, log: Vec<Event>);
+
+    /// Writes the run's folder and says where it is.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    fn finish(&mut self, finished: &Finished) -> Result<PathBuf>;
+}
+
 /// Several labs with one program around them.
 impl<H: Host + ?Sized> Host for Arc<H> {
     fn lesson(&self, spec: &Spec) -> Result<Lesson> {
@@ -62,8 +75,8 @@ impl<H: Host + ?Sized> Host for Arc<H> {
         (**self).let_go();
     }
 
-    fn save(&self, finished: &Finished) -> Result<PathBuf> {
-        (**self).save(finished)
+    fn keeper(&self, lesson: &Lesson) -> Result<Box<dyn Keeper>> {
+        (**self).keeper(lesson)
     }
 
     fn forgotten(&self, folder: &Path) {
@@ -91,8 +104,10 @@ pub struct Finished<'a> {
     pub findings: Vec<Finding>,
     /// Whether what takes long is left out: it was stopped, and its end is waited for.
     pub in_short: bool,
-    /// The steps that a log keeps, as they were.
+    /// What happened since the last [`Keeper::keep`]: epochs, and the steps that a log keeps.
     pub log: Vec<Event>,
+    /// Where the training stands, if it can go on from there.
+    pub checkpoint: Option<Checkpoint>,
     /// Spent training.
     pub seconds: f64,
 }

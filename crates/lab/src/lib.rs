@@ -50,7 +50,7 @@ mod upload;
 pub use answers::{About, Axis, Curve, Spot};
 pub use api::{Body, Request, Response};
 pub use class::{Class, Rules, Who};
-pub use host::{Finished, Host, Loaded};
+pub use host::{Finished, Host, Keeper, Loaded};
 pub use lab::{Drive, Lab};
 pub use lesson::Lesson;
 pub use memory::Memory;

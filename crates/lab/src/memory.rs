@@ -68,9 +68,11 @@ impl Memory {
             return Ok(());
         }
         let (size, needs) = (bytes(text.bytes), bytes(needs));
+        // No more of it was counted. A sign, as this is shown in two languages.
+        let more = if text.bytes > self.text(held) { "> " } else { "" };
         let what = format!(
-            "{file}: {size} of text need about {needs} of memory, and {}; take fewer rows, or \
-             delete runs",
+            "{file}: {more}{size} of text need about {more}{needs} of memory, and {}; take fewer \
+             rows, or delete runs",
             self.left(held)
         );
         Err(Error::Data(what))

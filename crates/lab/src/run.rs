@@ -8,8 +8,8 @@ use std::{
 };
 
 use reshet::{
-    Error, Event, Loss, Meaning, Model, Result, Score, Sequential, data::table::ColumnKind,
-    metrics::Task, network::did_you_mean,
+    Checkpoint, Error, Event, Loss, Meaning, Model, Result, Score, Sequential,
+    data::table::ColumnKind, metrics::Task, network::did_you_mean,
 };
 
 use crate::{
@@ -17,6 +17,7 @@ use crate::{
     command::Command,
     curve::{Means, Tests},
     found::Finding,
+    host::{Finished, Keeper},
     lesson::Lesson,
     moments::Moments,
     told::Told,
@@ -55,6 +56,8 @@ pub struct Run {
     state: Mutex<State>,
     /// To the thread that trains it.
     commands: Mutex<Option<mpsc::Sender<Command>>>,
+    /// Until it is saved.
+    keeper: Mutex<Option<Box<dyn Keeper>>>,
 }
 
 /// What changes while it trains.
@@ -69,8 +72,10 @@ pub struct State {
     pub loss: Option<f32>,
     pub seconds: f64,
     pub losses: Means,
-    /// The steps that a log keeps, as they were.
+    /// What happened and is not kept yet: epochs, and the steps that a log keeps.
     pub log: Vec<Event>,
+    /// Where the training stands, once it has ended.
+    pub checkpoint: Option<Checkpoint>,
     /// The mean loss of each whole epoch.
     pub epoch_losses: Vec<f64>,
     pub tests: Tests,
@@ -102,6 +107,7 @@ impl State {
             seconds: 0.0,
             losses: Means::default(),
             log: Vec::new(),
+            checkpoint: None,
             epoch_losses: Vec::new(),
             tests: Tests::default(),
             train_tests: Tests::default(),
@@ -127,7 +133,33 @@ impl Run {
         commands: Option<mpsc::Sender<Command>>,
     ) -> Self {
         let (state, commands) = (Mutex::new(state), Mutex::new(commands));
-        Self { id, name, lesson, template, baseline, state, commands }
+        let keeper = Mutex::default();
+        Self { id, name, lesson, template, baseline, state, commands, keeper }
+    }
+
+    /// Kept by this.
+    pub fn kept_by(self, keeper: Box<dyn Keeper>) -> Self {
+        *self.keeper() = Some(keeper);
+        self
+    }
+
+    fn keeper(&self) -> MutexGuard<'_, Option<Box<dyn Keeper>>> {
+        self.keeper.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps where the training stands, and what has happened until then.
+    pub fn keep(&self, checkpoint: Checkpoint) {
+        let log = std::mem::take(&mut self.state().log);
+        if let Some(keeper) = &mut *self.keeper() {
+            keeper.keep(checkpoint, log);
+        }
+    }
+
+    /// Writes the run's folder and says where it is; None where nothing keeps it.
+    pub fn save(&self, finished: &Finished) -> Option<Result<PathBuf>> {
+        // Others do not wait for a folder being written.
+        let mut keeper = self.keeper().take()?;
+        Some(keeper.finish(finished))
     }
 
     pub fn state(&self) -> MutexGuard<'_, State> {

@@ -8,8 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use reshet::{Error, Result};
-use reshet_lab::{About, Drive, Finished, Host, Lab, Lesson, Loaded, Memory, Request, Spec};
+use reshet::{Checkpoint, Error, Event, Result};
+use reshet_lab::{
+    About, Drive, Finished, Host, Keeper, Lab, Lesson, Loaded, Memory, Request, Spec,
+};
 use serde_json::{Value, json};
 
 /// Points above and below a line; a run's folder is one file.
@@ -20,11 +22,8 @@ impl Host for Points {
         points::lesson(spec)
     }
 
-    fn save(&self, finished: &Finished) -> Result<PathBuf> {
-        let folder = self.0.join("points-1");
-        std::fs::create_dir_all(&folder).unwrap();
-        finished.fit.model.save(folder.join("model.safetensors"))?;
-        Ok(folder)
+    fn keeper(&self, _: &Lesson) -> Result<Box<dyn Keeper>> {
+        Ok(Box::new(Points(self.0.clone())))
     }
 
     fn load(&self, path: &Path) -> Result<Loaded> {
@@ -35,6 +34,17 @@ impl Host for Points {
 
     fn study(&self, path: &Path) -> Result<Value> {
         Err(Error::Data(format!("{}: no studies here", path.display())))
+    }
+}
+
+impl Keeper for Points {
+    fn keep(&mut self, _: Checkpoint, _: Vec<Event>) {}
+
+    fn finish(&mut self, finished: &Finished) -> Result<PathBuf> {
+        let folder = self.0.join("points-1");
+        std::fs::create_dir_all(&folder).unwrap();
+        finished.fit.model.save(folder.join("model.safetensors"))?;
+        Ok(folder)
     }
 }
 

@@ -32,7 +32,7 @@ use reshet_lab::{About, Class, Drive, Lab, Memory};
 
 pub use site::{SiteFile, files as site_files, one_file};
 
-pub use reshet_lab::{Finished, Hidden, Host, Lesson, Loaded, Rules, Spec};
+pub use reshet_lab::{Finished, Hidden, Host, Keeper, Lesson, Loaded, Rules, Spec};
 
 use guard::Guard;
 use link::Link;

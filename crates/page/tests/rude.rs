@@ -17,8 +17,8 @@ use std::{
 };
 
 use flate2::{Compression, write::GzEncoder};
-use reshet::{Device, Error, Result};
-use reshet_page::{Addresses, Finished, Host, Lesson, Loaded, Options, Spec};
+use reshet::{Checkpoint, Device, Error, Event, Result};
+use reshet_page::{Addresses, Finished, Host, Keeper, Lesson, Loaded, Options, Spec};
 use serde_json::Value;
 
 /// Of the server, in bytes.
@@ -38,10 +38,8 @@ impl Host for Points {
         points::lesson(spec)
     }
 
-    fn save(&self, finished: &Finished) -> Result<PathBuf> {
-        assert!(finished.fit.model.parameters().iter().all(|x| x.is_finite()));
-        assert_ne!(finished.lesson.spec.seed, Some(BROKEN), "this run cannot be saved");
-        Ok(PathBuf::from("kept"))
+    fn keeper(&self, _: &Lesson) -> Result<Box<dyn Keeper>> {
+        Ok(Box::new(Points))
     }
 
     fn load(&self, path: &Path) -> Result<Loaded> {
@@ -50,6 +48,16 @@ impl Host for Points {
 
     fn study(&self, path: &Path) -> Result<Value> {
         Err(Error::Data(format!("{}: no studies here", path.display())))
+    }
+}
+
+impl Keeper for Points {
+    fn keep(&mut self, _: Checkpoint, _: Vec<Event>) {}
+
+    fn finish(&mut self, finished: &Finished) -> Result<PathBuf> {
+        assert!(finished.fit.model.parameters().iter().all(|x| x.is_finite()));
+        assert_ne!(finished.lesson.spec.seed, Some(BROKEN), "this run cannot be saved");
+        Ok(PathBuf::from("kept"))
     }
 }
 

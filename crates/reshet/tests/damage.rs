@@ -143,7 +143,9 @@ fn what_the_system_refuses_is_told_in_words() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a");
     write_file(&path, b"old").unwrap();
-    for (number, words) in [(5, "the disk failed"), (28, "no storage space"), (122, "quota")] {
+    for (number, words) in
+        [(5, "the disk failed"), (11, "none left"), (28, "no storage space"), (122, "quota")]
+    {
         let watcher = std::sync::Arc::new(Failing(number));
         let done = disk::watched(Some(watcher), || write_file(&path, b"new"));
         let error = done.unwrap_err().to_string();

@@ -1,10 +1,10 @@
 //! What the page asks of the program, in a tab.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use reshet::{Dataset, Device, Error, Result};
 use reshet_cli::Here;
-use reshet_lab::{Finished, Host, Lesson, Loaded, Spec};
+use reshet_lab::{Host, Keeper, Lesson, Loaded, Spec};
 use serde_json::Value;
 
 /// The program's own host, but that a deleted run's files go: nobody could remove them by hand.
@@ -29,8 +29,8 @@ impl Host for Tab {
         self.0.let_go();
     }
 
-    fn save(&self, finished: &Finished) -> Result<PathBuf> {
-        self.0.save(finished)
+    fn keeper(&self, lesson: &Lesson) -> Result<Box<dyn Keeper>> {
+        self.0.keeper(lesson)
     }
 
     fn load(&self, path: &Path) -> Result<Loaded> {

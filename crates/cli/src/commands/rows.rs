@@ -102,6 +102,11 @@ pub fn predict(model: &Model, columns: &Columns, path: &Path, how: &How) -> Resu
                     "cells are empty in columns that had no gap in training",
                 ),
                 (
+                    rows.infinite(),
+                    "number is infinite or too large: it was taken for missing",
+                    "numbers are infinite or too large: they were taken for missing",
+                ),
+                (
                     rows.outside(),
                     "number lies far outside what training saw",
                     "numbers lie far outside what training saw",

@@ -14,6 +14,7 @@ use super::{
     table::{self, Reading},
 };
 use crate::{
+    run::CHECKPOINT,
     settings::{size::Size, table::Csv},
     terminal::note,
 };
@@ -124,7 +125,17 @@ pub fn check(threshold: Option<f64>, model: &Model) -> Result<()> {
 
 /// Reads a model, or the one in a run's folder.
 pub fn load(path: &Path) -> reshet::Result<Model> {
-    if path.is_dir() { Model::load(path.join("model.safetensors")) } else { Model::load(path) }
+    if !path.is_dir() {
+        return Model::load(path);
+    }
+    let model = path.join("model.safetensors");
+    if !model.exists() && path.join(CHECKPOINT).is_file() {
+        let folder = path.display();
+        return Err(Error::Data(format!(
+            "{folder}: the run was cut off before it had a model; go on: reshet train --resume {folder}"
+        )));
+    }
+    Model::load(model)
 }
 
 /// A model and data that do not go together: bad data, not bad usage.

@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, Result};
 use reshet::{
     Checkpoint,
-    files::{Log, disk},
+    files::{Log, disk, in_words},
 };
 
 use crate::terminal::tell;
@@ -91,6 +91,7 @@ impl Checkpoints {
         let thread = thread::Builder::new()
             .name("checkpoints".into())
             .spawn(move || disk::watched(watcher, || writer.run()))
+            .map_err(in_words)
             .context("cannot start a thread to write checkpoints")?;
         Ok(Self { every, offers, thread })
     }

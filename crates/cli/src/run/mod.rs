@@ -257,6 +257,16 @@ impl Run {
         Ok(())
     }
 
+    /// Writes a checkpoint: beside, where they are written while training.
+    pub fn keep_checkpoint(&self, mut checkpoint: Checkpoint) -> Result<()> {
+        checkpoint.notes.clone_from(&self.notes);
+        match &self.checkpoints {
+            Some(checkpoints) => checkpoints.offers.put(checkpoint),
+            None => checkpoint.save(self.path(CHECKPOINT))?,
+        }
+        Ok(())
+    }
+
     /// Waits for the last checkpoint and the log to be written.
     pub fn finish(&mut self) -> Result<()> {
         let written = self.checkpoints.take().map_or(Ok(()), Checkpoints::finish);

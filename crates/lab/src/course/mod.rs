@@ -1,5 +1,6 @@
 //! A training: steps, and between them whatever is asked of it.
 
+mod beside;
 mod scores;
 mod stages;
 
@@ -12,10 +13,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use reshet::{Buffer, Dataset, Event, Result, TrainingLoop};
+use reshet::{Dataset, Event, Result, TrainingLoop};
 
 use crate::{
-    answers::{self, Phase, Stage},
+    answers::{Phase, Stage},
     command::Command,
     cores::Cores,
     curve,
@@ -27,17 +28,8 @@ use scores::Tested;
 
 /// Between two messages to the page.
 const TELL_EVERY: Duration = Duration::from_millis(33);
-/// Between two tests, at least.
-const TEST_EVERY: Duration = Duration::from_millis(100);
-/// A look at the parameters that takes longer is not worth it at each early moment.
-const LONG_LOOK: Duration = Duration::from_millis(5);
-/// Tests at even distances in a training, where they cost little.
-const REGULAR: usize = 24;
 /// A step that takes longer is taken in its three stages, and commands are heeded between them.
 const LONG_STEP: Duration = Duration::from_millis(300);
-/// A test, or a look at the parameters, may cost this part of the time when
-/// training runs as fast as it goes; ten times that when it is paced.
-const COST: u32 = 200;
 
 /// Where a training is when it is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +73,8 @@ pub struct Course {
     /// The least a test has taken, and when the last one ended.
     tested: (Duration, Instant),
     looked: (Duration, Instant),
+    /// How long the last checkpoint took, and when it was made.
+    kept: (Duration, Instant),
     /// When the next step is due.
     due: Instant,
     spent: Duration,
@@ -121,6 +115,7 @@ impl Course {
             step_took: Duration::ZERO,
             tested: (Duration::MAX, now),
             looked: (Duration::MAX, now),
+            kept: (Duration::ZERO, now),
             due: now,
             spent: Duration::ZERO,
         }
@@ -198,6 +193,7 @@ impl Course {
                 self.test(Tested::Some);
             }
         }
+        let checkpoint = (phase != Phase::Diverged).then(|| self.training.checkpoint());
         let mut state = self.run.state();
         state.losses.close(self.training.step());
         if let Some((step, score)) = &state.test {
@@ -206,6 +202,7 @@ impl Course {
         }
         state.train_tests.end_with_last();
         (state.reason, state.stage) = (reason, None);
+        state.checkpoint = checkpoint;
         drop(state);
         self.tell();
         Turn::Over(phase)
@@ -385,78 +382,12 @@ impl Course {
         if event.is_logged() {
             state.log.push(event);
         }
-        if let Some(Event::Epoch { loss, .. }) = ended {
+        if let Some(ended @ Event::Epoch { loss, .. }) = ended {
             state.epoch_losses.push(loss);
+            state.log.push(ended);
         }
         (state.step, state.epoch, state.lr) = (step, self.training.epoch(), lr);
         state.loss = Some(loss);
         Ok(())
-    }
-
-    /// Tests, keeps the parameters and tells the page, each if it is time.
-    fn show(&mut self, start: Instant) {
-        let share = if self.pace.is_some() { COST / 10 } else { COST };
-        let due = |(cost, at): (Duration, Instant), least| {
-            start >= at + cost.saturating_mul(share).max(least)
-        };
-        // The first moments are where most happens: after 1, 2, 4, 8, … steps.
-        let early = self.training.step().is_power_of_two();
-        let wanted = self.run.state().moments.wants(self.training.step());
-        let look_now = early && self.looked.0 <= LONG_LOOK;
-        if wanted && (look_now || due(self.looked, Duration::ZERO)) {
-            self.look();
-        }
-        // Then evenly, where that is cheap, as fast as the training may be over.
-        let regular = self.training.step().is_multiple_of((self.lesson.steps() / REGULAR).max(1))
-            && self.tested.0 <= LONG_LOOK;
-        if early || regular || due(self.tested, TEST_EVERY) {
-            self.test(Tested::Some);
-        }
-        if start >= self.told + TELL_EVERY {
-            self.tell();
-        }
-    }
-
-    /// Keeps the parameters of this moment.
-    fn look(&mut self) {
-        let start = Instant::now();
-        let length = self.run.template.network.parameters();
-        let mut parameters: Arc<[f32]> = std::iter::repeat_n(0.0, length).collect();
-        // Nobody else holds it yet: made by make_mut without a copy.
-        let read =
-            self.training.training().read(Buffer::Parameters, Arc::make_mut(&mut parameters));
-        if read.is_ok() {
-            self.run.state().moments.keep(self.training.step(), parameters);
-        }
-        let end = Instant::now();
-        // The least: at another time the machine was busy with something else.
-        self.looked = (self.looked.0.min(end - start), end);
-    }
-
-    /// Sends the page what is new.
-    fn tell(&mut self) {
-        self.told = Instant::now();
-        let mut state = self.run.state();
-        state.seconds = self.spent.as_secs_f64();
-        let (loss, test) = (state.losses.since(self.told_loss), state.tests.since(self.told_tests));
-        self.told_loss = loss.last().map_or(self.told_loss, |(step, _)| *step);
-        self.told_tests = test.last().map(|test| test.0).or(self.told_tests);
-        let train = state.train_tests.since(self.told_train);
-        self.told_train = train.last().map(|test| test.0).or(self.told_train);
-        let tested = state.test.as_ref().filter(|(step, _)| Some(*step) != self.told_test);
-        let message = answers::Progress {
-            run: self.run.id.to_string(),
-            step: state.step,
-            epoch: state.epoch,
-            lr: state.lr,
-            loss,
-            test,
-            train,
-            tested: tested.map(|(step, score)| answers::Test::of(*step, score)),
-            seconds: state.seconds,
-        };
-        self.told_test = state.test.as_ref().map(|(step, _)| *step);
-        drop(state);
-        self.messages.tell("progress", &message);
     }
 }

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use reshet::Result;
+use reshet::{Error, Result, files::in_words};
 use serde_json::json;
 
 use super::{Drive, Lab, PATIENCE, io};
@@ -36,6 +36,7 @@ impl Lab {
         self.make_room();
         self.memory.check_network(lesson.network.parameters() as u64, self.kept())?;
         let mut training = lesson.trainer()?.start(&lesson.train)?;
+        let keeper = self.host.keeper(&lesson)?;
         let phase = if paused { Phase::Paused } else { Phase::Running };
         let mut state = State::new(phase, lesson.steps(), lesson.lr(), pace);
         if let Some(bounds) = self.shared.bounds {
@@ -54,7 +55,7 @@ impl Lab {
         let commanded = Some(sender);
         let run =
             Run::new(inner.next, Some(lesson.clone()), template, name, baseline, state, commanded);
-        let run = Arc::new(run);
+        let run = Arc::new(run.kept_by(keeper));
         let cores = self.shared.cores.clone();
         let course =
             Course::new(self.messages.clone(), run.clone(), lesson, training, commands, cores);
@@ -82,7 +83,7 @@ impl Lab {
     /// Trains in a thread.
     fn train_beside(self: &Arc<Self>, run: Arc<Run>, course: Course) -> Result<()> {
         let thread = thread::Builder::new().name("training".into());
-        let failed = |e| io("start a thread for the training", e);
+        let failed = |e| io("start a thread for the training", in_words(e));
         let lab = self.clone();
         let train = move || {
             let ended = caught(|| course.train());
@@ -162,7 +163,7 @@ impl Lab {
             Some(Ok(Ok(folder))) => {
                 state.saved = Some(folder);
                 // They are in its folder.
-                (state.log, state.epoch_losses) = Default::default();
+                state.epoch_losses = Vec::new();
             }
             Some(Ok(Err(e))) => {
                 state.reason.get_or_insert(not_saved(e.to_string()));
@@ -189,7 +190,8 @@ impl Lab {
         if phase != Phase::Diverged {
             run.state().findings = finished.findings.iter().map(Finding::from).collect();
         }
-        self.host.save(&finished)
+        let nowhere = || Err(Error::Invalid("nothing keeps this run".into()));
+        run.save(&finished).unwrap_or_else(nowhere)
     }
 
     /// Stops the training that goes on, and waits until it is saved. False if it

@@ -117,6 +117,8 @@ pub fn in_words(cause: io::Error) -> io::Error {
     let words = match cause.raw_os_error() {
         Some(libc::EIO) => Some("the disk failed (input/output error); look at its health"),
         Some(libc::EMFILE | libc::ENFILE) => Some("too many files are open"),
+        // Of threads, mostly.
+        Some(libc::EAGAIN) => Some("the system has none left for now"),
         _ => None,
     };
     #[cfg(not(target_os = "linux"))]

@@ -16,7 +16,7 @@ use super::{
     race::{Race, lock, next},
     trial,
 };
-use crate::{Dataset, Error, Result};
+use crate::{Dataset, Error, Result, files::in_words};
 
 /// An event of a study.
 #[derive(Clone, Debug)]
@@ -93,6 +93,7 @@ impl Study {
                     Ok(_) => {}
                     Err(cause) if started == 0 => {
                         let (what, reading) = ("cannot start a thread".into(), false);
+                        let cause = in_words(cause);
                         failed = Some(Error::Io { what, reading, cause });
                         break;
                     }

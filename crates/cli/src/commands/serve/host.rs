@@ -2,21 +2,21 @@
 //! them, and run folders.
 
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Mutex, PoisonError},
 };
 
-use reshet::{Dataset, Device, Error, Event, Result};
-use reshet_lab::{Finished, Host, Lesson, Loaded, Spec};
-use serde_json::{Value, json};
+use reshet::{Dataset, Device, Error, Result};
+use reshet_lab::{Host, Keeper, Lesson, Loaded, Spec};
+use serde_json::Value;
 
-use super::spec;
+use super::{keeper::RunFolder, spec};
 use crate::{
-    commands::{train::TrainedRun, tune},
+    commands::tune,
     input::{asked, split_data::SplitData, table},
-    run::{Run, loss_curves::LossCurves, record::Record},
+    run::{loss_curves::LossCurves, record::Record},
     settings::{Settings, command, config},
-    terminal::{note, tell},
+    terminal::tell,
 };
 
 /// Data sets and questions that are kept read.
@@ -122,36 +122,10 @@ impl Host for Here {
         self.read.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    fn save(&self, finished: &Finished) -> Result<PathBuf> {
-        let lesson = finished.lesson;
+    fn keeper(&self, lesson: &Lesson) -> Result<Box<dyn Keeper>> {
         let spec = Spec { data: lesson.source.clone(), ..lesson.spec.clone() };
-        let failed = |e: anyhow::Error| match e.downcast::<Error>() {
-            Ok(error) => error,
-            Err(other) => Error::Invalid(format!("{other:#}")),
-        };
-        let write = || -> anyhow::Result<PathBuf> {
-            let (args, ..) = self.args(&spec)?;
-            let mut run = Run::create(None, &lesson.name, false)?;
-            run.save_config(&args)?;
-            log(&mut run, finished);
-            let report = TrainedRun {
-                args: &args,
-                train: &lesson.train,
-                trained_on: lesson.train.len(),
-                test: lesson.test.as_ref(),
-                fit: &finished.fit,
-                score: &finished.score,
-                folds: None,
-                choice: None,
-                findings: Some(&finished.findings),
-                in_short: finished.in_short,
-            };
-            let seconds = json!({ "train": finished.seconds, "total": finished.seconds });
-            let kept = report.keep(&mut run, &lesson.name, &lesson.device, &seconds)?;
-            note(&format!("saved {}", kept.model.display()));
-            Ok(run.folder().to_path_buf())
-        };
-        write().map_err(failed)
+        let (settings, ..) = self.args(&spec)?;
+        Ok(Box::new(RunFolder::new(settings, lesson.name.clone())))
     }
 
     fn load(&self, path: &Path) -> Result<Loaded> {
@@ -210,20 +184,5 @@ impl Here {
         let spec = spec::of(&args, model.network());
         let target = lesson.spec.target.clone();
         Ok(Lesson { network: model.network().clone(), spec: Spec { target, ..spec }, ..lesson })
-    }
-}
-
-/// Writes what happened as `reshet train` would have.
-fn log(run: &mut Run, finished: &Finished) {
-    let mut means = finished.fit.epoch_losses.iter().enumerate().peekable();
-    for event in &finished.log {
-        let Event::Step { epoch: now, .. } = event else { continue };
-        while let Some((epoch, loss)) = means.next_if(|(done, _)| done < now) {
-            run.log_event(&Event::Epoch { epoch, loss: *loss, validation: None });
-        }
-        run.log_event(event);
-    }
-    for (epoch, loss) in means {
-        run.log_event(&Event::Epoch { epoch, loss: *loss, validation: None });
     }
 }

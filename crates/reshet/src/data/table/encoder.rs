@@ -34,6 +34,8 @@ pub(crate) struct Encoder<'a> {
     /// Numbers outside that range, of which a thousand times as much lies within it: 1.234 where
     /// training saw 500 to 9000.
     pub thousandths: usize,
+    /// Numbers that are infinite or too large for single precision.
+    pub infinite: usize,
     /// Cells where nothing stood, of columns that had no such cell in training.
     pub gaps: usize,
 }
@@ -88,6 +90,7 @@ impl<'a> Encoder<'a> {
             unseen: 0,
             outside: 0,
             thousandths: 0,
+            infinite: 0,
             gaps: 0,
         })
     }
@@ -197,9 +200,10 @@ impl<'a> Encoder<'a> {
                         let [from, to] = [ends[0] as f32, ends[1] as f32];
                         *input = ((z - from) / (to - from)).clamp(0.0, 1.0);
                     }
+                    self.infinite += usize::from(number.is_some() && known.is_none());
                     match (indicator, into.last_mut()) {
                         (true, Some(last)) => *last = f32::from(u8::from(known.is_none())),
-                        _ => self.gaps += usize::from(known.is_none()),
+                        _ => self.gaps += usize::from(number.is_none()),
                     }
                 }
                 ColumnKind::Two { .. } | ColumnKind::Category { .. } => {

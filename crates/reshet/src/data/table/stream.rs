@@ -235,6 +235,11 @@ impl<'a> Rows<'a> {
         self.encoder.gaps
     }
 
+    /// Numbers so far that are infinite, or too large for single precision: they count as missing.
+    pub fn infinite(&self) -> usize {
+        self.encoder.infinite
+    }
+
     /// Numbers so far that lay farther outside the range of the training than that is wide.
     pub fn outside(&self) -> usize {
         self.encoder.outside
