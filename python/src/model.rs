@@ -164,7 +164,17 @@ impl PyModel {
         Ok(convert::bytes(py, &answers.map_err(python)?))
     }
 
-    /// The same for the rows of a table.
+    /// How far each of these numbers, row by row, may be off with this probability.
+    fn half_widths(&self, answers: Vec<f64>, coverage: f64) -> PyResult<Vec<f64>> {
+        self.model.check_coverage(coverage).map_err(python)?;
+        let outputs = self.model.network().outputs();
+        let meaning = self.model.meaning();
+        // Checked above.
+        let of = |(i, y): (usize, &f64)| meaning.half_width(i % outputs, *y, coverage);
+        Ok(answers.iter().enumerate().map(|pair| of(pair).unwrap_or(f64::INFINITY)).collect())
+    }
+
+    /// The answers to the rows of a table.
     fn table<'py>(
         &self,
         py: Python<'py>,

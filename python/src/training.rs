@@ -180,12 +180,14 @@ fn learn(
         (resolved.hidden, resolved.activation, resolved.dropout) = (None, None, None);
     }
     let train = how.weighted(train)?;
+    let mut residuals = Vec::new();
     if how.effort > 0
         && by_chance
         && how.start().is_none()
         && let Some(choice) = watch.choose(&recipe, &train, how.device())?
     {
         resolved = choice.apply(&resolved);
+        residuals.clone_from(&choice.residuals);
         let scores = choice.tried.iter().map(|(_, score)| score.to_string());
         let scores: Vec<String> = scores.collect();
         watch.say(&format!("tried two sets of defaults on a fifth: {}", scores.join("; ")));
@@ -194,6 +196,7 @@ fn learn(
     let trainer = how.trainer(resolved, &train)?;
     warnings.extend(diagnosis::of_network(trainer.network()).iter().map(ToString::to_string));
     let mut fit = watch.fit(trainer, &train, validation.as_ref())?;
+    fit.model = fit.model.with_residuals(residuals)?;
     let score = fit.model.test(test.as_ref().unwrap_or(&train))?;
     let findings = diagnosis::of_fit(&fit, &train, &score, &optimizer, schedule)?;
     warnings.extend(findings.iter().map(ToString::to_string));

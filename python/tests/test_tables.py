@@ -580,5 +580,11 @@ def test_the_better_defaults_are_taken():
     tried = reshet.train(frame, target="y")
     usual = reshet.train(frame, target="y", effort=0)
     assert tried.tested["r2"] > usual.tested["r2"] + 0.02
+    low, high = tried.interval(frame).T
+    assert np.mean((low <= frame.y) & (frame.y <= high)) > 0.85
+    wide = np.diff(tried.interval({"a": 0.3, "b": 0.5}, 0.95))
+    assert wide > np.diff(tried.interval({"a": 0.3, "b": 0.5}, 0.5)) > 0
+    with pytest.raises(ValueError, match="without samples held back"):
+        usual.interval(frame)
     with pytest.raises(ValueError, match="effort"):
         reshet.train(frame, target="y", effort=5)

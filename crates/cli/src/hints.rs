@@ -1,7 +1,7 @@
 //! Flags beside what the library says is needed: it knows none.
 
 /// What a message holds, and what stands behind it.
-const HINTS: [(&str, &str); 13] = [
+const HINTS: [(&str, &str); 14] = [
     (": all are resized to ", "--size 64x64 keeps more"),
     (" pictures have colour: all are taken as grey", "--channels rgb keeps it"),
     ("a single target has one value to ask about", "--is, --positive"),
@@ -14,6 +14,7 @@ const HINTS: [(&str, &str); 13] = [
     ("or say which array holds the targets", "--targets NAME"),
     ("that the network takes", "--shape"),
     ("the network is told for files that do not say what they hold", "--net"),
+    ("trained without samples held back", "train --folds 10"),
     (" by F1", "--json has all"),
 ];
 

@@ -3,7 +3,10 @@
 mod place;
 
 use place::Place;
-use reshet::rng::{Purpose, Stream};
+use reshet::{
+    Model,
+    rng::{Purpose, Stream},
+};
 use serde_json::Value;
 
 /// Teeth in one number and a wave in another: details to be followed, without noise; or nothing
@@ -22,6 +25,50 @@ fn table(rows: u64, noise: bool) -> String {
 
 fn report(place: &Place, run: &str) -> Value {
     serde_json::from_slice(&place.read(&format!("{run}/report.json"))).unwrap()
+}
+
+fn network(place: &Place, run: &str) -> Vec<f32> {
+    Model::load(place.path(run).join("model.safetensors")).unwrap().parameters().to_vec()
+}
+
+#[test]
+fn numbers_have_intervals_where_samples_were_held_back() {
+    let place = Place::new();
+    place.write("train.csv", table(900, true));
+    // The rows after those.
+    let all = table(2000, true);
+    let later = all.lines().take(1).chain(all.lines().skip(901));
+    place.write("test.csv", later.collect::<Vec<_>>().join("\n"));
+    place.done("train train.csv --test-fraction 0 --out run -q");
+    let tested = |run: &str, more: &str| {
+        let interval =
+            place.json(&format!("test {run} test.csv --json {more}"))["intervals"][0].clone();
+        [&interval["coverage"], &interval["covered"]].map(|x| x.as_f64().unwrap())
+    };
+    for (wanted, more) in [(0.9, ""), (0.5, "--interval 0.5")] {
+        let [coverage, covered] = tested("run", more);
+        assert_eq!(coverage, wanted);
+        assert!((covered - wanted).abs() < 0.06, "{wanted}: {covered}");
+    }
+    let rows = place.done("predict run test.csv --interval 0.9");
+    let first: Vec<f64> =
+        rows.lines().nth(1).unwrap().split(',').map(|x| x.parse().unwrap()).collect();
+    assert!(rows.starts_with("y,y_low,y_high\n"), "{rows}");
+    assert!((first[0] - first[1] - (first[2] - first[0])).abs() < 1e-4 && first[1] < first[0]);
+    let row = place.done("predict run test.csv --interval 0.9 --json");
+    assert!(row.starts_with("{\"value\":") && row.contains(",\"low\":"), "{row}");
+
+    // Few rows: folds hold samples back.
+    place.write("few.csv", table(120, true));
+    place.done("train few.csv --out few -q");
+    place.fails("predict few test.csv --interval 0.9", 2, "--folds 10");
+    place.done("train few.csv --folds 5 --epochs 20 --out few --force -q");
+    assert!((tested("few", "")[1] - 0.9).abs() < 0.1);
+    place.fails("predict few test.csv --interval 0.999", 2, "120 samples were held back");
+    place.fails("predict few test.csv --interval 90", 2, "above 0 and below 1");
+    place.write("words.csv", format!("a,b\n{}", "1,x\n2,y\n".repeat(20)));
+    place.done("train words.csv --out words -q --epochs 1");
+    place.fails("test words words.csv --interval 0.9", 2, "only numbers have intervals");
 }
 
 #[test]
@@ -43,14 +90,14 @@ fn the_better_defaults_are_taken_and_told() {
     assert!(untried.get("choice").is_none());
     let tested = |report: &Value| report["test"]["r2"].as_f64().unwrap();
     assert!(tested(&fine) > tested(&untried) + 0.02, "{} {}", tested(&fine), tested(&untried));
-    // The config is of what was taken: nothing is chosen again, and the bits are the same.
+    // The config is of what was taken: nothing is chosen again, and the network is the same.
     place.done("train --config fine/config.toml --out again -q");
-    assert_eq!(place.read("fine/model.safetensors"), place.read("again/model.safetensors"));
+    assert_eq!(network(&place, "fine"), network(&place, "again"));
 
     place.done("train noisy.csv --out noisy -q");
     assert_eq!(report(&place, "noisy")["choice"][0]["taken"], true);
     place.done("train noisy.csv --out usual --effort 0 -q");
-    assert_eq!(place.read("noisy/model.safetensors"), place.read("usual/model.safetensors"));
+    assert_eq!(network(&place, "noisy"), network(&place, "usual"));
     for set in ["--hidden 8", "--epochs 3", "--lr 0.01", "--net 2-1"] {
         place.done(&format!("train fine.csv {set} --out set --force -q"));
         assert!(report(&place, "set").get("choice").is_none(), "{set}");

@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Dataset, Loss, Pictures, Plan, Result, Storage, Targets, Task,
+    Dataset, Loss, Pictures, Plan, Storage, Targets, Task,
     data::table::{Columns, Unit},
+    metrics::Residuals,
 };
 
 /// What a model's inputs and outputs stand for.
@@ -26,6 +27,10 @@ pub struct Meaning {
     /// The units of predicted numbers, one per output; empty: the outputs as they are.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub units: Vec<Unit>,
+    /// How far answers were off for samples that were not trained on, one per output; empty: that
+    /// is not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub residuals: Vec<Residuals>,
     /// How a picture is converted to this shape.
     #[serde(default, skip_serializing_if = "is_default")]
     pub pictures: Pictures,
@@ -39,8 +44,9 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 impl Meaning {
     /// Creates the meaning of samples of this shape, used as they are.
     pub fn new(task: Task, names: Vec<String>, shape: &[usize]) -> Self {
-        let (shape, pictures) = (shape.to_vec(), Pictures::Digit);
-        Self { task, names, shape, bytes: false, columns: None, units: Vec::new(), pictures }
+        let (columns, units, residuals) = Default::default();
+        let (shape, bytes, pictures) = (shape.to_vec(), false, Pictures::Digit);
+        Self { task, names, shape, bytes, columns, units, residuals, pictures }
     }
 
     /// The answers' names: `names`, or for numbers of a table the target columns.
@@ -70,7 +76,8 @@ impl Meaning {
         let bytes = matches!(features.storage(), Storage::U8(_));
         let (shape, columns) = (features.shape().to_vec(), features.columns().cloned());
         let pictures = features.pictures();
-        Self { task, names, shape, bytes, columns, units: Vec::new(), pictures }
+        let (units, residuals) = Default::default();
+        Self { task, names, shape, bytes, columns, units, residuals, pictures }
     }
 
     /// The meaning of a network that has no data.
@@ -83,6 +90,24 @@ impl Meaning {
             _ => (Task::Number, Vec::new()),
         };
         Self::new(task, names, &[plan.inputs])
+    }
+
+    /// Returns how far a target's answer may be off, in its unit, with this probability: see
+    /// [`Residuals::half_width`]. None if that is not known.
+    pub fn half_width(&self, target: usize, answer: f64, coverage: f64) -> Option<f64> {
+        // They are counted as the training counts.
+        let origin = self.origins().get(target).copied().unwrap_or(0.0);
+        self.residuals.get(target)?.half_width(answer - origin, coverage)
+    }
+
+    /// Says what is wrong with the residuals, if anything is.
+    pub(crate) fn check_residuals(&self, outputs: usize) -> Result<(), String> {
+        if !self.residuals.is_empty()
+            && (self.task != Task::Number || self.residuals.len() != outputs)
+        {
+            return Err(format!("residuals of {} targets for {outputs}", self.residuals.len()));
+        }
+        self.residuals.iter().try_for_each(Residuals::check)
     }
 
     /// The origin that each target's numbers are counted from; empty: 0.
@@ -109,7 +134,7 @@ impl Meaning {
 
     /// Matches the data's classes to the model's by name: the data may have fewer of them, or
     /// in another order.
-    pub(crate) fn with_all_classes(&self, data: &Dataset) -> Result<Dataset> {
+    pub(crate) fn with_all_classes(&self, data: &Dataset) -> crate::Result<Dataset> {
         match self.task {
             Task::Classes => data.with_classes(&self.names),
             _ => Ok(data.clone()),

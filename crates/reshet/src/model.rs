@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, fmt};
 
 use crate::{
     Dataset, Device, Inputs, Loss, Meaning, Plan, Predictor, Result, Score, Sequential, Task,
-    metrics::{Report, check_threshold},
+    error::Error,
+    metrics::{COVERAGE, Interval, Report, Residuals, check_threshold},
     predictor::{Ready, Tester},
     short::Short,
 };
@@ -201,6 +202,63 @@ impl Model {
         let (task, data) = (self.task(), self.meaning.with_all_classes(data)?);
         let (score, answers) = self.predictor(Device::best())?.examine(&data)?;
         let names = self.meaning.answers();
-        Ok(Report::new(answers, data.targets(), task, names, score.loss, threshold))
+        let report = Report::new(answers, data.targets(), task, names, score.loss, threshold);
+        Ok(Report { intervals: self.intervals(&report, &data, COVERAGE), ..report })
+    }
+
+    /// Returns how often the intervals around a report's answers contain the targets of its data;
+    /// empty if the model has no residuals, or too few for this coverage.
+    pub fn intervals(&self, report: &Report, data: &Dataset, coverage: f64) -> Vec<Interval> {
+        let (residuals, targets) = (&self.meaning.residuals, data.targets());
+        Interval::all(residuals, &report.answers, targets, &report.names, coverage)
+    }
+
+    /// Returns how far the answers are off for samples that the model was not trained on, one per
+    /// target; empty if it does not predict numbers.
+    ///
+    /// # Errors
+    /// As [`Model::test`]; a target is missing in every sample.
+    pub fn residuals(&self, data: &Dataset, device: Device) -> Result<Vec<Residuals>> {
+        let (_, answers) = self.predictor(device)?.examine(data)?;
+        Residuals::of(&answers, data.targets())
+    }
+
+    /// Returns the same model with residuals, from which it knows intervals: see
+    /// [`Meaning::half_width`].
+    ///
+    /// # Errors
+    /// There is not one per target, or the model does not predict numbers.
+    pub fn with_residuals(mut self, residuals: Vec<Residuals>) -> Result<Self> {
+        self.meaning.residuals = residuals.into_iter().map(Residuals::thinned).collect();
+        self.meaning.check_residuals(self.network.outputs()).map_err(Error::Invalid)?;
+        Ok(self)
+    }
+
+    /// Checks that the model knows intervals of this coverage: see [`Meaning::half_width`].
+    ///
+    /// # Errors
+    /// The model has no residuals, or too few; the coverage is not between 0 and 1.
+    pub fn check_coverage(&self, coverage: f64) -> Result<()> {
+        let wrong = |what: String| Err(Error::Invalid(what));
+        if !(coverage > 0.0 && coverage < 1.0) {
+            return wrong(format!("an interval's coverage is above 0 and below 1, not {coverage}"));
+        }
+        if self.task() != Task::Number {
+            return wrong("only numbers have intervals: this model answers with labels".into());
+        }
+        let samples = self.meaning.residuals.iter().map(Residuals::samples).min();
+        let Some(samples) = samples else {
+            return wrong(
+                "the model knows no intervals: it was trained without samples held back".into(),
+            );
+        };
+        let knows = |residuals: &Residuals| residuals.half_width(0.0, coverage).is_some();
+        if self.meaning.residuals.iter().all(knows) {
+            return Ok(());
+        }
+        let most = samples as f64 / (samples as f64 + 1.0);
+        wrong(format!(
+            "{samples} samples were held back, too few for an interval of {coverage}: at most {most:.3}"
+        ))
     }
 }

@@ -8,7 +8,7 @@ use std::{
 use crate::{
     Dataset, Device, Error, Inputs, Meaning, Plan, Result, Score, Targets, Task,
     engine::{Buffer, Engine, Samples},
-    metrics::{Report, check_threshold},
+    metrics::{COVERAGE, Interval, Report, check_threshold},
 };
 
 /// A model with an engine: threads and memory are kept from one prediction to the next.
@@ -160,7 +160,7 @@ impl Predictor {
 /// for part in [data.select(&[0, 1, 2]), data.select(&[3, 4, 5, 6])] {
 ///     tester.add(&part)?;
 /// }
-/// let report = tester.report(None)?;
+/// let report = tester.report(None, None)?;
 /// assert_eq!(report.score.samples, 7);
 /// # Ok::<(), reshet::Error>(())
 /// ```
@@ -203,16 +203,21 @@ impl Tester {
     }
 
     /// Reports all measures, as [`Model::report`](crate::Model::report) and, with a threshold,
-    /// [`Model::report_at`](crate::Model::report_at).
+    /// [`Model::report_at`](crate::Model::report_at). `coverage`: of intervals around numbers.
     ///
     /// # Errors
     /// There were no samples; the threshold is refused.
-    pub fn report(self, threshold: Option<f64>) -> Result<Report> {
+    pub fn report(self, threshold: Option<f64>, coverage: Option<f64>) -> Result<Report> {
         threshold.map_or(Ok(()), |threshold| check_threshold(threshold, self.task))?;
         let threshold = threshold.unwrap_or(0.5);
         let targets = self.targets.ok_or_else(|| Error::data("there are no samples"))?;
         let (names, loss) = (self.predictor.meaning.answers(), self.sum / self.denominator);
-        Ok(Report::new(self.answers, &targets, self.task, names, loss, threshold))
+        let report = Report::new(self.answers, &targets, self.task, names, loss, threshold);
+        let (residuals, coverage) =
+            (&self.predictor.meaning.residuals, coverage.unwrap_or(COVERAGE));
+        let intervals =
+            Interval::all(residuals, &report.answers, &targets, &report.names, coverage);
+        Ok(Report { intervals, ..report })
     }
 }
 

@@ -195,7 +195,7 @@ fn a_test_block_by_block_is_that_of_all_rows() {
     };
     model.meaning().datasets(known, &options, &mut |at, _| read = at, &mut each).unwrap();
     assert!(blocks > 1 && read > 1_000_000);
-    let streamed = tester.report(None).unwrap();
+    let streamed = tester.report(None, None).unwrap();
     assert_eq!(streamed.to_string(), whole.to_string());
     assert!((streamed.score.loss - whole.score.loss).abs() < 1e-9);
 }

@@ -3,7 +3,10 @@
 use std::fmt;
 
 use anyhow::{Result, bail};
-use reshet::{Error, Score, metrics::ScoreKind};
+use reshet::{
+    Error, Score,
+    metrics::{Residuals, ScoreKind},
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -13,13 +16,17 @@ use crate::{
     terminal::{self, note},
 };
 
-/// The scores of all folds.
-pub struct Folds(Vec<Score>);
+/// What came of all folds.
+pub struct Folds {
+    scores: Vec<Score>,
+    /// How far numbers were off, in all of them together.
+    pub residuals: Vec<Residuals>,
+}
 
 impl Folds {
     /// Trains and tests once a fold. Ctrl-C is an error: there is nothing to be saved yet.
     pub fn train(args: &Settings, folds: usize) -> Result<Self> {
-        let mut scores = Vec::new();
+        let (mut scores, mut residuals) = (Vec::new(), Vec::new());
         for k in 0..folds {
             let mut args = args.clone();
             let asked = args.recipe.0.clone();
@@ -34,18 +41,19 @@ impl Folds {
             if terminal::stopped() {
                 bail!("interrupted in fold {} of {folds}: nothing is saved", k + 1);
             }
-            let score =
-                test.map(|test| model.test_on(&test, args.machine.device()?)).transpose()?;
-            let score = score.ok_or_else(|| anyhow::anyhow!("fold {k} has no samples"))?;
+            let test = test.ok_or_else(|| anyhow::anyhow!("fold {k} has no samples"))?;
+            let device = args.machine.device()?;
+            let score = model.test_on(&test, device)?;
+            join(&mut residuals, model.residuals(&test, device).unwrap_or_default());
             note(&format!("fold {} of {folds}: {score}", k + 1));
             scores.push(score);
         }
-        Ok(Self(scores))
+        Ok(Self { scores, residuals })
     }
 
     /// The mean and the standard deviation of what counts; None if it is nowhere defined.
     fn summary(&self) -> Option<(f64, f64)> {
-        let all: Vec<f64> = self.0.iter().filter_map(Score::measure).collect();
+        let all: Vec<f64> = self.scores.iter().filter_map(Score::measure).collect();
         let n = all.len() as f64;
         let mean = all.iter().sum::<f64>() / n;
         let squares = all.iter().map(|x| (x - mean).powi(2)).sum::<f64>();
@@ -58,7 +66,7 @@ impl Folds {
             ScoreKind::Answers { baseline, .. } => Some(baseline),
             ScoreKind::Numbers { .. } => None,
         };
-        let all: Vec<f64> = self.0.iter().filter_map(of).collect();
+        let all: Vec<f64> = self.scores.iter().filter_map(of).collect();
         match all.len() {
             0 => ("r2", 0.0),
             n => ("accuracy", all.iter().sum::<f64>() / n as f64),
@@ -69,13 +77,13 @@ impl Folds {
     pub fn json(&self) -> Value {
         let (name, baseline) = self.baseline();
         let (mean, sd) = self.summary().unzip();
-        json!({ name: mean, "sd": sd, "baseline": baseline, "scores": self.0 })
+        json!({ name: mean, "sd": sd, "baseline": baseline, "scores": self.scores })
     }
 }
 
 impl fmt::Display for Folds {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let (n, (name, baseline)) = (self.0.len(), self.baseline());
+        let (n, (name, baseline)) = (self.scores.len(), self.baseline());
         match (name, self.summary()) {
             ("accuracy", Some((mean, sd))) => write!(
                 f,
@@ -87,6 +95,14 @@ impl fmt::Display for Folds {
             (_, Some((mean, sd))) => write!(f, "{n} folds: R² {mean:.3} ± {sd:.3}"),
             (_, None) => write!(f, "{n} folds: no R², as the targets of each fold are equal"),
         }
+    }
+}
+
+/// Adds a fold's residuals to those of the folds before.
+fn join(all: &mut Vec<Residuals>, of_fold: Vec<Residuals>) {
+    match all.is_empty() {
+        true => *all = of_fold,
+        false => all.iter_mut().zip(of_fold).for_each(|(all, more)| all.join(&more)),
     }
 }
 

@@ -42,6 +42,10 @@ pub struct Args {
     /// Yes/no models: the probability above which the answer is yes (default 0.5)
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     threshold: Option<f64>,
+    /// Table, numbers: also the ends of the interval that contains the target with this
+    /// probability, as 0.9
+    #[arg(long, value_name = "P", allow_negative_numbers = true)]
+    interval: Option<f64>,
     /// Table: copy these columns of the input to the output, as id,date
     #[arg(long, value_delimiter = ',', num_args = 1, value_name = "COLUMNS")]
     keep: Vec<String>,
@@ -59,6 +63,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let model = load(&args.model)?;
     check(args.threshold, &model)?;
     let threshold = args.threshold.unwrap_or(0.5);
+    if let Some(coverage) = args.interval {
+        rows::check_interval(&model, coverage)?;
+    }
     if let Some(columns) = &model.meaning().columns {
         let Args { csv, json, skip_bad, .. } = args;
         let inputs = table::files(args.inputs.iter().map(PathBuf::as_path))?;
@@ -70,10 +77,15 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             let name = (inputs.len() > 1).then(|| path.display().to_string());
             let (json, skip_bad, first) = (*json, *skip_bad, i == 0);
             let keep = &args.keep[..];
-            let how = How { csv, threshold, json, skip_bad, first, name, keep };
+            let interval = args.interval;
+            let how = How { csv, threshold, interval, json, skip_bad, first, name, keep };
             rows::predict(&model, columns, path, &how)?;
         }
         return Ok(ExitCode::SUCCESS);
+    }
+    if args.interval.is_some() {
+        let what = "--interval goes with the rows of a table, and the model was not trained on one";
+        return Err(Error::Invalid(what.into()).into());
     }
     if !args.keep.is_empty() {
         let what = "--keep goes with the rows of a table, and the model was not trained on one";

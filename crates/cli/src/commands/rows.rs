@@ -25,6 +25,8 @@ const MOST_WARNINGS: usize = 10;
 pub struct How<'a> {
     pub csv: &'a Csv,
     pub threshold: f64,
+    /// The coverage of intervals around numbers; None: there are none.
+    pub interval: Option<f64>,
     /// JSON lines instead of CSV.
     pub json: bool,
     /// Pass over bad rows instead of stopping there; CSV then tells the line of each.
@@ -163,6 +165,7 @@ struct Writer<'a> {
     /// The names, as they stand in the output.
     names: Vec<String>,
     threshold: f64,
+    interval: Option<f64>,
     json: bool,
     /// What stands before each row: the file, if there are several.
     before: String,
@@ -186,10 +189,15 @@ impl<'a> Writer<'a> {
             false => cells(&meaning.names),
         };
         let head = match meaning.task {
-            Task::Number => cells(&columns.targets).join(","),
+            Task::Number => {
+                let ends =
+                    |name: &String| ["low", "high"].map(|end| cell(&format!("{name}_{end}")));
+                let ends = columns.targets.iter().filter(|_| how.interval.is_some()).flat_map(ends);
+                cells(&columns.targets).into_iter().chain(ends).collect::<Vec<_>>().join(",")
+            }
             _ => format!("label,{}", cells(&meaning.names).join(",")),
         };
-        let (threshold, json) = (how.threshold, how.json);
+        let (threshold, interval, json) = (how.threshold, how.interval, how.json);
         let kept: String = how.keep.iter().map(|name| format!("{},", cell(name))).collect();
         let head = kept + &head;
         let (lines, file) = (how.skip_bad, how.name.is_some());
@@ -205,7 +213,7 @@ impl<'a> Writer<'a> {
             None => String::new(),
         };
         let keep = how.keep.to_vec();
-        Self { head, meaning, names, threshold, json, before, lines, keep }
+        Self { head, meaning, names, threshold, interval, json, before, lines, keep }
     }
 
     /// What stands before each answer; `kept`: cells of the row.
@@ -250,26 +258,76 @@ impl<'a> Writer<'a> {
         writeln!(out, "}},\"line\":{line}}}")
     }
 
-    fn numbers(&self, out: &mut impl Write, values: &[impl Display], line: u64) -> io::Result<()> {
-        let list = |out: &mut dyn Write| {
-            values.iter().enumerate().try_for_each(|(i, y)| {
-                let comma = if i > 0 { "," } else { "" };
-                write!(out, "{comma}{y}")
-            })
-        };
-        match (self.json, values) {
-            (false, _) => {
-                list(out)?;
-                writeln!(out)
-            }
-            (true, [value]) => writeln!(out, "\"value\":{value},\"line\":{line}}}"),
-            (true, _) => {
-                write!(out, "\"value\":[")?;
-                list(out)?;
-                writeln!(out, "],\"line\":{line}}}")
+    fn numbers(&self, out: &mut impl Write, values: &[impl Number], line: u64) -> io::Result<()> {
+        let mut ends = Vec::new();
+        if let Some(coverage) = self.interval {
+            for (k, y) in values.iter().enumerate() {
+                let half_width = self.meaning.half_width(k, (*y).into(), coverage);
+                // Checked before the first row.
+                let half_width = half_width.unwrap_or(f64::INFINITY);
+                ends.push((y.plus(-half_width), y.plus(half_width)));
             }
         }
+        if !self.json {
+            list(out, values.iter())?;
+            ends.iter().try_for_each(|(low, high)| write!(out, ",{low},{high}"))?;
+            return writeln!(out);
+        }
+        let member = |out: &mut dyn Write, name: &str, all: &[_]| {
+            write!(out, "\"{name}\":")?;
+            match all {
+                [one] => write!(out, "{one},"),
+                _ => {
+                    write!(out, "[")?;
+                    list(out, all.iter())?;
+                    write!(out, "],")
+                }
+            }
+        };
+        member(out, "value", values)?;
+        if !ends.is_empty() {
+            let (low, high): (Vec<_>, Vec<_>) = ends.into_iter().unzip();
+            member(out, "low", &low)?;
+            member(out, "high", &high)?;
+        }
+        writeln!(out, "\"line\":{line}}}")
     }
+}
+
+/// Numbers with commas between them.
+fn list(
+    out: &mut (impl Write + ?Sized),
+    values: impl Iterator<Item = impl Display>,
+) -> io::Result<()> {
+    values.enumerate().try_for_each(|(i, y)| {
+        let comma = if i > 0 { "," } else { "" };
+        write!(out, "{comma}{y}")
+    })
+}
+
+/// A number of an answer, in its own precision.
+trait Number: Display + Copy + Into<f64> {
+    fn plus(self, x: f64) -> Self;
+}
+
+impl Number for f32 {
+    fn plus(self, x: f64) -> Self {
+        (f64::from(self) + x) as Self
+    }
+}
+
+impl Number for f64 {
+    fn plus(self, x: f64) -> Self {
+        self + x
+    }
+}
+
+/// Checks that the model knows intervals of this coverage.
+pub fn check_interval(model: &Model, coverage: f64) -> Result<()> {
+    model.check_coverage(coverage).map_err(|e| match e {
+        Error::Invalid(what) => Error::Invalid(format!("--interval: {what}")).into(),
+        other => other.into(),
+    })
 }
 
 /// A cell of CSV: between quotes if it needs to be.

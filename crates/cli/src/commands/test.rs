@@ -6,6 +6,7 @@ use anyhow::Result;
 use reshet::{Dataset, Error, Model, metrics::Report};
 
 use crate::{
+    commands::rows,
     drawing::{
         mistakes::{self, Mistakes},
         over, plots,
@@ -27,6 +28,9 @@ pub struct Args {
     /// Yes/no models: the probability above which the answer is yes (default 0.5)
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     threshold: Option<f64>,
+    /// Numbers: the coverage of the intervals that are checked, as 0.8 (default 0.9)
+    #[arg(long, value_name = "P", allow_negative_numbers = true)]
+    interval: Option<f64>,
     /// Draw, as SVG and PNG: yes/no: ROC, precision against recall, reliability; classes: the
     /// confusion table, reliability; numbers: predicted against true, residuals
     #[arg(long, value_name = "DIR")]
@@ -60,11 +64,14 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let asked = &args.asked;
     let model = load(&asked.model)?;
     check(args.threshold, &model)?;
+    if let Some(coverage) = args.interval {
+        rows::check_interval(&model, coverage)?;
+    }
     // Pictures are drawn of all rows.
     let draws = args.pictures.is_some() || args.plane.is_some() || args.mistakes.is_some();
     if !draws {
         let is = args.is.as_deref();
-        let report = asked.streamed(&model, is, args.threshold, args.memory)?;
+        let report = asked.streamed(&model, is, args.threshold, args.interval, args.memory)?;
         if let Some(report) = report {
             return tell_of(args, &model, &report, &[], None);
         }
@@ -74,7 +81,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         Some(threshold) => model.report_at(&data, threshold),
         None => model.report(&data),
     };
-    let report = report.map_err(|e| asked.unfit(e))?;
+    let mut report = report.map_err(|e| asked.unfit(e))?;
+    if let Some(coverage) = args.interval {
+        report.intervals = model.intervals(&report, &data, coverage);
+    }
     let mut pictures = match &args.pictures {
         Some(folder) => {
             let columns = model.meaning().columns.as_ref();

@@ -12,7 +12,7 @@ use reshet::{
     data::download::sha256_of,
     diagnosis::{self, Finding},
     formats::safetensors,
-    metrics::{ScoreKind, digits},
+    metrics::{Residuals, ScoreKind, digits},
     recipe::Choice,
 };
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ use crate::{
     drawing::chart::Chart,
     exit,
     input::split_data::SplitData,
-    run::{Run, resumed},
+    run::{CHECKPOINT, Run, resumed},
     say,
     settings::{Settings, recipe::filled_in},
     terminal::{self, bold, note},
@@ -33,6 +33,8 @@ const MOST_TRAIN_SCORED: usize = 100_000;
 /// Below this a test is poor, and that much better a score on the training part is far better.
 const POOR: f64 = 0.9;
 const FAR_BETTER: f64 = 0.05;
+/// What the residuals of samples held back are called in a checkpoint.
+const RESIDUALS: &str = "residuals";
 
 pub fn run(args: &Settings) -> Result<ExitCode> {
     let start = Instant::now();
@@ -80,7 +82,7 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
         let run = Run::beside(args.out.as_deref(), &format!("{name}-find-lr"), args.force)?;
         return find_lr::run(&run, trainer, &train, args.json);
     }
-    let mut resumed_at = 0;
+    let (mut resumed_at, mut residuals) = (0, held_back(folds.as_ref(), choice.as_ref()));
     let mut run = match &args.resume {
         Some(folder) => {
             let (mut run, checkpoint) = Run::reopen(folder)?;
@@ -90,6 +92,7 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
                 note(&format!("changed since the checkpoint: {change}"));
             }
             check_epochs(&checkpoint, args)?;
+            residuals = kept_residuals(&checkpoint)?;
             run.note_settings(args)?;
             note(&format!("going on from step {resumed_at}"));
             trainer = trainer.resume(checkpoint);
@@ -119,6 +122,9 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
     let training = Instant::now();
     let bar = terminal::bar(0, "{wide_bar} {pos}/{len} steps  {msg}  {eta} left");
     let (mut last_note, mut skipped) = (Instant::now(), false);
+    if !residuals.is_empty() {
+        run.note(RESIDUALS, serde_json::to_string(&residuals)?);
+    }
     run.keep_checkpoints(args.checkpoint_every.map(|n| n as usize))?;
     let epochs = args.recipe.epochs.unwrap_or(0);
     let fit = run.train(trainer, &train, &bar, |event| {
@@ -136,6 +142,7 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
             bar.suspend(|| note(&line));
         }
     })?;
+    let fit = Fit { model: fit.model.with_residuals(residuals)?, ..fit };
     let trained = training.elapsed();
 
     let testing = Instant::now();
@@ -187,6 +194,18 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
         return Ok(ExitCode::from(exit::INTERRUPTED));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// How far numbers were off for samples held back: of the folds, or where the defaults were tried.
+fn held_back(folds: Option<&Folds>, choice: Option<&Choice>) -> Vec<Residuals> {
+    let of_folds = folds.map(|folds| &folds.residuals).filter(|residuals| !residuals.is_empty());
+    of_folds.or(choice.map(|choice| &choice.residuals)).cloned().unwrap_or_default()
+}
+
+/// The same, of a run that goes on.
+fn kept_residuals(checkpoint: &Checkpoint) -> Result<Vec<Residuals>> {
+    let Some(text) = checkpoint.notes.get(RESIDUALS) else { return Ok(Vec::new()) };
+    serde_json::from_str(text).map_err(|e| Error::Data(format!("{CHECKPOINT}: {e}")).into())
 }
 
 /// What to do when the result could not be written.

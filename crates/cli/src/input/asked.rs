@@ -54,12 +54,14 @@ impl Asked {
     }
 
     /// Tests the model on a table that does not fit into memory, block by block; None if it fits,
-    /// or is no table. `memory`: what its rows may take.
+    /// or is no table. The threshold and the coverage are the report's. `memory`: what the rows
+    /// may take.
     pub fn streamed(
         &self,
         model: &Model,
         is: Option<&str>,
         threshold: Option<f64>,
+        coverage: Option<f64>,
         memory: Option<Size>,
     ) -> Result<Option<Report>> {
         let path = Path::new(&self.data);
@@ -91,7 +93,7 @@ impl Asked {
         );
         reading.finish();
         done.map_err(|e| self.unfit(e))?;
-        Ok(Some(tester.report(threshold).map_err(|e| self.unfit(e))?))
+        Ok(Some(tester.report(threshold, coverage).map_err(|e| self.unfit(e))?))
     }
 
     /// That the two do not go together is bad data, not bad usage.

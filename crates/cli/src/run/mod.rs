@@ -116,10 +116,15 @@ impl Run {
         Ok(write_file(&self.path("config.toml"), text.as_bytes())?)
     }
 
+    /// Keeps something else with each checkpoint from now on.
+    pub fn note(&mut self, key: &str, text: String) {
+        self.notes.insert(key.into(), text);
+    }
+
     /// Keeps these settings with each checkpoint from now on.
     pub fn note_settings(&mut self, config: &impl Serialize) -> Result<()> {
         let text = toml::to_string_pretty(config).context("config.toml")?;
-        self.notes = resumed::notes(&text);
+        self.notes.extend(resumed::notes(&text));
         Ok(())
     }
 

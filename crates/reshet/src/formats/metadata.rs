@@ -77,6 +77,9 @@ impl Metadata {
                 "its metadata is damaged: samples of shape {shape:?} for a network of {inputs} inputs"
             )));
         }
+        let outputs = model.network.outputs();
+        let checked = model.meaning.check_residuals(outputs);
+        checked.map_err(|what| Error::data(format!("its metadata is damaged: {what}")))?;
         model.notes = self.notes;
         Ok(model)
     }

@@ -9,6 +9,7 @@ mod confusion;
 mod counts;
 mod ranking;
 mod report;
+mod residuals;
 mod text;
 
 use std::fmt;
@@ -21,6 +22,8 @@ pub use confusion::Confusion;
 pub use counts::{Counts, Measures, wilson};
 pub use ranking::{BestThreshold, Ranking};
 pub use report::{Class, Details, Number, QuestionResult, Report, check_threshold};
+pub(crate) use residuals::COVERAGE;
+pub use residuals::{Interval, Residuals};
 pub use text::{digits, table};
 
 use crate::{data::Targets, visible};

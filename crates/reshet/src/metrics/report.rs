@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use serde::{Serialize, Serializer};
 
 use super::{
-    BestThreshold, Calibration, Confusion, Counts, Measures, Ranking, Score, ScoreKind, Task,
-    wilson, yes,
+    BestThreshold, Calibration, Confusion, Counts, Interval, Measures, Ranking, Score, ScoreKind,
+    Task, wilson, yes,
 };
 use crate::{Error, Result, data::Targets};
 
@@ -36,6 +36,9 @@ pub struct Report {
     /// How far the probabilities can be believed; None for numbers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calibration: Option<Calibration>,
+    /// The 90 % intervals of numbers, of a model that knows its residuals; else empty.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub intervals: Vec<Interval>,
     /// The answers, one row per sample: probabilities or numbers.
     #[serde(skip)]
     pub answers: Vec<f32>,
@@ -230,7 +233,7 @@ impl Report {
             }
         };
         let calibration = Calibration::new(&answers, targets, task);
-        Self { score, details, calibration, answers, names }
+        Self { score, details, calibration, intervals: Vec::new(), answers, names }
     }
 }
 

@@ -3,8 +3,8 @@
 use std::{borrow::Cow, fmt};
 
 use super::{
-    BestThreshold, Calibration, Class, Confusion, Details, Measures, Number, QuestionResult,
-    Report, Score, ScoreKind, report::worst,
+    BestThreshold, Calibration, Class, Confusion, Details, Interval, Measures, Number,
+    QuestionResult, Report, Score, ScoreKind, report::worst,
 };
 use crate::visible;
 
@@ -36,6 +36,9 @@ impl fmt::Display for Report {
                 write!(f, "{}\n\n{}", measures(&lines), classes(per_class, mean))?;
             }
             Details::Numbers { per_target } => write!(f, "{}", numbers(per_target))?,
+        }
+        for interval in &self.intervals {
+            write!(f, "\n{}", contained(interval, self.intervals.len()))?;
         }
         if let Some(calibration) = &self.calibration {
             write!(f, "\n\n{}", calibrated(calibration))?;
@@ -214,6 +217,18 @@ fn questions(all: &[QuestionResult], mean: &Measures) -> String {
     let first = ["macro average", "", "", ""].map(String::from);
     rows.push([&first[..], &five(mean), &[String::new()]].concat());
     grid(&rows) + &word
+}
+
+/// `90 % interval ± 4.2: contains 89.6 %`
+fn contained(interval: &Interval, of: usize) -> String {
+    let Interval { name, coverage, half_width, covered } = interval;
+    let name = if of > 1 { format!("{}: ", visible(name)) } else { String::new() };
+    let coverage = (100.0 * coverage) as f32;
+    format!(
+        "  {name}{coverage} % interval: the answer ± {} on average, contains {}",
+        digits(*half_width),
+        percent(*covered)
+    )
 }
 
 fn numbers(all: &[Number]) -> String {

@@ -5,7 +5,9 @@ use std::ops::ControlFlow;
 use super::{Defaults, Recipe, defaults::detailed};
 use crate::{
     Dataset, Device, Ended, Error, Event, Result, Score, Targets, Trainer,
-    data::table::ENOUGH_ROWS, metrics::argmax, train::temperature,
+    data::table::ENOUGH_ROWS,
+    metrics::{Residuals, argmax},
+    train::temperature,
 };
 
 /// The part of the training samples on which the candidates are compared.
@@ -28,6 +30,9 @@ pub struct Choice {
     /// The temperature at which the best one's probabilities for these samples have the lowest log
     /// loss, if that is clearly lower than without: see [`Trainer::temperature`].
     pub temperature: Option<f64>,
+    /// How far the best one's numbers were off for these samples, one per target: see
+    /// [`Model::with_residuals`](crate::Model::with_residuals). Empty for other answers.
+    pub residuals: Vec<Residuals>,
 }
 
 impl Choice {
@@ -104,7 +109,9 @@ impl Recipe {
         }
         let best = usize::from(is_less(&errors[1], &errors[0], CLEARLY));
         let temperature = temperature(&said[best], validation.targets());
-        Ok(Some(Choice { tried, best, temperature }))
+        // None where a target is missing in all of them.
+        let residuals = Residuals::of(&said[best], validation.targets()).unwrap_or_default();
+        Ok(Some(Choice { tried, best, temperature, residuals }))
     }
 }
 
@@ -228,7 +235,8 @@ mod tests {
         let recipe = |seed, dropout| Recipe { seed: Some(seed), dropout, ..Recipe::default() };
         let score = || Score::without_network(&Targets::numbers(vec![1.0], 1), Task::Number);
         let tried = vec![(recipe(7, Some(0.2)), score()), (recipe(7, Some(0.1)), score())];
-        let mut choice = Choice { tried, best: 0, temperature: Some(1.5) };
+        let residuals = Vec::new();
+        let mut choice = Choice { tried, best: 0, temperature: Some(1.5), residuals };
         let asked = recipe(7, None);
         assert_eq!(choice.apply(&asked), Recipe { temperature: Some(1.5), ..asked.clone() });
         choice.best = 1;
