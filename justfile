@@ -41,6 +41,11 @@ mpi *args:
 soak *args:
     cargo build --release && python3 tests/soak/run.py target/release/reshet {{args}}
 
+# Train on a table larger than its memory: rows a second beside the table in memory, peak memory
+# (needs numpy, and 3.5 GB of disk): bench/large/run.py --help
+large *args:
+    cargo build --release && python3 bench/large/run.py target/release/reshet {{args}}
+
 # Thirty simulated pupils at `reshet serve --class` for five minutes
 class *args:
     cargo build --release && python3 tests/class/run.py target/release/reshet {{args}}

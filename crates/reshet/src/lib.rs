@@ -65,7 +65,7 @@ pub use model::Model;
 pub use network::{Layer, Sequential};
 pub use optim::{Adam, AdamW, Optimizer, RMSprop, SGD};
 pub use plan::Plan;
-pub use predictor::Predictor;
+pub use predictor::{Predictor, Tester};
 pub use recipe::Recipe;
 pub use schedule::Schedule;
 pub use train::{Checkpoint, Ended, Event, Fit, Trainer, TrainingLoop, infer_loss};

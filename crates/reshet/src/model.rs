@@ -5,13 +5,11 @@ use std::{collections::BTreeMap, fmt};
 use crate::{
     Dataset, Device, Inputs, Loss, Meaning, Plan, Predictor, Result, Score, Sequential, Task,
     error::Error,
-    metrics::{Interval, Report, Residuals, check_threshold},
-    predictor::Ready,
+    metrics::{COVERAGE, Interval, Report, Residuals, check_threshold},
+    predictor::{Ready, Tester},
     short::Short,
 };
 
-/// The coverage of a report's intervals.
-const COVERAGE: f64 = 0.9;
 /// Up to this many multiply-adds, one thread is as fast as a team that must first be started.
 const FEW: usize = 1 << 22;
 
@@ -190,6 +188,14 @@ impl Model {
     pub fn report_at(&self, data: &Dataset, threshold: f64) -> Result<Report> {
         check_threshold(threshold, self.task())?;
         self.full(data, threshold)
+    }
+
+    /// Creates a tester, for samples that come part by part.
+    ///
+    /// # Errors
+    /// As [`Model::predictor`].
+    pub fn tester(&self) -> Result<Tester> {
+        Ok(Tester::new(self.predictor(Device::best())?, self.task()))
     }
 
     fn full(&self, data: &Dataset, threshold: f64) -> Result<Report> {

@@ -6,8 +6,9 @@ use std::{
 };
 
 use crate::{
-    Dataset, Device, Inputs, Meaning, Plan, Result, Score,
+    Dataset, Device, Error, Inputs, Meaning, Plan, Result, Score, Targets, Task,
     engine::{Buffer, Engine, Samples},
+    metrics::{COVERAGE, Interval, Report, check_threshold},
 };
 
 /// A model with an engine: threads and memory are kept from one prediction to the next.
@@ -152,6 +153,79 @@ impl Predictor {
         self.logits(data.into(), &mut rows)?;
         let score = score(self.engine.plan(), &self.meaning, &mut rows, data);
         Ok((score, rows))
+    }
+}
+
+/// Tests a model on samples that come part by part: only answers and targets stay in memory.
+///
+/// ```
+/// use reshet::prelude::*;
+/// # use reshet::{Features, Storage, Targets};
+/// # let x = Features::new(Storage::F32((0..40).map(|i| i as f32 / 40.0).collect()), &[1])?;
+/// # let data = Dataset::new(x, Targets::numbers((0..40).map(|i| i as f32 / 20.0).collect(), 1))?;
+/// # let model = Trainer::new(sequential![Linear(1, 1)]?).fit(&data)?.model;
+/// let mut tester = model.tester()?;
+/// for part in [data.select(&[0, 1, 2]), data.select(&[3, 4, 5, 6])] {
+///     tester.add(&part)?;
+/// }
+/// let report = tester.report(None, None)?;
+/// assert_eq!(report.score.samples, 7);
+/// # Ok::<(), reshet::Error>(())
+/// ```
+pub struct Tester {
+    predictor: Predictor,
+    task: Task,
+    answers: Vec<f32>,
+    targets: Option<Targets>,
+    /// The sum of all losses, and what it is divided by.
+    sum: f64,
+    denominator: f64,
+}
+
+impl Tester {
+    pub(crate) fn new(predictor: Predictor, task: Task) -> Self {
+        let (answers, targets, sum, denominator) = Default::default();
+        Self { predictor, task, answers, targets, sum, denominator }
+    }
+
+    /// Predicts these samples, and keeps the answers beside their targets.
+    ///
+    /// # Errors
+    /// As [`Model::test`](crate::Model::test); targets of another kind than those before.
+    pub fn add(&mut self, data: &Dataset) -> Result<()> {
+        let data = self.predictor.meaning.with_all_classes(data)?;
+        let (score, answers) = self.predictor.examine(&data)?;
+        let rows: Vec<u32> = (0..data.len() as u32).collect();
+        let plan = self.predictor.engine.plan();
+        let denominator = Samples::of(&data, &rows).denominator(&plan.head);
+        self.sum += score.loss * denominator;
+        self.denominator += denominator;
+        self.answers.extend(answers);
+        match &mut self.targets {
+            Some(targets) => targets.append(data.targets()),
+            None => {
+                self.targets = Some(data.targets().clone());
+                Ok(())
+            }
+        }
+    }
+
+    /// Reports all measures, as [`Model::report`](crate::Model::report) and, with a threshold,
+    /// [`Model::report_at`](crate::Model::report_at). `coverage`: of intervals around numbers.
+    ///
+    /// # Errors
+    /// There were no samples; the threshold is refused.
+    pub fn report(self, threshold: Option<f64>, coverage: Option<f64>) -> Result<Report> {
+        threshold.map_or(Ok(()), |threshold| check_threshold(threshold, self.task))?;
+        let threshold = threshold.unwrap_or(0.5);
+        let targets = self.targets.ok_or_else(|| Error::data("there are no samples"))?;
+        let (names, loss) = (self.predictor.meaning.answers(), self.sum / self.denominator);
+        let report = Report::new(self.answers, &targets, self.task, names, loss, threshold);
+        let (residuals, coverage) =
+            (&self.predictor.meaning.residuals, coverage.unwrap_or(COVERAGE));
+        let intervals =
+            Interval::all(residuals, &report.answers, &targets, &report.names, coverage);
+        Ok(Report { intervals, ..report })
     }
 }
 

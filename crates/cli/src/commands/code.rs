@@ -80,7 +80,7 @@ pub fn write(model: &Model, language: Language, flags: &Flags, path: &Path) -> R
 
 /// What rounding the weights costs, in words.
 fn cost(model: &Model, data: &str, flags: &Flags) -> Result<String> {
-    let all = Source::open_test(data, flags.targets.as_deref(), &flags.csv, model.meaning())?;
+    let all = Source::open_test(data, &[], flags.targets.as_deref(), &flags.csv, model.meaning())?;
     let fits = |e| unfit(e, Path::new("the model"), data);
     let all = ask(model, all, None).map_err(fits)?;
     let rounded = rounded(model)?;

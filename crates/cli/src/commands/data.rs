@@ -145,8 +145,9 @@ fn check(args: &Check) -> Result<ExitCode> {
         return Err(Error::Invalid(what).into());
     }
     let table = table::read(file, question.options())?;
-    let check =
-        question.prepare(&table, question.ask(*task, is.as_deref(), false)).check(&table)?;
+    let check = question
+        .prepare(&table.names(), question.ask(*task, is.as_deref(), false))
+        .check(&table)?;
     match json {
         true => say!("{}", serde_json::to_string(&check)?),
         false => say!("{}", hints::with_flag(&check.to_string())),

@@ -23,7 +23,7 @@ use crate::{
         asked::{check, load, unfit},
         pictures,
         source::{is_npy, is_npz},
-        table::{is_stream, is_table, not_there},
+        table::{self, is_stream, is_table, not_there},
     },
     say,
     settings::table::Csv,
@@ -68,12 +68,13 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     }
     if let Some(columns) = &model.meaning().columns {
         let Args { csv, json, skip_bad, .. } = args;
+        let inputs = table::files(args.inputs.iter().map(PathBuf::as_path))?;
         let missing = |path: &&PathBuf| !is_stream(path) && !path.is_file();
-        if let Some(path) = args.inputs.iter().find(missing) {
+        if let Some(path) = inputs.iter().find(missing) {
             return Err(not_there(path).into());
         }
-        for (i, path) in args.inputs.iter().enumerate() {
-            let name = (args.inputs.len() > 1).then(|| path.display().to_string());
+        for (i, path) in inputs.iter().enumerate() {
+            let name = (inputs.len() > 1).then(|| path.display().to_string());
             let (json, skip_bad, first) = (*json, *skip_bad, i == 0);
             let keep = &args.keep[..];
             let interval = args.interval;

@@ -3,14 +3,18 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Result;
-use reshet::{Dataset, Error, Model};
+use reshet::{Dataset, Error, Model, metrics::Report};
 
 use crate::{
     commands::rows,
-    drawing::{mistakes, over, plots},
+    drawing::{
+        mistakes::{self, Mistakes},
+        over, plots,
+    },
     exit, hints,
     input::asked::{Asked, check, load},
     say,
+    settings::size::Size,
     terminal::{COLUMNS, colour, columns, note, tell},
 };
 
@@ -40,6 +44,10 @@ pub struct Args {
     /// each with its label, the answer, and its probability
     #[arg(long, value_name = "FILE.png")]
     mistakes: Option<PathBuf>,
+    /// Table: the memory that its rows may take, as 2G; one that needs more is tested block by
+    /// block [default: for tables that do not fit into what is free]
+    #[arg(long, value_name = "SIZE")]
+    memory: Option<Size>,
     /// Print one JSON object instead of text
     #[arg(long)]
     json: bool,
@@ -56,6 +64,18 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let asked = &args.asked;
     let model = load(&asked.model)?;
     check(args.threshold, &model)?;
+    if let Some(coverage) = args.interval {
+        rows::check_interval(&model, coverage)?;
+    }
+    // Pictures are drawn of all rows.
+    let draws = args.pictures.is_some() || args.plane.is_some() || args.mistakes.is_some();
+    if !draws {
+        let is = args.is.as_deref();
+        let report = asked.streamed(&model, is, args.threshold, args.interval, args.memory)?;
+        if let Some(report) = report {
+            return tell_of(args, &model, &report, &[], None);
+        }
+    }
     let data = asked.dataset(&model, args.is.as_deref())?;
     let report = match args.threshold {
         Some(threshold) => model.report_at(&data, threshold),
@@ -63,7 +83,6 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     };
     let mut report = report.map_err(|e| asked.unfit(e))?;
     if let Some(coverage) = args.interval {
-        rows::check_interval(&model, coverage)?;
         report.intervals = model.intervals(&report, &data, coverage);
     }
     let mut pictures = match &args.pictures {
@@ -81,24 +100,35 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         Some(path) => Some(mistakes::draw(path, &model, &data, args.threshold.unwrap_or(0.5))?),
         None => None,
     };
+    tell_of(args, &model, &report, &pictures, mistakes.as_ref())
+}
+
+/// Prints the report, and what was drawn.
+fn tell_of(
+    args: &Args,
+    model: &Model,
+    report: &Report,
+    pictures: &[PathBuf],
+    mistakes: Option<&Mistakes>,
+) -> Result<ExitCode> {
     if args.json {
-        let mut json = serde_json::to_value(&report)?;
+        let mut json = serde_json::to_value(report)?;
         json["samples"] = report.score.samples.into();
         json["task"] = serde_json::to_value(model.task())?;
         if args.pictures.is_some() {
-            json["pictures"] = serde_json::to_value(&pictures)?;
+            json["pictures"] = serde_json::to_value(pictures)?;
         }
-        if let Some(mistakes) = &mistakes {
+        if let Some(mistakes) = mistakes {
             json["mistakes"] = serde_json::to_value(mistakes)?;
         }
         say!("{json}");
     } else {
         say!("{}", hints::with_flag(&report.to_string()));
     }
-    for path in &pictures {
+    for path in pictures {
         note(&format!("drawn: {0}.svg, {0}.png", path.display()));
     }
-    if let Some(mistakes) = &mistakes {
+    if let Some(mistakes) = mistakes {
         note(&mistakes.text());
     }
     let reached = report.score.measure();

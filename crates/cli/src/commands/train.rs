@@ -57,11 +57,13 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
     let asked = args.recipe.0.clone();
     let folds = args.folds.map(|folds| Folds::train(&args, folds)).transpose()?;
     let folded = start.elapsed();
-    let split = SplitData::read(&mut args, None)?;
-    let SplitData { name, train, validation, test, said, warnings, mut chosen, .. } = split;
+    let split = SplitData::read_or_stream(&mut args)?;
+    let trained_on = split.trained();
+    let SplitData { name, train, validation, test, said, warnings, mut chosen, streamed, .. } =
+        split;
     let loaded = start.elapsed() - folded;
     let choosing = Instant::now();
-    let choice = match args.find_lr {
+    let choice = match args.find_lr || streamed.is_some() {
         true => None,
         false => choice::choose(&mut args, &asked, &train)?,
     };
@@ -72,9 +74,12 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
     let optimizer = args.recipe.optimizer()?;
     let choosing = choosing.elapsed();
 
-    let mut trainer = args.trainer(&train)?;
+    let mut trainer = args.trainer_of_sample(&train, trained_on)?;
     if let Some(validation) = &validation {
         trainer = trainer.validation(validation);
+    }
+    if let Some(rows) = &streamed {
+        trainer = trainer.streamed(rows);
     }
     let plan = trainer.plan(&train)?;
     let untrained = trainer.network().clone();
@@ -137,7 +142,7 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
         if let Some(chosen) = chosen {
             say!("by default: {chosen} (a flag changes each, --net all of it)");
         }
-        say!("{} training samples of shape {:?}", train.len(), train.features().shape());
+        say!("{trained_on} training samples of shape {:?}", train.features().shape());
     }
 
     let training = Instant::now();
@@ -183,6 +188,7 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
     let done = TrainedRun {
         args,
         train: &train,
+        trained_on,
         test,
         fit: &fit,
         score: &score,
@@ -311,6 +317,8 @@ fn describe(score: &Score, fit: &Fit) -> String {
 pub struct TrainedRun<'a> {
     pub args: &'a Settings,
     pub train: &'a Dataset,
+    /// How many rows were trained on: `train` may be a sample of them.
+    pub trained_on: usize,
     pub test: Option<&'a Dataset>,
     pub fit: &'a Fit,
     pub score: &'a Option<Score>,
@@ -346,12 +354,13 @@ impl TrainedRun<'_> {
         let notes = [
             ("data", data.to_string()),
             ("optimizer", self.args.recipe.optimizer()?.to_string()),
-            ("rows", self.train.len().to_string()),
+            ("rows", self.trained_on.to_string()),
         ];
         model.notes.extend(notes.map(|(key, value)| (key.into(), value)));
         // What comes through a pipe is gone.
         let file = Path::new(self.args.data());
         if file.is_file()
+            && self.args.more.is_empty()
             && let Ok(hash) = sha256_of(file)
         {
             model.notes.insert("sha256".into(), hash);
@@ -404,7 +413,10 @@ impl TrainedRun<'_> {
         if let Some(score) = kept.on_train.as_ref().filter(|score| self.tells_more(score)) {
             let no_test = self.score.is_none();
             let remark = if no_test { "; no test: new data may score less" } else { "" };
-            say!("training part: {score}{remark}");
+            let n = self.train.len();
+            let sample =
+                if n < self.trained_on { format!(" ({n} of its rows)") } else { String::new() };
+            say!("training part{sample}: {score}{remark}");
         }
         if let Some(score) = self.score {
             say!("{}", describe(score, self.fit));
@@ -422,7 +434,7 @@ impl TrainedRun<'_> {
         let mut report = json!({
             "task": self.fit.model.task(),
             "loss": self.fit.model.loss().name(),
-            "train_samples": self.train.len(),
+            "train_samples": self.trained_on,
             "test_samples": self.test.map_or(0, Dataset::len),
             "network": self.fit.model.network().to_string(),
             "features": self.train.width(),

@@ -3,10 +3,21 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use reshet::{Dataset, Error, Model, Targets, Task, metrics::check_threshold};
+use reshet::{
+    Dataset, Error, Model, Targets, Task,
+    metrics::{Report, check_threshold},
+};
 
-use super::source::{Source, named};
-use crate::{run::CHECKPOINT, settings::table::Csv};
+use super::{
+    source::{Source, named},
+    streaming,
+    table::{self, Reading},
+};
+use crate::{
+    run::CHECKPOINT,
+    settings::{size::Size, table::Csv},
+    terminal::note,
+};
 
 /// A model, and data with its answers: what `test` and `explain` are given.
 #[derive(clap::Args)]
@@ -16,6 +27,9 @@ pub struct Asked {
     /// mnist, a table, a folder of pictures or of IDX files, a .npz, or with --targets a
     /// .npy or IDX file
     pub data: String,
+    /// More files of the same table, with the same columns
+    #[arg(value_name = "FILE")]
+    more: Vec<PathBuf>,
     /// The targets that go with a .npy or IDX file, or an array in a .npz
     #[arg(long, value_name = "FILE")]
     targets: Option<PathBuf>,
@@ -30,12 +44,56 @@ impl Asked {
     /// The data as this model knows it, the model's own question put to it, or `is`.
     pub fn dataset(&self, model: &Model, is: Option<&str>) -> Result<Dataset> {
         let (targets, meaning) = (self.targets.as_deref(), model.meaning());
-        let mut data = Source::open_test(&self.data, targets, &self.csv, meaning)?;
+        let more = &self.more[..];
+        let mut data = Source::open_test(&self.data, more, targets, &self.csv, meaning)?;
         if let Some(names) = &self.names {
             data = named(&data, names)?;
         }
         // What the user asks may be wrong usage; what the model asks fits the data or not.
         Ok(ask(model, data, is).map_err(|e| if is.is_some() { e } else { self.unfit(e) })?)
+    }
+
+    /// Tests the model on a table that does not fit into memory, block by block; None if it fits,
+    /// or is no table. The threshold and the coverage are the report's. `memory`: what the rows
+    /// may take.
+    pub fn streamed(
+        &self,
+        model: &Model,
+        is: Option<&str>,
+        threshold: Option<f64>,
+        coverage: Option<f64>,
+        memory: Option<Size>,
+    ) -> Result<Option<Report>> {
+        let path = Path::new(&self.data);
+        let Some(columns) = model.meaning().columns.as_ref().filter(|_| table::is_table(path))
+        else {
+            return Ok(None);
+        };
+        if !table::is_there(path) {
+            return Ok(None);
+        }
+        let options = self.csv.over(columns.options());
+        let paths = [path].into_iter().chain(self.more.iter().map(PathBuf::as_path));
+        let files = table::files(paths)?;
+        let Some((_, estimate)) = streaming::within(&files, &options, memory)? else {
+            return Ok(None);
+        };
+        let (needs, rows) = (streaming::in_words(estimate.bytes), estimate.rows);
+        note(&format!(
+            "about {rows} rows, which would need {needs} of memory: tested block by block; \
+             answers and targets stay in memory"
+        ));
+        let mut tester = model.tester()?;
+        let reading = Reading::new();
+        let done = model.meaning().datasets(
+            &files,
+            &options,
+            &mut |at, of| reading.show(at, of),
+            |data| tester.add(&ask(model, data, is)?),
+        );
+        reading.finish();
+        done.map_err(|e| self.unfit(e))?;
+        Ok(Some(tester.report(threshold, coverage).map_err(|e| self.unfit(e))?))
     }
 
     /// That the two do not go together is bad data, not bad usage.

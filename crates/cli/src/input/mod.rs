@@ -4,4 +4,5 @@ pub mod asked;
 pub mod pictures;
 pub mod source;
 pub mod split_data;
+pub mod streaming;
 pub mod table;

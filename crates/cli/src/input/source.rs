@@ -1,6 +1,10 @@
 //! `DATA` on the command line: a name or a path.
 
-use std::{fs, path::Path, sync::OnceLock};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
 
 use anyhow::Result;
 use reshet::{
@@ -171,6 +175,7 @@ impl Source {
     /// read as the model knows it.
     pub fn open_test(
         data: &str,
+        more: &[PathBuf],
         targets: Option<&Path>,
         csv: &Csv,
         meaning: &Meaning,
@@ -182,8 +187,18 @@ impl Source {
         if targets.is_none() && table::is_table(path) && table::is_there(path) {
             let options = meaning.columns.as_ref().map(|columns| columns.options());
             let options = csv.over(options.unwrap_or_default());
-            let table = table::read(path, options)?;
+            let table = match more {
+                [] => table::read(path, options)?,
+                more => {
+                    let paths = [path].into_iter().chain(more.iter().map(PathBuf::as_path));
+                    table::read_files(&table::files(paths)?, options)?
+                }
+            };
             return Ok(meaning.dataset(table)?);
+        }
+        if let Some(other) = more.first() {
+            let what = "only the files of a table are read as one; these are none";
+            return Err(Error::Invalid(format!("{data}, {}: {what}", other.display())).into());
         }
         let of_classes = path.is_dir() && !has_idx(path);
         let form = if of_classes { pictures::form_of(meaning) } else { Form::default() };

@@ -1,16 +1,17 @@
 //! What `train` learns from: training, validation and test part of any data.
 
-use std::{fmt::Display, path::Path};
+use std::{collections::BTreeMap, fmt::Display, path::Path};
 
 use reshet::{
-    Dataset, Error, Result, Task,
-    data::table::{Prepare, csv},
+    Dataset, Error, Recipe, Result, Table, Task,
+    data::table::{Prepare, Prepared, Streamed, StreamedRows, Written, csv},
     recipe::Defaults,
 };
 
 use crate::{
     input::{
         source::{Reading, Source, is_npy, is_npz},
+        streaming::{self, Plan},
         table,
     },
     settings::{Settings, recipe::filled_in, table::refuse},
@@ -32,6 +33,8 @@ pub struct SplitData {
     pub warnings: Vec<String>,
     /// What was filled in by the kind of data where nothing was said.
     pub chosen: Option<String>,
+    /// The rows to train on, if they are not in memory; `train` is then a sample of them.
+    pub streamed: Option<StreamedRows>,
 }
 
 impl SplitData {
@@ -39,20 +42,49 @@ impl SplitData {
     /// `fold`: to test on fold k of so many instead.
     pub fn read(args: &mut Settings, fold: Option<(usize, usize)>) -> anyhow::Result<Self> {
         let asked = args.recipe.0.clone();
-        let mut split = Self::split(args, fold)?;
+        let split = Self::split(args, fold)?;
+        split.completed(args, asked)
+    }
+
+    /// [`SplitData::read`], but a table that does not fit into memory is streamed.
+    pub fn read_or_stream(args: &mut Settings) -> anyhow::Result<Self> {
+        let path = Path::new(args.data());
+        if args.targets.is_none() && table::is_table(path) && table::is_there(path) {
+            let options = args.table.options();
+            if let Some(plan) = streaming::plan(args, table::files(args.paths())?, &options)? {
+                let asked = args.recipe.0.clone();
+                return Self::of_stream(args, &plan, &options)?.completed(args, asked);
+            }
+        }
+        if let (Some(size), false) = (args.memory, table::is_table(Path::new(args.data()))) {
+            let what = format!("--memory {size} goes with a table (CSV), not with {}", args.data());
+            return Err(Error::Invalid(what).into());
+        }
+        Self::read(args, None)
+    }
+
+    /// The number of rows to train on.
+    pub fn trained(&self) -> usize {
+        self.streamed.as_ref().map_or(self.train.len(), StreamedRows::len)
+    }
+
+    /// Fills in what the flags leave open.
+    fn completed(mut self, args: &mut Settings, asked: Recipe) -> anyhow::Result<Self> {
+        let trained = self.trained();
+        let split = &mut self;
         let recipe = &mut args.recipe.0;
         if asked.batch_size.is_none() {
             // How many samples are left to train on is known only now.
-            recipe.batch_size = recipe.batch_size.map(|n| n.min(split.train.len()));
+            recipe.batch_size = recipe.batch_size.map(|n| n.min(trained));
         }
         if split.defaults != Defaults::Plain && asked.net.is_none() {
             split.chosen = filled_in(&asked, recipe);
         }
-        *recipe = recipe.resolve(&split.train)?;
+        *recipe = recipe.resolve_sample(&split.train, trained)?;
         if args.balance {
-            split.train = split.train.balanced().map_err(of_flag("--balance"))?;
+            split.train = split.train.clone().balanced().map_err(of_flag("--balance"))?;
         }
-        Ok(split)
+        Ok(self)
     }
 
     fn split(args: &mut Settings, fold: Option<(usize, usize)>) -> anyhow::Result<Self> {
@@ -64,6 +96,10 @@ impl SplitData {
                 return Err(Error::Invalid(what.into()).into());
             }
             return Ok(Self::of_table(args, fold)?);
+        }
+        if let Some(other) = args.more.first() {
+            let what = "only the files of a table are read as one; these are none";
+            return Err(Error::Invalid(format!("{}, {other}: {what}", args.data())).into());
         }
         if !there && args.data() != "mnist" && args.table.given().is_some() {
             return Err(table::not_there(path).into());
@@ -124,60 +160,105 @@ impl SplitData {
             _ => (train, None),
         };
         let (said, warnings) = Default::default();
-        Ok(Self { defaults, name, train, validation, test, said, warnings, chosen: None })
+        let (chosen, streamed) = (None, None);
+        Ok(Self { defaults, name, train, validation, test, said, warnings, chosen, streamed })
     }
 
     fn of_table(args: &mut Settings, fold: Option<(usize, usize)>) -> Result<Self> {
         let path = Path::new(args.data()).to_path_buf();
-        let table = table::read(&path, args.table.options())?;
+        let table = match args.more.is_empty() {
+            true => table::read(&path, args.table.options())?,
+            false => table::read_files(&table::files(args.paths())?, args.table.options())?,
+        };
         let written = table.written();
-        let scaling = args.scaling();
-        if !args.no_scale {
-            // What was decided is kept with the run.
-            args.scaling = Some(scaling);
-        }
-        let recipe = &args.recipe;
-        let amounts = recipe.gives_one_number();
-        let ask = args.table.ask(recipe.asked_task(), args.is.as_deref(), amounts);
-        let mut prepare = args
-            .table
-            .prepare(&table, ask)
-            .keep_columns(recipe.net.is_some())
-            .scaling(scaling)
-            .seed(recipe.seed.unwrap_or(0));
+        let mut prepare = prepared(args, &table.names());
         prepare = args.time.iter().fold(prepare, Prepare::time);
-        let mut test = args.test_fraction.unwrap_or(0.2);
+        let mut test = args.test_fraction.unwrap_or(TEST);
         if args.folds.is_some() {
             test = 0.0;
         }
         if let Some((k, folds)) = fold {
             prepare = prepare.fold(k, folds);
         }
-        if let Some(file) = &args.test {
-            if args.test_fraction.is_some() {
-                let what = "--test and --test-fraction: either a file or a part";
-                return Err(Error::Invalid(what.into()));
-            }
-            let columns = table.names().into_iter().map(String::from).collect();
-            let options = csv::Options { written, columns, ..args.table.csv.options() };
-            let tested = table::read(file, options)?;
+        if let Some(tested) = test_table(args, table.names(), written)? {
             prepare = prepare.test_table(tested);
             test = 0.0;
         }
         let samples = (table.rows() as f64 * (1.0 - test)) as usize;
         args.recipe.0 = args.recipe.resolve_for(Defaults::Table, samples);
         let validation = args.recipe.validation.unwrap_or(0.0);
-        for (flag, x) in [("--validation", validation), ("--test-fraction", test)] {
-            if !(0.0..1.0).contains(&x) {
-                let what = "a part must be a fraction from 0 to 1, not";
-                return Err(Error::Invalid(format!("{flag}: {what} {x}")));
-            }
-        }
+        check_fractions(validation, test)?;
         let parts = prepare.test(test).validation(validation).of(table)?;
-        let reshet::data::table::Prepared { train, validation, test, said, warnings } = parts;
+        let Prepared { train, validation, test, said, warnings } = parts;
         let (defaults, name) = (Defaults::Table, table::name(&path));
-        Ok(Self { defaults, name, train, validation, test, said, warnings, chosen: None })
+        let (chosen, streamed) = (None, None);
+        Ok(Self { defaults, name, train, validation, test, said, warnings, chosen, streamed })
     }
+
+    fn of_stream(args: &mut Settings, plan: &Plan, options: &csv::Options) -> Result<Self> {
+        // As it is resumed.
+        args.memory = Some(plan.memory);
+        let names: Vec<&str> = plan.estimate.names.iter().map(String::as_str).collect();
+        let mut prepare = prepared(args, &names);
+        let mut test = args.test_fraction.unwrap_or(TEST);
+        if let Some(tested) = test_table(args, names, BTreeMap::new())? {
+            prepare = prepare.test_table(tested);
+            test = 0.0;
+        }
+        // How many rows there are is known only when they are read.
+        let about = args.recipe.resolve_for(Defaults::Table, plan.estimate.rows);
+        let validation = about.validation.unwrap_or(0.0);
+        check_fractions(validation, test)?;
+        let streamed = plan.read(prepare.test(test).validation(validation), options, args);
+        let Streamed { rows, prepared } = streamed.map_err(of_flag("--memory"))?;
+        args.recipe.0 = args.recipe.resolve_for(Defaults::Table, rows.len());
+        let Prepared { train, validation, test, said, warnings } = prepared;
+        let (defaults, name) = (Defaults::Table, table::name(Path::new(args.data())));
+        let (chosen, streamed) = (None, Some(rows));
+        Ok(Self { defaults, name, train, validation, test, said, warnings, chosen, streamed })
+    }
+}
+
+/// The part of the rows to test on, where nothing is said.
+const TEST: f64 = 0.2;
+
+/// What the flags say of a table with these columns.
+fn prepared(args: &mut Settings, names: &[&str]) -> Prepare {
+    let scaling = args.scaling();
+    if !args.no_scale {
+        // What was decided is kept with the run.
+        args.scaling = Some(scaling);
+    }
+    let recipe = &args.recipe;
+    let ask = args.table.ask(recipe.asked_task(), args.is.as_deref(), recipe.gives_one_number());
+    let prepare = args.table.prepare(names, ask).keep_columns(recipe.net.is_some());
+    prepare.scaling(scaling).seed(recipe.seed.unwrap_or(0))
+}
+
+/// The file to test on, if one is given.
+fn test_table(
+    args: &Settings,
+    columns: Vec<&str>,
+    written: BTreeMap<String, Written>,
+) -> Result<Option<Table>> {
+    let Some(file) = &args.test else { return Ok(None) };
+    if args.test_fraction.is_some() {
+        let what = "--test and --test-fraction: either a file or a part";
+        return Err(Error::Invalid(what.into()));
+    }
+    let columns = columns.into_iter().map(String::from).collect();
+    let options = csv::Options { written, columns, ..args.table.csv.options() };
+    table::read(file, options).map(Some)
+}
+
+fn check_fractions(validation: f64, test: f64) -> Result<()> {
+    for (flag, x) in [("--validation", validation), ("--test-fraction", test)] {
+        if !(0.0..1.0).contains(&x) {
+            let what = "a part must be a fraction from 0 to 1, not";
+            return Err(Error::Invalid(format!("{flag}: {what} {x}")));
+        }
+    }
+    Ok(())
 }
 
 /// Bad usage names its flag.

@@ -1,10 +1,13 @@
 //! Files of tables: which ones they are, and reading them.
 
 use std::{
+    cell::Cell,
     io::{IsTerminal, Read},
-    path::Path,
+    path::{Path, PathBuf},
+    time::Instant,
 };
 
+use indicatif::ProgressBar;
 use reshet::{
     Error, Result, Table,
     data::{classics::Classic, table::csv},
@@ -19,15 +22,57 @@ const ENDINGS: [&str; 13] = [
     ".xlsb", ".xls", ".ods",
 ];
 
+/// Endings of the files of a table in a folder.
+const ENDINGS_OF_PARTS: [&str; 4] = [".csv", ".tsv", ".tab", ".parquet"];
+
 /// Whether a path is a table: by its name, perhaps with `.gz`; a pipe; a text without an
-/// ending whose rows have as many cells each.
+/// ending whose rows have as many cells each; a folder of such files.
 pub fn is_table(path: &Path) -> bool {
-    let name = path.file_name().map_or(String::new(), |n| n.to_string_lossy().to_lowercase());
-    let name = name.strip_suffix(".gz").unwrap_or(&name);
-    ENDINGS.iter().any(|end| name.ends_with(end))
+    if path.is_dir() {
+        return !parts(path).is_empty();
+    }
+    ends_with(path, &ENDINGS)
         || is_stream(path)
         || inside(path).is_some()
         || (path.extension().is_none() && holds_rows(path))
+}
+
+fn ends_with(path: &Path, endings: &[&str]) -> bool {
+    let name = path.file_name().map_or(String::new(), |n| n.to_string_lossy().to_lowercase());
+    let name = name.strip_suffix(".gz").unwrap_or(&name);
+    endings.iter().any(|end| name.ends_with(end))
+}
+
+/// The files of the table in a folder, by their names; none if it has folders in it. Files that
+/// begin with a dot or `_` are no part of it: programs leave their notes so.
+fn parts(folder: &Path) -> Vec<PathBuf> {
+    let hidden = |path: &Path| {
+        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(['.', '_']))
+    };
+    let Ok(all) = std::fs::read_dir(folder) else { return Vec::new() };
+    let all: Vec<PathBuf> = all.flatten().map(|e| e.path()).filter(|path| !hidden(path)).collect();
+    if all.iter().any(|path| path.is_dir()) {
+        return Vec::new();
+    }
+    let mut parts: Vec<PathBuf> =
+        all.into_iter().filter(|path| ends_with(path, &ENDINGS_OF_PARTS)).collect();
+    parts.sort();
+    parts
+}
+
+/// The files of one table: those that were given, folders as the files in them.
+pub fn files<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for path in paths {
+        if !is_there(path) {
+            return Err(not_there(path));
+        }
+        match path.is_dir() {
+            true => files.extend(parts(path)),
+            false => files.push(path.to_path_buf()),
+        }
+    }
+    Ok(files)
 }
 
 /// The table in the program of this name, if no file or folder is called so.
@@ -90,22 +135,45 @@ pub fn name(path: &Path) -> String {
     name.split('.').find(|part| !part.is_empty()).unwrap_or("table").into()
 }
 
-/// Reads a table, with a bar if it takes long.
+/// Reads a table, with a bar if it takes long; the files of a folder are one table.
 pub fn read(path: &Path, options: csv::Options) -> Result<Table> {
     if let Some(classic) = inside(path) {
         note(classic.about());
         return classic.table();
     }
-    let bar = terminal::bar(0, "reading {wide_bar} {bytes}/{total_bytes}  {eta} left");
-    let mut told = std::time::Instant::now();
-    let table = Table::read_with(path, options, &mut |read, of| {
-        bar.set_length(of);
-        bar.set_position(read);
-        if !std::io::stderr().is_terminal() && told.elapsed().as_secs() >= 2 {
-            told = std::time::Instant::now();
+    read_files(&files([path])?, options)
+}
+
+/// Reads a table in several files, with a bar if it takes long.
+pub fn read_files(files: &[PathBuf], options: csv::Options) -> Result<Table> {
+    let bar = Reading::new();
+    let table = Table::read_files(files, options, &mut |read, of| bar.show(read, of));
+    bar.finish();
+    table
+}
+
+/// Shows how much of a table is read.
+pub struct Reading {
+    bar: ProgressBar,
+    told: Cell<Instant>,
+}
+
+impl Reading {
+    pub fn new() -> Self {
+        let bar = terminal::bar(0, "reading {wide_bar} {bytes}/{total_bytes}  {eta} left");
+        Self { bar, told: Cell::new(Instant::now()) }
+    }
+
+    pub fn show(&self, read: u64, of: u64) {
+        self.bar.set_length(of);
+        self.bar.set_position(read);
+        if !std::io::stderr().is_terminal() && self.told.get().elapsed().as_secs() >= 2 {
+            self.told.set(Instant::now());
             note(&format!("read {} of {} MB", read / 1_000_000, of / 1_000_000));
         }
-    });
-    bar.finish_and_clear();
-    table
+    }
+
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
 }

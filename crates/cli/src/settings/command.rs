@@ -32,6 +32,7 @@ fn line(args: &Settings, recipe: &Recipe) -> String {
     // All of a training's settings can be written: they are words, numbers and lists.
     let mut question = Table::try_from(&question).unwrap_or_default();
     question.remove("data");
+    question.remove("more");
     if args.scaling == Some(args.recipe.scaling()) {
         question.remove("scaling");
     }
@@ -42,8 +43,10 @@ fn line(args: &Settings, recipe: &Recipe) -> String {
         other => Some((name.clone(), Some(text(other)))),
     });
     // A name that begins with a dash would be a flag.
-    let here = if args.data().starts_with('-') { "./" } else { "" };
-    let mut line = vec!["reshet train".into(), quoted(&format!("{here}{}", args.data()))];
+    let file =
+        |name: &str| quoted(&if name.starts_with('-') { format!("./{name}") } else { name.into() });
+    let mut line = vec!["reshet train".into(), file(args.data())];
+    line.extend(args.more.iter().map(|name| file(name)));
     let recipe = recipe.settings().into_iter().map(|(name, text)| (name, Some(text)));
     for (name, value) in question.chain(recipe) {
         line.push(match value.filter(|text| !text.is_empty()) {

@@ -123,7 +123,8 @@ fn is_typed(arg: &Arg, matches: &ArgMatches) -> bool {
 
 /// An argument's name in a file.
 fn name(arg: &Arg) -> Option<&str> {
-    arg.get_long().or((arg.get_id() == "data").then_some("data"))
+    let positional = ["data", "more"].into_iter().find(|name| arg.get_id() == name);
+    arg.get_long().or(positional)
 }
 
 /// Whether what was typed takes the place of a setting in the file.

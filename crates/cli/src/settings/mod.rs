@@ -4,10 +4,11 @@ pub mod command;
 pub mod config;
 pub mod pictures;
 pub mod recipe;
+pub mod size;
 pub mod table;
 pub mod words;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use reshet::{Dataset, Trainer, data::table::Scaling};
@@ -20,12 +21,16 @@ use words::text;
 #[derive(Clone, Debug, Default, PartialEq, clap::Args, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct Settings {
-    /// mnist, fashion-mnist, iris, breast-cancer, a table (.csv), a folder of pictures
-    /// (DIR/class/name.png), a folder of IDX files or one of them, a .npz, or with
-    /// --targets a .npy or IDX file
+    /// mnist, fashion-mnist, iris, breast-cancer, a table (.csv) or a folder of its files, a
+    /// folder of pictures (DIR/class/name.png), a folder of IDX files or one of them, a .npz, or
+    /// with --targets a .npy or IDX file
     #[arg(required_unless_present_any = ["config", "resume"])]
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub data: Option<String>,
+    /// More files of the same table, with the same columns
+    #[arg(value_name = "FILE")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub more: Vec<String>,
     #[command(flatten)]
     #[serde(flatten)]
     pub table: table::TableFlags,
@@ -86,6 +91,12 @@ pub struct Settings {
     #[arg(long, value_name = "0|1", value_parser = clap::value_parser!(u8).range(0..=1))]
     #[serde(skip)]
     pub effort: Option<u8>,
+    /// Table: the memory that its rows may take, as 2G. A table that needs more is streamed: read
+    /// once into a file beside the run, and from there portion by portion while training
+    /// [default: half of what is free, for tables that do not fit]
+    #[arg(long, value_name = "SIZE")]
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub memory: Option<size::Size>,
     /// Weight samples so that all classes count the same
     #[arg(long)]
     pub balance: bool,
@@ -142,7 +153,17 @@ fn at_least_two(text: &str) -> Result<usize, String> {
 impl Settings {
     /// A trainer with all of the flags set.
     pub fn trainer<'a>(&self, data: &Dataset) -> reshet::Result<Trainer<'a>> {
-        let trainer = self.recipe.trainer(data)?.device(self.machine.device()?).unscaled();
+        self.trainer_of_sample(data, data.len())
+    }
+
+    /// The same where `data` is a sample of so many samples.
+    pub fn trainer_of_sample<'a>(
+        &self,
+        data: &Dataset,
+        samples: usize,
+    ) -> reshet::Result<Trainer<'a>> {
+        let trainer = self.recipe.trainer_of_sample(data, samples)?;
+        let trainer = trainer.device(self.machine.device()?).unscaled();
         Ok(if self.no_scale { trainer.units(Vec::new()) } else { trainer })
     }
 
@@ -161,5 +182,10 @@ impl Settings {
 
     pub fn data(&self) -> &str {
         self.data.as_deref().unwrap_or_default()
+    }
+
+    /// The files that are given, or the name of data.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.data.iter().chain(&self.more).map(Path::new)
     }
 }

@@ -2,7 +2,7 @@
 
 use clap::{ValueEnum, builder::ValueParser};
 use reshet::{
-    Error, Result, Table, Task,
+    Error, Result, Task,
     data::table::{Ask, Prepare, csv},
 };
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
@@ -147,11 +147,11 @@ impl TableFlags {
     }
 
     /// What the flags say of the target and the weights.
-    pub fn prepare(&self, table: &Table, ask: Ask) -> Prepare {
+    pub fn prepare(&self, names: &[&str], ask: Ask) -> Prepare {
         let prepare = Prepare::new().ask(ask);
-        let prepare = columns(&self.target, table).into_iter().fold(prepare, Prepare::target);
-        let prepare = columns(&self.drop, table).into_iter().fold(prepare, Prepare::drop);
-        let prepare = columns(&self.only, table).into_iter().fold(prepare, Prepare::only);
+        let prepare = columns(&self.target, names).into_iter().fold(prepare, Prepare::target);
+        let prepare = columns(&self.drop, names).into_iter().fold(prepare, Prepare::drop);
+        let prepare = columns(&self.only, names).into_iter().fold(prepare, Prepare::only);
         let prepare = self.group.iter().fold(prepare, Prepare::group);
         self.weight.iter().fold(prepare, Prepare::weight)
     }
@@ -164,10 +164,10 @@ impl TableFlags {
 }
 
 /// The columns that a flag names: one of this very name, or several apart by commas.
-fn columns(flag: &Option<String>, table: &Table) -> Vec<String> {
+fn columns(flag: &Option<String>, names: &[&str]) -> Vec<String> {
     match flag {
         None => Vec::new(),
-        Some(name) if table.names().contains(&&**name) => vec![name.clone()],
+        Some(name) if names.contains(&&**name) => vec![name.clone()],
         Some(names) => names.split(',').map(|name| name.trim().to_string()).collect(),
     }
 }

@@ -75,6 +75,13 @@ impl Dataset {
         Self::checked(features, targets, values.iter().any(|value| value.is_nan()))
     }
 
+    /// Does the same for some rows of a larger dataset: a column may be missing in all of them.
+    pub(crate) fn of_part(features: Features, targets: Targets) -> Result<Self> {
+        let missing = |values: &[f32]| values.iter().any(|value| value.is_nan());
+        let partial = matches!(&targets, Targets::Numbers { values, .. } if missing(values));
+        Self::checked(features, targets, partial)
+    }
+
     fn checked(features: Features, targets: Targets, partial: bool) -> Result<Self> {
         let rows = features.rows();
         if targets.rows() != Some(rows) {

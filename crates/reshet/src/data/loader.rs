@@ -50,6 +50,12 @@ impl Batch {
 }
 
 impl DataLoader {
+    /// Makes batches of these rows, in this order.
+    pub(crate) fn in_order(order: Vec<u32>, batch_size: usize) -> Self {
+        let end = order.len();
+        Self { order: Arc::new(order), batch_size, position: 0, end }
+    }
+
     /// Skips the next batches.
     pub(crate) fn skip_batches(&mut self, count: usize) {
         let step = self.batch_size.saturating_mul(count);
@@ -64,8 +70,7 @@ impl Dataset {
     /// If `batch_size` is 0.
     pub fn loader(&self, batch_size: usize) -> DataLoader {
         assert!(batch_size > 0, "a batch needs at least one sample");
-        let end = self.len();
-        DataLoader { order: Arc::new((0..end as u32).collect()), batch_size, position: 0, end }
+        DataLoader::in_order((0..self.len() as u32).collect(), batch_size)
     }
 }
 

@@ -74,6 +74,28 @@ impl Targets {
         })
     }
 
+    /// Adds the targets of more samples.
+    ///
+    /// # Errors
+    /// They answer another question.
+    pub(crate) fn append(&mut self, more: &Self) -> Result<()> {
+        match (self, more) {
+            (Self::Classes { labels, names }, Self::Classes { labels: more, names: other })
+                if names == other =>
+            {
+                Arc::make_mut(labels).extend_from_slice(more);
+            }
+            (Self::YesNo { values, width, .. }, Self::YesNo { values: more, width: other, .. })
+            | (Self::Numbers { values, width }, Self::Numbers { values: more, width: other })
+                if width == other =>
+            {
+                Arc::make_mut(values).extend_from_slice(more)
+            }
+            _ => return Err(Error::invalid("these targets answer another question")),
+        }
+        Ok(())
+    }
+
     /// Makes targets of class numbers and the classes' names.
     pub fn classes(labels: Vec<u32>, names: Vec<String>) -> Self {
         Self::Classes { labels: Arc::new(labels), names }

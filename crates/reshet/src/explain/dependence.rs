@@ -107,8 +107,11 @@ fn effect(answers: &[f32], own: &[f64], k: usize, outputs: usize) -> (f64, f64) 
     (mean, variance.sqrt())
 }
 
+/// A column's value and its inputs.
+type Encoded = (Value, Vec<f32>);
+
 /// Where the column's inputs begin, and what they are for each of its values.
-fn slots(model: &Model, data: &Dataset, column: &str) -> Result<(usize, Vec<(Value, Vec<f32>)>)> {
+fn slots(model: &Model, data: &Dataset, column: &str) -> Result<(usize, Vec<Encoded>)> {
     let groups = groups(model, data.width());
     let Some(place) = groups.iter().position(|(name, _)| name == column) else {
         let names: Vec<&str> = groups.iter().map(|(name, _)| &**name).collect();
@@ -122,7 +125,7 @@ fn slots(model: &Model, data: &Dataset, column: &str) -> Result<(usize, Vec<(Val
     }
 }
 
-fn of_column(columns: &Columns, place: usize, start: usize) -> Result<Vec<(Value, Vec<f32>)>> {
+fn of_column(columns: &Columns, place: usize, start: usize) -> Result<Vec<Encoded>> {
     let column = &columns.inputs[place];
     let mut words = vec![Vec::new(); columns.inputs.len()];
     let (values, cells): (Vec<Value>, Vec<Cell>) = match &column.kind {
@@ -154,7 +157,7 @@ fn worded(values: &[String]) -> impl Iterator<Item = (Value, Cell)> {
     values.iter().enumerate().map(|(i, word)| (Value::Word(word.clone()), Cell::Word(i as u32)))
 }
 
-fn of_array(data: &Dataset, input: usize) -> Vec<(Value, Vec<f32>)> {
+fn of_array(data: &Dataset, input: usize) -> Vec<Encoded> {
     let mut row = vec![0.0; data.width()];
     let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
     for sample in 0..data.len() {

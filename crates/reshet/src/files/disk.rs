@@ -162,6 +162,13 @@ fn absent_is_fine(done: io::Result<()>) -> io::Result<()> {
     }
 }
 
+/// Creates a file without a name in a folder, to write and to read; the system removes it when it
+/// is closed, also if the process is killed.
+pub(crate) fn nameless(folder: &Path) -> io::Result<Out> {
+    let file = make(Change::Open(folder), || tempfile::tempfile_in(folder))?;
+    Ok(Out { file, path: folder.to_path_buf() })
+}
+
 /// A file that is being written.
 pub(crate) struct Out {
     pub file: File,
@@ -182,6 +189,11 @@ impl Out {
     /// Opens a file to read and to write over it; creates it if there is none.
     pub fn reuse(path: &Path) -> io::Result<Self> {
         Self::open(path, File::options().read(true).write(true).create(true).truncate(false))
+    }
+
+    /// The file's path, or of one without a name its folder's.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     fn open(path: &Path, options: &fs::OpenOptions) -> io::Result<Self> {

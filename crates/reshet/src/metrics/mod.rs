@@ -22,6 +22,7 @@ pub use confusion::Confusion;
 pub use counts::{Counts, Measures, wilson};
 pub use ranking::{BestThreshold, Ranking};
 pub use report::{Class, Details, Number, QuestionResult, Report, check_threshold};
+pub(crate) use residuals::COVERAGE;
 pub use residuals::{Interval, Residuals};
 pub use text::{digits, table};
 

@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Targets, error::Error};
 
+/// The coverage of a report's intervals.
+pub(crate) const COVERAGE: f64 = 0.9;
+
 /// So many samples are kept of a target, at most.
 const MOST: usize = 1000;
 /// The samples are divided by their answers into so many groups, at most, and of so many samples

@@ -198,14 +198,23 @@ impl Recipe {
     /// # Errors
     /// As [`Recipe::trainer`].
     pub fn resolve(&self, data: &Dataset) -> Result<Self> {
+        self.resolve_sample(data, data.len())
+    }
+
+    /// Does the same where `data` is a sample of so many samples, as
+    /// [`Streamed`](crate::data::table::Streamed) has one.
+    ///
+    /// # Errors
+    /// As [`Recipe::trainer`].
+    pub fn resolve_sample(&self, data: &Dataset, samples: usize) -> Result<Self> {
         let defaults = match data.features().columns() {
             Some(_) => Defaults::Table,
             None => Defaults::Plain,
         };
-        let mut recipe = self.resolve_for(defaults, data.len());
+        let mut recipe = self.resolve_for(defaults, samples);
         let loss = recipe.loss_for(&recipe.network(data)?, data.targets())?;
         recipe.loss = Some(LossName::from(&loss));
-        recipe.trainer(data)?;
+        recipe.trainer_of_sample(data, samples)?;
         Ok(recipe)
     }
 
@@ -406,7 +415,15 @@ impl Recipe {
     /// [`Error::Setting`] names a setting that is out of range; the network or the task does
     /// not fit the data.
     pub fn trainer<'a>(&self, data: &Dataset) -> Result<Trainer<'a>> {
-        let recipe = self.resolve_for(Defaults::Plain, data.len());
+        self.trainer_of_sample(data, data.len())
+    }
+
+    /// Does the same where `data` is a sample of so many samples.
+    ///
+    /// # Errors
+    /// As [`Recipe::trainer`].
+    pub fn trainer_of_sample<'a>(&self, data: &Dataset, samples: usize) -> Result<Trainer<'a>> {
+        let recipe = self.resolve_for(Defaults::Plain, samples);
         if let (Some(epochs), None) = (recipe.patience, recipe.validation) {
             let why = "it watches the validation loss: set validation to a fraction of the samples";
             return wrong("patience", epochs, why);
@@ -416,12 +433,11 @@ impl Recipe {
             return wrong("epochs", 0, "nothing would be learnt");
         }
         let batch_size = recipe.batch_size.unwrap_or_default();
-        if batch_size == 0 || batch_size > data.len() {
-            let n = data.len();
-            let why = format!("choose from 1 to {n}, the number of training samples");
+        if batch_size == 0 || batch_size > samples {
+            let why = format!("choose from 1 to {samples}, the number of training samples");
             return wrong("batch-size", batch_size, why);
         }
-        check_steps(epochs, data.len().div_ceil(batch_size))?;
+        check_steps(epochs, samples.div_ceil(batch_size))?;
         if recipe.patience == Some(0) {
             return wrong("patience", 0, "it must be at least 1 epoch");
         }

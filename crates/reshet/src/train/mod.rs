@@ -14,7 +14,11 @@ use std::{
 
 use crate::{
     Dataset, Device, Error, Group, Init, Loss, Optimizer, Plan, Result, Schedule, Sequential,
-    Targets, activation::Activation, data::table::Unit, optim::Adam, schedule::Clock,
+    Targets,
+    activation::Activation,
+    data::table::{StreamedRows, Unit},
+    optim::Adam,
+    schedule::Clock,
 };
 
 pub use checkpoint::Checkpoint;
@@ -52,6 +56,7 @@ pub struct Trainer<'a> {
     clip: Option<f32>,
     device: Device,
     validation: Option<Dataset>,
+    streamed: Option<StreamedRows>,
     patience: Option<usize>,
     temperature: Option<f64>,
     units: Option<Vec<Unit>>,
@@ -103,6 +108,7 @@ impl<'a> Trainer<'a> {
             clip: None,
             device: Device::best(),
             validation: None,
+            streamed: None,
             patience: None,
             temperature: None,
             units: None,
@@ -184,6 +190,15 @@ impl<'a> Trainer<'a> {
     /// Tests on these samples after each epoch.
     pub fn validation(mut self, data: &Dataset) -> Self {
         self.validation = Some(data.clone());
+        self
+    }
+
+    /// Trains on these rows, which are read portion by portion, instead of those of the dataset
+    /// that [`Trainer::fit`] is given: that is a sample of them
+    /// ([`Streamed::prepared`](crate::data::table::Streamed::prepared)), from which loss and units
+    /// follow.
+    pub fn streamed(mut self, rows: &StreamedRows) -> Self {
+        self.streamed = Some(rows.clone());
         self
     }
 
@@ -280,7 +295,7 @@ impl<'a> Trainer<'a> {
 
     /// Leaves nothing but steps, for this many epochs.
     pub(crate) fn for_range_test(&mut self, epochs: usize) {
-        (self.epochs, self.validation, self.patience) = (epochs, None, None);
+        (self.epochs, self.validation, self.patience, self.streamed) = (epochs, None, None, None);
         self.group = None;
     }
 
@@ -350,6 +365,9 @@ impl<'a> Trainer<'a> {
         if self.batch_size == 0 {
             return invalid("a batch needs at least one sample");
         }
+        if self.group.is_some() && self.streamed.is_some() {
+            return invalid("the ranks of a group hold all of the data: rows cannot be streamed");
+        }
         if self.patience.is_some() && self.validation.is_none() {
             return invalid("patience needs a validation part to watch");
         }
@@ -388,12 +406,14 @@ impl<'a> Trainer<'a> {
         }
         let mut training = setup.attach_checked(plan, scaled)?;
         training.clip_grad_norm(self.clip);
+        let samples = self.streamed.as_ref().map_or(data.len(), StreamedRows::len);
         let settings = Settings {
             data: data.clone(),
+            streamed: self.streamed.clone(),
             validation: self.validation.clone(),
             optimizer: self.optimizer,
             epochs: self.epochs,
-            batch_size: self.batch_size.min(data.len()),
+            batch_size: self.batch_size.min(samples),
             seed: self.seed,
             shuffle: self.shuffle,
             patience: self.patience,

@@ -13,8 +13,14 @@ use super::{
     temperature,
 };
 use crate::{
-    Batch, DataLoader, Dataset, Error, Group, Optimizer, Result, Training, data::Fingerprint,
-    engine::Buffer, group, schedule::Clock,
+    Batch, DataLoader, Dataset, Error, Group, Optimizer, Result, Training,
+    data::{
+        Fingerprint,
+        table::{Portions, RowOrder, StreamedRows},
+    },
+    engine::Buffer,
+    group,
+    schedule::Clock,
 };
 
 /// The last good snapshot is at most this old.
@@ -46,8 +52,10 @@ pub struct TrainingLoop {
     training: Training,
     settings: Settings,
     at: Standing,
-    /// The remaining batches of this epoch.
+    /// The remaining batches of this epoch, or of a portion of it.
     loader: DataLoader,
+    /// The portions of this epoch that are still to come, of rows that are not in memory.
+    portions: Option<Portions>,
     /// The batch whose stages are called by hand.
     current: Option<Current>,
     lr: Option<f64>,
@@ -66,6 +74,8 @@ pub struct TrainingLoop {
 /// The data and the settings of the loop.
 pub(super) struct Settings {
     pub data: Dataset,
+    /// The rows to train on, if they are not in memory; `data` is then a sample of them.
+    pub streamed: Option<StreamedRows>,
     pub validation: Option<Dataset>,
     pub optimizer: Optimizer,
     pub epochs: usize,
@@ -86,13 +96,38 @@ struct Current {
 }
 
 impl Settings {
-    fn loader(&self, epoch: usize) -> DataLoader {
-        let loader = self.data.loader(self.batch_size);
-        if self.shuffle { loader.shuffled(self.seed, epoch) } else { loader }
+    /// The batches of an epoch from number `skip` on; those of rows that are not in memory come in
+    /// portions.
+    fn batches(&self, epoch: usize, skip: usize) -> Result<(DataLoader, Option<Portions>)> {
+        let Self { seed, shuffle, batch_size, .. } = *self;
+        if let Some(rows) = &self.streamed {
+            let none = DataLoader::in_order(Vec::new(), batch_size);
+            if epoch >= self.epochs {
+                return Ok((none, None));
+            }
+            let portions = rows.portions(RowOrder { seed, epoch, shuffle, batch_size, skip })?;
+            return Ok((none, Some(portions)));
+        }
+        let loader = self.data.loader(batch_size);
+        let mut loader = if shuffle { loader.shuffled(seed, epoch) } else { loader };
+        loader.skip_batches(skip);
+        Ok((loader, None))
+    }
+
+    /// The number of samples to train on.
+    fn samples(&self) -> usize {
+        self.streamed.as_ref().map_or(self.data.len(), StreamedRows::len)
+    }
+
+    fn fingerprint(&self) -> u64 {
+        match &self.streamed {
+            Some(rows) => rows.fingerprint(),
+            None => self.data.fingerprint(),
+        }
     }
 
     fn steps_per_epoch(&self) -> usize {
-        self.data.len().div_ceil(self.batch_size)
+        self.samples().div_ceil(self.batch_size)
     }
 
     fn steps(&self) -> usize {
@@ -110,14 +145,13 @@ impl TrainingLoop {
         let fingerprint = OnceCell::new();
         let at = match resume {
             Some(checkpoint) => {
-                let data = *fingerprint.get_or_init(|| settings.data.fingerprint());
+                let data = *fingerprint.get_or_init(|| settings.fingerprint());
                 let Settings { optimizer, batch_size, .. } = &settings;
                 checkpoint.restore(&mut training, data, optimizer, *batch_size, clock)?
             }
             None => Standing::new(clock),
         };
-        let mut loader = settings.loader(at.epoch);
-        loader.skip_batches(at.batches);
+        let (loader, portions) = settings.batches(at.epoch, at.batches)?;
         let snapshot = RefCell::new(Snapshot::of(&training, at.steps));
         let (current, lr, ended, asks, over, epoch_losses) = Default::default();
         let this = Self {
@@ -125,6 +159,7 @@ impl TrainingLoop {
             settings,
             at,
             loader,
+            portions,
             current,
             lr,
             epoch_losses,
@@ -142,8 +177,9 @@ impl TrainingLoop {
     /// Lets the loop run ahead of what it tells, but not past a multiple of `every` steps. The
     /// training must not be looked at in between.
     pub(super) fn run_ahead(&mut self, every: Option<usize>) {
-        // The ranks of a group take each step together.
-        self.ahead = self.settings.group.is_none().then(|| Ahead::up_to(every));
+        // The ranks of a group take each step together, and of streamed rows one portion is attached.
+        let alone = self.settings.group.is_none() && self.portions.is_none();
+        self.ahead = alone.then(|| Ahead::up_to(every));
     }
 
     /// Takes a step, or ends an epoch or the training, and returns the event. If the stages of
@@ -249,8 +285,16 @@ impl TrainingLoop {
     }
 
     pub(super) fn next_batch(&mut self) -> Result<Batch> {
-        let what = "the training is over";
-        self.loader.next().ok_or_else(|| Error::invalid(what))
+        loop {
+            if let Some(batch) = self.loader.next() {
+                return Ok(batch);
+            }
+            let next = self.portions.as_mut().map(Portions::next).transpose()?;
+            let what = "the training is over";
+            let portion = next.flatten().ok_or_else(|| Error::invalid(what))?;
+            self.training.attach(&portion.data)?;
+            self.loader = portion.loader;
+        }
     }
 
     pub(super) fn stepped(&mut self, loss: f32, lr: f64) -> Event {
@@ -286,7 +330,7 @@ impl TrainingLoop {
         }
         self.at.epoch_ended();
         self.epoch_losses.push(loss);
-        self.loader = self.settings.loader(self.at.epoch);
+        (self.loader, self.portions) = self.settings.batches(self.at.epoch, 0)?;
         Ok(Event::Epoch { epoch, loss, validation })
     }
 
@@ -393,7 +437,7 @@ impl TrainingLoop {
 
     /// Makes a checkpoint of the training, between two steps.
     pub fn checkpoint(&self) -> Checkpoint {
-        let data = *self.fingerprint.get_or_init(|| self.settings.data.fingerprint());
+        let data = *self.fingerprint.get_or_init(|| self.settings.fingerprint());
         let Settings { optimizer, batch_size, .. } = &self.settings;
         let checkpoint =
             Checkpoint::of(&self.training, data, optimizer.slots(), *batch_size, &self.at);

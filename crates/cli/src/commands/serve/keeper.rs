@@ -67,6 +67,7 @@ impl RunFolder {
         let report = TrainedRun {
             args: &self.settings,
             train: &lesson.train,
+            trained_on: lesson.train.len(),
             test: lesson.test.as_ref(),
             fit: &finished.fit,
             score: &finished.score,

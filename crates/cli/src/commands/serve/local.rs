@@ -16,6 +16,7 @@ use crate::{
     exit, memory,
     run::record::is_run,
     say,
+    settings::size::Size,
     terminal::{self, bold, colour, columns, note},
 };
 
@@ -56,8 +57,8 @@ pub struct Args {
     stop_when_closed: bool,
     /// Memory for data, trainings and runs: 500M, 2G [default: half of what is free, with --class
     /// at most 500M]
-    #[arg(long, value_name = "SIZE", value_parser = size)]
-    memory: Option<u64>,
+    #[arg(long, value_name = "SIZE")]
+    memory: Option<Size>,
     /// Threads that train [default: all cores but one, which is the browser's; with --class all]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
@@ -104,10 +105,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         (Device::Cpu { threads, .. }, None) => Device::best().threads((threads - 1).max(1)),
         (device, None) => device,
     };
-    let memory = args.memory.unwrap_or_else(|| match reshet_page::half_of_free() {
-        half if args.class => half.min(CLASS_MEMORY),
-        half => half,
-    });
+    let memory =
+        args.memory.map(|size| size.0).unwrap_or_else(|| match reshet_page::half_of_free() {
+            half if args.class => half.min(CLASS_MEMORY),
+            half => half,
+        });
     let earlier = if args.class { Vec::new() } else { earlier(&models) };
     let local = if args.class { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
     let options = reshet_page::Options {
@@ -158,24 +160,6 @@ fn show_class(teacher: &str, pupils: &ForPupils) {
     note("the teacher's address opens the wall of results: keep it to yourself");
 }
 
-/// `500M`, `2G`, `1.5GB`, or bytes.
-fn size(text: &str) -> Result<u64, String> {
-    let upper = text.trim().to_ascii_uppercase();
-    let plain = upper.strip_suffix('B').unwrap_or(&upper);
-    let unit = |letter, bytes| plain.strip_suffix(letter).map(|number| (number, bytes));
-    let (number, bytes) = unit('K', 1e3)
-        .or(unit('M', 1e6))
-        .or(unit('G', 1e9))
-        .or(unit('T', 1e12))
-        .unwrap_or((plain, 1.0));
-    let size = number.trim().parse::<f64>().map_or(f64::NAN, |number| number * bytes);
-    // Less than this holds no data at all; more than this no machine has.
-    match (1e6..1e18).contains(&size) {
-        true => Ok(size as u64),
-        false => Err("a size from 1M on, as 500M or 2G".into()),
-    }
-}
-
 /// The newest runs of `runs`, oldest first: what was trained before is there again.
 fn earlier(opened: &[PathBuf]) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir("runs") else { return Vec::new() };
@@ -209,25 +193,5 @@ fn open(address: &str) {
     command.arg(address).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     if let Err(e) = command.spawn() {
         note(&format!("cannot open a browser ({program}: {e}); open {address} yourself"));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::size;
-
-    #[test]
-    fn sizes_are_read_as_people_write_them() {
-        for (text, bytes) in [
-            ("500M", 500_000_000),
-            ("2g", 2_000_000_000),
-            ("1.5 GB", 1_500_000_000),
-            ("4000000", 4_000_000),
-        ] {
-            assert_eq!(size(text), Ok(bytes), "{text}");
-        }
-        for text in ["", "0", "-1G", "2X", "nan", "inf", "1e30G", "500K"] {
-            assert!(size(text).is_err(), "{text}");
-        }
     }
 }

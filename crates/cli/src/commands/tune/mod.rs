@@ -366,6 +366,7 @@ fn test(folder: &Folder, kept: &Kept, best: &Record) -> Result<Tested> {
     let trained = TrainedRun {
         args: &args,
         train,
+        trained_on: train.len(),
         test,
         fit: &fit,
         score: &score,

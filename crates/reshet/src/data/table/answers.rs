@@ -20,14 +20,27 @@ impl Question {
     /// # Errors
     /// A value that is none of the question's answers; names the line.
     pub fn read(&self, table: &Table, origins: &[f64]) -> Result<(Targets, Vec<u32>)> {
-        let Self { places, task, names, .. } = self;
+        let rows = self.answered(table);
+        if rows.is_empty() {
+            let names = list(self.places.iter().map(|p| &*table.heads[*p].name));
+            return Err(Error::data(format!("{}: no row has the target {names}", table.source)));
+        }
+        Ok((self.targets(table, origins, &rows)?, rows))
+    }
+
+    /// Whether some of a row's targets may be missing.
+    fn is_partial(&self) -> bool {
+        self.task == Task::Number && self.places.len() > 1
+    }
+
+    /// The rows that have a target.
+    pub fn answered(&self, table: &Table) -> Vec<u32> {
+        let Self { places, .. } = self;
         let known = |cell: Cell| match cell {
             Cell::Number(x) => (x as f32).is_finite(),
             Cell::Word(_) => true,
             Cell::Missing => false,
         };
-        let width = places.len();
-        let partial = *task == Task::Number && width > 1;
         // How many of its targets a row has.
         let mut has = vec![0; table.rows()];
         for place in places {
@@ -41,13 +54,20 @@ impl Question {
                 *has += usize::from(known(cell) && !skipped(cell));
             }
         }
-        let needed = if partial { 1 } else { width };
-        let has = |row: usize| has[row] >= needed;
-        let rows: Vec<u32> = (0..table.rows() as u32).filter(|row| has(*row as usize)).collect();
-        if rows.is_empty() {
-            let names = list(places.iter().map(|p| &*table.heads[*p].name));
-            return Err(Error::data(format!("{}: no row has the target {names}", table.source)));
-        }
+        let needed = if self.is_partial() { 1 } else { places.len() };
+        (0..table.rows() as u32).filter(|row| has[*row as usize] >= needed).collect()
+    }
+
+    /// The targets of these rows, which have some.
+    ///
+    /// # Errors
+    /// As [`Question::read`].
+    pub fn targets(&self, table: &Table, origins: &[f64], rows: &[u32]) -> Result<Targets> {
+        let Self { places, task, names, .. } = self;
+        let (width, partial) = (places.len(), self.is_partial());
+        let mut answered = vec![false; table.rows()];
+        rows.iter().for_each(|row| answered[*row as usize] = true);
+        let has = |row: usize| answered[row];
         let mut values = vec![0.0; rows.len() * width];
         for (q, place) in places.iter().enumerate() {
             let wrong = |row: usize, cell: Cell, what: &str| {
@@ -94,7 +114,14 @@ impl Question {
                 }
             }
         }
-        let targets = match task {
+        Ok(self.targets_of(values))
+    }
+
+    /// Numbers, row by row, as targets: amounts, class numbers, or 0 and 1.
+    pub fn targets_of(&self, values: Vec<f32>) -> Targets {
+        let Self { places, task, names, .. } = self;
+        let width = places.len();
+        match task {
             Task::Number => Targets::numbers(values, width),
             Task::Classes => {
                 Targets::classes(values.iter().map(|v| *v as u32).collect(), names.clone())
@@ -103,8 +130,7 @@ impl Question {
             Task::Binary => {
                 Targets::YesNo { values: values.into(), width: 1, names: names.clone() }
             }
-        };
-        Ok((targets, rows))
+        }
     }
 
     /// What numbers of the targets are to be counted from, if single precision is too little.

@@ -244,6 +244,16 @@ impl Packed {
         Self::long(long.len() - 1)
     }
 
+    /// The four bytes, as they are written to a file.
+    pub fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// What [`Packed::bits`] gave.
+    pub fn from_bits(bits: u32) -> Self {
+        Self(bits)
+    }
+
     fn long(place: usize) -> Self {
         Self(LONG + 1 + place as u32)
     }

@@ -1,6 +1,9 @@
 //! Rows of a table as they are kept, a piece after the other.
 
-use super::{Cell, cell::Packed};
+use super::{
+    Cell,
+    cell::{Packed, Unpacked},
+};
 
 /// Consecutive rows, row by row.
 #[derive(Clone, Debug, Default)]
@@ -32,6 +35,25 @@ impl Chunk {
         }
         self.long.extend_from_slice(&other.long);
         self.lines.append(&other.lines);
+    }
+
+    /// Adds some of another chunk's rows; `width`: cells of a row.
+    pub fn append_rows(
+        &mut self,
+        other: &Self,
+        rows: impl IntoIterator<Item = usize>,
+        width: usize,
+    ) {
+        for row in rows {
+            for cell in &other.cells[row * width..][..width] {
+                let cell = match cell.unpack() {
+                    Unpacked::Long(place) => Packed::number(other.long[place], &mut self.long),
+                    _ => *cell,
+                };
+                self.cells.push(cell);
+            }
+            self.lines.push(other.lines.at(row));
+        }
     }
 
     pub fn bytes(&self) -> u64 {
@@ -74,12 +96,23 @@ impl Lines {
         self.rows += 1;
     }
 
+    /// The same rows `by` lines further down.
+    pub fn move_by(&mut self, by: u64) {
+        self.first += by;
+        self.each.iter_mut().for_each(|line| *line += by);
+    }
+
     pub fn at(&self, row: usize) -> u64 {
         self.each.get(row).copied().unwrap_or(self.first + row as u64)
     }
 
     pub fn len(&self) -> usize {
         self.rows
+    }
+
+    /// Whether each row is the line behind the one before.
+    pub fn are_steady(&self) -> bool {
+        self.each.is_empty()
     }
 }
 

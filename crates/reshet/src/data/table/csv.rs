@@ -11,6 +11,7 @@ use std::{
     fs::File,
     io,
     path::Path,
+    slice,
     sync::{
         Arc, Condvar, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -21,9 +22,10 @@ use std::{
 
 pub use super::dialect::{Dialect, Options};
 use super::{
-    Dressed, Table,
+    Table,
     blocks::{Blocks, Count, Tidy, first_row_end},
     dialect::Format,
+    files::Files,
     guess::{first_rows, guess, separator_of},
     missing::in_columns,
     names::{Edges, edges, names, places, unique},
@@ -67,25 +69,12 @@ fn is_not_utf8(error: &Error) -> bool {
 }
 
 fn read_once(path: &Path, options: &Options, progress: &mut dyn FnMut(u64, u64)) -> Result<Table> {
-    let rows = Reader::open(path, options)?;
-    let mut table = Table::new(rows.layout.source.clone(), rows.layout.names.clone());
-    table.dialect = Some(rows.layout.dialect);
-    table.missing.clone_from(&rows.layout.missing);
-    table.said.clone_from(&rows.layout.said);
-    for (head, written) in table.heads.iter_mut().zip(&rows.layout.written) {
-        head.dressed = written.clone().map(Dressed::known);
-    }
-    rows.each(|read, layout, position, size| {
-        table.append(read);
-        progress(position, size);
-        layout.check_memory(table.bytes(), table.rows(), position, size)
-    })?;
-    if table.rows() == 0 {
-        let what = "there are no rows under the header";
-        return Err(Error::data(format!("{}: {what}", table.source)));
-    }
-    table.finish();
-    Ok(table)
+    Files::open(slice::from_ref(&path.to_path_buf()), options)?.read(progress)
+}
+
+/// Blocks that may wait to be taken while others are parsed.
+pub(super) fn ahead() -> usize {
+    8 * thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Reads a file (or standard input) from top to bottom.
@@ -214,8 +203,12 @@ impl Reader {
 
     /// All rows that are left, a block after the other: given to `each` in their order, while
     /// the following ones are read and parsed. It is also told where in the file they end, and
-    /// the file's size.
-    fn each(mut self, mut each: impl FnMut(Parsed, &Layout, u64, u64) -> Result<()>) -> Result<()> {
+    /// the file's size. At most `most_ahead` blocks wait for it.
+    pub(super) fn each(
+        mut self,
+        most_ahead: usize,
+        mut each: impl FnMut(Parsed, &Layout, u64, u64) -> Result<()>,
+    ) -> Result<()> {
         let Self { layout, blocks, read, size } = &mut self;
         let (layout, read, size) = (&*layout, &*read, *size);
         let cores = thread::available_parallelism().map_or(1, usize::from);
@@ -223,22 +216,23 @@ impl Reader {
         // Blocks that were given on: who is far ahead of it waits.
         let (done, went_on) = (Mutex::new(0), Condvar::new());
         let (give, take) = mpsc::channel();
+        // With a block comes where in the file it ends, which must not depend on who is faster.
         let parse_next = || {
-            let (number, block) = {
+            let (number, block, at) = {
                 let mut next = next.lock().unwrap_or_else(PoisonError::into_inner);
                 let block = next.1.next(&layout.source);
                 next.0 += 1;
-                (next.0 - 1, block.transpose()?)
+                (next.0 - 1, block.transpose()?, read.load(Relaxed))
             };
-            Some((number, block.and_then(|block| layout.parse(&block, false))))
+            Some((number, block.and_then(|block| layout.parse(&block, false)), at))
         };
         let work = |give: mpsc::Sender<_>| {
-            while let Some((number, parsed)) = parse_next() {
-                if give.send((number, parsed)).is_err() {
+            while let Some((number, parsed, at)) = parse_next() {
+                if give.send((number, parsed, at)).is_err() {
                     return;
                 }
                 let done = done.lock().unwrap_or_else(PoisonError::into_inner);
-                let ahead = |done: &mut usize| number >= done.saturating_add(8 * cores);
+                let ahead = |done: &mut usize| number >= done.saturating_add(most_ahead.max(1));
                 drop(went_on.wait_while(done, ahead).unwrap_or_else(PoisonError::into_inner));
             }
         };
@@ -253,18 +247,17 @@ impl Reader {
             };
             if (0..cores).take_while(start).count() == 0 {
                 // No thread can be started: block by block.
-                while let Some((_, parsed)) = parse_next() {
-                    each(parsed?, layout, read.load(Relaxed), size)?;
+                while let Some((_, parsed, at)) = parse_next() {
+                    each(parsed?, layout, at, size)?;
                 }
                 return Ok(());
             }
             drop(give);
             let (mut waiting, mut number) = (BTreeMap::new(), 0);
-            for (n, parsed) in take {
-                waiting.insert(n, parsed);
-                while let Some(parsed) = waiting.remove(&number) {
-                    let given = parsed
-                        .and_then(|rows: Parsed| each(rows, layout, read.load(Relaxed), size));
+            for (n, parsed, at) in take {
+                waiting.insert(n, (parsed, at));
+                while let Some((parsed, at)) = waiting.remove(&number) {
+                    let given = parsed.and_then(|rows: Parsed| each(rows, layout, at, size));
                     number += 1;
                     if let Err(e) = given {
                         // Nobody is to wait for more.
@@ -293,7 +286,7 @@ mod tests {
         let rows = Reader::new("t.csv".into(), from, size, options)?;
         let dialect = rows.layout.dialect;
         let mut table = Table::new("t.csv".into(), rows.layout.names.clone());
-        rows.each(|read, _, _, _| {
+        rows.each(ahead(), |read, _, _, _| {
             table.append(read);
             Ok(())
         })?;

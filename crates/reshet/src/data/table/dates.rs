@@ -293,27 +293,37 @@ impl Dates {
     }
 }
 
-/// Rows with the columns that dates become behind their own; `places`: where the dates stand.
-pub(super) fn expand_chunk(
-    chunk: Chunk,
-    width: usize,
-    dates: &[(usize, &Dates)],
-    words: impl Fn(usize) -> Vec<String>,
-) -> Chunk {
-    let cells_of = |(place, dates): &(usize, &Dates)| -> (Vec<Vec<Cell>>, Vec<Cell>) {
-        let each = words(*place).iter().map(|word| dates.cells(Some(word))).collect();
-        (each, dates.cells(None))
-    };
-    let known: Vec<_> = dates.iter().map(cells_of).collect();
-    let mut expanded = Chunk { lines: chunk.lines, ..Chunk::default() };
-    for row in chunk.cells.chunks_exact(width) {
-        row.iter().for_each(|cell| expanded.push(cell.cell(&chunk.long)));
-        for ((place, _), (each, nothing)) in dates.iter().zip(&known) {
-            let cells = row[*place].code().and_then(|code| each.get(code)).unwrap_or(nothing);
-            cells.iter().for_each(|cell| expanded.push(*cell));
-        }
+/// What the words of columns of dates become, behind the file's columns.
+pub(super) struct Expansion {
+    /// Where each stands, the cells of each word, and those of nothing.
+    columns: Vec<(usize, Vec<Vec<Cell>>, Vec<Cell>)>,
+}
+
+impl Expansion {
+    /// Of these dates, which stand in these places; `words`: those of a column.
+    pub fn new<'w>(dates: &[(usize, &Dates)], words: impl Fn(usize) -> &'w [String]) -> Self {
+        let column = |(place, dates): &(usize, &Dates)| {
+            let each = words(*place).iter().map(|word| dates.cells(Some(word))).collect();
+            (*place, each, dates.cells(None))
+        };
+        Self { columns: dates.iter().map(column).collect() }
     }
-    expanded
+
+    /// Rows with the columns behind their own; `width`: cells of a row.
+    pub fn expand(&self, chunk: Chunk, width: usize) -> Chunk {
+        if self.columns.is_empty() {
+            return chunk;
+        }
+        let mut expanded = Chunk { lines: chunk.lines, ..Chunk::default() };
+        for row in chunk.cells.chunks_exact(width) {
+            row.iter().for_each(|cell| expanded.push(cell.cell(&chunk.long)));
+            for (place, each, nothing) in &self.columns {
+                let cells = row[*place].code().and_then(|code| each.get(code)).unwrap_or(nothing);
+                cells.iter().for_each(|cell| expanded.push(*cell));
+            }
+        }
+        expanded
+    }
 }
 
 impl Table {
@@ -334,11 +344,9 @@ impl Table {
             return self;
         }
         let width = self.heads.len();
-        let words = |place: usize| self.heads[place].words.clone();
+        let expansion = Expansion::new(&placed, |place| &self.heads[place].words);
         let chunks = std::mem::take(&mut self.chunks);
-        let expand = |chunk| expand_chunk(chunk, width, &placed, words);
-        let chunks: Vec<Chunk> = chunks.into_iter().map(expand).collect();
-        self.chunks = chunks;
+        self.chunks = chunks.into_iter().map(|chunk| expansion.expand(chunk, width)).collect();
         for (_, dates) in &placed {
             for (name, words) in dates.names().zip(dates.words()) {
                 self.heads.push(Head::with_words(name, words));

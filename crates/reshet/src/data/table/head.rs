@@ -4,8 +4,7 @@ use std::collections::HashMap;
 
 use super::{
     Cell, Chunk, MOST_WORDS, UNKNOWN, Written,
-    cell::number_in_letters,
-    chunk::for_each_cell,
+    cell::{Packed, number_in_letters},
     columns::ODD_WORDS,
     missing::is_no_number,
     parsed::{Firsts, Gone},
@@ -32,6 +31,21 @@ pub(crate) struct Head {
     pub numbers: Vec<Cell>,
     /// How many words are numbers in letters, as `1e5`.
     pub in_letters: usize,
+    /// Whether a number has decimals, of rows that are not in memory.
+    pub fractional: bool,
+}
+
+/// Words of a column that have become numbers, by their codes.
+pub(crate) struct Renumbered {
+    pub column: usize,
+    pub numbers: Vec<Cell>,
+}
+
+impl Renumbered {
+    /// What a cell of the column says now.
+    pub fn cell(&self, cell: Cell) -> Cell {
+        cell.word().and_then(|code| self.numbers.get(code).copied()).unwrap_or(cell)
+    }
 }
 
 /// Numbers that were words until it was seen how they are written.
@@ -123,37 +137,42 @@ impl Head {
         number.map_or_else(|| Cell::Word(self.code(word)), Cell::from_number)
     }
 
-    /// Makes numbers of words that are numbers in letters, `1e5` and `inf`, unless they stand
-    /// among words: then the texts are what counts.
-    pub fn settle_letters(&mut self, chunks: &mut [Chunk], column: usize, width: usize) {
-        let numbers: Vec<Option<f64>> = match self.in_letters {
-            0 => return,
-            _ => self.words.iter().map(|word| number_in_letters(word)).collect(),
+    /// Of rows: the words that are no numbers in letters, and all cells in which something stands.
+    pub fn count_letters(&self, chunks: &[Chunk], column: usize, width: usize) -> [usize; 2] {
+        let is_word = |word: &String| {
+            number_in_letters(word).is_none()
+                && !is_no_number(word)
+                && !written::is_like_a_number(word)
         };
-        let is_word = |word: &String| !is_no_number(word) && !written::is_like_a_number(word);
-        let words: Vec<bool> =
-            self.words.iter().zip(&numbers).map(|(w, x)| x.is_none() && is_word(w)).collect();
-        let (mut among, mut all) = (0, 0);
-        for_each_cell(chunks, column, width, |cell| {
-            let word = cell.word().is_some_and(|code| words.get(code) == Some(&true));
-            (among, all) = (among + usize::from(word), all + usize::from(!cell.is_missing()));
-            cell
-        });
+        let words: Vec<bool> = self.words.iter().map(is_word).collect();
+        let mut counts = [0, 0];
+        for cell in chunks.iter().flat_map(|chunk| chunk.cells.iter().skip(column).step_by(width)) {
+            let word = cell.code().is_some_and(|code| words.get(code) == Some(&true));
+            counts[0] += usize::from(word);
+            counts[1] += usize::from(*cell != Packed::MISSING);
+        }
+        counts
+    }
+
+    /// Makes numbers of words that are numbers in letters, `1e5` and `inf`, unless they stand
+    /// among words, of which there are so many among all cells: then the texts are what counts.
+    pub fn settle_letters(
+        &mut self,
+        [among, all]: [usize; 2],
+        column: usize,
+    ) -> Option<Renumbered> {
         if among as f64 > ODD_WORDS * all as f64 {
-            return;
+            return None;
         }
         let kept = std::mem::take(&mut self.words);
         self.codes.clear();
-        let number = |(word, x): (String, Option<f64>)| match x {
+        let number = |word: String| match number_in_letters(&word) {
             Some(x) => Cell::from_number(x),
             None => Cell::Word(self.code(word)),
         };
-        let cells: Vec<Cell> = kept.into_iter().zip(numbers).map(number).collect();
-        for_each_cell(chunks, column, width, |cell| match cell.word() {
-            Some(code) => cells.get(code).copied().unwrap_or(cell),
-            None => cell,
-        });
+        let numbers = kept.into_iter().map(number).collect();
         self.in_letters = 0;
+        Some(Renumbered { column, numbers })
     }
 
     pub fn code(&mut self, word: String) -> u32 {

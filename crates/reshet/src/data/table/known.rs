@@ -1,8 +1,11 @@
 //! A table's rows as samples of a question that is known: a model's.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
-use super::{Column, ColumnKind, Columns, Table, encoder::encode, question::Question};
+use super::{
+    Column, ColumnKind, Columns, Table, csv, encoder::encode, files::Files, list,
+    question::Question,
+};
 use crate::{Dataset, Features, Meaning, Result, Storage, Targets, Task, error::Error};
 
 impl Columns {
@@ -20,11 +23,27 @@ impl Columns {
     /// As [`Columns::dataset`]; not a weight a row.
     pub fn weighted_dataset(
         &self,
-        mut table: Table,
+        table: Table,
         task: Task,
         names: &[String],
         weights: Option<&[f32]>,
     ) -> Result<Dataset> {
+        let source = table.source.clone();
+        let made = self.dataset_of_answered(table, task, names, weights)?;
+        made.ok_or_else(|| {
+            let targets = list(self.targets.iter().map(String::as_str));
+            Error::data(format!("{source}: no row has the target {targets}"))
+        })
+    }
+
+    /// The same; None if no row has a target.
+    fn dataset_of_answered(
+        &self,
+        mut table: Table,
+        task: Task,
+        names: &[String],
+        weights: Option<&[f32]>,
+    ) -> Result<Option<Dataset>> {
         if task == Task::Number {
             table.settle_letters(|name| self.targets.iter().any(|target| target == name));
         }
@@ -42,15 +61,19 @@ impl Columns {
         }
         let places = self.targets.iter().map(|name| table.column(name)).collect::<Result<_>>()?;
         let question = Question::known(&table, places, task, names.to_vec());
-        let (targets, rows) = question.read(&table, &self.origins)?;
+        let rows = question.answered(&table);
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        let targets = question.targets(&table, &self.origins, &rows)?;
         let weights = weights.map(|all| pick_weights(&table, all, &rows)).transpose()?;
         let mut wanted = vec![false; table.rows()];
         rows.iter().for_each(|row| wanted[*row as usize] = true);
         let [inputs] = encode(table, self, |row| wanted[row].then_some(0))?;
         let made = dataset(inputs, &Arc::new(self.clone()), targets)?;
         match weights {
-            Some(weights) => made.weighted(weights),
-            None => Ok(made),
+            Some(weights) => made.weighted(weights).map(Some),
+            None => Ok(Some(made)),
         }
     }
 }
@@ -69,7 +92,48 @@ impl Meaning {
         })?;
         columns.dataset(table, self.task, &self.names)
     }
+
+    /// The rows of a table in these files as samples of this model's question, some megabytes after the
+    /// other, each given to `each`: memory does not grow with the files. `progress` is told how
+    /// much of how much is read.
+    ///
+    /// # Errors
+    /// As [`Meaning::dataset`] and [`Table::read_files`]; those of `each`.
+    pub fn datasets(
+        &self,
+        paths: &[PathBuf],
+        options: &csv::Options,
+        progress: &mut dyn FnMut(u64, u64),
+        mut each: impl FnMut(Dataset) -> Result<()>,
+    ) -> Result<()> {
+        let Some(columns) = &self.columns else {
+            return Err(Error::data("the model was not trained on a table and knows no columns"));
+        };
+        let files = Files::open(paths, options)?;
+        let none = files.table();
+        let mut give = |mut table: Table| {
+            table.finish();
+            match columns.dataset_of_answered(table, self.task, &self.names, None)? {
+                Some(data) => each(data),
+                None => Ok(()),
+            }
+        };
+        let mut some = none.clone();
+        files.each(&mut none.clone(), AHEAD, |_, read, at, of| {
+            some.append(read);
+            progress(at, of);
+            if some.bytes() < TOGETHER {
+                return Ok(());
+            }
+            give(std::mem::replace(&mut some, none.clone()))
+        })?;
+        if some.rows() > 0 { give(some) } else { Ok(()) }
+    }
 }
+
+/// Bytes of cells that are made samples of in one go, and blocks of text that may wait besides.
+const TOGETHER: u64 = 1 << 20;
+const AHEAD: usize = 4;
 
 /// The weights of these rows, of all rows' weights.
 pub(super) fn pick_weights(table: &Table, all: &[f32], rows: &[u32]) -> Result<Vec<f32>> {
@@ -93,4 +157,14 @@ pub(super) fn dataset(
         }
         _ => Dataset::new(features, targets),
     }
+}
+
+/// Some of the rows of a larger dataset, of which a target may be missing in all of them.
+pub(super) fn dataset_of_part(
+    inputs: Vec<f32>,
+    columns: &Arc<Columns>,
+    targets: Targets,
+) -> Result<Dataset> {
+    let features = Features::new(Storage::F32(inputs), &[columns.width()])?;
+    Dataset::of_part(features.with_columns(Arc::clone(columns)), targets)
 }

@@ -21,6 +21,7 @@ pub mod csv;
 mod dates;
 mod dialect;
 mod encoder;
+mod files;
 mod grouped;
 mod guess;
 mod head;
@@ -31,7 +32,7 @@ mod letters;
 mod missing;
 mod names;
 #[cfg(feature = "parquet")]
-pub mod parquet;
+mod parquet;
 mod parsed;
 mod preamble;
 mod prepare;
@@ -48,6 +49,7 @@ mod split;
 mod stand_ins;
 mod statistics;
 mod stream;
+mod streamed;
 mod suspect;
 #[cfg(feature = "csv")]
 mod text;
@@ -66,7 +68,8 @@ mod written;
 use std::{
     collections::{BTreeMap, HashMap},
     fmt,
-    path::Path,
+    path::{Path, PathBuf},
+    slice,
 };
 
 pub use builder::TableBuilder;
@@ -82,7 +85,8 @@ pub use columns::MOST_CELLS;
 pub use columns::{Column, ColumnKind, Columns, LeftOut};
 pub use dates::{Dates, Order};
 use encoder::Encoder;
-pub(crate) use head::{Dressed, Head};
+use files::{Beginning, Files};
+pub(crate) use head::{Dressed, Head, Renumbered};
 pub use letters::seen;
 pub(crate) use missing::MISSING;
 use missing::is_no_number;
@@ -91,10 +95,19 @@ pub use prepare::{Prepare, Prepared};
 pub use question::Ask;
 pub use scaling::Scaling;
 pub use stream::{Rows, Samples};
+pub use streamed::{Bounds, Estimate, Streamed, StreamedRows};
+pub(crate) use streamed::{Order as RowOrder, Portions};
 pub use unit::Unit;
 pub use written::Written;
 
-use crate::{Result, data::side_by_side, error::Error, network::thousands, short::Short, visible};
+use crate::{
+    Result,
+    data::{memory, side_by_side},
+    error::Error,
+    network::thousands,
+    short::Short,
+    visible,
+};
 
 /// Different words a column may have; with more it is no category.
 pub(crate) const MOST_WORDS: usize = 1 << 16;
@@ -150,17 +163,54 @@ impl Table {
         options: csv::Options,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<Self> {
-        if !path.extension().is_some_and(|e| e.eq_ignore_ascii_case("parquet")) {
-            return csv::read(path, options, progress);
+        Self::read_files(slice::from_ref(&path.to_path_buf()), options, progress)
+    }
+
+    /// Reads several files of the same columns as one table, one after the other. Their rows' lines
+    /// are counted through all files. A file whose first row holds no names has the columns of
+    /// the first one.
+    ///
+    /// # Errors
+    /// As [`csv::read`]; a file with other columns than the first one, which names it.
+    pub fn read_files(
+        paths: &[PathBuf],
+        options: csv::Options,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Self> {
+        match paths {
+            [path] if !files::is_parquet(path) => csv::read(path, options, progress),
+            _ => Files::open(paths, &options)?.read(progress),
         }
-        #[cfg(feature = "parquet")]
-        return parquet::read(path, &options, progress);
-        #[cfg(not(feature = "parquet"))]
-        return Err(Error::data(format!(
-            "{}: this program was built without Parquet; turn on the feature `parquet` of the \
-             crate reshet, or save the table as CSV",
-            path.display()
-        )));
+    }
+
+    /// A table without rows, of a file that begins so.
+    fn begin(from: Beginning) -> Self {
+        let mut table = Self::new(from.source, from.names);
+        table.dialect = from.dialect;
+        table.missing = from.missing;
+        table.said = from.said;
+        for (head, written) in table.heads.iter_mut().zip(from.written) {
+            head.dressed = written.map(Dressed::known);
+        }
+        table
+    }
+
+    /// Stops before memory runs out: the table and the network's inputs made from it stand side
+    /// by side for a moment. `at` of `of` bytes are read.
+    fn check_memory(&self, at: u64, of: u64) -> Result<()> {
+        let (here, all) = self.needed(at, of);
+        memory::check(&self.source, all, all - here)
+    }
+
+    /// Bytes of the table so far, and of all of it with the inputs made from it.
+    fn needed(&self, at: u64, of: u64) -> (u64, u64) {
+        if of == 0 {
+            return (0, 0);
+        }
+        let share = (at as f64 / of as f64).clamp(1e-3, 1.0);
+        let inputs = 4.0 * self.rows as f64 * self.heads.len() as f64;
+        let all = (self.bytes() as f64 + inputs) / share;
+        (self.bytes(), all as u64)
     }
 
     pub(crate) fn new(source: String, names: Vec<String>) -> Self {
@@ -182,7 +232,6 @@ impl Table {
         self.rows
     }
 
-    #[cfg_attr(not(feature = "parquet"), expect(dead_code, reason = "CSV knows its names"))]
     pub(crate) fn column_names(&self) -> Vec<String> {
         self.heads.iter().map(|head| head.name.clone()).collect()
     }
@@ -341,17 +390,36 @@ impl Table {
     /// To be called when all rows are in: columns in which all words are numbers hold
     /// numbers, and those in which a number is a name, as 007 is, hold words.
     pub(crate) fn finish(&mut self) {
+        let names = self.finish_heads();
+        let mut chunks = std::mem::take(&mut self.chunks);
+        self.name_numbers(&names, &mut chunks);
+        self.chunks = chunks;
+    }
+
+    /// Makes numbers of columns in which all words are; returns those in which numbers are names.
+    fn finish_heads(&mut self) -> Vec<usize> {
         let (comma, width) = (self.comma(), self.heads.len());
         let Self { heads, chunks, .. } = self;
+        let mut names = Vec::new();
         for (column, head) in heads.iter_mut().enumerate() {
             if head.dressed.is_some() || head.overflow {
                 continue;
             }
-            if head.firsts.name.is_none() {
-                head.undress(&[], comma, || fractions(chunks, column, width));
-                continue;
+            let fractional = head.fractional;
+            match head.firsts.name {
+                None => head.undress(&[], comma, || fractional || fractions(chunks, column, width)),
+                Some(_) => names.push(column),
             }
-            for_each_cell(chunks, column, width, |cell| match cell {
+        }
+        names
+    }
+
+    /// Makes words of the numbers in these columns.
+    fn name_numbers(&mut self, columns: &[usize], chunks: &mut [Chunk]) {
+        let width = self.heads.len();
+        for column in columns {
+            let head = &mut self.heads[*column];
+            for_each_cell(chunks, *column, width, |cell| match cell {
                 Cell::Number(_) => Cell::Word(head.code(cell.text(&[]))),
                 other => other,
             });
@@ -367,45 +435,33 @@ impl Table {
     /// know without that what they are.
     pub(crate) fn settle_letters(&mut self, wanted: impl Fn(&str) -> bool) {
         let (comma, width) = (self.comma(), self.heads.len());
-        let Self { heads, chunks, .. } = self;
-        for (column, head) in heads.iter_mut().enumerate() {
-            let names = head.firsts.name.is_some();
-            if head.in_letters == 0 || names || head.overflow || !wanted(&head.name) {
-                continue;
-            }
-            head.settle_letters(chunks, column, width);
-            if head.in_letters == 0 && head.dressed.is_none() {
+        for column in self.with_letters(wanted) {
+            let Self { heads, chunks, .. } = self;
+            let head = &mut heads[column];
+            let counts = head.count_letters(chunks, column, width);
+            let Some(changed) = head.settle_letters(counts, column) else { continue };
+            for_each_cell(chunks, column, width, |cell| changed.cell(cell));
+            if head.dressed.is_none() {
                 head.undress(&[], comma, || fractions(chunks, column, width));
             }
         }
     }
 
+    /// The columns in which numbers in letters may be numbers.
+    fn with_letters(&self, wanted: impl Fn(&str) -> bool) -> Vec<usize> {
+        let may = |head: &Head| {
+            let names = head.firsts.name.is_some();
+            head.in_letters > 0 && !names && !head.overflow && wanted(&head.name)
+        };
+        (0..self.heads.len()).filter(|column| may(&self.heads[*column])).collect()
+    }
+
     /// Adds rows whose words have numbers of their own.
     pub(crate) fn append(&mut self, read: Parsed) {
-        let Parsed { mut chunk, words, firsts, gone, repeated, .. } = read;
-        self.repeated += repeated;
+        let (chunk, renumbered) = self.number_words(read);
         let width = self.heads.len();
-        let comma = self.comma();
-        self.heads.iter_mut().zip(gone).for_each(|(head, gone)| head.gone.append(gone));
-        for (column, (head, words)) in self.heads.iter_mut().zip(words).enumerate() {
-            head.firsts = head.firsts.or(firsts[column]);
-            if words.is_empty() {
-                continue;
-            }
-            if head.words.len() + words.len() > MOST_WORDS && head.dressed.is_none() {
-                // Too many for a category: now or never they are numbers.
-                head.undress(&words, comma, || fractions(&self.chunks, column, width));
-                if head.dressed.is_some() {
-                    for_each_cell(&mut self.chunks, column, width, |cell| head.cell(cell));
-                    (head.words, head.codes, head.numbers) = Default::default();
-                }
-            }
-            let cells: Vec<Cell> = words.into_iter().map(|word| head.cell_of(word)).collect();
-            for place in (column..chunk.cells.len()).step_by(width) {
-                if let Some(code) = chunk.cells[place].code() {
-                    chunk.set(place, cells[code]);
-                }
-            }
+        for changed in renumbered {
+            for_each_cell(&mut self.chunks, changed.column, width, |cell| changed.cell(cell));
         }
         self.rows += chunk.lines.len();
         // Memory of large pieces goes back to the system as soon as each is done with.
@@ -420,6 +476,39 @@ impl Table {
             }
             None => self.chunks.push(chunk),
         }
+    }
+
+    /// The rows that were read, their words numbered as the columns number them; and what the
+    /// words of all rows before have become, if that has changed.
+    fn number_words(&mut self, read: Parsed) -> (Chunk, Vec<Renumbered>) {
+        let Parsed { mut chunk, words, firsts, gone, repeated, .. } = read;
+        self.repeated += repeated;
+        let (width, comma) = (self.heads.len(), self.comma());
+        let mut renumbered = Vec::new();
+        self.heads.iter_mut().zip(gone).for_each(|(head, gone)| head.gone.append(gone));
+        for (column, (head, words)) in self.heads.iter_mut().zip(words).enumerate() {
+            head.firsts = head.firsts.or(firsts[column]);
+            if words.is_empty() {
+                continue;
+            }
+            if head.words.len() + words.len() > MOST_WORDS && head.dressed.is_none() {
+                // Too many for a category: now or never they are numbers.
+                let (fractional, chunks) = (head.fractional, &self.chunks);
+                head.undress(&words, comma, || fractional || fractions(chunks, column, width));
+                if head.dressed.is_some() {
+                    let numbers = std::mem::take(&mut head.numbers);
+                    renumbered.push(Renumbered { column, numbers });
+                    (head.words, head.codes) = Default::default();
+                }
+            }
+            let cells: Vec<Cell> = words.into_iter().map(|word| head.cell_of(word)).collect();
+            for place in (column..chunk.cells.len()).step_by(width) {
+                if let Some(code) = chunk.cells[place].code() {
+                    chunk.set(place, cells[code]);
+                }
+            }
+        }
+        (chunk, renumbered)
     }
 }
 

@@ -5,106 +5,168 @@
 //! the Apache project's: <https://parquet.apache.org>.
 
 use std::{
+    fmt,
     fs::File,
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
 };
 
 use ::parquet::{
+    errors::ParquetError,
     file::reader::{FileReader, SerializedFileReader},
-    record::Field,
+    record::{Field, reader::RowIter},
 };
 
 use super::{
-    Cell, Table,
+    Cell,
     cell::{Packed, shortest},
     csv::Options,
+    files::Beginning,
     missing::{in_columns, is_one_of},
+    names::places,
     parsed::{Parsed, Words},
 };
-use crate::{Result, data::memory, error::Error};
+use crate::{Result, error::Error};
 
 /// Rows turned into cells in one go.
-const ROWS: usize = 10_000;
+const ROWS: usize = 8192;
 
-/// Reads a file whole; of the options the words that stand for nothing count. `progress` is told
-/// how many rows of how many are read.
-///
-/// # Errors
-/// No such file; not Parquet, or damaged; a nested column; more than fits into memory.
-pub fn read(path: &Path, options: &Options, progress: &mut dyn FnMut(u64, u64)) -> Result<Table> {
-    // The reader panics at some files that it could refuse.
-    catch_unwind(AssertUnwindSafe(|| read_rows(path, options, progress))).unwrap_or_else(|_| {
+/// A file's rows, a block after the other: memory holds a row group's pages and a block.
+pub(super) struct Blocks {
+    source: String,
+    names: Vec<String>,
+    missing: Option<Vec<String>>,
+    missing_in: Option<Vec<Vec<String>>>,
+    /// Columns whose cells are kept as they are.
+    keep: Vec<usize>,
+    rows: RowIter<'static>,
+    /// Rows that are read, of how many.
+    read: u64,
+    all: u64,
+}
+
+impl Blocks {
+    /// Opens a file; of the options the words that stand for nothing and the columns to keep
+    /// count.
+    ///
+    /// # Errors
+    /// No such file; not Parquet, or damaged; a nested column; no rows.
+    pub fn open(path: &Path, options: &Options) -> Result<Self> {
+        let source = path.display().to_string();
+        options.check_no_sheet(&source)?;
+        unpanicked(&source, || Self::begin(path, source.clone(), options))
+    }
+
+    fn begin(path: &Path, source: String, options: &Options) -> Result<Self> {
+        let file = File::open(path).map_err(|e| Error::unreadable(path, e))?;
+        let reader = SerializedFileReader::new(file).map_err(|e| damaged(&source, &e))?;
+        let about = reader.metadata().file_metadata();
+        let fields = about.schema().get_fields();
+        if let Some(nested) = fields.iter().find(|field| !field.is_primitive()) {
+            let what = format!("column \"{}\" holds lists or groups; flatten it", nested.name());
+            return Err(Error::data(format!("{source}: {what}")));
+        }
+        let names: Vec<String> = fields.iter().map(|field| field.name().to_string()).collect();
+        let all = about.num_rows().max(0) as u64;
+        if all == 0 {
+            return Err(Error::data(format!("{source}: there are no rows in it")));
+        }
+        let missing_in = in_columns(options.missing.as_deref(), &names);
+        let keep = places(&source, &names, &options.keep)?;
+        let rows = RowIter::from_file_into(Box::new(reader));
+        let missing = options.missing.clone();
+        Ok(Self { source, names, missing, missing_in, keep, rows, read: 0, all })
+    }
+
+    pub fn beginning(&self) -> Beginning {
+        Beginning {
+            source: self.source.clone(),
+            names: self.names.clone(),
+            dialect: None,
+            missing: self.missing.clone(),
+            written: vec![None; self.names.len()],
+            said: Vec::new(),
+        }
+    }
+
+    /// Rows that are read, and all there are.
+    pub fn position(&self) -> (u64, u64) {
+        (self.read, self.all)
+    }
+
+    /// The next rows; None at the end.
+    ///
+    /// # Errors
+    /// The file is damaged; a field that is neither a number nor a text.
+    pub fn next(&mut self) -> Result<Option<Parsed>> {
+        let source = self.source.clone();
+        unpanicked(&source, || self.next_rows())
+    }
+
+    fn next_rows(&mut self) -> Result<Option<Parsed>> {
+        let width = self.names.len();
+        let mut read = Parsed::empty(width);
+        let mut words = vec![Words::default(); width];
+        for fields in self.rows.by_ref().take(ROWS) {
+            let fields = fields.map_err(|e| damaged(&self.source, &e))?;
+            self.read += 1;
+            let line = self.read;
+            let wrong = |name: &str, what: &dyn fmt::Display| {
+                Error::data(format!("{}: row {line}: column \"{name}\": {what}", self.source))
+            };
+            for (column, (name, field)) in fields.get_column_iter().enumerate() {
+                if let Some(what) = impossible(field) {
+                    return Err(wrong(name, &what));
+                }
+                let missing = self.missing_in.as_ref().map(|all| &all[column][..]);
+                let long = &mut read.chunk.long;
+                let cell = match text_or_number(field) {
+                    Some(Ok(cell)) => Packed::new(number_or_missing(cell, missing), long),
+                    Some(Err(text)) => match parse(text.trim(), missing) {
+                        Some(Cell::Missing) => {
+                            read.gone[column].add(text.trim(), 1);
+                            Packed::MISSING
+                        }
+                        Some(cell) => Packed::new(cell, long),
+                        None => words[column].cell(text.trim()),
+                    },
+                    None => return Err(wrong(name, field)),
+                };
+                let text = if let Field::Str(text) = field { text } else { "" };
+                read.firsts[column].see(cell, text, false, line);
+                read.chunk.cells.push(cell);
+            }
+            read.chunk.lines.push(line);
+        }
+        let read = read.with_words(words);
+        Ok((read.chunk.lines.len() > 0).then(|| read.keeping(&self.keep)))
+    }
+}
+
+/// The reader panics at some files that it could refuse.
+fn unpanicked<T>(source: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
         let what = "not a Parquet file, or a damaged one: it cannot be read to its end";
-        Err(Error::data(format!("{}: {what}", path.display())))
+        Err(Error::data(format!("{source}: {what}")))
     })
 }
 
-fn read_rows(path: &Path, options: &Options, progress: &mut dyn FnMut(u64, u64)) -> Result<Table> {
-    let source = path.display().to_string();
-    options.check_no_sheet(&source)?;
-    let wrong = |what: String| Error::data(format!("{source}: {what}"));
-    let damaged = |e: ::parquet::errors::ParquetError| {
-        Error::data(format!("{source}: not a Parquet file, or a damaged one: {e}"))
-    };
-    let file = File::open(path).map_err(|e| Error::unreadable(path, e))?;
-    let reader = SerializedFileReader::new(file).map_err(damaged)?;
-    let about = reader.metadata().file_metadata();
-    let fields = about.schema().get_fields();
-    if let Some(nested) = fields.iter().find(|field| !field.is_primitive()) {
-        return Err(wrong(format!(
-            "column \"{}\" holds lists or groups; flatten it",
-            nested.name()
-        )));
-    }
-    let names: Vec<String> = fields.iter().map(|field| field.name().to_string()).collect();
-    let (width, rows) = (names.len(), about.num_rows().max(0) as u64);
-    if rows == 0 {
-        return Err(wrong("there are no rows in it".into()));
-    }
-    // The table, and the inputs made from it.
-    let bytes = rows.saturating_mul(8 * width as u64);
-    memory::check(&source, bytes, bytes)?;
-    let mut table = Table::new(source.clone(), names);
-    table.missing.clone_from(&options.missing);
-    let mut read = Parsed::empty(width);
-    let mut words = vec![Words::default(); width];
-    let missing_in = in_columns(options.missing.as_deref(), &table.column_names());
-    for (row, fields) in reader.get_row_iter(None).map_err(damaged)?.enumerate() {
-        let fields = fields.map_err(damaged)?;
-        let line = row as u64 + 1;
-        for (column, (name, field)) in fields.get_column_iter().enumerate() {
-            if let Some(what) = impossible(field) {
-                return Err(wrong(format!("row {line}: column \"{name}\": {what}")));
-            }
-            let missing = missing_in.as_ref().map(|all| &all[column][..]);
-            let long = &mut read.chunk.long;
-            let cell = match text_or_number(field) {
-                Some(Ok(cell)) => Packed::new(number_or_missing(cell, missing), long),
-                Some(Err(text)) => match parse(text.trim(), missing) {
-                    Some(Cell::Missing) => {
-                        read.gone[column].add(text.trim(), 1);
-                        Packed::MISSING
-                    }
-                    Some(cell) => Packed::new(cell, long),
-                    None => words[column].cell(text.trim()),
-                },
-                None => return Err(wrong(format!("row {line}: column \"{name}\": {field}"))),
-            };
-            let text = if let Field::Str(text) = field { text } else { "" };
-            read.firsts[column].see(cell, text, false, line);
-            read.chunk.cells.push(cell);
+fn damaged(source: &str, e: &ParquetError) -> Error {
+    Error::data(format!("{source}: not a Parquet file, or a damaged one: {e}"))
+}
+
+impl Parsed {
+    /// With the texts of these columns kept, row by row.
+    fn keeping(mut self, keep: &[usize]) -> Self {
+        let Self { chunk, words, .. } = &self;
+        let texts = |row: &[Packed]| -> Vec<String> {
+            keep.iter().map(|place| row[*place].cell(&chunk.long).text(&words[*place])).collect()
+        };
+        if !keep.is_empty() {
+            self.kept = chunk.cells.chunks_exact(words.len()).flat_map(texts).collect();
         }
-        read.chunk.lines.push(line);
-        if read.chunk.lines.len() == ROWS || line == rows {
-            let full = std::mem::replace(&mut read, Parsed::empty(width));
-            let words = std::mem::replace(&mut words, vec![Words::default(); width]);
-            table.append(full.with_words(words));
-            progress(line, rows);
-        }
+        self
     }
-    table.finish();
-    Ok(table)
 }
 
 /// A text as CSV has it; `missing`: the words that stand for nothing, if they are told.

@@ -12,7 +12,7 @@ use super::{
     records::{Record, empty_record, parser},
     written::{Written, is_open},
 };
-use crate::{Result, data::memory, error::Error};
+use crate::{Result, error::Error};
 
 /// What is said of a text that is not.
 pub(super) const NOT_UTF8: &str = "not UTF-8 text";
@@ -40,19 +40,6 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    /// Stops before memory runs out: the table and the network's inputs made
-    /// from it stand side by side for a moment.
-    /// `here`: the bytes of the table so far.
-    pub fn check_memory(&self, here: u64, rows: usize, position: u64, size: u64) -> Result<()> {
-        if size == 0 {
-            return Ok(());
-        }
-        let share = (position as f64 / size as f64).clamp(1e-3, 1.0);
-        let (here, inputs) = (here as f64, 4.0 * rows as f64 * self.names.len() as f64);
-        let all = (here + inputs) / share;
-        memory::check(&self.source, all as u64, (all - here) as u64)
-    }
-
     /// The rows of a block. `lenient`: bad ones are passed over, not an error.
     pub(super) fn parse(&self, block: &Block, lenient: bool) -> Result<Parsed> {
         let width = self.names.len();
@@ -260,6 +247,13 @@ impl Firsts {
                 (a, b) => a.or(b),
             },
         }
+    }
+
+    /// The same `by` lines further down.
+    pub fn move_by(&mut self, by: u64) {
+        let Self { word, number, name, open, clear, trailing, decimals: _ } = self;
+        let lines = [word, number, name, open, clear, trailing];
+        lines.into_iter().flatten().for_each(|line| *line += by);
     }
 
     /// Takes note of how a number is written.

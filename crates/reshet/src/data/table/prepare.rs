@@ -34,17 +34,17 @@ use crate::{Dataset, Result, Targets, data::memory, error::Error};
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Prepare {
-    targets: Vec<String>,
-    ask: Ask,
+    pub(super) targets: Vec<String>,
+    pub(super) ask: Ask,
     pub(super) validation: f64,
     pub(super) test: f64,
-    test_table: Option<Table>,
-    weight: Option<String>,
-    weights: Option<Vec<f32>>,
+    pub(super) test_table: Option<Table>,
+    pub(super) weight: Option<String>,
+    pub(super) weights: Option<Vec<f32>>,
     pub(super) fold: Option<(usize, usize)>,
     pub(super) way: Way,
     pub(super) seed: u64,
-    scaling: Scaling,
+    pub(super) scaling: Scaling,
     keep: bool,
     drop: Vec<String>,
     only: Vec<String>,
@@ -208,27 +208,36 @@ impl Prepare {
         let statistics = Statistics::gather(&table, FEW, |_| true, |row| parts[row] == Part::Train);
         let learnt = self.learn(&table, &question, &statistics, &dates);
         let columns = Arc::new(Columns { origins, dates, ..learnt });
+        said.extend(columns.lines_of_left_out());
+        let learnt = Learnt { columns, question, statistics };
+        self.made(table, &learnt, Rows { answers, rows, parts, weights }, said)
+    }
+
+    /// Looks for what is wrong in the table's rows, and encodes them.
+    pub(super) fn made(
+        self,
+        table: Table,
+        learnt: &Learnt,
+        rows: Rows,
+        mut said: Vec<String>,
+    ) -> Result<Prepared> {
+        let Learnt { columns, question, statistics } = learnt;
+        let Rows { answers, rows, parts, weights } = rows;
         columns.check_inputs(&table.source)?;
-        said.extend(
-            columns
-                .left_out
-                .iter()
-                .map(|LeftOut { name, why }| format!("left out: {name} ({why})")),
-        );
-        said.extend(suspect::missing_words(&table, &columns, &question));
-        said.extend(suspect::readings(&table, &columns));
-        let leaks = Leaks::find(&table, &columns, &answers, &rows);
+        said.extend(suspect::missing_words(&table, columns, question));
+        said.extend(suspect::readings(&table, columns));
+        let leaks = Leaks::find(&table, columns, &answers, &rows);
         said.extend(leaks.said);
         let mut warnings = leaks.warnings;
         warnings.extend(suspect::infinite_numbers(&table));
-        warnings.extend(suspect::open_marks(&table, &columns));
-        warnings.extend(suspect::dates_in_digits(&table, &columns));
-        warnings.extend(suspect::odd_words(&table, &columns));
-        warnings.extend(suspect::twin_words(&table, &columns, &question));
-        warnings.extend(suspect::missing_answers(&table, &question));
+        warnings.extend(suspect::open_marks(&table, columns));
+        warnings.extend(suspect::dates_in_digits(&table, columns));
+        warnings.extend(suspect::odd_words(&table, columns));
+        warnings.extend(suspect::twin_words(&table, columns, question));
+        warnings.extend(suspect::missing_answers(&table, question));
         warnings.extend(suspect::small_classes(&answers));
         if self.way == Way::Chance && (self.test > 0.0 || self.fold.is_some()) {
-            warnings.extend(grouped::warnings(&table, &question, &answers, &rows));
+            warnings.extend(grouped::warnings(&table, question, &answers, &rows));
         }
         let of = |wanted: bool| {
             let (parts, rows) = (&parts, &rows);
@@ -236,21 +245,21 @@ impl Prepare {
             (0..rows.len()).filter(is)
         };
         warnings.extend(suspect::untrained(&answers, of(true), of(false)));
-        warnings.extend(stand_ins::odd_zeros(&table, &columns, &statistics));
-        warnings.extend(suspect::twin_numbers(&table, &columns, &statistics));
+        warnings.extend(stand_ins::odd_zeros(&table, columns, statistics));
+        warnings.extend(suspect::twin_numbers(&table, columns, statistics));
 
         let wanted = [Part::Train, Part::Validation, Part::Test];
         let bytes = 4 * columns.width() as u64 * parts.len() as u64;
         memory::check(&table.source, bytes, bytes.saturating_sub(table.bytes()))?;
         let part = |row: usize| wanted.iter().position(|p| *p == parts[row]);
-        let inputs: [_; 3] = encode(table, &columns, part)?;
+        let inputs: [_; 3] = encode(table, columns, part)?;
         let mut made = wanted.iter().zip(inputs).map(|(part, inputs)| {
             if inputs.is_empty() {
                 return Ok(None);
             }
             let of = |i: &usize| parts[rows[*i] as usize] == *part;
             let places: Vec<u32> = (0..rows.len()).filter(of).map(|i| i as u32).collect();
-            let made = dataset(inputs, &columns, answers.select(&places))?;
+            let made = dataset(inputs, columns, answers.select(&places))?;
             Ok(Some(match &weights {
                 Some(all) => made.weighted(places.iter().map(|i| all[*i as usize]).collect())?,
                 None => made,
@@ -399,7 +408,29 @@ impl Prepare {
     }
 }
 
+/// What has been learnt of a table's columns.
+pub(super) struct Learnt {
+    pub columns: Arc<Columns>,
+    pub question: Question,
+    /// Of the training rows.
+    pub statistics: Vec<Statistics>,
+}
+
+/// The rows of a table that have targets, and where each row of it goes.
+pub(super) struct Rows {
+    pub answers: Targets,
+    pub rows: Vec<u32>,
+    pub parts: Vec<Part>,
+    pub weights: Option<Vec<f32>>,
+}
+
 impl Columns {
+    /// What was left out and why, a line each.
+    pub(super) fn lines_of_left_out(&self) -> Vec<String> {
+        let line = |LeftOut { name, why }: &LeftOut| format!("left out: {name} ({why})");
+        self.left_out.iter().map(line).collect()
+    }
+
     /// Whether there is anything to learn from.
     pub(super) fn check_inputs(&self, source: &str) -> Result<()> {
         if !self.inputs.is_empty() {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{
-    Cell, Table,
+    Cell, Chunk, Head, Table,
     cell::{Unpacked, shortest},
 };
 
@@ -54,7 +54,6 @@ impl Statistics {
         columns: impl Fn(usize) -> bool + Sync,
         wanted: impl Fn(usize) -> bool + Sync,
     ) -> Vec<Self> {
-        let step = table.rows().div_ceil(SAMPLE).max(1);
         let mut starts = Vec::new();
         let mut row = 0;
         for chunk in &table.chunks {
@@ -63,20 +62,9 @@ impl Statistics {
         }
         let places: Vec<usize> = (0..table.heads.len()).filter(|c| columns(*c)).collect();
         let piece = |i: usize| {
-            let mut gathering: Vec<Gathering> =
-                table.heads.iter().map(|head| Gathering::new(head.words.len(), few)).collect();
-            let chunk = &table.chunks[i];
-            let rows = chunk.cells.chunks_exact(table.heads.len());
-            for (row, cells) in (starts[i]..).zip(rows).filter(|(row, _)| wanted(*row)) {
-                let sampled = row % step == 0;
-                for place in &places {
-                    let (cell, gathering) = (cells[*place], &mut gathering[*place]);
-                    gathering.so_far.long +=
-                        usize::from(matches!(cell.unpack(), Unpacked::Long(_)));
-                    gathering.add(table.heads[*place].cell(cell.rough(&chunk.long)), sampled);
-                }
-            }
-            gathering
+            let mut gathered = Gathered::new(&table.heads, table.rows(), few);
+            gathered.add(&table.heads, &places, &table.chunks[i], starts[i], &wanted);
+            gathered.columns
         };
         let mut whole: Option<Vec<Gathering>> = None;
         for piece in super::side_by_side(table.chunks.len(), piece) {
@@ -109,6 +97,47 @@ impl Statistics {
     /// The range of the numbers.
     pub fn range(&self) -> Range<f64> {
         self.low..self.high
+    }
+}
+
+/// The [`Statistics`] of all columns while they grow, row by row.
+pub(super) struct Gathered {
+    columns: Vec<Gathering>,
+    /// Rows from one that is looked at for quantiles to the next.
+    step: usize,
+}
+
+impl Gathered {
+    /// Of no rows yet, of a table of so many.
+    pub fn new(heads: &[Head], rows: usize, few: usize) -> Self {
+        let step = rows.div_ceil(SAMPLE).max(1);
+        let columns = heads.iter().map(|head| Gathering::new(head.words.len(), few)).collect();
+        Self { columns, step }
+    }
+
+    /// Adds the rows of a chunk that are wanted, in these columns; `first`: the chunk's first row.
+    pub fn add(
+        &mut self,
+        heads: &[Head],
+        places: &[usize],
+        chunk: &Chunk,
+        first: usize,
+        wanted: &impl Fn(usize) -> bool,
+    ) {
+        let rows = chunk.cells.chunks_exact(heads.len());
+        for (row, cells) in (first..).zip(rows).filter(|(row, _)| wanted(*row)) {
+            let sampled = row % self.step == 0;
+            for place in places {
+                let (cell, gathering) = (cells[*place], &mut self.columns[*place]);
+                gathering.so_far.long += usize::from(matches!(cell.unpack(), Unpacked::Long(_)));
+                gathering.add(heads[*place].cell(cell.rough(&chunk.long)), sampled);
+            }
+        }
+    }
+
+    /// What has been gathered.
+    pub fn done(self) -> Vec<Statistics> {
+        self.columns.into_iter().map(Gathering::done).collect()
     }
 }
 

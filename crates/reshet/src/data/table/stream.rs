@@ -4,13 +4,11 @@
 use std::{collections::BTreeMap, path::Path};
 
 use super::{
-    Cell, Chunk, Column, Columns, Dates, Encoder, Table,
-    cell::Packed,
-    csv::{self, Reader},
-    dates::expand_chunk,
+    Cell, Column, Columns, Dates, Encoder, csv,
+    dates::Expansion,
+    files::{Beginning, TableFile, is_parquet},
     letters::seen,
     missing::{is_one_of, of_column},
-    names,
     parsed::Parsed,
     text::late_encoding,
 };
@@ -37,8 +35,8 @@ use crate::{Features, Result, Storage};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Rows<'a> {
-    /// None for a table that is in memory already.
-    reader: Option<Reader>,
+    /// None for rows that are in memory already.
+    file: Option<TableFile>,
     /// Columns in the file.
     width: usize,
     encoder: Encoder<'a>,
@@ -143,16 +141,9 @@ impl<'a> Rows<'a> {
     /// # Errors
     /// The file cannot be read; its columns are not the model's.
     pub fn open(path: &Path, columns: &'a Columns, options: &csv::Options) -> Result<Self> {
-        if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("parquet")) {
-            let missing = options.missing.clone().or(columns.missing.clone());
-            let sheet = options.sheet.clone();
-            let read = csv::Options { missing, sheet, ..csv::Options::default() };
-            let table = Table::read_with(path, read, &mut |_, _| {})?;
-            return Self::of(table, columns, &options.keep);
-        }
         let late = match &options.encoding {
-            None => late_encoding(path),
-            Some(_) => None,
+            None if !is_parquet(path) => late_encoding(path),
+            _ => None,
         };
         let options = csv::Options {
             separator: options.separator,
@@ -163,16 +154,16 @@ impl<'a> Rows<'a> {
             keep: options.keep.clone(),
             ..columns.options()
         };
-        let reader = Reader::open(path, &options)?;
-        let layout = &reader.layout;
-        let mut said = layout.said.clone();
-        let guessed = layout.dialect.encoding.filter(|(_, guessed)| *guessed).map(|(name, _)| name);
-        said.extend(guessed.or(late).map(|name| format!("its text is taken for {name}")));
-        let (names, dates) = with_dates(columns, &layout.names);
-        let encoder = Encoder::new(columns, &layout.source, &names, &options.keep)?;
-        let (width, values) = (layout.names.len(), vec![0.0; encoder.width()]);
+        let file = TableFile::open(path, &options)?;
+        let Beginning { source, names, dialect, mut said, .. } = file.beginning();
+        let guessed = dialect.and_then(|d| d.encoding).filter(|(_, guessed)| *guessed);
+        let guessed = guessed.map(|(name, _)| name).or(late);
+        said.extend(guessed.map(|name| format!("its text is taken for {name}")));
+        let (all, dates) = with_dates(columns, &names);
+        let encoder = Encoder::new(columns, &source, &all, &options.keep)?;
+        let (width, values) = (names.len(), vec![0.0; encoder.width()]);
         let waiting = Vec::new();
-        Ok(Self { reader: Some(reader), width, encoder, dates, waiting, values, said })
+        Ok(Self { file: Some(file), width, encoder, dates, waiting, values, said })
     }
 
     /// Rows that are parsed already, the last ones first, of a table with these columns.
@@ -185,28 +176,7 @@ impl<'a> Rows<'a> {
         let (all, dates) = with_dates(columns, names);
         let encoder = Encoder::new(columns, source, &all, &[])?;
         let (width, values) = (names.len(), vec![0.0; encoder.width()]);
-        Ok(Self { reader: None, width, encoder, dates, waiting, values, said: Vec::new() })
-    }
-
-    /// The rows of a table in memory.
-    fn of(table: Table, columns: &'a Columns, keep: &[String]) -> Result<Self> {
-        let names: Vec<String> = table.heads.iter().map(|head| head.name.clone()).collect();
-        let (all, dates) = with_dates(columns, &names);
-        let encoder = Encoder::new(columns, &table.source, &all, keep)?;
-        let keep = names::places(&table.source, &names, keep)?;
-        let (width, values) = (names.len(), vec![0.0; encoder.width()]);
-        let words: Vec<Vec<String>> = table.heads.into_iter().map(|head| head.words).collect();
-        let read = |chunk: Chunk| {
-            let texts = |row: &[Packed]| -> Vec<String> {
-                let text = |place: &usize| row[*place].cell(&chunk.long).text(&words[*place]);
-                keep.iter().map(text).collect()
-            };
-            let kept = chunk.cells.chunks_exact(width).flat_map(texts).collect();
-            Parsed { kept, words: words.clone(), chunk, ..Parsed::empty(width) }
-        };
-        let waiting = table.chunks.into_iter().rev().map(read).collect();
-        let said = Vec::new();
-        Ok(Self { reader: None, width, encoder, dates, waiting, values, said })
+        Ok(Self { file: None, width, encoder, dates, waiting, values, said: Vec::new() })
     }
 
     /// The next rows; None at the end. `lenient`: bad rows are passed over.
@@ -214,8 +184,8 @@ impl<'a> Rows<'a> {
     /// # Errors
     /// A bad row, unless `lenient`: too few cells, a word where the model needs a number.
     pub fn next(&mut self, lenient: bool) -> Result<Option<Samples>> {
-        if let (true, Some(reader)) = (self.waiting.is_empty(), &mut self.reader) {
-            self.waiting = reader.round(lenient)?;
+        if let (true, Some(file)) = (self.waiting.is_empty(), &mut self.file) {
+            self.waiting = file.round(lenient)?;
             self.waiting.reverse();
         }
         let Some(Parsed { chunk, words, mut bad, kept, .. }) = self.waiting.pop() else {
@@ -223,7 +193,7 @@ impl<'a> Rows<'a> {
         };
         let (mut chunk, mut words, mut width) = (chunk, words, self.width);
         if !self.dates.is_empty() {
-            chunk = expand_chunk(chunk, width, &self.dates, |place| words[place].clone());
+            chunk = Expansion::new(&self.dates, |place| &words[place]).expand(chunk, width);
             words.extend(self.dates.iter().flat_map(|(_, dates)| dates.words()));
             width = words.len();
         }

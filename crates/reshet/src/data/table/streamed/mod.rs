@@ -1,0 +1,365 @@
+//! Tables larger than memory: their rows are read once into a file beside the run, and from there
+//! portion by portion while a network trains.
+//!
+//! ```text
+//! files ──▶ Store (four bytes a cell, on disk) ──▶ statistics, Columns: of all training rows, as in memory
+//!                    │                         └▶ sample, validation, test: Datasets in memory
+//!                    └▶ StreamedRows ──(a thread: read, encode, shuffle)──▶ portions ──▶ TrainingLoop
+//! ```
+//! What is learnt of the columns is learnt from all training rows and exactly, but for quantiles and medians,
+//! which are of 100,000 evenly spaced rows, as they are in memory. Leaks and other things
+//! that look wrong are sought in the sample.
+
+mod portions;
+mod store;
+mod stored;
+
+use std::{path::PathBuf, sync::Arc};
+
+pub(crate) use portions::{Order, Portions};
+
+use self::stored::Stored;
+use super::{
+    Chunk, Columns, Prepare, Prepared, Table,
+    csv::Options,
+    files::Files,
+    prepare::{Learnt, Rows},
+    question::Question,
+    split::{Part, Way},
+    statistics::{FEW, FEW_ANSWERS, Gathered},
+    suspect,
+};
+use crate::{
+    Result,
+    data::memory::bytes,
+    error::Error,
+    network::thousands,
+    rng::{Purpose, Stream},
+};
+
+/// Blocks of a text that wait in memory take about so much each.
+const BLOCK: u64 = 4 << 20;
+/// The most rows of the sample.
+const MOST_SAMPLED: usize = 100_000;
+/// Less memory than this is not enough for anything.
+const LEAST: u64 = 8 << 20;
+
+/// How much memory a table that is streamed may take, and where its file may be.
+#[derive(Clone, Debug)]
+pub struct Bounds {
+    /// Bytes of memory. The words of the columns and the network are not bounded by it.
+    pub memory: u64,
+    /// The folder of the file that holds the rows, four bytes a cell. The file has no name and is gone when
+    /// the program ends, however it ends.
+    pub folder: PathBuf,
+}
+
+/// A table that is read portion by portion, and what is in memory of it.
+#[derive(Clone)]
+pub struct Streamed {
+    /// The training rows.
+    pub rows: StreamedRows,
+    /// In memory: as `train` a sample of the training rows, the validation and the test part, and
+    /// what was decided about the table.
+    pub prepared: Prepared,
+}
+
+/// Rows to train on that are on disk; clones share them.
+#[derive(Clone)]
+pub struct StreamedRows(Arc<Inner>);
+
+struct Inner {
+    stored: Stored,
+    question: Question,
+    columns: Arc<Columns>,
+    division: Division,
+    /// The training rows of each piece, and of all.
+    counts: Vec<usize>,
+    rows: usize,
+    /// Rows of a portion, at least.
+    portion: usize,
+}
+
+/// Which rows go where: decided for each row by seed and number alone.
+#[derive(Clone, Copy)]
+struct Division {
+    seed: u64,
+    test: f64,
+    validation: f64,
+}
+
+impl Division {
+    fn part(&self, row: usize) -> Part {
+        let x = f64::from(Stream::new(self.seed, Purpose::Split, 1).uniform(row as u64));
+        if x < self.test {
+            Part::Test
+        } else if x < self.test + (1.0 - self.test) * self.validation {
+            Part::Validation
+        } else {
+            Part::Train
+        }
+    }
+
+    /// Whether a row is in a sample of this share of all rows.
+    fn is_sampled(&self, row: usize, share: f64) -> bool {
+        f64::from(Stream::new(self.seed, Purpose::Split, 2).uniform(row as u64)) < share
+    }
+}
+
+impl StreamedRows {
+    /// Returns the number of rows.
+    pub fn len(&self) -> usize {
+        self.0.rows
+    }
+
+    /// Returns false: there are rows to train on.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Returns the bytes of the file that holds all rows of the table.
+    pub fn bytes_on_disk(&self) -> u64 {
+        self.0.stored.store.bytes()
+    }
+
+    /// Returns about how many rows are in memory at a time.
+    pub fn portion(&self) -> usize {
+        self.0.portion
+    }
+
+    /// Computes a hash of the rows, and of what decides their order.
+    pub fn fingerprint(&self) -> u64 {
+        let Inner { stored, division, portion, columns, .. } = &*self.0;
+        let Division { seed, test, validation } = division;
+        let words = [*seed, test.to_bits(), validation.to_bits(), *portion as u64];
+        let words = words.into_iter().chain([columns.width() as u64]);
+        words.fold(stored.store.fingerprint(), store::mixed)
+    }
+}
+
+/// What a table in memory would be, by its first rows.
+#[derive(Clone, Debug)]
+pub struct Estimate {
+    /// Bytes of the table and of the inputs made from it.
+    pub bytes: u64,
+    /// Rows.
+    pub rows: usize,
+    /// The columns' names.
+    pub names: Vec<String>,
+}
+
+impl Estimate {
+    /// Reads the beginning of a table in these files.
+    ///
+    /// # Errors
+    /// As [`Table::read_files`].
+    pub fn of(paths: &[PathBuf], options: &Options) -> Result<Self> {
+        /// Bytes that are looked at, of the text and of its cells.
+        const LOOKED_AT: u64 = 16 << 20;
+        let files = Files::open(paths, options)?;
+        let (mut table, mut estimate) = (files.table(), None);
+        let ended = files.each(&mut table, 2, |table, read, at, of| {
+            table.append(read);
+            let (here, all) = table.needed(at, of);
+            let rows = all as f64 / (here.max(1) as f64 * 2.0) * table.rows() as f64;
+            estimate = Some(Self { bytes: all, rows: rows as usize, names: table.column_names() });
+            match at >= LOOKED_AT || table.bytes() >= LOOKED_AT {
+                true => Err(Error::data("enough")),
+                false => Ok(()),
+            }
+        });
+        let what = "there are no rows under the header";
+        match (estimate, ended) {
+            (Some(estimate), _) => Ok(estimate),
+            (None, Err(e)) => Err(e),
+            (None, Ok(())) => Err(Error::data(format!("{}: {what}", table.source))),
+        }
+    }
+}
+
+impl Prepare {
+    /// Does the same as [`Prepare::of`] for the table in these files, which need not fit into
+    /// memory. The parts are chosen row by row, by chance; those for validation and test are at
+    /// most so large that they fit. `progress` is told how much of how much is read.
+    ///
+    /// # Errors
+    /// As [`Prepare::of`] and [`Table::read_files`]; the memory is too little; groups, times,
+    /// folds and weights, which need all rows in memory.
+    pub fn stream(
+        self,
+        paths: &[PathBuf],
+        options: &Options,
+        bounds: &Bounds,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Streamed> {
+        self.check_streamed()?;
+        let Bounds { memory, folder } = bounds;
+        if *memory < LEAST {
+            let (little, least) = (bytes(*memory), bytes(LEAST));
+            let what = format!("{little} of memory are too few; at least {least}");
+            return Err(Error::invalid(what));
+        }
+        let ahead = (memory / 8 / BLOCK).clamp(1, super::csv::ahead() as u64) as usize;
+        let stored = Stored::read(paths, options, folder, ahead, progress)?;
+        self.of_stored(stored, *memory)
+    }
+
+    fn check_streamed(&self) -> Result<()> {
+        let wrong = |what: &str| Err(Error::invalid(format!("{what} in memory")));
+        if self.way != Way::Chance {
+            return wrong("rows that stay together, or are divided in time, must all be");
+        }
+        if self.fold.is_some() {
+            return wrong("the rows of folds must all be");
+        }
+        if self.weight.is_some() || self.weights.is_some() {
+            return wrong("rows with weights must all be");
+        }
+        Ok(())
+    }
+
+    fn of_stored(self, stored: Stored, memory: u64) -> Result<Streamed> {
+        let targets = self.places(&stored.table)?;
+        let all = stored.statistics(FEW_ANSWERS, |column| targets.contains(&column))?;
+        let mut said = vec![stored.table.about()];
+        said.extend(stored.table.passed_over());
+        let (question, asked) = self.question(&stored.table, &targets, &all)?;
+        said.extend(asked);
+        let origins = match self.scaling {
+            super::Scaling::None => Vec::new(),
+            _ => question.origins(&all),
+        };
+        let (dates, of_dates) = self.dates(&stored.table, &question);
+        let stored = stored.with_dates(&dates);
+        said.extend(of_dates);
+
+        let cells = stored.table.heads.len() as u64;
+        // Raw, and later as inputs.
+        let most = (memory / 8 / (8 * cells)).max(1) as f64;
+        let rows = stored.table.rows() as f64;
+        let capped = |fraction: f64| fraction.min(0.4 * most / rows);
+        let division = Division {
+            seed: self.seed,
+            test: capped(self.test),
+            validation: capped(self.validation),
+        };
+        for (what, asked, is) in [
+            ("test", self.test, division.test),
+            ("validation", self.validation, division.validation),
+        ] {
+            if is < asked {
+                let n = thousands((is * rows) as usize);
+                said.push(format!(
+                    "{what} part: about {n} rows, as many as fit; not {asked} of all"
+                ));
+            }
+        }
+        let share = (MOST_SAMPLED as f64).min(0.2 * most) / rows;
+        let Passed { counts, mut kept, statistics, unanswered } =
+            pass_over(&stored, &question, &division, share)?;
+        if unanswered > 0 {
+            said.push(format!("{unanswered} rows have no target and are passed over"));
+        }
+        let trained = counts.iter().sum();
+        if trained == 0 || kept.rows() == 0 {
+            return Err(Error::data("there are no rows to train on"));
+        }
+        let learnt = self.learn(&stored.table, &question, &statistics, &dates);
+        let columns = Arc::new(Columns { origins, dates, ..learnt });
+        said.extend(columns.lines_of_left_out());
+        columns.check_inputs(&stored.table.source)?;
+        let width = columns.width() as u64;
+        kept.thin((memory / 8 / (4 * width)).max(1) as usize);
+        let Kept { table, parts, .. } = kept;
+        suspect::check_case(&table, &question, &self.ask)?;
+        let (answers, answered) = question.read(&table, &columns.origins)?;
+        let rows_of = Rows { answers, rows: answered, parts, weights: None };
+        let learnt = Learnt { columns, question, statistics };
+        let mut prepared = self.made(table, &learnt, rows_of, said)?;
+        let sampled = thousands(prepared.train.len());
+        prepared.said.push(format!(
+            "streamed: {} rows to train on; what looks wrong was sought in {sampled} of them",
+            thousands(trained)
+        ));
+        let Learnt { columns, question, .. } = learnt;
+        let portion = (memory / 8 / (4 * width + 8)).max(1) as usize;
+        let inner = Inner { stored, question, columns, division, counts, rows: trained, portion };
+        Ok(Streamed { rows: StreamedRows(Arc::new(inner)), prepared })
+    }
+}
+
+/// What is found in the pass over all rows.
+struct Passed {
+    /// The training rows of each piece.
+    counts: Vec<usize>,
+    kept: Kept,
+    statistics: Vec<super::statistics::Statistics>,
+    /// Rows without a target.
+    unanswered: usize,
+}
+
+/// Rows that stay in memory, and where each goes.
+struct Kept {
+    table: Table,
+    chunk: Chunk,
+    parts: Vec<Part>,
+}
+
+impl Kept {
+    fn rows(&self) -> usize {
+        self.parts.len()
+    }
+
+    /// Leaves at most so many rows, evenly spaced.
+    fn thin(&mut self, most: usize) {
+        let (all, width) = (self.rows(), self.table.heads.len());
+        if all <= most {
+            return self.table.set_rows(std::mem::take(&mut self.chunk));
+        }
+        let stay = |row: &usize| (row + 1) * most / all > row * most / all;
+        let rows: Vec<usize> = (0..all).filter(stay).collect();
+        let mut chunk = Chunk::default();
+        chunk.append_rows(&self.chunk, rows.iter().copied(), width);
+        self.parts = rows.iter().map(|row| self.parts[*row]).collect();
+        self.chunk = Chunk::default();
+        self.table.set_rows(chunk);
+    }
+}
+
+/// Passes over all rows once: counts those to train on, gathers their statistics, and keeps the
+/// rows of the other parts and a share of these.
+fn pass_over(
+    stored: &Stored,
+    question: &Question,
+    division: &Division,
+    share: f64,
+) -> Result<Passed> {
+    let heads = &stored.table.heads;
+    let places: Vec<usize> = (0..heads.len()).collect();
+    let mut gathered = Gathered::new(heads, stored.table.rows(), FEW);
+    let mut counts = Vec::new();
+    let mut kept = Kept { table: stored.table.clone(), chunk: Chunk::default(), parts: Vec::new() };
+    let mut unanswered = 0;
+    stored.each(&mut stored.table.clone(), |first, table| {
+        let answered = question.answered(table);
+        unanswered += table.rows() - answered.len();
+        let mut parts = vec![Part::None; table.rows()];
+        for row in &answered {
+            parts[*row as usize] = division.part(first + *row as usize);
+        }
+        let trained = |row: usize| parts[row - first] == Part::Train;
+        counts.push(parts.iter().filter(|part| **part == Part::Train).count());
+        let chunk = &table.chunks[0];
+        gathered.add(heads, &places, chunk, first, &trained);
+        let stays = |row: &usize| match parts[*row] {
+            Part::None => false,
+            Part::Train => division.is_sampled(first + row, share),
+            Part::Validation | Part::Test => true,
+        };
+        let staying: Vec<usize> = (0..table.rows()).filter(stays).collect();
+        kept.parts.extend(staying.iter().map(|row| parts[*row]));
+        kept.chunk.append_rows(chunk, staying, heads.len());
+        Ok(())
+    })?;
+    Ok(Passed { counts, kept, statistics: gathered.done(), unanswered })
+}

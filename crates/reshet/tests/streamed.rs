@@ -1,0 +1,227 @@
+//! Tables that are read portion by portion: as in memory, resumable, bounded.
+
+#![cfg(feature = "csv")]
+
+use std::{
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+};
+
+use reshet::{
+    AdamW, Checkpoint, Event, Sequential, Table, Trainer,
+    data::table::{Bounds, Prepare, Scaling, Streamed, csv::Options},
+};
+
+/// A number that looks random and is the same each time, from 0 to 1.
+fn noise(i: usize, column: usize) -> f64 {
+    let mut x = (i * 31 + column) as u32;
+    for _ in 0..2 {
+        x = (x ^ x >> 16).wrapping_mul(0x45d9_f3b3);
+    }
+    f64::from(x >> 8) / f64::from(1 << 24)
+}
+
+const HEADER: &str = "size,colour,price,code,zip,day,share,sold\n";
+
+/// Columns of all kinds: numbers with gaps, words, currencies of many values, names that are
+/// digits from far down on, dates, numbers in letters.
+fn rows(from: usize, to: usize) -> String {
+    let row = |i: usize| {
+        let size = 30.0 + 90.0 * noise(i, 0);
+        let colour = ["red", "green", "blue", "NA"][(4.0 * noise(i, 1)) as usize];
+        let price = format!("${:.2}", 1000.0 * noise(i, 2));
+        let code =
+            if i > 20_000 { "007".into() } else { ((9.0 * noise(i, 3)) as usize).to_string() };
+        let zip = if i % 3 == 0 { "1e5".into() } else { format!("{:.1}", 50.0 * noise(i, 4)) };
+        let day = format!("2024-0{}-1{}", 1 + i % 9, i % 7);
+        let sold = if size > 70.0 + 20.0 * noise(i, 6) { "yes" } else { "no" };
+        let size = if i % 17 == 3 { String::new() } else { format!("{size:.1}") };
+        format!("{size},{colour},{price},{code},{zip},{day},{:.0} %,{sold}\n", 100.0 * noise(i, 5))
+    };
+    (from..to).map(row).collect()
+}
+
+/// Three files of one table.
+fn parts(folder: &Path, rows_of_each: usize) -> Vec<PathBuf> {
+    let part = |k: usize| {
+        let path = folder.join(format!("part-{k}.csv"));
+        let text = format!("{HEADER}{}", rows(k * rows_of_each, (k + 1) * rows_of_each));
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    (0..3).map(part).collect()
+}
+
+fn bounds(folder: &Path) -> Bounds {
+    Bounds { memory: 8 << 20, folder: folder.to_path_buf() }
+}
+
+fn streamed(prepare: Prepare, paths: &[PathBuf], folder: &Path) -> reshet::Result<Streamed> {
+    prepare.stream(paths, &Options::default(), &bounds(folder), &mut |_, _| {})
+}
+
+#[test]
+fn columns_are_learnt_as_in_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = parts(folder.path(), 25_000);
+    let prepare = || Prepare::new().target("sold").scaling(Scaling::Piecewise);
+    let table = Table::read_files(&paths, Options::default(), &mut |_, _| {}).unwrap();
+    let whole = prepare().of(table).unwrap();
+    let streamed = streamed(prepare(), &paths, folder.path()).unwrap();
+    assert_eq!(streamed.rows.len(), whole.train.len());
+    let columns = |data: &reshet::Dataset| data.features().columns().unwrap().clone();
+    assert_eq!(columns(&streamed.prepared.train), columns(&whole.train));
+    let names: Vec<&str> =
+        whole.train.features().columns().unwrap().written.keys().map(|n| &**n).collect();
+    assert_eq!(names, ["price", "share"], "currencies beyond 65,536 values are numbers");
+    assert_eq!(streamed.prepared.said[0], whole.said[0]);
+    // The file has no name.
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3);
+}
+
+fn trainer<'a>(streamed: &Streamed) -> Trainer<'a> {
+    let width = streamed.prepared.train.width();
+    let network = Sequential::parse(&format!("{width}-8:relu-1:sigmoid"), None).unwrap();
+    Trainer::new(network)
+        .optimizer(AdamW::new(0.01))
+        .epochs(2)
+        .batch_size(100)
+        .seed(5)
+        .streamed(&streamed.rows)
+        .validation(streamed.prepared.validation.as_ref().unwrap())
+}
+
+/// Each step's loss.
+fn losses(trainer: Trainer, streamed: &Streamed) -> (Vec<u32>, Vec<f32>) {
+    let mut losses = Vec::new();
+    let fit = trainer
+        .on_event(|event| {
+            if let Event::Step { loss, .. } = event {
+                losses.push(loss.to_bits());
+            }
+            ControlFlow::Continue(())
+        })
+        .fit(&streamed.prepared.train)
+        .unwrap();
+    let parameters = fit.model.parameters().to_vec();
+    (losses, parameters)
+}
+
+#[test]
+fn a_run_resumes_to_the_same_bits_from_any_step() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = parts(folder.path(), 12_000);
+    let prepare = || Prepare::new().target("sold").test(0.3).validation(0.1).seed(3);
+    let first = streamed(prepare(), &paths, folder.path()).unwrap();
+    let (train, portion) = (first.rows.len(), first.rows.portion());
+    assert!(train > 2 * portion && train < 36_000, "{train} rows in portions of {portion}");
+    let test = first.prepared.test.as_ref().unwrap();
+    let said = first.prepared.said.join("\n");
+    assert!(said.contains("test part: about") && test.len() > 500, "{said}");
+
+    let mut kept: Vec<Checkpoint> = Vec::new();
+    let (whole, parameters) =
+        losses(trainer(&first).on_checkpoint(Some(23), |checkpoint| kept.push(checkpoint)), &first);
+    assert_eq!(whole.len(), 2 * train.div_ceil(100));
+    for checkpoint in kept.iter().step_by(5).chain(kept.iter().rev().nth(1)) {
+        // As a new process does: all is read anew.
+        let again = streamed(prepare(), &paths, folder.path()).unwrap();
+        let steps = checkpoint.steps();
+        let (rest, resumed) = losses(trainer(&again).resume(checkpoint.clone()), &again);
+        assert_eq!(rest, whole[steps..], "from step {steps}");
+        assert_eq!(resumed, parameters, "from step {steps}");
+    }
+    let other = streamed(prepare().seed(4), &paths, folder.path()).unwrap();
+    let refused = trainer(&other).resume(kept[0].clone()).fit(&other.prepared.train);
+    assert!(refused.unwrap_err().to_string().contains("the training data has changed"));
+}
+
+/// Every row comes once an epoch: the network's sum over rows that are marked is right.
+#[test]
+fn every_row_comes_once_an_epoch() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.csv");
+    let n = 60_000;
+    let text: String = (0..n).map(|i| format!("{},{}\n", noise(i, 0), i % 1000)).collect();
+    std::fs::write(&path, format!("x,y\n{text}")).unwrap();
+    let prepare = Prepare::new().target("y").scaling(Scaling::None);
+    let streamed = streamed(prepare, &[path], folder.path()).unwrap();
+    // A network of a bias alone, with a learning rate of 0, has the loss mean (y − b)².
+    let network = Sequential::parse("1-1", None).unwrap();
+    for (batch, shuffle) in [(64, true), (1000, true), (777, false)] {
+        let trainer = Trainer::new(network.clone())
+            .parameters(vec![0.0, 0.0])
+            .units(Vec::new())
+            .unscaled()
+            .optimizer(reshet::SGD::new(0.0))
+            .epochs(1)
+            .batch_size(batch)
+            .shuffle(shuffle)
+            .streamed(&streamed.rows);
+        let mut sum = 0.0;
+        let mut rows = 0;
+        let each = |event: &Event| {
+            if let Event::Step { loss, .. } = event {
+                let size = batch.min(n - rows);
+                rows += size;
+                sum += f64::from(*loss) * size as f64;
+            }
+            ControlFlow::Continue(())
+        };
+        trainer.on_event(each).fit(&streamed.prepared.train).unwrap();
+        let wanted: f64 = (0..n).map(|i| ((i % 1000) as f64).powi(2)).sum();
+        assert!((sum / wanted - 1.0).abs() < 1e-5, "{sum} {wanted}");
+    }
+}
+
+#[test]
+fn a_test_block_by_block_is_that_of_all_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = parts(folder.path(), 40_000);
+    let read = |paths: &[PathBuf]| Table::read_files(paths, Options::default(), &mut |_, _| {});
+    let parts = Prepare::new().target("sold").of(read(&paths[..1]).unwrap()).unwrap();
+    let width = parts.train.width();
+    let network = Sequential::parse(&format!("{width}-1:sigmoid"), None).unwrap();
+    let model = Trainer::new(network).epochs(1).fit(&parts.train).unwrap().model;
+    let known = &paths[..1];
+    let options = model.meaning().columns.as_ref().unwrap().options();
+    let table = Table::read_files(known, options.clone(), &mut |_, _| {}).unwrap();
+    let whole = model.report(&model.meaning().dataset(table).unwrap()).unwrap();
+    let mut tester = model.tester().unwrap();
+    let (mut blocks, mut read) = (0, 0);
+    let mut each = |data: reshet::Dataset| {
+        blocks += 1;
+        tester.add(&data)
+    };
+    model.meaning().datasets(known, &options, &mut |at, _| read = at, &mut each).unwrap();
+    assert!(blocks > 1 && read > 1_000_000);
+    let streamed = tester.report(None, None).unwrap();
+    assert_eq!(streamed.to_string(), whole.to_string());
+    assert!((streamed.score.loss - whole.score.loss).abs() < 1e-9);
+}
+
+#[test]
+fn what_cannot_be_streamed_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = parts(folder.path(), 100);
+    for prepare in [
+        Prepare::new().group("zip"),
+        Prepare::new().time("day"),
+        Prepare::new().fold(0, 3),
+        Prepare::new().weight("size"),
+    ] {
+        let error = streamed(prepare, &paths, folder.path()).err().unwrap().to_string();
+        assert!(error.ends_with("must all be in memory"), "{error}");
+    }
+    let few = Bounds { memory: 1000, folder: folder.path().into() };
+    let error = Prepare::new().stream(&paths, &Options::default(), &few, &mut |_, _| {});
+    assert!(error.err().unwrap().to_string().contains("1.0 kB of memory are too few"));
+    let nowhere = Bounds { memory: 8 << 20, folder: folder.path().join("none") };
+    let error = Prepare::new().stream(&paths, &Options::default(), &nowhere, &mut |_, _| {});
+    assert!(error.err().unwrap().to_string().contains("cannot write"));
+    let whole = streamed(Prepare::new(), &paths, folder.path()).unwrap();
+    let width = whole.prepared.train.width();
+    let network = Sequential::parse(&format!("{width}-1:sigmoid"), None).unwrap();
+    let all = Trainer::new(network).batch_size(1 << 20).streamed(&whole.rows);
+    assert!(all.fit(&whole.prepared.train).is_ok(), "a batch of all rows, which fit");
+}
