@@ -15,7 +15,7 @@ from ._model import Model, check_single, load, samples, warn
 Columns = Hashable | Sequence[Hashable]
 
 # What else a training can be told: the names of the library's recipe.
-_MORE = {"loss", "label_smoothing", "nesterov", "betas", "eps", "alpha", "amsgrad", "centered",
+_MORE = {"loss", "label_smoothing", "quantile", "nesterov", "betas", "eps", "alpha", "amsgrad", "centered",
          "clip_norm", "step_size", "gamma", "init", "temperature"}
 _WHOLE = ("epochs", "batch_size", "seed", "patience", "threads")
 # Of arrays; what is chosen for a table depends on its size.
@@ -122,7 +122,7 @@ def train(
     schedule: "constant", "step", "cosine", "one-cycle" or "plateau".
     validation: the part of the samples that is only tested on, after each epoch; with
        `patience`, training stops when that has not become better for so many epochs.
-    more: loss, label_smoothing, nesterov, betas, eps, alpha, amsgrad, centered, clip_norm,
+    more: loss, label_smoothing, quantile, nesterov, betas, eps, alpha, amsgrad, centered, clip_norm,
        step_size, gamma, init, temperature: as the program's flags of these names.
 
     What is given is copied before the training begins: changing it changes nothing. Other

@@ -72,6 +72,26 @@ fn numbers_have_intervals_where_samples_were_held_back() {
 }
 
 #[test]
+fn a_quantile_has_its_share_below_it() {
+    let place = Place::new();
+    place.write("noise.csv", table(900, true));
+    for (asked, flags) in
+        [(0.9, "--quantile 0.9"), (0.5, "--loss quantile"), (0.1, "--loss pinball --quantile 0.1")]
+    {
+        place.done(&format!("train noise.csv --test-fraction 0 {flags} --out run --force -q"));
+        let report = place.json("test run noise.csv --json");
+        let below = &report["below"][0];
+        let number = |key: &str| below[key].as_f64().unwrap_or_else(|| panic!("{report}"));
+        assert!((number("quantile") - asked).abs() < 1e-6, "{below}");
+        assert!((number("below") - asked).abs() < 0.06, "{below}");
+    }
+    let said = place.done("test run noise.csv");
+    assert!(said.contains("asked for: 10.00 %"), "{said}");
+    place.fails("train noise.csv --quantile 1 --out bad", 2, "below 1");
+    place.fails("train noise.csv --loss mse --quantile 0.9 --out bad", 2, "--quantile");
+}
+
+#[test]
 fn the_better_defaults_are_taken_and_told() {
     let place = Place::new();
     place.write("fine.csv", table(700, false));

@@ -52,6 +52,14 @@ pub enum Loss {
         #[serde(default = "one")]
         beta: f32,
     },
+    /// Quantile loss, also called pinball loss (Koenker and Bassett 1978, "Regression Quantiles"):
+    /// q (t − y) where y < t, else (1 − q) (y − t). The output becomes the q-th quantile of the
+    /// targets: a share q of them is below it. With q = 0.5 it is half of [`Loss::L1Loss`], and the
+    /// output the median.
+    QuantileLoss {
+        /// q, above 0 and below 1.
+        quantile: f32,
+    },
 }
 
 fn one() -> f32 {
@@ -102,6 +110,7 @@ impl Loss {
             Self::MSELoss => "MSELoss",
             Self::L1Loss => "L1Loss",
             Self::SmoothL1Loss { .. } => "SmoothL1Loss",
+            Self::QuantileLoss { .. } => "QuantileLoss",
         }
     }
 }
@@ -169,6 +178,9 @@ impl Head {
             }
             Loss::SmoothL1Loss { beta } if !(*beta >= 0.0 && beta.is_finite()) => {
                 ends(&format!("beta must be finite and not negative, not {beta}"))
+            }
+            Loss::QuantileLoss { quantile: q } if !(*q > 0.0 && *q < 1.0) => {
+                ends(&format!("the quantile must be above 0 and below 1, not {q}"))
             }
             _ => Ok(Self { loss, scale, output }),
         }
@@ -242,6 +254,11 @@ impl Head {
                 } else {
                     (error.abs() - 0.5 * beta, sign(error))
                 }
+            }),
+            Loss::QuantileLoss { quantile } => elements(rows, |z, t| {
+                let (error, q) = (z - t, f64::from(*quantile));
+                let slope = if error < 0.0 { -q } else { (1.0 - q) * sign(error) };
+                (slope * error, slope)
             }),
         }
     }
@@ -353,6 +370,7 @@ mod tests {
             (Loss::L1Loss, Activation::Identity, values),
             (Loss::smooth_l1(), Activation::Identity, values),
             (Loss::SmoothL1Loss { beta: 0.0 }, Activation::Identity, values),
+            (Loss::QuantileLoss { quantile: 0.9 }, Activation::Identity, values),
             (Loss::cross_entropy(), Activation::Softmax, Target::Class(1)),
             (
                 Loss::CrossEntropyLoss { label_smoothing: 0.1, weight },
@@ -405,6 +423,7 @@ mod tests {
             (Loss::cross_entropy(), Identity, 1, "at least two"),
             (Loss::MSELoss, Softmax, 1, "always 1"),
             (Loss::SmoothL1Loss { beta: -1.0 }, Identity, 1, "beta"),
+            (Loss::QuantileLoss { quantile: 1.0 }, Identity, 1, "below 1"),
             (
                 Loss::CrossEntropyLoss { label_smoothing: 1.5, weight: None },
                 Identity,

@@ -203,7 +203,7 @@ impl Model {
         let (score, answers) = self.predictor(Device::best())?.examine(&data)?;
         let names = self.meaning.answers();
         let report = Report::new(answers, data.targets(), task, names, score.loss, threshold);
-        Ok(Report { intervals: self.intervals(&report, &data, COVERAGE), ..report })
+        Ok(report.of_model(&self.loss, &self.meaning.residuals, data.targets(), COVERAGE))
     }
 
     /// Returns how often the intervals around a report's answers contain the targets of its data;

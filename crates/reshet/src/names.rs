@@ -85,6 +85,8 @@ names! {
     L1 = "l1", other "mae";
     /// [`Loss::SmoothL1Loss`]
     SmoothL1 = "smooth-l1";
+    /// [`Loss::QuantileLoss`]
+    Quantile = "quantile", other "pinball";
 }
 names! {
     /// An optimiser without its settings: see [`Optimizer`].
@@ -119,7 +121,7 @@ names!(text of Init, a "initialisation", "":
        XavierUniform = "xavier-uniform"; XavierNormal = "xavier-normal"; );
 
 impl From<LossName> for Loss {
-    /// With PyTorch's defaults.
+    /// With PyTorch's defaults; of the quantile loss, the median.
     fn from(name: LossName) -> Self {
         match name {
             LossName::BCE => Self::BCELoss,
@@ -128,6 +130,7 @@ impl From<LossName> for Loss {
             LossName::MSE => Self::MSELoss,
             LossName::L1 => Self::L1Loss,
             LossName::SmoothL1 => Self::smooth_l1(),
+            LossName::Quantile => Self::QuantileLoss { quantile: 0.5 },
         }
     }
 }
@@ -141,6 +144,7 @@ impl From<&Loss> for LossName {
             Loss::MSELoss => Self::MSE,
             Loss::L1Loss => Self::L1,
             Loss::SmoothL1Loss { .. } => Self::SmoothL1,
+            Loss::QuantileLoss { .. } => Self::Quantile,
         }
     }
 }

@@ -8,7 +8,7 @@ use std::{
 use crate::{
     Dataset, Device, Error, Inputs, Meaning, Plan, Result, Score, Targets, Task,
     engine::{Buffer, Engine, Samples},
-    metrics::{COVERAGE, Interval, Report, check_threshold},
+    metrics::{COVERAGE, Report, check_threshold},
 };
 
 /// A model with an engine: threads and memory are kept from one prediction to the next.
@@ -221,11 +221,9 @@ impl Tester {
         let targets = self.targets.ok_or_else(|| Error::data("there are no samples"))?;
         let (names, loss) = (self.predictor.meaning.answers(), self.sum / self.denominator);
         let report = Report::new(self.answers, &targets, self.task, names, loss, threshold);
-        let (residuals, coverage) =
-            (&self.predictor.meaning.residuals, coverage.unwrap_or(COVERAGE));
-        let intervals =
-            Interval::all(residuals, &report.answers, &targets, &report.names, coverage);
-        Ok(Report { intervals, ..report })
+        let (residuals, loss) =
+            (&self.predictor.meaning.residuals, &self.predictor.engine.plan().head.loss);
+        Ok(report.of_model(loss, residuals, &targets, coverage.unwrap_or(COVERAGE)))
     }
 }
 

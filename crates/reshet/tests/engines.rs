@@ -86,7 +86,8 @@ fn job() -> impl Strategy<Value = Job> {
             let pick = |i: usize| stream.uniform((2 << 40) + i as u64);
             let (loss, end, targets) = match question {
                 0 => (Loss::MSELoss, None, None),
-                1 => (Loss::smooth_l1(), None, None),
+                1 if rows % 2 == 0 => (Loss::smooth_l1(), None, None),
+                1 => (Loss::QuantileLoss { quantile: 0.8 }, None, None),
                 2 => (Loss::BCELoss, Some(Activation::Sigmoid), None),
                 3 => (Loss::cross_entropy(), Some(Activation::Softmax), Some(())),
                 _ => {

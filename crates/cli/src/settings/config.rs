@@ -51,7 +51,7 @@ pub fn completed(train: &Command, matches: &ArgMatches, typed: Settings) -> Resu
     let mut kept = read(&file)?;
     kept.retain(|key, _| {
         let beaten = find(train, key).is_some_and(|arg| given.iter().any(|g| clash(train, arg, g)));
-        let asks_anew = ["task", "loss", "label-smoothing"].contains(&key)
+        let asks_anew = ["task", "loss", "label-smoothing", "quantile"].contains(&key)
             && given.iter().any(|arg| QUESTION.contains(&arg.get_id().as_str()));
         // Another network has other inputs.
         let of_network = key == "scaling" && given.iter().any(|arg| arg.get_id() == "net");

@@ -53,6 +53,9 @@ struct RecipeFlags {
     /// Cross entropy: fraction of the target spread over all classes
     #[arg(long, value_name = "X")]
     label_smoothing: Option<f32>,
+    /// Numbers: learn the answer that this share of the targets is below, as 0.9 (--loss quantile)
+    #[arg(long, value_name = "Q", allow_negative_numbers = true)]
+    quantile: Option<f32>,
     /// Optimiser [default: adam; pictures and tables adamw]
     #[arg(long, value_parser = Named::<OptimizerName>::new())]
     optimizer: Option<OptimizerName>,
@@ -133,13 +136,15 @@ impl From<RecipeFlags> for Recipe {
     #[rustfmt::skip]
     fn from(flags: RecipeFlags) -> Self {
         let RecipeFlags {
-            task, net, hidden, activation, dropout, loss, label_smoothing, optimizer, lr, momentum,
+            task, net, hidden, activation, dropout, loss, label_smoothing, quantile, optimizer, lr,
+            momentum,
             nesterov, betas, eps, alpha, amsgrad, centered, weight_decay, clip_norm, schedule,
             step_size, gamma, init, epochs, batch_size, seed, no_shuffle, patience, validation,
             temperature,
         } = flags;
         Self {
-            task, net, hidden, activation, dropout, loss, label_smoothing, optimizer, lr, momentum,
+            task, net, hidden, activation, dropout, loss, label_smoothing, quantile, optimizer, lr,
+            momentum,
             nesterov, betas, eps, alpha, amsgrad, centered, weight_decay, clip_norm, schedule,
             step_size, gamma, init, epochs, batch_size, seed, no_shuffle, patience, validation,
             temperature,

@@ -275,6 +275,7 @@ mod tests {
             ("4-5:tanh-3:sigmoid", Loss::MSELoss, values()),
             ("4-5:sigmoid-4:gelu-3:tanh", Loss::smooth_l1(), values()),
             ("4-5:silu:softmax-3", Loss::L1Loss, values()),
+            ("4-5:tanh-3", Loss::QuantileLoss { quantile: 0.8 }, values()),
             ("4-5:elu(1.5):tanh-3:sigmoid", Loss::BCELoss, values()),
             ("4-5:leaky_relu(0.2)-3:tanh", Loss::BCELoss, values()),
             ("4:dropout(0.2)-5:dropout(0.5)-3", Loss::BCEWithLogitsLoss, values()),

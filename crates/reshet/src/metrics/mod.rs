@@ -4,6 +4,7 @@
 //! full one. Their parts can be used alone: [`Counts`] for answers at one threshold,
 //! [`Ranking`] for all thresholds, [`wilson`] for the uncertainty of an accuracy.
 
+mod below;
 mod calibration;
 mod confusion;
 mod counts;
@@ -16,6 +17,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+pub use below::Below;
 pub(crate) use calibration::clamped;
 pub use calibration::{Bin, Calibration};
 pub use confusion::Confusion;

@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use serde::{Serialize, Serializer};
 
 use super::{
-    BestThreshold, Calibration, Confusion, Counts, Interval, Measures, Ranking, Score, ScoreKind,
-    Task, wilson, yes,
+    Below, BestThreshold, Calibration, Confusion, Counts, Interval, Measures, Ranking, Residuals,
+    Score, ScoreKind, Task, wilson, yes,
 };
-use crate::{Error, Result, data::Targets};
+use crate::{Error, Loss, Result, data::Targets};
 
 /// The `k` of the top-k accuracies.
 const TOP: [usize; 3] = [2, 3, 5];
@@ -39,6 +39,9 @@ pub struct Report {
     /// The 90 % intervals of numbers, of a model that knows its residuals; else empty.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub intervals: Vec<Interval>,
+    /// Of a model trained with [`Loss::QuantileLoss`](crate::Loss::QuantileLoss); else empty.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub below: Vec<Below>,
     /// The answers, one row per sample: probabilities or numbers.
     #[serde(skip)]
     pub answers: Vec<f32>,
@@ -233,7 +236,26 @@ impl Report {
             }
         };
         let calibration = Calibration::new(&answers, targets, task);
-        Self { score, details, calibration, intervals: Vec::new(), answers, names }
+        let (intervals, below) = Default::default();
+        Self { score, details, calibration, intervals, below, answers, names }
+    }
+
+    /// The same with what follows from the model's residuals and loss.
+    pub(crate) fn of_model(
+        self,
+        loss: &Loss,
+        residuals: &[Residuals],
+        targets: &Targets,
+        coverage: f64,
+    ) -> Self {
+        let intervals = Interval::all(residuals, &self.answers, targets, &self.names, coverage);
+        let below = match loss {
+            Loss::QuantileLoss { quantile } => {
+                Below::all(f64::from(*quantile), &self.answers, targets, &self.names)
+            }
+            _ => Vec::new(),
+        };
+        Self { intervals, below, ..self }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, fmt};
 
 use super::{
-    BestThreshold, Calibration, Class, Confusion, Details, Interval, Measures, Number,
+    Below, BestThreshold, Calibration, Class, Confusion, Details, Interval, Measures, Number,
     QuestionResult, Report, Score, ScoreKind, report::worst,
 };
 use crate::visible;
@@ -36,6 +36,12 @@ impl fmt::Display for Report {
                 write!(f, "{}\n\n{}", measures(&lines), classes(per_class, mean))?;
             }
             Details::Numbers { per_target } => write!(f, "{}", numbers(per_target))?,
+        }
+        for Below { name, quantile, below } in &self.below {
+            let name =
+                if self.below.len() > 1 { format!("{}: ", visible(name)) } else { String::new() };
+            let (below, wanted) = (percent(*below), percent(*quantile));
+            write!(f, "\n  {name}below the answer: {below} of the targets; asked for: {wanted}")?;
         }
         for interval in &self.intervals {
             write!(f, "\n{}", contained(interval, self.intervals.len()))?;

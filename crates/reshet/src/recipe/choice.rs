@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use super::{Defaults, Recipe, defaults::detailed};
+use super::{Defaults, LossName, Recipe, defaults::detailed};
 use crate::{
     Dataset, Device, Ended, Error, Event, Result, Score, Targets, Trainer,
     data::table::ENOUGH_ROWS,
@@ -51,6 +51,8 @@ impl Recipe {
     pub fn leaves_choice(&self, samples: usize) -> bool {
         let Self { net, hidden, activation, dropout, optimizer, lr, .. } = self;
         let Self { weight_decay, schedule, epochs, batch_size, patience, .. } = self;
+        // The candidates are compared by squares of errors, which a quantile does not lower.
+        let is_quantile = self.quantile.is_some() || self.loss == Some(LossName::Quantile);
         (ENOUGH_ROWS..=TOO_MANY).contains(&samples)
             && net.is_none()
             && hidden.is_none()
@@ -63,6 +65,7 @@ impl Recipe {
             && epochs.is_none()
             && batch_size.is_none()
             && patience.is_none()
+            && !is_quantile
     }
 
     /// Tries the two sets of defaults for tables on four fifths of `data`, the training samples,

@@ -82,6 +82,13 @@ pub struct Recipe {
         skip_serializing_if = "Option::is_none"
     )]
     pub label_smoothing: Option<f32>,
+    /// Quantile loss: the share of the targets that is below the answer.
+    #[serde(
+        deserialize_with = "scalar",
+        serialize_with = "short",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub quantile: Option<f32>,
     /// The optimiser.
     #[serde(
         deserialize_with = "scalar",
@@ -390,8 +397,17 @@ impl Recipe {
     /// Builds the loss; None if it is left open.
     ///
     /// # Errors
-    /// Label smoothing is set, but the loss is not cross entropy.
+    /// Label smoothing is set, but the loss is not cross entropy; or a quantile, but it is not the
+    /// quantile loss.
     pub fn loss(&self) -> Result<Option<Loss>> {
+        if let Some(quantile) = self.quantile {
+            if !matches!(self.loss, None | Some(LossName::Quantile)) {
+                return wrong("quantile", quantile, "it goes with the quantile loss only");
+            }
+            if self.label_smoothing.is_none() {
+                return Ok(Some(Loss::QuantileLoss { quantile }));
+            }
+        }
         let loss = match (self.loss, self.label_smoothing) {
             (None | Some(LossName::CrossEntropy), Some(label_smoothing)) => {
                 Some(Loss::CrossEntropyLoss { label_smoothing, weight: None })

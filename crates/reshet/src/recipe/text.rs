@@ -128,7 +128,7 @@ const BELONGING: [(&str, &[&str]); 3] = [
         ],
     ),
     ("schedule", &["step-size", "gamma"]),
-    ("loss", &["label-smoothing"]),
+    ("loss", &["label-smoothing", "quantile"]),
 ];
 /// Settings that a network replaces.
 const SHAPE: [&str; 3] = ["hidden", "activation", "dropout"];

@@ -164,7 +164,7 @@ pub(super) fn activation(activation: Activation) -> (u32, f32) {
     }
 }
 
-/// The number of a loss, and its label smoothing or beta.
+/// The number of a loss, and its label smoothing, beta or quantile.
 pub(super) fn loss(loss: &Loss) -> (u32, f32) {
     match loss {
         Loss::BCELoss | Loss::BCEWithLogitsLoss => (0, 0.0),
@@ -172,6 +172,7 @@ pub(super) fn loss(loss: &Loss) -> (u32, f32) {
         Loss::MSELoss => (2, 0.0),
         Loss::L1Loss => (3, 0.0),
         Loss::SmoothL1Loss { beta } => (4, *beta),
+        Loss::QuantileLoss { quantile } => (5, *quantile),
     }
 }
 

@@ -25,6 +25,11 @@ DEVICE LossAt loss_at(const Job &job, double z, double t) {
         if (fabs(error) < beta) return {0.5 * error * error / beta, error / beta};
         return {fabs(error) - 0.5 * beta, sign};
     }
+    case QUANTILE: {
+        double quantile = job.smoothing;
+        double slope = error < 0 ? -quantile : (1 - quantile) * sign;
+        return {slope * error, slope};
+    }
     default: return {fabs(error), sign};
     }
 }
