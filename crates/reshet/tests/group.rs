@@ -260,6 +260,22 @@ mod studies {
     }
 
     #[test]
+    fn a_helper_with_other_data_is_refused() {
+        let all = ranks(2, |group| {
+            let first = group.rank() == 0;
+            let splits = [points(if first { 200 } else { 201 }, 6, false).split(0.3, 0).unwrap()];
+            let study = study().group(group);
+            match first {
+                true => study.run(&splits).map(|_| ()),
+                false => study.help(&splits, || ControlFlow::Continue(())),
+            }
+            .map_err(|e| e.to_string())
+        });
+        assert_eq!(all[1], Err("rank 1 does not have rank 0's data".into()));
+        assert_eq!(all[0], Err("rank 1 has ended".into()));
+    }
+
+    #[test]
     fn a_helper_that_ends_does_not_leave_the_study_waiting() {
         let splits = [points(200, 6, false).split(0.3, 0).unwrap()];
         let all = ranks(3, |group| {

@@ -12,7 +12,7 @@ mod threads;
 
 use std::ops::Range;
 
-use crate::{Result, error::Error};
+use crate::{Result, data::Fingerprint, error::Error};
 
 pub use threads::in_threads;
 
@@ -60,8 +60,15 @@ pub trait Group: Send + Sync {
     fn receive(&self) -> Result<Option<(usize, Vec<u8>)>>;
 }
 
-/// Checks that all ranks have the same `what`, of which `own` is this rank's fingerprint.
-pub(crate) fn check_same(group: &dyn Group, own: u64, what: &str) -> Result<()> {
+/// Checks that all ranks have the same `what`, which these words are of.
+pub(crate) fn check_same(
+    group: &dyn Group,
+    words: impl IntoIterator<Item = u64>,
+    what: &str,
+) -> Result<()> {
+    let mut hash = Fingerprint(0);
+    words.into_iter().for_each(|word| hash.add(word));
+    let own = hash.0;
     let first = group.broadcast(own.to_le_bytes().to_vec())?;
     if first == own.to_le_bytes() {
         return Ok(());

@@ -14,10 +14,7 @@ use super::{
 };
 use crate::{
     Batch, DataLoader, Dataset, Error, Group, Optimizer, Result, Training,
-    data::{
-        Fingerprint,
-        table::{Portions, RowOrder, StreamedRows},
-    },
+    data::table::{Portions, RowOrder, StreamedRows},
     engine::Buffer,
     group,
     schedule::Clock,
@@ -234,15 +231,15 @@ impl TrainingLoop {
     fn check_group(&self) -> Result<()> {
         let Some(group) = &self.settings.group else { return Ok(()) };
         let data = *self.fingerprint.get_or_init(|| self.settings.data.fingerprint());
-        group::check_same(&**group, data, "training data")?;
+        group::check_same(&**group, [data], "training data")?;
         let validation = self.settings.validation.as_ref().map_or(0, Dataset::fingerprint);
-        group::check_same(&**group, validation, "validation data")?;
+        group::check_same(&**group, [validation], "validation data")?;
         let Settings { optimizer, epochs, batch_size, seed, shuffle, patience, .. } =
             &self.settings;
         let settings = (epochs, batch_size, seed, shuffle, patience, self.at.steps, self.lr());
         let text = format!("{} {optimizer} {settings:?}", self.training.network());
         let words = text.bytes().map(u64::from);
-        group::check_same(&**group, fingerprint(words), "network and settings")?;
+        group::check_same(&**group, words, "network and settings")?;
         self.check_parameters(&**group)
     }
 
@@ -250,7 +247,7 @@ impl TrainingLoop {
     fn check_parameters(&self, group: &dyn Group) -> Result<()> {
         let parameters = self.training.parameters();
         let words = parameters.iter().map(|number| number.to_bits().into());
-        group::check_same(group, fingerprint(words), "parameters")
+        group::check_same(group, words, "parameters")
     }
 
     /// Adds the last snapshot to a divergence.
@@ -517,10 +514,4 @@ impl Snapshot {
             other => other,
         }
     }
-}
-
-fn fingerprint(words: impl Iterator<Item = u64>) -> u64 {
-    let mut hash = Fingerprint(0);
-    words.for_each(|word| hash.add(word));
-    hash.0
 }

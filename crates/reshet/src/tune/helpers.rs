@@ -25,7 +25,7 @@ use super::{
     race::{Race, lock},
     trial,
 };
-use crate::{Dataset, Group, Result, error::Error};
+use crate::{Dataset, Group, Result, error::Error, group::check_same};
 
 /// How long rank 0 waits for its own trainings between two looks at the others'.
 pub(super) const PAUSE: Duration = Duration::from_millis(1);
@@ -125,12 +125,19 @@ impl<'a> Helpers<'a> {
     }
 }
 
+/// Checks that all ranks have rank 0's splits.
+pub(super) fn check_splits(group: &dyn Group, splits: &[(Dataset, Dataset)]) -> Result<()> {
+    let of_split =
+        |(train, validation): &(Dataset, Dataset)| [train.fingerprint(), validation.fingerprint()];
+    check_same(group, splits.iter().flat_map(of_split), "data")
+}
+
 impl Study {
     /// Trains what the study at rank 0 hands out, until that study ends or `goes_on` says to stop.
     /// The splits and the seed are those of rank 0; [`Study::jobs`] is this rank's own.
     ///
     /// # Errors
-    /// The study has no group; a training fails; a rank has ended.
+    /// The study has no group; the splits are not rank 0's; a training fails; a rank has ended.
     pub fn help(
         &self,
         splits: &[(Dataset, Dataset)],
@@ -139,6 +146,7 @@ impl Study {
         let Some(group) = self.group.as_deref() else {
             return Err(Error::invalid("help: this study has no group"));
         };
+        check_splits(group, splits)?;
         let stop = AtomicBool::new(false);
         let (orders, waiting) = mpsc::channel::<Order>();
         let waiting = Mutex::new(waiting);

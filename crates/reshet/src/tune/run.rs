@@ -13,7 +13,7 @@ use std::{
 
 use super::{
     Outcome, Record, Study,
-    helpers::{Helpers, PAUSE},
+    helpers::{Helpers, PAUSE, check_splits},
     race::{Race, lock, next},
     trial,
 };
@@ -57,6 +57,9 @@ impl Study {
         if [self.trials, self.jobs, self.epochs, splits.len()].contains(&0) {
             let what = "a study needs at least one trial, one job, one epoch and one split";
             return Err(Error::invalid(what));
+        }
+        if let Some(group) = self.group.as_deref() {
+            check_splits(group, splits)?;
         }
         let (start, stop) = (Instant::now(), AtomicBool::new(false));
         let mut helpers = self.group.as_deref().map(Helpers::new);
