@@ -17,11 +17,16 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
-# Steps of a round: some tenths of a second each.
-STEPS = {"L": 2000, "C": 2000, "M": 1000, "X128": 100, "X1024": 30, "T": 1000, "S": 2000}
+# Steps of a round: whole epochs, or less than one, as JAX takes an epoch in one call.
+STEPS = {"L": 2400, "C": 1874, "M": 936, "X128": 100, "X1024": 30, "T": 780, "S": 2000}
+# Whoever does not answer for so many seconds is ended.
+PATIENCE = 60
+# What asking a program that is gone comes to.
+GONE = (EOFError, OSError, ValueError)
 
 
 class Contender:
@@ -29,7 +34,12 @@ class Contender:
 
     def __init__(self, name, command, data):
         self.name, self.times = name, []
-        environment = os.environ | {"RESHET_BENCH_DATA": str(data)}
+        # JAX would take most of the card's memory, and compute in TF32, which the others do not.
+        environment = os.environ | {
+            "RESHET_BENCH_DATA": str(data),
+            "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+            "JAX_DEFAULT_MATMUL_PRECISION": "float32",
+        }
         self.process = subprocess.Popen(
             [str(part) for part in command],
             stdin=subprocess.PIPE,
@@ -37,10 +47,17 @@ class Contender:
             text=True,
             env=environment,
         )
+        self.version = None
+
+    def begin(self):
+        """Waits until it is ready: all start side by side."""
         self.version = self.read()["version"]
 
     def read(self):
+        timer = threading.Timer(PATIENCE, self.process.kill)
+        timer.start()
         line = self.process.stdout.readline()
+        timer.cancel()
         if not line:
             raise EOFError(self.name)
         return json.loads(line)
@@ -60,44 +77,54 @@ def has(module):
     return done.returncode == 0
 
 
-def commands(program, job, alone):
+def commands(program, job, modules):
     """Whom to ask."""
     asked = {"reshet": [program, job, "cuda"]}
-    if not alone and has("torch"):
+    if "torch" in modules:
         torch = [sys.executable, HERE / "torch_card.py", job]
         asked |= {"PyTorch": torch, "PyTorch, CUDA graphs": [*torch, "--graphs"]}
-    if not alone and has("jax"):
+    if "jax" in modules:
         asked["JAX"] = [sys.executable, HERE.parent / "bench/contenders/jax_epoch.py", job, "0"]
     return asked
 
 
 def measured(job, asked, data, rounds, end):
     """The contenders' times of a job, a row each; ends early when the time is up."""
-    contenders = []
-    for name, command in asked.items():
-        try:
-            contenders.append(Contender(name, command, data))
-        except EOFError:
-            print(f"{job}: {name} does not start", flush=True)
-    rows = []
+    everyone = [Contender(name, command, data) for name, command in asked.items()]
+    contenders, rows = list(everyone), []
+
+    def each(do):
+        for contender in list(contenders):
+            try:
+                do(contender)
+            except GONE as why:
+                print(f"{job}: {contender.name} has ended ({why!r})", flush=True)
+                contenders.remove(contender)
+
+    def once(contender):
+        contender.times.append(contender.ask("steps", STEPS[job])["us"])
+
+    def row_of(contender):
+        row = {"job": job, "name": contender.name, "version": contender.version}
+        row["us"] = statistics.median(contender.times)
+        row["ratio"] = statistics.median(t / o for t, o in zip(contender.times, ours))
+        row["accuracy"] = contender.ask("accuracy")["accuracy"]
+        rows.append(row)
+        print(f"{job:6} {row['name']:22} {row['us']:10.1f} µs  {row['ratio']:6.2f}", flush=True)
+
     try:
-        for contender in contenders:
-            contender.ask("steps", max(1, STEPS[job] // 4))
+        each(Contender.begin)
+        # As many as in a round: JAX compiles for each number of steps.
+        each(lambda contender: contender.ask("steps", STEPS[job]))
         for _ in range(rounds):
-            for contender in contenders:
-                contender.times.append(contender.ask("steps", STEPS[job])["us"])
+            each(once)
             if time.monotonic() > end:
                 break
-        for contender in contenders:
-            row = {"job": job, "name": contender.name, "version": contender.version}
-            row["us"] = statistics.median(contender.times)
+        if contenders and contenders[0].name == "reshet":
             ours = contenders[0].times
-            row["ratio"] = statistics.median(t / o for t, o in zip(contender.times, ours))
-            row["accuracy"] = contender.ask("accuracy")["accuracy"]
-            rows.append(row)
-            print(f"{job:6} {row['name']:22} {row['us']:10.1f} µs  {row['ratio']:6.2f}", flush=True)
+            each(row_of)
     finally:
-        for contender in contenders:
+        for contender in everyone:
             contender.process.kill()
     return rows
 
@@ -125,21 +152,21 @@ def main():
     if asked.steps:
         STEPS.update({job: asked.steps for job in STEPS})
     end, rows = time.monotonic() + asked.seconds, []
+    modules = [] if asked.alone else [module for module in ("torch", "jax") if has(module)]
+    record = {"date": datetime.date.today().isoformat(), "machine": machine(), "rows": rows}
     with tempfile.TemporaryDirectory() as data:
         subprocess.run([asked.program, "write-data", data], check=True)
         for job in asked.jobs.split(","):
             if time.monotonic() > end:
                 print(f"{job}: no time left", flush=True)
                 continue
-            try:
-                who = commands(asked.program, job, asked.alone)
-                rows += measured(job, who, data, asked.rounds, end)
-            except EOFError as ended:
-                print(f"{job}: {ended} ended", flush=True)
-    if asked.record:
-        today = datetime.date.today().isoformat()
-        record = {"date": today, "machine": machine(), "rows": rows}
-        asked.record.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+            rows += measured(
+                job, commands(asked.program, job, modules), data, asked.rounds, end
+            )
+            if asked.record:
+                # After each job: what is measured is there, whatever ends this program.
+                text = json.dumps(record, indent=1, ensure_ascii=False)
+                asked.record.write_text(text + "\n")
     sys.exit(0 if rows else 1)
 
 

@@ -41,6 +41,7 @@ def captured():
     """The step as a graph, for rows that are copied to one place."""
     rows = torch.zeros(job.batch, dtype=torch.int64, device=card)
     aside = torch.cuda.Stream()
+    aside.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(aside):
         for _ in range(3):
             step(rows)

@@ -154,7 +154,7 @@ EXPORT int cuMemFree_v2(uint64_t at) {
     return memory_call();
 }
 
-EXPORT int cuMemcpyHtoDAsync_v2(uint64_t to, const void *from, size_t bytes, void *) {
+EXPORT int cuMemcpyHtoD_v2(uint64_t to, const void *from, size_t bytes) {
     if (!card.works_on()) return UNKNOWN;
     memcpy((void *)to, from, bytes);
     return SUCCESS;

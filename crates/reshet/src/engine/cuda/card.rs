@@ -109,6 +109,16 @@ impl Card {
         )))
     }
 
+    /// The bytes of its memory that are free.
+    pub fn free(&self) -> usize {
+        let (mut free, mut all) = (0, 0);
+        if self.enter().is_ok() {
+            // SAFETY: the driver writes two numbers there.
+            unsafe { (self.driver.memory)(&mut free, &mut all) };
+        }
+        free
+    }
+
     /// Says that there is no room for so many bytes.
     fn full(&self, bytes: usize, what: &str) -> crate::Error {
         let (mut free, mut all) = (0, 0);
@@ -253,10 +263,10 @@ impl Stream {
         }
         let card = &self.card;
         card.enter()?;
-        // SAFETY: both have so many bytes. The driver has read `from` when it returns, as this
-        // memory is not locked.
+        // SAFETY: both have so many bytes. The driver has read `from` when it returns; what this
+        // stream was told before is done first, as it is one that waits for such copies.
         card.check(unsafe {
-            (card.driver.copy_in)(into.at, from.as_ptr().cast(), size_of_val(from), self.handle)
+            (card.driver.copy_in)(into.at, from.as_ptr().cast(), size_of_val(from))
         })
     }
 

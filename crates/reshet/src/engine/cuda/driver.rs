@@ -14,6 +14,7 @@ use crate::{Result, error::Error};
 /// What the functions return: 0, or what went wrong.
 pub(super) type Status = c_int;
 pub(super) const OUT_OF_MEMORY: Status = 2;
+const NO_DEVICE: Status = 100;
 
 /// The oldest driver that reads the kernel's PTX: CUDA 12.0.
 const VERSION: c_int = 12_000;
@@ -61,7 +62,7 @@ functions! {
     memory: c"cuMemGetInfo_v2" (*mut usize, *mut usize);
     allocate: c"cuMemAlloc_v2" (*mut u64, usize);
     free: c"cuMemFree_v2" (u64);
-    copy_in: c"cuMemcpyHtoDAsync_v2" (u64, *const c_void, usize, Handle);
+    copy_in: c"cuMemcpyHtoD_v2" (u64, *const c_void, usize);
     copy_out: c"cuMemcpyDtoHAsync_v2" (*mut c_void, u64, usize, Handle);
     copy: c"cuMemcpyDtoDAsync_v2" (u64, u64, usize, Handle);
     fill: c"cuMemsetD8Async" (u64, u8, usize, Handle);
@@ -107,7 +108,8 @@ impl Driver {
         // SAFETY: the one flag there is is 0.
         match unsafe { (driver.init)(0) } {
             0 => Ok(driver),
-            status => Err(format!("the driver finds no card ({})", driver.text(status))),
+            NO_DEVICE => Err(format!("the driver finds no card ({})", driver.text(NO_DEVICE))),
+            status => Err(format!("the driver does not start ({})", driver.text(status))),
         }
     }
 

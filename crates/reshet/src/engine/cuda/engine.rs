@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Error, Plan, Result,
-    data::{Dataset, Rows},
+    data::{Dataset, Rows, Storage},
     engine::{Buffer, Device, Engine, Samples},
     loss::Loss,
     optim::Hyper,
@@ -287,7 +287,8 @@ impl Cuda {
 
     fn try_predict(&mut self, inputs: Rows, into: &mut [f32]) -> Result<()> {
         let (outputs, count) = (self.plan.outputs, inputs.len());
-        let wide: usize = self.layers.iter().map(|layer| layer.outputs as usize).sum();
+        let outputs_of = self.layers.iter().map(|layer| layer.outputs as usize);
+        let wide = self.plan.inputs + outputs_of.sum::<usize>();
         let block = (PREDICTED / wide.max(1)).clamp(1, 1 << 16);
         for start in (0..count).step_by(block) {
             let end = count.min(start + block);
@@ -361,9 +362,16 @@ impl Engine for Cuda {
     }
 
     fn attach(&mut self, data: &Dataset) {
-        // Data that does not fit stays where it is, and its batches are copied one by one.
+        // Data that does not fit stays where it is, and batches are copied. A part is left to the
+        // network and what its layers compute.
         self.resident = None;
-        self.resident = Resident::new(&self.stream, data).ok();
+        let bytes = match data.features().storage() {
+            Storage::U8(values) => values.len(),
+            Storage::F32(values) => 4 * values.len(),
+        };
+        if bytes <= self.stream.card.free() / 4 * 3 {
+            self.resident = Resident::new(&self.stream, data).ok();
+        }
     }
 
     fn forward(&mut self, samples: &Samples) {
@@ -408,7 +416,8 @@ impl Engine for Cuda {
 
     fn steps_at_once(&self, samples: usize) -> usize {
         let products = self.plan.parameters.max(1) * samples.max(1);
-        (ONE_LAUNCH / products).clamp(1, MOST_STEPS)
+        let copied = if self.resident.is_some() { 0 } else { self.plan.inputs * samples };
+        (ONE_LAUNCH / products).min(PREDICTED / copied.max(1)).clamp(1, MOST_STEPS)
     }
 
     fn mark(&mut self) {

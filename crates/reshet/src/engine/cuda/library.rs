@@ -27,7 +27,7 @@ mod system {
 
     #[link(name = "kernel32")]
     unsafe extern "system" {
-        pub fn LoadLibraryA(name: *const c_char) -> *mut c_void;
+        pub fn LoadLibraryExA(name: *const c_char, file: *mut c_void, flags: u32) -> *mut c_void;
         pub fn GetProcAddress(library: *mut c_void, name: *const c_char) -> *mut c_void;
     }
 }
@@ -41,8 +41,12 @@ impl Library {
         // loaded is the driver's business.
         let library = unsafe { system::dlopen(text.as_ptr(), 2) };
         #[cfg(windows)]
-        // SAFETY: as above.
-        let library = unsafe { system::LoadLibraryA(text.as_ptr()) };
+        // SAFETY: as above; the flag is LOAD_LIBRARY_SEARCH_DEFAULT_DIRS, for a name without a
+        // folder: not from where the program happens to be run.
+        let library = unsafe {
+            let anywhere = if name.contains(['/', '\\']) { 0 } else { 0x1000 };
+            system::LoadLibraryExA(text.as_ptr(), std::ptr::null_mut(), anywhere)
+        };
         if library.is_null() { Err(why(name)) } else { Ok(Self(library)) }
     }
 

@@ -10,7 +10,8 @@
 #define DEVICE __device__ __forceinline__
 // What is called from many places and is not worth a copy in each.
 #define CALLED __device__ __noinline__
-#define KERNEL(threads) extern "C" __global__ __launch_bounds__(threads)
+// Two blocks on each multiprocessor: no more registers than that leaves.
+#define KERNEL(threads) extern "C" __global__ __launch_bounds__(threads, 2)
 
 // A parameter that every thread reads where it is.
 #define CONSTANT const __grid_constant__
@@ -53,8 +54,9 @@ DEVICE u32 multiply_high(u32 a, u32 b) { return __umulhi(a, b); }
 DEVICE void grid_sync(Barrier *barrier) {
     block_sync();
     if (thread() == 0) {
-        fence();
         u32 generation = atomic_load(&barrier->generation);
+        // Orders that load, and all that this block wrote, before it says that it has come.
+        fence();
         if (atomic_add(&barrier->arrived, 1) == blocks() - 1) {
             atomic_store(&barrier->arrived, 0);
             fence();
