@@ -136,6 +136,32 @@ fn a_run_resumes_to_the_same_bits_from_any_step() {
     assert!(refused.unwrap_err().to_string().contains("the training data has changed"));
 }
 
+/// Words are numbered as they come: other words in the same places are other data all the same.
+#[test]
+fn a_run_does_not_go_on_with_other_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!("{HEADER}{}", rows(0, 3000));
+    let path = folder.path().join("t.csv");
+    let read = |text: &str| {
+        std::fs::write(&path, text).unwrap();
+        let prepare = Prepare::new().target("sold").validation(0.1);
+        streamed(prepare, std::slice::from_ref(&path), folder.path()).unwrap()
+    };
+    let first = read(&text);
+    let mut kept: Vec<Checkpoint> = Vec::new();
+    losses(trainer(&first).on_checkpoint(Some(10), |checkpoint| kept.push(checkpoint)), &first);
+    let go_on = |text: &str| {
+        let again = read(text);
+        trainer(&again).resume(kept[0].clone()).fit(&again.prepared.train)
+    };
+    assert!(go_on(&text).is_ok());
+    let swapped = |a: &str, b: &str| text.replace(a, "?").replace(b, a).replace('?', b);
+    for other in [swapped(",yes", ",no"), swapped("red", "blue"), text.replace("green", "grey")] {
+        let refused = go_on(&other).unwrap_err().to_string();
+        assert!(refused.contains("the training data has changed"), "{refused}");
+    }
+}
+
 /// Every row comes once an epoch: the network's sum over rows that are marked is right.
 #[test]
 fn every_row_comes_once_an_epoch() {

@@ -127,13 +127,17 @@ impl StreamedRows {
         self.0.portion
     }
 
-    /// Computes a hash of the rows, and of what decides their order.
+    /// Computes a hash of the rows, of what decides their order, and of how they become inputs and
+    /// targets: a cell that is a word is only a number on disk, so the words count too.
     pub fn fingerprint(&self) -> u64 {
-        let Inner { stored, division, portion, columns, .. } = &*self.0;
+        let Inner { stored, question, columns, division, portion, .. } = &*self.0;
         let Division { seed, test, validation } = division;
-        let words = [*seed, test.to_bits(), validation.to_bits(), *portion as u64];
-        let words = words.into_iter().chain([columns.width() as u64]);
-        words.fold(stored.store.fingerprint(), store::mixed)
+        let numbers = [*seed, test.to_bits(), validation.to_bits(), *portion as u64];
+        let hash = numbers.into_iter().fold(stored.store.fingerprint(), store::mixed);
+        let words: Vec<&[String]> = stored.table.heads.iter().map(|head| &head.words[..]).collect();
+        let Question { places, task, names, .. } = question;
+        let decided = serde_json::to_vec(&(&**columns, words, places, task, names));
+        decided.unwrap_or_default().iter().fold(hash, |hash, b| store::mixed(hash, (*b).into()))
     }
 }
 
