@@ -52,6 +52,10 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
         let what = "--find-lr: one rank alone tries learning rates: run reshet itself";
         return Err(Error::Invalid(what.into()).into());
     }
+    if args.memory.is_some() && ranks::group().is_some() {
+        let what = "--memory: every rank holds all of the data: leave it out, or run reshet itself";
+        return Err(Error::Invalid(what.into()).into());
+    }
     follow::tell(args)?;
     let mut args = args.clone();
     let asked = args.recipe.0.clone();
