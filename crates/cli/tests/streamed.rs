@@ -93,3 +93,53 @@ fn a_streamed_run_that_is_killed_goes_on_to_the_same_bits() {
     place.fails("train big --memory much", 2, "a size from 1M on");
     place.fails("train mnist --memory 2G", 2, "--memory 2G goes with a table");
 }
+
+/// Columns of 50 words each: few bytes a row, and many inputs.
+fn words(rows: usize) -> String {
+    let letter = |i: usize, k: usize| {
+        let letters = b"ABCDEFGHIJKLMNOPQRSTUVWXabcdefghijklmnopqrstuvwxyz";
+        letters[(50.0 * noise(9 * i + k)) as usize] as char
+    };
+    let row = |i: usize| -> String {
+        let cells: String = (0..8).map(|k| format!("{},", letter(i, k))).collect();
+        format!("{cells}{}\n", if letter(i, 0) < 'Q' { "y" } else { "n" })
+    };
+    let rows: String = (0..rows).map(row).collect();
+    format!("a,b,c,d,e,f,g,h,sold\n{rows}")
+}
+
+#[test]
+fn what_a_table_needs_is_estimated_with_its_inputs() {
+    let place = Place::new();
+    place.write("words.csv", words(20_000));
+    let flags = "--hidden 4 --epochs 1 --validation 0.1";
+    // The cells take 720 kB, the inputs 32 MB.
+    let (_, said) = place.both(&format!("train words.csv --memory 20M {flags} --out run"));
+    assert!(said.contains("streamed within 20M"), "{said}");
+    let (_, said) = place.both(&format!("train words.csv --memory 60M {flags} --out whole"));
+    assert!(!said.contains("streamed"), "{said}");
+    let (_, said) = place.both("test run words.csv --memory 20M");
+    assert!(said.contains("tested block by block"), "{said}");
+
+    place.fails("train words.csv --memory 8M --batch-size 9000", 2, "--batch-size 9000: ");
+    assert!(!place.path("runs").exists(), "no run was begun");
+    place.done(&format!("train words.csv --memory 8M {flags} --out few -q"));
+}
+
+#[test]
+fn a_table_that_turns_out_not_to_fit_is_streamed() {
+    let place = Place::new();
+    // Too few bytes to be looked at, and 160 MB of inputs.
+    place.write("words.csv", words(95_000));
+    let run = |args: &str| {
+        let output = place.command(args).env("RESHET_MEMORY", "115000000").output().unwrap();
+        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (done, said) = run("train words.csv --hidden 4 --epochs 1 --out run");
+    assert!(done && said.contains("streamed within 57M"), "{said}");
+    // It goes on as it began, also where more is free.
+    let (_, said) = place.both("train --resume run --epochs 2");
+    assert!(said.contains("streamed within 57M"), "{said}");
+    let (done, said) = run("train words.csv --hidden 4 --epochs 1 --balance --out all");
+    assert!(!done && said.contains("use fewer rows or columns"), "{said}");
+}

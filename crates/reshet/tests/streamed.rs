@@ -203,7 +203,7 @@ fn every_row_comes_once_an_epoch() {
 #[test]
 fn a_test_block_by_block_is_that_of_all_rows() {
     let folder = tempfile::tempdir().unwrap();
-    let paths = parts(folder.path(), 40_000);
+    let paths = parts(folder.path(), 60_000);
     let read = |paths: &[PathBuf]| Table::read_files(paths, Options::default(), &mut |_, _| {});
     let parts = Prepare::new().target("sold").of(read(&paths[..1]).unwrap()).unwrap();
     let width = parts.train.width();

@@ -75,7 +75,9 @@ impl Asked {
         let options = self.csv.over(columns.options());
         let paths = [path].into_iter().chain(self.more.iter().map(PathBuf::as_path));
         let files = table::files(paths)?;
-        let Some((_, estimate)) = streaming::within(&files, &options, memory)? else {
+        let Some((_, estimate)) =
+            streaming::within(&files, &options, memory, |_, _| columns.width())?
+        else {
             return Ok(None);
         };
         let (needs, rows) = (streaming::in_words(estimate.bytes), estimate.rows);

@@ -10,19 +10,20 @@
 //! which are of 100,000 evenly spaced rows, as they are in memory. Leaks and other things
 //! that look wrong are sought in the sample.
 
+mod estimate;
 mod portions;
 mod store;
 mod stored;
 
 use std::{path::PathBuf, sync::Arc};
 
+pub use estimate::Estimate;
 pub(crate) use portions::{Order, Portions};
 
 use self::stored::Stored;
 use super::{
     Chunk, Columns, Prepare, Prepared, Table,
     csv::Options,
-    files::Files,
     prepare::{Learnt, Rows},
     question::Question,
     split::{Part, Way},
@@ -42,7 +43,7 @@ const BLOCK: u64 = 4 << 20;
 /// The most rows of the sample.
 const MOST_SAMPLED: usize = 100_000;
 /// Less memory than this is not enough for anything.
-const LEAST: u64 = 8 << 20;
+const LEAST: u64 = 8_000_000;
 
 /// How much memory a table that is streamed may take, and where its file may be.
 #[derive(Clone, Debug)]
@@ -138,46 +139,6 @@ impl StreamedRows {
         let Question { places, task, names, .. } = question;
         let decided = serde_json::to_vec(&(&**columns, words, places, task, names));
         decided.unwrap_or_default().iter().fold(hash, |hash, b| store::mixed(hash, (*b).into()))
-    }
-}
-
-/// What a table in memory would be, by its first rows.
-#[derive(Clone, Debug)]
-pub struct Estimate {
-    /// Bytes of the table and of the inputs made from it.
-    pub bytes: u64,
-    /// Rows.
-    pub rows: usize,
-    /// The columns' names.
-    pub names: Vec<String>,
-}
-
-impl Estimate {
-    /// Reads the beginning of a table in these files.
-    ///
-    /// # Errors
-    /// As [`Table::read_files`].
-    pub fn of(paths: &[PathBuf], options: &Options) -> Result<Self> {
-        /// Bytes that are looked at, of the text and of its cells.
-        const LOOKED_AT: u64 = 16 << 20;
-        let files = Files::open(paths, options)?;
-        let (mut table, mut estimate) = (files.table(), None);
-        let ended = files.each(&mut table, 2, |table, read, at, of| {
-            table.append(read);
-            let (here, all) = table.needed(at, of);
-            let rows = all as f64 / (here.max(1) as f64 * 2.0) * table.rows() as f64;
-            estimate = Some(Self { bytes: all, rows: rows as usize, names: table.column_names() });
-            match at >= LOOKED_AT || table.bytes() >= LOOKED_AT {
-                true => Err(Error::data("enough")),
-                false => Ok(()),
-            }
-        });
-        let what = "there are no rows under the header";
-        match (estimate, ended) {
-            (Some(estimate), _) => Ok(estimate),
-            (None, Err(e)) => Err(e),
-            (None, Ok(())) => Err(Error::data(format!("{}: {what}", table.source))),
-        }
     }
 }
 
