@@ -79,6 +79,11 @@ fn columns_are_learnt_as_in_memory() {
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3);
 }
 
+/// `1,234`
+fn thousands(n: usize) -> String {
+    if n < 1000 { n.to_string() } else { format!("{},{:03}", n / 1000, n % 1000) }
+}
+
 fn trainer<'a>(streamed: &Streamed) -> Trainer<'a> {
     let width = streamed.prepared.train.width();
     let network = Sequential::parse(&format!("{width}-8:relu-1:sigmoid"), None).unwrap();
@@ -117,7 +122,8 @@ fn a_run_resumes_to_the_same_bits_from_any_step() {
     assert!(train > 2 * portion && train < 36_000, "{train} rows in portions of {portion}");
     let test = first.prepared.test.as_ref().unwrap();
     let said = first.prepared.said.join("\n");
-    assert!(said.contains("test part: about") && test.len() > 500, "{said}");
+    let told = format!("test part: {} rows, as many as fit; not 0.3 of all", thousands(test.len()));
+    assert!(said.contains(&told) && test.len() > 500, "{said}");
 
     let mut kept: Vec<Checkpoint> = Vec::new();
     let (whole, parameters) =

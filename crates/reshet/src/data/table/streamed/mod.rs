@@ -208,17 +208,6 @@ impl Prepare {
             test: capped(self.test),
             validation: capped(self.validation),
         };
-        for (what, asked, is) in [
-            ("test", self.test, division.test),
-            ("validation", self.validation, division.validation),
-        ] {
-            if is < asked {
-                let n = thousands((is * rows) as usize);
-                said.push(format!(
-                    "{what} part: about {n} rows, as many as fit; not {asked} of all"
-                ));
-            }
-        }
         let share = (MOST_SAMPLED as f64).min(0.2 * most) / rows;
         let Passed { counts, mut kept, statistics, unanswered } =
             pass_over(&stored, &question, &division, share)?;
@@ -234,7 +223,19 @@ impl Prepare {
         said.extend(columns.lines_of_left_out());
         columns.check_inputs(&stored.table.source)?;
         let width = columns.width() as u64;
-        kept.thin((memory / 8 / (4 * width)).max(1) as usize);
+        let most = memory as f64 / 8.0 / (4.0 * width as f64);
+        let found = [Part::Test, Part::Validation].map(|part| kept.count(part));
+        kept.thin(|part| match part {
+            Part::Train | Part::None => (0.2 * most) as usize,
+            Part::Validation | Part::Test => (0.4 * most) as usize,
+        });
+        let asked = [
+            ("test", Part::Test, self.test, division.test),
+            ("validation", Part::Validation, self.validation, division.validation),
+        ];
+        for ((what, part, asked, is), found) in asked.into_iter().zip(found) {
+            said.extend(size_of_part(what, asked, is, found, kept.count(part)));
+        }
         let Kept { table, parts, .. } = kept;
         suspect::check_case(&table, &question, &self.ask)?;
         let (answers, answered) = question.read(&table, &columns.origins)?;
@@ -251,6 +252,20 @@ impl Prepare {
         let inner = Inner { stored, question, columns, division, counts, rows: trained, portion };
         Ok(Streamed { rows: StreamedRows(Arc::new(inner)), prepared })
     }
+}
+
+/// What to say of a part that is smaller than asked: `share` of all rows, of which `found` were
+/// chosen and `kept` fit.
+fn size_of_part(what: &str, asked: f64, share: f64, found: usize, kept: usize) -> Option<String> {
+    if share >= asked && kept == found {
+        return None;
+    }
+    let rest = match found - kept {
+        0 => String::new(),
+        n => format!("; {} more are neither trained on nor in it", thousands(n)),
+    };
+    let kept = thousands(kept);
+    Some(format!("{what} part: {kept} rows, as many as fit; not {asked} of all{rest}"))
 }
 
 /// What is found in the pass over all rows.
@@ -275,16 +290,26 @@ impl Kept {
         self.parts.len()
     }
 
-    /// Leaves at most so many rows, evenly spaced.
-    fn thin(&mut self, most: usize) {
-        let (all, width) = (self.rows(), self.table.heads.len());
-        if all <= most {
+    /// The rows of a part.
+    fn count(&self, part: Part) -> usize {
+        self.parts.iter().filter(|of| **of == part).count()
+    }
+
+    /// Leaves at most so many rows of each part, evenly spaced, and at least one.
+    fn thin(&mut self, most: impl Fn(Part) -> usize) {
+        let mut rows: Vec<usize> = Vec::new();
+        for part in [Part::Train, Part::Validation, Part::Test] {
+            let (all, most) = (self.count(part), most(part).max(1));
+            let of_part = (0..self.rows()).filter(|row| self.parts[*row] == part);
+            let stays = |i: usize| all <= most || (i + 1) * most / all > i * most / all;
+            rows.extend(of_part.enumerate().filter(|(i, _)| stays(*i)).map(|(_, row)| row));
+        }
+        if rows.len() == self.rows() {
             return self.table.set_rows(std::mem::take(&mut self.chunk));
         }
-        let stay = |row: &usize| (row + 1) * most / all > row * most / all;
-        let rows: Vec<usize> = (0..all).filter(stay).collect();
+        rows.sort_unstable();
         let mut chunk = Chunk::default();
-        chunk.append_rows(&self.chunk, rows.iter().copied(), width);
+        chunk.append_rows(&self.chunk, rows.iter().copied(), self.table.heads.len());
         self.parts = rows.iter().map(|row| self.parts[*row]).collect();
         self.chunk = Chunk::default();
         self.table.set_rows(chunk);
