@@ -49,6 +49,13 @@ fn files_and_folders_are_one_table() {
     place.done("train --config two/config.toml --out again -q");
     assert!(network("again") == network("two"));
 
+    for again in ["all.csv all.csv", "big big/p1.csv", "all.csv big/../all.csv"] {
+        place.fails(&format!("train {again}"), 3, "holds the same rows");
+        place.fails(&format!("test all {again}"), 3, "holds the same rows");
+    }
+    place.write("twice/a.csv", "x,y\n1,2\n");
+    place.write("twice/a.csv.gz", "");
+    place.fails("train twice", 3, "twice/a.csv.gz: twice/a.csv holds the same rows");
     place.write("other.csv", "a,b,c,d,e,f,weird,sold\n1,2,3,4,5,6,x,yes\n");
     place.fails("train all.csv other.csv", 3, "other.csv: its columns are not those of all.csv");
     place.fails("train all.csv none.csv", 3, "cannot read none.csv");
@@ -101,8 +108,8 @@ fn words(rows: usize) -> String {
         letters[(50.0 * noise(9 * i + k)) as usize] as char
     };
     let row = |i: usize| -> String {
-        let cells: String = (0..8).map(|k| format!("{},", letter(i, k))).collect();
-        format!("{cells}{}\n", if letter(i, 0) < 'Q' { "y" } else { "n" })
+        let cells: String = (0..7).map(|k| format!("{},", letter(i, k))).collect();
+        format!("{cells}{},{}\n", i % 7, if letter(i, 0) < 'Q' { "y" } else { "n" })
     };
     let rows: String = (0..rows).map(row).collect();
     format!("a,b,c,d,e,f,g,h,sold\n{rows}")
@@ -120,6 +127,18 @@ fn what_a_table_needs_is_estimated_with_its_inputs() {
     assert!(!said.contains("streamed"), "{said}");
     let (_, said) = place.both("test run words.csv --memory 20M");
     assert!(said.contains("tested block by block"), "{said}");
+
+    // A file to test on that is large is not read whole.
+    place.write("test.csv", words(3000));
+    let (tested, said) =
+        place.both(&format!("train words.csv --memory 20M --test test.csv {flags} --out later"));
+    assert!(said.contains("test.csv: tested block by block"), "{said}");
+    assert!(tested.contains("of 3000"), "{tested}");
+    place.write("few.csv", words(1000));
+    let (tested, said) =
+        place.both(&format!("train words.csv --memory 20M --test few.csv {flags} --out other"));
+    assert!(!said.contains("few.csv: tested block by block"), "{said}");
+    assert!(tested.contains("of 1000"), "{tested}");
 
     place.fails("train words.csv --memory 8M --batch-size 9000", 2, "--batch-size 9000: ");
     assert!(!place.path("runs").exists(), "no run was begun");

@@ -229,9 +229,13 @@ impl SplitData {
         let names: Vec<&str> = plan.estimate.names.iter().map(String::as_str).collect();
         let mut prepare = prepared(args, &names);
         let mut test = args.test_fraction.unwrap_or(TEST);
-        if let Some(tested) = test_table(args, names, BTreeMap::new())? {
-            prepare = prepare.test_table(tested);
+        if let Some(file) = &args.test {
             test = 0.0;
+            let options = test_options(args, names, BTreeMap::new())?;
+            // A larger one is tested block by block, when there is a model.
+            if plan.holds(&table::files([file.as_path()])?, &options)? {
+                prepare = prepare.test_table(table::read(file, options)?);
+            }
         }
         // How many rows there are is known only when they are read.
         let about = args.recipe.resolve_for(Defaults::Table, plan.estimate.rows);
@@ -283,13 +287,21 @@ fn test_table(
     written: BTreeMap<String, Written>,
 ) -> Result<Option<Table>> {
     let Some(file) = &args.test else { return Ok(None) };
+    table::read(file, test_options(args, columns, written)?).map(Some)
+}
+
+/// How the file to test on is read.
+fn test_options(
+    args: &Settings,
+    columns: Vec<&str>,
+    written: BTreeMap<String, Written>,
+) -> Result<csv::Options> {
     if args.test_fraction.is_some() {
         let what = "--test and --test-fraction: either a file or a part";
         return Err(Error::Invalid(what.into()));
     }
     let columns = columns.into_iter().map(String::from).collect();
-    let options = csv::Options { written, columns, ..args.table.csv.options() };
-    table::read(file, options).map(Some)
+    Ok(csv::Options { written, columns, ..args.table.csv.options() })
 }
 
 fn check_fractions(validation: f64, test: f64) -> Result<()> {

@@ -130,6 +130,16 @@ fn needs_memory(args: &Settings) -> Option<&'static str> {
 }
 
 impl Plan {
+    /// Whether a table in these files, of the same columns, takes so little that it is read into
+    /// memory beside what is streamed.
+    pub fn holds(&self, files: &[PathBuf], options: &csv::Options) -> Result<bool> {
+        if !can_be_read_again(files) {
+            return Ok(true);
+        }
+        let estimate = Estimate::of(files, options, |_, _| self.estimate.inputs)?;
+        Ok(estimate.bytes <= self.memory.0 / 8)
+    }
+
     /// Reads the files into the file of the rows, and prepares them.
     pub fn read(
         &self,
