@@ -32,7 +32,9 @@ fn python(error: Error) -> PyErr {
             let rest = text.strip_prefix(name).unwrap_or_default();
             PyValueError::new_err(format!("{}{rest}", name.replace('-', "_")))
         }
-        Error::Invalid(_) | Error::Data(_) | Error::At { .. } => PyValueError::new_err(text),
+        Error::Invalid(_) | Error::Data(_) | Error::Memory(_) | Error::At { .. } => {
+            PyValueError::new_err(text)
+        }
         Error::Io { cause, .. } if cause.kind() == ErrorKind::NotFound => {
             PyFileNotFoundError::new_err(text)
         }

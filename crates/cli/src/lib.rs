@@ -245,7 +245,9 @@ fn told(error: &anyhow::Error) -> String {
 fn code(error: &anyhow::Error) -> u8 {
     match error.downcast_ref::<Error>() {
         Some(Error::Invalid(_) | Error::Setting { .. }) => exit::USAGE,
-        Some(Error::Data(_) | Error::At { .. } | Error::Io { reading: true, .. }) => exit::BAD_DATA,
+        Some(
+            Error::Data(_) | Error::Memory(_) | Error::At { .. } | Error::Io { reading: true, .. },
+        ) => exit::BAD_DATA,
         Some(Error::Diverged(_)) => exit::DIVERGED,
         _ => exit::FAILURE,
     }

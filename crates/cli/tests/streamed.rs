@@ -49,6 +49,13 @@ fn files_and_folders_are_one_table() {
     place.done("train --config two/config.toml --out again -q");
     assert!(network("again") == network("two"));
 
+    for again in ["all.csv all.csv", "big big/p1.csv", "all.csv big/../all.csv"] {
+        place.fails(&format!("train {again}"), 3, "holds the same rows");
+        place.fails(&format!("test all {again}"), 3, "holds the same rows");
+    }
+    place.write("twice/a.csv", "x,y\n1,2\n");
+    place.write("twice/a.csv.gz", "");
+    place.fails("train twice", 3, "twice/a.csv.gz: twice/a.csv holds the same rows");
     place.write("other.csv", "a,b,c,d,e,f,weird,sold\n1,2,3,4,5,6,x,yes\n");
     place.fails("train all.csv other.csv", 3, "other.csv: its columns are not those of all.csv");
     place.fails("train all.csv none.csv", 3, "cannot read none.csv");
@@ -92,4 +99,66 @@ fn a_streamed_run_that_is_killed_goes_on_to_the_same_bits() {
     place.fails("train big --memory 2M", 2, "--memory: 2.0 MB of memory are too few");
     place.fails("train big --memory much", 2, "a size from 1M on");
     place.fails("train mnist --memory 2G", 2, "--memory 2G goes with a table");
+}
+
+/// Columns of 50 words each: few bytes a row, and many inputs.
+fn words(rows: usize) -> String {
+    let letter = |i: usize, k: usize| {
+        let letters = b"ABCDEFGHIJKLMNOPQRSTUVWXabcdefghijklmnopqrstuvwxyz";
+        letters[(50.0 * noise(9 * i + k)) as usize] as char
+    };
+    let row = |i: usize| -> String {
+        let cells: String = (0..7).map(|k| format!("{},", letter(i, k))).collect();
+        format!("{cells}{},{}\n", i % 7, if letter(i, 0) < 'Q' { "y" } else { "n" })
+    };
+    let rows: String = (0..rows).map(row).collect();
+    format!("a,b,c,d,e,f,g,h,sold\n{rows}")
+}
+
+#[test]
+fn what_a_table_needs_is_estimated_with_its_inputs() {
+    let place = Place::new();
+    place.write("words.csv", words(20_000));
+    let flags = "--hidden 4 --epochs 1 --validation 0.1";
+    // The cells take 720 kB, the inputs 32 MB.
+    let (_, said) = place.both(&format!("train words.csv --memory 20M {flags} --out run"));
+    assert!(said.contains("streamed within 20M"), "{said}");
+    let (_, said) = place.both(&format!("train words.csv --memory 60M {flags} --out whole"));
+    assert!(!said.contains("streamed"), "{said}");
+    let (_, said) = place.both("test run words.csv --memory 20M");
+    assert!(said.contains("tested block by block"), "{said}");
+
+    // A file to test on that is large is not read whole.
+    place.write("test.csv", words(3000));
+    let (tested, said) =
+        place.both(&format!("train words.csv --memory 20M --test test.csv {flags} --out later"));
+    assert!(said.contains("test.csv: tested block by block"), "{said}");
+    assert!(tested.contains("of 3000"), "{tested}");
+    place.write("few.csv", words(1000));
+    let (tested, said) =
+        place.both(&format!("train words.csv --memory 20M --test few.csv {flags} --out other"));
+    assert!(!said.contains("few.csv: tested block by block"), "{said}");
+    assert!(tested.contains("of 1000"), "{tested}");
+
+    place.fails("train words.csv --memory 8M --batch-size 9000", 2, "--batch-size 9000: ");
+    assert!(!place.path("runs").exists(), "no run was begun");
+    place.done(&format!("train words.csv --memory 8M {flags} --out few -q"));
+}
+
+#[test]
+fn a_table_that_turns_out_not_to_fit_is_streamed() {
+    let place = Place::new();
+    // Too few bytes to be looked at, and 160 MB of inputs.
+    place.write("words.csv", words(95_000));
+    let run = |args: &str| {
+        let output = place.command(args).env("RESHET_MEMORY", "115000000").output().unwrap();
+        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (done, said) = run("train words.csv --hidden 4 --epochs 1 --out run");
+    assert!(done && said.contains("streamed within 57M"), "{said}");
+    // It goes on as it began, also where more is free.
+    let (_, said) = place.both("train --resume run --epochs 2");
+    assert!(said.contains("streamed within 57M"), "{said}");
+    let (done, said) = run("train words.csv --hidden 4 --epochs 1 --balance --out all");
+    assert!(!done && said.contains("use fewer rows or columns"), "{said}");
 }

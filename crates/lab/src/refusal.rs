@@ -61,6 +61,7 @@ impl From<Error> for Refusal {
             Error::Invalid(_)
             | Error::Setting { .. }
             | Error::Data(_)
+            | Error::Memory(_)
             | Error::At { .. }
             | Error::Io { reading: true, .. }
             | Error::Diverged(_) => 422,

@@ -34,6 +34,10 @@ pub enum Error {
     #[error("{0}")]
     Data(String),
 
+    /// Data does not fit into the memory that is free.
+    #[error("{0}")]
+    Memory(String),
+
     /// A file is malformed at a known position.
     #[error("{}", there(file, *line, column, what))]
     At {

@@ -79,6 +79,11 @@ fn columns_are_learnt_as_in_memory() {
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3);
 }
 
+/// `1,234`
+fn thousands(n: usize) -> String {
+    if n < 1000 { n.to_string() } else { format!("{},{:03}", n / 1000, n % 1000) }
+}
+
 fn trainer<'a>(streamed: &Streamed) -> Trainer<'a> {
     let width = streamed.prepared.train.width();
     let network = Sequential::parse(&format!("{width}-8:relu-1:sigmoid"), None).unwrap();
@@ -117,7 +122,8 @@ fn a_run_resumes_to_the_same_bits_from_any_step() {
     assert!(train > 2 * portion && train < 36_000, "{train} rows in portions of {portion}");
     let test = first.prepared.test.as_ref().unwrap();
     let said = first.prepared.said.join("\n");
-    assert!(said.contains("test part: about") && test.len() > 500, "{said}");
+    let told = format!("test part: {} rows, as many as fit; not 0.3 of all", thousands(test.len()));
+    assert!(said.contains(&told) && test.len() > 500, "{said}");
 
     let mut kept: Vec<Checkpoint> = Vec::new();
     let (whole, parameters) =
@@ -134,6 +140,32 @@ fn a_run_resumes_to_the_same_bits_from_any_step() {
     let other = streamed(prepare().seed(4), &paths, folder.path()).unwrap();
     let refused = trainer(&other).resume(kept[0].clone()).fit(&other.prepared.train);
     assert!(refused.unwrap_err().to_string().contains("the training data has changed"));
+}
+
+/// Words are numbered as they come: other words in the same places are other data all the same.
+#[test]
+fn a_run_does_not_go_on_with_other_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!("{HEADER}{}", rows(0, 3000));
+    let path = folder.path().join("t.csv");
+    let read = |text: &str| {
+        std::fs::write(&path, text).unwrap();
+        let prepare = Prepare::new().target("sold").validation(0.1);
+        streamed(prepare, std::slice::from_ref(&path), folder.path()).unwrap()
+    };
+    let first = read(&text);
+    let mut kept: Vec<Checkpoint> = Vec::new();
+    losses(trainer(&first).on_checkpoint(Some(10), |checkpoint| kept.push(checkpoint)), &first);
+    let go_on = |text: &str| {
+        let again = read(text);
+        trainer(&again).resume(kept[0].clone()).fit(&again.prepared.train)
+    };
+    assert!(go_on(&text).is_ok());
+    let swapped = |a: &str, b: &str| text.replace(a, "?").replace(b, a).replace('?', b);
+    for other in [swapped(",yes", ",no"), swapped("red", "blue"), text.replace("green", "grey")] {
+        let refused = go_on(&other).unwrap_err().to_string();
+        assert!(refused.contains("the training data has changed"), "{refused}");
+    }
 }
 
 /// Every row comes once an epoch: the network's sum over rows that are marked is right.
@@ -177,7 +209,7 @@ fn every_row_comes_once_an_epoch() {
 #[test]
 fn a_test_block_by_block_is_that_of_all_rows() {
     let folder = tempfile::tempdir().unwrap();
-    let paths = parts(folder.path(), 40_000);
+    let paths = parts(folder.path(), 60_000);
     let read = |paths: &[PathBuf]| Table::read_files(paths, Options::default(), &mut |_, _| {});
     let parts = Prepare::new().target("sold").of(read(&paths[..1]).unwrap()).unwrap();
     let width = parts.train.width();

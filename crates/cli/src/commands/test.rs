@@ -75,6 +75,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         if let Some(report) = report {
             return tell_of(args, &model, &report, &[], None);
         }
+    } else if args.memory.is_some() {
+        note("--memory does not bound what is drawn: all rows are read into memory");
     }
     let data = asked.dataset(&model, args.is.as_deref())?;
     let report = match args.threshold {

@@ -21,7 +21,7 @@ use crate::{
     commands::{choice, find_lr, folds::Folds, follow},
     drawing::chart::Chart,
     exit,
-    input::split_data::SplitData,
+    input::{asked::score_by_blocks, split_data::SplitData},
     ranks,
     run::{CHECKPOINT, Run, resumed},
     say,
@@ -50,6 +50,10 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
     args.recipe.loss()?;
     if args.find_lr && ranks::group().is_some() {
         let what = "--find-lr: one rank alone tries learning rates: run reshet itself";
+        return Err(Error::Invalid(what.into()).into());
+    }
+    if args.memory.is_some() && ranks::group().is_some() {
+        let what = "--memory: every rank holds all of the data: leave it out, or run reshet itself";
         return Err(Error::Invalid(what.into()).into());
     }
     follow::tell(args)?;
@@ -176,7 +180,11 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
     let trained = training.elapsed();
 
     let testing = Instant::now();
-    let score = test.as_ref().map(|test| tested(&fit.model, test, device)).transpose()?;
+    let score = match (&test, &args.test) {
+        (Some(test), _) => Some(tested(&fit.model, test, device)?),
+        (None, Some(file)) => Some(score_by_blocks(&fit.model, file, &args.table.csv)?),
+        (None, None) => None,
+    };
     let seconds = json!({
         "load": loaded.as_secs_f64(),
         "choose": choosing.as_secs_f64(),
@@ -435,7 +443,10 @@ impl TrainedRun<'_> {
             "task": self.fit.model.task(),
             "loss": self.fit.model.loss().name(),
             "train_samples": self.trained_on,
-            "test_samples": self.test.map_or(0, Dataset::len),
+            "test_samples": match (self.test, self.score) {
+                (Some(test), _) => test.len(),
+                (None, score) => score.as_ref().map_or(0, |score| score.samples),
+            },
             "network": self.fit.model.network().to_string(),
             "features": self.train.width(),
             "parameters": self.fit.model.network().parameters(),

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use reshet::{
-    Dataset, Error, Model, Targets, Task,
+    Dataset, Error, Model, Score, Targets, Task, Tester,
+    data::table::{Columns, csv},
     metrics::{Report, check_threshold},
 };
 
@@ -75,7 +76,9 @@ impl Asked {
         let options = self.csv.over(columns.options());
         let paths = [path].into_iter().chain(self.more.iter().map(PathBuf::as_path));
         let files = table::files(paths)?;
-        let Some((_, estimate)) = streaming::within(&files, &options, memory)? else {
+        let Some((_, estimate)) =
+            streaming::within(&files, &options, memory, |_, _| columns.width())?
+        else {
             return Ok(None);
         };
         let (needs, rows) = (streaming::in_words(estimate.bytes), estimate.rows);
@@ -83,16 +86,7 @@ impl Asked {
             "about {rows} rows, which would need {needs} of memory: tested block by block; \
              answers and targets stay in memory"
         ));
-        let mut tester = model.tester()?;
-        let reading = Reading::new();
-        let done = model.meaning().datasets(
-            &files,
-            &options,
-            &mut |at, of| reading.show(at, of),
-            |data| tester.add(&ask(model, data, is)?),
-        );
-        reading.finish();
-        done.map_err(|e| self.unfit(e))?;
+        let tester = by_blocks(model, &files, &options, is).map_err(|e| self.unfit(e))?;
         Ok(Some(tester.report(threshold, coverage).map_err(|e| self.unfit(e))?))
     }
 
@@ -100,6 +94,33 @@ impl Asked {
     pub fn unfit(&self, error: Error) -> Error {
         unfit(error, &self.model, &self.data)
     }
+}
+
+/// Tests a model on a table in these files block by block.
+fn by_blocks(
+    model: &Model,
+    files: &[PathBuf],
+    options: &csv::Options,
+    is: Option<&str>,
+) -> reshet::Result<Tester> {
+    let mut tester = model.tester()?;
+    let reading = Reading::new();
+    let done =
+        model.meaning().datasets(files, options, &mut |at, of| reading.show(at, of), |data| {
+            tester.add(&ask(model, data, is)?)
+        });
+    reading.finish();
+    done.map(|()| tester)
+}
+
+/// The score of a model on a table that does not fit into memory.
+pub fn score_by_blocks(model: &Model, file: &Path, csv: &Csv) -> reshet::Result<Score> {
+    let shown = file.display();
+    note(&format!("{shown}: tested block by block; answers and targets stay in memory"));
+    let known = model.meaning().columns.as_ref().map(Columns::options);
+    let options = csv.over(known.unwrap_or_default());
+    let tester = by_blocks(model, &table::files([file])?, &options, None)?;
+    Ok(tester.report(None, None)?.score)
 }
 
 /// Puts the model's own question (or `is`) to data with classes.

@@ -15,6 +15,7 @@ use crate::{
         table,
     },
     settings::{Settings, recipe::filled_in, table::refuse},
+    terminal::note,
 };
 
 /// Data, split into a training, a validation and a test part.
@@ -51,16 +52,33 @@ impl SplitData {
         let path = Path::new(args.data());
         if args.targets.is_none() && table::is_table(path) && table::is_there(path) {
             let options = args.table.options();
-            if let Some(plan) = streaming::plan(args, table::files(args.paths())?, &options)? {
-                let asked = args.recipe.0.clone();
-                return Self::of_stream(args, &plan, &options)?.completed(args, asked);
+            let asked = args.clone();
+            let files = table::files(args.paths())?;
+            let inputs = |table: Table, rows| width(&asked, table, rows);
+            if let Some(plan) = streaming::plan(&asked, files.clone(), &options, inputs)? {
+                return Self::of_plan(args, &plan, &options);
             }
+            let error = match Self::read(args, None) {
+                Err(error) if is_of_memory(&error) => error,
+                done => return done,
+            };
+            *args = asked.clone();
+            let Some(plan) = streaming::plan_after_all(&asked, files, &options, inputs)? else {
+                return Err(error);
+            };
+            note(&format!("{error:#}"));
+            return Self::of_plan(args, &plan, &options);
         }
-        if let (Some(size), false) = (args.memory, table::is_table(Path::new(args.data()))) {
+        if let (Some(size), false) = (args.memory, table::is_table(path)) {
             let what = format!("--memory {size} goes with a table (CSV), not with {}", args.data());
             return Err(Error::Invalid(what).into());
         }
         Self::read(args, None)
+    }
+
+    fn of_plan(args: &mut Settings, plan: &Plan, options: &csv::Options) -> anyhow::Result<Self> {
+        let asked = args.recipe.0.clone();
+        Self::of_stream(args, plan, options)?.completed(args, asked)
     }
 
     /// The number of rows to train on.
@@ -73,9 +91,19 @@ impl SplitData {
         let trained = self.trained();
         let split = &mut self;
         let recipe = &mut args.recipe.0;
-        if asked.batch_size.is_none() {
-            // How many samples are left to train on is known only now.
-            recipe.batch_size = recipe.batch_size.map(|n| n.min(trained));
+        // How many samples are left to train on is known only now.
+        let portion = split.streamed.as_ref().map_or(trained, StreamedRows::portion);
+        match asked.batch_size {
+            None => recipe.batch_size = recipe.batch_size.map(|n| n.min(trained).min(portion)),
+            Some(n) if n.min(trained) > portion => {
+                let why = format!(
+                    "{portion} rows are in memory at a time; ask for smaller batches, or for \
+                     more --memory"
+                );
+                let (name, value) = ("batch-size", n.to_string());
+                return Err(Error::Setting { name, value, why }.into());
+            }
+            Some(_) => {}
         }
         if split.defaults != Defaults::Plain && asked.net.is_none() {
             split.chosen = filled_in(&asked, recipe);
@@ -201,9 +229,13 @@ impl SplitData {
         let names: Vec<&str> = plan.estimate.names.iter().map(String::as_str).collect();
         let mut prepare = prepared(args, &names);
         let mut test = args.test_fraction.unwrap_or(TEST);
-        if let Some(tested) = test_table(args, names, BTreeMap::new())? {
-            prepare = prepare.test_table(tested);
+        if let Some(file) = &args.test {
             test = 0.0;
+            let options = test_options(args, names, BTreeMap::new())?;
+            // A larger one is tested block by block, when there is a model.
+            if plan.holds(&table::files([file.as_path()])?, &options)? {
+                prepare = prepare.test_table(table::read(file, options)?);
+            }
         }
         // How many rows there are is known only when they are read.
         let about = args.recipe.resolve_for(Defaults::Table, plan.estimate.rows);
@@ -217,6 +249,19 @@ impl SplitData {
         let (chosen, streamed) = (None, Some(rows));
         Ok(Self { defaults, name, train, validation, test, said, warnings, chosen, streamed })
     }
+}
+
+/// Whether data does not fit into the memory that is free.
+fn is_of_memory(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(Error::Memory(_)))
+}
+
+/// How many inputs each of so many rows becomes, by the first of them.
+fn width(args: &Settings, table: Table, rows: usize) -> usize {
+    let validation = args.recipe.resolve_for(Defaults::Table, rows).validation.unwrap_or(0.0);
+    let test = if args.test.is_some() { 0.0 } else { args.test_fraction.unwrap_or(TEST) };
+    let prepare = prepared(&mut args.clone(), &table.names());
+    prepare.test(test).validation(validation).width_of(table, rows)
 }
 
 /// The part of the rows to test on, where nothing is said.
@@ -242,13 +287,21 @@ fn test_table(
     written: BTreeMap<String, Written>,
 ) -> Result<Option<Table>> {
     let Some(file) = &args.test else { return Ok(None) };
+    table::read(file, test_options(args, columns, written)?).map(Some)
+}
+
+/// How the file to test on is read.
+fn test_options(
+    args: &Settings,
+    columns: Vec<&str>,
+    written: BTreeMap<String, Written>,
+) -> Result<csv::Options> {
     if args.test_fraction.is_some() {
         let what = "--test and --test-fraction: either a file or a part";
         return Err(Error::Invalid(what.into()));
     }
     let columns = columns.into_iter().map(String::from).collect();
-    let options = csv::Options { written, columns, ..args.table.csv.options() };
-    table::read(file, options).map(Some)
+    Ok(csv::Options { written, columns, ..args.table.csv.options() })
 }
 
 fn check_fractions(validation: f64, test: f64) -> Result<()> {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use reshet::{
-    Error, Result,
+    Error, Result, Table,
     data::{
         memory,
         table::{Bounds, Estimate, Prepare, Streamed, csv},
@@ -13,6 +13,7 @@ use reshet::{
 use crate::{
     input::table::{Reading, inside, is_stream},
     memory::give_back_what_is_freed,
+    ranks,
     settings::{Settings, size::Size},
     terminal::note,
 };
@@ -31,17 +32,21 @@ pub struct Plan {
 }
 
 /// The memory within which a table in these files is streamed, and what it would need; None if it
-/// is read into memory. `asked`: the memory that it may take.
+/// is read into memory. `asked`: the memory that it may take. `inputs`: see [`Estimate::of`].
 pub fn within(
     files: &[PathBuf],
     options: &csv::Options,
     asked: Option<Size>,
+    inputs: impl FnOnce(Table, usize) -> usize,
 ) -> Result<Option<(Size, Estimate)>> {
-    if files.iter().any(|file| is_stream(file) || inside(file).is_some()) {
+    if asked.is_some() && files.iter().any(|file| is_stream(file)) {
+        note("--memory does not bound what comes through a pipe: all of it is read into memory");
+    }
+    if !can_be_read_again(files) {
         return Ok(None);
     }
     if let Some(size) = asked {
-        let estimate = Estimate::of(files, options)?;
+        let estimate = Estimate::of(files, options, inputs)?;
         return Ok((estimate.bytes > size.0).then_some((size, estimate)));
     }
     let Some(free) = memory::available().filter(|free| *free >= LEAST_FREE) else {
@@ -51,25 +56,63 @@ pub fn within(
     if bytes < free / MOST_TIMES {
         return Ok(None);
     }
-    let estimate = Estimate::of(files, options)?;
+    let estimate = Estimate::of(files, options, inputs)?;
     let fits = estimate.bytes < free / 5 * 4;
-    // In whole megabytes, as it stands in a run's settings.
-    let memory = Size(free / 2 / 1_000_000 * 1_000_000);
-    Ok((!fits).then_some((memory, estimate)))
+    Ok((!fits).then_some((in_megabytes(free / 2), estimate)))
+}
+
+fn can_be_read_again(files: &[PathBuf]) -> bool {
+    files.iter().all(|file| !is_stream(file) && inside(file).is_none())
+}
+
+/// In whole megabytes, as it stands in a run's settings.
+fn in_megabytes(bytes: u64) -> Size {
+    Size(bytes / 1_000_000 * 1_000_000)
 }
 
 /// How the table in these files is streamed; None if it is read into memory.
-pub fn plan(args: &Settings, files: Vec<PathBuf>, options: &csv::Options) -> Result<Option<Plan>> {
+pub fn plan(
+    args: &Settings,
+    files: Vec<PathBuf>,
+    options: &csv::Options,
+    inputs: impl FnOnce(Table, usize) -> usize,
+) -> Result<Option<Plan>> {
+    // A run that was not streamed goes on in memory: other parts would be other data.
+    let in_memory = args.resume.is_some() && args.memory.is_none();
+    if in_memory || ranks::group().is_some() {
+        return Ok(None);
+    }
     let needs_all = needs_memory(args);
     if args.memory.is_none() && needs_all.is_some() {
         return Ok(None);
     }
-    let Some((memory, estimate)) = within(&files, options, args.memory)? else { return Ok(None) };
+    let Some((memory, estimate)) = within(&files, options, args.memory, inputs)? else {
+        return Ok(None);
+    };
     if let Some(flag) = needs_all {
         let needs = in_words(estimate.bytes);
         let what = format!("{flag} needs all rows in memory, about {needs}");
         return Err(Error::Invalid(format!("--memory {memory}: {what}")));
     }
+    Ok(Some(Plan { files, memory, estimate }))
+}
+
+/// How a table is streamed that turned out not to fit into memory; None if it cannot be.
+pub fn plan_after_all(
+    args: &Settings,
+    files: Vec<PathBuf>,
+    options: &csv::Options,
+    inputs: impl FnOnce(Table, usize) -> usize,
+) -> Result<Option<Plan>> {
+    let again = can_be_read_again(&files) && args.resume.is_none();
+    let may = again && needs_memory(args).is_none() && ranks::group().is_none();
+    let Some(free) = memory::available().filter(|free| may && *free >= LEAST_FREE) else {
+        return Ok(None);
+    };
+    let estimate = Estimate::of(&files, options, inputs)?;
+    // Less than the estimate, so that the run is streamed again when it goes on.
+    let most = args.memory.map_or(free / 2, |asked| asked.0.min(free / 2));
+    let memory = in_megabytes(most.min(estimate.bytes.saturating_sub(1)));
     Ok(Some(Plan { files, memory, estimate }))
 }
 
@@ -87,6 +130,16 @@ fn needs_memory(args: &Settings) -> Option<&'static str> {
 }
 
 impl Plan {
+    /// Whether a table in these files, of the same columns, takes so little that it is read into
+    /// memory beside what is streamed.
+    pub fn holds(&self, files: &[PathBuf], options: &csv::Options) -> Result<bool> {
+        if !can_be_read_again(files) {
+            return Ok(true);
+        }
+        let estimate = Estimate::of(files, options, |_, _| self.estimate.inputs)?;
+        Ok(estimate.bytes <= self.memory.0 / 8)
+    }
+
     /// Reads the files into the file of the rows, and prepares them.
     pub fn read(
         &self,

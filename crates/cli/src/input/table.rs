@@ -2,6 +2,7 @@
 
 use std::{
     cell::Cell,
+    collections::HashMap,
     io::{IsTerminal, Read},
     path::{Path, PathBuf},
     time::Instant,
@@ -61,7 +62,27 @@ fn parts(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// The files of one table: those that were given, folders as the files in them.
+///
+/// # Errors
+/// A file is not there; the same rows would be read twice, from one file or from `x` and `x.gz`.
 pub fn files<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<Vec<PathBuf>> {
+    let files = all_files(paths)?;
+    let mut known: HashMap<PathBuf, &Path> = HashMap::new();
+    for file in files.iter().filter(|file| !is_stream(file)) {
+        let place = file.canonicalize().unwrap_or_else(|_| file.clone());
+        let is_zipped = place.extension().is_some_and(|e| e.eq_ignore_ascii_case("gz"));
+        let place = if is_zipped { place.with_extension("") } else { place };
+        if let Some(before) = known.insert(place, file) {
+            let (file, before) = (file.display(), before.display());
+            let what = "holds the same rows: each file is read once; leave one of them out";
+            return Err(Error::Data(format!("{file}: {before} {what}")));
+        }
+    }
+    Ok(files)
+}
+
+/// All files that were given, also those given twice; folders as the files in them.
+pub fn all_files<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in paths {
         if !is_there(path) {

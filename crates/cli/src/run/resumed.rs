@@ -14,8 +14,18 @@ use super::record::shown;
 
 /// What may change: how long and where a run trains, and where its files are (that the training
 /// data are the same is seen by themselves).
-const MAY_CHANGE: [&str; 9] =
-    ["epochs", "device", "threads", "checkpoint-every", "out", "data", "targets", "test", "load"];
+const MAY_CHANGE: [&str; 10] = [
+    "epochs",
+    "device",
+    "threads",
+    "checkpoint-every",
+    "out",
+    "data",
+    "more",
+    "targets",
+    "test",
+    "load",
+];
 const SETTINGS: &str = "settings";
 const VERSION: &str = "version";
 

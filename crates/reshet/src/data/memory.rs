@@ -6,10 +6,10 @@ use crate::{Result, error::Error};
 /// allocated.
 ///
 /// # Errors
-/// Says how much is needed and how much is free.
+/// [`Error::Memory`]: says how much is needed and how much is free.
 pub(crate) fn check(what: &str, all: u64, more: u64) -> Result<()> {
     match available() {
-        Some(free) if more > free => Err(Error::data(format!(
+        Some(free) if more > free => Err(Error::Memory(format!(
             "{what} needs about {} of memory and {} are free; use fewer rows or columns",
             bytes(all),
             bytes(free)

@@ -10,19 +10,20 @@
 //! which are of 100,000 evenly spaced rows, as they are in memory. Leaks and other things
 //! that look wrong are sought in the sample.
 
+mod estimate;
 mod portions;
 mod store;
 mod stored;
 
 use std::{path::PathBuf, sync::Arc};
 
+pub use estimate::Estimate;
 pub(crate) use portions::{Order, Portions};
 
 use self::stored::Stored;
 use super::{
     Chunk, Columns, Prepare, Prepared, Table,
     csv::Options,
-    files::Files,
     prepare::{Learnt, Rows},
     question::Question,
     split::{Part, Way},
@@ -42,7 +43,7 @@ const BLOCK: u64 = 4 << 20;
 /// The most rows of the sample.
 const MOST_SAMPLED: usize = 100_000;
 /// Less memory than this is not enough for anything.
-const LEAST: u64 = 8 << 20;
+const LEAST: u64 = 8_000_000;
 
 /// How much memory a table that is streamed may take, and where its file may be.
 #[derive(Clone, Debug)]
@@ -127,53 +128,17 @@ impl StreamedRows {
         self.0.portion
     }
 
-    /// Computes a hash of the rows, and of what decides their order.
+    /// Computes a hash of the rows, of what decides their order, and of how they become inputs and
+    /// targets: a cell that is a word is only a number on disk, so the words count too.
     pub fn fingerprint(&self) -> u64 {
-        let Inner { stored, division, portion, columns, .. } = &*self.0;
+        let Inner { stored, question, columns, division, portion, .. } = &*self.0;
         let Division { seed, test, validation } = division;
-        let words = [*seed, test.to_bits(), validation.to_bits(), *portion as u64];
-        let words = words.into_iter().chain([columns.width() as u64]);
-        words.fold(stored.store.fingerprint(), store::mixed)
-    }
-}
-
-/// What a table in memory would be, by its first rows.
-#[derive(Clone, Debug)]
-pub struct Estimate {
-    /// Bytes of the table and of the inputs made from it.
-    pub bytes: u64,
-    /// Rows.
-    pub rows: usize,
-    /// The columns' names.
-    pub names: Vec<String>,
-}
-
-impl Estimate {
-    /// Reads the beginning of a table in these files.
-    ///
-    /// # Errors
-    /// As [`Table::read_files`].
-    pub fn of(paths: &[PathBuf], options: &Options) -> Result<Self> {
-        /// Bytes that are looked at, of the text and of its cells.
-        const LOOKED_AT: u64 = 16 << 20;
-        let files = Files::open(paths, options)?;
-        let (mut table, mut estimate) = (files.table(), None);
-        let ended = files.each(&mut table, 2, |table, read, at, of| {
-            table.append(read);
-            let (here, all) = table.needed(at, of);
-            let rows = all as f64 / (here.max(1) as f64 * 2.0) * table.rows() as f64;
-            estimate = Some(Self { bytes: all, rows: rows as usize, names: table.column_names() });
-            match at >= LOOKED_AT || table.bytes() >= LOOKED_AT {
-                true => Err(Error::data("enough")),
-                false => Ok(()),
-            }
-        });
-        let what = "there are no rows under the header";
-        match (estimate, ended) {
-            (Some(estimate), _) => Ok(estimate),
-            (None, Err(e)) => Err(e),
-            (None, Ok(())) => Err(Error::data(format!("{}: {what}", table.source))),
-        }
+        let numbers = [*seed, test.to_bits(), validation.to_bits(), *portion as u64];
+        let hash = numbers.into_iter().fold(stored.store.fingerprint(), store::mixed);
+        let words: Vec<&[String]> = stored.table.heads.iter().map(|head| &head.words[..]).collect();
+        let Question { places, task, names, .. } = question;
+        let decided = serde_json::to_vec(&(&**columns, words, places, task, names));
+        decided.unwrap_or_default().iter().fold(hash, |hash, b| store::mixed(hash, (*b).into()))
     }
 }
 
@@ -243,17 +208,6 @@ impl Prepare {
             test: capped(self.test),
             validation: capped(self.validation),
         };
-        for (what, asked, is) in [
-            ("test", self.test, division.test),
-            ("validation", self.validation, division.validation),
-        ] {
-            if is < asked {
-                let n = thousands((is * rows) as usize);
-                said.push(format!(
-                    "{what} part: about {n} rows, as many as fit; not {asked} of all"
-                ));
-            }
-        }
         let share = (MOST_SAMPLED as f64).min(0.2 * most) / rows;
         let Passed { counts, mut kept, statistics, unanswered } =
             pass_over(&stored, &question, &division, share)?;
@@ -269,7 +223,19 @@ impl Prepare {
         said.extend(columns.lines_of_left_out());
         columns.check_inputs(&stored.table.source)?;
         let width = columns.width() as u64;
-        kept.thin((memory / 8 / (4 * width)).max(1) as usize);
+        let most = memory as f64 / 8.0 / (4.0 * width as f64);
+        let found = [Part::Test, Part::Validation].map(|part| kept.count(part));
+        kept.thin(|part| match part {
+            Part::Train | Part::None => (0.2 * most) as usize,
+            Part::Validation | Part::Test => (0.4 * most) as usize,
+        });
+        let asked = [
+            ("test", Part::Test, self.test, division.test),
+            ("validation", Part::Validation, self.validation, division.validation),
+        ];
+        for ((what, part, asked, is), found) in asked.into_iter().zip(found) {
+            said.extend(size_of_part(what, asked, is, found, kept.count(part)));
+        }
         let Kept { table, parts, .. } = kept;
         suspect::check_case(&table, &question, &self.ask)?;
         let (answers, answered) = question.read(&table, &columns.origins)?;
@@ -286,6 +252,20 @@ impl Prepare {
         let inner = Inner { stored, question, columns, division, counts, rows: trained, portion };
         Ok(Streamed { rows: StreamedRows(Arc::new(inner)), prepared })
     }
+}
+
+/// What to say of a part that is smaller than asked: `share` of all rows, of which `found` were
+/// chosen and `kept` fit.
+fn size_of_part(what: &str, asked: f64, share: f64, found: usize, kept: usize) -> Option<String> {
+    if share >= asked && kept == found {
+        return None;
+    }
+    let rest = match found - kept {
+        0 => String::new(),
+        n => format!("; {} more are neither trained on nor in it", thousands(n)),
+    };
+    let kept = thousands(kept);
+    Some(format!("{what} part: {kept} rows, as many as fit; not {asked} of all{rest}"))
 }
 
 /// What is found in the pass over all rows.
@@ -310,16 +290,26 @@ impl Kept {
         self.parts.len()
     }
 
-    /// Leaves at most so many rows, evenly spaced.
-    fn thin(&mut self, most: usize) {
-        let (all, width) = (self.rows(), self.table.heads.len());
-        if all <= most {
+    /// The rows of a part.
+    fn count(&self, part: Part) -> usize {
+        self.parts.iter().filter(|of| **of == part).count()
+    }
+
+    /// Leaves at most so many rows of each part, evenly spaced, and at least one.
+    fn thin(&mut self, most: impl Fn(Part) -> usize) {
+        let mut rows: Vec<usize> = Vec::new();
+        for part in [Part::Train, Part::Validation, Part::Test] {
+            let (all, most) = (self.count(part), most(part).max(1));
+            let of_part = (0..self.rows()).filter(|row| self.parts[*row] == part);
+            let stays = |i: usize| all <= most || (i + 1) * most / all > i * most / all;
+            rows.extend(of_part.enumerate().filter(|(i, _)| stays(*i)).map(|(_, row)| row));
+        }
+        if rows.len() == self.rows() {
             return self.table.set_rows(std::mem::take(&mut self.chunk));
         }
-        let stay = |row: &usize| (row + 1) * most / all > row * most / all;
-        let rows: Vec<usize> = (0..all).filter(stay).collect();
+        rows.sort_unstable();
         let mut chunk = Chunk::default();
-        chunk.append_rows(&self.chunk, rows.iter().copied(), width);
+        chunk.append_rows(&self.chunk, rows.iter().copied(), self.table.heads.len());
         self.parts = rows.iter().map(|row| self.parts[*row]).collect();
         self.chunk = Chunk::default();
         self.table.set_rows(chunk);

@@ -13,7 +13,7 @@ use super::{
     },
     store::Store,
 };
-use crate::{Result, error::Error};
+use crate::{Result, data::memory::bytes, error::Error};
 
 pub(super) struct Stored {
     /// Its columns, those that dates become among them, and no rows.
@@ -46,7 +46,8 @@ impl Stored {
             table.see_fractions(&chunk);
             table.rows += chunk.lines.len();
             progress(at, of);
-            store.push(&chunk)
+            let share = at as f64 / of.max(1) as f64;
+            store.push(&chunk).map_err(|e| unwritten(e, folder, store.bytes() as f64 / share))
         })?;
         if table.rows() == 0 {
             let what = "there are no rows under the header";
@@ -157,6 +158,16 @@ impl Stored {
         }
         Ok(gathered.done())
     }
+}
+
+/// That the rows could not be written, and how large their file would be.
+fn unwritten(error: Error, folder: &Path, size: f64) -> Error {
+    let Error::Io { cause, .. } = error else { return error };
+    let (folder, size) = (folder.display(), bytes(size as u64));
+    let what = format!(
+        "cannot write the table's rows into a file in {folder}, which would take about {size}"
+    );
+    Error::Io { what, reading: false, cause }
 }
 
 impl Table {
