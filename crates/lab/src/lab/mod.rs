@@ -400,6 +400,10 @@ impl Lab {
 
     /// Forgets a run; its folder is the host's. None: there is none. False: it trains.
     pub(crate) fn forget(&self, id: u64) -> Option<bool> {
+        if let Some(run) = self.run(id).filter(|run| !run.state().phase.alive()) {
+            // It may have ended just now.
+            self.until_saved(&run, PATIENCE);
+        }
         let mut inner = self.inner();
         if inner.current == Some(id) {
             return Some(false);

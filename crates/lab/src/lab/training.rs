@@ -199,6 +199,11 @@ impl Lab {
     pub(crate) fn stop(&self, wait: Duration) -> bool {
         let Some(run) = self.current() else { return true };
         self.send(&run, Command::Stop);
+        self.until_saved(&run, wait)
+    }
+
+    /// Waits until a run that ends is saved. False if it takes longer than that.
+    pub(super) fn until_saved(&self, run: &Run, wait: Duration) -> bool {
         let start = Instant::now();
         while self.current().is_some_and(|now| now.id == run.id) {
             if start.elapsed() > wait {
