@@ -212,10 +212,10 @@ fn the_teacher_sees_results_and_takes_away_what_should_not_be_there() {
     let run = run["id"].as_str().unwrap();
     until_over(&class, &good, run);
     // The last test comes after the end.
-    let start = Instant::now();
+    let ended = Instant::now();
     let (status, wall) = loop {
         let (status, wall) = get(&class, &Who::Teacher, "/api/class/wall");
-        if wall["pupils"][0]["best"]["whole"] == true || start.elapsed() > Duration::from_secs(60) {
+        if wall["pupils"][0]["best"]["whole"] == true || ended.elapsed() > Duration::from_secs(60) {
             break (status, wall);
         }
         thread::sleep(Duration::from_millis(5));
