@@ -17,6 +17,7 @@ mod terminal;
 use std::{
     ffi::OsString,
     panic,
+    path::Path,
     process::ExitCode,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
@@ -193,7 +194,7 @@ fn parse<T: Into<OsString> + Clone>(args: impl IntoIterator<Item = T>) -> Result
     let matches = command.try_get_matches_from_mut(args);
     let matches = matches.map_err(|error| {
         if error.kind() == ErrorKind::UnknownArgument && has_widths_apart(std::env::args()) {
-            terminal::tell("widths are joined by commas: --hidden 100,50");
+            terminal::tell(WIDTHS);
         }
         help(&error)
     })?;
@@ -217,6 +218,13 @@ fn completed(
 ) -> reshet::Result<Cli> {
     // Whatever the command computes on: what the environment asks for must be there.
     reshet::Device::named("cpu")?;
+    if let Command::Train(args) = &cli.command
+        && args.more.iter().any(|file| !Path::new(file).exists())
+        && has_widths_apart(std::env::args())
+    {
+        // What follows a width would be a file of the table.
+        return Err(Error::Invalid(WIDTHS.into()));
+    }
     if let (Command::Train(args), Some((name, given))) = (&mut cli.command, matches.subcommand())
         && let Some(train) = command.find_subcommand(name)
         // The other ranks are told by the first one, which may be alone in having the files.
@@ -226,6 +234,9 @@ fn completed(
     }
     Ok(cli)
 }
+
+/// What to do about two numbers after `--hidden`.
+const WIDTHS: &str = "widths are joined by commas: --hidden 100,50";
 
 /// Whether two numbers follow `--hidden`.
 fn has_widths_apart(args: impl Iterator<Item = String>) -> bool {
