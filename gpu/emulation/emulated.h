@@ -39,20 +39,11 @@ using emulation::grid_synced;
 using emulation::pause;
 using emulation::thread;
 
-inline float across(float x, u32 lanes) {
+template <typename Number>
+inline Number across(Number x, u32 lanes) {
     union {
         u64 bits;
-        float number;
-    } both = {};
-    both.number = x;
-    both.bits = emulation::across(both.bits, lanes);
-    return both.number;
-}
-
-inline double across(double x, u32 lanes) {
-    union {
-        u64 bits;
-        double number;
+        Number number;
     } both = {};
     both.number = x;
     both.bits = emulation::across(both.bits, lanes);

@@ -167,11 +167,9 @@ impl PyModel {
     /// How far each of these numbers, row by row, may be off with this probability.
     fn half_widths(&self, answers: Vec<f64>, coverage: f64) -> PyResult<Vec<f64>> {
         self.model.check_coverage(coverage).map_err(python)?;
-        let outputs = self.model.network().outputs();
-        let meaning = self.model.meaning();
         // Checked above.
-        let of = |(i, y): (usize, &f64)| meaning.half_width(i % outputs, *y, coverage);
-        Ok(answers.iter().enumerate().map(|pair| of(pair).unwrap_or(f64::INFINITY)).collect())
+        let targets = self.model.meaning().half_widths(coverage).unwrap_or_default();
+        Ok(answers.iter().zip(targets.iter().cycle()).map(|(y, target)| target.at(*y)).collect())
     }
 
     /// The answers to the rows of a table.

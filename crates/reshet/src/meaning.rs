@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Dataset, Loss, Pictures, Plan, Storage, Targets, Task,
     data::table::{Columns, Unit},
-    metrics::Residuals,
+    metrics::{HalfWidths, Residuals},
 };
 
 /// What a model's inputs and outputs stand for.
@@ -92,12 +92,16 @@ impl Meaning {
         Self::new(task, names, &[plan.inputs])
     }
 
-    /// Returns how far a target's answer may be off, in its unit, with this probability: see
-    /// [`Residuals::half_width`]. None if that is not known.
-    pub fn half_width(&self, target: usize, answer: f64, coverage: f64) -> Option<f64> {
-        // They are counted as the training counts.
-        let origin = self.origins().get(target).copied().unwrap_or(0.0);
-        self.residuals.get(target)?.half_width(answer - origin, coverage)
+    /// Returns how far each target's answers may be off, in its unit, with this probability: see
+    /// [`Residuals::half_width`]. None where that is not known.
+    pub fn half_widths(&self, coverage: f64) -> Option<Vec<HalfWidths<'_>>> {
+        let mut all = Vec::new();
+        for (k, residuals) in self.residuals.iter().enumerate() {
+            // They are counted as the training counts.
+            let origin = self.origins().get(k).copied().unwrap_or(0.0);
+            all.push(residuals.half_widths(coverage)?.counted_from(origin));
+        }
+        (!all.is_empty()).then_some(all)
     }
 
     /// Says what is wrong with the residuals, if anything is.

@@ -213,18 +213,24 @@ impl Model {
         Interval::all(residuals, &report.answers, targets, &report.names, coverage)
     }
 
-    /// Returns how far the answers are off for samples that the model was not trained on, one per
-    /// target; empty if it does not predict numbers.
+    /// Tests the model as [`Model::test_on`] does, on samples that it was not trained on; also
+    /// returns how far the answers are off, one per target: empty if the model does not predict
+    /// numbers, or a target is missing in every sample.
     ///
     /// # Errors
-    /// As [`Model::test`]; a target is missing in every sample.
-    pub fn residuals(&self, data: &Dataset, device: Device) -> Result<Vec<Residuals>> {
-        let (_, answers) = self.predictor(device)?.examine(data)?;
-        Residuals::of(&answers, data.targets())
+    /// As [`Model::test`].
+    pub fn test_residuals(
+        &self,
+        data: &Dataset,
+        device: Device,
+    ) -> Result<(Score, Vec<Residuals>)> {
+        let data = self.meaning.with_all_classes(data)?;
+        let (score, answers) = self.predictor(device)?.examine(&data)?;
+        Ok((score, Residuals::of(&answers, data.targets())))
     }
 
     /// Returns the same model with residuals, from which it knows intervals: see
-    /// [`Meaning::half_width`].
+    /// [`Meaning::half_widths`].
     ///
     /// # Errors
     /// There is not one per target, or the model does not predict numbers.
@@ -234,7 +240,7 @@ impl Model {
         Ok(self)
     }
 
-    /// Checks that the model knows intervals of this coverage: see [`Meaning::half_width`].
+    /// Checks that the model knows intervals of this coverage: see [`Meaning::half_widths`].
     ///
     /// # Errors
     /// The model has no residuals, or too few; the coverage is not between 0 and 1.
@@ -252,8 +258,7 @@ impl Model {
                 "the model knows no intervals: it was trained without samples held back".into(),
             );
         };
-        let knows = |residuals: &Residuals| residuals.half_width(0.0, coverage).is_some();
-        if self.meaning.residuals.iter().all(knows) {
+        if self.meaning.half_widths(coverage).is_some() {
             return Ok(());
         }
         let most = samples as f64 / (samples as f64 + 1.0);

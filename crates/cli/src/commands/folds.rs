@@ -43,8 +43,8 @@ impl Folds {
             }
             let test = test.ok_or_else(|| anyhow::anyhow!("fold {k} has no samples"))?;
             let device = args.machine.device()?;
-            let score = model.test_on(&test, device)?;
-            join(&mut residuals, model.residuals(&test, device).unwrap_or_default());
+            let (score, of_fold) = model.test_residuals(&test, device)?;
+            join(&mut residuals, of_fold);
             note(&format!("fold {} of {folds}: {score}", k + 1));
             scores.push(score);
         }

@@ -15,6 +15,7 @@ pub mod serve;
 pub mod site;
 pub mod test;
 pub mod train;
+pub mod trained;
 pub mod tune;
 
 mod choice;

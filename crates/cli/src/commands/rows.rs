@@ -10,6 +10,7 @@ use anyhow::Result;
 use reshet::{
     Answer, Device, Error, Meaning, Model, Task,
     data::table::{Columns, Rows, csv},
+    metrics::HalfWidths,
     visible,
 };
 
@@ -165,7 +166,8 @@ struct Writer<'a> {
     /// The names, as they stand in the output.
     names: Vec<String>,
     threshold: f64,
-    interval: Option<f64>,
+    /// Of the intervals around numbers; empty: there are none.
+    half_widths: Vec<HalfWidths<'a>>,
     json: bool,
     /// What stands before each row: the file, if there are several.
     before: String,
@@ -197,7 +199,10 @@ impl<'a> Writer<'a> {
             }
             _ => format!("label,{}", cells(&meaning.names).join(",")),
         };
-        let (threshold, interval, json) = (how.threshold, how.interval, how.json);
+        let (threshold, json) = (how.threshold, how.json);
+        // Their coverage was checked before.
+        let half_widths = how.interval.and_then(|coverage| meaning.half_widths(coverage));
+        let half_widths = half_widths.unwrap_or_default();
         let kept: String = how.keep.iter().map(|name| format!("{},", cell(name))).collect();
         let head = kept + &head;
         let (lines, file) = (how.skip_bad, how.name.is_some());
@@ -213,7 +218,7 @@ impl<'a> Writer<'a> {
             None => String::new(),
         };
         let keep = how.keep.to_vec();
-        Self { head, meaning, names, threshold, interval, json, before, lines, keep }
+        Self { head, meaning, names, threshold, half_widths, json, before, lines, keep }
     }
 
     /// What stands before each answer; `kept`: cells of the row.
@@ -258,16 +263,12 @@ impl<'a> Writer<'a> {
         writeln!(out, "}},\"line\":{line}}}")
     }
 
-    fn numbers(&self, out: &mut impl Write, values: &[impl Number], line: u64) -> io::Result<()> {
-        let mut ends = Vec::new();
-        if let Some(coverage) = self.interval {
-            for (k, y) in values.iter().enumerate() {
-                let half_width = self.meaning.half_width(k, (*y).into(), coverage);
-                // Checked before the first row.
-                let half_width = half_width.unwrap_or(f64::INFINITY);
-                ends.push((y.plus(-half_width), y.plus(half_width)));
-            }
-        }
+    fn numbers<N: Number>(&self, out: &mut impl Write, values: &[N], line: u64) -> io::Result<()> {
+        let end = |(y, half_widths): (&N, &HalfWidths)| {
+            let half_width = half_widths.at((*y).into());
+            (y.plus(-half_width), y.plus(half_width))
+        };
+        let ends: Vec<(N, N)> = values.iter().zip(&self.half_widths).map(end).collect();
         if !self.json {
             list(out, values.iter())?;
             ends.iter().try_for_each(|(low, high)| write!(out, ",{low},{high}"))?;

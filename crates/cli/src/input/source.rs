@@ -187,19 +187,10 @@ impl Source {
         if targets.is_none() && table::is_table(path) && table::is_there(path) {
             let options = meaning.columns.as_ref().map(|columns| columns.options());
             let options = csv.over(options.unwrap_or_default());
-            let table = match more {
-                [] => table::read(path, options)?,
-                more => {
-                    let paths = [path].into_iter().chain(more.iter().map(PathBuf::as_path));
-                    table::read_files(&table::files(paths)?, options)?
-                }
-            };
+            let table = table::read_together(path, more.iter().map(PathBuf::as_path), options)?;
             return Ok(meaning.dataset(table)?);
         }
-        if let Some(other) = more.first() {
-            let what = "only the files of a table are read as one; these are none";
-            return Err(Error::Invalid(format!("{data}, {}: {what}", other.display())).into());
-        }
+        table::refuse_more(data, more.first().map(PathBuf::as_path))?;
         let of_classes = path.is_dir() && !has_idx(path);
         let form = if of_classes { pictures::form_of(meaning) } else { Form::default() };
         let mut source = Self::open(data, &Reading { targets, scale: meaning.bytes, form })?;

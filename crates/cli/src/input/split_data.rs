@@ -125,10 +125,7 @@ impl SplitData {
             }
             return Ok(Self::of_table(args, fold)?);
         }
-        if let Some(other) = args.more.first() {
-            let what = "only the files of a table are read as one; these are none";
-            return Err(Error::Invalid(format!("{}, {other}: {what}", args.data())).into());
-        }
+        table::refuse_more(args.data(), args.paths().nth(1))?;
         if !there && args.data() != "mnist" && args.table.given().is_some() {
             return Err(table::not_there(path).into());
         }
@@ -194,10 +191,7 @@ impl SplitData {
 
     fn of_table(args: &mut Settings, fold: Option<(usize, usize)>) -> Result<Self> {
         let path = Path::new(args.data()).to_path_buf();
-        let table = match args.more.is_empty() {
-            true => table::read(&path, args.table.options())?,
-            false => table::read_files(&table::files(args.paths())?, args.table.options())?,
-        };
+        let table = table::read_together(&path, args.paths().skip(1), args.table.options())?;
         let written = table.written();
         let mut prepare = prepared(args, &table.names());
         prepare = args.time.iter().fold(prepare, Prepare::time);

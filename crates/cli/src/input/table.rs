@@ -165,8 +165,28 @@ pub fn read(path: &Path, options: csv::Options) -> Result<Table> {
     read_files(&files([path])?, options)
 }
 
+/// Reads a table in a file and those that follow it, if any do.
+pub fn read_together<'a>(
+    path: &'a Path,
+    more: impl IntoIterator<Item = &'a Path>,
+    options: csv::Options,
+) -> Result<Table> {
+    let paths: Vec<&Path> = [path].into_iter().chain(more).collect();
+    match paths[..] {
+        [path] => read(path, options),
+        _ => read_files(&files(paths)?, options),
+    }
+}
+
+/// Refuses files after data that is no table.
+pub fn refuse_more(data: &str, more: Option<&Path>) -> Result<()> {
+    let Some(other) = more else { return Ok(()) };
+    let what = "only the files of a table are read as one; these are none";
+    Err(Error::Invalid(format!("{data}, {}: {what}", other.display())))
+}
+
 /// Reads a table in several files, with a bar if it takes long.
-pub fn read_files(files: &[PathBuf], options: csv::Options) -> Result<Table> {
+fn read_files(files: &[PathBuf], options: csv::Options) -> Result<Table> {
     let bar = Reading::new();
     let table = Table::read_files(files, options, &mut |read, of| bar.show(read, of));
     bar.finish();

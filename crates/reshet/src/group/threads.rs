@@ -1,7 +1,7 @@
 //! A group whose ranks are threads of one process.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, VecDeque},
     ops::Range,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
 };
@@ -47,8 +47,8 @@ struct State {
     sums: BTreeMap<usize, Meeting<f32>>,
     broadcasts: BTreeMap<usize, Meeting<u8>>,
     messages: BTreeMap<usize, VecDeque<(usize, Vec<u8>)>>,
-    /// The ranks that have ended.
-    gone: BTreeSet<usize>,
+    /// The ranks that have ended, in that order: others end because of the first.
+    gone: Vec<usize>,
 }
 
 /// What the ranks bring to one exchange.
@@ -56,6 +56,13 @@ struct Meeting<T> {
     brought: Vec<Option<Vec<T>>>,
     /// How many have taken the result away.
     taken: usize,
+}
+
+impl State {
+    /// Which of these ranks has ended first, if any has.
+    fn gone_of(&self, ranks: &Range<usize>) -> Option<usize> {
+        self.gone.iter().copied().find(|rank| ranks.contains(rank))
+    }
 }
 
 impl<T> Meeting<T> {
@@ -90,7 +97,7 @@ impl Rank {
         needed: Range<usize>,
         ready: impl Fn(&State) -> bool,
     ) -> Result<MutexGuard<'a, State>> {
-        let gone = |state: &State| state.gone.range(needed.clone()).next().copied();
+        let gone = |state: &State| state.gone_of(&needed);
         let waits = |state: &mut State| !ready(state) && gone(state).is_none();
         let state = self.hall.changed.wait_while(state, waits);
         let state = state.unwrap_or_else(PoisonError::into_inner);
@@ -197,8 +204,8 @@ impl Group for Rank {
         let message = state.messages.get_mut(&self.rank).and_then(VecDeque::pop_front);
         // The others have messages of rank 0 only.
         let senders = if self.rank == 0 { 0..self.hall.ranks } else { 0..1 };
-        match state.gone.range(senders).next() {
-            Some(gone) if message.is_none() => Err(ended(*gone)),
+        match state.gone_of(&senders) {
+            Some(gone) if message.is_none() => Err(ended(gone)),
             _ => Ok(message),
         }
     }
@@ -206,7 +213,7 @@ impl Group for Rank {
 
 impl Drop for Rank {
     fn drop(&mut self) {
-        self.state().gone.insert(self.rank);
+        self.state().gone.push(self.rank);
         self.hall.changed.notify_all();
     }
 }

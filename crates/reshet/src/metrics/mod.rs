@@ -25,7 +25,7 @@ pub use counts::{Counts, Measures, wilson};
 pub use ranking::{BestThreshold, Ranking};
 pub use report::{Class, Details, Number, QuestionResult, Report, check_threshold};
 pub(crate) use residuals::COVERAGE;
-pub use residuals::{Interval, Residuals};
+pub use residuals::{HalfWidths, Interval, Residuals};
 pub use text::{digits, table};
 
 use crate::{data::Targets, visible};

@@ -54,16 +54,16 @@ impl Residuals {
         Ok(residuals)
     }
 
-    /// Those of answers to samples with targets, one per target; empty where no target is a number.
-    /// Missing targets are left out.
-    pub(crate) fn of(answers: &[f32], targets: &Targets) -> crate::Result<Vec<Self>> {
-        let Targets::Numbers { values, width } = targets else { return Ok(Vec::new()) };
+    /// Those of answers to samples with targets, one per target. Missing targets are left out;
+    /// empty where one is missing in all samples, and where no target is a number.
+    pub(crate) fn of(answers: &[f32], targets: &Targets) -> Vec<Self> {
+        let Targets::Numbers { values, width } = targets else { return Vec::new() };
         let of_target = |k: usize| {
             let pairs = answers.iter().zip(values.iter()).skip(k).step_by(*width);
             let there = pairs.filter(|(_, target)| !target.is_nan());
             Self::new(there.map(|(y, target)| (f64::from(*y), difference(*y, *target))).collect())
         };
-        (0..*width).map(of_target).collect()
+        (0..*width).map(of_target).collect::<crate::Result<_>>().unwrap_or_default()
     }
 
     /// Adds those of other samples.
@@ -85,16 +85,23 @@ impl Residuals {
     /// How far this answer may be off, in the target's unit, with this probability (0 to 1). None if
     /// there are too few samples for that: less than 1/(1 − `coverage`) − 1.
     pub fn half_width(&self, answer: f64, coverage: f64) -> Option<f64> {
+        self.half_widths(coverage).map(|widths| widths.at(answer))
+    }
+
+    /// [`Residuals::half_width`] for many answers.
+    pub fn half_widths(&self, coverage: f64) -> Option<HalfWidths<'_>> {
         let n = self.samples();
         // A group has room for a few samples outside.
         let least = LEAST.max(5.0 / (1.0 - coverage));
         let groups = ((n as f64 / least) as usize).clamp(1, GROUPS);
-        let below = self.answers.partition_point(|y| f64::from(*y) < answer);
-        let group = (below * groups / n).min(groups - 1);
-        let mut sizes = self.sizes[group * n / groups..(group + 1) * n / groups].to_vec();
-        sizes.sort_by(f32::total_cmp);
-        let rank = ((sizes.len() as f64 + 1.0) * coverage - 1e-9).ceil().max(1.0) as usize;
-        sizes.get(rank - 1).map(|size| f64::from(*size))
+        let of_group = |group: usize| {
+            let mut sizes = self.sizes[group * n / groups..(group + 1) * n / groups].to_vec();
+            sizes.sort_by(f32::total_cmp);
+            let rank = ((sizes.len() as f64 + 1.0) * coverage - 1e-9).ceil().max(1.0) as usize;
+            sizes.get(rank - 1).map(|size| f64::from(*size))
+        };
+        let of_groups = (0..groups).map(of_group).collect::<Option<_>>()?;
+        Some(HalfWidths { origin: 0.0, answers: &self.answers, of_groups })
     }
 
     /// As many as a model keeps, evenly by their answers.
@@ -116,6 +123,31 @@ impl Residuals {
             && self.answers.is_sorted()
             && self.sizes.iter().all(|size| size.is_finite() && *size >= 0.0);
         if right { Ok(()) } else { Err("residuals must be numbers, and at least one".into()) }
+    }
+}
+
+/// How far answers may be off with one probability: see [`Residuals::half_widths`].
+#[derive(Clone, Debug)]
+pub struct HalfWidths<'a> {
+    /// What the samples' answers are counted from.
+    origin: f64,
+    /// Of the samples held back, ascending.
+    answers: &'a [f32],
+    /// As many samples each, in the order of their answers.
+    of_groups: Vec<f64>,
+}
+
+impl HalfWidths<'_> {
+    /// The same for answers counted from 0, where those of the samples are counted from here.
+    pub(crate) fn counted_from(self, origin: f64) -> Self {
+        Self { origin, ..self }
+    }
+
+    /// How far this answer may be off, in the target's unit.
+    pub fn at(&self, answer: f64) -> f64 {
+        let groups = self.of_groups.len();
+        let below = self.answers.partition_point(|y| f64::from(*y) < answer - self.origin);
+        self.of_groups[(below * groups / self.answers.len()).min(groups - 1)]
     }
 }
 
@@ -147,12 +179,13 @@ impl Interval {
     ) -> Vec<Self> {
         let Targets::Numbers { values, width } = targets else { return Vec::new() };
         let of_target = |(k, (residuals, name)): (usize, (&Residuals, &String))| {
+            let half_widths = residuals.half_widths(coverage)?;
             let (mut sum, mut inside, mut n) = (0.0, 0.0, 0.0);
             for (y, target) in answers.iter().zip(values.iter()).skip(k).step_by(*width) {
                 if target.is_nan() {
                     continue;
                 }
-                let half_width = residuals.half_width(f64::from(*y), coverage)?;
+                let half_width = half_widths.at(f64::from(*y));
                 sum += half_width;
                 inside += f64::from(u8::from(difference(*y, *target).abs() <= half_width));
                 n += 1.0;
@@ -215,10 +248,10 @@ mod tests {
     #[test]
     fn each_target_has_its_own() {
         let targets = Targets::numbers(vec![1.0, 10.0, 2.0, f32::NAN], 2);
-        let found = Residuals::of(&[1.5, 10.0, 2.0, 7.0], &targets).unwrap();
+        let found = Residuals::of(&[1.5, 10.0, 2.0, 7.0], &targets);
         assert_eq!(found[0], Residuals::new(vec![(1.5, 0.5), (2.0, 0.0)]).unwrap());
         assert_eq!(found[1], Residuals::new(vec![(10.0, 0.0)]).unwrap());
         let classes = Targets::classes(vec![0], vec!["a".into()]);
-        assert!(Residuals::of(&[1.0], &classes).unwrap().is_empty());
+        assert!(Residuals::of(&[1.0], &classes).is_empty());
     }
 }

@@ -112,8 +112,7 @@ impl Recipe {
         }
         let best = usize::from(is_less(&errors[1], &errors[0], CLEARLY));
         let temperature = temperature(&said[best], validation.targets());
-        // None where a target is missing in all of them.
-        let residuals = Residuals::of(&said[best], validation.targets()).unwrap_or_default();
+        let residuals = Residuals::of(&said[best], validation.targets());
         Ok(Some(Choice { tried, best, temperature, residuals }))
     }
 }

@@ -3,6 +3,7 @@
 mod ahead;
 mod checkpoint;
 mod event;
+mod snapshot;
 pub(crate) mod temperature;
 mod training_loop;
 

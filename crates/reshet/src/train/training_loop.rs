@@ -3,26 +3,21 @@
 use std::{
     cell::{OnceCell, RefCell},
     sync::Arc,
-    time::{Duration, Instant},
 };
 
 use super::{
     ahead::Ahead,
     checkpoint::{Checkpoint, Standing},
     event::{Ended, Event, Fit},
+    snapshot::Snapshot,
     temperature,
 };
 use crate::{
     Batch, DataLoader, Dataset, Error, Group, Optimizer, Result, Training,
     data::table::{Portions, RowOrder, StreamedRows},
-    engine::Buffer,
     group,
     schedule::Clock,
 };
-
-/// The last good snapshot is at most this old.
-const SNAPSHOT_STEPS: usize = 1000;
-const SNAPSHOT_TIME: Duration = Duration::from_secs(10);
 
 /// A training that a [`Trainer`](crate::Trainer) has set up.
 /// [`advance`](TrainingLoop::advance) takes it from one [`Event`] to the next. Between two
@@ -230,8 +225,7 @@ impl TrainingLoop {
     /// data.
     fn check_group(&self) -> Result<()> {
         let Some(group) = &self.settings.group else { return Ok(()) };
-        let data = *self.fingerprint.get_or_init(|| self.settings.data.fingerprint());
-        group::check_same(&**group, [data], "training data")?;
+        group::check_same(&**group, [self.fingerprint()], "training data")?;
         let validation = self.settings.validation.as_ref().map_or(0, Dataset::fingerprint);
         group::check_same(&**group, [validation], "validation data")?;
         let Settings { optimizer, epochs, batch_size, seed, shuffle, patience, .. } =
@@ -263,9 +257,13 @@ impl TrainingLoop {
 
     /// The optimiser of the step after `i` more of this epoch.
     pub(super) fn optimizer_after(&self, i: usize) -> Optimizer {
+        self.settings.optimizer.with_lr(self.lr_after(i))
+    }
+
+    /// The learning rate of the step after `i` more of this epoch.
+    fn lr_after(&self, i: usize) -> f64 {
         let steps = self.settings.steps();
-        let scheduled = || self.at.clock.lr(self.at.steps + i, steps, self.at.epoch);
-        self.settings.optimizer.with_lr(self.lr.unwrap_or_else(scheduled))
+        self.lr.unwrap_or_else(|| self.at.clock.lr(self.at.steps + i, steps, self.at.epoch))
     }
 
     /// The reason to end before the next epoch, if there is one.
@@ -354,12 +352,14 @@ impl TrainingLoop {
     /// # Errors
     /// [`Error::Diverged`]; the forward stage has not been run.
     pub fn backward(&mut self) -> Result<f32> {
-        let Some(current) = &mut self.current else {
+        if self.current.is_none() {
             return Err(Error::invalid("backward without forward"));
-        };
+        }
         let done = self.training.backward();
-        let loss = done.map_err(|e| self.snapshot.borrow().rescue(e, &self.training))?;
-        current.loss = Some(loss);
+        let loss = done.map_err(|e| self.rescued(e))?;
+        if let Some(current) = &mut self.current {
+            current.loss = Some(loss);
+        }
         Ok(loss)
     }
 
@@ -372,7 +372,7 @@ impl TrainingLoop {
             return Err(Error::invalid("update without backward"));
         };
         let done = self.training.update(self.settings.optimizer.with_lr(lr));
-        done.map_err(|e| self.snapshot.borrow().rescue(e, &self.training))?;
+        done.map_err(|e| self.rescued(e))?;
         self.current = None;
         Ok(self.stepped(loss, lr))
     }
@@ -407,8 +407,7 @@ impl TrainingLoop {
         if let Some(current) = &self.current {
             return current.lr;
         }
-        let steps = self.settings.steps();
-        self.lr.unwrap_or_else(|| self.at.clock.lr(self.at.steps, steps, self.at.epoch))
+        self.lr_after(0)
     }
 
     /// Returns the number of updates taken.
@@ -432,9 +431,14 @@ impl TrainingLoop {
         &mut self.training
     }
 
+    /// The data's fingerprint, computed once.
+    fn fingerprint(&self) -> u64 {
+        *self.fingerprint.get_or_init(|| self.settings.fingerprint())
+    }
+
     /// Makes a checkpoint of the training, between two steps.
     pub fn checkpoint(&self) -> Checkpoint {
-        let data = *self.fingerprint.get_or_init(|| self.settings.fingerprint());
+        let data = self.fingerprint();
         let Settings { optimizer, batch_size, .. } = &self.settings;
         let checkpoint =
             Checkpoint::of(&self.training, data, optimizer.slots(), *batch_size, &self.at);
@@ -471,47 +475,5 @@ impl TrainingLoop {
         let model = self.training.model_with(parameters);
         let fit = Fit { model, epochs, steps, final_loss, epoch_losses: self.epoch_losses, ended };
         (fit, failed)
-    }
-}
-
-/// The last parameters that were all finite.
-struct Snapshot {
-    parameters: Vec<f32>,
-    step: usize,
-    taken: Instant,
-}
-
-impl Snapshot {
-    fn of(training: &Training, step: usize) -> Self {
-        Self { parameters: training.parameters(), step, taken: Instant::now() }
-    }
-
-    fn renew(&mut self, training: &Training, step: usize) {
-        // Looking at the clock costs more than counting.
-        let due = step - self.step >= SNAPSHOT_STEPS
-            || (step % 64 == 0 && self.taken.elapsed() >= SNAPSHOT_TIME);
-        if due {
-            self.take(&training.copy(Buffer::Parameters), step);
-        }
-    }
-
-    /// Takes these parameters, if they are finite: a step's loss is of the parameters before it.
-    fn take(&mut self, parameters: &[f32], step: usize) {
-        if parameters.iter().all(|x| x.is_finite()) {
-            self.parameters.copy_from_slice(parameters);
-            (self.step, self.taken) = (step, Instant::now());
-        }
-    }
-
-    /// Adds the snapshot to a divergence.
-    fn rescue(&self, error: Error, training: &Training) -> Error {
-        match error {
-            Error::Diverged(mut diverged) => {
-                diverged.last_good = Some(training.model_with(self.parameters.clone()));
-                diverged.last_good_step = self.step as u64;
-                Error::Diverged(diverged)
-            }
-            other => other,
-        }
     }
 }

@@ -8,7 +8,7 @@ use reshet_lab::{Finished, Keeper};
 use serde_json::json;
 
 use crate::{
-    commands::train::TrainedRun,
+    commands::trained::TrainedRun,
     run::Run,
     settings::Settings,
     terminal::{note, tell},

@@ -19,7 +19,7 @@ use reshet::{
 use serde_json::json;
 
 use crate::{
-    commands::{follow, train::TrainedRun},
+    commands::{follow, trained::TrainedRun},
     exit,
     input::split_data::{SplitData, of_flag},
     ranks,

@@ -103,34 +103,20 @@ struct SamplesAndOne {
     }
 };
 
-// W of a layer, (outputs, inputs).
-struct Weights {
-    const float *weights;
-    u32 inputs;
+// A matrix row by row, summed along its rows: W of a layer, (outputs, inputs), or dz, (samples, outputs).
+struct Matrix {
+    const float *values;
+    u32 width;
     enum { along_sum = 1 };
-    DEVICE float at(u32 output, u32 input) const { return weights[(u64)output * inputs + input]; }
+    DEVICE float at(u32 row, u32 column) const { return values[(u64)row * width + column]; }
 };
 
-struct WeightsAcross {
-    const float *weights;
-    u32 inputs;
+// The same across, summed along its columns.
+struct Transposed {
+    const float *values;
+    u32 width;
     enum { along_sum = 0 };
-    DEVICE float at(u32 input, u32 output) const { return weights[(u64)output * inputs + input]; }
-};
-
-// dz of a layer, (samples, outputs).
-struct Derivatives {
-    const float *d;
-    u32 outputs;
-    enum { along_sum = 1 };
-    DEVICE float at(u32 sample, u32 output) const { return d[(u64)sample * outputs + output]; }
-};
-
-struct DerivativesAcross {
-    const float *d;
-    u32 outputs;
-    enum { along_sum = 0 };
-    DEVICE float at(u32 output, u32 sample) const { return d[(u64)sample * outputs + output]; }
+    DEVICE float at(u32 column, u32 row) const { return values[(u64)row * width + column]; }
 };
 
 struct StoreValue {
@@ -242,7 +228,7 @@ DEVICE void forward(const Now &now, TileMemory &memory) {
             const float *weights = job.parameters + layer.weights;
             const float *biases = weights + (u64)layer.inputs * layer.outputs;
             product(memory, layer.large, 0, rows, layer.outputs, layer.inputs, Samples{now, i},
-                    Weights{weights, layer.inputs}, StoreValue{now, i, biases});
+                    Matrix{weights, layer.inputs}, StoreValue{now, i, biases});
             grid_sync(job.barrier);
         }
         if (layer.activation == SOFTMAX) {
@@ -266,8 +252,8 @@ DEVICE void backward(const Now &now, TileMemory &memory) {
         if (layer.kind == DENSE && i > first) {
             const float *weights = job.parameters + layer.weights;
             product(memory, layer.large, 0, now.step.rows, layer.inputs, layer.outputs,
-                    Derivatives{job.stages + layer.d, layer.outputs},
-                    WeightsAcross{weights, layer.inputs}, StoreDerivative{now, i});
+                    Matrix{job.stages + layer.d, layer.outputs},
+                    Transposed{weights, layer.inputs}, StoreDerivative{now, i});
             grid_sync(job.barrier);
         }
     }
@@ -282,7 +268,7 @@ DEVICE void gradients(const Now &now, TileMemory &memory, Outcome &outcome, bool
         if (layer.kind != DENSE) continue;
         u32 columns = layer.inputs + 1;
         product(memory, layer.large, before, layer.outputs, columns, now.step.rows,
-                DerivativesAcross{job.stages + layer.d, layer.outputs}, SamplesAndOne{now, i},
+                Transposed{job.stages + layer.d, layer.outputs}, SamplesAndOne{now, i},
                 StoreGradient{now, outcome, layer, updates});
         before += tile_count(layer.large, layer.outputs, columns);
     }
