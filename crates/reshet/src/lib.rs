@@ -14,6 +14,7 @@
 
 pub mod activation;
 mod answer;
+mod average;
 pub mod data;
 pub mod diagnosis;
 pub mod engine;

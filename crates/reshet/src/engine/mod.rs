@@ -286,6 +286,14 @@ impl Device {
         }
     }
 
+    /// The number of threads that trainings which have nothing to do with each other can use.
+    pub(crate) fn cores(self) -> usize {
+        match self {
+            Self::Cpu { threads, .. } => threads,
+            Self::Cuda { .. } | Self::Reference => 1,
+        }
+    }
+
     /// Returns the name: `cpu`, `cuda` or `reference`.
     pub fn name(self) -> &'static str {
         match self {

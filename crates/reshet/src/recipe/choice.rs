@@ -16,7 +16,7 @@ const VALIDATION: f64 = 0.2;
 const TOO_MANY: usize = 100_000;
 /// By so many standard errors the defaults for detailed numbers must be better than the usual ones,
 /// which are the safer ones.
-const CLEARLY: f64 = 0.5;
+pub(super) const CLEARLY: f64 = 0.5;
 
 /// What [`Recipe::choose`] has tried, and which of it is the best.
 #[derive(Clone, Debug)]
@@ -118,7 +118,7 @@ impl Recipe {
 }
 
 /// The best temperature for these answers, if it is clearly better than 1.
-fn temperature(answers: &[f32], targets: &Targets) -> Option<f64> {
+pub(super) fn temperature(answers: &[f32], targets: &Targets) -> Option<f64> {
     if matches!(targets, Targets::Numbers { .. }) {
         return None;
     }
@@ -130,7 +130,7 @@ fn temperature(answers: &[f32], targets: &Targets) -> Option<f64> {
 
 /// Each sample's error: for numbers the square of the error over the target's variance; for several
 /// targets their sum. Else the share of wrong answers.
-fn of_samples(answers: &[f32], data: &Dataset) -> Vec<f64> {
+pub(super) fn of_samples(answers: &[f32], data: &Dataset) -> Vec<f64> {
     let outputs = data.targets().outputs();
     let rows = answers.chunks_exact(outputs);
     let wrong = |wrong: bool| f64::from(u8::from(wrong));
@@ -169,7 +169,7 @@ fn variance(values: &[f32], k: usize, outputs: usize) -> f64 {
 
 /// Whether the mean of these errors is lower than that of those of the same samples by more than so
 /// many standard errors of the difference.
-fn is_less(these: &[f64], than: &[f64], by: f64) -> bool {
+pub(super) fn is_less(these: &[f64], than: &[f64], by: f64) -> bool {
     let n = these.len() as f64;
     let gains = || than.iter().zip(these).map(|(theirs, ours)| theirs - ours);
     let mean = gains().sum::<f64>() / n;

@@ -4,6 +4,7 @@
 //! study and Python's keywords each make a recipe. What a recipe leaves open,
 //! [`Recipe::resolve`] fills in, once, by the kind of data.
 
+mod bag;
 mod choice;
 mod defaults;
 mod text;
@@ -15,6 +16,7 @@ use crate::{
     Activation, Adam, AdamW, Dataset, Error, Init, Loss, Optimizer, RMSprop, Result, SGD, Schedule,
     Sequential, Targets, Task, Trainer, infer_loss,
 };
+pub use bag::{Bag, Bagging};
 pub use choice::Choice;
 pub use defaults::Defaults;
 use text::{list, name, pair, scalar, short, switch};

@@ -45,7 +45,7 @@ fn last_linear(network: &Sequential) -> Option<usize> {
 }
 
 /// Divides the last linear layer's weights and biases, and with them what it gives.
-pub(super) fn divide(network: &Sequential, parameters: &mut [f32], temperature: f64) {
+pub(crate) fn divide(network: &Sequential, parameters: &mut [f32], temperature: f64) {
     let start = parameters.len() - last_linear(network).unwrap_or(0);
     for parameter in &mut parameters[start..] {
         *parameter = (f64::from(*parameter) / temperature) as f32;

@@ -1,0 +1,344 @@
+//! Trains several networks, each of which leaves a part of the samples out.
+
+use std::{
+    ops::ControlFlow,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+    },
+    thread,
+};
+
+use super::{Recipe, choice};
+use crate::{
+    Dataset, Device, Ended, Error, Event, Model, Result, Score, metrics::Residuals,
+    train::temperature,
+};
+
+/// Networks of one recipe, each trained without a fold of the samples, and their answers to these
+/// folds: see [`Recipe::bag`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Bag {
+    /// The networks, in the order of the folds.
+    pub models: Vec<Model>,
+    /// The score of all samples, each answered by the network that was not trained on it.
+    pub score: Score,
+    /// The temperature at which these answers, if they are probabilities, have the lowest log loss,
+    /// if that is clearly lower than without: see [`Trainer::temperature`](crate::Trainer::temperature).
+    pub temperature: Option<f64>,
+    /// How far these answers, if they are numbers, were off: see [`Model::with_residuals`].
+    pub residuals: Vec<Residuals>,
+    /// The steps of all trainings.
+    pub steps: usize,
+    errors: Vec<f64>,
+}
+
+/// What [`Recipe::bag`] tells, and what it is told.
+pub trait Bagging: Sync {
+    /// Returns the network of this fold, if it was trained before.
+    fn known(&self, _fold: usize) -> Result<Option<Model>> {
+        Ok(None)
+    }
+
+    /// Hears an event of a fold's training. [`ControlFlow::Break`] ends all of them. Several
+    /// threads call it.
+    fn event(&self, _fold: usize, _event: &Event) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
+    /// Takes the network of a fold as soon as it is trained. Several threads call it.
+    ///
+    /// # Errors
+    /// What ends all trainings.
+    fn trained(&self, _fold: usize, _model: &Model) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Without progress and without memory.
+impl Bagging for () {}
+
+impl Bag {
+    /// Returns the average of the networks as one model ([`Model::average`]), with the temperature
+    /// and the residuals of their answers.
+    ///
+    /// # Errors
+    /// As [`Model::average`].
+    pub fn average(&self) -> Result<Model> {
+        let all: Vec<(&Model, f64)> = self.models.iter().map(|model| (model, 1.0)).collect();
+        let mut model = Model::average(&all)?;
+        if let Some(temperature) = self.temperature {
+            let network = model.network().clone();
+            model.rewrite(|parameters| {
+                temperature::divide(&network, parameters, temperature);
+                Ok(())
+            })?;
+        }
+        model.notes.insert("average".into(), format!("{} networks", self.models.len()));
+        model.with_residuals(self.residuals.clone())
+    }
+
+    /// Whether its answers to samples that were not trained on are clearly better than those of
+    /// another bag of the same folds: by half a standard error of the difference.
+    pub fn is_clearly_better(&self, than: &Self) -> bool {
+        choice::is_less(&self.errors, &than.errors, choice::CLEARLY)
+    }
+}
+
+/// What came of one fold.
+struct Fold {
+    model: Model,
+    steps: usize,
+    /// The samples that were left out, the answers to them, and their loss.
+    rows: Vec<u32>,
+    answers: Vec<f32>,
+    loss: f64,
+}
+
+impl Recipe {
+    /// Trains `folds` networks, each on the samples of all folds but its own and with a seed of its
+    /// own, and lets each answer the samples of its fold (bagging by cross-validation). Of a
+    /// processor each network has one core.
+    ///
+    /// With a `patience`, each watches a part of the samples that it is trained on.
+    ///
+    /// None if it was ended by a [`ControlFlow::Break`].
+    ///
+    /// # Errors
+    /// There are fewer than two folds, or more than samples; as [`Recipe::resolve`] and
+    /// [`Trainer::fit`](crate::Trainer::fit).
+    pub fn bag(
+        &self,
+        data: &Dataset,
+        folds: usize,
+        device: Device,
+        bagging: &dyn Bagging,
+    ) -> Result<Option<Bag>> {
+        // What is wrong is told once, and before anything is trained.
+        self.trainer(data)?.plan(data)?;
+        data.targets().fold(0, folds, 0)?;
+        let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let done = Mutex::new(Vec::new());
+        let work = || {
+            while !stop.load(Relaxed) {
+                let k = next.fetch_add(1, Relaxed);
+                if k >= folds {
+                    return;
+                }
+                let fold = self.fold(data, (k, folds), device.threads(1), bagging, &stop);
+                if !matches!(fold, Ok(Some(_))) {
+                    stop.store(true, Relaxed);
+                }
+                done.lock().unwrap_or_else(PoisonError::into_inner).push((k, fold));
+            }
+        };
+        thread::scope(|scope| {
+            for _ in 1..device.cores().min(folds) {
+                // A system that gives no more threads gives fewer.
+                if thread::Builder::new().spawn_scoped(scope, work).is_err() {
+                    break;
+                }
+            }
+            work();
+        });
+        let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+        done.sort_by_key(|(k, _)| *k);
+        let all: Result<Vec<Option<Fold>>> = done.into_iter().map(|(_, fold)| fold).collect();
+        match all?.into_iter().collect::<Option<Vec<Fold>>>() {
+            Some(all) if all.len() == folds => {
+                let bag = together(data, all);
+                Ok(Some(Bag { temperature: self.temperature.or(bag.temperature), ..bag }))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Trains one fold's network, and lets it answer. None if it was ended.
+    fn fold(
+        &self,
+        data: &Dataset,
+        (k, folds): (usize, usize),
+        device: Device,
+        bagging: &dyn Bagging,
+        stop: &AtomicBool,
+    ) -> Result<Option<Fold>> {
+        let base = self.seed.unwrap_or(0);
+        let (stay, rows) = data.targets().fold(k, folds, base)?;
+        let left_out = data.select(&rows);
+        let (model, steps) = match bagging.known(k)? {
+            Some(model) => (model, 0),
+            None => {
+                let train = data.select(&stay);
+                let seed = Some(base.wrapping_add(k as u64));
+                let recipe = Self { seed, temperature: None, ..self.clone() };
+                let tell = |event: &Event| match stop.load(Relaxed) {
+                    true => ControlFlow::Break(()),
+                    false => bagging.event(k, event),
+                };
+                let Some((model, steps)) = recipe.train_fold(&train, device, tell)? else {
+                    return Ok(None);
+                };
+                bagging.trained(k, &model)?;
+                (model, steps)
+            }
+        };
+        let (score, answers) = model.predictor(device)?.examine(&left_out)?;
+        Ok(Some(Fold { model, steps, rows, answers, loss: score.loss }))
+    }
+
+    fn train_fold(
+        &self,
+        train: &Dataset,
+        device: Device,
+        tell: impl FnMut(&Event) -> ControlFlow<()>,
+    ) -> Result<Option<(Model, usize)>> {
+        let watched = self.validation.filter(|part| self.patience.is_some() && *part > 0.0);
+        let parts = match watched {
+            Some(part) => Some(train.split(part, self.seed.unwrap_or(0))?),
+            None => None,
+        };
+        let train = parts.as_ref().map_or(train, |(train, _)| train);
+        let batch_size = self.batch_size.map(|n| n.min(train.len()));
+        let recipe = Self { batch_size, ..self.clone() };
+        let mut trainer = recipe.trainer(train)?.device(device).unscaled().on_event(tell);
+        if let Some((_, validation)) = &parts {
+            trainer = trainer.validation(validation);
+        }
+        let fit = trainer.fit(train)?;
+        Ok((fit.ended != Ended::Asked).then_some((fit.model, fit.steps)))
+    }
+}
+
+/// Puts the folds' answers in the order of the samples.
+fn together(data: &Dataset, folds: Vec<Fold>) -> Bag {
+    let outputs = data.targets().outputs();
+    let (mut answers, mut loss) = (vec![0.0; data.len() * outputs], 0.0);
+    for fold in &folds {
+        loss += fold.loss * fold.rows.len() as f64 / data.len() as f64;
+        for (row, answer) in fold.rows.iter().zip(fold.answers.chunks_exact(outputs)) {
+            answers[*row as usize * outputs..][..outputs].copy_from_slice(answer);
+        }
+    }
+    let meaning = folds[0].model.meaning();
+    let score = Score::new(&answers, data.targets(), meaning.task, loss).named(meaning.answers());
+    Bag {
+        score,
+        temperature: choice::temperature(&answers, data.targets()),
+        residuals: Residuals::of(&answers, data.targets()),
+        steps: folds.iter().map(|fold| fold.steps).sum(),
+        errors: choice::of_samples(&answers, data),
+        models: folds.into_iter().map(|fold| fold.model).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Features, Storage, Targets};
+
+    /// Three classes in a plane, with noise.
+    fn classes(n: usize) -> Dataset {
+        let value = |i: usize| ((i * 2_654_435_761) % 10_007) as f32 / 5_003.5 - 1.0;
+        let x: Vec<f32> = (0..2 * n).map(value).collect();
+        let label = |p: &[f32]| u32::from(p[0] > 0.2) + u32::from(p[0] + p[1] > 0.5);
+        let labels = x.chunks_exact(2).map(label).collect();
+        let targets = Targets::classes(labels, ["a", "b", "c"].map(String::from).into());
+        Dataset::new(Features::new(Storage::F32(x), &[2]).unwrap(), targets).unwrap()
+    }
+
+    fn recipe() -> Recipe {
+        Recipe { hidden: Some(vec![8]), epochs: Some(20), lr: Some(0.01), ..Recipe::default() }
+    }
+
+    fn bag(recipe: &Recipe, data: &Dataset, folds: usize, device: Device) -> Bag {
+        recipe.bag(data, folds, device, &()).unwrap().unwrap()
+    }
+
+    #[test]
+    fn each_sample_is_answered_by_the_network_that_has_not_seen_it() {
+        let data = classes(90);
+        let all = bag(&recipe(), &data, 3, Device::cpu().threads(1));
+        let mut right = 0;
+        for (k, model) in all.models.iter().enumerate() {
+            let (train, left_out) = data.fold(k, 3, 0).unwrap();
+            let recipe = Recipe { seed: Some(k as u64), ..recipe() };
+            let alone = recipe.trainer(&train).unwrap().unscaled().fit(&train).unwrap().model;
+            assert_eq!(alone.parameters(), model.parameters());
+            let score = model.test(&left_out).unwrap();
+            right += (score.accuracy().unwrap() * left_out.len() as f64).round() as usize;
+        }
+        assert_eq!((all.score.accuracy().unwrap() * 90.0).round() as usize, right);
+        assert!(right > 70, "{}", all.score);
+        assert!(all.average().unwrap().test(&data).unwrap().accuracy().unwrap() > 0.8);
+    }
+
+    #[test]
+    fn the_bits_do_not_depend_on_threads_nor_on_what_was_known() {
+        let data = classes(60);
+        let one = bag(&recipe(), &data, 4, Device::cpu().exact_threads(1));
+        struct Known(Vec<Option<Model>>, AtomicUsize);
+        impl Bagging for Known {
+            fn known(&self, fold: usize) -> Result<Option<Model>> {
+                Ok(self.0[fold].clone())
+            }
+            fn trained(&self, _fold: usize, _model: &Model) -> Result<()> {
+                self.1.fetch_add(1, Relaxed);
+                Ok(())
+            }
+        }
+        let known = vec![None, Some(one.models[1].clone()), None, Some(one.models[3].clone())];
+        let known = Known(known, AtomicUsize::new(0));
+        let three = recipe().bag(&data, 4, Device::cpu().exact_threads(3), &known);
+        let three = three.unwrap().unwrap();
+        assert_eq!(one.average().unwrap(), three.average().unwrap());
+        assert_eq!((&one.score, known.1.into_inner()), (&three.score, 2));
+    }
+
+    #[test]
+    fn numbers_get_residuals_and_probabilities_a_temperature() {
+        let x = Features::new(Storage::F32((0..200).map(|i| i as f32 / 100.0).collect()), &[1]);
+        let y = (0..200).map(|i| (i as f32 / 20.0).sin() + 100.0).collect();
+        let data = Dataset::new(x.unwrap(), Targets::numbers(y, 1)).unwrap();
+        let numbers = bag(&recipe(), &data, 5, Device::cpu());
+        let model = numbers.average().unwrap();
+        assert_eq!(model.meaning().residuals[0].samples(), 200);
+        assert!(model.check_coverage(0.9).is_ok());
+        assert_eq!(model.notes["average"], "5 networks");
+
+        let warm = Recipe { temperature: Some(3.0), ..recipe() };
+        let data = classes(90);
+        let (plain, warm) =
+            [recipe(), warm].map(|recipe| bag(&recipe, &data, 2, Device::cpu())).into();
+        assert_eq!(plain.models, warm.models);
+        let certain = |bag: &Bag| {
+            let answers = bag.average().unwrap().predict(&data).unwrap();
+            answers.chunks(3).map(|row| row.iter().fold(0.0f32, |a, b| a.max(*b))).sum::<f32>()
+        };
+        assert!(certain(&warm) < certain(&plain));
+    }
+
+    #[test]
+    fn what_is_wrong_and_a_break_end_it() {
+        let data = classes(30);
+        let ends = |recipe: &Recipe, folds| recipe.bag(&data, folds, Device::cpu(), &()).is_err();
+        assert!(ends(&recipe(), 1) && ends(&recipe(), 31) && !ends(&recipe(), 2));
+        assert!(ends(&Recipe { temperature: Some(-1.0), ..recipe() }, 2));
+        assert!(ends(&Recipe { lr: Some(-1.0), ..recipe() }, 2));
+        struct Stop;
+        impl Bagging for Stop {
+            fn event(&self, fold: usize, _: &Event) -> ControlFlow<()> {
+                if fold == 1 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            }
+        }
+        assert!(recipe().bag(&data, 3, Device::cpu(), &Stop).unwrap().is_none());
+        struct Full;
+        impl Bagging for Full {
+            fn trained(&self, _: usize, _: &Model) -> Result<()> {
+                Err(Error::invalid("the disk is full"))
+            }
+        }
+        let error = recipe().bag(&data, 3, Device::cpu(), &Full).unwrap_err().to_string();
+        assert!(error.contains("disk is full"), "{error}");
+    }
+}
