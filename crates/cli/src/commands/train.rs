@@ -4,7 +4,7 @@ use std::{process::ExitCode, time::Instant};
 
 use anyhow::Result;
 use reshet::{
-    Checkpoint, Dataset, Device, Ended, Error, Event, Fit, Model, Score, diagnosis,
+    Checkpoint, Dataset, Device, Ended, Error, Event, Fit, Model, Score, Trainer, diagnosis,
     formats::safetensors,
     metrics::{Residuals, digits},
     recipe::Choice,
@@ -13,13 +13,16 @@ use serde_json::json;
 
 use crate::{
     commands::{
-        choice, find_lr,
+        bag, choice, find_lr,
         folds::Folds,
         follow,
         trained::{TrainedRun, instructions},
     },
     exit,
-    input::{asked::score_by_blocks, split_data::SplitData},
+    input::{
+        asked::score_by_blocks,
+        split_data::{SplitData, of_flag},
+    },
     ranks,
     run::{CHECKPOINT, Run, resumed},
     say,
@@ -49,6 +52,11 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
         let what = "--memory: every rank holds all of the data: leave it out, or run reshet itself";
         return Err(Error::Invalid(what.into()).into());
     }
+    if args.bag.is_some() && (args.memory.is_some() || ranks::group().is_some()) {
+        let what = "--bag: all networks share rows that one process has in memory: leave out \
+                    --memory, and run reshet itself";
+        return Err(Error::Invalid(what.into()).into());
+    }
     follow::tell(args)?;
     let mut args = args.clone();
     let asked = args.recipe.0.clone();
@@ -58,14 +66,26 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
     let trained_on = split.trained();
     let SplitData { name, train, validation, test, said, warnings, mut chosen, streamed, .. } =
         split;
+    if args.bag.is_some() && streamed.is_some() {
+        let what = "--bag: all rows must fit into memory";
+        return Err(Error::Memory(what.into()).into());
+    }
+    if let Some(networks) = args.bag {
+        let whole = train.fold(0, networks, 0);
+        whole.map_err(of_flag(format!("--bag {networks}")))?;
+    }
     let loaded = start.elapsed() - folded;
     let choosing = Instant::now();
-    let choice = match args.find_lr || streamed.is_some() {
+    let mut choice = match args.find_lr || streamed.is_some() {
         true => None,
         false => choice::choose(&mut args, &asked, &train)?,
     };
     if choice.is_some() {
         chosen = filled_in(&asked, &args.recipe);
+    }
+    if let (Some(_), Some(choice)) = (args.bag, &mut choice) {
+        // The networks' own answers say more than one network's to a fifth of the samples.
+        (args.recipe.0.temperature, choice.temperature) = (asked.temperature, None);
     }
     let args = &args;
     let optimizer = args.recipe.optimizer()?;
@@ -90,11 +110,12 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
     }
     let (mut resumed_at, mut residuals) = (0, held_back(folds.as_ref(), choice.as_ref()));
     let mut run = match &args.resume {
+        Some(folder) if args.bag.is_some() => Run::take_up(folder)?,
         Some(folder) => {
             let (mut run, checkpoint) = Run::reopen(folder)?;
             resumed_at = checkpoint.steps();
             check_bits(&checkpoint, &device, args.same_bits)?;
-            for change in resumed::changes(&checkpoint, args)? {
+            for change in resumed::changes(&checkpoint.notes, args)? {
                 note(&format!("changed since the checkpoint: {change}"));
             }
             check_epochs(&checkpoint, args)?;
@@ -143,33 +164,16 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
     }
 
     let training = Instant::now();
-    let bar = terminal::bar(0, "{wide_bar} {pos}/{len} steps  {msg}  {eta} left");
-    let (mut last_note, mut skipped) = (Instant::now(), false);
-    if !residuals.is_empty() {
-        run.note(RESIDUALS, serde_json::to_string(&residuals)?);
-    }
-    run.keep_checkpoints(args.checkpoint_every.map(|n| n as usize))?;
-    let epochs = args.recipe.epochs.unwrap_or(0);
-    let fit = run.train(trainer, &train, &bar, |event| {
-        if let Event::Epoch { epoch, loss, validation } = event {
-            // Of many short epochs a line a second is enough.
-            if *epoch >= 3 && last_note.elapsed().as_secs() < 1 && *epoch + 1 != epochs {
-                skipped = true;
-                return;
-            }
-            last_note = Instant::now();
-            let before = if std::mem::take(&mut skipped) { "…\n" } else { "" };
-            let checked =
-                validation.as_ref().map_or(String::new(), |v| format!("   validation {v}"));
-            let line = format!("{before}epoch {}   loss {}{checked}", epoch + 1, digits(*loss));
-            bar.suspend(|| note(&line));
+    let (bag, fit) = match args.bag {
+        Some(networks) => {
+            let Some(bag) = bag::train(&run, args, &train, networks)? else {
+                return Ok(interrupted(&run, "; the networks trained so far are kept"));
+            };
+            let fit = bag::fit(&bag, args)?;
+            (Some(bag), fit)
         }
-    });
-    let fit = fit.map_err(|error| match error.downcast_ref() {
-        Some(Error::Group(_)) => error.context(kept_so_far(&run)),
-        _ => error,
-    })?;
-    let fit = Fit { model: fit.model.with_residuals(residuals)?, ..fit };
+        None => (None, train_one(&mut run, args, trainer, &train, residuals)?),
+    };
     let trained = training.elapsed();
 
     let testing = Instant::now();
@@ -194,6 +198,7 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
         fit: &fit,
         score: &score,
         folds,
+        bag: bag.as_ref(),
         choice: choice.as_ref(),
         findings: None,
         in_short: false,
@@ -216,15 +221,55 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
         false => done.say(&kept, trained, fit.steps - resumed_at.min(fit.steps)),
     }
     if fit.ended == Ended::Asked {
-        terminal::tell(&format!(
-            "interrupted after {} steps; the model so far is in {}; go on: reshet train --resume {}",
-            fit.steps,
-            kept.model.display(),
-            run.folder().display()
-        ));
-        return Ok(ExitCode::from(exit::INTERRUPTED));
+        let model = kept.model.display();
+        let what = format!(" after {} steps; the model so far is in {model}", fit.steps);
+        return Ok(interrupted(&run, &what));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Trains one network, with a line for its epochs.
+fn train_one(
+    run: &mut Run,
+    args: &Settings,
+    trainer: Trainer,
+    train: &Dataset,
+    residuals: Vec<Residuals>,
+) -> Result<Fit> {
+    let bar = terminal::bar(0, "{wide_bar} {pos}/{len} steps  {msg}  {eta} left");
+    let (mut last_note, mut skipped) = (Instant::now(), false);
+    if !residuals.is_empty() {
+        run.note(RESIDUALS, serde_json::to_string(&residuals)?);
+    }
+    run.keep_checkpoints(args.checkpoint_every.map(|n| n as usize))?;
+    let epochs = args.recipe.epochs.unwrap_or(0);
+    let fit = run.train(trainer, train, &bar, |event| {
+        if let Event::Epoch { epoch, loss, validation } = event {
+            // Of many short epochs a line a second is enough.
+            if *epoch >= 3 && last_note.elapsed().as_secs() < 1 && *epoch + 1 != epochs {
+                skipped = true;
+                return;
+            }
+            last_note = Instant::now();
+            let before = if std::mem::take(&mut skipped) { "…\n" } else { "" };
+            let checked =
+                validation.as_ref().map_or(String::new(), |v| format!("   validation {v}"));
+            let line = format!("{before}epoch {}   loss {}{checked}", epoch + 1, digits(*loss));
+            bar.suspend(|| note(&line));
+        }
+    });
+    let fit = fit.map_err(|error| match error.downcast_ref() {
+        Some(Error::Group(_)) => error.context(kept_so_far(run)),
+        _ => error,
+    })?;
+    Ok(Fit { model: fit.model.with_residuals(residuals)?, ..fit })
+}
+
+/// Says that Ctrl-C has ended the training, and how it goes on.
+fn interrupted(run: &Run, what: &str) -> ExitCode {
+    let folder = run.folder().display();
+    terminal::tell(&format!("interrupted{what}; go on: reshet train --resume {folder}"));
+    ExitCode::from(exit::INTERRUPTED)
 }
 
 /// What to do when a rank has ended.

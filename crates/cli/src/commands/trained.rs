@@ -11,12 +11,12 @@ use reshet::{
     data::download::sha256_of,
     diagnosis::{self, Finding},
     metrics::ScoreKind,
-    recipe::Choice,
+    recipe::{Bag, Choice},
 };
 use serde_json::{Value, json};
 
 use crate::{
-    commands::{choice, folds::Folds},
+    commands::{bag, choice, folds::Folds},
     drawing::chart::Chart,
     ranks,
     run::Run,
@@ -41,6 +41,8 @@ pub struct TrainedRun<'a> {
     pub fit: &'a Fit,
     pub score: &'a Option<Score>,
     pub folds: Option<&'a Folds>,
+    /// The networks of which the model is the average.
+    pub bag: Option<&'a Bag>,
     /// What was tried before.
     pub choice: Option<&'a Choice>,
     /// What looks wrong in it, where that is known already.
@@ -128,6 +130,9 @@ impl TrainedRun<'_> {
         if let Some(folds) = self.folds {
             say!("{folds}");
         }
+        if let Some(bag) = self.bag {
+            say!("{}", bag::Said(bag));
+        }
         if let Some(score) = kept.on_train.as_ref().filter(|score| self.tells_more(score)) {
             let no_test = self.score.is_none();
             let remark = if no_test { "; no test: new data may score less" } else { "" };
@@ -179,6 +184,9 @@ impl TrainedRun<'_> {
         });
         if let Some(folds) = self.folds {
             report["folds"] = folds.json();
+        }
+        if let Some(bag) = self.bag {
+            report["bag"] = bag::json(bag);
         }
         if let Some(choice) = self.choice {
             report["choice"] = choice::json(choice);

@@ -11,12 +11,13 @@ use reshet::{
     files::{Lock, disk, in_words, is_own, remove_abandoned, remove_folder},
 };
 
-use super::{CHECKPOINT, LOG};
+use super::{CHECKPOINT, LOG, NETWORKS};
 
 /// What a run leaves in its folder, of whatever command, but what it has come to. In the order in
 /// which it is taken away: without a checkpoint nobody goes on with what is left.
-const FILES: [&str; 14] = [
+const FILES: [&str; 15] = [
     CHECKPOINT,
+    NETWORKS,
     LOG,
     "report.json",
     "loss.svg",

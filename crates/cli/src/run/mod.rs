@@ -32,6 +32,8 @@ use folder::Folder;
 
 pub const LOG: &str = "log.jsonl";
 pub const CHECKPOINT: &str = "checkpoint.safetensors";
+/// The folder of the networks of which the model is the average.
+pub const NETWORKS: &str = "networks";
 
 /// So many bytes of the log wait in memory, and so long, until they are written.
 const WAITING: usize = 8 << 10;
@@ -72,6 +74,11 @@ impl Run {
         let log = Arc::new(Log::to(&folder.path.join(LOG)));
         let (flushed, log_fails, checkpoints, notes, last, course) = Default::default();
         Self { folder, log, flushed, log_fails, checkpoints, notes, last, course }
+    }
+
+    /// The folder of an interrupted run that has no checkpoint.
+    pub fn take_up(folder: &Path) -> Result<Self> {
+        Ok(Self::at(Folder::lock(folder)?))
     }
 
     /// The folder of an interrupted run, and where it stood. Its log is cut back to there.

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use reshet::{Checkpoint, Error};
+use reshet::Error;
 use serde::Serialize;
 use toml::{Table, Value};
 
@@ -35,16 +35,18 @@ pub fn notes(config: &str) -> BTreeMap<String, String> {
     notes.map(|(key, text)| (key.into(), text.into())).into()
 }
 
-/// What of the settings has changed since the checkpoint, as sentences.
+/// What of the settings has changed since a checkpoint with these notes, as sentences.
 ///
 /// # Errors
 /// Something that must not.
-pub fn changes(checkpoint: &Checkpoint, now: &impl Serialize) -> reshet::Result<Vec<String>> {
-    let then = checkpoint.notes.get(SETTINGS).and_then(|text| text.parse::<Table>().ok());
+pub fn changes(
+    notes: &BTreeMap<String, String>,
+    now: &impl Serialize,
+) -> reshet::Result<Vec<String>> {
+    let then = notes.get(SETTINGS).and_then(|text| text.parse::<Table>().ok());
     // Versions before this kept none.
     let (Some(then), Ok(now)) = (then, Table::try_from(now)) else { return Ok(Vec::new()) };
-    let same_version =
-        checkpoint.notes.get(VERSION).is_some_and(|v| v == env!("CARGO_PKG_VERSION"));
+    let same_version = notes.get(VERSION).is_some_and(|v| v == env!("CARGO_PKG_VERSION"));
     let mut changes = Vec::new();
     let mut keys: Vec<&String> = then.keys().chain(now.keys()).collect();
     keys.sort();

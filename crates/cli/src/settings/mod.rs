@@ -104,6 +104,11 @@ pub struct Settings {
     #[arg(long, value_name = "K", value_parser = at_least_two, conflicts_with_all = ["test", "test_fraction", "resume"])]
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub folds: Option<usize>,
+    /// Train K networks, each without one of K folds of the training samples, and average them;
+    /// shows their score on the folds
+    #[arg(long, value_name = "K", value_parser = at_least_two, conflicts_with_all = ["folds", "validation", "patience", "load", "find_lr", "group", "time"])]
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub bag: Option<usize>,
     /// Instead of training, try a range of learning rates and suggest one
     #[arg(long, conflicts_with_all = ["lr", "resume", "folds"])]
     #[serde(skip)]

@@ -27,6 +27,7 @@ use crate::{
 
 pub(crate) use among::{Among, Stepped};
 pub use cpu::Instructions;
+pub(crate) use cpu::{Team, share};
 
 /// A flat buffer of an engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,8 +11,7 @@ use std::{
 
 use super::{Recipe, choice};
 use crate::{
-    Dataset, Device, Ended, Error, Event, Model, Result, Score, metrics::Residuals,
-    train::temperature,
+    Dataset, Device, Ended, Event, Model, Result, Score, metrics::Residuals, train::temperature,
 };
 
 /// Networks of one recipe, each trained without a fold of the samples, and their answers to these
@@ -235,7 +234,7 @@ fn together(data: &Dataset, folds: Vec<Fold>) -> Bag {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Features, Storage, Targets};
+    use crate::{Error, Features, Storage, Targets};
 
     /// Three classes in a plane, with noise.
     fn classes(n: usize) -> Dataset {

@@ -72,6 +72,7 @@ impl RunFolder {
             fit: &finished.fit,
             score: &finished.score,
             folds: None,
+            bag: None,
             choice: None,
             findings: Some(&finished.findings),
             in_short: finished.in_short,

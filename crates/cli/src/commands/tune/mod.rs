@@ -371,6 +371,7 @@ fn test(folder: &Folder, kept: &Kept, best: &Record) -> Result<Tested> {
         fit: &fit,
         score: &score,
         folds: None,
+        bag: None,
         choice: None,
         findings: None,
         in_short: false,

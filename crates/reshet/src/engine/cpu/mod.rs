@@ -41,6 +41,7 @@ mod work;
 
 pub use self::instructions::Instructions;
 pub(super) use self::state::Cpu;
+pub(crate) use self::{shares::share, team::Team};
 
 use self::{
     matrix::BLOCK,

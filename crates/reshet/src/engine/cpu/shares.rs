@@ -9,7 +9,7 @@ use super::{
 use crate::Activation;
 
 /// A thread's share of `n` items.
-pub(super) fn share(n: usize, thread: usize, threads: usize) -> Range<usize> {
+pub(crate) fn share(n: usize, thread: usize, threads: usize) -> Range<usize> {
     n * thread / threads..n * (thread + 1) / threads
 }
 

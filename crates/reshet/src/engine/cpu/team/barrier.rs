@@ -70,7 +70,7 @@ impl Meeting {
 }
 
 /// A thread's way to the meetings of a job.
-pub(in super::super) struct Barrier<'a> {
+pub(crate) struct Barrier<'a> {
     meeting: &'a Meeting,
     share: usize,
     /// What long waits took so far, and whom the first of them was for.

@@ -21,7 +21,7 @@ use std::{
     time::{Duration, Instant as Time},
 };
 
-pub(super) use self::barrier::Barrier;
+pub(crate) use self::barrier::Barrier;
 use self::{
     apart::Apart,
     barrier::{Meeting, Shares, bit},
@@ -60,7 +60,7 @@ const LEAVE: usize = 4;
 const SHARE: usize = 5;
 
 /// Runs the same closure on several threads at once.
-pub(super) struct Team {
+pub(crate) struct Team {
     shared: Arc<Shared>,
     members: Vec<Member>,
     /// Who takes part in the next job: share i + 1 is member `crew[i]`'s.
@@ -192,7 +192,7 @@ fn hold(state: &AtomicUsize) -> bool {
 }
 
 /// Those who do the next job.
-pub(super) struct Crew<'a> {
+pub(crate) struct Crew<'a> {
     team: &'a mut Team,
 }
 

@@ -1,0 +1,130 @@
+//! `--bag K`: the average of K networks, each trained without one of K folds of the rows.
+
+use std::{
+    collections::BTreeMap,
+    fmt, fs,
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+use indicatif::ProgressBar;
+use reshet::{
+    Dataset, Ended, Error, Event, Fit, Model,
+    recipe::{Bag, Bagging},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    run::{NETWORKS, Run, resumed},
+    settings::Settings,
+    terminal,
+};
+
+/// What a network's notes say of the rows that it was trained on.
+const DATA: &str = "training-data";
+
+/// Trains the networks that the run's folder does not have yet. None after Ctrl-C: those that were
+/// trained are kept.
+pub fn train(run: &Run, args: &Settings, train: &Dataset, networks: usize) -> Result<Option<Bag>> {
+    let folder = run.path(NETWORKS);
+    fs::create_dir_all(&folder)
+        .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    let steps = args.recipe.epochs.unwrap_or(0)
+        * (train.len() - train.len() / networks).div_ceil(args.recipe.batch_size.unwrap_or(1));
+    let template = "{wide_bar} {pos}/{len} steps  {msg}  {eta} left";
+    let bar = terminal::bar((networks * steps) as u64, template);
+    let mut notes = resumed::notes(&toml::to_string_pretty(args).context("config.toml")?);
+    notes.insert(DATA.into(), format!("{:016x}", train.fingerprint()));
+    let kept = Kept { folder, args, notes, steps, bar, networks };
+    let bag = args.recipe.bag(train, networks, args.machine.device()?, &kept);
+    kept.bar.finish_and_clear();
+    Ok(bag?)
+}
+
+/// The networks in a run's folder.
+struct Kept<'a> {
+    folder: PathBuf,
+    args: &'a Settings,
+    /// What is kept with each network.
+    notes: BTreeMap<String, String>,
+    steps: usize,
+    bar: ProgressBar,
+    networks: usize,
+}
+
+impl Kept<'_> {
+    fn path(&self, fold: usize) -> PathBuf {
+        self.folder.join(format!("{}.safetensors", fold + 1))
+    }
+
+    fn check(&self, path: &Path, model: &Model) -> reshet::Result<()> {
+        resumed::changes(&model.notes, self.args)?;
+        if model.notes.get(DATA) == self.notes.get(DATA) {
+            return Ok(());
+        }
+        let what = "it was trained on other rows; start another run, or remove it";
+        Err(Error::Data(format!("{}: {what}", path.display())))
+    }
+}
+
+impl Bagging for Kept<'_> {
+    fn known(&self, fold: usize) -> reshet::Result<Option<Model>> {
+        let path = self.path(fold);
+        if !path.is_file() {
+            return Ok(None);
+        }
+        let model = Model::load(&path)?;
+        self.check(&path, &model)?;
+        self.bar.inc(self.steps as u64);
+        Ok(Some(model))
+    }
+
+    fn event(&self, _fold: usize, event: &Event) -> ControlFlow<()> {
+        if let Event::Step { step, .. } = event
+            && step % 16 == 15
+        {
+            self.bar.inc(16);
+        }
+        terminal::carry_on()
+    }
+
+    fn trained(&self, fold: usize, model: &Model) -> reshet::Result<()> {
+        let mut model = model.clone();
+        model.notes.extend(self.notes.clone());
+        model.save(self.path(fold))?;
+        self.bar.set_message(format!("network {} of {} is trained", fold + 1, self.networks));
+        Ok(())
+    }
+}
+
+/// The average, as the result of a training.
+pub fn fit(bag: &Bag, args: &Settings) -> Result<Fit> {
+    Ok(Fit {
+        model: bag.average()?,
+        epochs: args.recipe.epochs.unwrap_or(0),
+        steps: bag.steps,
+        final_loss: bag.score.loss,
+        epoch_losses: Vec::new(),
+        ended: Ended::Done,
+    })
+}
+
+/// What the networks score on the folds that they were not trained on, for a reader.
+pub struct Said<'a>(pub &'a Bag);
+
+impl fmt::Display for Said<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let Bag { models, score, temperature, .. } = self.0;
+        write!(f, "{} networks, each on the fold it was not trained on: {score}", models.len())?;
+        match temperature {
+            Some(temperature) => write!(f, "; temperature {temperature:.2}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// `{"networks": K, "score": {…}, "temperature": …}`
+pub fn json(bag: &Bag) -> Value {
+    json!({ "networks": bag.models.len(), "score": bag.score, "temperature": bag.temperature })
+}
