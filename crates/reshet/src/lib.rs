@@ -42,6 +42,7 @@ pub mod recipe;
 pub mod rng;
 pub mod schedule;
 mod short;
+mod threads;
 mod train;
 mod training;
 #[cfg(feature = "tune")]

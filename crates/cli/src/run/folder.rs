@@ -15,7 +15,7 @@ use super::{CHECKPOINT, LOG, NETWORKS};
 
 /// What a run leaves in its folder, of whatever command, but what it has come to. In the order in
 /// which it is taken away: without a checkpoint nobody goes on with what is left.
-const FILES: [&str; 15] = [
+const FILES: [&str; 16] = [
     CHECKPOINT,
     NETWORKS,
     LOG,
@@ -30,6 +30,7 @@ const FILES: [&str; 15] = [
     "scatter.png",
     "journal.jsonl",
     "best",
+    "average",
     "config.toml",
 ];
 /// What a run has come to: a model, or a study.

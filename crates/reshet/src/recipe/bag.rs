@@ -2,16 +2,13 @@
 
 use std::{
     ops::ControlFlow,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
-    },
-    thread,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
 };
 
 use super::{Recipe, choice};
 use crate::{
-    Dataset, Device, Ended, Event, Model, Result, Score, metrics::Residuals, train::temperature,
+    Dataset, Device, Ended, Event, Model, Result, Score, metrics::Residuals, threads,
+    train::temperature,
 };
 
 /// Networks of one recipe, each trained without a fold of the samples, and their answers to these
@@ -117,40 +114,21 @@ impl Recipe {
         // What is wrong is told once, and before anything is trained.
         self.trainer(data)?.plan(data)?;
         data.targets().fold(0, folds, 0)?;
-        let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
-        let done = Mutex::new(Vec::new());
-        let work = || {
-            while !stop.load(Relaxed) {
-                let k = next.fetch_add(1, Relaxed);
-                if k >= folds {
-                    return;
-                }
-                let fold = self.fold(data, (k, folds), device.threads(1), bagging, &stop);
-                if !matches!(fold, Ok(Some(_))) {
-                    stop.store(true, Relaxed);
-                }
-                done.lock().unwrap_or_else(PoisonError::into_inner).push((k, fold));
+        let stop = AtomicBool::new(false);
+        let done = threads::each(device.cores(), folds, |k| {
+            if stop.load(Relaxed) {
+                return Ok(None);
             }
-        };
-        thread::scope(|scope| {
-            for _ in 1..device.cores().min(folds) {
-                // A system that gives no more threads gives fewer.
-                if thread::Builder::new().spawn_scoped(scope, work).is_err() {
-                    break;
-                }
+            let fold = self.fold(data, (k, folds), device.threads(1), bagging, &stop);
+            if !matches!(fold, Ok(Some(_))) {
+                stop.store(true, Relaxed);
             }
-            work();
+            fold
         });
-        let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-        done.sort_by_key(|(k, _)| *k);
-        let all: Result<Vec<Option<Fold>>> = done.into_iter().map(|(_, fold)| fold).collect();
-        match all?.into_iter().collect::<Option<Vec<Fold>>>() {
-            Some(all) if all.len() == folds => {
-                let bag = together(data, all);
-                Ok(Some(Bag { temperature: self.temperature.or(bag.temperature), ..bag }))
-            }
-            _ => Ok(None),
-        }
+        let done = done.into_iter().collect::<Result<Vec<Option<Fold>>>>()?;
+        let Some(all) = done.into_iter().collect::<Option<Vec<Fold>>>() else { return Ok(None) };
+        let bag = together(data, all);
+        Ok(Some(Bag { temperature: self.temperature.or(bag.temperature), ..bag }))
     }
 
     /// Trains one fold's network, and lets it answer. None if it was ended.
@@ -226,13 +204,15 @@ fn together(data: &Dataset, folds: Vec<Fold>) -> Bag {
         temperature: choice::temperature(&answers, data.targets()),
         residuals: Residuals::of(&answers, data.targets()),
         steps: folds.iter().map(|fold| fold.steps).sum(),
-        errors: choice::of_samples(&answers, data),
+        errors: choice::of_samples(&answers, data.targets()),
         models: folds.into_iter().map(|fold| fold.model).collect(),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicUsize;
+
     use super::*;
     use crate::{Error, Features, Storage, Targets};
 

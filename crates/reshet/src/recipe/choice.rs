@@ -106,7 +106,7 @@ impl Recipe {
                 return Ok(None);
             }
             let (score, answers) = fit.model.predictor(device)?.examine(&validation)?;
-            errors.push(of_samples(&answers, &validation));
+            errors.push(of_samples(&answers, validation.targets()));
             tried.push((recipe, score));
             said.push(answers);
         }
@@ -130,11 +130,11 @@ pub(super) fn temperature(answers: &[f32], targets: &Targets) -> Option<f64> {
 
 /// Each sample's error: for numbers the square of the error over the target's variance; for several
 /// targets their sum. Else the share of wrong answers.
-pub(super) fn of_samples(answers: &[f32], data: &Dataset) -> Vec<f64> {
-    let outputs = data.targets().outputs();
+pub(crate) fn of_samples(answers: &[f32], targets: &Targets) -> Vec<f64> {
+    let outputs = targets.outputs();
     let rows = answers.chunks_exact(outputs);
     let wrong = |wrong: bool| f64::from(u8::from(wrong));
-    match data.targets() {
+    match targets {
         Targets::Classes { labels, .. } => {
             rows.zip(labels.iter()).map(|(row, y)| wrong(argmax(row) != *y as usize)).collect()
         }
@@ -265,7 +265,7 @@ mod tests {
         let data = Dataset::with_missing_targets(features, targets).unwrap();
         let answers = [0.0, 200.0, 2.0, 9.0, 2.0, 300.0, 2.0, 200.0];
         // Variances of 2 and of 20,000/3.
-        let errors = of_samples(&answers, &data);
+        let errors = of_samples(&answers, data.targets());
         assert_eq!(errors, [10_000.0 / (20_000.0 / 3.0), 0.0, 2.0, 0.0]);
     }
 }

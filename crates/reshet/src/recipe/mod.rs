@@ -5,7 +5,7 @@
 //! [`Recipe::resolve`] fills in, once, by the kind of data.
 
 mod bag;
-mod choice;
+pub(crate) mod choice;
 mod defaults;
 mod text;
 

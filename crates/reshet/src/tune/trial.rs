@@ -9,7 +9,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::Candidate;
-use crate::{Dataset, Device, Ended, Error, Recipe, Result, Score, metrics::ScoreKind};
+use crate::{Dataset, Device, Ended, Error, Model, Recipe, Result, Score, metrics::ScoreKind};
 
 /// The standard errors by which another candidate must be better than the usual one.
 const CLEARLY: f64 = 1.5;
@@ -106,20 +106,11 @@ pub(super) fn train(
         candidate: candidate.clone(),
     };
     let mut scores = Vec::new();
-    // One core a candidate: the others have their own.
-    let device = Device::cpu().threads(1);
     for (train, validation) in splits {
-        let batch_size = Some(candidate.batch_size.min(train.len()));
-        let recipe = Recipe { batch_size, seed: Some(seed), ..candidate.recipe(epochs)? };
-        record.parameters = recipe.network(train)?.parameters();
-        let trainer = recipe.trainer(train)?.device(device).unscaled();
-        let fit = trainer.on_event(|_| match stop.load(Relaxed) {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
-        });
-        match fit.fit(train) {
-            Ok(fit) if fit.ended == Ended::Asked => return Ok(None),
-            Ok(fit) => scores.push(fit.model.test_on(validation, device)?),
+        record.parameters = candidate.recipe(epochs)?.network(train)?.parameters();
+        match fit(candidate, epochs, seed, train, stop) {
+            Ok(None) => return Ok(None),
+            Ok(Some(model)) => scores.push(model.test_on(validation, one_core())?),
             Err(Error::Diverged(_)) => return Ok(Some(record)),
             Err(other) => return Err(other),
         }
@@ -146,4 +137,28 @@ pub(super) fn train(
         record.losses = scores.iter().map(|score| score.loss).collect();
     }
     Ok(Some(record))
+}
+
+/// Each training has one core: the others have their own.
+pub(super) fn one_core() -> Device {
+    Device::cpu().threads(1)
+}
+
+/// Trains a candidate for this many epochs; None if it was stopped.
+pub(super) fn fit(
+    candidate: &Candidate,
+    epochs: usize,
+    seed: u64,
+    train: &Dataset,
+    stop: &AtomicBool,
+) -> Result<Option<Model>> {
+    let batch_size = Some(candidate.batch_size.min(train.len()));
+    let recipe = Recipe { batch_size, seed: Some(seed), ..candidate.recipe(epochs)? };
+    let trainer = recipe.trainer(train)?.device(one_core()).unscaled();
+    let fit = trainer.on_event(|_| match stop.load(Relaxed) {
+        true => ControlFlow::Break(()),
+        false => ControlFlow::Continue(()),
+    });
+    let fit = fit.fit(train)?;
+    Ok((fit.ended != Ended::Asked).then_some(fit.model))
 }

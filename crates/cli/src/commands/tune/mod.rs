@@ -14,7 +14,7 @@ use anyhow::Result;
 use reshet::{
     Dataset, Device, Error, Fit, Meaning, Recipe, Score, Task,
     recipe::Defaults,
-    tune::{Candidate, Event, Record, Space, Study},
+    tune::{Candidate, Event, Outcome, Record, Selection, Space, Study},
 };
 use serde_json::json;
 
@@ -33,7 +33,7 @@ pub use folder::Kept;
 pub use folder::is_study;
 use folder::{About, Folder};
 use show::Board;
-pub use told::{BEST, study};
+pub use told::{AVERAGE, BEST, study};
 
 /// Epochs of a network that comes through, where the data has no habit of its own.
 const EPOCHS: usize = 9;
@@ -217,7 +217,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let mut board = Board::new(&about, args.time.unwrap_or(TIME), trials);
     let earlier = known.len();
     let (mut heard, mut trained) = (0, 0);
-    let outcome = study.resume(known).watch(&splits, |event| {
+    let study = study.resume(known);
+    let outcome = study.watch(&splits, |event| {
         if let Event::Trained(record) = event {
             heard += 1;
             trained += record.epochs * splits.len();
@@ -251,10 +252,14 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     };
     let chart = show::scatter(&outcome, &about);
     chart.save(folder.path(), "scatter")?;
+    let selection = match interrupted {
+        true => None,
+        false => select(&study, &outcome, &splits)?,
+    };
     // The test part has been looked at by nobody so far.
     let tested = match interrupted {
         true => None,
-        false => Some(test(&folder, &kept, best)?),
+        false => Some(test(&folder, &kept, best, &study, selection.as_ref())?),
     };
     terminal::saved();
     if args.json {
@@ -265,6 +270,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         json["epochs"] = json!(trained);
         json["seconds"] = json!(seconds);
         json["test"] = json!(tested.as_ref().and_then(|tested| tested.score.as_ref()));
+        json["average"] = json!(selection.as_ref().map(|selection| told::average(
+            selection,
+            tested.as_ref().and_then(|tested| tested.of_average.as_ref()),
+            &folder.path().join(AVERAGE),
+        )));
         json["finished"] = json!(outcome.finished);
         say!("{json}");
     } else {
@@ -278,6 +288,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         }
         if let Some(Tested { score: Some(score), samples, .. }) = &tested {
             say!("test, opened once, for the best one trained on all {samples}: {score}");
+        }
+        if let Some(selection) = &selection {
+            show::average(selection, tested.as_ref().and_then(|t| t.of_average.as_ref()), &about);
         }
         say!("best:     {}", kept.command(best));
         match outcome.simplest(about.accuracy()) {
@@ -340,12 +353,62 @@ fn baseline(data: &reshet::Dataset, task: Task) -> f64 {
 /// The winner, trained on all training samples.
 struct Tested {
     score: Option<Score>,
+    /// Of the average of several, if there is one.
+    of_average: Option<Score>,
     samples: usize,
+}
+
+/// Looks for networks that are better together than the best one.
+fn select(
+    study: &Study,
+    outcome: &Outcome,
+    splits: &[(Dataset, Dataset)],
+) -> Result<Option<Selection>> {
+    let bar = terminal::bar(0, "better together? {wide_bar} {pos}/{len} trainings  {eta} left");
+    let selection = study.select(outcome, splits, |done, all| {
+        bar.set_length(all as u64);
+        bar.set_position(done as u64);
+        terminal::carry_on()
+    });
+    bar.finish_and_clear();
+    Ok(selection?)
+}
+
+/// Trains the networks of an average on all training samples, writes the average's model, and
+/// tests it. None after Ctrl-C.
+fn average(
+    folder: &Folder,
+    study: &Study,
+    selection: &Selection,
+    split: &SplitData,
+) -> Result<Option<Score>> {
+    let networks = selection.members.len() as u64;
+    let bar = terminal::bar(networks, "the average: {wide_bar} {pos}/{len} networks  {eta} left");
+    let model = selection.fit(&split.train, study, |done| {
+        bar.set_position(done as u64);
+        terminal::carry_on()
+    });
+    bar.finish_and_clear();
+    let Some(mut model) = model? else { return Ok(None) };
+    let score = split.test.as_ref().map(|test| model.test(test)).transpose()?;
+    model.notes.insert("data".into(), split.name.clone());
+    if let Some(score) = &score {
+        model.notes.insert("test".into(), score.to_string());
+    }
+    let run = Run::create(Some(&folder.path().join(AVERAGE)), &split.name, true)?;
+    run.save_model(&model)?;
+    Ok(score)
 }
 
 /// Trains the best candidate on training and validation part together, and opens the
 /// test part, once.
-fn test(folder: &Folder, kept: &Kept, best: &Record) -> Result<Tested> {
+fn test(
+    folder: &Folder,
+    kept: &Kept,
+    best: &Record,
+    study: &Study,
+    selection: Option<&Selection>,
+) -> Result<Tested> {
     let start = Instant::now();
     let mut args = kept.winner(best)?;
     let split = SplitData::read(&mut args, None)?;
@@ -378,5 +441,9 @@ fn test(folder: &Folder, kept: &Kept, best: &Record) -> Result<Tested> {
     };
     trained.keep(&mut run, &split.name, &device, &seconds)?;
     run.finish()?;
-    Ok(Tested { score, samples: split.train.len() })
+    let of_average = match selection {
+        Some(selection) => average(folder, study, selection, &split)?,
+        None => None,
+    };
+    Ok(Tested { score, of_average, samples: split.train.len() })
 }

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
 use reshet::{
-    Task,
+    Score, Task,
     metrics::digits,
     network::thousands,
-    tune::{Outcome, Record, Space},
+    tune::{Outcome, Record, Selection, Space},
 };
 
 use super::folder::About;
@@ -148,6 +148,19 @@ pub fn scatter(outcome: &Outcome, about: &About) -> Chart {
     let all = outcome.trials.iter().flat_map(|trial| &trial.records).filter_map(point).collect();
     let frontier = outcome.frontier().into_iter().filter_map(point).collect();
     chart(about, all, frontier)
+}
+
+/// Says which networks are better together, and what their average scores.
+pub fn average(selection: &Selection, test: Option<&Score>, about: &About) {
+    let (networks, score, best) = (selection.members.len(), &selection.score, &selection.best);
+    say!("better together: the average of {networks} networks, by the validation samples {score}");
+    say!("  (the best one alone {best}):");
+    for (record, weight) in &selection.members {
+        say!("  {:>4.0} %  {}", 100.0 * weight, about.network(record));
+    }
+    if let Some(test) = test {
+        say!("  test of the average, in average/: {test}");
+    }
 }
 
 /// What came of it, in words.

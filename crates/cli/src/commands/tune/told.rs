@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use reshet::{
-    Error, Result,
-    tune::{Outcome, Record, Trial},
+    Error, Result, Score,
+    tune::{Outcome, Record, Selection, Trial},
 };
 use serde_json::{Map, Value, json};
 
@@ -63,3 +63,19 @@ pub fn study(path: &Path) -> Result<Value> {
 
 /// The folder of the winner's run, in the study's.
 pub const BEST: &str = "best";
+/// The folder of the average of several networks, in the study's.
+pub const AVERAGE: &str = "average";
+
+/// `{"trials": [{"trial": 3, "weight": 0.5}, …], "validation": {…}, "best_alone": {…}, "test": …,
+/// "model": …}`
+pub fn average(selection: &Selection, test: Option<&Score>, folder: &Path) -> Value {
+    let one = |(record, weight): &(Record, f64)| json!({"trial": record.trial, "weight": weight});
+    let trials: Vec<Value> = selection.members.iter().map(one).collect();
+    json!({
+        "trials": trials,
+        "validation": selection.score,
+        "best_alone": selection.best,
+        "test": test,
+        "model": folder.join("model.safetensors"),
+    })
+}
