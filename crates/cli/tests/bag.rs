@@ -67,16 +67,24 @@ fn classes_and_chosen_defaults_are_averaged_too() {
         format!("{a},{b},{}\n", if a + b > 1000 { "far" } else { "near" })
     };
     place.write("rows.csv", format!("a,b,c\n{}", (0..700).map(row).collect::<String>()));
-    let report = place.json("train rows.csv --bag 2 --out run --json");
-    assert_eq!(report["choice"].as_array().unwrap().len(), 2);
-    assert!(report["bag"]["score"]["accuracy"].as_f64().unwrap() > 0.9, "{report}");
-    assert!(report["test"]["accuracy"].as_f64().unwrap() > 0.9, "{report}");
+    for effort in ["", "--effort 3"] {
+        let report = place.json(&format!("train rows.csv --bag 2 {effort} --out run --force --json"));
+        let tried = report["choice"].as_array().unwrap();
+        let taken = tried.iter().find(|one| one["taken"] == true).unwrap();
+        assert_eq!(tried.len(), 2);
+        assert!(report["bag"]["score"]["accuracy"].as_f64().unwrap() > 0.9, "{report}");
+        assert!(report["test"]["accuracy"].as_f64().unwrap() > 0.9, "{report}");
+        // With all effort the networks that were compared are the model's.
+        assert_eq!(taken["score"] == report["bag"]["score"], !effort.is_empty(), "{report}");
+    }
 }
 
 #[test]
 fn what_does_not_go_together_is_refused() {
     let place = Place::new();
     place.write("rows.csv", noisy_table(30));
+    let much = place.json("train rows.csv --target z --effort 2 --epochs 1 --out run --json");
+    assert_eq!(much["bag"]["networks"], 8);
     for (flags, says) in [
         ("--bag 1", "at least 2 folds"),
         ("--bag 3 --folds 3", "cannot be used with"),
@@ -84,6 +92,8 @@ fn what_does_not_go_together_is_refused() {
         ("--bag 3 --time x", "cannot be used with"),
         ("--bag 3 --memory 1G", "leave out --memory"),
         ("--bag 31", "fold 0 of 31"),
+        ("--effort 2 --folds 3", "--folds does not go with it"),
+        ("--effort 3 --patience 3 --validation 0.2", "--validation does not go with it"),
     ] {
         place.fails(&format!("train rows.csv --target z {flags}"), 2, says);
     }

@@ -119,6 +119,29 @@ fn a_study_that_is_killed_goes_on_to_the_same_journal() {
 }
 
 #[test]
+fn networks_that_are_better_together_are_averaged() {
+    let place = Place::new();
+    place.write("t.csv", place::noisy_table(160));
+    // As many layers and the same activation as the usual network, which has noise to learn.
+    let space = "depth = 2\nwidth = [40, 150]\nactivation = \"silu\"\nlr = [0.004, 0.01]\n";
+    place.write("space.toml", space);
+    let tune = "tune t.csv --target z --trials 27 --epochs 120 --folds 3 --space space.toml";
+    let result = place.json(&format!("{tune} --json --out study -q"));
+    let average = &result["average"];
+    let weights = average["trials"].as_array().unwrap().iter();
+    let sum: f64 = weights.map(|one| one["weight"].as_f64().unwrap()).sum();
+    assert!((sum - 1.0).abs() < 1e-9, "{average}");
+    assert!(average["validation"]["loss"].as_f64() < average["best_alone"]["loss"].as_f64());
+    assert!(average["validation"]["r2"].as_f64() >= average["best_alone"]["r2"].as_f64());
+    let test = average["test"]["rmse"].as_f64().unwrap();
+    assert!(place.done("info study/average").contains("networks of a study"));
+    // The same seed, the same study; one that is over goes on to the same end.
+    let again = place.json("tune --resume study --json -q");
+    assert_eq!(again["average"], *average);
+    assert!(test > 0.0 && place.path("study/best/model.safetensors").is_file());
+}
+
+#[test]
 fn a_space_is_kept_to() {
     let place = Place::new();
     place.write("t.csv", table());

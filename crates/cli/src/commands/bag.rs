@@ -24,9 +24,15 @@ use crate::{
 /// What a network's notes say of the rows that it was trained on.
 const DATA: &str = "training-data";
 
-/// Trains the networks that the run's folder does not have yet. None after Ctrl-C: those that were
-/// trained are kept.
-pub fn train(run: &Run, args: &Settings, train: &Dataset, networks: usize) -> Result<Option<Bag>> {
+/// Trains the networks that the run's folder does not have yet; of a bag that is `done`, writes
+/// them. None after Ctrl-C: those that were trained are kept.
+pub fn train(
+    run: &Run,
+    args: &Settings,
+    train: &Dataset,
+    networks: usize,
+    done: Option<Bag>,
+) -> Result<Option<Bag>> {
     let folder = run.path(NETWORKS);
     fs::create_dir_all(&folder)
         .with_context(|| format!("cannot make the folder {}", folder.display()))?;
@@ -37,6 +43,13 @@ pub fn train(run: &Run, args: &Settings, train: &Dataset, networks: usize) -> Re
     let mut notes = resumed::notes(&toml::to_string_pretty(args).context("config.toml")?);
     notes.insert(DATA.into(), format!("{:016x}", train.fingerprint()));
     let kept = Kept { folder, args, notes, steps, bar, networks };
+    if let Some(bag) = done {
+        for (fold, model) in bag.models.iter().enumerate() {
+            kept.trained(fold, model)?;
+        }
+        kept.bar.finish_and_clear();
+        return Ok(Some(bag));
+    }
     let bag = args.recipe.bag(train, networks, args.machine.device()?, &kept);
     kept.bar.finish_and_clear();
     Ok(bag?)

@@ -1,7 +1,16 @@
 //! What is tried on a table before it is trained on, where nothing was said about how.
 
+use std::{
+    ops::ControlFlow,
+    sync::{Mutex, PoisonError},
+};
+
 use anyhow::{Result, bail};
-use reshet::{Dataset, Event, Recipe, recipe::Choice};
+use indicatif::ProgressBar;
+use reshet::{
+    Dataset, Event, Recipe,
+    recipe::{Bag, Bagging, Choice},
+};
 use serde_json::{Value, json};
 
 use crate::{settings::Settings, terminal};
@@ -12,14 +21,7 @@ const DIFFERS: [&str; 3] = ["dropout", "weight-decay", "epochs"];
 /// Chooses the defaults, if `asked` leaves them open, and sets them. Ctrl-C is an error: there is
 /// nothing to be saved yet.
 pub fn choose(args: &mut Settings, asked: &Recipe, train: &Dataset) -> Result<Option<Choice>> {
-    let of_table = train.features().columns().is_some();
-    // A random part of such rows would flatter what follows every detail.
-    if !of_table
-        || !args.is_by_chance()
-        || args.effort == Some(0)
-        || args.resume.is_some()
-        || args.load.is_some()
-    {
+    if !may_choose(args, train) {
         return Ok(None);
     }
     let bar = terminal::bar(0, "which defaults? {wide_bar} {pos}/{len} steps  {eta} left");
@@ -44,8 +46,67 @@ pub fn choose(args: &mut Settings, asked: &Recipe, train: &Dataset) -> Result<Op
     Ok(choice)
 }
 
-/// What was tried, for a reader.
-pub fn text(choice: &Choice) -> String {
+/// The same by a bag of so many networks for each set of defaults; with the better one's.
+pub fn choose_bag(
+    args: &mut Settings,
+    asked: &Recipe,
+    train: &Dataset,
+    networks: usize,
+) -> Result<Option<(Choice, Bag)>> {
+    if !may_choose(args, train) {
+        return Ok(None);
+    }
+    let bar = terminal::bar(0, "which defaults? {wide_bar} {pos}/{len} steps  {eta} left");
+    let progress = Progress { bar, networks, lengths: Mutex::new([0; 2]) };
+    let chosen = asked.choose_bag(train, networks, args.machine.device()?, &progress);
+    progress.bar.finish_and_clear();
+    let chosen = chosen?;
+    if terminal::stopped() {
+        bail!("interrupted before one of the two was chosen: nothing is saved");
+    }
+    if let Some((choice, bag)) = &chosen {
+        args.recipe.0 = choice.apply(&args.recipe).resolve(train)?;
+        args.recipe.0.temperature = asked.temperature.or(bag.temperature);
+    }
+    Ok(chosen)
+}
+
+/// Whether chance alone decides, and nothing was decided before.
+fn may_choose(args: &Settings, train: &Dataset) -> bool {
+    // A random part of such rows would flatter what follows every detail.
+    train.features().columns().is_some()
+        && args.is_by_chance()
+        && args.effort != Some(0)
+        && args.resume.is_none()
+        && args.load.is_none()
+}
+
+/// Shows how far two bags are.
+struct Progress {
+    bar: ProgressBar,
+    networks: usize,
+    /// The steps of a network of each.
+    lengths: Mutex<[u64; 2]>,
+}
+
+impl Bagging for Progress {
+    fn event(&self, fold: usize, event: &Event) -> ControlFlow<()> {
+        if let Event::Step { step, steps, .. } = event
+            && step % 16 == 15
+        {
+            let mut lengths = self.lengths.lock().unwrap_or_else(PoisonError::into_inner);
+            lengths[fold / self.networks] = *steps as u64;
+            // The second one takes twice as many steps.
+            let second = if lengths[1] > 0 { lengths[1] } else { 2 * lengths[0] };
+            self.bar.set_length(self.networks as u64 * (lengths[0] + second));
+            self.bar.inc(16);
+        }
+        terminal::carry_on()
+    }
+}
+
+/// What was tried, for a reader; `networks`: with so many each.
+pub fn text(choice: &Choice, networks: Option<usize>) -> String {
     let one = |(recipe, score): &(Recipe, reshet::Score)| {
         let settings = recipe.settings();
         let said = settings.iter().filter(|(name, _)| DIFFERS.contains(&&**name));
@@ -60,10 +121,11 @@ pub fn text(choice: &Choice) -> String {
         Some(t) => format!("; its probabilities were not certain enough: temperature {t:.2}"),
         None => String::new(),
     };
-    format!(
-        "tried on a fifth of the training samples (--effort 0 does not):\n{}\n  {taken} is taken{sure}",
-        tried.join("\n")
-    )
+    let on = match networks {
+        Some(networks) => format!("tried with {networks} networks each, on what they left out"),
+        None => "tried on a fifth of the training samples (--effort 0 does not)".into(),
+    };
+    format!("{on}:\n{}\n  {taken} is taken{sure}", tried.join("\n"))
 }
 
 /// `[{"dropout": …, "weight-decay": …, "epochs": …, "score": {…}, "taken": true, "temperature": …}, …]`

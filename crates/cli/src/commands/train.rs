@@ -7,7 +7,7 @@ use reshet::{
     Checkpoint, Dataset, Device, Ended, Error, Event, Fit, Model, Score, Trainer, diagnosis,
     formats::safetensors,
     metrics::{Residuals, digits},
-    recipe::Choice,
+    recipe::{Bag, Choice},
 };
 use serde_json::json;
 
@@ -30,6 +30,11 @@ use crate::{
     terminal::{self, bold, note},
 };
 
+/// From this effort on several networks are averaged, so many if nothing is said.
+const MUCH_EFFORT: u8 = 2;
+const NETWORKS: usize = 8;
+/// With this one the defaults are chosen by as many networks each.
+const MOST_EFFORT: u8 = 3;
 /// What the residuals of samples held back are called in a checkpoint.
 const RESIDUALS: &str = "residuals";
 
@@ -59,6 +64,10 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
     }
     follow::tell(args)?;
     let mut args = args.clone();
+    if args.effort >= Some(MUCH_EFFORT) && args.bag.is_none() {
+        check_effort(&args)?;
+        args.bag = Some(NETWORKS);
+    }
     let asked = args.recipe.0.clone();
     let folds = args.folds.map(|folds| Folds::train(&args, folds)).transpose()?;
     let folded = start.elapsed();
@@ -76,14 +85,19 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
     }
     let loaded = start.elapsed() - folded;
     let choosing = Instant::now();
-    let mut choice = match args.find_lr || streamed.is_some() {
-        true => None,
-        false => choice::choose(&mut args, &asked, &train)?,
-    };
+    let (mut choice, mut bag) = (None, None);
+    match args.bag {
+        _ if args.find_lr || streamed.is_some() => {}
+        Some(networks) if args.effort == Some(MOST_EFFORT) => {
+            (choice, bag) = choice::choose_bag(&mut args, &asked, &train, networks)?.unzip();
+        }
+        _ => choice = choice::choose(&mut args, &asked, &train)?,
+    }
+    let compared = bag.as_ref().map(|bag: &Bag| bag.models.len());
     if choice.is_some() {
         chosen = filled_in(&asked, &args.recipe);
     }
-    if let (Some(_), Some(choice)) = (args.bag, &mut choice) {
+    if let (Some(_), None, Some(choice)) = (args.bag, compared, &mut choice) {
         // The networks' own answers say more than one network's to a fifth of the samples.
         (args.recipe.0.temperature, choice.temperature) = (asked.temperature, None);
     }
@@ -155,7 +169,7 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
         let shared = if ranks > 1 { format!(", {ranks} ranks") } else { String::new() };
         say!("{}\n{device}{shared}; {}, {}", bold(&network), plan.loss().name(), optimizer);
         if let Some(choice) = &choice {
-            say!("{}", choice::text(choice));
+            say!("{}", choice::text(choice, compared));
         }
         if let Some(chosen) = chosen {
             say!("by default: {chosen} (a flag changes each, --net all of it)");
@@ -164,15 +178,15 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
     }
 
     let training = Instant::now();
-    let (bag, fit) = match args.bag {
+    let fit = match args.bag {
         Some(networks) => {
-            let Some(bag) = bag::train(&run, args, &train, networks)? else {
+            bag = bag::train(&run, args, &train, networks, bag)?;
+            let Some(bag) = &bag else {
                 return Ok(interrupted(&run, "; the networks trained so far are kept"));
             };
-            let fit = bag::fit(&bag, args)?;
-            (Some(bag), fit)
+            bag::fit(bag, args)?
         }
-        None => (None, train_one(&mut run, args, trainer, &train, residuals)?),
+        None => train_one(&mut run, args, trainer, &train, residuals)?,
     };
     let trained = training.elapsed();
 
@@ -226,6 +240,24 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
         return Ok(interrupted(&run, &what));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Refuses what `--bag` does not go with, and which `--effort` has set.
+fn check_effort(args: &Settings) -> Result<()> {
+    let flags = [
+        ("--folds", args.folds.is_some()),
+        ("--validation", args.recipe.validation.is_some()),
+        ("--patience", args.recipe.patience.is_some()),
+        ("--load", args.load.is_some()),
+        ("--find-lr", args.find_lr),
+        ("--group", args.table.group.is_some()),
+        ("--time", args.time.is_some()),
+        ("--resume", args.resume.is_some()),
+    ];
+    let Some((flag, _)) = flags.iter().find(|(_, given)| *given) else { return Ok(()) };
+    let effort = args.effort.unwrap_or(MUCH_EFFORT);
+    let what = format!("--effort {effort} averages networks, as --bag; {flag} does not go with it");
+    Err(Error::Invalid(what).into())
 }
 
 /// Trains one network, with a line for its epochs.

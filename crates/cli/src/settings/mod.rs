@@ -87,8 +87,9 @@ pub struct Settings {
     pub time: Option<String>,
     /// Table of 500 to 100,000 training rows: 1 first tries two sets of defaults on a part of them
     /// and takes the better one, where nothing about the network and its training is said;
-    /// 0 takes the usual one at once [default: 1]
-    #[arg(long, value_name = "0|1", value_parser = clap::value_parser!(u8).range(0..=1))]
+    /// 0 takes the usual one at once; 2 also averages 8 networks, as --bag 8; 3 tries both sets
+    /// with 8 networks each [default: 1]
+    #[arg(long, value_name = "0…3", value_parser = clap::value_parser!(u8).range(0..=3))]
     #[serde(skip)]
     pub effort: Option<u8>,
     /// Table: the memory that its rows may take, as 2G. A table that needs more is streamed: read

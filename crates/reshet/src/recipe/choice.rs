@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use super::{Defaults, LossName, Recipe, defaults::detailed};
+use super::{Bag, Bagging, Defaults, LossName, Recipe, defaults::detailed};
 use crate::{
     Dataset, Device, Ended, Error, Event, Result, Score, Targets, Trainer,
     data::table::ENOUGH_ROWS,
@@ -36,6 +36,12 @@ pub struct Choice {
 }
 
 impl Choice {
+    /// The choice of this bag.
+    fn of(tried: Vec<(Recipe, Score)>, best: usize, bag: &Bag) -> Self {
+        let (temperature, residuals) = (bag.temperature, bag.residuals.clone());
+        Self { tried, best, temperature, residuals }
+    }
+
     /// Returns `asked` with what was chosen; what it leaves open is the usual defaults' to fill in.
     pub fn apply(&self, asked: &Recipe) -> Recipe {
         let mut recipe =
@@ -92,10 +98,10 @@ impl Recipe {
             return Ok(None);
         }
         let (train, validation) = data.split(VALIDATION, self.seed.unwrap_or(0))?;
-        let candidates = [self.clone(), self.over(&detailed(n))];
+        let candidates = self.candidates(n);
         let (mut tried, mut errors, mut said) = (Vec::new(), Vec::new(), Vec::new());
         for (i, candidate) in candidates.iter().enumerate() {
-            let recipe = candidate.resolve_for(Defaults::Table, n);
+            let recipe = candidate.clone();
             let trainer: Trainer = recipe.trainer(&train)?.device(device).unscaled();
             let fit = match trainer.on_event(|event| tell(i, event)).fit(&train) {
                 // The usual defaults will tell of it themselves.
@@ -114,6 +120,57 @@ impl Recipe {
         let temperature = temperature(&said[best], validation.targets());
         let residuals = Residuals::of(&said[best], validation.targets());
         Ok(Some(Choice { tried, best, temperature, residuals }))
+    }
+
+    /// Does the same as [`Recipe::choose`], but compares bags: see [`Recipe::bag`]. Each set of
+    /// defaults answers all samples, so the choice is surer, and the better bag is there already.
+    ///
+    /// `bagging` hears of the second set's folds by numbers that go on from the first one's.
+    ///
+    /// # Errors
+    /// As [`Recipe::bag`].
+    pub fn choose_bag(
+        &self,
+        data: &Dataset,
+        folds: usize,
+        device: Device,
+        bagging: &dyn Bagging,
+    ) -> Result<Option<(Choice, Bag)>> {
+        if !self.leaves_choice(data.len()) {
+            return Ok(None);
+        }
+        let [usual, detailed] = self.candidates(data.len());
+        let first = usual.bag(data, folds, device, bagging)?;
+        let Some(first) = first else { return Ok(None) };
+        let second = match detailed.bag(data, folds, device, &Shifted(folds, bagging)) {
+            // The usual ones have shown that they do not.
+            Err(Error::Diverged(_)) => None,
+            second => Some(second?),
+        };
+        let Some(second) = second else {
+            let tried = vec![(usual, first.score.clone())];
+            return Ok(Some((Choice::of(tried, 0, &first), first)));
+        };
+        let Some(second) = second else { return Ok(None) };
+        let tried = vec![(usual, first.score.clone()), (detailed, second.score.clone())];
+        let best = usize::from(second.is_clearly_better(&first));
+        let bag = if best == 0 { first } else { second };
+        Ok(Some((Choice::of(tried, best, &bag), bag)))
+    }
+
+    /// The usual defaults and those for detailed numbers.
+    fn candidates(&self, samples: usize) -> [Self; 2] {
+        let resolved = |recipe: Self| recipe.resolve_for(Defaults::Table, samples);
+        [resolved(self.clone()), resolved(self.over(&detailed(samples)))]
+    }
+}
+
+/// Counts folds from a number on.
+struct Shifted<'a>(usize, &'a dyn Bagging);
+
+impl Bagging for Shifted<'_> {
+    fn event(&self, fold: usize, event: &Event) -> ControlFlow<()> {
+        self.1.event(self.0 + fold, event)
     }
 }
 
@@ -217,6 +274,23 @@ mod tests {
             assert_eq!(choice.best, best, "{choice:?}");
             assert_eq!(choice.tried.len(), 2);
         }
+    }
+
+    #[test]
+    fn bags_are_compared_on_all_samples() {
+        let device = Device::cpu();
+        for (noise, best) in [(false, 1), (true, 0)] {
+            let data = samples(600, noise);
+            let (choice, bag) =
+                Recipe::default().choose_bag(&data, 2, device, &()).unwrap().unwrap();
+            assert_eq!((choice.best, choice.tried.len(), bag.models.len()), (best, 2, 2));
+            assert_eq!(choice.tried[best].1, bag.score);
+            let again = choice.tried[best].0.bag(&data, 2, device, &()).unwrap().unwrap();
+            assert_eq!(again.models, bag.models);
+        }
+        let set = Recipe { hidden: Some(vec![8]), ..Recipe::default() };
+        let data = samples(600, true);
+        assert!(set.choose_bag(&data, 2, device, &()).unwrap().is_none());
     }
 
     #[test]
