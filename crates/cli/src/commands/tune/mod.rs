@@ -12,7 +12,7 @@ use std::{
 
 use anyhow::Result;
 use reshet::{
-    Dataset, Device, Error, Fit, Meaning, Recipe, Score, Task,
+    Dataset, Device, Error, Fit, Meaning, Precision, Recipe, Score, Task,
     recipe::Defaults,
     tune::{Candidate, Event, Record, Space, Study},
 };
@@ -365,6 +365,7 @@ fn test(folder: &Folder, kept: &Kept, best: &Record) -> Result<Tested> {
     let (train, test) = (&split.train, split.test.as_ref());
     let trained = TrainedRun {
         args: &args,
+        precision: Precision::F32,
         train,
         trained_on: train.len(),
         test,
