@@ -79,7 +79,7 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
         trainer = trainer.streamed(rows);
     }
     let plan = trainer.plan(&train)?;
-    let (mut precision, about_precision) = args.precision(&plan)?;
+    let (mut precision, about_precision) = args.precision(&plan, &train)?;
     let untrained = trainer.network().clone();
     let network = untrained.to_string();
     if let (Some(path), None) = (&args.load, &args.resume) {

@@ -167,14 +167,18 @@ impl Settings {
     ) -> reshet::Result<Trainer<'a>> {
         let trainer = self.recipe.trainer_of_sample(data, samples)?;
         let trainer = trainer.device(self.machine.device()?).unscaled();
-        let (precision, _) = self.precision(&trainer.plan(data)?)?;
+        let (precision, _) = self.precision(&trainer.plan(data)?, data)?;
         let trainer = trainer.precision(precision);
         Ok(if self.no_scale { trainer.units(Vec::new()) } else { trainer })
     }
 
     /// The precision to train in, and what there is to say of it.
-    pub fn precision(&self, plan: &Plan) -> reshet::Result<(Precision, Option<String>)> {
-        self.machine.precision(plan, self.recipe.batch_size.unwrap_or(USUAL_BATCH))
+    pub fn precision(
+        &self,
+        plan: &Plan,
+        data: &Dataset,
+    ) -> reshet::Result<(Precision, Option<String>)> {
+        self.machine.precision(plan, data, self.recipe.batch_size.unwrap_or(USUAL_BATCH))
     }
 
     /// Whether chance alone divides the rows.

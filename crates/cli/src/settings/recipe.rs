@@ -8,7 +8,7 @@ use clap::{
     error::{ContextKind, ContextValue, ErrorKind},
 };
 use reshet::{
-    Activation, Checkpoint, Device, Error, Init, Plan, Precision, Recipe, Result, Task,
+    Activation, Checkpoint, Dataset, Device, Error, Init, Plan, Precision, Recipe, Result, Task,
     recipe::{LossName, OptimizerName, ScheduleName},
 };
 use serde::{Deserialize, Serialize};
@@ -267,8 +267,13 @@ impl Machine {
     }
 
     /// The precision to train in, and what there is to say of it.
-    pub fn precision(&self, plan: &Plan, batch_size: usize) -> Result<(Precision, Option<String>)> {
-        let alone = Precision::why_not_bf16(plan, self.device()?, batch_size);
+    pub fn precision(
+        &self,
+        plan: &Plan,
+        data: &Dataset,
+        batch_size: usize,
+    ) -> Result<(Precision, Option<String>)> {
+        let alone = Precision::why_not_bf16(plan, data, self.device()?, batch_size);
         let of_ranks = ranks::group().map(|_| "ranks multiply in f32".to_string());
         let why_not = of_ranks.or(alone);
         Ok(match (self.precision, why_not) {

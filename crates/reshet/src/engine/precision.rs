@@ -4,9 +4,9 @@ use std::{fmt, str::FromStr};
 
 use super::{
     Device,
-    cpu::{is_native, is_wide},
+    cpu::{are_mostly_zero, is_native, is_wide},
 };
-use crate::{Error, Plan, Result};
+use crate::{Dataset, Error, Plan, Result, data::Rows, plan::FusedLayer};
 
 /// The precision in which a training multiplies.
 ///
@@ -17,8 +17,8 @@ use crate::{Error, Plan, Result};
 /// zero, and predictions. So a model is the same kind of model, whichever way it was trained.
 /// PyTorch's model of this is `torch.autocast` with `torch.bfloat16`.
 ///
-/// The same seed gives the same bits for any number of threads; those of processors with
-/// instructions for bfloat16 are those of others with fused multiply-adds.
+/// The same seed gives the same bits for any number of threads. Where the processor has no
+/// instructions for bfloat16 they are emulated, to the same bits and slowly.
 ///
 /// ```
 /// use reshet::{Features, Precision, Storage, Targets, prelude::*};
@@ -38,36 +38,44 @@ pub enum Precision {
     Bf16,
 }
 
-/// Weights of wide layers, times samples of a batch, from which bfloat16 pays.
-const PAYS_FROM: usize = 4_000_000;
+/// Samples of a batch from which bfloat16 pays: with fewer, a step is mostly the update of the
+/// weights, which are rounded in it (`docs/kernels.md`).
+const PAYS_FROM: usize = 16;
 
 impl Precision {
-    /// Returns the precision in which training is fastest: [`Precision::Bf16`] where
+    /// Returns the precision in which training on this data is fastest: [`Precision::Bf16`] where
     /// [`Precision::why_not_bf16`] has nothing against it.
-    pub fn fastest(plan: &Plan, device: Device, batch_size: usize) -> Self {
-        match Self::why_not_bf16(plan, device, batch_size) {
+    pub fn fastest(plan: &Plan, data: &Dataset, device: Device, batch_size: usize) -> Self {
+        match Self::why_not_bf16(plan, data, device, batch_size) {
             Some(_) => Self::F32,
             None => Self::Bf16,
         }
     }
 
-    /// Says why a network does not train faster on this device in bfloat16; None if it does.
-    pub fn why_not_bf16(plan: &Plan, device: Device, batch_size: usize) -> Option<String> {
+    /// Says why training on this data is no faster on this device in bfloat16; None if it is.
+    pub fn why_not_bf16(
+        plan: &Plan,
+        data: &Dataset,
+        device: Device,
+        batch_size: usize,
+    ) -> Option<String> {
         let Device::Cpu { instructions, .. } = device else {
             return Some(format!("{} computes without", device.name()));
         };
-        let wide = plan.dense().filter(|dense| is_wide(dense.inputs, dense.outputs));
-        let weights: usize = wide.map(|dense| dense.inputs * dense.outputs).sum();
-        if weights == 0 {
+        let wide: Vec<bool> = plan.dense().map(|d| is_wide(d.inputs, d.outputs)).collect();
+        if !wide.contains(&true) {
             return Some("no layer has 64 inputs and 64 outputs or more".into());
+        }
+        // Of a network that begins with another layer, no zeros are skipped.
+        let dense_first = matches!(plan.layers.first(), Some(FusedLayer::Dense(_)));
+        let skips = dense_first && are_mostly_zero(Rows::of(data.features()));
+        if skips && !wide[1..].contains(&true) {
+            return Some("only the first layer is wide, and skips the zeros of its inputs".into());
         }
         if !is_native(instructions) {
             return Some("this processor has no instructions for it".into());
         }
-        if weights * batch_size < PAYS_FROM {
-            return Some("the network is small for it".into());
-        }
-        None
+        (batch_size < PAYS_FROM).then(|| format!("batches of {batch_size} are small for it"))
     }
 }
 
@@ -92,5 +100,47 @@ impl FromStr for Precision {
                 Err(Error::invalid(format!("no precision is called \"{name}\"{known}")))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Features, Instructions, Loss, Storage, Targets};
+
+    #[test]
+    fn bfloat16_pays_in_wide_layers_and_batches_where_it_is_native() {
+        let why_not = |net: &str, zeros: bool, device, batch| {
+            let plan = Plan::new(&net.parse().unwrap(), Loss::MSELoss).unwrap();
+            let (n, rows) = (plan.inputs, 4);
+            let number = |i: usize| if zeros && i % 4 > 0 { 0.0 } else { 1.0 };
+            let x = Storage::F32((0..rows * n).map(number).collect());
+            let targets = Targets::numbers(vec![0.5; rows * plan.outputs], plan.outputs);
+            let data = Dataset::new(Features::new(x, &[n]).unwrap(), targets).unwrap();
+            let why_not = Precision::why_not_bf16(&plan, &data, device, batch);
+            let fastest = Precision::fastest(&plan, &data, device, batch);
+            assert_eq!(fastest == Precision::Bf16, why_not.is_none());
+            why_not.unwrap_or_default()
+        };
+        let here = Device::cpu().instructions(Instructions::Avx512);
+        let portable = Device::cpu().instructions(Instructions::Portable);
+        let native = is_native(Instructions::Avx512);
+        for (net, zeros, device, batch, says) in [
+            ("70-64:relu-1", false, Device::Reference, 64, "reference computes without"),
+            ("70-63:relu-64", false, here, 64, "no layer has"),
+            ("70-64:relu-1", true, here, 64, "only the first layer is wide"),
+            ("70-64:relu-1", false, portable, 64, "no instructions"),
+            ("70-64:relu-64", true, portable, 64, "no instructions"),
+            ("70-64:relu-1", false, here, 8, if native { "batches of 8" } else { "no instr" }),
+            ("70-64:relu-1", false, here, 16, if native { "" } else { "no instructions" }),
+            ("70-64:relu-64", true, here, 16, if native { "" } else { "no instructions" }),
+        ] {
+            let why_not = why_not(net, zeros, device, batch);
+            assert!(why_not.starts_with(says) || why_not.contains(says), "{net}: {why_not}");
+            assert_eq!(why_not.is_empty(), says.is_empty(), "{net}: {why_not}");
+        }
+        assert_eq!("bf16".parse::<Precision>().unwrap(), Precision::Bf16);
+        let unknown = "bfloat16".parse::<Precision>().unwrap_err().to_string();
+        assert!(unknown.contains("no precision is called"), "{unknown}");
     }
 }

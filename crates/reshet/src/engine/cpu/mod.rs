@@ -40,9 +40,12 @@ mod update;
 mod vector;
 mod work;
 
-pub(super) use self::bf16::{is_native, is_wide};
 pub use self::instructions::Instructions;
 pub(super) use self::state::Cpu;
+pub(super) use self::{
+    bf16::{is_native, is_wide},
+    sparse::are_mostly_zero,
+};
 
 use self::{
     bf16::Rounded,
