@@ -113,11 +113,12 @@ fn main() -> Answer<()> {
         }
         ["learn", jobs, seeds, epochs] => learn::print(jobs, seeds.parse()?, epochs.parse()?),
         ["sweep", threads] => sweep::print(threads.parse()?),
+        ["sweep", "bf16", threads] => sweep::in_both_precisions(threads.parse()?),
         [name, "cuda"] => serve(name, Device::cuda(0)?, Precision::F32),
         [name, threads] => serve(name, cpu(threads)?, Precision::F32),
         [name, threads, precision] => serve(name, cpu(threads)?, precision.parse()?),
         _ => Err(
-            "bench-ours JOB THREADS [bf16] | JOB cuda | floor THREADS | sweep THREADS | learn JOBS SEEDS EPOCHS | write-data FOLDER"
+            "bench-ours JOB THREADS [bf16] | JOB cuda | floor THREADS | sweep [bf16] THREADS | learn JOBS SEEDS EPOCHS | write-data FOLDER"
                 .into(),
         ),
     }
