@@ -108,6 +108,7 @@ pub(super) struct Rounded {
     capacity: usize,
     /// The first layer of the current batch is computed in `f32`: its zeros are skipped.
     single_first: bool,
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
     native: bool,
 }
 
@@ -205,6 +206,7 @@ pub(super) struct SharedRounded<'a> {
     layers: &'a [Option<RoundedLayer>],
     fresh: &'a [bool],
     single_first: bool,
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
     native: bool,
     weights: *mut f32,
     weights_length: usize,
