@@ -31,6 +31,8 @@ unsafe fn product<V: Kernels>(rounded: &SharedRounded, product: &Product, fetch:
         if rounded.native {
             return native::product(product, fetch);
         }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = rounded;
         V::product_of_pairs(product, fetch);
     }
 }
