@@ -38,16 +38,18 @@ def python(script, *flags):
     return lambda job, threads: [PYTHON, HERE / "contenders" / script, job, threads, *flags]
 
 
-def rust(project):
+def rust(project, *flags):
     program = HOME / f"target-{project}" / "release" / f"bench-{project}"
-    return lambda job, threads: [program, job, threads]
+    return lambda job, threads: [program, job, threads, *flags]
 
 
 TRAINING = {
     "reshet": rust("ours"),
+    "reshet, bf16": rust("ours", "bf16"),
     "JAX": python("jax_epoch.py"),
     "PyTorch": python("torch_mlp.py"),
     "PyTorch, compiled": python("torch_mlp.py", "--compile"),
+    "PyTorch, bf16": python("torch_mlp.py", "--bf16"),
     "PyTorch, the slide": python("torch_mlp.py", "--slide"),
     "scikit-learn": python("sklearn_mlp.py"),
     "Burn": rust("burn"),
@@ -56,6 +58,8 @@ TRAINING = {
 PREDICTING = ["reshet", "JAX", "PyTorch", "Burn", "onnxruntime"]
 # Only where it says something: the slide is the lecture's; the others take minutes.
 ONLY = {"PyTorch, the slide": ["L"], "scikit-learn": ["L", "C", "M", "T", "S"]}
+# Where something is computed in it, and enough of it.
+ONLY |= {name: ["M", "X128", "X1024", "T"] for name in ("reshet, bf16", "PyTorch, bf16")}
 # So slow that a round is a tenth.
 SLOW = {"PyTorch, the slide"}
 

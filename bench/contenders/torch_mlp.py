@@ -1,5 +1,5 @@
 """PyTorch: eager with tensors in memory and the fused Adam; the same with `--compile`;
-and with `--slide` the lecture's own loop: DataLoader over pictures, Sigmoid, plain Adam."""
+with `--bf16` under autocast to bfloat16; and with `--slide` the lecture's own loop: DataLoader over pictures, Sigmoid, plain Adam."""
 
 import sys
 
@@ -46,7 +46,9 @@ def slide():
 
 
 def loss_and_gradients(a, b):
-    loss = loss_of(net(a), b)
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled="--bf16" in flags):
+        output = net(a)
+    loss = loss_of(output.float(), b)
     loss.backward()
     return loss
 

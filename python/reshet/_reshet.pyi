@@ -2,7 +2,7 @@
 
 import builtins
 import os
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -50,6 +50,7 @@ class Net:
         clip: float | None = None,
         seed: int = 0,
         threads: int | None = None,
+        precision: Literal["f32", "bf16"] = "f32",
     ) -> None: ...
     lr: float
     @property

@@ -159,7 +159,7 @@ fn given<'a>(
 #[pymethods]
 impl Net {
     #[new]
-    #[pyo3(signature = (network, loss=None, optimizer="adam", lr=0.001, *, weight_decay=None, momentum=None, clip=None, seed=0, threads=None))]
+    #[pyo3(signature = (network, loss=None, optimizer="adam", lr=0.001, *, weight_decay=None, momentum=None, clip=None, seed=0, threads=None, precision="f32"))]
     #[allow(clippy::too_many_arguments)]
     fn py_new(
         network: &str,
@@ -171,6 +171,7 @@ impl Net {
         clip: Option<f32>,
         seed: u64,
         threads: Option<usize>,
+        precision: &str,
     ) -> PyResult<Self> {
         let network = Sequential::parse(network, None).map_err(python)?;
         let loss = match loss {
@@ -181,7 +182,8 @@ impl Net {
         let optimizer = settled(optimizer, weight_decay, momentum)?;
         let device = Device::best();
         let device = threads.map_or(device, |threads| device.threads(threads));
-        let setup = network.with_loss(loss).seeded(seed).on(device);
+        let precision = precision.parse().map_err(python)?;
+        let setup = network.with_loss(loss).seeded(seed).precision(precision).on(device);
         let mut training = setup.and_then(|setup| setup.start()).map_err(python)?;
         training.clip_grad_norm(clip);
         Ok(Self::new(training, optimizer))

@@ -7,7 +7,7 @@ use std::{
 
 use pyo3::prelude::*;
 use reshet::{
-    Dataset, Device, Error, Event, Fit, Model, Recipe, Result, Trainer, diagnosis,
+    Dataset, Device, Error, Event, Fit, Model, Precision, Recipe, Result, Trainer, diagnosis,
     recipe::{Choice, Defaults},
 };
 
@@ -28,6 +28,8 @@ pub struct How {
     /// A [`Recipe`] as JSON.
     recipe: String,
     threads: Option<usize>,
+    /// A [`Precision`], or `auto`.
+    precision: String,
     verbose: bool,
     /// 0: the usual defaults of a table are taken untried.
     effort: u8,
@@ -78,6 +80,20 @@ impl How {
         self.threads.map_or(Device::best(), |threads| Device::best().threads(threads))
     }
 
+    /// The trainer, multiplying as asked.
+    fn precise<'a>(
+        &self,
+        trainer: Trainer<'a>,
+        data: &Dataset,
+        batch: usize,
+    ) -> Result<Trainer<'a>> {
+        let precision = match &*self.precision {
+            "auto" => Precision::fastest(&trainer.plan(data)?, data, self.device(), batch),
+            name => name.parse()?,
+        };
+        Ok(trainer.precision(precision))
+    }
+
     /// The samples, weighted by their classes.
     fn weighted(&self, data: Dataset) -> Result<Dataset> {
         match &self.class_weight {
@@ -91,7 +107,12 @@ impl How {
     }
 
     /// A trainer for a recipe that leaves nothing open; it goes on from `start` if there is one.
-    fn trainer<'a>(&self, mut recipe: Recipe, data: &Dataset) -> Result<Trainer<'a>> {
+    fn trainer<'a>(&self, recipe: Recipe, data: &Dataset) -> Result<Trainer<'a>> {
+        let batch = recipe.batch_size.unwrap_or(64);
+        self.precise(self.in_f32(recipe, data)?, data, batch)
+    }
+
+    fn in_f32<'a>(&self, mut recipe: Recipe, data: &Dataset) -> Result<Trainer<'a>> {
         let Some(start) = self.start() else {
             return Ok(recipe.trainer(data)?.device(self.device()).unscaled());
         };

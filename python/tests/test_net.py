@@ -44,6 +44,17 @@ def test_the_three_stages_are_the_step():
         assert np.allclose(gradient, want[name], atol=1e-6), name
 
 
+def test_products_in_bfloat16():
+    x, y = arrays(inputs=64)
+    nets = [reshet.Net("64-64:relu-1", loss="mse", precision=precision)
+            for precision in ("f32", "bf16", "bf16")]
+    losses = [[net.step(x, y) for _ in range(3)] for net in nets]
+    assert losses[0] != losses[1] == losses[2]
+    assert np.allclose(losses[0], losses[1], rtol=0.01)
+    with pytest.raises(ValueError, match='no precision is called "bf8"'):
+        net(precision="bf8")
+
+
 def test_only_the_chosen_output_counts():
     x, y = arrays(outputs=3)
     actions = np.arange(64) % 3

@@ -29,6 +29,19 @@ def test_a_yes_or_no_question():
     assert list(model.classes) == [0, 1]
 
 
+def test_products_in_bfloat16():
+    random = np.random.default_rng(0)
+    X = random.normal(size=(200, 64)).astype(np.float32)
+    y = X[:, 0] + X[:, 1]
+    train = lambda precision: reshet.train(
+        X, y, task="number", hidden=(64,), epochs=3, precision=precision).predict(X)
+    assert not np.array_equal(train("f32"), train("bf16"))
+    assert any(np.array_equal(train("auto"), train(one)) for one in ("f32", "bf16"))
+    assert np.allclose(train("f32"), train("bf16"), atol=0.05)
+    with pytest.raises(ValueError, match='no precision is called "bf8"'):
+        train("bf8")
+
+
 def test_classes_of_words():
     X, _ = rings()
     words = np.array(["left", "middle", "right"])

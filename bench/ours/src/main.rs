@@ -1,6 +1,7 @@
 //! Our side of the bench: see `bench/README.md` for what it is asked and answers.
 
 mod floor;
+mod learn;
 mod sweep;
 
 use std::{
@@ -11,7 +12,7 @@ use std::{
 };
 
 use reshet::{
-    Batch, Training,
+    Batch, Precision, Training,
     prelude::*,
     rng::{Purpose, Stream},
 };
@@ -110,24 +111,32 @@ fn main() -> Answer<()> {
             println!("{}", json!({"gflops": gflops, "read_gb_s": read}));
             Ok(())
         }
+        ["learn", jobs, seeds, epochs] => learn::print(jobs, seeds.parse()?, epochs.parse()?),
         ["sweep", threads] => sweep::print(threads.parse()?),
-        [name, "cuda"] => serve(name, Device::cuda(0)?),
-        [name, threads] => serve(name, Device::cpu().threads(threads.parse()?)),
+        ["sweep", "bf16", threads] => sweep::in_both_precisions(threads.parse()?),
+        [name, "cuda"] => serve(name, Device::cuda(0)?, Precision::F32),
+        [name, threads] => serve(name, cpu(threads)?, Precision::F32),
+        [name, threads, precision] => serve(name, cpu(threads)?, precision.parse()?),
         _ => Err(
-            "bench-ours JOB THREADS | JOB cuda | floor THREADS | sweep THREADS | write-data FOLDER"
+            "bench-ours JOB THREADS [bf16] | JOB cuda | floor THREADS | sweep [bf16] THREADS | learn JOBS SEEDS EPOCHS | write-data FOLDER"
                 .into(),
         ),
     }
 }
 
-fn serve(name: &str, device: Device) -> Answer<()> {
+fn cpu(threads: &str) -> Answer<Device> {
+    Ok(Device::cpu().threads(threads.parse()?))
+}
+
+fn serve(name: &str, device: Device, precision: Precision) -> Answer<()> {
     let Job { network, loss, lr, batch, train, test } = job(name)?;
     let network: Sequential = network.parse()?;
-    let mut training: Training = network.with_loss(loss).on(device)?.attach(&train)?;
+    let setup = network.with_loss(loss).precision(precision);
+    let mut training: Training = setup.on(device)?.attach(&train)?;
     let adam = Adam::new(lr);
     let loader = train.loader(batch).drop_last().shuffled(0, 0);
     let mut batches = Batches { data: &train, size: batch, epoch: 0, loader };
-    println!("{}", json!({"version": format!("reshet, {device}")}));
+    println!("{}", json!({"version": format!("reshet, {device}, {precision}")}));
     for line in io::stdin().lock().lines() {
         let line = line?;
         let words: Vec<&str> = line.split_whitespace().collect();

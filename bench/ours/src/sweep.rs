@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use reshet::{
+    Precision::{self, Bf16, F32},
     prelude::*,
     rng::{Purpose, Stream},
 };
@@ -24,8 +25,8 @@ pub fn print(threads: usize) -> Answer<()> {
         let batch = 1 << power;
         let mut line = format!("| {batch} |");
         for (net, data) in [("784-100:relu-10", &digits), ("256-256:relu-256:relu-10", &table)] {
-            let one = step(net, data, batch, 1)?;
-            let all = step(net, data, batch, threads)?;
+            let one = step(net, data, batch, 1, F32)?;
+            let all = step(net, data, batch, threads, F32)?;
             line += &format!(" {one:.1} | {all:.1} | {:.2} |", all / batch as f64);
         }
         println!("{line}");
@@ -43,8 +44,31 @@ pub fn print(threads: usize) -> Answer<()> {
             (format!("{width}-{width}:relu-10"), &square),
         ] {
             for threads in [1, threads] {
-                line += &format!(" {:.1} |", step(&net, data, 64, threads)?);
+                line += &format!(" {:.1} |", step(&net, data, 64, threads, F32)?);
             }
+        }
+        println!("{line}");
+    }
+    in_both_precisions(threads)
+}
+
+/// Of width-width-width-10 on data without zeros: how much of a step's time in f32 one in bf16
+/// takes.
+pub fn in_both_precisions(threads: usize) -> Answer<()> {
+    let batches = [8, 16, 32, 64, 128, 256];
+    println!(
+        "\n| width, bf16 ÷ f32, {threads} threads | {} |",
+        batches.map(|n| n.to_string()).join(" | ")
+    );
+    println!("|---:|{}", "---:|".repeat(batches.len()));
+    for power in 6..=11 {
+        let width = 1 << power;
+        let (data, net) = (table(width)?, format!("{width}-{width}:relu-{width}:relu-10"));
+        let mut line = format!("| {width} |");
+        for batch in batches {
+            let single = step(&net, &data, batch, threads, F32)?;
+            let rounded = step(&net, &data, batch, threads, Bf16)?;
+            line += &format!(" {:.2} |", rounded / single);
         }
         println!("{line}");
     }
@@ -62,10 +86,17 @@ fn table(width: usize) -> Answer<Dataset> {
 }
 
 /// Microseconds a step: the least of some stretches.
-fn step(net: &str, data: &Dataset, batch: usize, threads: usize) -> Answer<f64> {
+fn step(
+    net: &str,
+    data: &Dataset,
+    batch: usize,
+    threads: usize,
+    precision: Precision,
+) -> Answer<f64> {
     let network: Sequential = net.parse()?;
     let device = Device::cpu().threads(threads);
-    let mut training = network.with_loss(Loss::cross_entropy()).on(device)?.attach(data)?;
+    let setup = network.with_loss(Loss::cross_entropy()).precision(precision);
+    let mut training = setup.on(device)?.attach(data)?;
     let adam = Adam::new(0.0001);
     let batches: Vec<_> = data.loader(batch).drop_last().shuffled(0, 0).take(256).collect();
     let (begin, mut best) = (Instant::now(), f64::INFINITY);

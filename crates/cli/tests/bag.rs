@@ -68,7 +68,8 @@ fn classes_and_chosen_defaults_are_averaged_too() {
     };
     place.write("rows.csv", format!("a,b,c\n{}", (0..700).map(row).collect::<String>()));
     for effort in ["", "--effort 3"] {
-        let report = place.json(&format!("train rows.csv --bag 2 {effort} --out run --force --json"));
+        let report =
+            place.json(&format!("train rows.csv --bag 2 {effort} --out run --force --json"));
         let tried = report["choice"].as_array().unwrap();
         let taken = tried.iter().find(|one| one["taken"] == true).unwrap();
         assert_eq!(tried.len(), 2);

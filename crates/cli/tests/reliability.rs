@@ -224,6 +224,31 @@ fn a_run_that_goes_on_elsewhere_says_so() {
 }
 
 #[test]
+fn a_run_keeps_its_precision() {
+    let place = place();
+    let wide = SHORT.replace("--hidden 8", "--hidden 64,64").replace(" -q", "");
+    let said = place.done(&format!("{wide} --precision bf16 --out run"));
+    assert!(said.contains(", bf16; "), "{said}");
+    assert!(text(&place.read("run/config.toml")).contains("precision = \"bf16\""));
+    place.fails("train --resume run --precision f32", 2, "a run goes on with its own settings");
+    let report = place.json("train --resume run --epochs 3 --json -q");
+    assert_eq!(report["precision"], "bf16");
+    // Where the processor has no instructions for it, auto is f32.
+    let mut auto = place.command(&format!("{wide} --precision auto --out auto"));
+    let said = auto.env("RESHET_INSTRUCTIONS", "portable").output().unwrap();
+    let said = text(&said.stdout);
+    assert!(said.contains("precision: f32 (this processor has no instr"), "{said}");
+    // It goes on in f32 also where auto would now be bf16.
+    let report = place.json("train --resume auto --epochs 3 --json -q");
+    assert_eq!(report["precision"], "f32");
+    let narrow = place.done(&format!("{} --precision bf16 --out narrow", SHORT.replace(" -q", "")));
+    assert!(narrow.contains("bf16 makes this training no faster: no layer has 64"), "{narrow}");
+    let report = place.json(&format!("{SHORT} --json --out plain"));
+    assert_eq!(report["precision"], "f32");
+    assert!(!text(&place.read("plain/config.toml")).contains("precision"));
+}
+
+#[test]
 fn damage_to_a_growing_file_is_told_with_its_line() {
     let place = place();
     place.done(&format!("{SHORT} --out run"));

@@ -56,7 +56,7 @@ pub use data::{
     Batch, BatchTargets, Chosen, DataLoader, Dataset, Features, Inputs, Pictures, Storage, Table,
     Targets, mnist,
 };
-pub use engine::{Buffer, Device, Instructions};
+pub use engine::{Buffer, Device, Instructions, Precision};
 pub use ensemble::Ensemble;
 pub use error::{Diverged, Error, Result};
 pub use find_lr::{LrCurve, LrPoint};

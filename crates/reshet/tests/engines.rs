@@ -50,6 +50,15 @@ fn optimizer() -> impl Strategy<Value = Optimizer> {
 }
 
 fn job() -> impl Strategy<Value = Job> {
+    job_of(|| width().boxed())
+}
+
+/// With layers that are wide enough to be computed in bfloat16, but the last one perhaps.
+fn wide_job() -> impl Strategy<Value = Job> {
+    job_of(|| prop_oneof![4 => 64usize..=150, 1 => 1usize..64].boxed())
+}
+
+fn job_of(width: fn() -> BoxedStrategy<usize>) -> impl Strategy<Value = Job> {
     let layers = prop::collection::vec((width(), prop::collection::vec(activation(), 0..3)), 1..4);
     let clip = prop::option::of(Just(0.05f32));
     // Some as in pictures, where most inputs are zero and an engine may skip them.
@@ -122,8 +131,12 @@ struct Outcome {
 
 impl Job {
     fn training(&self, device: Device) -> Training {
+        self.training_in(device, Precision::F32)
+    }
+
+    fn training_in(&self, device: Device, precision: Precision) -> Training {
         let setup = self.network.clone().with_loss(self.loss.clone()).seeded(3);
-        setup.on(device).unwrap().attach(&self.data).unwrap()
+        setup.precision(precision).on(device).unwrap().attach(&self.data).unwrap()
     }
 
     /// The first batch's gradients before they cancel: the largest mean of their magnitudes.
@@ -140,7 +153,11 @@ impl Job {
     }
 
     fn run(&self, device: Device) -> Outcome {
-        let mut training = self.training(device);
+        self.run_in(device, Precision::F32)
+    }
+
+    fn run_in(&self, device: Device, precision: Precision) -> Outcome {
+        let mut training = self.training_in(device, precision);
         training.clip_grad_norm(self.clip);
         let batches: Vec<_> = self.data.loader(self.batch).shuffled(1, 0).collect();
         let first = &batches[0];
@@ -209,6 +226,90 @@ proptest! {
     fn every_path_agrees_with_the_reference(job in job()) {
         agrees(&job)?;
     }
+}
+
+fn length(numbers: impl Iterator<Item = f32>) -> f64 {
+    numbers.map(|x| f64::from(x) * f64::from(x)).sum::<f64>().sqrt()
+}
+
+/// In bfloat16 a factor is off by 1/512 of itself at most.
+fn agrees_roughly(job: &Job) -> Result<(), TestCaseError> {
+    let want = job.run(Device::Reference);
+    for instructions in Instructions::here() {
+        let device = Device::cpu().instructions(instructions).exact_threads(2);
+        let got = job.run_in(device, Precision::Bf16);
+        let far = |got: &[f32], want: &[f32]| length(got.iter().zip(want).map(|(g, w)| g - w));
+        let (off, size) = (far(&got.output, &want.output), length(want.output.iter().copied()));
+        let count = (want.output.len() as f64).sqrt();
+        prop_assert!(off <= 0.02 * size.max(count), "output: {off} of {size}");
+        // A z close to 0 may be on the other side of ReLU's corner.
+        let (off, size) =
+            (far(&got.gradients, &want.gradients), length(want.gradients.iter().copied()));
+        prop_assert!(off <= 0.2 * size.max(0.01), "gradient: {off} of {size}");
+        let model = job.training(device).model();
+        prop_assert_eq!(model.network(), &job.network);
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        cases: 48,
+        rng_seed: match ProptestConfig::default().rng_seed {
+            RngSeed::Random => RngSeed::Fixed(1),
+            given => given,
+        },
+        ..Default::default()
+    })]
+
+    #[test]
+    fn bfloat16_agrees_with_the_reference_roughly(job in wide_job()) {
+        agrees_roughly(&job)?;
+    }
+
+    #[test]
+    fn bfloat16_has_the_same_bits_for_any_number_of_threads(job in wide_job()) {
+        let run = |threads| {
+            let outcome = job.run_in(Device::cpu().exact_threads(threads), Precision::Bf16);
+            let all = [&outcome.output, &outcome.gradients, &outcome.losses, &outcome.parameters];
+            all.into_iter().flatten().map(|x| x.to_bits()).collect::<Vec<u32>>()
+        };
+        let one = run(1);
+        for threads in [2, 3, 8] {
+            prop_assert!(one == run(threads), "{} threads", threads);
+        }
+    }
+}
+
+/// It does round, and only what it is said to: a last narrow layer and zeros stay as they are.
+#[test]
+fn bfloat16_rounds_wide_layers_without_zeros() {
+    let stream = Stream::new(4, Purpose::Split, 1);
+    let numbers = |zeros: f32| -> Vec<f32> {
+        let number = |i: u64| 2.0 * stream.uniform(i) - 1.0;
+        let kept = |i: u64| stream.uniform(1 << 40 | i) >= zeros;
+        (0..40 * 70).map(|i| if kept(i) { number(i) } else { 0.0 }).collect()
+    };
+    for (net, zeros, rounds) in [
+        ("70-64:relu-3", 0.0, true),
+        ("70-64:relu-3", 0.8, false),
+        ("70-64:relu-64:relu-3", 0.8, true),
+        ("70-63:relu-64:relu-3", 0.0, false),
+    ] {
+        let features = Features::new(Storage::F32(numbers(zeros)), &[70]).unwrap();
+        let targets = Targets::numbers((0..120).map(|i| (i % 7) as f32).collect(), 3);
+        let data = Dataset::new(features, targets).unwrap();
+        let (network, loss) = (net.parse().unwrap(), Loss::MSELoss);
+        let optimizer = Adam::new(0.01).into();
+        let job = Job { network, loss, data, optimizer, clip: None, batch: 20 };
+        let of = |precision| job.run_in(Device::cpu(), precision).parameters;
+        assert_eq!(of(Precision::F32) != of(Precision::Bf16), rounds, "{net}, zeros {zeros}");
+    }
+    let network: Sequential = "70-64-1".parse().unwrap();
+    let setup = network.with_loss(Loss::MSELoss).precision(Precision::Bf16);
+    let refused = setup.on(Device::Reference).unwrap().start().err().unwrap().to_string();
+    assert!(refused.contains("not on reference"), "{refused}");
 }
 
 proptest! {

@@ -192,6 +192,39 @@ fn a_resumed_training_is_as_if_never_stopped() {
     }
 }
 
+/// So does one in bfloat16; one in another precision does not go on with its checkpoint.
+#[test]
+fn a_training_in_bfloat16_resumes_in_bfloat16() {
+    let values = (0..90 * 70).map(|i| ((i * 37 % 101) as f32 / 50.0) - 1.0).collect();
+    let features = Features::new(Storage::F32(values), &[70]).unwrap();
+    let data = Targets::numbers((0..90).map(|i| (i % 7) as f32).collect(), 1);
+    let data = Dataset::new(features, data).unwrap();
+    let trainer = |precision| {
+        let network = "70-65:relu:dropout(0.2)-64:relu-1".parse().unwrap();
+        Trainer::new(network).precision(precision).epochs(4).batch_size(11).seed(5)
+    };
+    let (single, whole) =
+        (trainer(Precision::F32).fit(&data).unwrap(), trainer(Precision::Bf16).fit(&data).unwrap());
+    assert_ne!(single.model, whole.model);
+    for stop in [1, 9, 13] {
+        let mut last = None;
+        trainer(Precision::Bf16)
+            .on_event(|event| match event {
+                Event::Step { step, .. } if step + 1 == stop => ControlFlow::Break(()),
+                _ => ControlFlow::Continue(()),
+            })
+            .on_checkpoint(None, |checkpoint| last = Some(checkpoint))
+            .fit(&data)
+            .unwrap();
+        let last = Checkpoint::from_bytes(&last.unwrap().to_bytes().unwrap()).unwrap();
+        assert_eq!(last.precision(), "bf16");
+        let resumed = trainer(Precision::Bf16).resume(last.clone()).fit(&data).unwrap();
+        assert_eq!(resumed.model, whole.model, "at {stop}");
+        let refused = trainer(Precision::F32).resume(last).fit(&data).unwrap_err().to_string();
+        assert!(refused.contains("in bf16, not in f32"), "{refused}");
+    }
+}
+
 #[test]
 fn checkpoints_come_when_asked_and_fit_only_their_training() {
     let features = Features::new(Storage::F32((0..20).map(|i| i as f32).collect()), &[1]).unwrap();

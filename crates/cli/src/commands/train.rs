@@ -4,7 +4,8 @@ use std::{process::ExitCode, time::Instant};
 
 use anyhow::Result;
 use reshet::{
-    Checkpoint, Dataset, Device, Ended, Error, Event, Fit, Model, Score, Trainer, diagnosis,
+    Checkpoint, Dataset, Device, Ended, Error, Event, Fit, Model, Precision, Score, Trainer,
+    diagnosis,
     formats::safetensors,
     metrics::{Residuals, digits},
     recipe::{Bag, Choice},
@@ -113,6 +114,7 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
         trainer = trainer.streamed(rows);
     }
     let plan = trainer.plan(&train)?;
+    let (mut precision, about_precision) = args.precision(&plan, &train)?;
     let untrained = trainer.network().clone();
     let network = untrained.to_string();
     if let (Some(path), None) = (&args.load, &args.resume) {
@@ -138,6 +140,9 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
             note(&format!("going on from step {resumed_at}"));
             follow::tell(args)?;
             follow::tell_checkpoint(Some(&checkpoint))?;
+            if let Some(kept) = args.machine.precision_of(&checkpoint)? {
+                (precision, trainer) = (kept, trainer.precision(kept));
+            }
             trainer = trainer.resume(checkpoint);
             run
         }
@@ -167,7 +172,12 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
         said.iter().for_each(|line| say!("{line}"));
         let ranks = ranks::group().map_or(1, |group| group.ranks());
         let shared = if ranks > 1 { format!(", {ranks} ranks") } else { String::new() };
-        say!("{}\n{device}{shared}; {}, {}", bold(&network), plan.loss().name(), optimizer);
+        let rounded = if precision == Precision::F32 { "" } else { ", bf16" };
+        let loss = plan.loss().name();
+        say!("{}\n{device}{shared}{rounded}; {loss}, {optimizer}", bold(&network));
+        if let Some(said) = about_precision.filter(|_| args.resume.is_none()) {
+            say!("{said}");
+        }
         if let Some(choice) = &choice {
             say!("{}", choice::text(choice, compared));
         }
@@ -206,6 +216,7 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
     let (test, folds) = (test.as_ref(), folds.as_ref());
     let done = TrainedRun {
         args,
+        precision,
         train: &train,
         trained_on,
         test,

@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::Result;
 use reshet::{
-    Dataset, Device, Ended, Fit, Score,
+    Dataset, Device, Ended, Fit, Precision, Score,
     data::download::sha256_of,
     diagnosis::{self, Finding},
     metrics::ScoreKind,
@@ -34,6 +34,7 @@ const FAR_BETTER: f64 = 0.05;
 /// A run whose training is over, to be reported.
 pub struct TrainedRun<'a> {
     pub args: &'a Settings,
+    pub precision: Precision,
     pub train: &'a Dataset,
     /// How many rows were trained on: `train` may be a sample of them.
     pub trained_on: usize,
@@ -172,6 +173,7 @@ impl TrainedRun<'_> {
             "seconds": seconds,
             "device": device.name(),
             "instructions": instructions,
+            "precision": self.precision.to_string(),
             "threads": threads,
             "ranks": ranks::group().map_or(1, |group| group.ranks()),
             "seed": self.args.recipe.seed.unwrap_or(0),

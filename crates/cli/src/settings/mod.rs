@@ -11,11 +11,14 @@ pub mod words;
 use std::path::{Path, PathBuf};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use reshet::{Dataset, Trainer, data::table::Scaling};
+use reshet::{Dataset, Plan, Precision, Trainer, data::table::Scaling};
 use serde::{Deserialize, Serialize};
 
 use recipe::{Asked, Machine};
 use words::text;
+
+/// Samples per step where nothing else is said.
+const USUAL_BATCH: usize = 50;
 
 /// What `train` is told: its flags, and what a `config.toml` holds.
 #[derive(Clone, Debug, Default, PartialEq, clap::Args, Serialize, Deserialize)]
@@ -170,7 +173,18 @@ impl Settings {
     ) -> reshet::Result<Trainer<'a>> {
         let trainer = self.recipe.trainer_of_sample(data, samples)?;
         let trainer = trainer.device(self.machine.device()?).unscaled();
+        let (precision, _) = self.precision(&trainer.plan(data)?, data)?;
+        let trainer = trainer.precision(precision);
         Ok(if self.no_scale { trainer.units(Vec::new()) } else { trainer })
+    }
+
+    /// The precision to train in, and what there is to say of it.
+    pub fn precision(
+        &self,
+        plan: &Plan,
+        data: &Dataset,
+    ) -> reshet::Result<(Precision, Option<String>)> {
+        self.machine.precision(plan, data, self.recipe.batch_size.unwrap_or(USUAL_BATCH))
     }
 
     /// Whether chance alone divides the rows.

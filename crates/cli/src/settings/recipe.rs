@@ -8,12 +8,12 @@ use clap::{
     error::{ContextKind, ContextValue, ErrorKind},
 };
 use reshet::{
-    Activation, Device, Error, Init, Recipe, Result, Task,
+    Activation, Checkpoint, Dataset, Device, Error, Init, Plan, Precision, Recipe, Result, Task,
     recipe::{LossName, OptimizerName, ScheduleName},
 };
 use serde::{Deserialize, Serialize};
 
-use crate::settings::words::text;
+use crate::{ranks, settings::words::text};
 
 /// A recipe as `train` is told it, and as its `config.toml` holds it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -225,11 +225,33 @@ pub struct Machine {
     #[arg(long, value_name = "N")]
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     threads: Option<usize>,
+    /// Precision of the products: f32, bf16 (factors of wide layers in bfloat16, sums in f32), or
+    /// auto (bf16 where it is faster on this processor)
+    #[arg(long, value_enum, default_value_t, value_name = "PRECISION")]
+    #[serde(skip_serializing_if = "AskedPrecision::is_default")]
+    precision: AskedPrecision,
+}
+
+/// `--precision`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AskedPrecision {
+    #[default]
+    F32,
+    Bf16,
+    Auto,
+}
+
+impl AskedPrecision {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl Default for Machine {
     fn default() -> Self {
-        Self { device: "auto".into(), threads: None }
+        let precision = AskedPrecision::default();
+        Self { device: "auto".into(), threads: None, precision }
     }
 }
 
@@ -241,6 +263,37 @@ impl Machine {
             Some(0) => Err(Error::Invalid("--threads 0: at least one thread has to work".into())),
             Some(threads) => Ok(device.threads(threads)),
             None => Ok(device),
+        }
+    }
+
+    /// The precision to train in, and what there is to say of it.
+    pub fn precision(
+        &self,
+        plan: &Plan,
+        data: &Dataset,
+        batch_size: usize,
+    ) -> Result<(Precision, Option<String>)> {
+        let alone = Precision::why_not_bf16(plan, data, self.device()?, batch_size);
+        let of_ranks = ranks::group().map(|_| "ranks multiply in f32".to_string());
+        let why_not = of_ranks.or(alone);
+        Ok(match (self.precision, why_not) {
+            (AskedPrecision::F32, _) => (Precision::F32, None),
+            (AskedPrecision::Bf16, None) => (Precision::Bf16, None),
+            (AskedPrecision::Bf16, Some(why)) => {
+                (Precision::Bf16, Some(format!("bf16 makes this training no faster: {why}")))
+            }
+            (AskedPrecision::Auto, None) => (Precision::Bf16, Some("precision: bf16".into())),
+            (AskedPrecision::Auto, Some(why)) => {
+                (Precision::F32, Some(format!("precision: f32 ({why})")))
+            }
+        })
+    }
+
+    /// The same for a training that goes on from a checkpoint: `auto` is what it was.
+    pub fn precision_of(&self, checkpoint: &Checkpoint) -> Result<Option<Precision>> {
+        match self.precision {
+            AskedPrecision::Auto => checkpoint.precision().parse().map(Some),
+            _ => Ok(None),
         }
     }
 }

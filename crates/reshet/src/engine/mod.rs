@@ -13,6 +13,7 @@ mod cuda;
 #[path = "no_cuda.rs"]
 mod cuda;
 mod dropout;
+mod precision;
 mod reference;
 
 use std::{env, fmt, num::NonZero, thread};
@@ -28,6 +29,7 @@ use crate::{
 pub(crate) use among::{Among, Stepped};
 pub use cpu::Instructions;
 pub(crate) use cpu::{Team, share};
+pub use precision::Precision;
 
 /// A flat buffer of an engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +103,27 @@ pub(crate) trait Engine: Send {
 
     /// The device that it runs on.
     fn device(&self) -> Device;
+
+    /// The precision of its products.
+    fn precision(&self) -> Precision {
+        Precision::F32
+    }
+
+    /// Sets the precision of its products in training. [`Engine::predict`] is in `f32` in any case.
+    ///
+    /// # Errors
+    /// The engine does not have that precision.
+    fn set_precision(&mut self, precision: Precision) -> Result<()> {
+        match precision {
+            Precision::F32 => Ok(()),
+            Precision::Bf16 => {
+                let device = self.device().name();
+                Err(Error::invalid(format!(
+                    "products in bf16 are computed on cpu, not on {device}"
+                )))
+            }
+        }
+    }
 
     /// Prepares for rows of this dataset, as [`Samples::attached`] will name them.
     fn attach(&mut self, data: &Dataset);

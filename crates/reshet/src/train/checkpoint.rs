@@ -13,7 +13,7 @@ use safetensors::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Device, Optimizer, Result, Training,
+    Device, Optimizer, Precision, Result, Training,
     engine::Buffer,
     error::Error,
     files::{sums, write_file},
@@ -66,6 +66,9 @@ struct About {
     /// What computed it; None of versions that did not write it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     instructions: Option<String>,
+    /// The precision of its products, if it is not `f32`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    precision: Option<String>,
 }
 
 /// The metadata of a file.
@@ -165,7 +168,10 @@ impl Checkpoint {
         let (batch_size, instructions) =
             (Some(batch_size), Some(instructions_of(training.device())));
         let format = FORMAT;
-        let about = About { format, network, data, updates, standing, batch_size, instructions };
+        let precision = Some(training.precision()).filter(|p| *p != Precision::F32);
+        let precision = precision.map(|precision| precision.to_string());
+        let about =
+            About { format, network, data, updates, standing, batch_size, instructions, precision };
         let best = at.best.as_ref().map(|(_, best)| best.clone());
         Self { notes: BTreeMap::new(), about, parameters, state, best }
     }
@@ -179,7 +185,8 @@ impl Checkpoint {
         batch_size: usize,
         mut clock: Clock,
     ) -> Result<Standing> {
-        let About { network, data: known, updates, standing, batch_size: then, .. } = self.about;
+        let About { network, data: known, updates, standing, batch_size: then, precision, .. } =
+            self.about;
         let now = training.network().to_string();
         if network != now {
             let what = format!("the checkpoint is of the network {network}, not of {now}");
@@ -197,6 +204,11 @@ impl Checkpoint {
         if let Some(then) = then.filter(|then| *then != batch_size) {
             let what =
                 format!("the checkpoint is of batches of {then} samples, not of {batch_size}");
+            return Err(Error::data(what));
+        }
+        let (then, now) = (known_precision(&precision), training.precision().to_string());
+        if then != now {
+            let what = format!("the checkpoint is of a training in {then}, not in {now}");
             return Err(Error::data(what));
         }
         training.write(Buffer::Parameters, &self.parameters)?;
@@ -231,6 +243,11 @@ impl Checkpoint {
     /// if the file is of a version that did not write it.
     pub fn instructions(&self) -> Option<&str> {
         self.about.instructions.as_deref()
+    }
+
+    /// Returns the precision of the training's products, as [`Precision`] is written.
+    pub fn precision(&self) -> &str {
+        known_precision(&self.about.precision)
     }
 
     pub(super) fn parameters(&self) -> &[f32] {
@@ -331,6 +348,11 @@ fn read(file: &SafeTensors, name: &str) -> Result<Option<Vec<f32>>, String> {
         Some(at) => Err(format!("damaged: number {at} of {name} is {}", numbers[at])),
         None => Ok(Some(numbers)),
     }
+}
+
+/// What a file says, or leaves out.
+fn known_precision(precision: &Option<String>) -> &str {
+    precision.as_deref().unwrap_or("f32")
 }
 
 /// What computes on a device, as far as it decides the bits.

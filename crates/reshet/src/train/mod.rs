@@ -14,8 +14,8 @@ use std::{
 };
 
 use crate::{
-    Dataset, Device, Error, Group, Init, Loss, Optimizer, Plan, Result, Schedule, Sequential,
-    Targets,
+    Dataset, Device, Error, Group, Init, Loss, Optimizer, Plan, Precision, Result, Schedule,
+    Sequential, Targets,
     activation::Activation,
     data::table::{StreamedRows, Unit},
     optim::Adam,
@@ -56,6 +56,7 @@ pub struct Trainer<'a> {
     parameters: Option<Vec<f32>>,
     clip: Option<f32>,
     device: Device,
+    precision: Precision,
     validation: Option<Dataset>,
     streamed: Option<StreamedRows>,
     patience: Option<usize>,
@@ -108,6 +109,7 @@ impl<'a> Trainer<'a> {
             parameters: None,
             clip: None,
             device: Device::best(),
+            precision: Precision::F32,
             validation: None,
             streamed: None,
             patience: None,
@@ -185,6 +187,12 @@ impl<'a> Trainer<'a> {
     /// Sets the device to train on.
     pub fn device(mut self, device: Device) -> Self {
         self.device = device;
+        self
+    }
+
+    /// Sets the precision of the products ([`Precision::F32`] by default).
+    pub fn precision(mut self, precision: Precision) -> Self {
+        self.precision = precision;
         self
     }
 
@@ -369,6 +377,9 @@ impl<'a> Trainer<'a> {
         if self.group.is_some() && self.streamed.is_some() {
             return invalid("the ranks of a group hold all of the data: rows cannot be streamed");
         }
+        if self.group.is_some() && self.precision != Precision::F32 {
+            return invalid("the ranks of a group multiply in f32");
+        }
         if self.patience.is_some() && self.validation.is_none() {
             return invalid("patience needs a validation part to watch");
         }
@@ -401,7 +412,8 @@ impl<'a> Trainer<'a> {
     pub fn start(&mut self, data: &Dataset) -> Result<TrainingLoop> {
         let Lowered { plan, scaled, units } = self.lowered(data)?;
         let setup = self.network.clone().with_loss(plan.loss().clone());
-        let mut setup = setup.units(units).seeded(self.seed).init(self.init).lowered(self.device);
+        let setup = setup.units(units).seeded(self.seed).init(self.init).lowered(self.device);
+        let mut setup = setup.precision(self.precision);
         if let Some(parameters) = self.parameters.take() {
             setup = setup.parameters(parameters);
         }

@@ -11,7 +11,9 @@ mod saved;
 mod setup;
 mod stages;
 
-use crate::{Dataset, Device, Loss, Meaning, Optimizer, Plan, Result, Sequential, engine::Engine};
+use crate::{
+    Dataset, Device, Loss, Meaning, Optimizer, Plan, Precision, Result, Sequential, engine::Engine,
+};
 
 pub use self::setup::Setup;
 
@@ -131,6 +133,11 @@ impl Training {
     /// Returns the device it runs on.
     pub fn device(&self) -> Device {
         self.engine.device()
+    }
+
+    /// Returns the precision of its products.
+    pub fn precision(&self) -> Precision {
+        self.engine.precision()
     }
 
     /// Tells what of the device has failed since this was last asked.

@@ -18,7 +18,7 @@ impl Training {
     pub fn duplicate(&self) -> Result<Self> {
         let (network, loss) = (self.network.clone(), self.loss.clone());
         let setup = network.with_loss(loss).seeded(self.seed).parameters(self.parameters());
-        let mut copy = setup.on(self.device())?.start()?;
+        let mut copy = setup.precision(self.precision()).on(self.device())?.start()?;
         copy.meaning = self.meaning.clone();
         (copy.clip, copy.optimizer) = (self.clip, self.optimizer);
         for slot in 0..self.engine.slots() {

@@ -2,7 +2,8 @@
 
 use super::{Of, Stage, Training};
 use crate::{
-    Dataset, Device, Init, Loss, Meaning, Plan, Result, Sequential, data::table::Unit, error::Error,
+    Dataset, Device, Init, Loss, Meaning, Plan, Precision, Result, Sequential, data::table::Unit,
+    error::Error,
 };
 
 /// The settings of a [`Training`] before it starts: network, loss, seed, device.
@@ -14,6 +15,7 @@ pub struct Setup {
     seed: u64,
     init: Init,
     device: Option<Device>,
+    precision: Precision,
     parameters: Option<Vec<f32>>,
     units: Vec<Unit>,
     /// The lowered network, if it is lowered already.
@@ -25,7 +27,8 @@ impl Sequential {
     pub fn with_loss(self, loss: Loss) -> Setup {
         let (parameters, units) = (None, Vec::new());
         let (init, device, plan) = (Init::Default, None, None);
-        Setup { network: self, loss, seed: 0, init, device, parameters, units, plan }
+        let precision = Precision::F32;
+        Setup { network: self, loss, seed: 0, init, device, precision, parameters, units, plan }
     }
 }
 
@@ -39,6 +42,13 @@ impl Setup {
     /// Sets how weights are initialised.
     pub fn init(mut self, init: Init) -> Self {
         self.init = init;
+        self
+    }
+
+    /// Sets the precision of the products ([`Precision::F32`] by default). `attach` and `start`
+    /// return an error if the device does not have it.
+    pub fn precision(mut self, precision: Precision) -> Self {
+        self.precision = precision;
         self
     }
 
@@ -121,8 +131,10 @@ impl Setup {
         };
         plan.check_parameters(&parameters)?;
         let device = self.device.unwrap_or_else(Device::best);
+        let mut engine = device.engine(plan, &parameters, self.seed)?;
+        engine.set_precision(self.precision)?;
         Ok(Training {
-            engine: device.engine(plan, &parameters, self.seed)?,
+            engine,
             network: self.network,
             loss: self.loss,
             seed: self.seed,

@@ -12,7 +12,7 @@ use std::{
 
 use anyhow::Result;
 use reshet::{
-    Dataset, Device, Error, Fit, Meaning, Recipe, Score, Task,
+    Dataset, Device, Error, Fit, Meaning, Precision, Recipe, Score, Task,
     recipe::Defaults,
     tune::{Candidate, Event, Outcome, Record, Selection, Space, Study},
 };
@@ -428,6 +428,7 @@ fn test(
     let (train, test) = (&split.train, split.test.as_ref());
     let trained = TrainedRun {
         args: &args,
+        precision: Precision::F32,
         train,
         trained_on: train.len(),
         test,

@@ -53,8 +53,7 @@ impl Cpu {
         among: &Among,
     ) -> Result<Stepped> {
         let buckets = buckets(&self.ops, self.flat.parameters.as_slice().len());
-        let skips_zeros =
-            !samples.rows.is_empty() && self.zeros.are_worth_skipping(&self.ops, samples);
+        let skips_zeros = !samples.rows.is_empty() && self.skips_zeros(samples);
         self.begin(samples, skips_zeros);
         self.zeros.share_masks();
         // Another rank may have seen what this one has not.

@@ -6,10 +6,11 @@
 use std::ops::Range;
 
 use super::{
+    bf16::{self, Emulated, RoundedLayer, RoundedStage},
     first_layer::FirstLayer,
     math,
     matrix::Matrix,
-    product::{Fetch, Product},
+    product::{Fetch, Product, Single},
     sparse,
     vector::{self, Vector, for_each},
     work::Work,
@@ -23,6 +24,31 @@ pub(super) trait Kernels: Vector {
     /// # Safety
     /// As there.
     unsafe fn product(product: &Product, fetch: &mut Fetch);
+
+    /// See [`Product::compute`]: of pairs.
+    ///
+    /// # Safety
+    /// As there.
+    unsafe fn product_of_pairs(product: &Product, fetch: &mut Fetch);
+
+    /// See [`bf16::round_samples`].
+    ///
+    /// # Safety
+    /// As there.
+    unsafe fn round_samples(work: &Work, from: &Matrix, to: &RoundedStage, rows: &Range<usize>);
+
+    /// See [`bf16::round_weights`].
+    ///
+    /// # Safety
+    /// As there.
+    unsafe fn round_weights(
+        work: &Work,
+        layer: &RoundedLayer,
+        weights: &Matrix,
+        strip: usize,
+        rows: Range<usize>,
+        stream: bool,
+    );
 
     /// See [`math::activation_forward`].
     ///
@@ -63,7 +89,42 @@ macro_rules! kernels {
             #[inline(never)]
             unsafe fn product(product: &Product, fetch: &mut Fetch) {
                 // SAFETY: the instructions are enabled here; the rest is the caller's promise.
-                unsafe { product.compute::<Self>(fetch) }
+                unsafe { product.compute::<Self, Single>(fetch) }
+            }
+
+            $(#[target_feature(enable = $features)])?
+            #[inline(never)]
+            unsafe fn product_of_pairs(product: &Product, fetch: &mut Fetch) {
+                // SAFETY: as above.
+                unsafe { product.compute::<Self, Emulated>(fetch) }
+            }
+
+            $(#[target_feature(enable = $features)])?
+            #[inline(never)]
+            unsafe fn round_samples(
+                work: &Work,
+                from: &Matrix,
+                to: &RoundedStage,
+                rows: &Range<usize>,
+            ) {
+                // SAFETY: as above.
+                unsafe { bf16::round_samples::<Self, Emulated>(work, from, to, rows) }
+            }
+
+            $(#[target_feature(enable = $features)])?
+            #[inline(never)]
+            unsafe fn round_weights(
+                work: &Work,
+                layer: &RoundedLayer,
+                weights: &Matrix,
+                strip: usize,
+                rows: Range<usize>,
+                stream: bool,
+            ) {
+                // SAFETY: as above.
+                unsafe {
+                    bf16::round_weights::<Self, Emulated>(work, layer, weights, strip, rows, stream)
+                }
             }
 
             $(#[target_feature(enable = $features)])?

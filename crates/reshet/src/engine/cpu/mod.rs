@@ -7,7 +7,7 @@
 //! `phases` says what a step does, `strategy` how the threads of the `team` go about it, decided
 //! once a batch, `shares` how things are shared out, `work` what the threads are told, and `run`
 //! sets them to it; `linear` and `rows` do it, with the matrix `product` under them, on matrices
-//! laid out as in `matrix` in an `arena`; `among` is a step that
+//! laid out as in `matrix` in an `arena`; `bf16` has the products in bfloat16; `among` is a step that
 //! the ranks of a group share; `ahead` fetches the next batch's features; `update` is
 //! the optimisers. Kernels are written once, over a small `vector`, and compiled for each
 //! instruction set; the path is picked when the program runs.
@@ -15,6 +15,7 @@
 mod ahead;
 mod among;
 mod arena;
+mod bf16;
 mod first_layer;
 mod flat;
 mod instructions;
@@ -41,14 +42,19 @@ mod work;
 
 pub use self::instructions::Instructions;
 pub(super) use self::state::Cpu;
+pub(super) use self::{
+    bf16::{is_native, is_wide},
+    sparse::are_mostly_zero,
+};
 pub(crate) use self::{shares::share, team::Team};
 
 use self::{
+    bf16::Rounded,
     matrix::BLOCK,
     run::Pass,
     work::{Accumulate, Task},
 };
-use super::{Among, Buffer, Device, Engine, Samples, Stepped};
+use super::{Among, Buffer, Device, Engine, Precision, Samples, Stepped};
 use crate::{
     Plan, Result,
     data::{Dataset, Rows},
@@ -69,6 +75,18 @@ impl Engine for Cpu {
 
     fn device(&self) -> Device {
         Device::Cpu { threads: self.team.threads(), instructions: self.instructions }
+    }
+
+    fn precision(&self) -> Precision {
+        if self.rounded.is_some() { Precision::Bf16 } else { Precision::F32 }
+    }
+
+    fn set_precision(&mut self, precision: Precision) -> Result<()> {
+        self.rounded = match precision {
+            Precision::F32 => None,
+            Precision::Bf16 => Some(Rounded::new(&self.ops, self.instructions, &mut self.arena)),
+        };
+        Ok(())
     }
 
     fn attach(&mut self, data: &Dataset) {
@@ -131,7 +149,7 @@ impl Engine for Cpu {
             let loss = self.backward(samples, None, false);
             return (loss, self.update(hyper));
         }
-        let skips_zeros = self.zeros.are_worth_skipping(&self.ops, samples);
+        let skips_zeros = self.skips_zeros(samples);
         self.begin(samples, skips_zeros);
         let denominator = samples.denominator(&self.plan.head);
         let pass = Pass { denominator, ..self.pass() };
@@ -205,6 +223,7 @@ impl Engine for Cpu {
                     && other.plan() == &self.plan =>
             {
                 self.flat.parameters.as_mut_slice().copy_from_slice(from);
+                self.parameters_changed();
                 true
             }
             _ => false,

@@ -8,6 +8,8 @@
 //! ```
 //! The three products of a layer are this one: Y = X·W (rows: samples),
 //! dW = Xᵀ·dZ (rows: inputs), dXᵀ = W·dZᵀ (rows: inputs).
+//!
+//! What stands for a number of A and of B may be a pair of bfloat16 numbers: see `half`.
 
 use std::ptr::null;
 
@@ -34,6 +36,31 @@ pub(super) struct Segment {
     /// From a column to the next.
     pub step: usize,
     pub len: usize,
+}
+
+/// What A and B are made of: 32 bits each.
+pub(super) trait Factor<V: Vector> {
+    /// Whether each pass begins at 0 and what C starts from is added last.
+    const STARTS_LAST: bool;
+
+    /// sum + a · b
+    ///
+    /// # Safety
+    /// The instructions of V, and of this, are enabled.
+    unsafe fn add(a: V, b: V, sum: V) -> V;
+}
+
+/// A number each.
+pub(super) struct Single;
+
+impl<V: Vector> Factor<V> for Single {
+    const STARTS_LAST: bool = false;
+
+    #[inline(always)]
+    unsafe fn add(a: V, b: V, sum: V) -> V {
+        // SAFETY: the caller's promise.
+        unsafe { a.fma(b, sum) }
+    }
 }
 
 /// Cache lines that will be needed after a product, asked for while it computes.
@@ -128,7 +155,7 @@ impl Product {
     /// as A has columns, and `rows` rows of C, all `width` wide, as is the row that C starts from.
     /// Nobody else writes A or B or touches C meanwhile.
     #[inline(always)]
-    pub unsafe fn compute<V: Vector>(&self, fetch: &mut Fetch) {
+    pub unsafe fn compute<V: Vector, F: Factor<V>>(&self, fetch: &mut Fetch) {
         let Self { left, width, .. } = *self;
         debug_assert!(width % 16 == 0 && width <= 64 && self.step_b >= width);
         debug_assert!(left.strips > 0 && left.last.len <= left.inner.len && self.step_c >= width);
@@ -146,7 +173,7 @@ impl Product {
                     ..left
                 };
                 let b = self.b.add(first_strip * left.inner.len * self.step_b);
-                Self { left: part, b, start, ..*self }.groups::<V>(fetch);
+                Self { left: part, b, start, ..*self }.groups::<V, F>(fetch);
             }
             start = Start::Itself;
         }
@@ -157,17 +184,17 @@ impl Product {
     /// # Safety
     /// As of [`compute`](Self::compute).
     #[inline(always)]
-    unsafe fn groups<V: Vector>(&self, fetch: &mut Fetch) {
+    unsafe fn groups<V: Vector, F: Factor<V>>(&self, fetch: &mut Fetch) {
         debug_assert!(self.left.strips <= DEEP);
         // SAFETY: the caller's promise; columns stay below `width`.
         unsafe {
             if V::LANES == 16 {
                 // Of one vector as many rows as divide 64.
                 match self.width / 16 {
-                    4 => self.columns::<V, 6, 4>(fetch),
-                    3 => self.columns::<V, 8, 3>(fetch),
-                    2 => self.columns::<V, 12, 2>(fetch),
-                    _ => self.columns::<V, 16, 1>(fetch),
+                    4 => self.columns::<V, F, 6, 4>(fetch),
+                    3 => self.columns::<V, F, 8, 3>(fetch),
+                    2 => self.columns::<V, F, 12, 2>(fetch),
+                    _ => self.columns::<V, F, 16, 1>(fetch),
                 }
                 return;
             }
@@ -180,9 +207,9 @@ impl Product {
                 };
                 let part = Self { b: self.b.add(column), c: self.c.add(column), start, ..*self };
                 if together == 4 {
-                    part.columns::<V, 6, 4>(fetch);
+                    part.columns::<V, F, 6, 4>(fetch);
                 } else {
-                    part.columns::<V, 6, 2>(fetch);
+                    part.columns::<V, F, 6, 2>(fetch);
                 }
             }
         }
@@ -193,21 +220,24 @@ impl Product {
     /// # Safety
     /// As of [`compute`](Self::compute).
     #[inline(always)]
-    unsafe fn columns<V: Vector, const M: usize, const N: usize>(&self, fetch: &mut Fetch) {
+    unsafe fn columns<V: Vector, F: Factor<V>, const M: usize, const N: usize>(
+        &self,
+        fetch: &mut Fetch,
+    ) {
         debug_assert!(self.step_b >= N * V::LANES && self.step_c >= N * V::LANES);
         let mut row = 0;
         // SAFETY: rows stay below `rows`.
         unsafe {
             while row + M <= self.rows {
-                self.tile::<V, M, N>(row, fetch);
+                self.tile::<V, F, M, N>(row, fetch);
                 row += M;
             }
             while row + 4 <= self.rows {
-                self.tile::<V, 4, N>(row, fetch);
+                self.tile::<V, F, 4, N>(row, fetch);
                 row += 4;
             }
             while row < self.rows {
-                self.tile::<V, 1, N>(row, fetch);
+                self.tile::<V, F, 1, N>(row, fetch);
                 row += 1;
             }
         }
@@ -218,7 +248,7 @@ impl Product {
     /// # Safety
     /// As of [`compute`](Self::compute).
     #[inline(always)]
-    unsafe fn tile<V: Vector, const M: usize, const N: usize>(
+    unsafe fn tile<V: Vector, F: Factor<V>, const M: usize, const N: usize>(
         &self,
         row: usize,
         fetch: &mut Fetch,
@@ -229,19 +259,21 @@ impl Product {
         unsafe {
             let c = self.c.add(row * step_c);
             let mut sums = [[V::splat(0.0); N]; M];
-            match self.start {
-                Start::Zero => {}
-                Start::Row(from) => {
-                    for m in 0..M {
-                        for n in 0..N {
-                            sums[m][n] = V::load(from.add(n * V::LANES));
+            if !F::STARTS_LAST {
+                match self.start {
+                    Start::Zero => {}
+                    Start::Row(from) => {
+                        for m in 0..M {
+                            for n in 0..N {
+                                sums[m][n] = V::load(from.add(n * V::LANES));
+                            }
                         }
                     }
-                }
-                Start::Itself => {
-                    for m in 0..M {
-                        for n in 0..N {
-                            sums[m][n] = V::load(c.add(m * step_c + n * V::LANES));
+                    Start::Itself => {
+                        for m in 0..M {
+                            for n in 0..N {
+                                sums[m][n] = V::load(c.add(m * step_c + n * V::LANES));
+                            }
                         }
                     }
                 }
@@ -269,16 +301,31 @@ impl Product {
                     }
                     for _ in 0..lines {
                         asks.ask();
-                        at.add_to::<V, N>(&part, &mut sums);
+                        at.add_to::<V, F, N>(&part, &mut sums);
                     }
                     to_go -= lines;
                 }
                 for _ in 0..to_go {
-                    at.add_to::<V, N>(&part, &mut sums);
+                    at.add_to::<V, F, N>(&part, &mut sums);
                 }
                 b = at.b;
             }
             *fetch = asks;
+            if F::STARTS_LAST {
+                let (from, step) = match self.start {
+                    Start::Zero => (null(), 0),
+                    Start::Row(from) => (from, 0),
+                    Start::Itself => (c.cast_const(), step_c),
+                };
+                if !from.is_null() {
+                    for m in 0..M {
+                        for n in 0..N {
+                            let start = V::load(from.add(m * step + n * V::LANES));
+                            sums[m][n] = start.add(sums[m][n]);
+                        }
+                    }
+                }
+            }
             for m in 0..M {
                 for n in 0..N {
                     sums[m][n].store(c.add(m * step_c + n * V::LANES));
@@ -304,7 +351,11 @@ impl<const M: usize> At<M> {
     /// # Safety
     /// As of [`Product::compute`]; there are these M rows, and N vectors.
     #[inline(always)]
-    unsafe fn add_to<V: Vector, const N: usize>(&mut self, part: &Segment, sums: &mut [[V; N]; M]) {
+    unsafe fn add_to<V: Vector, F: Factor<V>, const N: usize>(
+        &mut self,
+        part: &Segment,
+        sums: &mut [[V; N]; M],
+    ) {
         // SAFETY: the caller's promise.
         unsafe {
             let mut right = [V::splat(0.0); N];
@@ -316,7 +367,7 @@ impl<const M: usize> At<M> {
                 let (row, m_of) = if lower { (self.a, m) } else { (self.upper, m - M / 2) };
                 let x = V::splat(*row.add(m_of * part.row));
                 for n in 0..N {
-                    sums[m][n] = x.fma(right[n], sums[m][n]);
+                    sums[m][n] = F::add(x, right[n], sums[m][n]);
                 }
             }
             self.a = self.a.wrapping_add(part.step);

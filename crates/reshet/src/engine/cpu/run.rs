@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::{
+    bf16::Rounded,
     layers::Op,
     phases::Phases,
     shares,
@@ -80,13 +81,15 @@ impl Cpu {
         };
         let threads = crew.threads();
         let stages = self.stages.share();
+        let rounded = self.rounded.as_ref().filter(|_| training);
+        let second = rounded.is_some_and(|rounded| rounded.has(1));
         let strategy = match self.ops.first() {
             Some(Op::Dense(layer)) if skips_zeros => {
                 let can_own = training && shares::can_own_strips(&self.ops, threads);
                 let owns = can_own && self.zeros.has_masks_for(threads);
                 let first =
                     self.zeros.share(*layer, samples.rows.len(), owns.then_some(threads), all);
-                Strategy::skipping(first, owns, &self.ops, stages.all)
+                Strategy::skipping(first, owns, &self.ops, stages.all, second)
             }
             _ => Strategy::Samples,
         };
@@ -111,12 +114,16 @@ impl Cpu {
             stages,
             scratch: self.scratch.share(),
             flat: self.flat.share(),
+            rounded: self.rounded.as_mut().filter(|_| training).map(Rounded::share),
             task: Task { settle: self.updates % SETTLES_EACH == 0, ..task },
             finite: AtomicBool::new(true),
         };
         let phases = Phases::of(self.instructions);
         crew.run(&|thread: usize, barrier: &Barrier| job(phases, &work, thread, barrier));
         let finite = work.finite.load(Relaxed);
+        if training && let Some(rounded) = &mut self.rounded {
+            rounded.ended(task.rule.is_some());
+        }
         if threads < all && task.gradient.is_some() {
             self.zeros.tell_absent_threads(all);
         }

@@ -3,10 +3,11 @@
 use super::{
     Instructions,
     arena::Arena,
+    bf16::Rounded,
     flat::Flat,
     layers::{self, Op},
     scratch::Scratch,
-    sparse::Zeros,
+    sparse::{self, Zeros},
     stages::Stages,
     team::Team,
 };
@@ -28,6 +29,8 @@ pub(in crate::engine) struct Cpu {
     pub(super) stages: Stages,
     pub(super) scratch: Scratch,
     pub(super) zeros: Zeros,
+    /// What is rounded, if products are in bfloat16.
+    pub(super) rounded: Option<Rounded>,
     pub(super) updates: u64,
     /// The rows of the last forward pass.
     pub(super) rows: Vec<u32>,
@@ -56,6 +59,7 @@ impl Cpu {
             scratch: Scratch::new(&plan, team.threads(), &mut arena),
             stages: Stages::default(),
             zeros: Zeros::default(),
+            rounded: None,
             updates: 0,
             rows: Vec::new(),
             next: Vec::new(),
@@ -71,8 +75,27 @@ impl Cpu {
 
     /// Overwrites a buffer with numbers in the plan's order.
     pub(super) fn put(&mut self, buffer: Buffer, from: &[f32]) {
+        if buffer == Buffer::Parameters {
+            self.parameters_changed();
+        }
         let into = self.flat.get_mut(buffer, &mut self.arena);
         layers::each_place(&self.plan, &self.ops, |theirs, ours| into[ours] = from[theirs]);
+    }
+
+    /// Notes that parameters have been written to.
+    pub(super) fn parameters_changed(&mut self) {
+        if let Some(rounded) = &mut self.rounded {
+            rounded.weights_changed();
+        }
+    }
+
+    /// Whether the first layer should skip the zeros of these samples.
+    pub(super) fn skips_zeros(&mut self, samples: &Samples) -> bool {
+        if self.rounded.is_some() && !samples.attached {
+            // It decides the bits: by this batch alone.
+            return sparse::is_worth_it(&self.ops, samples.inputs);
+        }
+        self.zeros.are_worth_skipping(&self.ops, samples)
     }
 
     /// Makes room for batches of this many samples.
@@ -87,6 +110,11 @@ impl Cpu {
         self.rows.extend_from_slice(samples.rows);
         let fresh = self.updates == 0 && !self.flat.has_gradients();
         self.zeros.begin(skips_zeros, fresh, self.plan.inputs, self.team.threads());
+        // A batch without a sample has nothing to say of zeros.
+        let single_first = !samples.rows.is_empty() && self.skips_zeros(samples);
+        if let Some(rounded) = &mut self.rounded {
+            rounded.begin(samples.rows.len(), single_first, &mut self.arena);
+        }
     }
 
     /// The mean of the last backward pass's losses.

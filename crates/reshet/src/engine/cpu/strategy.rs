@@ -40,12 +40,18 @@ impl LastLayer {
 
 impl Strategy {
     /// The strategy with a first layer that skips zeros: with strips of their own for threads
-    /// where that can be.
-    pub fn skipping(first: FirstLayer, owns_strips: bool, ops: &[Op], stages: &[Stage]) -> Self {
+    /// where that can be; of a second layer that is `rounded`, they have samples.
+    pub fn skipping(
+        first: FirstLayer,
+        owns_strips: bool,
+        ops: &[Op],
+        stages: &[Stage],
+        rounded: bool,
+    ) -> Self {
         if !owns_strips {
             return Self::SparseSamples(first);
         }
-        match LastLayer::of(ops, stages) {
+        match LastLayer::of(ops, stages).filter(|_| !rounded) {
             Some(last) => Self::SparseStripsOfTwo(first, last),
             None => Self::SparseStrips(first),
         }
@@ -104,6 +110,8 @@ pub(super) struct Strip<'a> {
     pub weights: &'a Matrix,
     pub number: usize,
     pub shared: Range<usize>,
+    /// Of so many rows from one that is a multiple of it, all belong to one thread.
+    pub together: usize,
 }
 
 impl Strip<'_> {
@@ -114,7 +122,7 @@ impl Strip<'_> {
         let (start, width) = (self.weights.at(self.number, 0), self.weights.width(self.number));
         let row = |at: usize| {
             let row = (weights.start + at).saturating_sub(start).div_ceil(width);
-            row.min(self.weights.rows)
+            row.next_multiple_of(self.together).min(self.weights.rows)
         };
         row(mine.start)..row(mine.end)
     }
@@ -135,12 +143,18 @@ mod tests {
     use crate::{Loss, Plan, Sequential};
 
     /// How many threads each weight belongs to.
-    fn owners(strategy: &Strategy, ops: &[Op], length: usize, threads: usize) -> Vec<u32> {
+    fn owners(
+        strategy: &Strategy,
+        ops: &[Op],
+        length: usize,
+        threads: usize,
+        together: usize,
+    ) -> Vec<u32> {
         let mut owners = vec![0; length];
         for (op, layer) in ops.iter().enumerate() {
             let Op::Dense(Dense { weights, .. }) = layer else { continue };
             for number in 0..weights.strips() {
-                let part = Strip { op, weights, number, shared: 0..length };
+                let part = Strip { op, weights, number, shared: 0..length, together };
                 for rows in (0..threads).flat_map(|t| strategy.own_rows(&part, t, threads)) {
                     for row in rows {
                         let numbers =
@@ -168,13 +182,16 @@ mod tests {
                 let first = zeros.share(*first, 4, None, threads);
                 let all = stages.share().all;
                 let mut strategies =
-                    vec![Strategy::Samples, Strategy::skipping(first, false, &ops, all)];
+                    vec![Strategy::Samples, Strategy::skipping(first, false, &ops, all, false)];
                 if can_own_strips(&ops, threads) {
-                    strategies.push(Strategy::skipping(first, true, &ops, all));
+                    strategies.push(Strategy::skipping(first, true, &ops, all, false));
+                    strategies.push(Strategy::skipping(first, true, &ops, all, true));
                 }
                 for (i, strategy) in strategies.iter().enumerate() {
-                    let owners = owners(strategy, &ops, length, threads);
-                    assert!(owners.iter().all(|n| *n == 1), "{net}, {threads} threads, {i}");
+                    for together in [1, 16] {
+                        let owners = owners(strategy, &ops, length, threads, together);
+                        assert!(owners.iter().all(|n| *n == 1), "{net}, {threads} threads, {i}");
+                    }
                 }
             }
         }

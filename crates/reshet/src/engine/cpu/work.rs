@@ -1,9 +1,15 @@
 //! What the threads of a phase share: what is to be done, and where everything is.
 
-use std::sync::atomic::AtomicBool;
+use std::{ops::Range, sync::atomic::AtomicBool};
 
 use super::{
-    flat::SharedFlat, layers::Op, scratch::SharedScratch, stages::SharedStages, strategy::Strategy,
+    bf16::{RoundedLayer, SharedRounded},
+    flat::SharedFlat,
+    layers::Op,
+    scratch::SharedScratch,
+    shares::share,
+    stages::SharedStages,
+    strategy::Strategy,
 };
 use crate::{
     data::{Rows, Wanted},
@@ -22,9 +28,30 @@ pub(super) struct Work<'a> {
     pub stages: SharedStages<'a>,
     pub scratch: SharedScratch,
     pub flat: SharedFlat,
+    /// What is rounded, if products are in bfloat16.
+    pub rounded: Option<SharedRounded<'a>>,
     pub task: Task,
     /// Set to false by whoever meets a parameter that is not finite.
     pub finite: AtomicBool,
+}
+
+impl Work<'_> {
+    /// The layer, if its products are in bfloat16.
+    #[inline(always)]
+    pub fn rounded(&self, op: usize) -> Option<&RoundedLayer> {
+        self.rounded.as_ref()?.layer(op)
+    }
+
+    /// The samples that a thread takes through the layers: whole pairs of them, where pairs are
+    /// rounded.
+    pub fn own_samples(&self, thread: usize) -> Range<usize> {
+        let all = self.batch.rows.len();
+        if self.rounded.is_none() {
+            return share(all, thread, self.threads);
+        }
+        let pairs = share(all.div_ceil(2), thread, self.threads);
+        2 * pairs.start..all.min(2 * pairs.end)
+    }
 }
 
 // SAFETY: threads write disjoint parts: their own samples, weights, scratch.

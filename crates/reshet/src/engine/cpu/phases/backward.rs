@@ -5,11 +5,12 @@ use std::ops::Range;
 use crate::{
     activation::Activation,
     engine::cpu::{
+        bf16,
         first_layer::FirstLayer,
         kernels::Kernels,
         layers::Op,
         linear, rows,
-        shares::{blocks, own_strips, share},
+        shares::{blocks, own_strips},
         stages::Stage,
         strategy::{LastLayer, Strategy},
         team::Barrier,
@@ -25,7 +26,7 @@ use crate::{
 #[inline(always)]
 pub(super) unsafe fn backward<V: Kernels>(work: &Work, thread: usize, barrier: &Barrier) {
     debug_assert!(thread < work.threads);
-    let mine = share(work.batch.rows.len(), thread, work.threads);
+    let mine = work.own_samples(thread);
     // SAFETY: `Work` describes what is there; samples and strips are this thread's own.
     unsafe {
         for block in blocks(mine) {
@@ -82,7 +83,12 @@ unsafe fn layers<V: Kernels>(work: &Work, thread: usize, block: &Range<usize>) {
             match *op {
                 Op::Dense(layer) => {
                     derive::<V>(work, thread, layer.activation, stage, block);
-                    if i > 0 {
+                    if let Some(rounded) = work.rounded(i) {
+                        bf16::round_outputs::<V>(work, rounded, d, block);
+                        if i > 0 {
+                            bf16::backward::<V>(work, rounded, d_before, block);
+                        }
+                    } else if i > 0 {
                         let (weights, inputs) = (&layer.weights, 0..d_before.strips());
                         linear::backward::<V>(work, thread, weights, d, d_before, inputs, block);
                     }

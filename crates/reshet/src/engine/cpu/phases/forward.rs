@@ -5,13 +5,14 @@ use std::ops::Range;
 use crate::{
     activation::Activation,
     engine::cpu::{
+        bf16,
         first_layer::FirstLayer,
         kernels::Kernels,
         layers::{Dense, Op},
         linear,
         matrix::Matrix,
         rows,
-        shares::{blocks, own_strips, share},
+        shares::{blocks, own_strips},
         sparse,
         stages::Stage,
         strategy::{LastLayer, Strategy},
@@ -27,10 +28,14 @@ use crate::{
 #[inline(always)]
 pub(super) unsafe fn forward<V: Kernels>(work: &Work, thread: usize, barrier: &Barrier) {
     debug_assert!(thread < work.threads);
-    let mine = share(work.batch.rows.len(), thread, work.threads);
+    let mine = work.own_samples(thread);
     // Each piece is called from one place: it is compiled into each that calls it.
     // SAFETY: `Work` describes what is there; samples and strips are this thread's own.
     unsafe {
+        if work.rounded.as_ref().is_some_and(|rounded| rounded.stale) {
+            bf16::round_stale::<V>(work, thread);
+            barrier.wait();
+        }
         match &work.strategy {
             Strategy::Samples => {}
             Strategy::SparseSamples(first) => sparse::scan::<V>(work, first, thread, mine.clone()),
@@ -143,7 +148,7 @@ unsafe fn layers<V: Kernels>(work: &Work, thread: usize, done: usize, block: &Ra
         unsafe {
             match *op {
                 Op::Dense(layer) => {
-                    dense::<V>(work, &layer, x, stage, block);
+                    dense::<V>(work, i, &layer, x, stage, block);
                     activate::<V>(work, thread, layer.activation, stage, block);
                 }
                 Op::Activation(activation) => {
@@ -166,6 +171,7 @@ unsafe fn layers<V: Kernels>(work: &Work, thread: usize, done: usize, block: &Ra
 #[inline(always)]
 unsafe fn dense<V: Kernels>(
     work: &Work,
+    op: usize,
     layer: &Dense,
     x: &Matrix,
     stage: &Stage,
@@ -173,6 +179,10 @@ unsafe fn dense<V: Kernels>(
 ) {
     // SAFETY: the caller's promise.
     unsafe {
+        if let Some(rounded) = work.rounded(op) {
+            bf16::round_inputs::<V>(work, rounded, x, block);
+            return bf16::forward::<V>(work, rounded, &layer.weights, &stage.input(), block);
+        }
         let Some(sums) = &stage.sums else {
             return linear::forward::<V>(work, &layer.weights, x, &stage.input(), block);
         };

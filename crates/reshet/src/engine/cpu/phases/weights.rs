@@ -4,6 +4,7 @@ use std::{ops::Range, sync::atomic::Ordering::Relaxed};
 
 use crate::engine::cpu::{
     ahead::Ahead,
+    bf16,
     first_layer::FirstLayer,
     flat::Stretch,
     kernels::Kernels,
@@ -42,7 +43,9 @@ pub(super) unsafe fn weights<V: Kernels>(work: &Work, thread: usize) {
         for (op, layer) in work.ops.iter().enumerate() {
             let Op::Dense(layer) = layer else { continue };
             for number in 0..layer.weights.strips() {
-                let part = Strip { op, weights: &layer.weights, number, shared: shared.clone() };
+                let together = if work.rounded(op).is_some() { bf16::ROWS } else { 1 };
+                let (weights, shared) = (&layer.weights, shared.clone());
+                let part = Strip { op, weights, number, shared, together };
                 for rows in work.strategy.own_rows(&part, thread, threads) {
                     finite &= strip::<V>(work, thread, &mut ahead, &part, rows);
                 }
@@ -163,6 +166,10 @@ unsafe fn gradient<V: Kernels>(
             return sparse::gradient::<V>(work, first, thread, d, strip, rows, dw, accumulate);
         }
         let mut fetch = if work.task.is_fused() { part.to_write() } else { Fetch::NOTHING };
+        if let Some(rounded) = work.rounded(part.op) {
+            let fetch = &mut fetch;
+            return bf16::gradient::<V>(work, rounded, strip, rows, dw, accumulate, fetch);
+        }
         linear::gradient::<V>(work, thread, x, d, strip, rows, dw, accumulate, &mut fetch);
     }
 }
@@ -182,7 +189,10 @@ unsafe fn update_part<V: Kernels>(
     debug_assert!(!part.rows.is_empty() && part.rows.len() <= BLOCK);
     let (mut mask, mut finite) = (u64::MAX >> (BLOCK - part.rows.len()), true);
     // What all threads read in the next forward pass is streamed.
-    let stream = work.threads > 1 && !work.strategy.keeps(part.op);
+    let shared = work.threads > 1 && !work.strategy.keeps(part.op);
+    let rounded = work.rounded(part.op);
+    // Of what is rounded, that is the rounded weights: the others are read once more at once.
+    let stream = shared && rounded.is_none();
     let how = How { scale: work.task.scale, settle: work.task.settle, stream };
     // SAFETY: the caller's promise.
     unsafe {
@@ -198,6 +208,12 @@ unsafe fn update_part<V: Kernels>(
             mask &= !(u64::MAX >> (64 - run) << first);
             let flat = part.flat.skip(first * part.step());
             finite &= update::<V>(rule, flat, run as usize * part.step(), how);
+        }
+        if let Some(rounded) = rounded
+            && !part.is_bias()
+        {
+            let rows = part.rows.clone();
+            bf16::round_rows::<V>(work, rounded, part.weights, part.strip, rows, shared);
         }
     }
     finite

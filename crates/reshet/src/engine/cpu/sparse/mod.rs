@@ -40,7 +40,12 @@ const WORTH_IT: f64 = 0.5;
 
 /// Whether the first layer should skip the zeros of samples like these.
 pub(super) fn is_worth_it(ops: &[Op], inputs: Rows) -> bool {
-    matches!(ops.first(), Some(Op::Dense(..))) && density(inputs) <= WORTH_IT
+    matches!(ops.first(), Some(Op::Dense(..))) && are_mostly_zero(inputs)
+}
+
+/// Whether a first layer skips the zeros of such samples.
+pub(in super::super) fn are_mostly_zero(inputs: Rows) -> bool {
+    density(inputs) <= WORTH_IT
 }
 
 /// The share of numbers that are not zero, over at most 64 of some samples.

@@ -9,7 +9,7 @@ use super::Vector;
 
 /// AVX-512: 16 lanes.
 #[derive(Clone, Copy)]
-pub(in super::super) struct Avx512(__m512);
+pub(in super::super) struct Avx512(pub(in super::super) __m512);
 
 impl Vector for Avx512 {
     const LANES: usize = 16;
