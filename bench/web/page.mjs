@@ -1,5 +1,6 @@
 // The page without a server in Chromium: how soon the lecture is over, and what it costs. See README.md.
-// node page.mjs [ROUNDS]: with RESHET_BIN, or target/release/reshet.
+// node page.mjs [ROUNDS]: with RESHET_BIN, or target/release/reshet. In turn on one thread and, in a page that is
+// cross-origin isolated, on all.
 
 import { readdirSync, readFileSync } from "node:fs";
 import os from "node:os";
@@ -48,10 +49,8 @@ function memory() {
   return Math.round(most);
 }
 
-const site = await sendSite();
-const all = [];
-for (let round = 0; round < rounds; round++) {
-  // Each round in a browser of its own: nothing is in a cache.
+async function measure(site) {
+  // Each time in a browser of its own: nothing is in a cache.
   const browser = await browse();
   const page = await browser.newPage();
   await page.setViewport({ width: 1280, height: 800 });
@@ -63,7 +62,10 @@ for (let round = 0; round < rounds; round++) {
     ...globalThis.seen,
     paint: performance.getEntriesByName("first-contentful-paint")[0].startTime,
   }));
-  const figures = {
+  const threads = page.workers().length;
+  await browser.close();
+  return {
+    threads,
     "first paint, ms": Math.round(seen.paint),
     "accuracy shown, ms": Math.round(seen.right.at),
     "training, ms": Math.round(seen.seconds * 1000),
@@ -72,14 +74,26 @@ for (let round = 0; round < rounds; round++) {
     "memory, MB": held,
     "accuracy, %": seen.right.percent,
   };
-  all.push(figures);
-  console.log(JSON.stringify(figures));
-  await browser.close();
 }
-await site.stop();
+
+const sites = [await sendSite({}), await sendSite()];
+const all = sites.map(() => []);
+for (let round = 0; round < rounds; round++) {
+  for (const [i, site] of sites.entries()) {
+    const figures = await measure(site);
+    all[i].push(figures);
+    console.log(JSON.stringify(figures));
+  }
+}
+for (const site of sites) await site.stop();
 const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
 console.log(`${os.cpus()[0].model}, load ${os.loadavg()[0].toFixed(1)} on ${os.cpus().length} cores; medians:`);
-for (const name of Object.keys(all[0])) {
-  const numbers = all.map((figures) => figures[name]);
-  console.log(`${name}: ${median(numbers)} (${Math.min(...numbers)} to ${Math.max(...numbers)})`);
+for (const name of Object.keys(all[0][0])) {
+  const told = all.map((rounds) => {
+    const numbers = rounds.map((figures) => figures[name]);
+    return `${median(numbers)} (${Math.min(...numbers)} to ${Math.max(...numbers)})`;
+  });
+  console.log(`${name}: ${told.join(", ")}`);
 }
+const ratios = all[0].map((one, i) => one["µs a step"] / all[1][i]["µs a step"]);
+console.log(`one thread's step takes ${median(ratios).toFixed(2)} × that of all, median of ${rounds} pairs`);

@@ -4,7 +4,7 @@
 # wherever the sources lie.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-target=wasm32-wasip1 kept=crates/page/site
+target=wasm32-wasip1-threads kept=crates/page/site
 now=$(rustc --version)
 # The sum over all files that it is made from, and their names.
 sources=$(find Cargo.toml Cargo.lock crates/{reshet,lab,cli,web}/{Cargo.toml,src} crates/mnist -type f -print0 |
@@ -21,7 +21,7 @@ fi
 rustup target list --installed 2>/dev/null | grep -qx $target || rustup target add $target
 home=${CARGO_HOME:-$HOME/.cargo}
 export RUSTFLAGS="-C target-feature=+simd128 --remap-path-prefix=$PWD=/reshet \
---remap-path-prefix=$home=/cargo"
+--remap-path-prefix=$home=/cargo -C link-arg=--max-memory=2147483648"
 cargo build --locked --package reshet-web --profile web --target $target --target-dir target/web
 made=target/web/$target/web/reshet_web.wasm
 if [[ ${1:-} == --check ]]; then

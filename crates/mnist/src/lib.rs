@@ -113,11 +113,13 @@ fn labels(part: Part, count: usize) -> Vec<u8> {
 /// Unpacks parts of equal size beside each other.
 fn unpack<const N: usize>(parts: [Part; N], into: &mut [u8]) {
     let into = into.chunks_exact_mut(into.len() / parts.len());
-    let left = Mutex::new(parts.iter().zip(into));
+    // Read by this thread: on WASI the others may see no files.
+    let packed = parts.each_ref().map(Part::packed);
+    let left = Mutex::new(packed.iter().zip(into));
     let take = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
     let work = || {
-        while let Some((part, into)) = take() {
-            packing::unpack(&part.packed(), into);
+        while let Some((packed, into)) = take() {
+            packing::unpack(packed, into);
         }
     };
     thread::scope(|scope| {

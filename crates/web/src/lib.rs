@@ -4,8 +4,8 @@
 //! page ──message──▶ worker ──request, advance, poll──▶ Lab ──files──▶ worker (memory, IndexedDB)
 //! ```
 //! What goes in and out lies in one buffer: the worker asks for room with [`room`], writes there,
-//! and calls; what comes back is [`given`] many bytes from [`buffer`] on. There is one thread: a
-//! training goes on while [`advance`] runs. Times are milliseconds.
+//! and calls; what comes back is [`given`] many bytes from [`buffer`] on. One thread calls: a
+//! training goes on while [`advance`] runs, with the threads of its engine. Times are milliseconds.
 
 // Elsewhere there is nothing to call it.
 #![cfg(target_os = "wasi")]
@@ -56,6 +56,7 @@ fn give(bytes: Vec<u8>) {
 }
 
 unsafe extern "C" {
+    fn __wasi_init_tp();
     fn __wasm_call_ctors();
 }
 
@@ -63,8 +64,11 @@ unsafe extern "C" {
 /// have each function do that.
 #[unsafe(no_mangle)]
 pub extern "C" fn _initialize() {
-    // SAFETY: the linker makes it, and nobody else calls it.
-    unsafe { __wasm_call_ctors() }
+    // SAFETY: the C library and the linker make them, for this place; nobody else calls them.
+    unsafe {
+        __wasi_init_tp();
+        __wasm_call_ctors();
+    }
 }
 
 /// Makes the buffer this long, and says where it is.
@@ -88,17 +92,22 @@ pub extern "C" fn given() -> usize {
     PLACE.with_borrow(|place| place.buffer.len())
 }
 
-/// Begins, with the runs that are kept. 0: what went wrong is in the buffer.
+/// Begins, with the runs that are kept, and as many threads at most. 0: what went wrong is in the
+/// buffer.
 #[unsafe(no_mangle)]
-pub extern "C" fn begin() -> u32 {
-    told(started())
+pub extern "C" fn begin(threads: usize) -> u32 {
+    told(started(threads))
 }
 
-fn started() -> Result<()> {
+fn started(threads: usize) -> Result<()> {
     tempfile::env::override_temp_dir(Path::new("/tmp")).ok();
-    let device = Device::best().threads(1);
+    // Not `Device::threads`: the system knows of one core, whatever the browser says.
+    let device = match Device::cpu() {
+        Device::Cpu { instructions, .. } => Device::Cpu { threads: threads.max(1), instructions },
+        other => other,
+    };
     let (version, text) = (env!("CARGO_PKG_VERSION").into(), device.to_string());
-    let about = About { version, device: text, threads: 1, cores: 1 };
+    let about = About { version, device: text, threads, cores: threads };
     let (host, memory) = (Box::new(tab::Tab::new(device)), Memory::new(Some(MEMORY)));
     let lab = Lab::new(host, about, memory, Drive::Calls)?.keep_uploads(TABLES.into());
     let lab = Arc::new(lab);

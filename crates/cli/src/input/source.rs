@@ -291,13 +291,17 @@ fn digits() -> reshet::Result<(Dataset, Dataset)> {
     if let Some(unpacked) = UNPACKED.get() {
         return Ok(unpacked.clone());
     }
-    // Two cores can unpack the two parts side by side.
-    let (train, test) = std::thread::scope(|s| {
-        let test = std::thread::Builder::new().spawn_scoped(s, mnist::test);
-        let train = mnist::train();
-        // Where no thread is to be had, one after the other.
-        (train, test.map_or_else(|_| mnist::test(), joined))
-    });
+    // Two cores can unpack the two parts side by side; in a tab one thread alone sees files.
+    let (train, test) = if cfg!(target_os = "wasi") {
+        (mnist::train(), mnist::test())
+    } else {
+        std::thread::scope(|s| {
+            let test = std::thread::Builder::new().spawn_scoped(s, mnist::test);
+            let train = mnist::train();
+            // Where no thread is to be had, one after the other.
+            (train, test.map_or_else(|_| mnist::test(), joined))
+        })
+    };
     let unpacked = (train?, test?);
     Ok(UNPACKED.get_or_init(|| unpacked).clone())
 }

@@ -81,8 +81,14 @@ const KINDS = {
   wasm: "application/wasm",
 };
 
-/** Writes the site and sends its files; `directory` is for the test's own. */
-export async function sendSite() {
+/** With these a page is cross-origin isolated, and trains on several threads. */
+const ISOLATED = {
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Embedder-Policy": "require-corp",
+};
+
+/** Writes the site and sends its files, with `headers`; `directory` is for the test's own. */
+export async function sendSite(headers = ISOLATED) {
   const directory = mkdtempSync(join(tmpdir(), "reshet-site-"));
   const site = join(directory, "site");
   execFileSync(binary, ["site", "--out", site], { stdio: "ignore" });
@@ -91,7 +97,7 @@ export async function sendSite() {
     const file = join(site, path === "/" ? "index.html" : path);
     if (!existsSync(file)) return response.writeHead(404).end();
     const kind = KINDS[file.split(".").at(-1)] ?? "application/octet-stream";
-    response.writeHead(200, { "Content-Type": kind }).end(readFileSync(file));
+    response.writeHead(200, { ...headers, "Content-Type": kind }).end(readFileSync(file));
   });
   await new Promise((done) => server.listen(0, "127.0.0.1", done));
   return {

@@ -90,14 +90,27 @@ describe("a page without a server", { skip: skip || (serverOnly && "tested in th
       const { page, trouble, close } = await open(browser, url, { language });
       assert.equal(await page.$eval("html", (html) => html.lang), language);
       await learnAndRead(page);
+      assert.equal(page.workers().length, 1, "a file is not isolated: one thread");
       assert.deepEqual(trouble, []);
       await close();
     }
   });
 
-  test("a run in the tab has the bits of the program's, and its folder is one of the program's", async () => {
+  test("where nothing says that the page is isolated, one thread trains", async () => {
+    const plain = await sendSite({});
+    const { page, trouble, close } = await open(browser, plain.url);
+    await learnAndRead(page);
+    assert.equal(page.workers().length, 1);
+    assert.deepEqual(trouble, []);
+    await close();
+    await plain.stop();
+  });
+
+  test("a run in the tab, on all threads, has the bits of the program's, and its folder is one of the program's", async () => {
     const { page, trouble, close } = await open(browser, site.url);
     await trainLecture(page);
+    const cores = await page.evaluate(() => crossOriginIsolated && navigator.hardwareConcurrency);
+    assert.equal(page.workers().length, Math.min(cores, 4), "a worker for each thread");
     const archive = await saved(page, ".run-head .folder", folder);
     const model = await saved(page, ".run-head .save", folder);
     const unpack = "import sys, zipfile; zipfile.ZipFile(sys.argv[1]).extractall(sys.argv[2])";

@@ -3,7 +3,7 @@
 import { scriptUrl, source } from "./assets";
 import { keep, keeping, kept } from "./kept";
 import { ONLINE, type Take, type Transport } from "./transport";
-import type { FromWorker, ToWorker } from "./worker/messages";
+import type { FromWorker, Shared, ToWorker } from "./worker/messages";
 
 const DIGITS = [
   "train-images-0",
@@ -35,6 +35,15 @@ export function tab(): Transport {
     waiting.clear();
   };
   worker.onerror = (event) => failed(event.message);
+  /** Starts a worker that is a thread of the first one's program. */
+  const start = (shared: Shared, desk: number) => {
+    const member = new Worker(scriptUrl("worker.js"));
+    member.onerror = (event) => failed(event.message);
+    member.onmessage = ({ data }: MessageEvent<FromWorker>) => {
+      if (data.kind === "failed") failed(data.reason);
+    };
+    member.postMessage({ kind: "member", shared, desk } satisfies ToWorker);
+  };
   worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
     switch (data.kind) {
       case "event":
@@ -48,6 +57,9 @@ export function tab(): Transport {
       }
       case "kept":
         return void keep(data.files);
+      case "members":
+        for (let desk = 0; desk < data.count; desk++) start(data.shared, desk);
+        return;
       case "failed":
         return failed(data.reason);
     }

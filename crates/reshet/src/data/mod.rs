@@ -51,7 +51,7 @@ pub mod table;
 mod targets;
 pub(crate) mod zip;
 
-pub(crate) use cores::side_by_side;
+pub(crate) use cores::{SEE_FILES, side_by_side};
 pub use dataset::Dataset;
 pub(crate) use dataset::{Fingerprint, wrong_weights};
 pub use features::{Features, Pictures, Storage};

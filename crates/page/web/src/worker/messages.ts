@@ -10,7 +10,18 @@ export interface KeptFile {
   time: number;
 }
 
+/** What each thread of the program needs. */
+export interface Shared {
+  module: WebAssembly.Module;
+  memory: WebAssembly.Memory;
+  desks: SharedArrayBuffer;
+  /** When the program's clock was 0, in milliseconds since 1970. */
+  origin: number;
+}
+
 export type ToWorker =
+  /** Is to be a thread of another worker's program, the one at this desk. */
+  | { kind: "member"; shared: Shared; desk: number }
   /** The digits follow, a message each. */
   | { kind: "begin"; wasm: Source; digits: number; kept: KeptFile[] }
   | { kind: "digits"; name: string; source: Source }
@@ -35,4 +46,6 @@ export type FromWorker =
     }
   /** Files that are to be there the next time; null: that are not. */
   | { kind: "kept"; files: { path: string; bytes: Uint8Array<ArrayBuffer> | null; time: number }[] }
+  /** So many more workers are to be its threads. */
+  | { kind: "members"; count: number; shared: Shared }
   | { kind: "failed"; reason: string };

@@ -8,6 +8,8 @@ const [FOLDER, FILE, STREAM] = [3, 4, 2];
 /** How a file is opened. */
 const [CREATE, DIRECTORY, EXCLUSIVE, TRUNCATE] = [1, 2, 4, 8];
 const APPEND = 1;
+/** What is waited for. */
+const CLOCK = 0;
 /** The descriptor of the folder that all paths begin at. */
 const ROOT = 3;
 
@@ -22,8 +24,16 @@ interface Open {
 /** A program that ended itself. */
 export class Exited extends Error {}
 
-/** The imports of a module; `memory` gives its memory, `say` takes what it prints. */
-export function wasi(files: Files, memory: () => ArrayBuffer, say: (text: string) => void) {
+/**
+ * The imports of a module; `memory` gives its memory, which may be shared, `say` takes what it prints. Its
+ * threads see one clock: `clock` is what to add to this one's.
+ */
+export function wasi(
+  files: Files,
+  memory: () => ArrayBufferLike,
+  say: (text: string) => void,
+  clock = 0,
+): WebAssembly.ModuleImports {
   const open = new Map<number, Open>([[ROOT, { path: "", file: null, at: 0, append: false }]]);
   const view = () => new DataView(memory());
   const bytes = (at: number, length: number) => new Uint8Array(memory(), at, length);
@@ -110,17 +120,32 @@ export function wasi(files: Files, memory: () => ArrayBuffer, say: (text: string
       view().setBigUint64(into, 1000n, true);
       return OK;
     },
-    clock_time_get: (clock: number, _: bigint, into: number) => {
-      view().setBigUint64(into, nanoseconds(clock === 0 ? Date.now() : performance.now()), true);
+    clock_time_get: (which: number, _: bigint, into: number) => {
+      view().setBigUint64(into, nanoseconds(which === 0 ? Date.now() : performance.now() + clock), true);
       return OK;
     },
     random_get: (at: number, length: number) => {
       for (let i = 0; i < length; i += 65536) {
-        crypto.getRandomValues(bytes(at + i, Math.min(65536, length - i)));
+        // Not into memory that is shared: that is refused.
+        const some = crypto.getRandomValues(new Uint8Array(Math.min(65536, length - i)));
+        bytes(at + i, some.length).set(some);
       }
       return OK;
     },
     sched_yield: () => OK,
+    // A pause, and nothing else: that is what threads ask for.
+    poll_oneoff: (subscription: number, event: number, count: number, happened: number) => {
+      const v = view();
+      if (count !== 1 || v.getUint8(subscription + 8) !== CLOCK) return NOSYS;
+      const pause = Number(v.getBigUint64(subscription + 24, true)) / 1e6;
+      // Nobody changes what is there, or wakes who waits there.
+      const there = new Int32Array(memory(), subscription, 1);
+      Atomics.wait(there, 0, there[0]!, pause);
+      bytes(event, 32).fill(0);
+      v.setBigUint64(event, v.getBigUint64(subscription, true), true);
+      v.setUint32(happened, 1, true);
+      return OK;
+    },
     proc_exit: (code: number) => {
       throw new Exited(`exit code ${code}`);
     },

@@ -2,15 +2,15 @@
 
 import { Files } from "./files";
 import { wasi } from "./wasi";
+import { desks, reserved, serve, spawning, threads } from "./threads";
 import type { FromWorker, Source, ToWorker } from "./messages";
 
 interface Module {
-  memory: WebAssembly.Memory;
   _initialize(): void;
   room(length: number): number;
   buffer(): number;
   given(): number;
-  begin(): number;
+  begin(threads: number): number;
   offer(): number;
   open_kept(): void;
   request(): void;
@@ -30,6 +30,8 @@ const changed = new Set<string>();
 const files = new Files((path) => KEPT.some((folder) => path.startsWith(folder)) && changed.add(path));
 let said = "";
 let lab: Module;
+/** The program's, and its threads'. It can be shared in any page; only an isolated one can send it. */
+let memory: WebAssembly.Memory;
 
 async function bytesOf(source: Source): Promise<ArrayBuffer> {
   if ("base64" in source) {
@@ -53,26 +55,37 @@ async function compiled(source: Source): Promise<WebAssembly.Module> {
 
 function put(bytes: Uint8Array): void {
   const at = lab.room(bytes.length);
-  new Uint8Array(lab.memory.buffer, at, bytes.length).set(bytes);
+  new Uint8Array(memory.buffer, at, bytes.length).set(bytes);
 }
 
 function given(): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(lab.memory.buffer, lab.buffer(), lab.given()).slice();
+  return new Uint8Array(memory.buffer, lab.buffer(), lab.given()).slice() as Uint8Array<ArrayBuffer>;
 }
 
 async function begin(message: Extract<ToWorker, { kind: "begin" }>): Promise<void> {
   const module = await compiled(message.wasm);
   for (const folder of ["tmp", "digits", "tables"]) files.addFolder(folder);
   for (const { path, bytes, time } of message.kept) files.put(path, bytes, time);
+  memory = reserved();
   const imports = wasi(
     files,
-    () => lab.memory.buffer as ArrayBuffer,
+    () => memory.buffer,
     (text) => (said = (said + text).slice(-4000)),
   );
-  const instance = await WebAssembly.instantiate(module, { wasi_snapshot_preview1: imports });
+  const all = threads();
+  const members = all > 1 ? desks(all - 1) : null;
+  const instance = await WebAssembly.instantiate(module, {
+    env: { memory },
+    wasi: { "thread-spawn": spawning(members) },
+    wasi_snapshot_preview1: imports,
+  });
   lab = instance.exports as unknown as Module;
   lab._initialize();
-  if (lab.begin() === 0) throw new Error(new TextDecoder().decode(given()));
+  if (members !== null) {
+    const shared = { module, memory, desks: members, origin: performance.timeOrigin };
+    tell({ kind: "members", count: all - 1, shared });
+  }
+  if (lab.begin(all) === 0) throw new Error(new TextDecoder().decode(given()));
   deliver();
 }
 
@@ -196,6 +209,7 @@ async function start(message: Extract<ToWorker, { kind: "begin" }>): Promise<voi
 
 onmessage = ({ data }: MessageEvent<ToWorker>) => {
   if (data.kind === "begin") start(data).catch(failed);
+  else if (data.kind === "member") serve(data.shared, data.desk).catch(failed);
   // Without the digits tables can still be learnt.
   else if (data.kind === "digits") bring(data.name, data.source).catch(failed);
   else if (early !== null) early.push(data);

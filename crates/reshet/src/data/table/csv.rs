@@ -35,7 +35,7 @@ use super::{
     text::{Text, guess_whole},
     workbook,
 };
-use crate::{Result, error::Error};
+use crate::{Result, data::SEE_FILES, error::Error};
 
 /// What stands around cells that hold a separator.
 fn quote_of(preamble: &Preamble) -> u8 {
@@ -245,7 +245,8 @@ impl Reader {
                 let give = give.clone();
                 thread::Builder::new().spawn_scoped(scope, || work(give)).is_ok()
             };
-            if (0..cores).take_while(start).count() == 0 {
+            let helpers = if SEE_FILES { cores } else { 0 };
+            if (0..helpers).take_while(start).count() == 0 {
                 // No thread can be started: block by block.
                 while let Some((_, parsed, at)) = parse_next() {
                     each(parsed?, layout, at, size)?;

@@ -8,14 +8,16 @@ use std::ops::Range;
 use super::{
     bf16::{self, Emulated, RoundedLayer, RoundedStage},
     first_layer::FirstLayer,
+    flat::Stretch,
     math,
     matrix::Matrix,
     product::{Fetch, Product, Single},
     sparse,
+    update::{self, How},
     vector::{self, Vector, for_each},
-    work::Work,
+    work::{Accumulate, Work},
 };
-use crate::activation::Activation;
+use crate::{activation::Activation, optim::Rule};
 
 /// A vector's kernels.
 pub(super) trait Kernels: Vector {
@@ -80,6 +82,28 @@ pub(super) trait Kernels: Vector {
         strip: usize,
         samples: Range<usize>,
     );
+
+    /// See [`sparse::gradient`].
+    ///
+    /// # Safety
+    /// As there.
+    #[allow(clippy::too_many_arguments)]
+    unsafe fn sparse_gradient(
+        work: &Work,
+        first: &FirstLayer,
+        thread: usize,
+        dz: &Matrix,
+        strip: usize,
+        inputs: Range<usize>,
+        dw: *mut f32,
+        accumulate: Accumulate,
+    );
+
+    /// See [`update::update`].
+    ///
+    /// # Safety
+    /// As there.
+    unsafe fn update(rule: &Rule, at: Stretch, n: usize, how: How) -> bool;
 }
 
 macro_rules! kernels {
@@ -164,6 +188,31 @@ macro_rules! kernels {
             ) {
                 // SAFETY: as above.
                 unsafe { sparse::forward::<Self>(work, first, thread, z, strip, samples) }
+            }
+
+            $(#[target_feature(enable = $features)])?
+            #[inline(never)]
+            unsafe fn sparse_gradient(
+                work: &Work,
+                first: &FirstLayer,
+                thread: usize,
+                dz: &Matrix,
+                strip: usize,
+                inputs: Range<usize>,
+                dw: *mut f32,
+                accumulate: Accumulate,
+            ) {
+                // SAFETY: as above.
+                unsafe {
+                    sparse::gradient::<Self>(work, first, thread, dz, strip, inputs, dw, accumulate)
+                }
+            }
+
+            $(#[target_feature(enable = $features)])?
+            #[inline(never)]
+            unsafe fn update(rule: &Rule, at: Stretch, n: usize, how: How) -> bool {
+                // SAFETY: as above.
+                unsafe { update::update::<Self>(rule, at, n, how) }
             }
         }
     };

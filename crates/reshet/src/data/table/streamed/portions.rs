@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     Dataset, Result, Targets,
-    data::DataLoader,
+    data::{DataLoader, SEE_FILES},
     error::Error,
     rng::{Purpose, Stream},
 };
@@ -70,10 +70,8 @@ impl StreamedRows {
                 }
             }
         };
-        Ok(match thread::Builder::new().name("portions".into()).spawn(work) {
-            Ok(_) => Portions::Ahead(take),
-            Err(_) => Portions::Here(Box::new(maker())),
-        })
+        let ahead = SEE_FILES && thread::Builder::new().name("portions".into()).spawn(work).is_ok();
+        Ok(if ahead { Portions::Ahead(take) } else { Portions::Here(Box::new(maker())) })
     }
 }
 

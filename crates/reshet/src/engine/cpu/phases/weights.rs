@@ -15,7 +15,7 @@ use crate::engine::cpu::{
     shares::share,
     sparse,
     strategy::{Strategy, Strip},
-    update::{How, update},
+    update::How,
     vector::fence,
     work::{Accumulate, Work},
 };
@@ -163,7 +163,7 @@ unsafe fn gradient<V: Kernels>(
             return linear::bias_gradient::<V>(work, d, strip, dw, accumulate);
         }
         if let Some(first) = zeros {
-            return sparse::gradient::<V>(work, first, thread, d, strip, rows, dw, accumulate);
+            return V::sparse_gradient(work, first, thread, d, strip, rows, dw, accumulate);
         }
         let mut fetch = if work.task.is_fused() { part.to_write() } else { Fetch::NOTHING };
         if let Some(rounded) = work.rounded(part.op) {
@@ -207,7 +207,7 @@ unsafe fn update_part<V: Kernels>(
             let run = (mask >> first).trailing_ones();
             mask &= !(u64::MAX >> (64 - run) << first);
             let flat = part.flat.skip(first * part.step());
-            finite &= update::<V>(rule, flat, run as usize * part.step(), how);
+            finite &= V::update(rule, flat, run as usize * part.step(), how);
         }
         if let Some(rounded) = rounded
             && !part.is_bias()

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::{
     super::{
         first_layer::{FirstLayer, blocks},
-        matrix::{BLOCK, Matrix},
+        matrix::{BLOCK, Matrix, STRIP},
         vector::Vector,
         work::{Accumulate, Work},
     },
@@ -28,6 +28,7 @@ macro_rules! by_vectors {
                 }};
             }
             match left {
+                9 if $most >= 9 && V::LANES < 8 => run!(9),
                 8.. if $most >= 8 && V::LANES < 16 => run!(8),
                 6.. if $most >= 6 && V::LANES < 16 => run!(6),
                 4.. => run!(4),
@@ -37,6 +38,19 @@ macro_rules! by_vectors {
             }
         }
     };
+}
+
+/// Columns of a strip that are worked on: narrow vectors leave out what rounding added, which stays 0.
+/// (Wide ones would have one left over, which takes as long as two.)
+#[inline(always)]
+fn filled<V: Vector>(matrix: &Matrix, strip: usize) -> usize {
+    let used = matrix.used(strip);
+    if V::LANES == 4 { used.next_multiple_of(V::LANES) } else { matrix.width(strip) }
+}
+
+/// Whether registers hold no more than a strip's columns.
+const fn has_little_room<V: Vector>() -> bool {
+    V::LANES * V::REGISTERS <= STRIP
 }
 
 /// Z = X·W + b for some samples and a strip of outputs.
@@ -65,10 +79,17 @@ pub(in super::super) unsafe fn forward<V: Vector>(
         let z = work.stages.at(z, strip, 0);
         let masks = first.masks(thread, 0, 0).cast_const();
         let masks_each = first.samples;
+        let bias = w.add(work.batch.inputs.width * step);
+        let columns = filled::<V>(weights, strip);
         for sample in samples.clone().step_by(BLOCK) {
             let part = sample..samples.end.min(sample + BLOCK);
+            for sample in part.clone() {
+                for column in (0..step).step_by(V::LANES) {
+                    V::load(bias.add(column)).store(z.add(sample * step + column));
+                }
+            }
             with_source!(work, |source| {
-                by_vectors!(step, at most 8, |column, N| forward_part::<V, _, N>(
+                by_vectors!(columns, at most 9, |column, N| forward_part::<V, _, N>(
                     work,
                     masks,
                     masks_each,
@@ -83,6 +104,8 @@ pub(in super::super) unsafe fn forward<V: Vector>(
     }
 }
 
+/// Adds X·W.
+///
 /// # Safety
 /// As of [`forward`], for N vectors of columns from `w` and `z` on.
 #[inline(always)]
@@ -101,12 +124,6 @@ unsafe fn forward_part<V: Vector, S: Source, const N: usize>(
     let inputs = work.batch.inputs.width;
     // SAFETY: the caller's promise.
     unsafe {
-        let bias = w.add(inputs * step);
-        for sample in samples.clone() {
-            for n in 0..N {
-                V::load(bias.add(n * V::LANES)).store(z.add(sample * step + n * V::LANES));
-            }
-        }
         for block in 0..blocks(inputs) {
             let (w, source) = (w.add(block * BLOCK * step), source.skip(block * BLOCK));
             let masks = masks.add(block * masks_each);
@@ -125,8 +142,9 @@ unsafe fn forward_part<V: Vector, S: Source, const N: usize>(
                     let j = mask.trailing_zeros() as usize;
                     mask &= mask - 1;
                     let x = V::splat(x.number(j));
+                    let w = w.add(j * step);
                     for n in 0..N {
-                        sums[n] = x.fma(V::load(w.add(j * step + n * V::LANES)), sums[n]);
+                        sums[n] = x.fma(V::load(w.add(n * V::LANES)), sums[n]);
                     }
                 }
                 for n in 0..N {
@@ -159,15 +177,24 @@ pub(in super::super) unsafe fn gradient<V: Vector>(
     debug_assert!(inputs.end <= work.batch.inputs.width);
     debug_assert!(!inputs.is_empty() && inputs.start / BLOCK == (inputs.end - 1) / BLOCK);
     let step = dz.width(strip);
+    let columns = filled::<V>(dz, strip);
     // SAFETY: `Work` describes what is there; these gradients are this thread's own.
     unsafe {
         let dz = work.stages.at(dz, strip, 0).cast_const();
         let turned = first.turned(thread, inputs.start / BLOCK, samples);
+        let most = if has_little_room::<V>() { 9 } else { V::REGISTERS / 4 };
         for part in 0..blocks(samples) {
             let masks = turned.add(part * BLOCK);
             let adds = part > 0 || accumulate == Accumulate::Yes;
+            if !adds && columns < step {
+                for row in 0..inputs.len() {
+                    for column in (columns..step).step_by(V::LANES) {
+                        V::splat(0.0).store(dw.add(row * step + column));
+                    }
+                }
+            }
             with_source!(work, |source| {
-                by_vectors!(step, at most V::REGISTERS / 4, |column, N| gradient_part::<V, _, N>(
+                by_vectors!(columns, at most most, |column, N| gradient_part::<V, _, N>(
                     work,
                     source,
                     masks,
@@ -199,13 +226,15 @@ unsafe fn gradient_part<V: Vector, S: Source, const N: usize>(
     adds: bool,
 ) {
     debug_assert!(first_sample < work.batch.rows.len() && N * V::LANES <= step);
-    // Neighbours are not zero in much the same samples: two at a time.
-    for input in inputs.clone().step_by(2) {
+    // Neighbours are not zero in much the same samples: two at a time. Narrow vectors rather go
+    // through the samples less often, with more of one input's columns at once.
+    let together = if has_little_room::<V>() { 1 } else { 2 };
+    for input in inputs.clone().step_by(together) {
         // SAFETY: the caller's promise.
         unsafe {
             let (source, masks) = (source.skip(input), masks.add(input % BLOCK));
             let dw = dw.add((input - inputs.start) * step);
-            if input + 1 < inputs.end {
+            if together == 2 && input + 1 < inputs.end {
                 sum::<V, S, N, 2>(work, source, masks, first_sample, dz, step, dw, adds);
             } else {
                 sum::<V, S, N, 1>(work, source, masks, first_sample, dz, step, dw, adds);
@@ -250,8 +279,9 @@ unsafe fn sum<V: Vector, S: Source, const N: usize, const R: usize>(
             debug_assert!(sample < work.batch.rows.len());
             let x = source.skip(*work.batch.rows.get_unchecked(sample) as usize * width);
             let mut d = [V::splat(0.0); N];
+            let dz = dz.add(sample * step);
             for n in 0..N {
-                d[n] = V::load(dz.add(sample * step + n * V::LANES));
+                d[n] = V::load(dz.add(n * V::LANES));
             }
             for r in 0..R {
                 let x = V::splat(x.number(r));
