@@ -52,6 +52,7 @@ fn files_and_folders_are_one_table() {
     for again in ["all.csv all.csv", "big big/p1.csv", "all.csv big/../all.csv"] {
         place.fails(&format!("train {again}"), 3, "holds the same rows");
         place.fails(&format!("test all {again}"), 3, "holds the same rows");
+        place.fails(&format!("predict all {again}"), 3, "holds the same rows");
     }
     place.write("twice/a.csv", "x,y\n1,2\n");
     place.write("twice/a.csv.gz", "");
@@ -139,6 +140,12 @@ fn what_a_table_needs_is_estimated_with_its_inputs() {
         place.both(&format!("train words.csv --memory 20M --test few.csv {flags} --out other"));
     assert!(!said.contains("few.csv: tested block by block"), "{said}");
     assert!(tested.contains("of 1000"), "{tested}");
+
+    // Its columns are looked at before anything is trained.
+    place.write("less.csv", words(3000).replacen("a,b,c", "a,b,z", 1));
+    let less = format!("train words.csv --memory 20M --test less.csv {flags} --out none");
+    place.fails(&less, 3, "less.csv: ");
+    assert!(!place.path("none").exists(), "no run was begun");
 
     place.fails("train words.csv --memory 8M --batch-size 9000", 2, "--batch-size 9000: ");
     assert!(!place.path("runs").exists(), "no run was begun");

@@ -68,7 +68,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     }
     if let Some(columns) = &model.meaning().columns {
         let Args { csv, json, skip_bad, .. } = args;
-        let inputs = table::all_files(args.inputs.iter().map(PathBuf::as_path))?;
+        let inputs = table::files(args.inputs.iter().map(PathBuf::as_path))?;
         let missing = |path: &&PathBuf| !is_stream(path) && !path.is_file();
         if let Some(path) = inputs.iter().find(missing) {
             return Err(not_there(path).into());

@@ -4,7 +4,7 @@ use std::{process::ExitCode, time::Instant};
 
 use anyhow::Result;
 use reshet::{
-    Checkpoint, Dataset, Device, Ended, Error, Event, Fit, Model, Score, diagnosis,
+    Checkpoint, Dataset, Device, Ended, Error, Event, Fit, Meaning, Model, Score, diagnosis,
     formats::safetensors,
     metrics::{Residuals, digits},
     recipe::Choice,
@@ -19,7 +19,10 @@ use crate::{
         trained::{TrainedRun, instructions},
     },
     exit,
-    input::{asked::score_by_blocks, split_data::SplitData},
+    input::{
+        asked::{check_blocks, score_by_blocks},
+        split_data::SplitData,
+    },
     ranks,
     run::{CHECKPOINT, Run, resumed},
     say,
@@ -79,6 +82,9 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
         trainer = trainer.streamed(rows);
     }
     let plan = trainer.plan(&train)?;
+    if let (None, Some(file)) = (&test, &args.test) {
+        check_blocks(&Meaning::of(&train, plan.loss()), file, &args.table.csv)?;
+    }
     let untrained = trainer.network().clone();
     let network = untrained.to_string();
     if let (Some(path), None) = (&args.load, &args.resume) {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use reshet::{
-    Dataset, Error, Model, Score, Targets, Task, Tester,
+    Dataset, Error, Meaning, Model, Score, Targets, Task, Tester,
     data::table::{Columns, csv},
     metrics::{Report, check_threshold},
 };
@@ -111,6 +111,14 @@ fn by_blocks(
         });
     reading.finish();
     done.map(|()| tester)
+}
+
+/// Checks that the beginning of a table that does not fit into memory is of a question: before a
+/// model is trained that is to be tested on it.
+pub fn check_blocks(meaning: &Meaning, file: &Path, csv: &Csv) -> reshet::Result<()> {
+    let known = meaning.columns.as_ref().map(Columns::options);
+    let options = csv.over(known.unwrap_or_default());
+    meaning.check_beginning(&table::files([file])?, &options)
 }
 
 /// The score of a model on a table that does not fit into memory.

@@ -15,7 +15,7 @@ use crate::{
     memory::give_back_what_is_freed,
     ranks,
     settings::{Settings, size::Size},
-    terminal::note,
+    terminal::{self, note},
 };
 
 /// Files of more than this part of the free memory are looked at: those of Parquet and gzip hold
@@ -157,7 +157,11 @@ impl Plan {
         let bounds = Bounds { memory: memory.0, folder: folder(args) };
         let reading = Reading::new();
         let streamed =
-            prepare.stream(&self.files, options, &bounds, &mut |at, of| reading.show(at, of));
+            prepare.stream(&self.files, options, &bounds, &mut |at, of| match at == of {
+                // Passing over the rows again.
+                true => terminal::carry_on(),
+                false => reading.show(at, of),
+            });
         reading.finish();
         let streamed = streamed?;
         let bytes = in_words(streamed.rows.bytes_on_disk());

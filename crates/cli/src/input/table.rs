@@ -4,6 +4,7 @@ use std::{
     cell::Cell,
     collections::HashMap,
     io::{IsTerminal, Read},
+    ops::ControlFlow,
     path::{Path, PathBuf},
     time::Instant,
 };
@@ -82,7 +83,7 @@ pub fn files<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<Vec<PathBu
 }
 
 /// All files that were given, also those given twice; folders as the files in them.
-pub fn all_files<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<Vec<PathBuf>> {
+fn all_files<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in paths {
         if !is_there(path) {
@@ -205,13 +206,15 @@ impl Reading {
         Self { bar, told: Cell::new(Instant::now()) }
     }
 
-    pub fn show(&self, read: u64, of: u64) {
+    /// Says whether to go on: Ctrl-C ends a reading where there is nothing to be saved yet.
+    pub fn show(&self, read: u64, of: u64) -> ControlFlow<()> {
         self.bar.set_length(of);
         self.bar.set_position(read);
         if !std::io::stderr().is_terminal() && self.told.get().elapsed().as_secs() >= 2 {
             self.told.set(Instant::now());
             note(&format!("read {} of {} MB", read / 1_000_000, of / 1_000_000));
         }
+        terminal::carry_on()
     }
 
     pub fn finish(&self) {

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     Batch, DataLoader, Dataset, Error, Group, Optimizer, Result, Training,
-    data::table::{Portions, RowOrder, StreamedRows},
+    data::streamed::{Order as RowOrder, Portions, StreamedRows},
     group,
     schedule::Clock,
 };
