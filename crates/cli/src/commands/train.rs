@@ -20,6 +20,7 @@ use crate::{
     },
     exit,
     input::{
+        arrays,
         asked::{check_blocks, score_by_blocks},
         split_data::SplitData,
     },
@@ -52,6 +53,7 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
         let what = "--memory: every rank holds all of the data: leave it out, or run reshet itself";
         return Err(Error::Invalid(what.into()).into());
     }
+    arrays::refuse_folds(args)?;
     follow::tell(args)?;
     let mut args = args.clone();
     let asked = args.recipe.0.clone();

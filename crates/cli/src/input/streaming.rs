@@ -66,7 +66,7 @@ fn can_be_read_again(files: &[PathBuf]) -> bool {
 }
 
 /// In whole megabytes, as it stands in a run's settings.
-fn in_megabytes(bytes: u64) -> Size {
+pub fn in_megabytes(bytes: u64) -> Size {
     Size(bytes / 1_000_000 * 1_000_000)
 }
 
@@ -176,7 +176,7 @@ impl Plan {
 }
 
 /// Where the run's folder is to be, or the nearest folder above it that is there.
-fn folder(args: &Settings) -> PathBuf {
+pub fn folder(args: &Settings) -> PathBuf {
     let run = args.resume.as_deref().or(args.out.as_deref()).unwrap_or(Path::new("runs"));
     let above = run.ancestors().skip(1).find(|folder| folder.is_dir());
     above.map_or_else(|| PathBuf::from("."), Path::to_path_buf)

@@ -45,21 +45,27 @@ fn ends_with(path: &Path, endings: &[&str]) -> bool {
     endings.iter().any(|end| name.ends_with(end))
 }
 
-/// The files of the table in a folder, by their names; none if it has folders in it. Files that
-/// begin with a dot or `_` are no part of it: programs leave their notes so.
+/// The files of the table in a folder, by their names; none if it has folders in it.
 fn parts(folder: &Path) -> Vec<PathBuf> {
+    let mut parts = visible_files(folder);
+    parts.retain(|path| ends_with(path, &ENDINGS_OF_PARTS));
+    parts
+}
+
+/// The files in a folder, by their names; none if it has folders in it. Files that begin with a dot
+/// or `_` are no part of it: programs leave their notes so.
+pub fn visible_files(folder: &Path) -> Vec<PathBuf> {
     let hidden = |path: &Path| {
         path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(['.', '_']))
     };
     let Ok(all) = std::fs::read_dir(folder) else { return Vec::new() };
-    let all: Vec<PathBuf> = all.flatten().map(|e| e.path()).filter(|path| !hidden(path)).collect();
+    let mut all: Vec<PathBuf> =
+        all.flatten().map(|e| e.path()).filter(|path| !hidden(path)).collect();
     if all.iter().any(|path| path.is_dir()) {
         return Vec::new();
     }
-    let mut parts: Vec<PathBuf> =
-        all.into_iter().filter(|path| ends_with(path, &ENDINGS_OF_PARTS)).collect();
-    parts.sort();
-    parts
+    all.sort();
+    all
 }
 
 /// The files of one table: those that were given, folders as the files in them.

@@ -3,8 +3,12 @@
 //! ```text
 //! Source (pieces of rows, on disk) ──(a thread: read, encode, shuffle)──▶ portions ──▶ TrainingLoop
 //! ```
-//! A source is a table: [`Prepare::stream`](super::table::Prepare::stream).
+//! A source is a table ([`Prepare::stream`](super::table::Prepare::stream)) or arrays
+//! ([`npy::stream`](super::npy::stream)).
 
+pub(super) mod arrays;
+pub(super) mod blocks;
+mod opened;
 mod portions;
 
 use std::{ops::ControlFlow, path::PathBuf, sync::Arc};
@@ -24,7 +28,7 @@ const LEAST: u64 = 8_000_000;
 /// How much memory rows that are streamed may take, and where their file may be.
 #[derive(Clone, Debug)]
 pub struct Bounds {
-    /// Bytes of memory. The network is not bounded by it. Of the words of a
+    /// Bytes of memory. The network is not bounded by it, nor are the targets of arrays. Of the words of a
     /// table an eighth is kept: the column that has most of them counts as free text if they are more.
     pub memory: u64,
     /// The folder of the file that holds the rows, where one is needed. It has no name and is gone when
