@@ -145,6 +145,36 @@ fn a_run_resumes_to_the_same_bits_from_any_step() {
     assert!(refused.unwrap_err().to_string().contains("the training data has changed"));
 }
 
+/// Ranks that stream the same rows take the steps of one.
+#[test]
+fn ranks_stream_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = parts(folder.path(), 8000);
+    let read = || {
+        let prepare = Prepare::new().target("sold").validation(0.1).seed(3);
+        streamed(prepare, &paths, folder.path()).unwrap()
+    };
+    let (alone, parameters) = {
+        let rows = read();
+        losses(trainer(&rows), &rows)
+    };
+    let ranks = std::thread::scope(|scope| {
+        let groups = reshet::group::in_threads(2).into_iter();
+        let ranks = groups.map(|group| {
+            scope.spawn(|| {
+                let rows = read();
+                losses(trainer(&rows).group(std::sync::Arc::new(group)), &rows)
+            })
+        });
+        let ranks: Vec<_> = ranks.collect();
+        ranks.into_iter().map(|rank| rank.join().unwrap()).collect::<Vec<_>>()
+    });
+    assert!(ranks[0] == ranks[1]);
+    assert_eq!(ranks[0].0.len(), alone.len());
+    let far = ranks[0].1.iter().zip(&parameters).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(far < 1e-3, "{far}");
+}
+
 /// Words are numbered as they come: other words in the same places are other data all the same.
 #[test]
 fn a_run_does_not_go_on_with_other_words() {

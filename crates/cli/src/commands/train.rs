@@ -49,10 +49,6 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
         let what = "--find-lr: one rank alone tries learning rates: run reshet itself";
         return Err(Error::Invalid(what.into()).into());
     }
-    if args.memory.is_some() && ranks::group().is_some() {
-        let what = "--memory: every rank holds all of the data: leave it out, or run reshet itself";
-        return Err(Error::Invalid(what.into()).into());
-    }
     arrays::refuse_folds(args)?;
     follow::tell(args)?;
     let mut args = args.clone();

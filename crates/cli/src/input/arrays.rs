@@ -111,8 +111,12 @@ pub fn refuse_folds(args: &Settings) -> reshet::Result<()> {
 /// The memory within which arrays are streamed; None if they are read into memory.
 fn within(args: &Settings, arrays: &Arrays) -> Result<Option<Size>> {
     let one = arrays.is_one_file();
-    if (one && args.resume.is_some() && args.memory.is_none()) || ranks::group().is_some() {
+    if one && args.memory.is_none() && (args.resume.is_some() || ranks::group().is_some()) {
         return Ok(None);
+    }
+    if args.memory.is_none() && ranks::group().is_some() {
+        let what = "--memory: ranks read arrays in several files only within a bound that is told";
+        return Err(Error::Invalid(what.into()).into());
     }
     let (_, bytes) = npy::size(&arrays.files, !args.no_scale)?;
     // The file's bytes, and the numbers made from them.

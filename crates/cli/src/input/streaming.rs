@@ -79,7 +79,8 @@ pub fn plan(
 ) -> Result<Option<Plan>> {
     // A run that was not streamed goes on in memory: other parts would be other data.
     let in_memory = args.resume.is_some() && args.memory.is_none();
-    if in_memory || ranks::group().is_some() {
+    // What is free differs from rank to rank: they stream only what they are told to.
+    if in_memory || (ranks::group().is_some() && args.memory.is_none()) {
         return Ok(None);
     }
     let needs_all = needs_memory(args);
