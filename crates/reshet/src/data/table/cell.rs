@@ -193,7 +193,7 @@ pub(crate) fn shortest(x: f32) -> f64 {
 /// be there.
 pub(super) fn rounded(x: f64) -> f64 {
     // From here on all numbers are whole.
-    if !(x.abs() < 4_503_599_627_370_496.0) {
+    if x.is_nan() || x.abs() >= 4_503_599_627_370_496.0 {
         return x;
     }
     let whole = x as i64 as f64;
