@@ -169,12 +169,11 @@ def differences(ranks, folder):
     """Ranks that have other data: all are told at once."""
     begun = time.monotonic()
     args = [*TRAIN, "--epochs", "2", "--out", "differ"]
-    args[1] = "data-$OMPI_COMM_WORLD_RANK/t.csv"
     for rank in range(2):
         (folder / f"data-{rank}").mkdir()
         table(folder / f"data-{rank}" / "t.csv", 3000 + rank)
     shell = Ranks("sh", folder)
-    line = f"exec {ranks.program} {' '.join(args)}"
+    line = f"cd data-$OMPI_COMM_WORLD_RANK && exec {ranks.program} {' '.join(args)}"
     _, _, err = shell.run(2, ["-c", line], expects=1)
     seconds = time.monotonic() - begun
     check("rank 1 does not have rank 0's training data" in err, f"different data: {err}")
