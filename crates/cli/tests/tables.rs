@@ -358,8 +358,10 @@ fn rows_stream_in_and_bad_ones_are_named() {
             line["probabilities"].as_object().unwrap().values().map(|p| p.as_f64().unwrap()).sum();
         assert!((sum - 1.0).abs() < 1e-5, "{line}");
     }
-    place.write("far.csv", "size,city,lift,floor,price\n1e9,Lod,no,2,700\n");
-    let (two, error) = place.both("predict run far.csv far.csv");
+    for name in ["far.csv", "other.csv"] {
+        place.write(name, "size,city,lift,floor,price\n1e9,Lod,no,2,700\n");
+    }
+    let (two, error) = place.both("predict run far.csv other.csv");
     assert!(
         two.starts_with("input,label,cheap,dear\nfar.csv,") && two.lines().count() == 3,
         "{two}"

@@ -14,7 +14,7 @@ use crate::{
         asked::ask,
         source::{Source, named},
         split_data::{SplitData, TEST, asked, check_fractions, of_flag, refuse_table_flags},
-        streaming::{folder, in_megabytes, in_words},
+        streaming::{LEAST_FREE, folder, in_megabytes, in_words},
         table::{Reading, visible_files},
     },
     memory::give_back_what_is_freed,
@@ -125,7 +125,9 @@ fn within(args: &Settings, arrays: &Arrays) -> Result<Option<Size>> {
     Ok(match args.memory {
         Some(size) if !one || needs > size.0 => Some(size),
         Some(_) => None,
-        None if !one || needs > free / 5 * 4 => Some(in_megabytes(free / 2)),
+        None if !one || (needs > free / 5 * 4 && free >= LEAST_FREE) => {
+            Some(in_megabytes(free / 2))
+        }
         None => None,
     })
 }

@@ -22,7 +22,7 @@ use crate::{
 /// more than their bytes.
 const MOST_TIMES: u64 = 64;
 /// With less memory free than this a table is not streamed unless that is asked for.
-const LEAST_FREE: u64 = 100_000_000;
+pub const LEAST_FREE: u64 = 100_000_000;
 
 /// How a table is streamed.
 pub struct Plan {
