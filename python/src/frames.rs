@@ -1,6 +1,6 @@
 //! Tables as Python has them: paths, and frames as columns of values.
 
-use std::{fmt::Write, path::PathBuf};
+use std::{fmt::Write, ops::ControlFlow, path::PathBuf};
 
 use pyo3::{
     buffer::PyBuffer,
@@ -55,7 +55,7 @@ impl Source<'_> {
     pub fn read(&self, py: Python, options: &csv::Options) -> PyResult<Table> {
         match self {
             Self::Path(path) => {
-                let read = || Table::read_with(path, options.clone(), &mut |_, _| {});
+                let read = || Table::read_with(path, options.clone(), &mut |_, _| ControlFlow::Continue(()));
                 py.detach(read).map_err(python)
             }
             Self::Frame(names, columns) => {

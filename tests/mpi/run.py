@@ -133,6 +133,54 @@ def trainings(ranks, folder):
     check(are_near(epochs(folder / "half"), losses["one"]), "other losses after going on on three ranks")
 
 
+def job_files():
+    """The examples of docs/cluster.md are what a shell, and a reader of YAML, understand."""
+    examples = Path(__file__).parents[2] / "examples" / "cluster"
+    scripts = {path.name: path.read_text() for path in examples.glob("*.slurm")}
+    try:
+        import yaml
+    except ImportError:
+        figures["job files for Kubernetes"] = "not read: no PyYAML here"
+    else:
+        job = yaml.safe_load((examples / "train.yaml").read_text())
+        replicas = job["spec"]["mpiReplicaSpecs"]
+        (container,) = replicas["Launcher"]["template"]["spec"]["containers"]
+        ranks = f"mpirun -n {replicas['Worker']['replicas']} "
+        check(ranks in container["args"][0], "train.yaml: other ranks than workers")
+        scripts["train.yaml"] = container["args"][0]
+    check(len(scripts) >= 2, "no job files")
+    for name, text in scripts.items():
+        read = subprocess.run(["bash", "-n"], input=text, text=True, capture_output=True)
+        check(read.returncode == 0, f"{name}: {read.stderr}")
+
+
+def streamed(ranks, folder):
+    table(folder / "large.csv", 600_000)
+    flags = "train large.csv --memory 8M --hidden 8 --batch-size 1000 --epochs 2 --validation 0.1 -q"
+    for name, count in [("stream1", 1), ("stream2", 2), ("stream2b", 2)]:
+        ranks.run(count, [*flags.split(), "--out", name])
+    check(are_near(epochs(folder / "stream2"), epochs(folder / "stream1")), "streamed: other losses")
+    check(model(folder / "stream2") == model(folder / "stream2b"), "streamed: other bits the second time")
+    config = (folder / "stream2" / "config.toml").read_text()
+    check('memory = "8M"' in config, "two ranks did not stream")
+
+
+def differences(ranks, folder):
+    """Ranks that have other data: all are told at once."""
+    begun = time.monotonic()
+    args = [*TRAIN, "--epochs", "2", "--out", "differ"]
+    for rank in range(2):
+        (folder / f"data-{rank}").mkdir()
+        table(folder / f"data-{rank}" / "t.csv", 3000 + rank)
+    shell = Ranks("sh", folder)
+    line = f"cd data-$OMPI_COMM_WORLD_RANK && exec {ranks.program} {' '.join(args)}"
+    _, _, err = shell.run(2, ["-c", line], expects=1)
+    seconds = time.monotonic() - begun
+    check("rank 1 does not have rank 0's training data" in err, f"different data: {err}")
+    check(err.count("error:") == 1, f"different data is told more than once: {err}")
+    figures["until a difference is told and all have ended, s"] = round(seconds, 1)
+
+
 def studies(ranks, folder):
     ranks.run(1, [*TUNE, "--out", "study1"])
     ranks.run(2, [*TUNE, "--out", "study2"])
@@ -269,7 +317,10 @@ def main():
         folder = Path(name)
         table(folder / "t.csv")
         ranks = Ranks(str(Path(flags.program).resolve()), folder)
+        job_files()
         trainings(ranks, folder)
+        streamed(ranks, folder)
+        differences(ranks, folder)
         studies(ranks, folder)
         refusals(ranks, folder)
         kills(ranks, folder, flags.kills, flags.seed)

@@ -49,7 +49,7 @@ mod exit {
     name = "reshet",
     version,
     after_help = "Exit codes: 0 done, 1 failure at run time, 2 usage, 3 bad data or model file, \
-                  4 diverged, 5 --fail-under unmet, 130 interrupted after saving.\n\n\
+                  4 diverged, 5 --fail-under unmet, 130 interrupted (a training: after saving).\n\n\
                   Start here: reshet lecture"
 )]
 struct Cli {
@@ -260,6 +260,7 @@ fn code(error: &anyhow::Error) -> u8 {
             Error::Data(_) | Error::Memory(_) | Error::At { .. } | Error::Io { reading: true, .. },
         ) => exit::BAD_DATA,
         Some(Error::Diverged(_)) => exit::DIVERGED,
+        Some(Error::Stopped(_)) => exit::INTERRUPTED,
         _ => exit::FAILURE,
     }
 }

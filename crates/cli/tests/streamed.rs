@@ -52,6 +52,7 @@ fn files_and_folders_are_one_table() {
     for again in ["all.csv all.csv", "big big/p1.csv", "all.csv big/../all.csv"] {
         place.fails(&format!("train {again}"), 3, "holds the same rows");
         place.fails(&format!("test all {again}"), 3, "holds the same rows");
+        place.fails(&format!("predict all {again}"), 3, "holds the same rows");
     }
     place.write("twice/a.csv", "x,y\n1,2\n");
     place.write("twice/a.csv.gz", "");
@@ -98,7 +99,84 @@ fn a_streamed_run_that_is_killed_goes_on_to_the_same_bits() {
     }
     place.fails("train big --memory 2M", 2, "--memory: 2.0 MB of memory are too few");
     place.fails("train big --memory much", 2, "a size from 1M on");
-    place.fails("train mnist --memory 2G", 2, "--memory 2G goes with a table");
+    place.fails("train mnist --memory 2G", 2, "--memory 2G goes with tables and arrays");
+}
+
+/// An array in its file.
+fn array(kind: &str, shape: &[usize], data: &[u8]) -> Vec<u8> {
+    let shape: String = shape.iter().map(|n| format!("{n}, ")).collect();
+    let header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': ({shape}), }}\n");
+    let length = (header.len() as u16).to_le_bytes();
+    [b"\x93NUMPY\x01\x00", &length[..], header.as_bytes(), data].concat()
+}
+
+/// Samples of 20 numbers, and which of two classes each is.
+fn samples(rows: std::ops::Range<usize>) -> (Vec<u8>, Vec<u8>) {
+    let x = rows.clone().flat_map(|row| (0..20).map(move |k| noise(23 * row + k) as f32));
+    let y = rows.map(|row| u8::from(noise(23 * row) > 0.5));
+    (x.flat_map(f32::to_le_bytes).collect(), y.collect())
+}
+
+#[test]
+fn arrays_are_streamed_from_files_and_folders() {
+    let place = Place::new();
+    let n = 60_000;
+    let (x, y) = samples(0..n);
+    place.write("all.npy", array("<f4", &[n, 20], &x));
+    place.write("y.npy", array("|u1", &[n], &y));
+    for (name, rows) in [("a", 0..25_000), ("b", 25_000..n)] {
+        let (x, y) = samples(rows.clone());
+        place.write(&format!("x/{name}.npy"), array("<f4", &[rows.len(), 20], &x));
+        place.write(&format!("y/{name}.npy"), array("|u1", &[rows.len()], &y));
+    }
+    let flags = "--memory 8M --hidden 8 --batch-size 100 --epochs 2 --checkpoint-every 100 -q";
+    let train = |data: &str, out: &str| format!("train {data} {flags} --out {out}");
+    let (_, said) = place.both(&train("all.npy --targets y.npy", "whole").replace(" -q", ""));
+    assert!(said.contains("streamed within 8M"), "{said}");
+    let model = place.read("whole/model.safetensors");
+    let end = |run: &str| {
+        // Before it stands what the data is called.
+        let model = place.read(&format!("{run}/model.safetensors"));
+        model[model.len() - 600..].to_vec()
+    };
+    let tail = model[model.len() - 600..].to_vec();
+
+    let mut child = place
+        .command(&train("all.npy --targets y.npy", "part"))
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    while !place.path("part/checkpoint.safetensors").exists() {
+        assert!(child.try_wait().unwrap().is_none(), "it ended before it was killed");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+    place.done("train --resume part -q");
+    assert!(end("part") == tail);
+    // Pieces end where files end, so rows of several files come in another order.
+    place.done(&train("x --targets y", "folders"));
+    place.done(&train("x/a.npy x/b.npy --targets y.npy", "files"));
+    assert!(end("folders") == end("files") && end("files") != tail);
+
+    let tested = place.done("test whole all.npy --targets y.npy");
+    assert_eq!(place.done("test whole all.npy --targets y.npy --memory 8M"), tested);
+    assert_eq!(place.done("test whole x --targets y"), tested);
+    assert_eq!(place.done("predict whole x/a.npy --json").lines().count(), 25_000);
+
+    // What fits is read into memory, as without the flag.
+    let few = "train all.npy --targets y.npy --hidden 8 --epochs 1 -q --out";
+    place.done(&format!("{few} plain"));
+    place.done(&format!("{few} fits --memory 1G"));
+    assert!(end("fits") == end("plain"));
+    for (args, what) in [
+        (train("all.npy --targets y.npy --balance", "no"), "--balance needs all samples in memory"),
+        (train("x --targets y --folds 3", "no"), "--folds needs all samples in memory"),
+    ] {
+        place.fails(&args, 2, what);
+    }
+    place.fails(&train("x --targets y/a.npy", "no"), 3, "60000 samples but 25000 targets");
+    place.fails("test whole x --targets y/a.npy", 3, "more samples than the 25000 targets");
 }
 
 /// Columns of 50 words each: few bytes a row, and many inputs.
@@ -139,6 +217,12 @@ fn what_a_table_needs_is_estimated_with_its_inputs() {
         place.both(&format!("train words.csv --memory 20M --test few.csv {flags} --out other"));
     assert!(!said.contains("few.csv: tested block by block"), "{said}");
     assert!(tested.contains("of 1000"), "{tested}");
+
+    // Its columns are looked at before anything is trained.
+    place.write("less.csv", words(3000).replacen("a,b,c", "a,b,z", 1));
+    let less = format!("train words.csv --memory 20M --test less.csv {flags} --out none");
+    place.fails(&less, 3, "less.csv: ");
+    assert!(!place.path("none").exists(), "no run was begun");
 
     place.fails("train words.csv --memory 8M --batch-size 9000", 2, "--batch-size 9000: ");
     assert!(!place.path("runs").exists(), "no run was begun");

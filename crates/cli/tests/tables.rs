@@ -358,8 +358,10 @@ fn rows_stream_in_and_bad_ones_are_named() {
             line["probabilities"].as_object().unwrap().values().map(|p| p.as_f64().unwrap()).sum();
         assert!((sum - 1.0).abs() < 1e-5, "{line}");
     }
-    place.write("far.csv", "size,city,lift,floor,price\n1e9,Lod,no,2,700\n");
-    let (two, error) = place.both("predict run far.csv far.csv");
+    for name in ["far.csv", "other.csv"] {
+        place.write(name, "size,city,lift,floor,price\n1e9,Lod,no,2,700\n");
+    }
+    let (two, error) = place.both("predict run far.csv other.csv");
     assert!(
         two.starts_with("input,label,cheap,dear\nfar.csv,") && two.lines().count() == 3,
         "{two}"
@@ -368,8 +370,9 @@ fn rows_stream_in_and_bad_ones_are_named() {
     place.write("endless.csv", "size,city,lift,floor,price\n1e300,Lod,no,2,700\n");
     let (_, error) = place.both("predict run endless.csv");
     assert_eq!(error.trim(), "1 number is infinite or too large: it was taken for missing");
-    let two = place.done("predict run far.csv far.csv --json");
-    assert!(two.lines().all(|line| line.starts_with("{\"input\":\"far.csv\",\"label\":")), "{two}");
+    let two = place.done("predict run far.csv other.csv --json");
+    let starts = ["far.csv", "other.csv"].map(|name| format!("{{\"input\":\"{name}\",\"label\":"));
+    assert!(two.lines().zip(&starts).all(|(line, start)| line.starts_with(start)), "{two}");
     place.fails("predict run far.csv none.csv", 3, "cannot read none.csv: no such file");
     // From standard input, to a reader that goes away, in other dialects.
     let stdin = |text: String, args: &str| {

@@ -75,6 +75,10 @@ pub enum Error {
     #[error("{0}")]
     Group(String),
 
+    /// The caller asked to stop before there was a result.
+    #[error("{0}")]
+    Stopped(String),
+
     /// The loss or a parameter is no longer finite.
     #[error(transparent)]
     Diverged(Box<Diverged>),

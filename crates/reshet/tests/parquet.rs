@@ -3,7 +3,7 @@
 
 #![cfg(feature = "parquet")]
 
-use std::{fs, path::Path};
+use std::{fs, ops::ControlFlow, path::Path};
 
 use reshet::{
     Prepare, Table,
@@ -59,7 +59,9 @@ fn which_words_are_missing_can_be_told() {
         let missing = Some(words.iter().map(|word| word.to_string()).collect());
         let options = Options { missing, ..Options::default() };
         let path = format!("{FILES}/mixed.parquet");
-        let table = Table::read_with(Path::new(&path), options, &mut |_, _| {}).unwrap();
+        let table =
+            Table::read_with(Path::new(&path), options, &mut |_, _| ControlFlow::Continue(()))
+                .unwrap();
         Prepare::new().target("yes").check(&table).unwrap()
     };
     let check = read(&["red", "6"]);

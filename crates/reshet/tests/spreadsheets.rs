@@ -5,7 +5,7 @@
 
 #![cfg(feature = "xlsx")]
 
-use std::{fs, path::Path};
+use std::{fs, ops::ControlFlow, path::Path};
 
 use reshet::{
     Prepare, Table,
@@ -16,7 +16,8 @@ const FILES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tables");
 
 fn parts(path: &str, sheet: Option<&str>) -> Prepared {
     let options = Options { sheet: sheet.map(String::from), ..Options::default() };
-    let table = Table::read_with(Path::new(path), options, &mut |_, _| {}).unwrap();
+    let table =
+        Table::read_with(Path::new(path), options, &mut |_, _| ControlFlow::Continue(())).unwrap();
     Prepare::new().of(table).unwrap()
 }
 
@@ -49,10 +50,13 @@ fn a_sheet_can_be_chosen_and_what_is_odd_in_it_is_said() {
     }
     assert_eq!(other.train.len(), 27);
     let options = Options { sheet: Some("Othr".into()), ..Options::default() };
-    let error = Table::read_with(Path::new(&book), options.clone(), &mut |_, _| {}).unwrap_err();
+    let error =
+        Table::read_with(Path::new(&book), options.clone(), &mut |_, _| ControlFlow::Continue(()))
+            .unwrap_err();
     assert!(error.to_string().contains("did you mean \"Other\""), "{error}");
     let csv = format!("{FILES}/book.csv");
-    let error = Table::read_with(Path::new(&csv), options, &mut |_, _| {}).unwrap_err();
+    let error = Table::read_with(Path::new(&csv), options, &mut |_, _| ControlFlow::Continue(()))
+        .unwrap_err();
     assert!(error.to_string().contains("only spreadsheets have sheets"), "{error}");
 }
 

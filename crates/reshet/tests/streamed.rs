@@ -57,7 +57,8 @@ fn bounds(folder: &Path) -> Bounds {
 }
 
 fn streamed(prepare: Prepare, paths: &[PathBuf], folder: &Path) -> reshet::Result<Streamed> {
-    prepare.stream(paths, &Options::default(), &bounds(folder), &mut |_, _| {})
+    prepare
+        .stream(paths, &Options::default(), &bounds(folder), &mut |_, _| ControlFlow::Continue(()))
 }
 
 #[test]
@@ -65,7 +66,9 @@ fn columns_are_learnt_as_in_memory() {
     let folder = tempfile::tempdir().unwrap();
     let paths = parts(folder.path(), 25_000);
     let prepare = || Prepare::new().target("sold").scaling(Scaling::Piecewise);
-    let table = Table::read_files(&paths, Options::default(), &mut |_, _| {}).unwrap();
+    let table =
+        Table::read_files(&paths, Options::default(), &mut |_, _| ControlFlow::Continue(()))
+            .unwrap();
     let whole = prepare().of(table).unwrap();
     let streamed = streamed(prepare(), &paths, folder.path()).unwrap();
     assert_eq!(streamed.rows.len(), whole.train.len());
@@ -142,6 +145,36 @@ fn a_run_resumes_to_the_same_bits_from_any_step() {
     assert!(refused.unwrap_err().to_string().contains("the training data has changed"));
 }
 
+/// Ranks that stream the same rows take the steps of one.
+#[test]
+fn ranks_stream_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = parts(folder.path(), 8000);
+    let read = || {
+        let prepare = Prepare::new().target("sold").validation(0.1).seed(3);
+        streamed(prepare, &paths, folder.path()).unwrap()
+    };
+    let (alone, parameters) = {
+        let rows = read();
+        losses(trainer(&rows), &rows)
+    };
+    let ranks = std::thread::scope(|scope| {
+        let groups = reshet::group::in_threads(2).into_iter();
+        let ranks = groups.map(|group| {
+            scope.spawn(|| {
+                let rows = read();
+                losses(trainer(&rows).group(std::sync::Arc::new(group)), &rows)
+            })
+        });
+        let ranks: Vec<_> = ranks.collect();
+        ranks.into_iter().map(|rank| rank.join().unwrap()).collect::<Vec<_>>()
+    });
+    assert!(ranks[0] == ranks[1]);
+    assert_eq!(ranks[0].0.len(), alone.len());
+    let far = ranks[0].1.iter().zip(&parameters).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(far < 1e-3, "{far}");
+}
+
 /// Words are numbered as they come: other words in the same places are other data all the same.
 #[test]
 fn a_run_does_not_go_on_with_other_words() {
@@ -210,14 +243,17 @@ fn every_row_comes_once_an_epoch() {
 fn a_test_block_by_block_is_that_of_all_rows() {
     let folder = tempfile::tempdir().unwrap();
     let paths = parts(folder.path(), 60_000);
-    let read = |paths: &[PathBuf]| Table::read_files(paths, Options::default(), &mut |_, _| {});
+    let read = |paths: &[PathBuf]| {
+        Table::read_files(paths, Options::default(), &mut |_, _| ControlFlow::Continue(()))
+    };
     let parts = Prepare::new().target("sold").of(read(&paths[..1]).unwrap()).unwrap();
     let width = parts.train.width();
     let network = Sequential::parse(&format!("{width}-1:sigmoid"), None).unwrap();
     let model = Trainer::new(network).epochs(1).fit(&parts.train).unwrap().model;
     let known = &paths[..1];
     let options = model.meaning().columns.as_ref().unwrap().options();
-    let table = Table::read_files(known, options.clone(), &mut |_, _| {}).unwrap();
+    let table =
+        Table::read_files(known, options.clone(), &mut |_, _| ControlFlow::Continue(())).unwrap();
     let whole = model.report(&model.meaning().dataset(table).unwrap()).unwrap();
     let mut tester = model.tester().unwrap();
     let (mut blocks, mut read) = (0, 0);
@@ -225,11 +261,91 @@ fn a_test_block_by_block_is_that_of_all_rows() {
         blocks += 1;
         tester.add(&data)
     };
-    model.meaning().datasets(known, &options, &mut |at, _| read = at, &mut each).unwrap();
+    let mut progress = |at, _| {
+        read = at;
+        ControlFlow::Continue(())
+    };
+    model.meaning().datasets(known, &options, &mut progress, &mut each).unwrap();
+    assert!(model.meaning().check_beginning(known, &options).is_ok());
     assert!(blocks > 1 && read > 1_000_000);
     let streamed = tester.report(None, None).unwrap();
     assert_eq!(streamed.to_string(), whole.to_string());
     assert!((streamed.score.loss - whole.score.loss).abs() < 1e-9);
+}
+
+/// Texts that do not fit are forgotten, and their column is free text; numbers that are written in some way
+/// stay numbers.
+#[test]
+fn words_take_no_more_than_their_part_of_the_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.csv");
+    let row = |i: usize| {
+        let note = format!("{i} {}", "long text ".repeat(200));
+        let sold = if noise(i, 0) > 0.5 { "yes" } else { "no" };
+        format!("${}.50,{note},{},{sold}\n", i * 7, ["red", "blue"][i % 2])
+    };
+    let text: String = (0..4000).map(row).collect();
+    std::fs::write(&path, format!("price,note,colour,sold\n{text}")).unwrap();
+    let prepare = Prepare::new().target("sold").test(0.2).validation(0.1);
+    let streamed = streamed(prepare, &[path], folder.path()).unwrap();
+    let said = streamed.prepared.said.join("\n");
+    assert!(said.contains("note") && said.contains("more text than fits into memory"), "{said}");
+    let columns = streamed.prepared.train.features().columns().unwrap().clone();
+    let names: Vec<&str> = columns.inputs.iter().map(|column| &*column.name).collect();
+    assert_eq!(names, ["price", "colour"]);
+    assert!(columns.written.contains_key("price"));
+    losses(trainer(&streamed), &streamed);
+}
+
+/// The rows of a wide table are in memory by far fewer than two thousand at a time.
+#[test]
+fn wide_rows_fit_into_the_bound() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.csv");
+    let (width, n) = (1500, 1200);
+    let row = |i: usize| {
+        let cells: Vec<String> = (0..width).map(|k| format!("{:.2}", noise(i, k))).collect();
+        format!("{},{}\n", cells.join(","), if noise(i, 0) > 0.5 { "yes" } else { "no" })
+    };
+    let head: String = (0..width).map(|k| format!("x{k},")).collect();
+    let text: String = (0..n).map(row).collect();
+    std::fs::write(&path, format!("{head}sold\n{text}")).unwrap();
+    let prepare = || Prepare::new().target("sold").validation(0.05).scaling(Scaling::Standard);
+    let paths = [path];
+    let first = streamed(prepare(), &paths, folder.path()).unwrap();
+    // 6 kB a row, and an eighth of 8 MiB.
+    let portion = first.rows.portion();
+    assert!(portion < 200 && first.rows.len() > 5 * portion, "{portion} of {}", first.rows.len());
+    let mut kept: Vec<Checkpoint> = Vec::new();
+    let keep = |checkpoint| kept.push(checkpoint);
+    let (whole, parameters) = losses(trainer(&first).on_checkpoint(Some(7), keep), &first);
+    let again = streamed(prepare(), &paths, folder.path()).unwrap();
+    let middle = kept[kept.len() / 2].clone();
+    let steps = middle.steps();
+    let (rest, resumed) = losses(trainer(&again).resume(middle), &again);
+    assert_eq!((&rest[..], resumed), (&whole[steps..], parameters));
+}
+
+#[test]
+fn a_reading_and_the_passes_behind_it_can_be_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = parts(folder.path(), 5000);
+    let read = |stop_at: usize| {
+        let mut told = 0;
+        let bounds = bounds(folder.path());
+        let prepare = Prepare::new().target("sold");
+        let done = prepare.stream(&paths, &Options::default(), &bounds, &mut |_, _| {
+            told += 1;
+            if told == stop_at { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        (done.err(), told)
+    };
+    let (none, all) = read(usize::MAX);
+    assert!(none.is_none() && all > 10, "{all}");
+    for stop_at in [1, all / 2, all] {
+        let (stopped, told) = read(stop_at);
+        assert!(matches!(stopped, Some(reshet::Error::Stopped(_))) && told == stop_at);
+    }
 }
 
 #[test]
@@ -246,10 +362,12 @@ fn what_cannot_be_streamed_is_refused() {
         assert!(error.ends_with("must all be in memory"), "{error}");
     }
     let few = Bounds { memory: 1000, folder: folder.path().into() };
-    let error = Prepare::new().stream(&paths, &Options::default(), &few, &mut |_, _| {});
+    let error = Prepare::new()
+        .stream(&paths, &Options::default(), &few, &mut |_, _| ControlFlow::Continue(()));
     assert!(error.err().unwrap().to_string().contains("1.0 kB of memory are too few"));
     let nowhere = Bounds { memory: 8 << 20, folder: folder.path().join("none") };
-    let error = Prepare::new().stream(&paths, &Options::default(), &nowhere, &mut |_, _| {});
+    let error = Prepare::new()
+        .stream(&paths, &Options::default(), &nowhere, &mut |_, _| ControlFlow::Continue(()));
     assert!(error.err().unwrap().to_string().contains("cannot write"));
     let whole = streamed(Prepare::new(), &paths, folder.path()).unwrap();
     let width = whole.prepared.train.width();

@@ -38,11 +38,16 @@ pub fn tell_checkpoint(checkpoint: Option<&Checkpoint>) -> Result<()> {
 /// Takes part in the training that rank 0 runs.
 pub fn train(group: Arc<dyn Group>) -> Result<ExitCode> {
     let mut args: Settings = told(&*group)?;
-    let SplitData { train, validation, .. } = SplitData::read(&mut args, None)?;
+    let split = SplitData::read_or_stream(&mut args)?;
+    let trained_on = split.trained();
+    let SplitData { train, validation, streamed, .. } = split;
     // What was open in them is chosen now.
     let args: Settings = told(&*group)?;
     let checkpoint = group.broadcast(Vec::new())?;
-    let mut trainer = args.trainer(&train)?;
+    let mut trainer = args.trainer_of_sample(&train, trained_on)?;
+    if let Some(rows) = &streamed {
+        trainer = trainer.streamed(rows);
+    }
     if let Some(validation) = &validation {
         trainer = trainer.validation(validation);
     }

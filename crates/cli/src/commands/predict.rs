@@ -20,6 +20,7 @@ use crate::{
     drawing::digits,
     exit,
     input::{
+        arrays,
         asked::{check, load, unfit},
         pictures,
         source::{is_npy, is_npz},
@@ -29,6 +30,9 @@ use crate::{
     settings::table::Csv,
     terminal::{self, note},
 };
+
+/// Bytes of samples of an array that are answered in one go.
+const BLOCK: u64 = 8 << 20;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -68,7 +72,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     }
     if let Some(columns) = &model.meaning().columns {
         let Args { csv, json, skip_bad, .. } = args;
-        let inputs = table::all_files(args.inputs.iter().map(PathBuf::as_path))?;
+        let inputs = table::files(args.inputs.iter().map(PathBuf::as_path))?;
         let missing = |path: &&PathBuf| !is_stream(path) && !path.is_file();
         if let Some(path) = inputs.iter().find(missing) {
             return Err(not_there(path).into());
@@ -145,9 +149,46 @@ fn files(inputs: &[PathBuf]) -> Result<Vec<PathBuf>> {
 
 /// Reads one file and answers its samples.
 fn answer(args: &Args, model: &Model, path: &Path, threshold: f64, show: bool) -> Result<()> {
+    if arrays::is_asked_in_blocks(path, model.meaning()) {
+        let mut failed = None;
+        let done = npy::blocks(&[path.to_path_buf()], false, BLOCK, |first, features| {
+            let data = Dataset::unlabelled(features)?;
+            say_answers(args, model, path, first, &data, threshold).map_err(|error| {
+                failed = Some(error);
+                Error::Stopped("an answer cannot be given".into())
+            })
+        });
+        return match failed {
+            Some(error) => Err(error),
+            None => Ok(done?),
+        };
+    }
     let data = read(model, path)?;
-    let answers = model.predict(&data).map_err(|e| unfit(e, &args.model, path.display()))?;
-    for (i, row) in answers.chunks_exact(model.network().outputs()).enumerate() {
+    say_answers(args, model, path, 0, &data, threshold)?;
+    if !args.json
+        && show
+        && !is_npy(path)
+        && !is_npz(path)
+        && let Some((pictures, width)) = pictures::grey(data.features())
+        && width <= terminal::COLUMNS
+    {
+        let caption = format!("as the network sees it, {width}×{}", pictures[0].len() / width);
+        say!("{}", digits::grid(&[&pictures[0]], &[caption], width));
+    }
+    Ok(())
+}
+
+/// Prints the answers to samples, of which the first has this number.
+fn say_answers(
+    args: &Args,
+    model: &Model,
+    path: &Path,
+    first: usize,
+    data: &Dataset,
+    threshold: f64,
+) -> Result<()> {
+    let answers = model.predict(data).map_err(|e| unfit(e, &args.model, path.display()))?;
+    for (i, row) in (first..).zip(answers.chunks_exact(model.network().outputs())) {
         if let Some(x) = row.iter().find(|x| !x.is_finite()) {
             let place = format!("{}: sample {i} (counted from 0)", path.display());
             return Err(rows::not_finite(f64::from(*x), &place));
@@ -160,16 +201,6 @@ fn answer(args: &Args, model: &Model, path: &Path, threshold: f64, show: bool) -
         } else {
             say!("{}: {}", path.display(), terminal::bold(&answer.to_string()));
         }
-    }
-    if !args.json
-        && show
-        && !is_npy(path)
-        && !is_npz(path)
-        && let Some((pictures, width)) = pictures::grey(data.features())
-        && width <= terminal::COLUMNS
-    {
-        let caption = format!("as the network sees it, {width}×{}", pictures[0].len() / width);
-        say!("{}", digits::grid(&[&pictures[0]], &[caption], width));
     }
     Ok(())
 }

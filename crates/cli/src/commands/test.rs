@@ -44,7 +44,7 @@ pub struct Args {
     /// each with its label, the answer, and its probability
     #[arg(long, value_name = "FILE.png")]
     mistakes: Option<PathBuf>,
-    /// Table: the memory that its rows may take, as 2G; one that needs more is tested block by
+    /// Table, arrays: the memory that the rows may take, as 2G; those that need more are tested block by
     /// block [default: for tables that do not fit into what is free]
     #[arg(long, value_name = "SIZE")]
     memory: Option<Size>,

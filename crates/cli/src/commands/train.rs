@@ -4,8 +4,8 @@ use std::{process::ExitCode, time::Instant};
 
 use anyhow::Result;
 use reshet::{
-    Checkpoint, Dataset, Device, Ended, Error, Event, Fit, Model, Precision, Score, Trainer,
-    diagnosis,
+    Checkpoint, Dataset, Device, Ended, Error, Event, Fit, Meaning, Model, Precision, Score,
+    Trainer, diagnosis,
     formats::safetensors,
     metrics::{Residuals, digits},
     recipe::{Bag, Choice},
@@ -21,7 +21,8 @@ use crate::{
     },
     exit,
     input::{
-        asked::score_by_blocks,
+        arrays,
+        asked::{check_blocks, score_by_blocks},
         split_data::{SplitData, of_flag},
     },
     ranks,
@@ -54,15 +55,12 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
         let what = "--find-lr: one rank alone tries learning rates: run reshet itself";
         return Err(Error::Invalid(what.into()).into());
     }
-    if args.memory.is_some() && ranks::group().is_some() {
-        let what = "--memory: every rank holds all of the data: leave it out, or run reshet itself";
-        return Err(Error::Invalid(what.into()).into());
-    }
     if args.bag.is_some() && (args.memory.is_some() || ranks::group().is_some()) {
         let what = "--bag: all networks share rows that one process has in memory: leave out \
                     --memory, and run reshet itself";
         return Err(Error::Invalid(what.into()).into());
     }
+    arrays::refuse_folds(args)?;
     follow::tell(args)?;
     let mut args = args.clone();
     if args.effort >= Some(MUCH_EFFORT) && args.bag.is_none() {
@@ -114,6 +112,9 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
         trainer = trainer.streamed(rows);
     }
     let plan = trainer.plan(&train)?;
+    if let (None, Some(file)) = (&test, &args.test) {
+        check_blocks(&Meaning::of(&train, plan.loss()), file, &args.table.csv)?;
+    }
     let (mut precision, about_precision) = args.precision(&plan, &train)?;
     let untrained = trainer.network().clone();
     let network = untrained.to_string();

@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use reshet::{
-    Dataset, Error, Model, Score, Targets, Task, Tester,
+    Dataset, Error, Meaning, Model, Score, Targets, Task, Tester,
     data::table::{Columns, csv},
     metrics::{Report, check_threshold},
 };
 
 use super::{
+    arrays,
     source::{Source, named},
     streaming,
     table::{self, Reading},
@@ -66,6 +67,12 @@ impl Asked {
         memory: Option<Size>,
     ) -> Result<Option<Report>> {
         let path = Path::new(&self.data);
+        let paths = || [path].into_iter().chain(self.more.iter().map(PathBuf::as_path));
+        let (targets, names) = (self.targets.as_deref(), self.names.as_deref());
+        let tested = arrays::tested(model, paths(), targets, names, is, memory);
+        if let Some(tester) = tested.map_err(|e| self.unfit_any(e))? {
+            return Ok(Some(tester.report(threshold, coverage).map_err(|e| self.unfit(e))?));
+        }
         let Some(columns) = model.meaning().columns.as_ref().filter(|_| table::is_table(path))
         else {
             return Ok(None);
@@ -74,8 +81,7 @@ impl Asked {
             return Ok(None);
         }
         let options = self.csv.over(columns.options());
-        let paths = [path].into_iter().chain(self.more.iter().map(PathBuf::as_path));
-        let files = table::files(paths)?;
+        let files = table::files(paths())?;
         let Some((_, estimate)) =
             streaming::within(&files, &options, memory, |_, _| columns.width())?
         else {
@@ -88,6 +94,13 @@ impl Asked {
         ));
         let tester = by_blocks(model, &files, &options, is).map_err(|e| self.unfit(e))?;
         Ok(Some(tester.report(threshold, coverage).map_err(|e| self.unfit(e))?))
+    }
+
+    fn unfit_any(&self, error: anyhow::Error) -> anyhow::Error {
+        match error.downcast::<Error>() {
+            Ok(error) => self.unfit(error).into(),
+            Err(error) => error,
+        }
     }
 
     /// That the two do not go together is bad data, not bad usage.
@@ -111,6 +124,14 @@ fn by_blocks(
         });
     reading.finish();
     done.map(|()| tester)
+}
+
+/// Checks that the beginning of a table that does not fit into memory is of a question: before a
+/// model is trained that is to be tested on it.
+pub fn check_blocks(meaning: &Meaning, file: &Path, csv: &Csv) -> reshet::Result<()> {
+    let known = meaning.columns.as_ref().map(Columns::options);
+    let options = csv.over(known.unwrap_or_default());
+    meaning.check_beginning(&table::files([file])?, &options)
 }
 
 /// The score of a model on a table that does not fit into memory.

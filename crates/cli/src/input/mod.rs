@@ -1,5 +1,6 @@
 //! What commands read: data, models, and both together.
 
+pub mod arrays;
 pub mod asked;
 pub mod pictures;
 pub mod source;

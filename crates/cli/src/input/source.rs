@@ -21,7 +21,7 @@ use reshet::{
 };
 
 use crate::{
-    input::{pictures, table},
+    input::{arrays, pictures, table},
     settings::table::Csv,
     terminal::note,
 };
@@ -242,7 +242,7 @@ impl Source {
         let Targets::Classes { names, .. } = self.train.targets() else { return Ok(self) };
         // Words are names already.
         let numbered = names.iter().all(|name| name.bytes().all(|b| b.is_ascii_digit()));
-        if !(is_npy(path) || is_npz(path)) || !file.is_file() || !numbered {
+        if !arrays::is_array(path) || !file.is_file() || !numbered {
             return Ok(self);
         }
         let (listed, classes) = (idx::names(&file)?, names.len());
@@ -340,7 +340,8 @@ pub fn is_npz(path: &Path) -> bool {
 
 /// Whether a file is an array of NumPy's, by its name.
 pub fn is_npy(path: &Path) -> bool {
-    has_extension(path, "npy")
+    let zipped = has_extension(path, "gz") && has_extension(&path.with_extension(""), "npy");
+    zipped || has_extension(path, "npy")
 }
 
 /// What a thread has come to; its panic goes on here.

@@ -10,7 +10,8 @@ use reshet::{
 
 use crate::{
     input::{
-        source::{Reading, Source, is_npy, is_npz},
+        arrays,
+        source::{Reading, Source},
         streaming::{self, Plan},
         table,
     },
@@ -69,8 +70,14 @@ impl SplitData {
             note(&format!("{error:#}"));
             return Self::of_plan(args, &plan, &options);
         }
-        if let (Some(size), false) = (args.memory, table::is_table(path)) {
-            let what = format!("--memory {size} goes with a table (CSV), not with {}", args.data());
+        let asked = args.recipe.0.clone();
+        if let Some(split) = arrays::split(args)? {
+            return split.completed(args, asked);
+        }
+        let path = Path::new(args.data());
+        if let (Some(size), false) = (args.memory, arrays::is_array(path)) {
+            let data = args.data();
+            let what = format!("--memory {size} goes with tables and arrays, not with {data}");
             return Err(Error::Invalid(what).into());
         }
         Self::read(args, None)
@@ -129,42 +136,15 @@ impl SplitData {
         if !there && args.data() != "mnist" && args.table.given().is_some() {
             return Err(table::not_there(path).into());
         }
-        refuse(&args.table, args.data())?;
-        if args.time.is_some() {
-            let what = format!("--time goes with a table (CSV), not with {}", args.data());
-            return Err(Error::Invalid(what).into());
-        }
-        if let Some(scaling) = args.scaling {
-            let what = format!("--scaling {scaling}: only the columns of a table are scaled so");
-            return Err(Error::Invalid(what).into());
-        }
+        refuse_table_flags(args)?;
         let form = args.pictures.form();
         let reading = Reading { targets: args.targets.as_deref(), scale: !args.no_scale, form };
-        let mut source = Source::open(args.data(), &reading)?;
+        let source = Source::open(args.data(), &reading)?;
         source.check_classes()?;
-        match args.recipe.asked_task() {
-            Some(Task::Classes) => {
-                source = source.with_classes_of_numbers()?.named_by_the_file_beside(path)?;
-            }
-            Some(Task::Number) if is_npy(path) || is_npz(path) => {
-                source = source.with_numbers_of_classes()?;
-            }
-            None if args.is.is_none() => source.tell_many_classes(),
-            _ => {}
-        }
-        if let Some(names) = &args.names {
-            source = source.named(names)?;
-        }
-        if let Some(label) = &args.is {
-            source = source.is(label)?;
-        }
+        let source = asked(args, source, path)?;
         let Source { defaults, name, train, test, from_folder } = source;
         if from_folder {
             args.pictures.resolve(train.features());
-        }
-        if let Some(path) = &args.test {
-            let what = "--test FILE goes with a table; other data brings its own test part";
-            return Err(Error::Invalid(format!("{what} ({})", path.display())).into());
         }
         let seed = args.recipe.seed.unwrap_or(0);
         let (train, test) = match (fold, args.folds) {
@@ -245,6 +225,45 @@ impl SplitData {
     }
 }
 
+/// Refuses flags that only tables know.
+pub fn refuse_table_flags(args: &Settings) -> anyhow::Result<()> {
+    refuse(&args.table, args.data())?;
+    if args.time.is_some() {
+        let what = format!("--time goes with a table (CSV), not with {}", args.data());
+        return Err(Error::Invalid(what).into());
+    }
+    if let Some(scaling) = args.scaling {
+        let what = format!("--scaling {scaling}: only the columns of a table are scaled so");
+        return Err(Error::Invalid(what).into());
+    }
+    if let Some(path) = &args.test {
+        let what = "--test FILE goes with a table; other data brings its own test part";
+        return Err(Error::Invalid(format!("{what} ({})", path.display())).into());
+    }
+    Ok(())
+}
+
+/// Data that is no table, with the question that is asked of it.
+pub fn asked(args: &Settings, mut source: Source, path: &Path) -> anyhow::Result<Source> {
+    match args.recipe.asked_task() {
+        Some(Task::Classes) => {
+            source = source.with_classes_of_numbers()?.named_by_the_file_beside(path)?;
+        }
+        Some(Task::Number) if arrays::is_array(path) => {
+            source = source.with_numbers_of_classes()?
+        }
+        None if args.is.is_none() => source.tell_many_classes(),
+        _ => {}
+    }
+    if let Some(names) = &args.names {
+        source = source.named(names)?;
+    }
+    if let Some(label) = &args.is {
+        source = source.is(label)?;
+    }
+    Ok(source)
+}
+
 /// Whether data does not fit into the memory that is free.
 fn is_of_memory(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(Error::Memory(_)))
@@ -259,7 +278,7 @@ fn width(args: &Settings, table: Table, rows: usize) -> usize {
 }
 
 /// The part of the rows to test on, where nothing is said.
-const TEST: f64 = 0.2;
+pub const TEST: f64 = 0.2;
 
 /// What the flags say of a table with these columns.
 fn prepared(args: &mut Settings, names: &[&str]) -> Prepare {
@@ -298,7 +317,7 @@ fn test_options(
     Ok(csv::Options { written, columns, ..args.table.csv.options() })
 }
 
-fn check_fractions(validation: f64, test: f64) -> Result<()> {
+pub fn check_fractions(validation: f64, test: f64) -> Result<()> {
     for (flag, x) in [("--validation", validation), ("--test-fraction", test)] {
         if !(0.0..1.0).contains(&x) {
             let what = "a part must be a fraction from 0 to 1, not";

@@ -15,14 +15,14 @@ use crate::{
     memory::give_back_what_is_freed,
     ranks,
     settings::{Settings, size::Size},
-    terminal::note,
+    terminal::{self, note},
 };
 
 /// Files of more than this part of the free memory are looked at: those of Parquet and gzip hold
 /// more than their bytes.
 const MOST_TIMES: u64 = 64;
 /// With less memory free than this a table is not streamed unless that is asked for.
-const LEAST_FREE: u64 = 100_000_000;
+pub const LEAST_FREE: u64 = 100_000_000;
 
 /// How a table is streamed.
 pub struct Plan {
@@ -66,7 +66,7 @@ fn can_be_read_again(files: &[PathBuf]) -> bool {
 }
 
 /// In whole megabytes, as it stands in a run's settings.
-fn in_megabytes(bytes: u64) -> Size {
+pub fn in_megabytes(bytes: u64) -> Size {
     Size(bytes / 1_000_000 * 1_000_000)
 }
 
@@ -79,7 +79,8 @@ pub fn plan(
 ) -> Result<Option<Plan>> {
     // A run that was not streamed goes on in memory: other parts would be other data.
     let in_memory = args.resume.is_some() && args.memory.is_none();
-    if in_memory || ranks::group().is_some() {
+    // What is free differs from rank to rank: they stream only what they are told to.
+    if in_memory || (ranks::group().is_some() && args.memory.is_none()) {
         return Ok(None);
     }
     let needs_all = needs_memory(args);
@@ -157,7 +158,11 @@ impl Plan {
         let bounds = Bounds { memory: memory.0, folder: folder(args) };
         let reading = Reading::new();
         let streamed =
-            prepare.stream(&self.files, options, &bounds, &mut |at, of| reading.show(at, of));
+            prepare.stream(&self.files, options, &bounds, &mut |at, of| match at == of {
+                // Passing over the rows again.
+                true => terminal::carry_on(),
+                false => reading.show(at, of),
+            });
         reading.finish();
         let streamed = streamed?;
         let bytes = in_words(streamed.rows.bytes_on_disk());
@@ -172,7 +177,7 @@ impl Plan {
 }
 
 /// Where the run's folder is to be, or the nearest folder above it that is there.
-fn folder(args: &Settings) -> PathBuf {
+pub fn folder(args: &Settings) -> PathBuf {
     let run = args.resume.as_deref().or(args.out.as_deref()).unwrap_or(Path::new("runs"));
     let above = run.ancestors().skip(1).find(|folder| folder.is_dir());
     above.map_or_else(|| PathBuf::from("."), Path::to_path_buf)

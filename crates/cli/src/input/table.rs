@@ -4,6 +4,7 @@ use std::{
     cell::Cell,
     collections::HashMap,
     io::{IsTerminal, Read},
+    ops::ControlFlow,
     path::{Path, PathBuf},
     time::Instant,
 };
@@ -44,21 +45,27 @@ fn ends_with(path: &Path, endings: &[&str]) -> bool {
     endings.iter().any(|end| name.ends_with(end))
 }
 
-/// The files of the table in a folder, by their names; none if it has folders in it. Files that
-/// begin with a dot or `_` are no part of it: programs leave their notes so.
+/// The files of the table in a folder, by their names; none if it has folders in it.
 fn parts(folder: &Path) -> Vec<PathBuf> {
+    let mut parts = visible_files(folder);
+    parts.retain(|path| ends_with(path, &ENDINGS_OF_PARTS));
+    parts
+}
+
+/// The files in a folder, by their names; none if it has folders in it. Files that begin with a dot
+/// or `_` are no part of it: programs leave their notes so.
+pub fn visible_files(folder: &Path) -> Vec<PathBuf> {
     let hidden = |path: &Path| {
         path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(['.', '_']))
     };
     let Ok(all) = std::fs::read_dir(folder) else { return Vec::new() };
-    let all: Vec<PathBuf> = all.flatten().map(|e| e.path()).filter(|path| !hidden(path)).collect();
+    let mut all: Vec<PathBuf> =
+        all.flatten().map(|e| e.path()).filter(|path| !hidden(path)).collect();
     if all.iter().any(|path| path.is_dir()) {
         return Vec::new();
     }
-    let mut parts: Vec<PathBuf> =
-        all.into_iter().filter(|path| ends_with(path, &ENDINGS_OF_PARTS)).collect();
-    parts.sort();
-    parts
+    all.sort();
+    all
 }
 
 /// The files of one table: those that were given, folders as the files in them.
@@ -82,7 +89,7 @@ pub fn files<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<Vec<PathBu
 }
 
 /// All files that were given, also those given twice; folders as the files in them.
-pub fn all_files<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<Vec<PathBuf>> {
+fn all_files<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in paths {
         if !is_there(path) {
@@ -205,13 +212,15 @@ impl Reading {
         Self { bar, told: Cell::new(Instant::now()) }
     }
 
-    pub fn show(&self, read: u64, of: u64) {
+    /// Says whether to go on: Ctrl-C ends a reading where there is nothing to be saved yet.
+    pub fn show(&self, read: u64, of: u64) -> ControlFlow<()> {
         self.bar.set_length(of);
         self.bar.set_position(read);
         if !std::io::stderr().is_terminal() && self.told.get().elapsed().as_secs() >= 2 {
             self.told.set(Instant::now());
             note(&format!("read {} of {} MB", read / 1_000_000, of / 1_000_000));
         }
+        terminal::carry_on()
     }
 
     pub fn finish(&self) {

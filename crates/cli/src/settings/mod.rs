@@ -95,9 +95,9 @@ pub struct Settings {
     #[arg(long, value_name = "0…3", value_parser = clap::value_parser!(u8).range(0..=3))]
     #[serde(skip)]
     pub effort: Option<u8>,
-    /// Table: the memory that its rows may take, as 2G. A table that needs more is streamed: read
-    /// once into a file beside the run, and from there portion by portion while training
-    /// [default: half of what is free, for tables that do not fit]
+    /// Table, arrays: the memory that the rows may take, as 2G. Those that need more are streamed, portion
+    /// by portion while training: a table from a file beside the run into which it is read once,
+    /// arrays from where they are [default: half of what is free, for those that do not fit]
     #[arg(long, value_name = "SIZE")]
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub memory: Option<size::Size>,

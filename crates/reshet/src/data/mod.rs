@@ -47,6 +47,7 @@ mod parts;
 pub mod picture;
 #[cfg(feature = "pictures")]
 mod raster;
+pub(crate) mod streamed;
 pub mod table;
 mod targets;
 pub(crate) mod zip;
@@ -58,6 +59,7 @@ pub use features::{Features, Pictures, Storage};
 pub use inputs::{BatchTargets, Chosen, Inputs};
 pub(crate) use inputs::{Given, Numbers, Rows, Wanted};
 pub use loader::{Batch, DataLoader};
+pub use streamed::{Bounds, StreamedRows};
 pub use table::Table;
 pub use targets::Targets;
 

@@ -7,9 +7,17 @@
 //! Supported: floats of 2 to 8 bytes, integers of 1 to 8 and booleans, in either byte order
 //! and either order of dimensions. Pickled objects are refused, since they can run code.
 
-use std::{fs, path::Path};
+mod kind;
 
-use super::{Dataset, Features, Storage, Targets, memory};
+use std::{fs, io::Read, path::Path};
+
+pub(super) use kind::{Kind, Spread};
+
+pub use super::streamed::{
+    arrays::{Parts, size, stream, targets as targets_of},
+    blocks::blocks,
+};
+use super::{Dataset, Features, Storage, Targets, gzip, memory};
 use crate::{Result, error::Error, half::half};
 
 /// An array and its shape, in row-major order.
@@ -32,7 +40,7 @@ pub enum Numbers {
     F32(Vec<f32>),
 }
 
-/// Reads an array from a file.
+/// Reads an array from a file, which may be gzipped.
 ///
 /// # Errors
 /// The file does not exist, is not NPY, has an unsupported type, or is shorter or longer than
@@ -41,7 +49,14 @@ pub fn read(path: &Path) -> Result<Array> {
     // The file, and the numbers made from it.
     let size = 2 * fs::metadata(path).map_or(0, |about| about.len());
     memory::check(&path.display().to_string(), size, size)?;
-    let bytes = fs::read(path).map_err(|e| Error::unreadable(path, e))?;
+    let mut bytes = fs::read(path).map_err(|e| Error::unreadable(path, e))?;
+    if bytes.starts_with(&[0x1f, 0x8b]) {
+        let wrong = |what: String| Error::data(format!("{}: {what}", path.display()));
+        let mut unpacked = Vec::new();
+        let read = gzip::gunzip(&bytes[..]).map_err(wrong)?.read_to_end(&mut unpacked);
+        read.map_err(|e| wrong(format!("damaged: {e}")))?;
+        bytes = unpacked;
+    }
     parse(&bytes).map_err(|what| Error::data(format!("{}: {what}", path.display())))
 }
 
@@ -98,7 +113,9 @@ pub fn parse(bytes: &[u8]) -> Result<Array, String> {
         "f8" => {
             // Of no samples the width is only what the header says: nothing is as wide.
             let width = if count == 0 { 0 } else { shape.iter().skip(1).product() };
-            check_single(each.clone().map(f64::from_le_bytes), width)?;
+            let mut spread = Spread::new(width);
+            each.clone().for_each(|w| spread.add(f64::from_le_bytes(w)));
+            spread.check()?;
             Numbers::F32(each.map(|w| f64::from_le_bytes(w) as f32).collect())
         }
         "u8" if each.clone().any(|w| u64::from_le_bytes(w) > i64::MAX as u64) => {
@@ -107,38 +124,6 @@ pub fn parse(bytes: &[u8]) -> Result<Array, String> {
         _ => Numbers::Integers(each.map(i64::from_le_bytes).collect()),
     };
     Ok(Array { shape, numbers })
-}
-
-/// Numbers farther from 0 than this many times their spread are hardly told apart in single
-/// precision, which has 24 bits.
-const FAR: f64 = 1_048_576.0;
-/// Nor by a spread that is a rounding's.
-const NO_SPREAD: f64 = 1e-12;
-
-/// Refuses columns of doubles of which single precision keeps next to nothing: times in seconds,
-/// account numbers.
-fn check_single(numbers: impl Iterator<Item = f64>, width: usize) -> Result<(), String> {
-    // How many, the first, and the sums of the differences from it and of their squares.
-    let mut columns = vec![(0.0, 0.0, 0.0, 0.0); width];
-    for (i, x) in numbers.enumerate() {
-        let (n, first, sum, squares) = &mut columns[i % width];
-        *first = if *n == 0.0 { x } else { *first };
-        *n += 1.0;
-        *sum += x - *first;
-        *squares += (x - *first).powi(2);
-    }
-    for (column, (n, first, sum, squares)) in columns.into_iter().enumerate() {
-        let (mean, size) = (sum / n, (first + sum / n).abs());
-        let sd = (squares / n - mean * mean).max(0.0).sqrt();
-        if sd > NO_SPREAD * size && size > FAR * sd {
-            return Err(format!(
-                "column {column} (counted from 0): its numbers lie {sd:.1e} apart, near {first}; \
-                 arrays are read in single precision, which does not tell these apart: subtract \
-                 what they share"
-            ));
-        }
-    }
-    Ok(())
 }
 
 /// The header before the numbers.

@@ -8,7 +8,11 @@
 //! is supported, encryption is not.
 //! Format: <https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT>.
 
-use std::{fs, io::Read, path::Path};
+use std::{
+    fs::{self, File},
+    io::{Read, Seek, SeekFrom},
+    path::Path,
+};
 
 use super::{
     Dataset, Features, Targets, gzip, memory,
@@ -166,7 +170,12 @@ fn directory(bytes: &[u8]) -> Result<Vec<Entry>, String> {
     if !bytes.starts_with(b"PK") {
         return Err("not an NPZ file (a zip of arrays)".into());
     }
-    let mut entries = zip::directory(bytes.len(), part(bytes))?;
+    arrays(bytes.len(), part(bytes))
+}
+
+/// The arrays of a zip of so many bytes.
+fn arrays(length: usize, read: impl zip::Source) -> Result<Vec<Entry>, String> {
+    let mut entries = zip::directory(length, read)?;
     entries.retain_mut(|entry| match entry.name.strip_suffix(".npy") {
         Some(name) => {
             entry.name = name.into();
@@ -265,6 +274,64 @@ pub fn features(path: &Path, scale: bool) -> Result<Features> {
     })?;
     let features = npz.array(&x.name).map_err(wrong)?.into_features(scale);
     features.map_err(|e| wrong(format!("array {}: {e}", x.name)))
+}
+
+/// Which array is wanted.
+pub(super) enum Wanted {
+    Inputs,
+    /// Inputs to be asked about: `x`, else `x_test`, else the only array.
+    Asked,
+    /// The targets, which may have a name of their own.
+    Targets(Option<String>),
+}
+
+/// Where an array lies in a file.
+pub(super) struct Found {
+    pub name: String,
+    pub start: u64,
+    pub packed: u64,
+    pub size: u64,
+    pub deflated: bool,
+    pub crc: u32,
+}
+
+/// Finds an array in a file by its name, without reading it.
+pub(super) fn find(file: &mut File, wanted: Wanted) -> Result<Found, String> {
+    let length = file.metadata().map_err(|e| e.to_string())?.len() as usize;
+    let mut read = |at: usize, n: usize| {
+        let mut bytes = vec![0; n.min(length)];
+        let read = file.seek(SeekFrom::Start(at as u64)).and_then(|_| file.read_exact(&mut bytes));
+        read.map(|()| bytes).map_err(|_| "truncated".into())
+    };
+    let entries = arrays(length, &mut read)?;
+    let named = |known: &[&str], part: &str| {
+        let find = |base: &&str| entries.iter().find(|e| is_called(&e.name, base, part));
+        known.iter().find_map(find)
+    };
+    let train = |known| named(known, "train").or_else(|| named(known, ""));
+    let found = match &wanted {
+        Wanted::Inputs => train(&INPUTS),
+        Wanted::Asked => {
+            let only = if entries.len() == 1 { entries.first() } else { None };
+            named(&INPUTS, "").or_else(|| named(&INPUTS, "test")).or(only)
+        }
+        Wanted::Targets(None) => train(&TARGETS),
+        Wanted::Targets(Some(name)) => entries.iter().find(|e| e.name == *name),
+    };
+    if !matches!(wanted, Wanted::Asked) && named(&INPUTS, "test").is_some() {
+        return Err("it has a test part of its own, which is not streamed: save that as another \
+                    file"
+            .into());
+    }
+    let names: Vec<&str> = entries.iter().map(|e| &*e.name).collect();
+    let entry = found.ok_or_else(|| {
+        let what = "cannot tell its inputs and targets by their names; call them x and y";
+        format!("{what}; it holds {}", names.join(", "))
+    })?;
+    let start = entry.start(&mut read)?;
+    let Entry { name, deflated, crc, packed, size, .. } = entry.clone();
+    let (start, packed, size) = (start as u64, packed as u64, size as u64);
+    Ok(Found { name, start, packed, size, deflated, crc })
 }
 
 /// Whether an array has this name, with the part's name before or after it: `x_train`,

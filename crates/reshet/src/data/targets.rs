@@ -274,7 +274,7 @@ impl Targets {
     }
 
     /// Number of samples, if it is a whole number.
-    pub(crate) fn rows(&self) -> Option<usize> {
+    pub fn rows(&self) -> Option<usize> {
         match self {
             Self::Classes { labels, .. } => Some(labels.len()),
             Self::YesNo { values, width, .. } | Self::Numbers { values, width } => {

@@ -60,7 +60,8 @@ pub trait Group: Send + Sync {
     fn receive(&self) -> Result<Option<(usize, Vec<u8>)>>;
 }
 
-/// Checks that all ranks have the same `what`, which these words are of.
+/// Checks that all ranks have the same `what`, which these words are of. If one has not, all ranks
+/// get the same error, so that none waits for it.
 pub(crate) fn check_same(
     group: &dyn Group,
     words: impl IntoIterator<Item = u64>,
@@ -68,13 +69,15 @@ pub(crate) fn check_same(
 ) -> Result<()> {
     let mut hash = Fingerprint(0);
     words.into_iter().for_each(|word| hash.add(word));
-    let own = hash.0;
-    let first = group.broadcast(own.to_le_bytes().to_vec())?;
-    if first == own.to_le_bytes() {
-        return Ok(());
+    let own = hash.0.to_le_bytes();
+    let first = group.broadcast(own.to_vec())?;
+    let mut differs = vec![0.0; group.ranks()];
+    differs[group.rank()] = f32::from(u8::from(first != own));
+    group.start_sum(differs)?;
+    match group.finish_sum()?.iter().position(|differs| *differs != 0.0) {
+        None => Ok(()),
+        Some(rank) => Err(Error::Group(format!("rank {rank} does not have rank 0's {what}"))),
     }
-    let rank = group.rank();
-    Err(Error::Group(format!("rank {rank} does not have rank 0's {what}")))
 }
 
 /// A rank's share of `count` items: those from `start` to `end`.

@@ -374,9 +374,6 @@ impl<'a> Trainer<'a> {
         if self.batch_size == 0 {
             return invalid("a batch needs at least one sample");
         }
-        if self.group.is_some() && self.streamed.is_some() {
-            return invalid("the ranks of a group hold all of the data: rows cannot be streamed");
-        }
         if self.group.is_some() && self.precision != Precision::F32 {
             return invalid("the ranks of a group multiply in f32");
         }

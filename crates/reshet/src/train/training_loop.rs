@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     Batch, DataLoader, Dataset, Error, Group, Optimizer, Result, Training,
-    data::table::{Portions, RowOrder, StreamedRows},
+    data::streamed::{Order as RowOrder, Portions, StreamedRows},
     group,
     schedule::Clock,
 };
@@ -228,10 +228,13 @@ impl TrainingLoop {
         group::check_same(&**group, [self.fingerprint()], "training data")?;
         let validation = self.settings.validation.as_ref().map_or(0, Dataset::fingerprint);
         group::check_same(&**group, [validation], "validation data")?;
-        let Settings { optimizer, epochs, batch_size, seed, shuffle, patience, .. } =
-            &self.settings;
-        let settings = (epochs, batch_size, seed, shuffle, patience, self.at.steps, self.lr());
-        let text = format!("{} {optimizer} {settings:?}", self.training.network());
+        let Settings {
+            optimizer, epochs, batch_size, seed, shuffle, patience, temperature, ..
+        } = &self.settings;
+        let order = (epochs, batch_size, seed, shuffle, patience, self.at.steps, self.lr());
+        let (loss, clip) = (self.training.plan().loss(), self.training.norm_limit());
+        let network = self.training.network();
+        let text = format!("{network} {optimizer} {order:?} {loss:?} {clip:?} {temperature:?}");
         let words = text.bytes().map(u64::from);
         group::check_same(&**group, words, "network and settings")?;
         self.check_parameters(&**group)

@@ -100,6 +100,11 @@ impl Training {
         self.clip = norm;
     }
 
+    /// Returns the norm to which the gradient is limited.
+    pub(crate) fn norm_limit(&self) -> Option<f32> {
+        self.clip
+    }
+
     /// Returns the optimiser of the last update, or of the training that was loaded.
     pub fn optimizer(&self) -> Option<Optimizer> {
         self.optimizer

@@ -61,6 +61,7 @@ impl TableBuilder {
         let layout = Layout {
             source,
             dialect: Dialect { separator, header: true, comma, spaced, encoding, sheet: false },
+            mark: None,
             format: Format { separator, comment: None, quote: b'"' },
             written,
             missing_in: in_columns(options.missing.as_deref(), &names),

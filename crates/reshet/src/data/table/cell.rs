@@ -142,6 +142,7 @@ fn plain_number(field: &[u8], decimal: u8) -> Option<(f32, u8)> {
     const POWERS: [f32; 11] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10];
     let (negative, digits) = match field {
         [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] => (false, digits),
         digits => (false, digits),
     };
     if digits.is_empty() || digits.len() > 11 {
@@ -180,12 +181,24 @@ pub(crate) fn shortest(x: f32) -> f64 {
         return wide;
     }
     for power in POWERS {
-        let decimal = (wide * power).round() / power;
+        let decimal = rounded(wide * power) / power;
         if decimal as f32 == x {
             return decimal;
         }
     }
     wide
+}
+
+/// As [`f64::round`], which is a call of a function where the processor's instruction for it may not
+/// be there.
+pub(super) fn rounded(x: f64) -> f64 {
+    // From here on all numbers are whole.
+    if x.is_nan() || x.abs() >= 4_503_599_627_370_496.0 {
+        return x;
+    }
+    let whole = x as i64 as f64;
+    let rest = x - whole;
+    whole + f64::from(u8::from(rest >= 0.5)) - f64::from(u8::from(rest <= -0.5))
 }
 
 /// A cell in four bytes: the bits of an `f32` if its digits are found again from that. The
@@ -369,6 +382,19 @@ mod tests {
         assert_eq!(Cell::from_number(-0.0).text(&[]), "0");
     }
 
+    #[test]
+    fn rounding_is_that_of_the_standard_library() {
+        for i in 0..100_000u64 {
+            let bits = i.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let some = [f64::from_bits(bits), i as f64 / 8.0 - 6000.0, (bits >> 11) as f64 / 4.0];
+            for x in some.into_iter().filter(|x| !x.is_nan()) {
+                assert!(rounded(x) == x.round() && rounded(-x) == (-x).round(), "{x}");
+            }
+        }
+        let large = 4_503_599_627_370_496.5;
+        assert_eq!((rounded(large), rounded(f64::INFINITY)), (large.round(), f64::INFINITY));
+    }
+
     /// Whatever is written comes back to the last bit from the four bytes and what lies apart.
     #[test]
     fn four_bytes_keep_what_is_written() {
@@ -377,10 +403,11 @@ mod tests {
         for i in 0..200_000u32 {
             let bits = i.wrapping_mul(2_654_435_761);
             let digits = bits >> (bits % 20);
-            let text = match i % 5 {
+            let text = match i % 6 {
                 0 => digits.to_string(),
                 1 => format!("-{}.{}", digits % 1000, bits >> 12),
                 2 => format!("0.{:07}", bits >> 10),
+                5 => format!("+{}.{:03}", digits % 97, bits >> 23),
                 3 => format!("{}.{:0w$}", digits % 97, bits >> 20, w = i as usize % 7 + 1),
                 _ => format!("{}e-{}", bits, i % 60),
             };

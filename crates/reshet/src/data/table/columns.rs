@@ -169,7 +169,8 @@ impl ColumnKind {
         if known == 0 {
             return Err("nothing stands in it".into());
         }
-        if !keep && s.distinct() == Some(1) && s.missing + s.infinite == 0 {
+        let constant = s.distinct() == Some(1) && s.missing + s.infinite == 0;
+        if !keep && constant && !head.overflow {
             return Err("it says the same in every row".into());
         }
         let others = head.words_among_numbers(s).filter(|(word, _)| !is_no_number(word));
@@ -225,7 +226,10 @@ impl ColumnKind {
 
     fn category(head: &Head, s: &Statistics) -> Result<Self, String> {
         if head.overflow {
-            return Err(format!("more than {} different words: free text", super::MOST_WORDS));
+            return Err(match head.words.is_empty() {
+                true => "more text than fits into memory: free text".into(),
+                false => format!("more than {} different words: free text", super::MOST_WORDS),
+            });
         }
         let few = match (s.numbers, &s.few) {
             (0, _) => &Vec::new(),

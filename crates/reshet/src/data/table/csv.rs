@@ -10,8 +10,8 @@ use std::{
     collections::BTreeMap,
     fs::File,
     io,
+    ops::ControlFlow,
     path::Path,
-    slice,
     sync::{
         Arc, Condvar, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -26,13 +26,13 @@ use super::{
     blocks::{Blocks, Count, Tidy, first_row_end},
     dialect::Format,
     files::Files,
-    guess::{first_rows, guess, separator_of},
+    guess::{decimal_mark, first_rows, guess, separator_of},
     missing::in_columns,
     names::{Edges, edges, names, places, unique},
-    parsed::{Layout, NOT_UTF8, Parsed},
+    parsed::{Layout, Parsed},
     preamble::Preamble,
     records::{empty_record, parser},
-    text::{Text, guess_whole},
+    text::Text,
     workbook,
 };
 use crate::{Result, data::SEE_FILES, error::Error};
@@ -42,34 +42,19 @@ fn quote_of(preamble: &Preamble) -> u8 {
     if preamble.comment == Some(b'%') && preamble.names.is_some() { b'\'' } else { b'"' }
 }
 
-/// Reads a file whole; `progress` is told how many bytes of how many are read.
+/// Reads a file whole; `progress` is told how many bytes of how many are read, and says whether to
+/// go on.
 ///
 /// # Errors
-/// No such file; rows of different lengths; a quote that is never closed; not
+/// [`Error::Stopped`], if it says not to. No such file; rows of different lengths; a quote that is never closed; not
 /// UTF-8; two columns of one name; more than fits into memory. Names the line.
-pub fn read(path: &Path, options: Options, progress: &mut dyn FnMut(u64, u64)) -> Result<Table> {
-    let read = read_once(path, &options, progress);
-    match read {
-        // Its beginning was UTF-8, and it goes on otherwise.
-        Err(e) if options.encoding.is_none() && path.is_file() && is_not_utf8(&e) => {
-            let Some(encoding) = guess_whole(path) else { return Err(e) };
-            let told = Options { encoding: Some(encoding.into()), ..options };
-            let mut table = read_once(path, &told, progress)?;
-            if let Some(dialect) = &mut table.dialect {
-                dialect.encoding = Some((encoding, true));
-            }
-            Ok(table)
-        }
-        read => read,
-    }
-}
-
-fn is_not_utf8(error: &Error) -> bool {
-    error.to_string().contains(NOT_UTF8)
-}
-
-fn read_once(path: &Path, options: &Options, progress: &mut dyn FnMut(u64, u64)) -> Result<Table> {
-    Files::open(slice::from_ref(&path.to_path_buf()), options)?.read(progress)
+pub fn read(
+    path: &Path,
+    options: Options,
+    progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
+) -> Result<Table> {
+    let paths = [path.to_path_buf()];
+    Files::decoded(&paths, &options, |files| files.read(progress))
 }
 
 /// Blocks that may wait to be taken while others are parsed.
@@ -123,6 +108,7 @@ impl Reader {
         let sample = &sample[preamble.bytes.min(sample.len())..];
         let mut dialect = guess(sample, &told, preamble.comment);
         (dialect.encoding, dialect.sheet) = (encoding, sheet.is_some());
+        let mark = decimal_mark(sample, separator, preamble.comment);
         let format = Format { separator, comment: preamble.comment, quote: quote_of(&preamble) };
         // Read as all that follows will be.
         let tidy = Tidy::of(&dialect);
@@ -168,6 +154,7 @@ impl Reader {
             source,
             names,
             dialect,
+            mark,
             format,
             written,
             missing,

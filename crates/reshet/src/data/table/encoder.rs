@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     Chunk, Column, ColumnKind, Columns, Table,
-    cell::{Cell, Packed, Unpacked, is_name, number_in_letters, shortest},
+    cell::{Cell, Packed, Unpacked, is_name, number_in_letters, rounded, shortest},
     letters::seen,
     side_by_side,
     written::leading_zeros,
@@ -229,8 +229,11 @@ impl<'a> Encoder<'a> {
 /// stood between thousands.
 fn is_thousandth(x: f64, low: f64, high: f64) -> bool {
     let within = |x: f64| x >= low && x <= high;
-    let whole = (1000.0 * x).round();
-    !within(x) && x.fract() != 0.0 && within(whole) && (whole - 1000.0 * x).abs() < 1e-4
+    if within(x) {
+        return false;
+    }
+    let whole = rounded(1000.0 * x);
+    x.fract() != 0.0 && within(whole) && (whole - 1000.0 * x).abs() < 1e-4
 }
 
 impl Columns {

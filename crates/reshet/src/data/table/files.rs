@@ -7,9 +7,14 @@ use super::{
     csv::{self, Options, Reader},
     dialect::Dialect,
     list,
-    parsed::{Layout, Parsed},
+    parsed::{Layout, Parsed, is_not_utf8},
+    text::late_encoding,
 };
-use crate::{Result, error::Error};
+use crate::{
+    Result,
+    data::streamed::{Progress, goes_on},
+    error::Error,
+};
 
 /// What is known of a file before its rows are read.
 pub(super) struct Beginning {
@@ -76,15 +81,29 @@ impl TableFile {
         }
     }
 
-    /// Reads on as the file before did: a text without a header has its columns.
+    /// Opens a file whose text is in an encoding that shows late.
+    fn open_decoded(path: &Path, options: &Options, late: Option<&'static str>) -> Result<Self> {
+        let Some(name) = late else { return Self::open(path, options) };
+        let told = Options { encoding: Some(name.into()), ..options.clone() };
+        let mut file = Self::open(path, &told)?;
+        match &mut file {
+            Self::Text(reader) => reader.layout.dialect.encoding = Some((name, true)),
+            #[cfg(feature = "parquet")]
+            Self::Parquet(_) => {}
+        }
+        Ok(file)
+    }
+
+    /// Reads on as the file before did: a text without a header has its columns, and one whose
+    /// numbers do not show which decimal mark they have has its mark.
     fn continues(&mut self, names: &[String], comma: bool) {
         match self {
             Self::Text(reader) => {
-                let Layout { names: own, dialect, .. } = &mut reader.layout;
+                let Layout { names: own, dialect, mark, .. } = &mut reader.layout;
                 if !dialect.header && own.len() == names.len() {
                     own.clone_from_slice(names);
                 }
-                dialect.comma = comma;
+                dialect.comma = mark.unwrap_or(comma);
             }
             #[cfg(feature = "parquet")]
             Self::Parquet(_) => {}
@@ -126,6 +145,8 @@ impl TableFile {
 pub(super) struct Files<'a> {
     paths: &'a [PathBuf],
     options: &'a Options,
+    /// The encodings of files that begin as UTF-8 and go on otherwise; empty: there are none.
+    late: Vec<Option<&'static str>>,
     /// Open already: a pipe can be opened once.
     first: TableFile,
 }
@@ -136,9 +157,44 @@ impl<'a> Files<'a> {
     /// # Errors
     /// There are none; the first one cannot be read.
     pub fn open(paths: &'a [PathBuf], options: &'a Options) -> Result<Self> {
+        Self::open_decoded(paths, options, Vec::new())
+    }
+
+    fn open_decoded(
+        paths: &'a [PathBuf],
+        options: &'a Options,
+        late: Vec<Option<&'static str>>,
+    ) -> Result<Self> {
         let what = "there are no files to read a table from";
         let path = paths.first().ok_or_else(|| Error::data(what))?;
-        Ok(Self { paths, options, first: TableFile::open(path, options)? })
+        let first = TableFile::open_decoded(path, options, late.first().copied().flatten())?;
+        Ok(Self { paths, options, late, first })
+    }
+
+    /// [`Files::open`], after it was seen in all of each file which encoding its text is in.
+    pub fn open_known(paths: &'a [PathBuf], options: &'a Options) -> Result<Self> {
+        let text = |path: &Path| options.encoding.is_none() && !is_parquet(path);
+        let late = |path: &PathBuf| if text(path) { late_encoding(path) } else { None };
+        Self::open_decoded(paths, options, paths.iter().map(late).collect())
+    }
+
+    /// Does something with the files that reads them; where one of them begins as UTF-8 and goes on
+    /// otherwise, once more from the beginning, with the likeliest code page for it.
+    pub fn decoded<T>(
+        paths: &[PathBuf],
+        options: &Options,
+        mut work: impl FnMut(Files) -> Result<T>,
+    ) -> Result<T> {
+        match work(Files::open(paths, options)?) {
+            Err(e) if options.encoding.is_none() && is_not_utf8(&e) => {
+                let late: Vec<_> = paths.iter().map(|path| late_encoding(path)).collect();
+                match late.iter().all(Option::is_none) {
+                    true => Err(e),
+                    false => work(Files::open_decoded(paths, options, late)?),
+                }
+            }
+            done => done,
+        }
     }
 
     /// An empty table with the files' columns.
@@ -151,12 +207,20 @@ impl<'a> Files<'a> {
     }
 
     /// Opens a file other than the first; its columns must be the table's.
-    fn open_more(first: &Path, path: &Path, options: &Options, table: &Table) -> Result<TableFile> {
+    fn open_more(
+        paths: &[PathBuf],
+        number: usize,
+        options: &Options,
+        late: Option<&'static str>,
+        table: &mut Table,
+    ) -> Result<TableFile> {
+        let (first, path) = (&paths[0], &paths[number]);
         let names = table.column_names();
         let options = Options { columns: names.clone(), ..options.clone() };
-        let mut file = TableFile::open(path, &options)?;
+        let mut file = TableFile::open_decoded(path, &options, late)?;
         file.continues(&names, table.comma());
         let found = file.beginning();
+        table.note_dialect(&found);
         if found.names != names {
             let first = first.display();
             let what = difference(&names, &found.names);
@@ -176,15 +240,18 @@ impl<'a> Files<'a> {
         ahead: usize,
         mut each: impl FnMut(&mut Table, Parsed, u64, u64) -> Result<()>,
     ) -> Result<()> {
-        let Self { paths, options, first } = self;
+        let Self { paths, options, late, first } = self;
         let mut first = Some(first);
         let sizes: Vec<u64> = paths.iter().map(|path| size_of(path)).collect();
         let all: u64 = sizes.iter().sum();
         let (mut before, mut lines) = (0, 0);
-        for (i, path) in paths.iter().enumerate() {
+        for i in 0..paths.len() {
             let file = match first.take() {
                 Some(first) => first,
-                None => Self::open_more(&paths[0], path, options, table)?,
+                None => {
+                    let late = late.get(i).copied().flatten();
+                    Self::open_more(paths, i, options, late, table)?
+                }
             };
             let mut last = lines;
             file.each(ahead, |mut read, at, of| {
@@ -203,11 +270,11 @@ impl<'a> Files<'a> {
     }
 
     /// Reads them whole.
-    pub fn read(self, progress: &mut dyn FnMut(u64, u64)) -> Result<Table> {
+    pub fn read(self, progress: &mut Progress) -> Result<Table> {
         let mut table = self.table();
         self.each(&mut table, csv::ahead(), |table, read, at, of| {
             table.append(read);
-            progress(at, of);
+            goes_on(progress(at, of))?;
             table.check_memory(at, of)
         })?;
         if table.rows() == 0 {
@@ -216,6 +283,22 @@ impl<'a> Files<'a> {
         }
         table.finish();
         Ok(table)
+    }
+}
+
+impl Table {
+    /// Takes note of how a further file is written, if not as the first one.
+    fn note_dialect(&mut self, file: &Beginning) {
+        let (Some(first), Some(own)) = (self.dialect, file.dialect) else { return };
+        let source = &file.source;
+        if own.comma != first.comma {
+            let mark = if own.comma { "commas" } else { "points" };
+            self.said.push(format!("{source}: decimal {mark}"));
+        }
+        if let Some((name, guessed)) = own.encoding.filter(|_| own.encoding != first.encoding) {
+            let taken = if guessed { "taken for" } else { "in" };
+            self.said.push(format!("{source}: text {taken} {name}"));
+        }
     }
 }
 
@@ -258,6 +341,8 @@ impl Parsed {
 
 #[cfg(all(test, feature = "csv"))]
 mod tests {
+    use std::ops::ControlFlow;
+
     use super::*;
 
     fn written(parts: &[(&str, &str)]) -> (tempfile::TempDir, Vec<PathBuf>) {
@@ -273,7 +358,7 @@ mod tests {
 
     fn read(parts: &[(&str, &str)]) -> Result<Table> {
         let (_folder, paths) = written(parts);
-        Files::open(&paths, &Options::default())?.read(&mut |_, _| {})
+        Files::open(&paths, &Options::default())?.read(&mut |_, _| ControlFlow::Continue(()))
     }
 
     #[test]
@@ -292,6 +377,58 @@ mod tests {
         let lines: Vec<u64> = (0..6).map(|row| table.line(row)).collect();
         assert_eq!(lines, [2, 3, 5, 7, 8, 9], "as if one stood under the other");
         assert!(table.source.ends_with("a.csv and 2 more"), "{}", table.source);
+    }
+
+    #[test]
+    fn each_file_has_its_own_decimal_mark() {
+        let parts = [
+            ("a.csv", "n;word\n1.5;x\n2.25;y\n"),
+            ("b.csv", "n;word\n3,5;y\n4,75;z\n"),
+            // It does not show which mark it has: the first one's.
+            ("c.csv", "n;word\n5;y\n6;z\n"),
+        ];
+        let numbers = |table: &Table| -> Vec<f64> {
+            table.cells(0).filter_map(|cell| cell.number()).collect()
+        };
+        let table = read(&parts).unwrap();
+        assert_eq!(numbers(&table), [1.5, 2.25, 3.5, 4.75, 5.0, 6.0]);
+        assert!(table.said.iter().any(|line| line.ends_with("b.csv: decimal commas")));
+        let [a, b, c] = parts;
+        let table = read(&[b, c, a]).unwrap();
+        assert_eq!(numbers(&table), [3.5, 4.75, 5.0, 6.0, 1.5, 2.25]);
+        assert!(table.said.iter().any(|line| line.ends_with("a.csv: decimal points")));
+    }
+
+    #[test]
+    fn an_encoding_that_shows_late_is_found_in_any_file() {
+        let plain = |rows: usize| "street,size\n".to_string() + &"Elm Road,5\n".repeat(rows);
+        let (folder, mut paths) = written(&[("a.csv", &plain(3)), ("b.csv", "")]);
+        let german = b"Hauptstra\xdfe,5\nGr\xfcner Weg,7\n\xc4u\xdfere Allee,9\n";
+        std::fs::write(&paths[1], [plain(60_000).as_bytes(), german].concat()).unwrap();
+        let read = |paths: &[PathBuf]| {
+            Table::read_files(paths, Options::default(), &mut |_, _| ControlFlow::Continue(()))
+        };
+        let table = read(&paths).unwrap();
+        assert_eq!(table.rows(), 60_006);
+        let last = table.cells(0).last().unwrap();
+        assert_eq!(table.text(0, last), "Äußere Allee");
+        assert!(table.said.iter().any(|l| l.ends_with("b.csv: text taken for windows-1252")));
+        paths.remove(0);
+        assert_eq!(read(&paths).unwrap().dialect.unwrap().encoding, Some(("windows-1252", true)));
+        drop(folder);
+    }
+
+    #[test]
+    fn a_reading_can_be_stopped() {
+        let text = "n,word\n".to_string() + &"1,x\n".repeat(10);
+        let (_folder, paths) = written(&[("a.csv", &text), ("b.csv", &text)]);
+        let mut told = 0;
+        let stopped = Table::read_files(&paths, Options::default(), &mut |_, _| {
+            told += 1;
+            ControlFlow::Break(())
+        });
+        assert!(matches!(stopped, Err(Error::Stopped(_))));
+        assert_eq!(told, 1);
     }
 
     #[test]

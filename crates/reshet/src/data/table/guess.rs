@@ -88,11 +88,7 @@ fn tidied(sample: &[u8], separator: u8) -> Vec<Vec<String>> {
 pub(super) fn guess(sample: &[u8], options: &Options, comment: Option<u8>) -> Dialect {
     let separator = options.separator.unwrap_or(b',');
     let spaced = separator != b' ' && closed_up(sample, separator).1;
-    let mut rows = tidied(sample, separator);
-    let is_comment = |row: &Vec<String>| {
-        comment.is_some_and(|mark| row.first().is_some_and(|c| c.as_bytes().first() == Some(&mark)))
-    };
-    rows.retain(|row| !is_comment(row));
+    let rows = rows_of(sample, separator, comment);
     let comma = separator != b',' && {
         let mut cells = rows.iter().skip(1).flatten();
         let point = |c: &String| c.contains('.') && is_number(c, false) && !is_open(c, '.');
@@ -103,6 +99,26 @@ pub(super) fn guess(sample: &[u8], options: &Options, comment: Option<u8>) -> Di
     let expected = || rows.first().is_some_and(|first| is_expected(first, options));
     let header = options.header.unwrap_or_else(|| expected() || has_header(&rows, comma));
     Dialect { separator, header, comma, spaced, encoding: None, sheet: false }
+}
+
+/// The rows of a sample but for comments.
+fn rows_of(sample: &[u8], separator: u8, comment: Option<u8>) -> Vec<Vec<String>> {
+    let mut rows = tidied(sample, separator);
+    let is_comment = |row: &Vec<String>| {
+        comment.is_some_and(|mark| row.first().is_some_and(|c| c.as_bytes().first() == Some(&mark)))
+    };
+    rows.retain(|row| !is_comment(row));
+    rows
+}
+
+/// Whether the numbers of a file's beginning have decimal commas (true) or points (false); None if
+/// they show neither, or both.
+pub(super) fn decimal_mark(sample: &[u8], separator: u8, comment: Option<u8>) -> Option<bool> {
+    let rows = rows_of(sample, separator, comment);
+    let cells = || rows.iter().skip(1).flatten();
+    let point = |c: &String| c.contains('.') && is_number(c, false) && !is_open(c, '.');
+    let (comma, point) = (cells().any(|c| is_clear(c, ',')), cells().any(point));
+    (comma != point).then_some(comma && separator != b',')
 }
 
 fn is_number(text: &str, comma: bool) -> bool {

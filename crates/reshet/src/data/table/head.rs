@@ -11,6 +11,8 @@ use super::{
     written,
 };
 
+/// A word is kept twice, each time with its length and place, and with its number.
+pub(super) const OF_WORD: usize = 72;
 /// Of so many numbers in letters the texts are kept.
 const MOST_IN_LETTERS: usize = 256;
 
@@ -20,7 +22,8 @@ pub(crate) struct Head {
     pub name: String,
     pub words: Vec<String>,
     pub codes: HashMap<String, u32>,
-    /// There were more than [`MOST_WORDS`] different words; only these are kept.
+    /// There were more than [`MOST_WORDS`] different words, and only these are kept; or they took more
+    /// memory than they may, and none is.
     pub overflow: bool,
     pub firsts: Firsts,
     /// The words that stand for nothing, and how often each does.
@@ -118,6 +121,29 @@ impl Head {
         self.numbers = numbers;
     }
 
+    /// [`Head::undress`] before all rows are read: returns what the words have become, which are
+    /// forgotten; None if they are words still.
+    pub fn undress_early(
+        &mut self,
+        more: &[String],
+        comma: bool,
+        column: usize,
+        fractions: impl Fn() -> bool,
+    ) -> Option<Renumbered> {
+        if self.dressed.is_none() {
+            self.undress(more, comma, fractions);
+            self.dressed.as_ref()?;
+        }
+        let numbers = std::mem::take(&mut self.numbers);
+        (self.words, self.codes) = Default::default();
+        (!numbers.is_empty()).then_some(Renumbered { column, numbers })
+    }
+
+    /// Bytes that the words take: each is kept twice, with its length, place and number.
+    pub fn bytes_of_words(&self) -> u64 {
+        self.words.iter().map(|word| (OF_WORD + 2 * word.len()) as u64).sum()
+    }
+
     /// A word as a cell; a number if the words so far have become numbers.
     pub fn cell_of(&mut self, word: String) -> Cell {
         let number = self.dressed.as_ref().and_then(|dressed| dressed.written.parse(&word));
@@ -179,7 +205,7 @@ impl Head {
         if let Some(code) = self.codes.get(&word) {
             return *code;
         }
-        if self.words.len() >= MOST_WORDS {
+        if self.overflow || self.words.len() >= MOST_WORDS {
             self.overflow = true;
             return MOST_WORDS as u32;
         }

@@ -1,12 +1,16 @@
 //! A table's rows as samples of a question that is known: a model's.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{ops::ControlFlow, path::PathBuf, sync::Arc};
 
 use super::{
     Column, ColumnKind, Columns, Table, csv, encoder::encode, files::Files, list,
     question::Question,
 };
-use crate::{Dataset, Features, Meaning, Result, Storage, Targets, Task, error::Error};
+use crate::{
+    Dataset, Features, Meaning, Result, Storage, Targets, Task,
+    data::streamed::{Progress, goes_on},
+    error::Error,
+};
 
 impl Columns {
     /// Another table's rows as samples of the same question, as a test wants them.
@@ -93,23 +97,46 @@ impl Meaning {
         columns.dataset(table, self.task, &self.names)
     }
 
-    /// The rows of a table in these files as samples of this model's question, some megabytes after the
-    /// other, each given to `each`: memory does not grow with the files. `progress` is told how
-    /// much of how much is read.
+    /// Checks that the beginning of a table in these files is samples of this model's question.
     ///
     /// # Errors
-    /// As [`Meaning::dataset`] and [`Table::read_files`]; those of `each`.
+    /// As [`Meaning::dataset`] and [`Table::read_files`], of the first rows of the first file.
+    pub fn check_beginning(&self, paths: &[PathBuf], options: &csv::Options) -> Result<()> {
+        let mut checked = false;
+        let go_on = &mut |_, _| ControlFlow::Continue(());
+        let done = self.datasets_of(Files::open(paths, options)?, go_on, |_| {
+            checked = true;
+            Err(Error::Stopped("the beginning is read".into()))
+        });
+        if checked { Ok(()) } else { done }
+    }
+
+    /// The rows of a table in these files as samples of this model's question, some megabytes after the
+    /// other, each given to `each`: memory does not grow with the files. `progress` is told how
+    /// much of how much is read, and says whether to go on.
+    ///
+    /// # Errors
+    /// As [`Meaning::dataset`] and [`Table::read_files`]; those of `each`; [`Error::Stopped`].
     pub fn datasets(
         &self,
         paths: &[PathBuf],
         options: &csv::Options,
-        progress: &mut dyn FnMut(u64, u64),
+        progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
+        each: impl FnMut(Dataset) -> Result<()>,
+    ) -> Result<()> {
+        // What was given to `each` cannot be taken back: the encoding must be known before.
+        self.datasets_of(Files::open_known(paths, options)?, progress, each)
+    }
+
+    fn datasets_of(
+        &self,
+        files: Files,
+        progress: &mut Progress,
         mut each: impl FnMut(Dataset) -> Result<()>,
     ) -> Result<()> {
         let Some(columns) = &self.columns else {
             return Err(Error::data("the model was not trained on a table and knows no columns"));
         };
-        let files = Files::open(paths, options)?;
         let none = files.table();
         let mut give = |mut table: Table| {
             table.finish();
@@ -121,7 +148,7 @@ impl Meaning {
         let mut some = none.clone();
         files.each(&mut none.clone(), AHEAD, |_, read, at, of| {
             some.append(read);
-            progress(at, of);
+            goes_on(progress(at, of))?;
             if some.bytes() < TOGETHER {
                 return Ok(());
             }
@@ -161,10 +188,10 @@ pub(super) fn dataset(
 
 /// Some of the rows of a larger dataset, of which a target may be missing in all of them.
 pub(super) fn dataset_of_part(
-    inputs: Vec<f32>,
+    inputs: Storage,
     columns: &Arc<Columns>,
     targets: Targets,
 ) -> Result<Dataset> {
-    let features = Features::new(Storage::F32(inputs), &[columns.width()])?;
+    let features = Features::new(inputs, &[columns.width()])?;
     Dataset::of_part(features.with_columns(Arc::clone(columns)), targets)
 }

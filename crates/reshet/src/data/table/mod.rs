@@ -69,6 +69,7 @@ mod written;
 use std::{
     collections::{BTreeMap, HashMap},
     fmt,
+    ops::ControlFlow,
     path::{Path, PathBuf},
     slice,
 };
@@ -96,11 +97,11 @@ pub use prepare::{Prepare, Prepared};
 pub use question::Ask;
 pub use scaling::Scaling;
 pub use stream::{Rows, Samples};
-pub use streamed::{Bounds, Estimate, Streamed, StreamedRows};
-pub(crate) use streamed::{Order as RowOrder, Portions};
+pub use streamed::{Estimate, Streamed};
 pub use unit::Unit;
 pub use written::Written;
 
+pub use super::streamed::{Bounds, StreamedRows};
 use crate::{
     Result,
     data::{memory, side_by_side},
@@ -152,17 +153,20 @@ impl Table {
     /// # Errors
     /// As [`csv::read`].
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
-        Self::read_with(path.as_ref(), csv::Options::default(), &mut |_, _| {})
+        Self::read_with(path.as_ref(), csv::Options::default(), &mut |_, _| {
+            ControlFlow::Continue(())
+        })
     }
 
-    /// [`Table::read`], the dialect told; `progress` is told how much of how much is read.
+    /// [`Table::read`], the dialect told; `progress` is told how much of how much is read, and says
+    /// whether to go on.
     ///
     /// # Errors
     /// As [`csv::read`].
     pub fn read_with(
         path: &Path,
         options: csv::Options,
-        progress: &mut dyn FnMut(u64, u64),
+        progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
     ) -> Result<Self> {
         Self::read_files(slice::from_ref(&path.to_path_buf()), options, progress)
     }
@@ -176,12 +180,9 @@ impl Table {
     pub fn read_files(
         paths: &[PathBuf],
         options: csv::Options,
-        progress: &mut dyn FnMut(u64, u64),
+        progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
     ) -> Result<Self> {
-        match paths {
-            [path] if !files::is_parquet(path) => csv::read(path, options, progress),
-            _ => Files::open(paths, &options)?.read(progress),
-        }
+        Files::decoded(paths, &options, |files| files.read(progress))
     }
 
     /// A table without rows, of a file that begins so.
@@ -426,12 +427,8 @@ impl Table {
             if head.words.len() + words.len() > MOST_WORDS && head.dressed.is_none() {
                 // Too many for a category: now or never they are numbers.
                 let (fractional, chunks) = (head.fractional, &self.chunks);
-                head.undress(&words, comma, || fractional || fractions(chunks, column, width));
-                if head.dressed.is_some() {
-                    let numbers = std::mem::take(&mut head.numbers);
-                    renumbered.push(Renumbered { column, numbers });
-                    (head.words, head.codes) = Default::default();
-                }
+                let fractions = || fractional || fractions(chunks, column, width);
+                renumbered.extend(head.undress_early(&words, comma, column, fractions));
             }
             let cells: Vec<Cell> = words.into_iter().map(|word| head.cell_of(word)).collect();
             for place in (column..chunk.cells.len()).step_by(width) {
@@ -441,6 +438,33 @@ impl Table {
             }
         }
         (chunk, renumbered)
+    }
+}
+
+impl Table {
+    /// Keeps the words of all columns within so many bytes: makes numbers of those that are written as
+    /// numbers are, else forgets them, and the column is free text. Begins with the columns that have most.
+    /// Returns what the words of all rows before have become.
+    fn bound_words(&mut self, most: u64) -> Vec<Renumbered> {
+        let comma = self.comma();
+        let mut renumbered = Vec::new();
+        let mut bytes: Vec<u64> = self.heads.iter().map(Head::bytes_of_words).collect();
+        while bytes.iter().sum::<u64>() > most {
+            let largest = (0..bytes.len()).max_by_key(|column| bytes[*column]);
+            let Some((column, head)) = largest.map(|column| (column, &mut self.heads[column]))
+            else {
+                break;
+            };
+            let fractional = head.fractional;
+            let numbers = head.undress_early(&[], comma, column, || fractional);
+            if numbers.is_none() {
+                head.overflow = true;
+                (head.words, head.codes) = Default::default();
+            }
+            renumbered.extend(numbers);
+            bytes[column] = 0;
+        }
+        renumbered
     }
 }
 

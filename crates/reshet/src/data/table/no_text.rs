@@ -24,7 +24,3 @@ impl Text {
 pub(super) fn late_encoding(_: &Path) -> Option<&'static str> {
     None
 }
-
-pub(super) fn guess_whole(_: &Path) -> Option<&'static str> {
-    None
-}

@@ -17,12 +17,18 @@ use crate::{Result, error::Error};
 /// What is said of a text that is not.
 pub(super) const NOT_UTF8: &str = "not UTF-8 text";
 
+pub(super) fn is_not_utf8(error: &Error) -> bool {
+    error.to_string().contains(NOT_UTF8)
+}
+
 /// What is known of a file from its beginning.
 pub(crate) struct Layout {
     /// The file's name, for messages.
     pub source: String,
     pub names: Vec<String>,
     pub dialect: Dialect,
+    /// Whether its numbers show that they have decimal commas; None: they do not show it.
+    pub mark: Option<bool>,
     pub(super) format: Format,
     /// The columns whose numbers are known to be written in some way.
     pub written: Vec<Option<Written>>,

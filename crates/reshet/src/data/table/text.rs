@@ -211,7 +211,7 @@ pub(super) fn late_encoding(path: &Path) -> Option<&'static str> {
 }
 
 /// The encoding that a file seems to be in that begins as UTF-8 and goes on otherwise.
-pub(super) fn guess_whole(path: &Path) -> Option<&'static str> {
+fn guess_whole(path: &Path) -> Option<&'static str> {
     let mut file = BufReader::with_capacity(1 << 18, File::open(path).ok()?);
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
     let mut block = vec![0; 1 << 18];

@@ -15,8 +15,6 @@ use crate::{Result, error::Error};
 const LOOKED_AT: u64 = 16 << 20;
 /// A column that has more words than this in what was looked at has new ones in the rest, too.
 const MANY_WORDS: usize = 1000;
-/// A word is kept twice, each time with its length and place, and with its number.
-const OF_WORD: usize = 72;
 /// Inputs of a column of words, about, where they cannot be learnt yet.
 const OF_WORDS: usize = 51;
 
@@ -61,7 +59,7 @@ impl Estimate {
             return Err(Error::data(format!("{}: {what}", table.source)));
         }
         // What is wrong with a row is told when all are read.
-        let words: f64 = table.heads.iter().map(|head| head.bytes_of_words(share)).sum();
+        let words: f64 = table.heads.iter().map(|head| head.bytes_of_all_words(share)).sum();
         table.finish();
         let rows = (table.rows() as f64 / share) as usize;
         let (cells, names) = (table.bytes() as f64 / share, table.column_names());
@@ -73,13 +71,13 @@ impl Estimate {
 
 impl Head {
     /// Bytes of the words in all rows, of which these are such a share.
-    fn bytes_of_words(&self, share: f64) -> f64 {
-        let bytes: usize = self.words.iter().map(|word| OF_WORD + 2 * word.len()).sum();
+    fn bytes_of_all_words(&self, share: f64) -> f64 {
+        let bytes = self.bytes_of_words() as f64;
         let n = self.words.len();
         if n <= MANY_WORDS {
-            return bytes as f64;
+            return bytes;
         }
-        bytes as f64 * (1.0 / share).min(MOST_WORDS as f64 / n as f64)
+        bytes * (1.0 / share).min(MOST_WORDS as f64 / n as f64)
     }
 }
 

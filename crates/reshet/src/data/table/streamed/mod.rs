@@ -4,23 +4,22 @@
 //! ```text
 //! files ──▶ Store (four bytes a cell, on disk) ──▶ statistics, Columns: of all training rows, as in memory
 //!                    │                         └▶ sample, validation, test: Datasets in memory
-//!                    └▶ StreamedRows ──(a thread: read, encode, shuffle)──▶ portions ──▶ TrainingLoop
+//!                    └▶ TableRows: the source of StreamedRows
 //! ```
 //! What is learnt of the columns is learnt from all training rows and exactly, but for quantiles and medians,
 //! which are of 100,000 evenly spaced rows, as they are in memory. Leaks and other things
 //! that look wrong are sought in the sample.
 
 mod estimate;
-mod portions;
+mod rows;
 mod store;
 mod stored;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{ops::ControlFlow, path::PathBuf, sync::Arc};
 
 pub use estimate::Estimate;
-pub(crate) use portions::{Order, Portions};
 
-use self::stored::Stored;
+use self::{rows::TableRows, stored::Stored};
 use super::{
     Chunk, Columns, Prepare, Prepared, Table,
     csv::Options,
@@ -32,29 +31,13 @@ use super::{
 };
 use crate::{
     Result,
-    data::memory::bytes,
+    data::streamed::{Bounds, Division, Progress, Side, StreamedRows, goes_on, size_of_part},
     error::Error,
     network::thousands,
-    rng::{Purpose, Stream},
 };
 
-/// Blocks of a text that wait in memory take about so much each.
-const BLOCK: u64 = 4 << 20;
 /// The most rows of the sample.
 const MOST_SAMPLED: usize = 100_000;
-/// Less memory than this is not enough for anything.
-const LEAST: u64 = 8_000_000;
-
-/// How much memory a table that is streamed may take, and where its file may be.
-#[derive(Clone, Debug)]
-pub struct Bounds {
-    /// Bytes of memory. The words of the columns and the network are not bounded by it.
-    pub memory: u64,
-    /// The folder of the file that holds the rows, four bytes a cell. The file has no name and is gone when
-    /// the program ends, however it ends.
-    pub folder: PathBuf,
-}
-
 /// A table that is read portion by portion, and what is in memory of it.
 #[derive(Clone)]
 pub struct Streamed {
@@ -65,108 +48,26 @@ pub struct Streamed {
     pub prepared: Prepared,
 }
 
-/// Rows to train on that are on disk; clones share them.
-#[derive(Clone)]
-pub struct StreamedRows(Arc<Inner>);
-
-struct Inner {
-    stored: Stored,
-    question: Question,
-    columns: Arc<Columns>,
-    division: Division,
-    /// The training rows of each piece, and of all.
-    counts: Vec<usize>,
-    rows: usize,
-    /// Rows of a portion, at least.
-    portion: usize,
-}
-
-/// Which rows go where: decided for each row by seed and number alone.
-#[derive(Clone, Copy)]
-struct Division {
-    seed: u64,
-    test: f64,
-    validation: f64,
-}
-
-impl Division {
-    fn part(&self, row: usize) -> Part {
-        let x = f64::from(Stream::new(self.seed, Purpose::Split, 1).uniform(row as u64));
-        if x < self.test {
-            Part::Test
-        } else if x < self.test + (1.0 - self.test) * self.validation {
-            Part::Validation
-        } else {
-            Part::Train
-        }
-    }
-
-    /// Whether a row is in a sample of this share of all rows.
-    fn is_sampled(&self, row: usize, share: f64) -> bool {
-        f64::from(Stream::new(self.seed, Purpose::Split, 2).uniform(row as u64)) < share
-    }
-}
-
-impl StreamedRows {
-    /// Returns the number of rows.
-    pub fn len(&self) -> usize {
-        self.0.rows
-    }
-
-    /// Returns false: there are rows to train on.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Returns the bytes of the file that holds all rows of the table.
-    pub fn bytes_on_disk(&self) -> u64 {
-        self.0.stored.store.bytes()
-    }
-
-    /// Returns about how many rows are in memory at a time.
-    pub fn portion(&self) -> usize {
-        self.0.portion
-    }
-
-    /// Computes a hash of the rows, of what decides their order, and of how they become inputs and
-    /// targets: a cell that is a word is only a number on disk, so the words count too.
-    pub fn fingerprint(&self) -> u64 {
-        let Inner { stored, question, columns, division, portion, .. } = &*self.0;
-        let Division { seed, test, validation } = division;
-        let numbers = [*seed, test.to_bits(), validation.to_bits(), *portion as u64];
-        let hash = numbers.into_iter().fold(stored.store.fingerprint(), store::mixed);
-        let words: Vec<&[String]> = stored.table.heads.iter().map(|head| &head.words[..]).collect();
-        let Question { places, task, names, .. } = question;
-        let decided = serde_json::to_vec(&(&**columns, words, places, task, names));
-        decided.unwrap_or_default().iter().fold(hash, |hash, b| store::mixed(hash, (*b).into()))
-    }
-}
-
 impl Prepare {
     /// Does the same as [`Prepare::of`] for the table in these files, which need not fit into
     /// memory. The parts are chosen row by row, by chance; those for validation and test are at
-    /// most so large that they fit. `progress` is told how much of how much is read.
+    /// most so large that they fit. `progress` is told how much of how much is read, and says whether to
+    /// go on, also while the rows are passed over again.
     ///
     /// # Errors
     /// As [`Prepare::of`] and [`Table::read_files`]; the memory is too little; groups, times,
-    /// folds and weights, which need all rows in memory.
+    /// folds and weights, which need all rows in memory; [`Error::Stopped`].
     pub fn stream(
         self,
         paths: &[PathBuf],
         options: &Options,
         bounds: &Bounds,
-        progress: &mut dyn FnMut(u64, u64),
+        progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
     ) -> Result<Streamed> {
         self.check_streamed()?;
-        let Bounds { memory, folder } = bounds;
-        if *memory < LEAST {
-            let (little, least) = (bytes(*memory), bytes(LEAST));
-            let what = format!("{little} of memory are too few; at least {least}");
-            return Err(Error::invalid(what));
-        }
-        let ahead = (memory / 8 / BLOCK).clamp(1, super::csv::ahead() as u64) as usize;
-        let stored = Stored::read(paths, options, folder, ahead, progress)?;
-        self.of_stored(stored, *memory)
+        bounds.check()?;
+        let stored = Stored::read(paths, options, bounds, progress)?;
+        self.of_stored(stored, bounds.memory, progress)
     }
 
     fn check_streamed(&self) -> Result<()> {
@@ -183,9 +84,9 @@ impl Prepare {
         Ok(())
     }
 
-    fn of_stored(self, stored: Stored, memory: u64) -> Result<Streamed> {
+    fn of_stored(self, stored: Stored, memory: u64, progress: &mut Progress) -> Result<Streamed> {
         let targets = self.places(&stored.table)?;
-        let all = stored.statistics(FEW_ANSWERS, |column| targets.contains(&column))?;
+        let all = stored.statistics(FEW_ANSWERS, |column| targets.contains(&column), progress)?;
         let mut said = vec![stored.table.about()];
         said.extend(stored.table.passed_over());
         let (question, asked) = self.question(&stored.table, &targets, &all)?;
@@ -210,7 +111,7 @@ impl Prepare {
         };
         let share = (MOST_SAMPLED as f64).min(0.2 * most) / rows;
         let Passed { counts, mut kept, statistics, unanswered } =
-            pass_over(&stored, &question, &division, share)?;
+            pass_over(&stored, &question, &division, share, progress)?;
         if unanswered > 0 {
             said.push(format!("{unanswered} rows have no target and are passed over"));
         }
@@ -249,23 +150,9 @@ impl Prepare {
         ));
         let Learnt { columns, question, .. } = learnt;
         let portion = (memory / 8 / (4 * width + 8)).max(1) as usize;
-        let inner = Inner { stored, question, columns, division, counts, rows: trained, portion };
-        Ok(Streamed { rows: StreamedRows(Arc::new(inner)), prepared })
+        let source = TableRows { stored, question, columns, division };
+        Ok(Streamed { rows: StreamedRows::new(Box::new(source), counts, portion), prepared })
     }
-}
-
-/// What to say of a part that is smaller than asked: `share` of all rows, of which `found` were
-/// chosen and `kept` fit.
-fn size_of_part(what: &str, asked: f64, share: f64, found: usize, kept: usize) -> Option<String> {
-    if share >= asked && kept == found {
-        return None;
-    }
-    let rest = match found - kept {
-        0 => String::new(),
-        n => format!("; {} more are neither trained on nor in it", thousands(n)),
-    };
-    let kept = thousands(kept);
-    Some(format!("{what} part: {kept} rows, as many as fit; not {asked} of all{rest}"))
 }
 
 /// What is found in the pass over all rows.
@@ -323,6 +210,7 @@ fn pass_over(
     question: &Question,
     division: &Division,
     share: f64,
+    progress: &mut Progress,
 ) -> Result<Passed> {
     let heads = &stored.table.heads;
     let places: Vec<usize> = (0..heads.len()).collect();
@@ -331,11 +219,16 @@ fn pass_over(
     let mut kept = Kept { table: stored.table.clone(), chunk: Chunk::default(), parts: Vec::new() };
     let mut unanswered = 0;
     stored.each(&mut stored.table.clone(), |first, table| {
+        goes_on(progress(1, 1))?;
         let answered = question.answered(table);
         unanswered += table.rows() - answered.len();
         let mut parts = vec![Part::None; table.rows()];
         for row in &answered {
-            parts[*row as usize] = division.part(first + *row as usize);
+            parts[*row as usize] = match division.side(first + *row as usize) {
+                Side::Train => Part::Train,
+                Side::Validation => Part::Validation,
+                Side::Test => Part::Test,
+            };
         }
         let trained = |row: usize| parts[row - first] == Part::Train;
         counts.push(parts.iter().filter(|part| **part == Part::Train).count());

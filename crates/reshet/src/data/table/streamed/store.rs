@@ -8,16 +8,27 @@ use std::{
 };
 
 use super::super::{Chunk, cell::Packed};
-use crate::{Result, error::Error, files::disk};
+use crate::{Result, data::streamed::mixed, error::Error, files::disk};
 
-/// Rows of a piece: few, so that a portion of random pieces is from all over the table.
+/// Rows of a piece, at most: few, so that a portion of random pieces is from all over the table.
 pub(super) const ROWS: usize = 2048;
+/// The cells of a piece take at most this part of the memory: what they become, up to fifty times
+/// as much, is then no more than a portion.
+const PART: u64 = 512;
+
+/// Rows of a piece of a table of so many columns, within so much memory.
+pub(super) fn rows_of_piece(memory: u64, width: usize) -> usize {
+    let fit = memory / PART / (4 * width.max(1) as u64);
+    (fit as usize).clamp(1, ROWS)
+}
 
 /// Rows in a file that has no name: it is gone when the program ends, however it ends.
 pub(super) struct Store {
     out: Mutex<disk::Out>,
     /// Cells of a row.
     width: usize,
+    /// Rows of a piece, at most.
+    rows: usize,
     pieces: Vec<Piece>,
     /// Where the file ends.
     end: u64,
@@ -37,10 +48,12 @@ struct Piece {
 }
 
 impl Store {
-    /// Creates the file in this folder.
-    pub fn new(folder: &Path, width: usize) -> Result<Self> {
+    /// Creates the file in this folder; a piece has at most so many `rows`.
+    pub fn new(folder: &Path, width: usize, rows: usize) -> Result<Self> {
         let out = disk::nameless(folder).map_err(|e| failed("write", folder, e))?;
-        Ok(Self { out: Mutex::new(out), width, pieces: Vec::new(), end: 0, hash: 0 })
+        // Rows come in another order if pieces are smaller.
+        let hash = if rows == ROWS { 0 } else { rows as u64 };
+        Ok(Self { out: Mutex::new(out), width, rows, pieces: Vec::new(), end: 0, hash })
     }
 
     /// Bytes of the file.
@@ -65,9 +78,9 @@ impl Store {
     /// Adds rows.
     pub fn push(&mut self, chunk: &Chunk) -> Result<()> {
         let rows = chunk.lines.len();
-        for first in (0..rows).step_by(ROWS) {
+        for first in (0..rows).step_by(self.rows) {
             let mut some = Chunk::default();
-            some.append_rows(chunk, first..rows.min(first + ROWS), self.width);
+            some.append_rows(chunk, first..rows.min(first + self.rows), self.width);
             let first_row = self.pieces.last().map_or(0, |p| p.first_row + p.rows as usize);
             let piece = self.write(&some, first_row, self.end)?;
             self.pieces.push(piece);
@@ -131,11 +144,14 @@ impl Store {
     }
 
     /// Changes all pieces in their order; `change` says whether it has changed one.
-    pub fn rewrite(&mut self, mut change: impl FnMut(usize, &mut Chunk) -> bool) -> Result<()> {
+    pub fn rewrite(
+        &mut self,
+        mut change: impl FnMut(usize, &mut Chunk) -> Result<bool>,
+    ) -> Result<()> {
         for i in 0..self.pieces.len() {
             let mut chunk = self.read(i)?;
             let long = chunk.long.len();
-            if change(i, &mut chunk) {
+            if change(i, &mut chunk)? {
                 let piece = &self.pieces[i];
                 let at = if chunk.long.len() == long { piece.at } else { self.end };
                 self.pieces[i] = self.write(&chunk, piece.first_row, at)?;
@@ -152,9 +168,4 @@ fn read_at(file: &mut File, at: u64, into: &mut [u8]) -> std::io::Result<()> {
 
 fn failed(what: &'static str, path: &Path, cause: std::io::Error) -> Error {
     Error::io(what, path, cause)
-}
-
-/// One round of multiply and rotate, as in Fx hashing.
-pub(super) fn mixed(hash: u64, word: u64) -> u64 {
-    (hash.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95)
 }

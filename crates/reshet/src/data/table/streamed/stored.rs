@@ -11,9 +11,19 @@ use super::{
         files::Files,
         statistics::{Gathered, Statistics},
     },
-    store::Store,
+    store::{Store, rows_of_piece},
 };
-use crate::{Result, data::memory::bytes, error::Error};
+use crate::{
+    Result,
+    data::{
+        memory::bytes,
+        streamed::{Bounds, Progress, goes_on},
+    },
+    error::Error,
+};
+
+/// Blocks of a text that wait in memory take about so much each.
+const BLOCK: u64 = 4 << 20;
 
 pub(super) struct Stored {
     /// Its columns, those that dates become among them, and no rows.
@@ -25,19 +35,23 @@ pub(super) struct Stored {
 }
 
 impl Stored {
-    /// Reads files from beginning to end. At most `ahead` blocks wait in memory. `progress` is told
-    /// how much of how much is read.
+    /// Reads files from beginning to end within the bounds. `progress` is told how much of how much
+    /// is read.
     pub fn read(
         paths: &[PathBuf],
         options: &Options,
-        folder: &Path,
-        ahead: usize,
-        progress: &mut dyn FnMut(u64, u64),
+        bounds: &Bounds,
+        progress: &mut Progress,
     ) -> Result<Self> {
-        let files = Files::open(paths, options)?;
+        Files::decoded(paths, options, |files| Self::of_files(files, bounds, progress))
+    }
+
+    fn of_files(files: Files, bounds: &Bounds, progress: &mut Progress) -> Result<Self> {
+        let Bounds { memory, folder } = bounds;
+        let ahead = (memory / 8 / BLOCK).clamp(1, super::super::csv::ahead() as u64) as usize;
         let mut table = files.table();
         let width = table.heads.len();
-        let mut store = Store::new(folder, width)?;
+        let mut store = Store::new(folder, width, rows_of_piece(*memory, width))?;
         // What words of the pieces before have become.
         let mut changes: Vec<(usize, Renumbered)> = Vec::new();
         files.each(&mut table, ahead, |table, read, at, of| {
@@ -45,9 +59,12 @@ impl Stored {
             changes.extend(renumbered.into_iter().map(|change| (store.pieces(), change)));
             table.see_fractions(&chunk);
             table.rows += chunk.lines.len();
-            progress(at, of);
+            goes_on(progress(at, of))?;
             let share = at as f64 / of.max(1) as f64;
-            store.push(&chunk).map_err(|e| unwritten(e, folder, store.bytes() as f64 / share))
+            store.push(&chunk).map_err(|e| unwritten(e, folder, store.bytes() as f64 / share))?;
+            let fewer = table.bound_words(memory / 8);
+            changes.extend(fewer.into_iter().map(|change| (store.pieces(), change)));
+            Ok(())
         })?;
         if table.rows() == 0 {
             let what = "there are no rows under the header";
@@ -55,12 +72,12 @@ impl Stored {
         }
         let dates = Expansion::new(&[], |_| &[]);
         let mut stored = Self { table, store, dates, width };
-        stored.settle(&changes)?;
+        stored.settle(&changes, progress)?;
         Ok(stored)
     }
 
     /// Does what can be done only when all rows are known, as for a table in memory.
-    fn settle(&mut self, changes: &[(usize, Renumbered)]) -> Result<()> {
+    fn settle(&mut self, changes: &[(usize, Renumbered)], progress: &mut Progress) -> Result<()> {
         let Self { table, store, width, .. } = self;
         let width = *width;
         let apply = |changed: &Renumbered, chunk: &mut Chunk| {
@@ -70,10 +87,11 @@ impl Stored {
         let names = table.finish_heads();
         if !changes.is_empty() || !names.is_empty() {
             store.rewrite(|piece, chunk| {
+                goes_on(progress(1, 1))?;
                 let before = changes.iter().filter(|(until, _)| piece < *until);
                 before.for_each(|(_, changed)| apply(changed, chunk));
                 table.name_numbers(&names, std::slice::from_mut(chunk));
-                true
+                Ok(true)
             })?;
         }
         let letters = table.with_letters(|_| true);
@@ -99,8 +117,9 @@ impl Stored {
             return Ok(());
         }
         store.rewrite(|_, chunk| {
+            goes_on(progress(1, 1))?;
             settled.iter().for_each(|changed| apply(changed, chunk));
-            true
+            Ok(true)
         })?;
         let comma = table.comma();
         for column in settled.iter().map(|changed| changed.column) {
@@ -148,11 +167,13 @@ impl Stored {
         &self,
         few: usize,
         columns: impl Fn(usize) -> bool,
+        progress: &mut Progress,
     ) -> Result<Vec<Statistics>> {
         let heads = &self.table.heads;
         let places: Vec<usize> = (0..heads.len()).filter(|column| columns(*column)).collect();
         let mut gathered = Gathered::new(heads, self.table.rows(), few);
         for piece in 0..self.store.pieces() {
+            goes_on(progress(1, 1))?;
             let first = self.store.first_row(piece);
             gathered.add(heads, &places, &self.chunk(piece)?, first, &|_| true);
         }

@@ -9,12 +9,9 @@ use std::{
     thread,
 };
 
-use super::{
-    super::{Encoder, Head, Table, known, split::Part},
-    Inner, StreamedRows,
-};
+use super::{Encoded, Inner, StreamedRows};
 use crate::{
-    Dataset, Result, Targets,
+    Dataset, Result,
     data::{DataLoader, SEE_FILES},
     error::Error,
     rng::{Purpose, Stream},
@@ -98,26 +95,17 @@ pub(crate) struct Maker {
     rest: Encoded,
     /// Rows that are not trained on any more, from the next portion's first.
     skip: usize,
-    /// The columns of the targets.
-    table: Table,
-}
-
-/// Rows as inputs and targets.
-#[derive(Default)]
-struct Encoded {
-    inputs: Vec<f32>,
-    targets: Vec<f32>,
 }
 
 impl Maker {
     fn new(rows: Arc<Inner>, order: Order) -> Self {
-        let mut pieces: Vec<u32> = (0..rows.stored.store.pieces() as u32).collect();
+        let mut pieces: Vec<u32> = (0..rows.counts.len() as u32).collect();
         if order.shuffle {
             Stream::new(order.seed, Purpose::Shuffle, order.epoch as u32).shuffle(&mut pieces);
         }
-        let table = rows.table_of_targets();
-        let (done, portion, rest, skip) = Default::default();
-        let mut maker = Self { rows, order, pieces, done, portion, rest, skip, table };
+        let rest = rows.source.empty();
+        let (done, portion, skip) = Default::default();
+        let mut maker = Self { rows, order, pieces, done, portion, rest, skip };
         maker.skip_portions(order.skip * order.batch_size);
         maker
     }
@@ -149,9 +137,7 @@ impl Maker {
         let (from, before, number) = last;
         // These rows are of batches that were had: only their number counts.
         let rest = before % batch;
-        let outputs = self.rows.question.places.len();
-        self.rest.inputs = vec![0.0; rest * self.rows.columns.width()];
-        self.rest.targets = vec![0.0; rest * outputs];
+        self.rest.push_zeros(rest, self.rows.source.widths());
         (self.done, self.portion, self.skip) = (from, number, skip - (before - rest));
     }
 
@@ -170,14 +156,12 @@ impl Maker {
 
     fn make(&mut self) -> Result<Option<Portion>> {
         let (pieces, count) = self.extent(self.done);
-        let Encoded { mut inputs, mut targets } = std::mem::take(&mut self.rest);
-        let (width, outputs) = (self.rows.columns.width(), self.rows.question.places.len());
-        let rest = targets.len() / outputs;
-        inputs.reserve_exact(count * width);
-        targets.reserve_exact(count * outputs);
-        let encoded = Encoded { inputs, targets };
-        let places: Vec<u32> = self.pieces[self.done..self.done + pieces].to_vec();
-        let encoded = self.encode(&places, encoded)?;
+        let source = &*self.rows.source;
+        let widths = source.widths();
+        let mut encoded = std::mem::replace(&mut self.rest, source.empty());
+        let rest = encoded.targets.len() / widths[1];
+        encoded.reserve(count, widths);
+        source.encode(&self.pieces[self.done..self.done + pieces], &mut encoded)?;
         let mut order: Vec<u32> = (0..(rest + count) as u32).collect();
         if self.order.shuffle {
             let seed = self.order.seed.wrapping_add((self.portion + 1).wrapping_mul(GOLDEN));
@@ -189,9 +173,7 @@ impl Maker {
         let batch = self.order.batch_size;
         let whole = if is_last { order.len() } else { order.len() / batch * batch };
         for row in &order[whole..] {
-            let row = *row as usize;
-            self.rest.inputs.extend_from_slice(&encoded.inputs[row * width..][..width]);
-            self.rest.targets.extend_from_slice(&encoded.targets[row * outputs..][..outputs]);
+            self.rest.push(&encoded, *row as usize, widths);
         }
         order.truncate(whole);
         let skipped = self.skip.min(whole);
@@ -199,65 +181,11 @@ impl Maker {
         if skipped == whole {
             return Ok(None);
         }
-        let targets = self.rows.question.targets_of(encoded.targets);
-        let data = known::dataset_of_part(encoded.inputs, &self.rows.columns, targets)?;
+        let data = source.dataset(encoded)?;
         let mut loader = DataLoader::in_order(order, batch);
         loader.skip_batches(skipped / batch);
         Ok(Some(Portion { data, loader }))
     }
-
-    /// Adds the training rows of these pieces.
-    fn encode(&mut self, pieces: &[u32], mut into: Encoded) -> Result<Encoded> {
-        let Self { rows, table, .. } = self;
-        let Inner { stored, question, columns, division, .. } = &**rows;
-        let heads = &stored.table.heads;
-        let names: Vec<String> = heads.iter().map(|head| head.name.clone()).collect();
-        let words = |place: usize| &heads[place].words[..];
-        let mut encoder = Encoder::new(columns, &stored.table.source, &names, &[])?;
-        encoder.set_words(words);
-        let width = encoder.width();
-        for piece in pieces {
-            let piece = *piece as usize;
-            let first = stored.store.first_row(piece);
-            table.set_rows(stored.chunk(piece)?);
-            let mut answered = question.answered(table);
-            answered.retain(|row| division.part(first + *row as usize) == Part::Train);
-            let targets = question.targets(table, &columns.origins, &answered)?;
-            match targets {
-                Targets::Classes { labels, .. } => {
-                    into.targets.extend(labels.iter().map(|label| *label as f32));
-                }
-                Targets::YesNo { values, .. } | Targets::Numbers { values, .. } => {
-                    into.targets.extend_from_slice(&values);
-                }
-            }
-            let chunk = &table.chunks[0];
-            for row in answered {
-                let row = row as usize;
-                let cells = &chunk.cells[row * heads.len()..][..heads.len()];
-                let start = into.inputs.len();
-                into.inputs.resize(start + width, 0.0);
-                let line = || chunk.lines.at(row);
-                encoder.row(cells, &chunk.long, line, words, &mut into.inputs[start..])?;
-            }
-        }
-        Ok(into)
-    }
 }
 
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
-
-impl Inner {
-    /// The table's columns, but only the targets' words: that is all that answers need.
-    fn table_of_targets(&self) -> Table {
-        let heads = self.stored.table.heads.iter().enumerate().map(|(place, head)| {
-            match self.question.places.contains(&place) {
-                true => head.clone(),
-                false => Head { name: head.name.clone(), ..Head::default() },
-            }
-        });
-        let mut table = Table::new(self.stored.table.source.clone(), Vec::new());
-        table.heads = heads.collect();
-        table
-    }
-}
