@@ -105,7 +105,7 @@ HEAD = ["table", "rows", "columns", "text", "missing", "task", *CONTENDERS, "our
 
 
 def line(cells):
-    widths = [13, 5, 7, 4, 7, 7, 14, 14, 18, 14, 14, 14, 5]
+    widths = [13, 6, 7, 4, 7, 7, *(max(14, len(name)) for name in CONTENDERS), 14, 5]
     padded = [f"{cells[0]:{widths[0]}}"]
     padded += [f"{cell:>{width}}" for cell, width in zip(cells[1:], widths[1:])]
     return "| " + " | ".join(padded) + " |"
