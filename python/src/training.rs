@@ -2,13 +2,19 @@
 
 use std::{
     ops::ControlFlow,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    thread::{self, ThreadId},
     time::{Duration, Instant},
 };
 
 use pyo3::prelude::*;
 use reshet::{
-    Dataset, Device, Error, Event, Fit, Model, Precision, Recipe, Result, Trainer, diagnosis,
-    recipe::{Choice, Defaults},
+    Dataset, Device, Ended, Error, Event, Fit, Model, Precision, Recipe, Result, Trainer,
+    diagnosis,
+    recipe::{Bag, Bagging, Choice, Defaults},
 };
 
 use crate::{
@@ -31,8 +37,10 @@ pub struct How {
     /// A [`Precision`], or `auto`.
     precision: String,
     verbose: bool,
-    /// 0: the usual defaults of a table are taken untried.
+    /// 0: the usual defaults of a table are taken untried; 3: they are compared by bags.
     effort: u8,
+    /// So many networks are averaged.
+    bag: Option<usize>,
     class_weight: Option<ClassWeight>,
     /// Whose parameters to start from.
     start: Option<Py<PyModel>>,
@@ -74,6 +82,19 @@ impl How {
 
     pub fn start(&self) -> Option<&Model> {
         self.start.as_ref().map(|start| &start.get().model)
+    }
+
+    /// Refuses what a bag does not go with.
+    fn check_bag(&self, by_chance: bool, validated: bool) -> Result<()> {
+        let with = match self {
+            Self { bag: None, .. } => return Ok(()),
+            Self { start: Some(_), .. } => "start",
+            Self { precision, .. } if precision == "bf16" => "precision=\"bf16\"",
+            _ if validated => "validation",
+            _ if !by_chance => "group and time",
+            _ => return Ok(()),
+        };
+        Err(Error::Invalid(format!("bag, effort: an average of networks does not go with {with}")))
     }
 
     fn device(&self) -> Device {
@@ -142,6 +163,10 @@ pub fn train(py: Python, samples: Samples, how: How) -> PyResult<Outcome> {
     let data = samples.read(py)?;
     let mut watch = Watch::new(how.verbose);
     let done = py.detach(|| -> Result<Outcome> {
+        if how.bag.is_some() {
+            let what = "bag, effort: networks are averaged of a table, not of arrays";
+            return Err(Error::Invalid(what.into()));
+        }
         let mut recipe = how.recipe()?;
         let (data, validation) = match recipe.validation {
             None => (data, None),
@@ -190,7 +215,7 @@ fn learn(
     watch: &mut Watch,
 ) -> Result<Outcome> {
     let Learnt { parts, samples, name } = learnt;
-    let reshet::data::table::Prepared { train, validation, test, said, mut warnings } = parts;
+    let reshet::data::table::Prepared { train, validation, test, mut said, mut warnings } = parts;
     said.iter().for_each(|line| watch.say(line));
     let mut resolved = recipe.resolve_for(Defaults::Table, samples);
     if recipe.batch_size.is_none() {
@@ -201,23 +226,39 @@ fn learn(
         (resolved.hidden, resolved.activation, resolved.dropout) = (None, None, None);
     }
     let train = how.weighted(train)?;
-    let mut residuals = Vec::new();
-    if how.effort > 0
-        && by_chance
-        && how.start().is_none()
-        && let Some(choice) = watch.choose(&recipe, &train, how.device())?
-    {
-        resolved = choice.apply(&resolved);
-        residuals.clone_from(&choice.residuals);
-        let scores = choice.tried.iter().map(|(_, score)| score.to_string());
-        let scores: Vec<String> = scores.collect();
-        watch.say(&format!("tried two sets of defaults on a fifth: {}", scores.join("; ")));
+    how.check_bag(by_chance, validation.is_some())?;
+    let (mut residuals, mut bag) = (Vec::new(), None);
+    if how.effort > 0 && by_chance && how.start().is_none() {
+        let choice = match how.bag.filter(|_| how.effort == 3) {
+            Some(networks) => watch.choose_bag(&recipe, &train, networks, how.device())?,
+            None => watch.choose(&recipe, &train, how.device())?.map(|choice| (choice, None)),
+        };
+        if let Some((choice, chosen)) = choice {
+            bag = chosen;
+            resolved = choice.apply(&resolved);
+            residuals.clone_from(&choice.residuals);
+            let scores = choice.tried.iter().map(|(_, score)| score.to_string());
+            let scores: Vec<String> = scores.collect();
+            let on = if bag.is_some() { "networks of each" } else { "a fifth" };
+            watch.say(&format!("tried two sets of defaults on {on}: {}", scores.join("; ")));
+        }
     }
     let (optimizer, schedule) = (resolved.optimizer()?, resolved.schedule()?);
-    let trainer = how.trainer(resolved, &train)?;
-    warnings.extend(diagnosis::of_network(trainer.network()).iter().map(ToString::to_string));
-    let mut fit = watch.fit(trainer, &train, validation.as_ref())?;
-    fit.model = fit.model.with_residuals(residuals)?;
+    let mut fit = if let Some(networks) = how.bag {
+        let epochs = resolved.epochs.unwrap_or(0);
+        let asked = Recipe { temperature: recipe.temperature, ..resolved };
+        let bag = match bag {
+            Some(bag) => bag,
+            None => watch.bag(&asked, &train, networks, how.device())?,
+        };
+        said.push(format!("{networks} networks, each on the fold it left out: {}", bag.score));
+        watch.averaged(&bag, epochs)?
+    } else {
+        let trainer = how.trainer(resolved, &train)?;
+        warnings.extend(diagnosis::of_network(trainer.network()).iter().map(ToString::to_string));
+        let fit = watch.fit(trainer, &train, validation.as_ref())?;
+        Fit { model: fit.model.with_residuals(residuals)?, ..fit }
+    };
     let score = fit.model.test(test.as_ref().unwrap_or(&train))?;
     let findings = diagnosis::of_fit(&fit, &train, &score, &optimizer, schedule)?;
     warnings.extend(findings.iter().map(ToString::to_string));
@@ -257,6 +298,44 @@ impl Watch {
         let choice = recipe.choose(data, device, &mut |_, _| self.look())?;
         self.check_interrupt()?;
         Ok(choice)
+    }
+
+    /// Tries the defaults for a table by so many networks each; with the better one's.
+    fn choose_bag(
+        &mut self,
+        recipe: &Recipe,
+        data: &Dataset,
+        networks: usize,
+        device: Device,
+    ) -> Result<Option<(Choice, Option<Bag>)>> {
+        let chosen = recipe.choose_bag(data, networks, device, &Looks::of(self))?;
+        self.check_interrupt()?;
+        Ok(chosen.map(|(choice, bag)| (choice, Some(bag))))
+    }
+
+    /// Trains the networks of a bag.
+    fn bag(
+        &mut self,
+        recipe: &Recipe,
+        data: &Dataset,
+        networks: usize,
+        device: Device,
+    ) -> Result<Bag> {
+        let bag = recipe.bag(data, networks, device, &Looks::of(self))?;
+        self.check_interrupt()?;
+        bag.ok_or_else(|| Error::Invalid("interrupted".into()))
+    }
+
+    /// The average of a bag, as the result of a training.
+    fn averaged(&mut self, bag: &Bag, epochs: usize) -> Result<Fit> {
+        Ok(Fit {
+            model: bag.average()?,
+            epochs,
+            steps: bag.steps,
+            final_loss: bag.score.loss,
+            epoch_losses: Vec::new(),
+            ended: Ended::Done,
+        })
     }
 
     fn fit(
@@ -331,6 +410,36 @@ impl Watch {
             (std::mem::take(&mut self.loss), std::mem::take(&mut self.validation));
         let (model, epochs) = (PyModel::new(fit.model), fit.epochs);
         Outcome { model, epochs, loss, validation, said, warnings, tested }
+    }
+}
+
+/// Looks whether Python wants several trainings to end: on the thread that Python has called, as
+/// only that one hears of Ctrl-C.
+struct Looks<'a> {
+    watch: Mutex<&'a mut Watch>,
+    caller: ThreadId,
+    stop: AtomicBool,
+}
+
+impl<'a> Looks<'a> {
+    fn of(watch: &'a mut Watch) -> Self {
+        let (watch, stop) = (Mutex::new(watch), AtomicBool::new(false));
+        Self { watch, caller: thread::current().id(), stop }
+    }
+}
+
+impl Bagging for Looks<'_> {
+    fn event(&self, _fold: usize, _event: &Event) -> ControlFlow<()> {
+        if thread::current().id() == self.caller {
+            let mut watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
+            if watch.look().is_break() {
+                self.stop.store(true, Relaxed);
+            }
+        }
+        match self.stop.load(Relaxed) {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
     }
 }
 

@@ -588,3 +588,24 @@ def test_the_better_defaults_are_taken():
         usual.interval(frame)
     with pytest.raises(ValueError, match="effort"):
         reshet.train(frame, target="y", effort=5)
+
+
+def test_networks_are_averaged():
+    r = np.random.default_rng(3)
+    a, b = r.random(300), r.random(300)
+    frame = pd.DataFrame({"a": a, "b": b, "y": np.sin(5 * a) + b + 0.3 * r.standard_normal(300)})
+    model = reshet.train(frame, target="y", bag=3, epochs=30, hidden=(16,))
+    assert "3 networks" in model.said[-1] and model.tested["r2"] > 0.5
+    assert "48" in model.network
+    low, high = model.interval(frame).T
+    assert np.mean((low <= frame.y) & (frame.y <= high)) > 0.8
+    same = reshet.train(frame, target="y", bag=3, epochs=30, hidden=(16,), threads=1)
+    assert np.array_equal(same.predict(frame), model.predict(frame))
+    with pytest.raises(ValueError, match="at least 2 networks"):
+        reshet.train(frame, target="y", bag=1)
+    with pytest.raises(ValueError, match="does not go with validation"):
+        reshet.train(frame, target="y", bag=3, validation=0.2)
+    with pytest.raises(ValueError, match="group and time"):
+        reshet.train(frame, target="y", effort=2, time="a")
+    with pytest.raises(ValueError, match="not of arrays"):
+        reshet.train(frame[["a", "b"]].to_numpy(), b, bag=3)

@@ -51,6 +51,7 @@ fn a_run_goes_on_with_the_networks_that_it_has() {
     assert_eq!(place.read("run/model.safetensors"), whole);
     assert_eq!(place.read("run/networks/3.safetensors"), third);
 
+    place.fails("train --resume run --epochs 9", 3, "trained with other epochs: 4 → 9");
     place.write("rows.csv", noisy_table(301));
     place.fails("train --resume run", 3, "was trained on other rows");
     place.write("rows.csv", noisy_table(300));
@@ -93,6 +94,7 @@ fn what_does_not_go_together_is_refused() {
         ("--bag 3 --time x", "cannot be used with"),
         ("--bag 3 --memory 1G", "leave out --memory"),
         ("--bag 31", "fold 0 of 31"),
+        ("--bag 3 --precision bf16", "multiply in f32"),
         ("--effort 2 --folds 3", "--folds does not go with it"),
         ("--effort 3 --patience 3 --validation 0.2", "--validation does not go with it"),
     ] {

@@ -99,15 +99,32 @@ fn check_alike(one: &Model, other: &Model) -> Result<()> {
     if activations(one.network()) != activations(other.network()) {
         return wrong("they must have as many layers, with the same activations");
     }
-    let output = one.network().output_activation();
+    if one.network().output_activation() != Activation::Identity && a.units != b.units {
+        return wrong("their outputs are in different units");
+    }
+    check_activations(one.network())
+}
+
+/// Checks that so many networks of this shape have an average.
+pub(crate) fn check(network: &Sequential, copies: usize) -> Result<()> {
+    check_activations(network)?;
+    let (mut layers, last) = (Vec::new(), network.linears().count());
+    for (i, (inputs, outputs)) in network.linears().enumerate() {
+        let inputs = if i == 0 { inputs } else { inputs.saturating_mul(copies) };
+        let outputs = if i + 1 == last { outputs } else { outputs.saturating_mul(copies) };
+        layers.push(Layer::Linear(inputs, outputs));
+    }
+    Sequential::new(layers).map(drop)
+}
+
+/// Checks that each number of a layer stands for itself.
+fn check_activations(network: &Sequential) -> Result<()> {
+    let wrong = |what: &str| Err(Error::Invalid(format!("{network} has no average: {what}")));
+    let output = network.output_activation();
     if !matches!(output, Activation::Identity | Activation::Sigmoid | Activation::Softmax) {
         return wrong("what goes into the output's activation stands for no logarithm");
     }
-    if output != Activation::Identity && a.units != b.units {
-        return wrong("their outputs are in different units");
-    }
-    let layers = one.network().layers();
-    let hidden = &layers[..layers.len() - 1];
+    let hidden = &network.layers()[..network.layers().len() - 1];
     if hidden.contains(&Layer::Activation(Activation::Softmax)) {
         return wrong("a hidden softmax takes all of its layer together");
     }

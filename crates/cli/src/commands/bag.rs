@@ -10,19 +10,22 @@ use std::{
 use anyhow::{Context, Result};
 use indicatif::ProgressBar;
 use reshet::{
-    Dataset, Ended, Error, Event, Fit, Model,
+    Dataset, Device, Ended, Error, Event, Fit, Model, Trainer,
+    data::memory::available,
     recipe::{Bag, Bagging},
 };
 use serde_json::{Value, json};
 
 use crate::{
+    commands::trained::instructions,
     run::{NETWORKS, Run, resumed},
     settings::Settings,
     terminal,
 };
 
-/// What a network's notes say of the rows that it was trained on.
+/// What a network's notes say of the rows that it was trained on, and of what computed it.
 const DATA: &str = "training-data";
+const INSTRUCTIONS: &str = "instructions";
 
 /// Trains the networks that the run's folder does not have yet; of a bag that is `done`, writes
 /// them. None after Ctrl-C: those that were trained are kept.
@@ -42,6 +45,8 @@ pub fn train(
     let bar = terminal::bar((networks * steps) as u64, template);
     let mut notes = resumed::notes(&toml::to_string_pretty(args).context("config.toml")?);
     notes.insert(DATA.into(), format!("{:016x}", train.fingerprint()));
+    let device = device(args, train)?;
+    notes.insert(INSTRUCTIONS.into(), instructions(&device).0);
     let kept = Kept { folder, args, notes, steps, bar, networks };
     if let Some(bag) = done {
         for (fold, model) in bag.models.iter().enumerate() {
@@ -50,9 +55,22 @@ pub fn train(
         kept.bar.finish_and_clear();
         return Ok(Some(bag));
     }
-    let bag = args.recipe.bag(train, networks, args.machine.device()?, &kept);
+    let bag = args.recipe.bag(train, networks, device, &kept);
     kept.bar.finish_and_clear();
     Ok(bag?)
+}
+
+/// The device, with no more threads than there is memory for copies of the rows.
+pub fn device(args: &Settings, train: &Dataset) -> Result<Device> {
+    let device = args.machine.device()?;
+    let bytes = (4 * train.width() * train.len()).max(1) as u64;
+    let copies = available().map_or(usize::MAX, |free| (free / 2 / bytes) as usize);
+    Ok(device.threads(instructions(&device).1.min(copies).max(1)))
+}
+
+/// Sets what a recipe does not say of a training.
+pub fn prepare<'a>(args: &Settings, trainer: Trainer<'a>) -> Trainer<'a> {
+    if args.no_scale { trainer.units(Vec::new()) } else { trainer }
 }
 
 /// The networks in a run's folder.
@@ -72,12 +90,30 @@ impl Kept<'_> {
     }
 
     fn check(&self, path: &Path, model: &Model) -> reshet::Result<()> {
-        resumed::changes(&model.notes, self.args)?;
-        if model.notes.get(DATA) == self.notes.get(DATA) {
-            return Ok(());
+        let wrong = |what: &str| {
+            let what = format!("{}: {what}; start another run, or remove it", path.display());
+            Err(Error::Data(what))
+        };
+        let changes = resumed::changes(&model.notes, self.args)?;
+        if let Some(change) = changes.iter().find(|change| change.starts_with("epochs: ")) {
+            return wrong(&format!("it was trained with other {change}"));
         }
-        let what = "it was trained on other rows; start another run, or remove it";
-        Err(Error::Data(format!("{}: {what}", path.display())))
+        if model.notes.get(DATA) != self.notes.get(DATA) {
+            return wrong("it was trained on other rows");
+        }
+        let (then, now) = (model.notes.get(INSTRUCTIONS), &self.notes[INSTRUCTIONS]);
+        match then.filter(|then| *then != now) {
+            Some(then) if self.args.same_bits => {
+                let what = format!("--same-bits: it was computed with {then}, and this is {now}");
+                wrong(&what)
+            }
+            Some(then) => {
+                let what = format!("{} was computed with {then}", path.display());
+                terminal::tell(&format!("warning: {what}, the others are with {now}"));
+                Ok(())
+            }
+            None => Ok(()),
+        }
     }
 }
 
@@ -91,6 +127,10 @@ impl Bagging for Kept<'_> {
         self.check(&path, &model)?;
         self.bar.inc(self.steps as u64);
         Ok(Some(model))
+    }
+
+    fn prepare<'a>(&self, trainer: Trainer<'a>) -> Trainer<'a> {
+        prepare(self.args, trainer)
     }
 
     fn event(&self, _fold: usize, event: &Event) -> ControlFlow<()> {

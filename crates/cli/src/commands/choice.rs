@@ -8,12 +8,12 @@ use std::{
 use anyhow::{Result, bail};
 use indicatif::ProgressBar;
 use reshet::{
-    Dataset, Event, Recipe,
+    Dataset, Event, Recipe, Trainer,
     recipe::{Bag, Bagging, Choice},
 };
 use serde_json::{Value, json};
 
-use crate::{settings::Settings, terminal};
+use crate::{commands::bag, settings::Settings, terminal};
 
 /// What differs between the candidates.
 const DIFFERS: [&str; 3] = ["dropout", "weight-decay", "epochs"];
@@ -57,8 +57,9 @@ pub fn choose_bag(
         return Ok(None);
     }
     let bar = terminal::bar(0, "which defaults? {wide_bar} {pos}/{len} steps  {eta} left");
-    let progress = Progress { bar, networks, lengths: Mutex::new([0; 2]) };
-    let chosen = asked.choose_bag(train, networks, args.machine.device()?, &progress);
+    let device = bag::device(args, train)?;
+    let progress = Progress { args, bar, networks, lengths: Mutex::new([0; 2]) };
+    let chosen = asked.choose_bag(train, networks, device, &progress);
     progress.bar.finish_and_clear();
     let chosen = chosen?;
     if terminal::stopped() {
@@ -82,14 +83,19 @@ fn may_choose(args: &Settings, train: &Dataset) -> bool {
 }
 
 /// Shows how far two bags are.
-struct Progress {
+struct Progress<'a> {
+    args: &'a Settings,
     bar: ProgressBar,
     networks: usize,
     /// The steps of a network of each.
     lengths: Mutex<[u64; 2]>,
 }
 
-impl Bagging for Progress {
+impl Bagging for Progress<'_> {
+    fn prepare<'a>(&self, trainer: Trainer<'a>) -> Trainer<'a> {
+        bag::prepare(self.args, trainer)
+    }
+
     fn event(&self, fold: usize, event: &Event) -> ControlFlow<()> {
         if let Event::Step { step, steps, .. } = event
             && step % 16 == 15

@@ -37,7 +37,8 @@ impl Folds {
             if let Some(validation) = &validation {
                 trainer = trainer.validation(validation);
             }
-            let model = trainer.fit(&train)?.model;
+            let (precision, _) = args.precision(&trainer.plan(&train)?, &train)?;
+            let model = trainer.precision(precision).fit(&train)?.model;
             if terminal::stopped() {
                 bail!("interrupted in fold {} of {folds}: nothing is saved", k + 1);
             }

@@ -150,18 +150,22 @@ fn files(inputs: &[PathBuf]) -> Result<Vec<PathBuf>> {
 /// Reads one file and answers its samples.
 fn answer(args: &Args, model: &Model, path: &Path, threshold: f64, show: bool) -> Result<()> {
     if arrays::is_asked_in_blocks(path, model.meaning()) {
-        let mut failed = None;
+        let (mut failed, mut begun) = (None, false);
         let done = npy::blocks(&[path.to_path_buf()], false, BLOCK, |first, features| {
+            begun = true;
             let data = Dataset::unlabelled(features)?;
             say_answers(args, model, path, first, &data, threshold).map_err(|error| {
                 failed = Some(error);
                 Error::Stopped("an answer cannot be given".into())
             })
         });
-        return match failed {
-            Some(error) => Err(error),
-            None => Ok(done?),
-        };
+        match (failed, done) {
+            (Some(error), _) => return Err(error),
+            (None, Ok(())) => return Ok(()),
+            (None, Err(error)) if begun => return Err(error.into()),
+            // What cannot be read in blocks may be read whole.
+            (None, Err(_)) => {}
+        }
     }
     let data = read(model, path)?;
     say_answers(args, model, path, 0, &data, threshold)?;

@@ -55,18 +55,19 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
         let what = "--find-lr: one rank alone tries learning rates: run reshet itself";
         return Err(Error::Invalid(what.into()).into());
     }
-    if args.bag.is_some() && (args.memory.is_some() || ranks::group().is_some()) {
-        let what = "--bag: all networks share rows that one process has in memory: leave out \
-                    --memory, and run reshet itself";
-        return Err(Error::Invalid(what.into()).into());
-    }
-    arrays::refuse_folds(args)?;
-    follow::tell(args)?;
     let mut args = args.clone();
     if args.effort >= Some(MUCH_EFFORT) && args.bag.is_none() {
         check_effort(&args)?;
         args.bag = Some(NETWORKS);
     }
+    args.check_precision()?;
+    if args.bag.is_some() && (args.memory.is_some() || ranks::group().is_some()) {
+        let what = "--bag: all networks share rows that one process has in memory: leave out \
+                    --memory, and run reshet itself";
+        return Err(Error::Invalid(what.into()).into());
+    }
+    arrays::refuse_folds(&args)?;
+    follow::tell(&args)?;
     let asked = args.recipe.0.clone();
     let folds = args.folds.map(|folds| Folds::train(&args, folds)).transpose()?;
     let folded = start.elapsed();
@@ -127,7 +128,13 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
     }
     let (mut resumed_at, mut residuals) = (0, held_back(folds.as_ref(), choice.as_ref()));
     let mut run = match &args.resume {
-        Some(folder) if args.bag.is_some() => Run::take_up(folder)?,
+        Some(folder) if args.bag.is_some() => {
+            if folder.join(CHECKPOINT).exists() {
+                let what = "the run trains one network, and its config.toml asks for an average";
+                return Err(Error::Data(format!("{}: {what}", folder.display())).into());
+            }
+            Run::take_up(folder)?
+        }
         Some(folder) => {
             let (mut run, checkpoint) = Run::reopen(folder)?;
             resumed_at = checkpoint.steps();
@@ -265,6 +272,7 @@ fn check_effort(args: &Settings) -> Result<()> {
         ("--group", args.table.group.is_some()),
         ("--time", args.time.is_some()),
         ("--resume", args.resume.is_some()),
+        ("--checkpoint-every", args.checkpoint_every.is_some()),
     ];
     let Some((flag, _)) = flags.iter().find(|(_, given)| *given) else { return Ok(()) };
     let effort = args.effort.unwrap_or(MUCH_EFFORT);

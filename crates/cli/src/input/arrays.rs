@@ -100,9 +100,13 @@ impl Arrays {
 /// There are several files.
 pub fn refuse_folds(args: &Settings) -> reshet::Result<()> {
     match Arrays::of(args.paths(), args.targets.as_deref()) {
-        Some(arrays) if !arrays.is_one_file() && args.folds.is_some() => {
-            let what = "--folds needs all samples in memory: in one file";
-            Err(Error::Invalid(what.into()))
+        Some(arrays) if !arrays.is_one_file() => {
+            let flag = if args.bag.is_some() { "--bag" } else { "--folds" };
+            if args.folds.is_none() && args.bag.is_none() {
+                return Ok(());
+            }
+            let what = format!("{flag} needs all samples in memory: in one file");
+            Err(Error::Invalid(what))
         }
         _ => Ok(()),
     }
@@ -118,7 +122,12 @@ fn within(args: &Settings, arrays: &Arrays) -> Result<Option<Size>> {
         let what = "--memory: ranks read arrays in several files only within a bound that is told";
         return Err(Error::Invalid(what.into()).into());
     }
-    let (_, bytes) = npy::size(&arrays.files, !args.no_scale)?;
+    let size = npy::size(&arrays.files, !args.no_scale);
+    if one && args.memory.is_none() && size.is_err() {
+        // What is not streamed may be read into memory, which says what is wrong if it cannot.
+        return Ok(None);
+    }
+    let (_, bytes) = size?;
     // The file's bytes, and the numbers made from them.
     let needs = 2 * bytes;
     let free = memory::available().unwrap_or(u64::MAX);
@@ -138,7 +147,11 @@ pub fn split(args: &mut Settings) -> Result<Option<SplitData>> {
     let Some(arrays) = arrays else { return Ok(None) };
     let Some(memory) = within(args, &arrays)? else { return Ok(None) };
     refuse_table_flags(args)?;
-    for (flag, given) in [("--balance", args.balance), ("--folds", args.folds.is_some())] {
+    for (flag, given) in [
+        ("--balance", args.balance),
+        ("--folds", args.folds.is_some()),
+        ("--bag", args.bag.is_some()),
+    ] {
         if given {
             let what = format!("{flag} needs all samples in memory, and these are streamed");
             return Err(Error::Invalid(what).into());

@@ -16,7 +16,7 @@ use super::{
     table::{self, Reading},
 };
 use crate::{
-    run::CHECKPOINT,
+    run::{CHECKPOINT, NETWORKS},
     settings::{size::Size, table::Csv},
     terminal::note,
 };
@@ -173,7 +173,8 @@ pub fn load(path: &Path) -> reshet::Result<Model> {
         return Model::load(path);
     }
     let model = path.join("model.safetensors");
-    if !model.exists() && path.join(CHECKPOINT).is_file() {
+    let begun = path.join(CHECKPOINT).is_file() || path.join(NETWORKS).is_dir();
+    if !model.exists() && begun {
         let folder = path.display();
         return Err(Error::Data(format!(
             "{folder}: the run was cut off before it had a model; go on: reshet train --resume {folder}"

@@ -125,6 +125,7 @@ fn needs_memory(args: &Settings) -> Option<&'static str> {
         ("--weight", args.table.weight.is_some()),
         ("--balance", args.balance),
         ("--folds", args.folds.is_some()),
+        ("--bag", args.bag.is_some()),
     ]
     .into_iter()
     .find_map(|(flag, given)| given.then_some(flag))

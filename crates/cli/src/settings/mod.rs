@@ -110,7 +110,7 @@ pub struct Settings {
     pub folds: Option<usize>,
     /// Train K networks, each without one of K folds of the training samples, and average them;
     /// shows their score on the folds
-    #[arg(long, value_name = "K", value_parser = at_least_two, conflicts_with_all = ["folds", "validation", "patience", "load", "find_lr", "group", "time"])]
+    #[arg(long, value_name = "K", value_parser = at_least_two, conflicts_with_all = ["folds", "validation", "patience", "load", "find_lr", "group", "time", "checkpoint_every"])]
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub bag: Option<usize>,
     /// Instead of training, try a range of learning rates and suggest one
@@ -159,6 +159,9 @@ fn at_least_two(text: &str) -> Result<usize, String> {
     }
 }
 
+/// Why the networks of `--bag` have one precision.
+const OF_BAG: &str = "the networks of an average multiply in f32";
+
 impl Settings {
     /// A trainer with all of the flags set.
     pub fn trainer<'a>(&self, data: &Dataset) -> reshet::Result<Trainer<'a>> {
@@ -178,12 +181,23 @@ impl Settings {
         Ok(if self.no_scale { trainer.units(Vec::new()) } else { trainer })
     }
 
+    /// Refuses a precision that is not there, before anything is trained.
+    pub fn check_precision(&self) -> reshet::Result<()> {
+        match self.bag {
+            Some(_) => self.machine.only_f32(OF_BAG).map(drop),
+            None => Ok(()),
+        }
+    }
+
     /// The precision to train in, and what there is to say of it.
     pub fn precision(
         &self,
         plan: &Plan,
         data: &Dataset,
     ) -> reshet::Result<(Precision, Option<String>)> {
+        if self.bag.is_some() {
+            return self.machine.only_f32(OF_BAG);
+        }
         self.machine.precision(plan, data, self.recipe.batch_size.unwrap_or(USUAL_BATCH))
     }
 

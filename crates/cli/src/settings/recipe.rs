@@ -289,6 +289,15 @@ impl Machine {
         })
     }
 
+    /// The precision where there is only f32, for this reason.
+    pub fn only_f32(&self, why: &str) -> Result<(Precision, Option<String>)> {
+        match self.precision {
+            AskedPrecision::F32 => Ok((Precision::F32, None)),
+            AskedPrecision::Auto => Ok((Precision::F32, Some(format!("precision: f32 ({why})")))),
+            AskedPrecision::Bf16 => Err(Error::Invalid(format!("--precision bf16: {why}"))),
+        }
+    }
+
     /// The same for a training that goes on from a checkpoint: `auto` is what it was.
     pub fn precision_of(&self, checkpoint: &Checkpoint) -> Result<Option<Precision>> {
         match self.precision {

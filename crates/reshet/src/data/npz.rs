@@ -325,7 +325,10 @@ pub(super) fn find(file: &mut File, wanted: Wanted) -> Result<Found, String> {
     }
     let names: Vec<&str> = entries.iter().map(|e| &*e.name).collect();
     let entry = found.ok_or_else(|| {
-        let what = "cannot tell its inputs and targets by their names; call them x and y";
+        let what = match wanted {
+            Wanted::Asked => "cannot tell its inputs by their name; call them x",
+            _ => "cannot tell its inputs and targets by their names; call them x and y",
+        };
         format!("{what}; it holds {}", names.join(", "))
     })?;
     let start = entry.start(&mut read)?;

@@ -7,8 +7,8 @@ use std::{
 
 use super::{Recipe, choice};
 use crate::{
-    Dataset, Device, Ended, Event, Model, Result, Score, metrics::Residuals, threads,
-    train::temperature,
+    Dataset, Device, Ended, Event, Model, Result, Score, Trainer, average, data::table::Unit,
+    metrics::Residuals, threads, train::temperature,
 };
 
 /// Networks of one recipe, each trained without a fold of the samples, and their answers to these
@@ -41,6 +41,11 @@ pub trait Bagging: Sync {
     /// threads call it.
     fn event(&self, _fold: usize, _event: &Event) -> ControlFlow<()> {
         ControlFlow::Continue(())
+    }
+
+    /// Sets what a recipe does not say of a fold's training, as its precision.
+    fn prepare<'a>(&self, trainer: Trainer<'a>) -> Trainer<'a> {
+        trainer
     }
 
     /// Takes the network of a fold as soon as it is trained. Several threads call it.
@@ -112,14 +117,16 @@ impl Recipe {
         bagging: &dyn Bagging,
     ) -> Result<Option<Bag>> {
         // What is wrong is told once, and before anything is trained.
-        self.trainer(data)?.plan(data)?;
+        let whole = bagging.prepare(self.trainer(data)?.unscaled());
+        let units = whole.units_for_all(data)?;
+        average::check(whole.network(), folds)?;
         data.targets().fold(0, folds, 0)?;
         let stop = AtomicBool::new(false);
         let done = threads::each(device.cores(), folds, |k| {
             if stop.load(Relaxed) {
                 return Ok(None);
             }
-            let fold = self.fold(data, (k, folds), device.threads(1), bagging, &stop);
+            let fold = self.fold(data, (k, folds), &units, device.threads(1), bagging, &stop);
             if !matches!(fold, Ok(Some(_))) {
                 stop.store(true, Relaxed);
             }
@@ -136,15 +143,18 @@ impl Recipe {
         &self,
         data: &Dataset,
         (k, folds): (usize, usize),
+        units: &[Unit],
         device: Device,
         bagging: &dyn Bagging,
         stop: &AtomicBool,
     ) -> Result<Option<Fold>> {
         let base = self.seed.unwrap_or(0);
         let (stay, rows) = data.targets().fold(k, folds, base)?;
-        let left_out = data.select(&rows);
         let (model, steps) = match bagging.known(k)? {
-            Some(model) => (model, 0),
+            Some(model) => {
+                let batches = stay.len().div_ceil(self.batch_size.unwrap_or(1).max(1));
+                (model, self.epochs.unwrap_or(0) * batches)
+            }
             None => {
                 let train = data.select(&stay);
                 let seed = Some(base.wrapping_add(k as u64));
@@ -153,21 +163,22 @@ impl Recipe {
                     true => ControlFlow::Break(()),
                     false => bagging.event(k, event),
                 };
-                let Some((model, steps)) = recipe.train_fold(&train, device, tell)? else {
-                    return Ok(None);
-                };
+                let trained = recipe.train_fold(&train, units, device, bagging, tell)?;
+                let Some((model, steps)) = trained else { return Ok(None) };
                 bagging.trained(k, &model)?;
                 (model, steps)
             }
         };
-        let (score, answers) = model.predictor(device)?.examine(&left_out)?;
+        let (score, answers) = model.predictor(device)?.examine(&data.select(&rows))?;
         Ok(Some(Fold { model, steps, rows, answers, loss: score.loss }))
     }
 
     fn train_fold(
         &self,
         train: &Dataset,
+        units: &[Unit],
         device: Device,
+        bagging: &dyn Bagging,
         tell: impl FnMut(&Event) -> ControlFlow<()>,
     ) -> Result<Option<(Model, usize)>> {
         let watched = self.validation.filter(|part| self.patience.is_some() && *part > 0.0);
@@ -178,7 +189,8 @@ impl Recipe {
         let train = parts.as_ref().map_or(train, |(train, _)| train);
         let batch_size = self.batch_size.map(|n| n.min(train.len()));
         let recipe = Self { batch_size, ..self.clone() };
-        let mut trainer = recipe.trainer(train)?.device(device).unscaled().on_event(tell);
+        let trainer = recipe.trainer(train)?.device(device).unscaled().units(units.to_vec());
+        let mut trainer = bagging.prepare(trainer).on_event(tell);
         if let Some((_, validation)) = &parts {
             trainer = trainer.validation(validation);
         }
@@ -298,8 +310,43 @@ mod tests {
     }
 
     #[test]
+    fn folds_learn_in_the_same_units() {
+        let x = Features::new(Storage::F32((0..90).map(|i| i as f32 / 90.0).collect()), &[1]);
+        let y = (0..90).map(|i| 50.0 + 20.0 * (i as f32 / 15.0).sin()).collect();
+        let data = Dataset::new(x.unwrap(), Targets::numbers(y, 1)).unwrap();
+        // A sigmoid's units are those of the smallest and the largest number.
+        let net = Some("1-8:tanh-1:sigmoid".into());
+        let sigmoid = Recipe { net, epochs: Some(40), lr: Some(0.02), ..Recipe::default() };
+        let bag = bag(&sigmoid, &data, 3, Device::cpu());
+        let units = |model: &Model| model.meaning().units.clone();
+        assert!(bag.models.iter().all(|model| units(model) == units(&bag.models[0])));
+        assert_eq!(bag.average().unwrap().network().to_string(), "1-24:tanh-1:sigmoid");
+        struct Plain;
+        impl Bagging for Plain {
+            fn prepare<'a>(&self, trainer: Trainer<'a>) -> Trainer<'a> {
+                trainer.units(Vec::new())
+            }
+        }
+        let plain = recipe().bag(&data, 3, Device::cpu(), &Plain).unwrap().unwrap();
+        assert!(units(&plain.average().unwrap()).is_empty());
+    }
+
+    #[test]
     fn what_is_wrong_and_a_break_end_it() {
         let data = classes(30);
+        struct Never;
+        impl Bagging for Never {
+            fn event(&self, _: usize, _: &Event) -> ControlFlow<()> {
+                panic!("nothing is trained that has no average")
+            }
+        }
+        let softmax = Recipe { net: Some("2-4:softmax-3".into()), ..Recipe::default() };
+        let error = softmax.bag(&data, 2, Device::cpu(), &Never).unwrap_err().to_string();
+        assert!(error.contains("hidden softmax"), "{error}");
+        // Side by side they would have thirty times as many inputs and outputs.
+        let wide = Recipe { net: Some("2-3000:relu-3000:relu-3".into()), ..Recipe::default() };
+        let error = wide.bag(&data, 30, Device::cpu(), &Never).unwrap_err().to_string();
+        assert!(error.contains("more than"), "{error}");
         let ends = |recipe: &Recipe, folds| recipe.bag(&data, folds, Device::cpu(), &()).is_err();
         assert!(ends(&recipe(), 1) && ends(&recipe(), 31) && !ends(&recipe(), 2));
         assert!(ends(&Recipe { temperature: Some(-1.0), ..recipe() }, 2));

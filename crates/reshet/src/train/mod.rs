@@ -369,6 +369,11 @@ impl<'a> Trainer<'a> {
         self.lowered(data).map(|lowered| lowered.plan)
     }
 
+    /// The units of numbers to be learnt from this data; checks everything first.
+    pub(crate) fn units_for_all(&self, data: &Dataset) -> Result<Vec<Unit>> {
+        self.lowered(data).map(|lowered| lowered.units)
+    }
+
     fn lowered(&self, data: &Dataset) -> Result<Lowered> {
         let invalid = |what: &str| Err(Error::Invalid(what.into()));
         if self.batch_size == 0 {

@@ -2,10 +2,7 @@
 
 use std::{
     ops::ControlFlow,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
 use super::{
@@ -43,11 +40,11 @@ impl Study {
     ///
     /// Looks at the best networks that were trained longest and have as many layers and the same
     /// activation as the best: those have an average ([`Model::average`]). They are trained again
-    /// on the splits, with the same bits. `tell` hears how many of these trainings are done, of
-    /// how many; [`ControlFlow::Break`] ends them.
+    /// on the splits, with the same bits. `tell` hears at each of their events how many of these
+    /// trainings are done, of how many, from several threads; [`ControlFlow::Break`] ends them.
     ///
     /// None if no average has a lower loss and at least the best one's accuracy or R²; after a
-    /// `Break`.
+    /// `Break`; if one of the trainings diverges.
     ///
     /// # Errors
     /// As [`Study::run`].
@@ -55,7 +52,7 @@ impl Study {
         &self,
         outcome: &Outcome,
         splits: &[(Dataset, Dataset)],
-        tell: impl FnMut(usize, usize) -> ControlFlow<()> + Send,
+        tell: impl Fn(usize, usize) -> ControlFlow<()> + Sync,
     ) -> Result<Option<Selection>> {
         let Some(best) = outcome.best() else { return Ok(None) };
         let alike = |record: &&Record| {
@@ -68,30 +65,19 @@ impl Study {
         if records.len() < 2 {
             return Ok(None);
         }
-        let (stop, done) = (AtomicBool::new(false), Mutex::new((0, tell)));
-        let all = records.len() * splits.len();
+        let (done, all) = (AtomicUsize::new(0), records.len() * splits.len());
         let outputs = threads::each(self.jobs, all, |i| {
             let (record, (train, validation)) =
                 (records[i / splits.len()], &splits[i % splits.len()]);
-            let model = fit(&record.candidate, record.epochs, self.seed, train, &stop)?;
-            let Some(model) = model else { return Ok(None) };
-            let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
-            done.0 += 1;
-            let (count, tell) = &mut *done;
-            if tell(*count, all).is_break() {
-                stop.store(true, Relaxed);
-            }
-            drop(done);
+            let look = || tell(done.load(Relaxed), all);
+            let Some(model) = fit(&record.candidate, record.epochs, self.seed, train, look)? else {
+                return Ok(None);
+            };
+            done.fetch_add(1, Relaxed);
             let (_, answers) = model.predictor(one_core())?.examine(validation)?;
             Ok(Some((answers, model.meaning().clone())))
         });
-        let outputs: Result<Vec<_>> = outputs.into_iter().collect();
-        let Some(outputs) = outputs?.into_iter().collect::<Option<Vec<_>>>() else {
-            return Ok(None);
-        };
-        if stop.load(Relaxed) {
-            return Ok(None);
-        }
+        let Some(outputs) = all_of(outputs)? else { return Ok(None) };
         let targets = together(splits)?;
         let meaning = outputs[0].1.clone();
         let answers: Vec<Vec<f32>> = outputs
@@ -121,39 +107,46 @@ impl Study {
 }
 
 impl Selection {
-    /// Trains each network on this data and averages them into one model. `tell` hears how many
-    /// are trained; [`ControlFlow::Break`] ends it, with None.
+    /// Trains each network on this data and averages them into one model. `tell` hears at each event
+    /// how many are trained, from several threads; [`ControlFlow::Break`] ends it, with None. None
+    /// also if one diverges.
     ///
     /// # Errors
-    /// As [`Trainer::fit`](crate::Trainer::fit).
+    /// As [`Trainer::fit`](crate::Trainer::fit); the average would be too large.
     pub fn fit(
         &self,
         data: &Dataset,
         study: &Study,
-        tell: impl FnMut(usize) -> ControlFlow<()> + Send,
+        tell: impl Fn(usize) -> ControlFlow<()> + Sync,
     ) -> Result<Option<Model>> {
-        let (stop, done) = (AtomicBool::new(false), Mutex::new((0, tell)));
+        let done = AtomicUsize::new(0);
         let models = threads::each(study.jobs, self.members.len(), |i| {
             let record = &self.members[i].0;
-            let model = fit(&record.candidate, record.epochs, study.seed, data, &stop)?;
-            let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
-            done.0 += 1;
-            let (count, tell) = &mut *done;
-            if tell(*count).is_break() {
-                stop.store(true, Relaxed);
-            }
+            let look = || tell(done.load(Relaxed));
+            let model = fit(&record.candidate, record.epochs, study.seed, data, look)?;
+            done.fetch_add(1, Relaxed);
             Ok(model)
         });
-        let models: Result<Vec<Option<Model>>> = models.into_iter().collect();
-        let Some(models) = models?.into_iter().collect::<Option<Vec<Model>>>() else {
-            return Ok(None);
-        };
+        let Some(models) = all_of(models)? else { return Ok(None) };
         let weights = self.members.iter().map(|(_, weight)| *weight);
         let parts: Vec<(&Model, f64)> = models.iter().zip(weights).collect();
         let mut average = Model::average(&parts)?;
         average.notes.insert("average".into(), format!("{} networks of a study", parts.len()));
         Ok(Some(average))
     }
+}
+
+/// All results; None if one was ended or has diverged.
+fn all_of<T>(results: Vec<Result<Option<T>>>) -> Result<Option<Vec<T>>> {
+    let mut all = Vec::new();
+    for result in results {
+        match result {
+            Ok(Some(result)) => all.push(result),
+            Ok(None) | Err(Error::Diverged(_)) => return Ok(None),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(Some(all))
 }
 
 /// The targets of all validation parts.

@@ -108,7 +108,11 @@ pub(super) fn train(
     let mut scores = Vec::new();
     for (train, validation) in splits {
         record.parameters = candidate.recipe(epochs)?.network(train)?.parameters();
-        match fit(candidate, epochs, seed, train, stop) {
+        let look = || match stop.load(Relaxed) {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        };
+        match fit(candidate, epochs, seed, train, look) {
             Ok(None) => return Ok(None),
             Ok(Some(model)) => scores.push(model.test_on(validation, one_core())?),
             Err(Error::Diverged(_)) => return Ok(Some(record)),
@@ -144,21 +148,17 @@ pub(super) fn one_core() -> Device {
     Device::cpu().threads(1)
 }
 
-/// Trains a candidate for this many epochs; None if it was stopped.
+/// Trains a candidate for this many epochs; None if `look`, asked at each event, ends it.
 pub(super) fn fit(
     candidate: &Candidate,
     epochs: usize,
     seed: u64,
     train: &Dataset,
-    stop: &AtomicBool,
+    look: impl Fn() -> ControlFlow<()>,
 ) -> Result<Option<Model>> {
     let batch_size = Some(candidate.batch_size.min(train.len()));
     let recipe = Recipe { batch_size, seed: Some(seed), ..candidate.recipe(epochs)? };
     let trainer = recipe.trainer(train)?.device(one_core()).unscaled();
-    let fit = trainer.on_event(|_| match stop.load(Relaxed) {
-        true => ControlFlow::Break(()),
-        false => ControlFlow::Continue(()),
-    });
-    let fit = fit.fit(train)?;
+    let fit = trainer.on_event(|_| look()).fit(train)?;
     Ok((fit.ended != Ended::Asked).then_some(fit.model))
 }

@@ -12,7 +12,7 @@ use std::{
 
 use anyhow::Result;
 use reshet::{
-    Dataset, Device, Error, Fit, Meaning, Precision, Recipe, Score, Task,
+    Dataset, Device, Ended, Error, Fit, Meaning, Precision, Recipe, Score, Task,
     recipe::Defaults,
     tune::{Candidate, Event, Outcome, Record, Selection, Space, Study},
 };
@@ -256,11 +256,15 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         true => None,
         false => select(&study, &outcome, &splits)?,
     };
+    let interrupted = terminal::stopped();
     // The test part has been looked at by nobody so far.
     let tested = match interrupted {
         true => None,
-        false => Some(test(&folder, &kept, best, &study, selection.as_ref())?),
+        false => test(&folder, &kept, best, &study, selection.as_ref())?,
     };
+    let interrupted = tested.is_none();
+    let looked_for = selection.is_some();
+    let selection = selection.filter(|_| tested.as_ref().is_some_and(|t| t.has_average));
     terminal::saved();
     if args.json {
         let mut json = told::result(&kept, &about, &outcome);
@@ -301,6 +305,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     }
     if interrupted {
         let what = "interrupted; the test part is still closed; go on: reshet tune --resume";
+        terminal::tell(&format!("{what} {folder}"));
+        return Ok(ExitCode::from(exit::INTERRUPTED));
+    }
+    if terminal::stopped() && looked_for && selection.is_none() {
+        let what = "interrupted; networks were not averaged; go on: reshet tune --resume";
         terminal::tell(&format!("{what} {folder}"));
         return Ok(ExitCode::from(exit::INTERRUPTED));
     }
@@ -353,7 +362,8 @@ fn baseline(data: &reshet::Dataset, task: Task) -> f64 {
 /// The winner, trained on all training samples.
 struct Tested {
     score: Option<Score>,
-    /// Of the average of several, if there is one.
+    /// Whether several were averaged, and what that scores.
+    has_average: bool,
     of_average: Option<Score>,
     samples: usize,
 }
@@ -375,13 +385,13 @@ fn select(
 }
 
 /// Trains the networks of an average on all training samples, writes the average's model, and
-/// tests it. None after Ctrl-C.
+/// tests it. None after Ctrl-C, or if there is no average after all, which is told.
 fn average(
     folder: &Folder,
     study: &Study,
     selection: &Selection,
     split: &SplitData,
-) -> Result<Option<Score>> {
+) -> Result<Option<Option<Score>>> {
     let networks = selection.members.len() as u64;
     let bar = terminal::bar(networks, "the average: {wide_bar} {pos}/{len} networks  {eta} left");
     let model = selection.fit(&split.train, study, |done| {
@@ -389,7 +399,14 @@ fn average(
         terminal::carry_on()
     });
     bar.finish_and_clear();
-    let Some(mut model) = model? else { return Ok(None) };
+    let mut model = match model {
+        Ok(Some(model)) => model,
+        Ok(None) => return Ok(None),
+        Err(error) => {
+            terminal::tell(&format!("warning: the networks were not averaged: {error}"));
+            return Ok(None);
+        }
+    };
     let score = split.test.as_ref().map(|test| model.test(test)).transpose()?;
     model.notes.insert("data".into(), split.name.clone());
     if let Some(score) = &score {
@@ -397,7 +414,7 @@ fn average(
     }
     let run = Run::create(Some(&folder.path().join(AVERAGE)), &split.name, true)?;
     run.save_model(&model)?;
-    Ok(score)
+    Ok(Some(score))
 }
 
 /// Trains the best candidate on training and validation part together, and opens the
@@ -408,7 +425,7 @@ fn test(
     best: &Record,
     study: &Study,
     selection: Option<&Selection>,
-) -> Result<Tested> {
+) -> Result<Option<Tested>> {
     let start = Instant::now();
     let mut args = kept.winner(best)?;
     let split = SplitData::read(&mut args, None)?;
@@ -419,6 +436,9 @@ fn test(
     let bar = terminal::bar(0, "the best one: {wide_bar} {pos}/{len} steps  {msg}");
     let training = Instant::now();
     let fit: Fit = run.train(args.trainer(&split.train)?, &split.train, &bar, |_| {})?;
+    if fit.ended == Ended::Asked {
+        return Ok(None);
+    }
     let trained = training.elapsed();
     let score = split.test.as_ref().map(|test| fit.model.test_on(test, device)).transpose()?;
     let seconds = json!({
@@ -442,9 +462,10 @@ fn test(
     };
     trained.keep(&mut run, &split.name, &device, &seconds)?;
     run.finish()?;
-    let of_average = match selection {
+    let average = match selection {
         Some(selection) => average(folder, study, selection, &split)?,
         None => None,
     };
-    Ok(Tested { score, of_average, samples: split.train.len() })
+    let (has_average, of_average) = (average.is_some(), average.flatten());
+    Ok(Some(Tested { score, has_average, of_average, samples: split.train.len() }))
 }

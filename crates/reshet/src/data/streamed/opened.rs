@@ -37,6 +37,8 @@ pub(super) struct Opened {
     pub at: Option<u64>,
     /// Its numbers.
     pub numbers: Box<dyn Read + Send>,
+    /// How many of their bytes have not been read.
+    left: usize,
 }
 
 impl Opened {
@@ -108,7 +110,9 @@ impl Opened {
             }
         }
         let numbers = Box::new(Cursor::new(begun).chain(numbers));
-        Ok(Self { source, shape, kind, at, numbers })
+        let left = super::super::count(&shape).and_then(|n| n.checked_mul(kind.size()));
+        let left = left.ok_or_else(|| wrong(format!("an array of shape {shape:?}")))?;
+        Ok(Self { source, shape, kind, at, numbers, left })
     }
 
     /// The rows and the numbers of each; their shape.
@@ -130,13 +134,23 @@ impl Opened {
 
     /// Reads the next bytes.
     pub fn read(&mut self, into: &mut [u8]) -> Result<()> {
-        self.numbers.read_exact(into).map_err(|e| {
-            let what = match e.kind() {
-                std::io::ErrorKind::UnexpectedEof => "shorter than its header says".into(),
-                _ => e.to_string(),
+        let wrong = |what: String| Err(Error::data(format!("{}: {what}", self.source)));
+        if let Err(e) = self.numbers.read_exact(into) {
+            return match e.kind() {
+                io::ErrorKind::UnexpectedEof => wrong("shorter than its header says".into()),
+                _ => wrong(e.to_string()),
             };
-            Error::data(format!("{}: {what}", self.source))
-        })
+        }
+        self.left = self.left.saturating_sub(into.len());
+        if self.left > 0 {
+            return Ok(());
+        }
+        // What is packed is checked where it ends.
+        match self.numbers.read(&mut [0]) {
+            Ok(0) => Ok(()),
+            Ok(_) => wrong("longer than its header says".into()),
+            Err(e) => wrong(e.to_string()),
+        }
     }
 }
 

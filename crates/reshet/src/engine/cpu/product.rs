@@ -9,7 +9,7 @@
 //! The three products of a layer are this one: Y = X·W (rows: samples),
 //! dW = Xᵀ·dZ (rows: inputs), dXᵀ = W·dZᵀ (rows: inputs).
 //!
-//! What stands for a number of A and of B may be a pair of bfloat16 numbers: see `half`.
+//! What stands for a number of A and of B may be a pair of bfloat16 numbers: see `bf16`.
 
 use std::ptr::null;
 

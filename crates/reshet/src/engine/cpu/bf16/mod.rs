@@ -169,9 +169,11 @@ impl Rounded {
     /// Notes that a pass is over, which has rounded what it needs and, if it `updates`, again what
     /// it has updated.
     pub fn ended(&mut self, updates: bool) {
+        let first = self.fresh.first().copied();
         self.fresh.fill(true);
-        if updates && self.single_first {
-            self.fresh[0] = false;
+        // A first layer in f32 was not rounded.
+        if let (true, Some(was)) = (self.single_first, first) {
+            self.fresh[0] = was && !updates;
         }
     }
 

@@ -271,6 +271,21 @@ fn rounded_weights_are_never_old() {
     let other = Cpu::new(plan.clone(), &plan.init(Init::Default, 5), 0, 1, how.0);
     assert!(cpu.copy_from(&other));
     next(&mut cpu, &dense);
+
+    // Forward alone, without an update in between.
+    let output = |cpu: &mut Cpu, data: &Dataset| {
+        let mut output = vec![0.0; 5 * 64];
+        let rows = &[0, 1, 2, 3, 4];
+        cpu.forward(&Samples { attached: false, ..Samples::of(data, rows) });
+        cpu.output(&mut output);
+        output
+    };
+    let parameters = plan.init(Init::Default, 3);
+    let mut cpu = engine(&plan, &parameters, 1, how);
+    for data in [&sparse, &dense, &sparse, &dense] {
+        let mut fresh = engine(&plan, &parameters, 1, how);
+        assert!(output(&mut cpu, data) == output(&mut fresh, data));
+    }
 }
 
 /// Nothing is read that the step has not written.
