@@ -207,7 +207,8 @@ describe("mended", { skip }, () => {
     await page.waitForSelector(".runs tbody tr .round:not([disabled])");
     const count = () => page.$$eval(".runs tbody tr", (rows) => rows.length);
     const before = await count();
-    await page.click(".runs tbody tr .round:not([disabled])");
+    // Where it is pressed it must stand still first.
+    await page.locator(".runs tbody tr .round:not([disabled])").click();
     await page.waitForFunction(
       (n) => document.querySelectorAll(".runs tbody tr").length === n - 1,
       {},
