@@ -18,6 +18,8 @@ use serde_json::{Value, json};
 
 use crate::{
     commands::trained::instructions,
+    input::split_data::of_flag,
+    ranks,
     run::{NETWORKS, Run, resumed},
     settings::Settings,
     terminal,
@@ -26,6 +28,56 @@ use crate::{
 /// What a network's notes say of the rows that it was trained on, and of what computed it.
 const DATA: &str = "training-data";
 const INSTRUCTIONS: &str = "instructions";
+
+/// From this effort on several networks are averaged, so many if nothing is said.
+const MUCH_EFFORT: u8 = 2;
+const AVERAGED: usize = 8;
+/// With this one the defaults are chosen by as many networks each.
+pub const MOST_EFFORT: u8 = 3;
+
+/// Sets how many networks `--effort` asks for, and refuses what an average does not go with.
+pub fn settle(args: &mut Settings) -> Result<()> {
+    if args.effort >= Some(MUCH_EFFORT) && args.bag.is_none() {
+        check_effort(args)?;
+        args.bag = Some(AVERAGED);
+    }
+    args.check_precision()?;
+    if args.bag.is_some() && (args.memory.is_some() || ranks::group().is_some()) {
+        let what = "--bag: all networks share rows that one process has in memory: leave out \
+                    --memory, and run reshet itself";
+        return Err(Error::Invalid(what.into()).into());
+    }
+    Ok(())
+}
+
+/// Refuses what `--bag` does not go with, and which `--effort` has set.
+fn check_effort(args: &Settings) -> Result<()> {
+    let flags = [
+        ("--folds", args.folds.is_some()),
+        ("--validation", args.recipe.validation.is_some()),
+        ("--patience", args.recipe.patience.is_some()),
+        ("--load", args.load.is_some()),
+        ("--find-lr", args.find_lr),
+        ("--group", args.table.group.is_some()),
+        ("--time", args.time.is_some()),
+        ("--resume", args.resume.is_some()),
+        ("--checkpoint-every", args.checkpoint_every.is_some()),
+    ];
+    let Some((flag, _)) = flags.iter().find(|(_, given)| *given) else { return Ok(()) };
+    let effort = args.effort.unwrap_or(MUCH_EFFORT);
+    let what = format!("--effort {effort} averages networks, as --bag; {flag} does not go with it");
+    Err(Error::Invalid(what).into())
+}
+
+/// Checks that these rows can be trained on fold by fold.
+pub fn check(args: &Settings, train: &Dataset, streamed: bool) -> Result<()> {
+    let Some(networks) = args.bag else { return Ok(()) };
+    if streamed {
+        return Err(Error::Memory("--bag: all rows must fit into memory".into()).into());
+    }
+    let folds = train.fold(0, networks, 0).map(drop);
+    Ok(folds.map_err(of_flag(format!("--bag {networks}")))?)
+}
 
 /// Trains the networks that the run's folder does not have yet; of a bag that is `done`, writes
 /// them. None after Ctrl-C: those that were trained are kept.

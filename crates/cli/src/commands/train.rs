@@ -23,7 +23,7 @@ use crate::{
     input::{
         arrays,
         asked::{check_blocks, score_by_blocks},
-        split_data::{SplitData, of_flag},
+        split_data::SplitData,
     },
     ranks,
     run::{CHECKPOINT, Run, resumed},
@@ -32,11 +32,6 @@ use crate::{
     terminal::{self, bold, note},
 };
 
-/// From this effort on several networks are averaged, so many if nothing is said.
-const MUCH_EFFORT: u8 = 2;
-const NETWORKS: usize = 8;
-/// With this one the defaults are chosen by as many networks each.
-const MOST_EFFORT: u8 = 3;
 /// What the residuals of samples held back are called in a checkpoint.
 const RESIDUALS: &str = "residuals";
 
@@ -56,16 +51,7 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
         return Err(Error::Invalid(what.into()).into());
     }
     let mut args = args.clone();
-    if args.effort >= Some(MUCH_EFFORT) && args.bag.is_none() {
-        check_effort(&args)?;
-        args.bag = Some(NETWORKS);
-    }
-    args.check_precision()?;
-    if args.bag.is_some() && (args.memory.is_some() || ranks::group().is_some()) {
-        let what = "--bag: all networks share rows that one process has in memory: leave out \
-                    --memory, and run reshet itself";
-        return Err(Error::Invalid(what.into()).into());
-    }
+    bag::settle(&mut args)?;
     arrays::refuse_folds(&args)?;
     follow::tell(&args)?;
     let asked = args.recipe.0.clone();
@@ -75,20 +61,13 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
     let trained_on = split.trained();
     let SplitData { name, train, validation, test, said, warnings, mut chosen, streamed, .. } =
         split;
-    if args.bag.is_some() && streamed.is_some() {
-        let what = "--bag: all rows must fit into memory";
-        return Err(Error::Memory(what.into()).into());
-    }
-    if let Some(networks) = args.bag {
-        let whole = train.fold(0, networks, 0);
-        whole.map_err(of_flag(format!("--bag {networks}")))?;
-    }
+    bag::check(&args, &train, streamed.is_some())?;
     let loaded = start.elapsed() - folded;
     let choosing = Instant::now();
     let (mut choice, mut bag) = (None, None);
     match args.bag {
         _ if args.find_lr || streamed.is_some() => {}
-        Some(networks) if args.effort == Some(MOST_EFFORT) => {
+        Some(networks) if args.effort == Some(bag::MOST_EFFORT) => {
             (choice, bag) = choice::choose_bag(&mut args, &asked, &train, networks)?.unzip();
         }
         _ => choice = choice::choose(&mut args, &asked, &train)?,
@@ -259,25 +238,6 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
         return Ok(interrupted(&run, &what));
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Refuses what `--bag` does not go with, and which `--effort` has set.
-fn check_effort(args: &Settings) -> Result<()> {
-    let flags = [
-        ("--folds", args.folds.is_some()),
-        ("--validation", args.recipe.validation.is_some()),
-        ("--patience", args.recipe.patience.is_some()),
-        ("--load", args.load.is_some()),
-        ("--find-lr", args.find_lr),
-        ("--group", args.table.group.is_some()),
-        ("--time", args.time.is_some()),
-        ("--resume", args.resume.is_some()),
-        ("--checkpoint-every", args.checkpoint_every.is_some()),
-    ];
-    let Some((flag, _)) = flags.iter().find(|(_, given)| *given) else { return Ok(()) };
-    let effort = args.effort.unwrap_or(MUCH_EFFORT);
-    let what = format!("--effort {effort} averages networks, as --bag; {flag} does not go with it");
-    Err(Error::Invalid(what).into())
 }
 
 /// Trains one network, with a line for its epochs.
