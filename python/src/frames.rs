@@ -55,7 +55,9 @@ impl Source<'_> {
     pub fn read(&self, py: Python, options: &csv::Options) -> PyResult<Table> {
         match self {
             Self::Path(path) => {
-                let read = || Table::read_with(path, options.clone(), &mut |_, _| ControlFlow::Continue(()));
+                let read = || {
+                    Table::read_with(path, options.clone(), &mut |_, _| ControlFlow::Continue(()))
+                };
                 py.detach(read).map_err(python)
             }
             Self::Frame(names, columns) => {
