@@ -37,8 +37,7 @@ impl Folds {
             if let Some(validation) = &validation {
                 trainer = trainer.validation(validation);
             }
-            let (precision, _) = args.precision(&trainer.plan(&train)?, &train)?;
-            let model = trainer.precision(precision).fit(&train)?.model;
+            let model = trainer.fit(&train)?.model;
             if terminal::stopped() {
                 bail!("interrupted in fold {} of {folds}: nothing is saved", k + 1);
             }

@@ -361,7 +361,7 @@ impl<'a> Trainer<'a> {
         Ok(())
     }
 
-    /// Lowers the network for this data and checks everything, as [`Trainer::fit`] does first.
+    /// Lowers the network for this data and checks both, as [`Trainer::fit`] does first.
     ///
     /// # Errors
     /// Network, loss, data or hyper-parameters do not fit.
@@ -381,9 +381,6 @@ impl<'a> Trainer<'a> {
         }
         if self.group.is_some() && self.precision != Precision::F32 {
             return invalid("the ranks of a group multiply in f32");
-        }
-        if self.patience.is_some() && self.validation.is_none() {
-            return invalid("patience needs a validation part to watch");
         }
         if matches!(self.schedule, Schedule::StepLR { step_size: 0, .. }) {
             return invalid("StepLR: step_size must be at least 1 epoch");
@@ -412,6 +409,9 @@ impl<'a> Trainer<'a> {
     /// # Errors
     /// As [`Trainer::plan`]; the checkpoint is of another training.
     pub fn start(&mut self, data: &Dataset) -> Result<TrainingLoop> {
+        if self.patience.is_some() && self.validation.is_none() {
+            return Err(Error::invalid("patience needs a validation part to watch"));
+        }
         let Lowered { plan, scaled, units } = self.lowered(data)?;
         let setup = self.network.clone().with_loss(plan.loss().clone());
         let setup = setup.units(units).seeded(self.seed).init(self.init).lowered(self.device);
