@@ -122,7 +122,7 @@ fn the_better_defaults_are_taken_and_told() {
         place.done(&format!("train fine.csv {set} --out set --force -q"));
         assert!(report(&place, "set").get("choice").is_none(), "{set}");
     }
-    place.fails("train fine.csv --effort 2", 2, "--effort");
+    place.fails("train fine.csv --effort 4", 2, "--effort");
 }
 
 #[test]
