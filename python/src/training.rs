@@ -2,18 +2,14 @@
 
 use std::{
     ops::ControlFlow,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+    sync::{Mutex, PoisonError},
     thread::{self, ThreadId},
     time::{Duration, Instant},
 };
 
 use pyo3::prelude::*;
 use reshet::{
-    Dataset, Device, Ended, Error, Event, Fit, Model, Precision, Recipe, Result, Trainer,
-    diagnosis,
+    Dataset, Device, Error, Event, Fit, Model, Precision, Recipe, Result, Trainer, diagnosis,
     recipe::{Bag, Bagging, Choice, Defaults},
 };
 
@@ -252,7 +248,7 @@ fn learn(
             None => watch.bag(&asked, &train, networks, how.device())?,
         };
         said.push(format!("{networks} networks, each on the fold it left out: {}", bag.score));
-        watch.averaged(&bag, epochs)?
+        bag.fit(epochs)?
     } else {
         let trainer = how.trainer(resolved, &train)?;
         warnings.extend(diagnosis::of_network(trainer.network()).iter().map(ToString::to_string));
@@ -324,18 +320,6 @@ impl Watch {
         let bag = recipe.bag(data, networks, device, &Looks::of(self))?;
         self.check_interrupt()?;
         bag.ok_or_else(|| Error::Invalid("interrupted".into()))
-    }
-
-    /// The average of a bag, as the result of a training.
-    fn averaged(&mut self, bag: &Bag, epochs: usize) -> Result<Fit> {
-        Ok(Fit {
-            model: bag.average()?,
-            epochs,
-            steps: bag.steps,
-            final_loss: bag.score.loss,
-            epoch_losses: Vec::new(),
-            ended: Ended::Done,
-        })
     }
 
     fn fit(
@@ -414,32 +398,24 @@ impl Watch {
 }
 
 /// Looks whether Python wants several trainings to end: on the thread that Python has called, as
-/// only that one hears of Ctrl-C.
+/// only that one hears of Ctrl-C. Where one ends, all do.
 struct Looks<'a> {
     watch: Mutex<&'a mut Watch>,
     caller: ThreadId,
-    stop: AtomicBool,
 }
 
 impl<'a> Looks<'a> {
     fn of(watch: &'a mut Watch) -> Self {
-        let (watch, stop) = (Mutex::new(watch), AtomicBool::new(false));
-        Self { watch, caller: thread::current().id(), stop }
+        Self { watch: Mutex::new(watch), caller: thread::current().id() }
     }
 }
 
 impl Bagging for Looks<'_> {
     fn event(&self, _fold: usize, _event: &Event) -> ControlFlow<()> {
-        if thread::current().id() == self.caller {
-            let mut watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
-            if watch.look().is_break() {
-                self.stop.store(true, Relaxed);
-            }
+        if thread::current().id() != self.caller {
+            return ControlFlow::Continue(());
         }
-        match self.stop.load(Relaxed) {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
-        }
+        self.watch.lock().unwrap_or_else(PoisonError::into_inner).look()
     }
 }
 

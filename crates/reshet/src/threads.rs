@@ -1,43 +1,34 @@
 //! Work that has nothing to do with each other, on several threads.
 
 use std::{
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
     thread,
 };
 
-/// Does `tasks` tasks, each on one of so many threads, the caller's among them. Returns the results
-/// in the order of the tasks.
-pub(crate) fn each<T: Send>(
-    threads: usize,
-    tasks: usize,
-    work: impl Fn(usize) -> T + Sync,
-) -> Vec<T> {
-    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-    let some = || {
-        loop {
-            let task = next.fetch_add(1, Relaxed);
-            if task >= tasks {
-                return;
-            }
-            let result = work(task);
-            done.lock().unwrap_or_else(PoisonError::into_inner).push((task, result));
-        }
-    };
-    thread::scope(|scope| {
-        for _ in 1..threads.min(tasks) {
-            // A system that gives no more threads gives fewer.
-            if thread::Builder::new().spawn_scoped(scope, some).is_err() {
-                break;
-            }
-        }
-        some();
+/// `f(0) … f(n − 1)`, on so many threads, the caller's among them; in order.
+pub(crate) fn each<T: Send>(threads: usize, n: usize, f: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    let threads = threads.min(n);
+    if threads < 2 {
+        return (0..n).map(f).collect();
+    }
+    let next = AtomicUsize::new(0);
+    let mut all: Vec<(usize, T)> = thread::scope(|scope| {
+        let work = || {
+            let take = || Some(next.fetch_add(1, Relaxed)).filter(|i| *i < n);
+            std::iter::from_fn(|| take().map(|i| (i, f(i)))).collect::<Vec<_>>()
+        };
+        // This thread takes its part, and all of it where no other can be started.
+        let start = |_| thread::Builder::new().spawn_scoped(scope, work).ok();
+        let others: Vec<_> = (1..threads).map_while(start).collect();
+        let own = work();
+        // A panic of a thread continues here.
+        let join = |t: thread::ScopedJoinHandle<_>| {
+            t.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        others.into_iter().flat_map(join).chain(own).collect()
     });
-    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-    done.sort_by_key(|(task, _)| *task);
-    done.into_iter().map(|(_, result)| result).collect()
+    all.sort_by_key(|(i, _)| *i);
+    all.into_iter().map(|(_, t)| t).collect()
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, Result};
 use indicatif::ProgressBar;
 use reshet::{
-    Dataset, Device, Ended, Error, Event, Fit, Model, Trainer,
+    Dataset, Device, Error, Event, Model, Trainer,
     data::memory::available,
     recipe::{Bag, Bagging},
 };
@@ -75,8 +75,7 @@ pub fn check(args: &Settings, train: &Dataset, streamed: bool) -> Result<()> {
     if streamed {
         return Err(Error::Memory("--bag: all rows must fit into memory".into()).into());
     }
-    let folds = train.fold(0, networks, 0).map(drop);
-    Ok(folds.map_err(of_flag(format!("--bag {networks}")))?)
+    Ok(train.check_folds(networks).map_err(of_flag(format!("--bag {networks}")))?)
 }
 
 /// Trains the networks that the run's folder does not have yet; of a bag that is `done`, writes
@@ -201,18 +200,6 @@ impl Bagging for Kept<'_> {
         self.bar.set_message(format!("network {} of {} is trained", fold + 1, self.networks));
         Ok(())
     }
-}
-
-/// The average, as the result of a training.
-pub fn fit(bag: &Bag, args: &Settings) -> Result<Fit> {
-    Ok(Fit {
-        model: bag.average()?,
-        epochs: args.recipe.epochs.unwrap_or(0),
-        steps: bag.steps,
-        final_loss: bag.score.loss,
-        epoch_losses: Vec::new(),
-        ended: Ended::Done,
-    })
 }
 
 /// What the networks score on the folds that they were not trained on, for a reader.

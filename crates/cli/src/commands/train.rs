@@ -181,7 +181,7 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
             let Some(bag) = &bag else {
                 return Ok(interrupted(&run, "; the networks trained so far are kept"));
             };
-            bag::fit(bag, args)?
+            bag.fit(args.recipe.epochs.unwrap_or(0))?
         }
         None => train_one(&mut run, args, trainer, &train, residuals)?,
     };

@@ -176,8 +176,13 @@ impl Settings {
     ) -> reshet::Result<Trainer<'a>> {
         let trainer = self.recipe.trainer_of_sample(data, samples)?;
         let trainer = trainer.device(self.machine.device()?).unscaled();
-        let (precision, _) = self.precision(&trainer.plan(data)?, data)?;
-        let trainer = trainer.precision(precision);
+        let trainer = match self.machine.asks_for_f32() {
+            true => trainer,
+            false => {
+                let (precision, _) = self.precision(&trainer.plan(data)?, data)?;
+                trainer.precision(precision)
+            }
+        };
         Ok(if self.no_scale { trainer.units(Vec::new()) } else { trainer })
     }
 

@@ -266,6 +266,11 @@ impl Machine {
         }
     }
 
+    /// Whether nothing but f32 is asked for.
+    pub fn asks_for_f32(&self) -> bool {
+        self.precision == AskedPrecision::F32
+    }
+
     /// The precision to train in, and what there is to say of it.
     pub fn precision(
         &self,

@@ -309,6 +309,14 @@ impl Dataset {
         let (first, second) = self.targets.fold(k, folds, seed)?;
         Ok((self.select(&first), self.select(&second)))
     }
+
+    /// Checks that the samples can be divided into so many folds.
+    ///
+    /// # Errors
+    /// There are fewer than two folds, or more than samples.
+    pub fn check_folds(&self, folds: usize) -> Result<()> {
+        self.targets.check_fold(0, folds)
+    }
 }
 
 #[cfg(test)]

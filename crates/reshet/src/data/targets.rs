@@ -249,13 +249,19 @@ impl Targets {
 
     /// The rows that stay and those of fold `k` (from 0) of `folds`: see [`Dataset::fold`].
     pub(crate) fn fold(&self, k: usize, folds: usize, seed: u64) -> Result<(Vec<u32>, Vec<u32>)> {
+        self.check_fold(k, folds)?;
+        Ok(self.part(seed, |i| i % folds == k))
+    }
+
+    /// Checks that there is such a fold.
+    pub(super) fn check_fold(&self, k: usize, folds: usize) -> Result<()> {
         let samples = self.rows().unwrap_or(0);
         if folds < 2 || folds > samples || k >= folds {
             return Err(Error::invalid(format!(
                 "fold {k} of {folds}: choose from 2 folds to as many as there are samples, {samples}"
             )));
         }
-        Ok(self.part(seed, |i| i % folds == k))
+        Ok(())
     }
 
     /// Splits all rows by their place after a shuffle and a sort by class; each part is in the

@@ -7,7 +7,7 @@ use std::{
 
 use super::{Recipe, choice};
 use crate::{
-    Dataset, Device, Ended, Event, Model, Result, Score, Trainer, average, data::table::Unit,
+    Dataset, Device, Ended, Event, Fit, Model, Result, Score, Trainer, average, data::table::Unit,
     metrics::Residuals, threads, train::temperature,
 };
 
@@ -80,6 +80,22 @@ impl Bag {
         model.with_residuals(self.residuals.clone())
     }
 
+    /// Returns the average as the result of a training of so many epochs; its loss is that of the
+    /// answers.
+    ///
+    /// # Errors
+    /// As [`Bag::average`].
+    pub fn fit(&self, epochs: usize) -> Result<Fit> {
+        Ok(Fit {
+            model: self.average()?,
+            epochs,
+            steps: self.steps,
+            final_loss: self.score.loss,
+            epoch_losses: Vec::new(),
+            ended: Ended::Done,
+        })
+    }
+
     /// Whether its answers to samples that were not trained on are clearly better than those of
     /// another bag of the same folds: by half a standard error of the difference.
     pub fn is_clearly_better(&self, than: &Self) -> bool {
@@ -120,7 +136,7 @@ impl Recipe {
         let whole = bagging.prepare(self.trainer(data)?.unscaled());
         let units = whole.units_for_all(data)?;
         average::check(whole.network(), folds)?;
-        data.targets().fold(0, folds, 0)?;
+        data.check_folds(folds)?;
         let stop = AtomicBool::new(false);
         let done = threads::each(device.cores(), folds, |k| {
             if stop.load(Relaxed) {
