@@ -2,6 +2,7 @@
 
 mod folder;
 mod show;
+mod tested;
 mod told;
 
 use std::{
@@ -12,19 +13,17 @@ use std::{
 
 use anyhow::Result;
 use reshet::{
-    Dataset, Device, Ended, Error, Fit, Meaning, Precision, Recipe, Score, Task,
+    Dataset, Error, Meaning, Recipe, Score, Task,
     recipe::Defaults,
-    tune::{Candidate, Event, Outcome, Record, Selection, Space, Study},
+    tune::{Candidate, Event, Space, Study},
 };
 use serde_json::json;
 
 use crate::{
-    commands::{follow, trained::TrainedRun},
+    commands::follow,
     exit,
     input::split_data::{SplitData, of_flag},
-    ranks,
-    run::Run,
-    say,
+    ranks, say,
     settings::{Settings, recipe::Asked, table::TableFlags},
     terminal::{self, note},
 };
@@ -33,6 +32,7 @@ pub use folder::Kept;
 pub use folder::is_study;
 use folder::{About, Folder};
 use show::Board;
+use tested::Tested;
 pub use told::{AVERAGE, BEST, study};
 
 /// Epochs of a network that comes through, where the data has no habit of its own.
@@ -254,17 +254,16 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     chart.save(folder.path(), "scatter")?;
     let selection = match interrupted {
         true => None,
-        false => select(&study, &outcome, &splits)?,
+        false => tested::select(&study, &outcome, &splits)?,
     };
-    let interrupted = terminal::stopped();
+    let looked_for = selection.is_some();
     // The test part has been looked at by nobody so far.
-    let tested = match interrupted {
+    let tested = match terminal::stopped() {
         true => None,
-        false => test(&folder, &kept, best, &study, selection.as_ref())?,
+        false => tested::test(&folder, &kept, best, &study, selection)?,
     };
     let interrupted = tested.is_none();
-    let looked_for = selection.is_some();
-    let selection = selection.filter(|_| tested.as_ref().is_some_and(|t| t.has_average));
+    let average = tested.as_ref().and_then(|tested| tested.average.as_ref());
     terminal::saved();
     if args.json {
         let mut json = told::result(&kept, &about, &outcome);
@@ -274,11 +273,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         json["epochs"] = json!(trained);
         json["seconds"] = json!(seconds);
         json["test"] = json!(tested.as_ref().and_then(|tested| tested.score.as_ref()));
-        json["average"] = json!(selection.as_ref().map(|selection| told::average(
-            selection,
-            tested.as_ref().and_then(|tested| tested.of_average.as_ref()),
-            &folder.path().join(AVERAGE),
-        )));
+        let within = folder.path().join(AVERAGE);
+        json["average"] = json!(average.map(|average| told::average(average, &within)));
         json["finished"] = json!(outcome.finished);
         say!("{json}");
     } else {
@@ -293,8 +289,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         if let Some(Tested { score: Some(score), samples, .. }) = &tested {
             say!("test, opened once, for the best one trained on all {samples}: {score}");
         }
-        if let Some(selection) = &selection {
-            show::average(selection, tested.as_ref().and_then(|t| t.of_average.as_ref()), &about);
+        if let Some(average) = average {
+            show::average(average, &about);
         }
         say!("best:     {}", kept.command(best));
         match outcome.simplest(about.accuracy()) {
@@ -308,7 +304,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         terminal::tell(&format!("{what} {folder}"));
         return Ok(ExitCode::from(exit::INTERRUPTED));
     }
-    if terminal::stopped() && looked_for && selection.is_none() {
+    if terminal::stopped() && looked_for && average.is_none() {
         let what = "interrupted; networks were not averaged; go on: reshet tune --resume";
         terminal::tell(&format!("{what} {folder}"));
         return Ok(ExitCode::from(exit::INTERRUPTED));
@@ -357,115 +353,4 @@ fn baseline(data: &reshet::Dataset, task: Task) -> f64 {
         reshet::metrics::ScoreKind::Answers { baseline, .. } => baseline,
         reshet::metrics::ScoreKind::Numbers { .. } => 0.0,
     }
-}
-
-/// The winner, trained on all training samples.
-struct Tested {
-    score: Option<Score>,
-    /// Whether several were averaged, and what that scores.
-    has_average: bool,
-    of_average: Option<Score>,
-    samples: usize,
-}
-
-/// Looks for networks that are better together than the best one.
-fn select(
-    study: &Study,
-    outcome: &Outcome,
-    splits: &[(Dataset, Dataset)],
-) -> Result<Option<Selection>> {
-    let bar = terminal::bar(0, "better together? {wide_bar} {pos}/{len} trainings  {eta} left");
-    let selection = study.select(outcome, splits, |done, all| {
-        bar.set_length(all as u64);
-        bar.set_position(done as u64);
-        terminal::carry_on()
-    });
-    bar.finish_and_clear();
-    Ok(selection?)
-}
-
-/// Trains the networks of an average on all training samples, writes the average's model, and
-/// tests it. None after Ctrl-C, or if there is no average after all, which is told.
-fn average(
-    folder: &Folder,
-    study: &Study,
-    selection: &Selection,
-    split: &SplitData,
-) -> Result<Option<Option<Score>>> {
-    let networks = selection.members.len() as u64;
-    let bar = terminal::bar(networks, "the average: {wide_bar} {pos}/{len} networks  {eta} left");
-    let model = selection.fit(&split.train, study, |done| {
-        bar.set_position(done as u64);
-        terminal::carry_on()
-    });
-    bar.finish_and_clear();
-    let mut model = match model {
-        Ok(Some(model)) => model,
-        Ok(None) => return Ok(None),
-        Err(error) => {
-            terminal::tell(&format!("warning: the networks were not averaged: {error}"));
-            return Ok(None);
-        }
-    };
-    let score = split.test.as_ref().map(|test| model.test(test)).transpose()?;
-    model.notes.insert("data".into(), split.name.clone());
-    if let Some(score) = &score {
-        model.notes.insert("test".into(), score.to_string());
-    }
-    let run = Run::create(Some(&folder.path().join(AVERAGE)), &split.name, true)?;
-    run.save_model(&model)?;
-    Ok(Some(score))
-}
-
-/// Trains the best candidate on training and validation part together, and opens the
-/// test part, once.
-fn test(
-    folder: &Folder,
-    kept: &Kept,
-    best: &Record,
-    study: &Study,
-    selection: Option<&Selection>,
-) -> Result<Option<Tested>> {
-    let start = Instant::now();
-    let mut args = kept.winner(best)?;
-    let split = SplitData::read(&mut args, None)?;
-    let loaded = start.elapsed();
-    let device = Device::best();
-    let mut run = Run::create(Some(&folder.path().join(BEST)), &split.name, true)?;
-    run.save_config(&args)?;
-    let bar = terminal::bar(0, "the best one: {wide_bar} {pos}/{len} steps  {msg}");
-    let training = Instant::now();
-    let fit: Fit = run.train(args.trainer(&split.train)?, &split.train, &bar, |_| {})?;
-    if fit.ended == Ended::Asked {
-        return Ok(None);
-    }
-    let trained = training.elapsed();
-    let score = split.test.as_ref().map(|test| fit.model.test_on(test, device)).transpose()?;
-    let seconds = json!({
-        "load": loaded.as_secs_f64(), "train": trained.as_secs_f64(),
-        "total": start.elapsed().as_secs_f64(),
-    });
-    let (train, test) = (&split.train, split.test.as_ref());
-    let trained = TrainedRun {
-        args: &args,
-        precision: Precision::F32,
-        train,
-        trained_on: train.len(),
-        test,
-        fit: &fit,
-        score: &score,
-        folds: None,
-        bag: None,
-        choice: None,
-        findings: None,
-        in_short: false,
-    };
-    trained.keep(&mut run, &split.name, &device, &seconds)?;
-    run.finish()?;
-    let average = match selection {
-        Some(selection) => average(folder, study, selection, &split)?,
-        None => None,
-    };
-    let (has_average, of_average) = (average.is_some(), average.flatten());
-    Ok(Some(Tested { score, has_average, of_average, samples: split.train.len() }))
 }

@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
 use reshet::{
-    Score, Task,
+    Task,
     metrics::digits,
     network::thousands,
-    tune::{Outcome, Record, Selection, Space},
+    tune::{Outcome, Record, Space},
 };
 
-use super::folder::About;
+use super::{folder::About, tested::Averaged};
 use crate::{
     drawing::chart::{Axis, Chart, Look, Point},
     say,
@@ -151,7 +151,8 @@ pub fn scatter(outcome: &Outcome, about: &About) -> Chart {
 }
 
 /// Says which networks are better together, and what their average scores.
-pub fn average(selection: &Selection, test: Option<&Score>, about: &About) {
+pub fn average(average: &Averaged, about: &About) {
+    let Averaged { selection, score: test } = average;
     let (networks, score, best) = (selection.members.len(), &selection.score, &selection.best);
     say!("better together: the average of {networks} networks, by the validation samples {score}");
     say!("  (the best one alone {best}):");

@@ -3,12 +3,15 @@
 use std::path::Path;
 
 use reshet::{
-    Error, Result, Score,
-    tune::{Outcome, Record, Selection, Trial},
+    Error, Result,
+    tune::{Outcome, Record, Trial},
 };
 use serde_json::{Map, Value, json};
 
-use super::folder::{self, About, Kept};
+use super::{
+    folder::{self, About, Kept},
+    tested::Averaged,
+};
 use crate::{commands::serve::spec, run::record, settings::command};
 
 /// The best, the simplest, the frontier, what mattered.
@@ -68,14 +71,15 @@ pub const AVERAGE: &str = "average";
 
 /// `{"trials": [{"trial": 3, "weight": 0.5}, …], "validation": {…}, "best_alone": {…}, "test": …,
 /// "model": …}`
-pub fn average(selection: &Selection, test: Option<&Score>, folder: &Path) -> Value {
+pub fn average(average: &Averaged, folder: &Path) -> Value {
+    let Averaged { selection, score } = average;
     let one = |(record, weight): &(Record, f64)| json!({"trial": record.trial, "weight": weight});
     let trials: Vec<Value> = selection.members.iter().map(one).collect();
     json!({
         "trials": trials,
         "validation": selection.score,
         "best_alone": selection.best,
-        "test": test,
+        "test": score,
         "model": folder.join("model.safetensors"),
     })
 }
