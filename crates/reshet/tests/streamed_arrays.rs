@@ -242,6 +242,16 @@ fn what_cannot_be_streamed_is_refused() {
     fails(b"a,b\n1,2\n".to_vec(), 10, "not an NPY file");
     fails(array("<c8", &[5], &[0; 40]), 5, "type \"c8\" are not read");
     fails(gzipped(&whole[..whole.len() - 4]), 10, "shorter than its header says");
+    fails(gzipped(&[&whole[..], &[0; 4]].concat()), 10, "longer than its header says");
+    let mut damaged = gzipped(&whole);
+    let checksum = damaged.len() - 8;
+    damaged[checksum] ^= 1;
+    fails(damaged, 10, "checksum");
+    let endless = array("<f8", &[10, 1 << 40], &[0; 64]);
+    fails(gzipped(&endless), 10, "packed ones");
+    let path = write(folder.path(), "y.npy.gz", gzipped(&array("<i8", &[1 << 40], &[0; 64])));
+    let error = npy::targets_of(std::slice::from_ref(&path), &[], None).err().unwrap();
+    assert!(error.to_string().contains("packed ones"), "{error}");
     let text = String::from_utf8_lossy(&whole[..90]).replace("False", "True ");
     let at = text.find("True ").unwrap();
     let mut fortran = whole.clone();

@@ -24,7 +24,7 @@ use crate::{Result, error::Error};
 /// More than this in one array is taken for a damaged file.
 const MOST_BYTES: u64 = 1 << 34;
 /// The highest ratio that deflate can reach.
-const MOST_RATIO: usize = 1032;
+pub(super) const MOST_RATIO: usize = 1032;
 
 /// The names of inputs, in the order of preference.
 const INPUTS: [&str; 8] = ["x", "inputs", "input", "data", "images", "image", "features", "arr_0"];

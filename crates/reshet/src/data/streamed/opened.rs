@@ -58,6 +58,8 @@ impl Opened {
         file.rewind().map_err(unreadable)?;
         // Bytes that there must be, with the header.
         let mut declared = None;
+        // Bytes from which all else is unpacked.
+        let mut packed_bytes = None;
         let (mut numbers, start): (Box<dyn Read + Send>, _) = match &begins[..read] {
             b"PK" => {
                 let wrong = |what: String| Error::data(format!("{}: {what}", path.display()));
@@ -70,6 +72,7 @@ impl Opened {
                 declared = Some(array.size);
                 match array.deflated {
                     true => {
+                        packed_bytes = Some(array.packed);
                         let wrong = |what| Error::data(format!("{source}: {what}"));
                         let from = gzip::inflate(packed).map_err(wrong)?;
                         (Box::new(Summed { from, hasher, left, crc }), None)
@@ -80,6 +83,7 @@ impl Opened {
                 }
             }
             [0x1f, 0x8b] => {
+                packed_bytes = Some(length);
                 let wrong = |what| Error::data(format!("{source}: {what}"));
                 let packed = BufReader::with_capacity(READ, file);
                 (Box::new(gzip::gunzip(packed).map_err(wrong)?), None)
@@ -112,6 +116,13 @@ impl Opened {
         let numbers = Box::new(Cursor::new(begun).chain(numbers));
         let left = super::super::count(&shape).and_then(|n| n.checked_mul(kind.size()));
         let left = left.ok_or_else(|| wrong(format!("an array of shape {shape:?}")))?;
+        // Memory is made for what a header says: it must be possible.
+        if let Some(packed) = packed_bytes
+            && (left / npz::MOST_RATIO) as u64 > packed
+        {
+            let what = format!("its header says {left} bytes, too many for {packed} packed ones");
+            return Err(wrong(what));
+        }
         Ok(Self { source, shape, kind, at, numbers, left })
     }
 
