@@ -33,7 +33,6 @@ describe("learning", { skip }, () => {
     await page.waitForFunction(
       () => Number(document.querySelectorAll(".live-stage .plot")[1]?.dataset.points) > 3,
     );
-    const early = await points();
     // The points are told before they are drawn.
     const drawn = () =>
       page.evaluate(async () => {
@@ -43,6 +42,7 @@ describe("learning", { skip }, () => {
         return [...document.querySelectorAll(".live-stage .plot canvas")].at(-1).toDataURL();
       });
     const picture = await drawn();
+    const early = await points();
     await page.waitForFunction(
       (n) => Number(document.querySelectorAll(".live-stage .plot")[1].dataset.points) > n + 5,
       {},
