@@ -1,13 +1,13 @@
 //! Several small networks that take their steps at once.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use crate::{
     Device, Model, Optimizer, Result, Training,
-    engine::{Team, share},
+    engine::{Team, Workspace, share},
     error::Error,
 };
 
@@ -43,6 +43,8 @@ pub struct Ensemble {
     /// Each is locked by the one thread that it is given to.
     trainings: Vec<Mutex<Training>>,
     team: Team,
+    /// One for each thread.
+    workspaces: Vec<Mutex<Workspace>>,
 }
 
 impl Ensemble {
@@ -54,7 +56,8 @@ impl Ensemble {
     /// Does the same with as many threads as the device has.
     pub fn on(trainings: Vec<Training>, device: Device) -> Self {
         let team = Team::new(device.cores().min(trainings.len().max(1)));
-        Self { trainings: trainings.into_iter().map(Mutex::new).collect(), team }
+        let workspaces = (0..team.threads()).map(|_| Mutex::default()).collect();
+        Self { trainings: trainings.into_iter().map(Mutex::new).collect(), team, workspaces }
     }
 
     /// Returns the number of networks.
@@ -74,7 +77,8 @@ impl Ensemble {
 
     /// Takes a step of each network and returns its mean loss before the update: see
     /// [`Training::step`]. `batches` are rows of each network's own data. Of batches and optimisers
-    /// there is one for each network, or one for all.
+    /// there is one for each network, or one for all. No network has a current batch afterwards:
+    /// [`Training::output`] is empty.
     ///
     /// # Errors
     /// There are neither one nor as many batches or optimisers as networks. A step that fails does
@@ -100,15 +104,15 @@ impl Ensemble {
             numbers += parameters * batch(i).len();
         }
         let losses: Vec<Mutex<Result<f32>>> = (0..networks).map(|_| Mutex::new(Ok(0.0))).collect();
-        let trainings = &self.trainings;
+        let (trainings, workspaces) = (&self.trainings, &self.workspaces);
         let crew = self.team.gather(Duration::from_nanos((numbers / A_NANOSECOND) as u64));
         let threads = crew.threads();
         crew.run(&|thread, _| {
+            let mut workspace = locked(&workspaces[thread]);
             for i in share(networks, thread, threads) {
-                let mut training = trainings[i].lock().unwrap_or_else(PoisonError::into_inner);
                 let optimizer = optimizers[i.min(optimizers.len() - 1)];
-                let loss = training.step(batch(i), optimizer);
-                *losses[i].lock().unwrap_or_else(PoisonError::into_inner) = loss;
+                let loss = locked(&trainings[i]).step_in(&mut workspace, batch(i), optimizer);
+                *locked(&losses[i]) = loss;
             }
         });
         let plain = |loss: Mutex<_>| loss.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -124,6 +128,11 @@ impl Ensemble {
             (0..self.len()).filter_map(|i| Some(self.training(i)?.model())).collect();
         Model::average(&models.iter().map(|model| (model, 1.0)).collect::<Vec<_>>())
     }
+}
+
+/// What only one thread asks for.
+fn locked<T>(one: &Mutex<T>) -> MutexGuard<'_, T> {
+    one.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -170,7 +179,17 @@ mod tests {
                 }
             }
             for (i, alone) in alone.iter().enumerate() {
-                assert_eq!(all.training(i).unwrap().parameters(), alone.parameters());
+                let training = all.training(i).unwrap();
+                assert_eq!(training.parameters(), alone.parameters());
+                // By itself it has memory of its own again.
+                assert!(training.output(16).is_empty());
+                training.forward(&batch(i, 7)).unwrap();
+                let mut copy = start(NETS[i], i as u64, of(i));
+                copy.copy_from(alone).unwrap();
+                copy.forward(&batch(i, 7)).unwrap();
+                if i < 2 {
+                    assert_eq!(training.output(16), copy.output(16));
+                }
             }
         }
     }

@@ -296,12 +296,13 @@ fn elements<'a>(
             *sum = masked(z, target, &f);
             continue;
         };
-        *sum = 0.0;
+        let mut all = 0.0;
         for (z, t) in z.iter_mut().zip(t) {
             let (loss, derivative) = f(*z, f64::from(*t));
             *z = derivative;
-            *sum += loss;
+            all += loss;
         }
+        *sum = all;
     }
 }
 

@@ -28,7 +28,7 @@ use crate::{
 
 pub(crate) use among::{Among, Stepped};
 pub use cpu::Instructions;
-pub(crate) use cpu::{Team, share};
+pub(crate) use cpu::{Team, Workspace, share};
 pub use precision::Precision;
 
 /// A flat buffer of an engine.
@@ -153,6 +153,13 @@ pub(crate) trait Engine: Send {
         let loss = self.backward(samples, None, false);
         (loss, self.update(hyper))
     }
+
+    /// Uses the memory of a workspace, if an engine of the same plan left it there, in place of its
+    /// own for what a step leaves behind. The output of the last `forward` is gone.
+    fn take(&mut self, _workspace: &mut Workspace) {}
+
+    /// Leaves that memory in the workspace for the next engine.
+    fn leave(&mut self, _workspace: &mut Workspace) {}
 
     /// Runs a step on this rank's share of a batch, which may be empty: its gradient is added up
     /// over the group before the update. The parameters stay as they are if a rank ends.

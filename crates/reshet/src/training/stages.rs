@@ -7,7 +7,7 @@ use super::{
 use crate::{
     Dataset, Optimizer, Result,
     data::{BatchTargets, Inputs, Rows},
-    engine::Samples,
+    engine::{Samples, Workspace},
     error::{Diverged, Error},
     optim::Hyper,
 };
@@ -179,6 +179,22 @@ impl Training {
         self.rows.extend_from_slice(rows);
         self.of = Of::Rows;
         self.stepped(done, optimizer)
+    }
+
+    /// Does the same in memory that the trainings of a thread share. There is no current batch
+    /// afterwards.
+    pub(crate) fn step_in(
+        &mut self,
+        workspace: &mut Workspace,
+        rows: &[u32],
+        optimizer: Optimizer,
+    ) -> Result<f32> {
+        self.engine.take(workspace);
+        let loss = self.step(rows, optimizer);
+        self.engine.leave(workspace);
+        self.rows.clear();
+        self.stage = Stage::Start;
+        loss
     }
 
     /// Takes a step for each of these batches of rows, one after the other, with the same bits as

@@ -42,6 +42,7 @@ mod work;
 
 pub use self::instructions::Instructions;
 pub(super) use self::state::Cpu;
+pub(crate) use self::state::Workspace;
 pub(super) use self::{
     bf16::{is_native, is_wide},
     sparse::are_mostly_zero,
@@ -162,6 +163,16 @@ impl Engine for Cpu {
         });
         self.updates += 1;
         (self.loss(denominator), finite)
+    }
+
+    fn take(&mut self, workspace: &mut Workspace) {
+        if let Some(stages) = workspace.of(&self.plan) {
+            self.stages = stages;
+        }
+    }
+
+    fn leave(&mut self, workspace: &mut Workspace) {
+        workspace.keep(&self.plan, &mut self.stages);
     }
 
     fn step_among(&mut self, samples: &Samples, hyper: &Hyper, among: &Among) -> Result<Stepped> {

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::{
+    ahead,
     kernels::Kernels,
     matrix::{BLOCK, Matrix, ROUND, STRIP},
     stages::Stage,
@@ -10,6 +11,9 @@ use super::{
     work::Work,
 };
 use crate::{activation::Activation, data::Numbers, engine::dropout::Mask};
+
+/// Rows that are asked for ahead of the one that is copied: they lie anywhere.
+const AHEAD: usize = 8;
 
 /// Copies samples from the features, as numbers, into stage 0.
 ///
@@ -22,6 +26,9 @@ pub(super) unsafe fn gather(work: &Work, rows: Range<usize>) {
     debug_assert!(width == work.batch.inputs.width);
     debug_assert!(rows.end <= work.batch.rows.len().min(x.rows));
     for row in rows {
+        if let Some(later) = work.batch.rows.get(row + AHEAD) {
+            ahead::ask_for(work.batch.inputs, *later);
+        }
         let from = work.batch.rows[row] as usize * width;
         for strip in 0..x.strips() {
             let (start, n) = (from + strip * STRIP, x.used(strip));

@@ -40,6 +40,28 @@ pub(in crate::engine) struct Cpu {
     pub(super) all: Vec<u32>,
 }
 
+/// Memory that a step needs and nobody else, for one engine after the other: what the engine
+/// before has used is still in the cache.
+#[derive(Default)]
+pub(crate) struct Workspace {
+    /// Of the first engine; others keep their own memory.
+    plan: Option<Plan>,
+    stages: Stages,
+}
+
+impl Workspace {
+    /// What is there for this plan.
+    pub(super) fn of(&mut self, plan: &Plan) -> Option<Stages> {
+        (self.plan.as_ref() == Some(plan)).then(|| std::mem::take(&mut self.stages))
+    }
+
+    pub(super) fn keep(&mut self, plan: &Plan, stages: &mut Stages) {
+        if self.plan.get_or_insert_with(|| plan.clone()) == plan {
+            self.stages = std::mem::take(stages);
+        }
+    }
+}
+
 impl Cpu {
     /// An engine with these parameters.
     pub fn new(
