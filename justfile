@@ -155,6 +155,10 @@ doc:
 bench *args:
     python3 bench/run.py {{args}}
 
+# Fails where a job lost more than 3 % since the last record of this kind of machine
+bench-check *args:
+    python3 bench/check.py {{args}}
+
 # The defaults for tables beside scikit-learn's: see bench/tables/README.md
 bench-tables *args:
     python3 bench/tables/run.py {{args}}

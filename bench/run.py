@@ -6,12 +6,13 @@ import argparse
 import datetime
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+import machine
 
 HERE = Path(__file__).resolve().parent
 HOME = Path(os.environ.get("RESHET_BENCH_DIR", Path.home() / ".cache" / "reshet-bench"))
@@ -62,6 +63,19 @@ ONLY = {"PyTorch, the slide": ["L"], "scikit-learn": ["L", "C", "M", "T", "S"]}
 ONLY |= {name: ["M", "X128", "X1024", "T"] for name in ("reshet, bf16", "PyTorch, bf16")}
 # So slow that a round is a tenth.
 SLOW = {"PyTorch, the slide"}
+# Networks that train at once, each 30-64-64-1 with batches of 256.
+NETWORKS = 64
+TOGETHER = "E"
+# How everybody is held to an older processor's instructions.
+HELD = {
+    "avx2": {
+        "RESHET_INSTRUCTIONS": "avx2",
+        "ATEN_CPU_CAPABILITY": "avx2",
+        "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+        "ONEDNN_MAX_CPU_ISA": "AVX2",
+        "XLA_FLAGS": "--xla_cpu_max_isa=AVX2",
+    }
+}
 
 
 class Contender:
@@ -131,8 +145,7 @@ def install(names):
 
 def floor(threads):
     """The peak rates of these cores, now."""
-    program = HOME / "target-ours" / "release" / "bench-ours"
-    return json.loads(subprocess.check_output([program, "floor", str(threads)]))
+    return machine.floor(HOME / "target-ours" / "release" / "bench-ours", threads)
 
 
 def dense_flop(widths, batch):
@@ -232,18 +245,45 @@ def predict(job, names, threads, rounds):
     return rows
 
 
-def machine():
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return f"{models[0] if models else platform.processor()}, {os.cpu_count()} cores"
+def together(threads, rounds):
+    """Many small networks: ours, JAX and PyTorch, a process each, in turn."""
+    ours = [HOME / "target-ours" / "release" / "bench-ours", "ensemble", NETWORKS, threads]
+    theirs = [PYTHON, HERE / "contenders" / "ensemble.py", NETWORKS, threads]
+    times = {}
+    for _ in range(max(1, rounds // 3)):
+        told = {}
+        for command in (ours, theirs):
+            words = [str(word) for word in command]
+            told |= json.loads(subprocess.check_output(words, stderr=subprocess.DEVNULL))
+        for key, name in [("us_at_once", "reshet"), ("us_in_turn", "reshet, one after the other"),
+                          ("jax_vmap_us", "JAX, vmap"), ("torch_func_us", "PyTorch, torch.func"),
+                          ("torch_in_turn_us", "PyTorch, one after the other")]:
+            times.setdefault(name, []).append(told[key])
+        times.setdefault("share", []).append(told["share_of_peak"])
+    share = middle(times.pop("share"))
+    print(f"\n**{TOGETHER}**, {NETWORKS} networks 30-64-64-1, batches of 256, a step of all, "
+          f"{threads} threads; ours at once: {100 * share:.0f} % of the peak.\n")
+    print("| | µs | × ours |")
+    print("|---|---:|---:|")
+    mine = middle(times["reshet"])
+    rows = []
+    for name, of in times.items():
+        us, ratio = middle(of), middle([us / ours for us, ours in zip(of, times["reshet"])])
+        rows.append({"job": TOGETHER, "name": name, "us": us,
+                     "ratio": None if us == mine else ratio, "share_of_peak": share})
+        print(f"| {name} | {us:,.0f} | {ratio:.2f} |", flush=True)
+    return rows
 
 
 def main():
     ask = argparse.ArgumentParser(description=__doc__)
-    ask.add_argument("--jobs", default=",".join(JOBS), help="of " + ", ".join(JOBS))
+    every = [*JOBS, TOGETHER]
+    ask.add_argument("--jobs", default=",".join(every), help="of " + ", ".join(every))
     ask.add_argument("--contenders", help="of " + "; ".join(TRAINING) + " (apart by ;)")
     ask.add_argument("--threads", type=int, default=os.cpu_count())
     ask.add_argument("--rounds", type=int, default=7)
+    ask.add_argument("--instructions", choices=HELD,
+                     help="hold everybody to these, whatever the processor has")
     ask.add_argument("--record", type=Path, help="also write the numbers to this JSON file")
     asked = ask.parse_args()
     names = list(TRAINING)
@@ -254,19 +294,26 @@ def main():
             ask.error(f"no contender {unknown[0]}; there are {', '.join(TRAINING)}")
         names = ["reshet"] + [name for name in others if name != "reshet"]
     jobs = asked.jobs.split(",")
-    if not set(jobs) <= set(JOBS):
-        ask.error(f"jobs are {', '.join(JOBS)}")
+    if not set(jobs) <= set(every):
+        ask.error(f"jobs are {', '.join(every)}")
+    os.environ.update(HELD.get(asked.instructions, {}))
     install(names)
     today = datetime.date.today().isoformat()
-    print(f"{today}, {machine()}. Medians of {asked.rounds} rounds in turn; "
+    here = machine.describe() | {"peaks": floor(asked.threads), "instructions": asked.instructions}
+    held = f", held to {asked.instructions}" if asked.instructions else ""
+    print(f"{today}, {machine.in_words(here)}{held}. Medians of {asked.rounds} rounds in turn; "
           "× ours: the median of pairs.")
     rows = []
     for job in jobs:
+        if job == TOGETHER:
+            rows += together(asked.threads, asked.rounds)
+            continue
         rows += train(job, names, asked.threads, asked.rounds)
         if job in PREDICTED:
             rows += predict(job, names, asked.threads, asked.rounds)
     if asked.record:
-        record = {"date": today, "machine": machine(), "threads": asked.threads, "rows": rows}
+        record = {"date": today, "commit": machine.commit(HERE), **here,
+                  "threads": asked.threads, "rows": rows}
         asked.record.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
 
 

@@ -11,7 +11,8 @@ import sys
 import time
 
 NETWORKS, THREADS = int(sys.argv[1]), int(sys.argv[2])
-os.environ.setdefault("XLA_FLAGS", f"--xla_cpu_multi_thread_eigen={'true' if THREADS > 1 else 'false'}")
+several = f"--xla_cpu_multi_thread_eigen={'true' if THREADS > 1 else 'false'}"
+os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {several}"
 BATCH, ROUNDS, STEPS = 256, 7, 10
 WIDTHS = [30, 64, 64, 1]
 

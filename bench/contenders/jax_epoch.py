@@ -6,7 +6,8 @@ import sys
 
 name, threads = sys.argv[1:3]
 if int(threads) == 1:
-    os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+    one = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {one}"
 
 import jax
 import jax.numpy as jnp

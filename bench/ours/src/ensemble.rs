@@ -65,7 +65,7 @@ pub fn print(networks: usize, threads: usize) -> Answer<()> {
         times[times.len() / 2]
     };
     let (at_once, in_turn) = (median(at_once), median(in_turn));
-    let (gflops, _) = floor::measure(threads);
+    let gflops = floor::measure(threads).f32;
     let peak = 2e-3 * (networks * BATCH * MULTIPLY_ADDS) as f64 / at_once / gflops;
     println!(
         "{}",

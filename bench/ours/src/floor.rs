@@ -1,11 +1,24 @@
-//! What the machine itself can do: the peak rate of multiply-adds and the
+//! What the machine itself can do: the peak rates of multiply-adds and the
 //! bandwidth of the memory, on as many cores as the contenders get.
 
-use std::{hint::black_box, sync::Barrier, thread, time::Instant};
+use std::{env, hint::black_box, sync::Barrier, thread, time::Instant};
 
-/// (GFLOP/s, GB/s read), each over all threads, the best of ten tries.
-pub fn measure(threads: usize) -> (f64, f64) {
-    let flops = best(threads, |_| multiply_adds());
+/// What all threads reach together, the best of ten tries.
+pub struct Peak {
+    /// GFLOP/s of f32.
+    pub f32: f64,
+    /// GFLOP/s of bfloat16 with sums in f32, where the processor has an instruction for it.
+    pub bf16: Option<f64>,
+    /// GB/s read from memory.
+    pub read: f64,
+}
+
+/// Measures with the instructions that `RESHET_INSTRUCTIONS` allows.
+pub fn measure(threads: usize) -> Peak {
+    let most = env::var("RESHET_INSTRUCTIONS").ok();
+    let flops = best(threads, |_| multiply_adds(most.as_deref()));
+    let bf16 = bf16(most.as_deref())
+        .map(|_| best(threads, |_| bf16(most.as_deref()).unwrap_or(0)) / 1e9);
     let numbers: Vec<f32> = vec![1.0; 64 << 20];
     let part = numbers.len() / threads;
     let bytes = best(threads, |thread| {
@@ -17,7 +30,7 @@ pub fn measure(threads: usize) -> (f64, f64) {
         black_box(sums);
         4 * part as u64
     });
-    (flops / 1e9, bytes / 1e9)
+    Peak { f32: flops / 1e9, bf16, read: bytes / 1e9 }
 }
 
 /// Work a second, all threads together; `work` says how much it did.
@@ -41,14 +54,17 @@ fn best(threads: usize, work: impl Fn(usize) -> u64 + Sync) -> f64 {
 }
 
 /// Runs multiply-adds in twelve chains, more than their latency needs; gives the FLOP.
-fn multiply_adds() -> u64 {
+fn multiply_adds(most: Option<&str>) -> u64 {
     #[cfg(target_arch = "x86_64")]
     {
-        if is_x86_feature_detected!("avx512f") {
+        if is_x86_feature_detected!("avx512f") && matches!(most, None | Some("avx512")) {
             // SAFETY: the processor has the instructions.
             return unsafe { avx512() };
         }
-        if is_x86_feature_detected!("fma") && is_x86_feature_detected!("avx2") {
+        if is_x86_feature_detected!("fma")
+            && is_x86_feature_detected!("avx2")
+            && most != Some("portable")
+        {
             // SAFETY: the processor has the instructions.
             return unsafe { avx2() };
         }
@@ -86,6 +102,34 @@ fn avx2() -> u64 {
     }
     black_box(sums);
     TURNS * 12 * 8 * 2
+}
+
+/// Runs products of pairs in bfloat16 in twelve chains, where there is an instruction for it;
+/// gives the FLOP.
+fn bf16(most: Option<&str>) -> Option<u64> {
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx512bf16") && matches!(most, None | Some("avx512")) {
+        // SAFETY: the processor has the instructions.
+        return Some(unsafe { avx512_bf16() });
+    }
+    let _ = most;
+    None
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bf16")]
+fn avx512_bf16() -> u64 {
+    use std::arch::x86_64::*;
+    let ones = _mm512_set1_ps(black_box(1.0));
+    let pairs = black_box(_mm512_cvtne2ps_pbh(ones, ones));
+    let mut sums = [_mm512_set1_ps(black_box(0.001)); 12];
+    for _ in 0..TURNS {
+        for sum in &mut sums {
+            *sum = _mm512_dpbf16_ps(*sum, pairs, pairs);
+        }
+    }
+    black_box(sums);
+    TURNS * 12 * 32 * 2
 }
 
 /// As the compiler makes it of plain arrays: NEON on Arm.

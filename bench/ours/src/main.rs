@@ -108,8 +108,9 @@ fn main() -> Answer<()> {
     match arguments[..] {
         ["write-data", folder] => write_data(Path::new(folder)),
         ["floor", threads] => {
-            let (gflops, read) = floor::measure(threads.parse()?);
-            println!("{}", json!({"gflops": gflops, "read_gb_s": read}));
+            let peak = floor::measure(threads.parse()?);
+            let (f32, bf16, read) = (peak.f32, peak.bf16, peak.read);
+            println!("{}", json!({"gflops": f32, "bf16_gflops": bf16, "read_gb_s": read}));
             Ok(())
         }
         ["learn", jobs, seeds, epochs] => learn::print(jobs, seeds.parse()?, epochs.parse()?),
