@@ -134,6 +134,9 @@ class Named:
     def __init__(self, model):
         self.model = model
 
+    def __sklearn_tags__(self):
+        return self.model.__sklearn_tags__()
+
     def fit(self, x, y):
         self.names = sorted(y.unique())
         self.model.fit(x, y.map({name: i for i, name in enumerate(self.names)}))
