@@ -76,6 +76,10 @@ impl SplitData {
         }
         let path = Path::new(args.data());
         if let (Some(size), false) = (args.memory, arrays::is_array(path)) {
+            if !path.exists() {
+                // That there is no such file comes first.
+                Self::read(&mut args.clone(), None)?;
+            }
             let data = args.data();
             let what = format!("--memory {size} goes with tables and arrays, not with {data}");
             return Err(Error::Invalid(what).into());
