@@ -108,6 +108,9 @@ fn a_run_of_the_page_is_the_run_of_its_command() {
         json!({ "data": "mnist", "epochs": 1, "batch_size": 200, "optimizer": "sgd", "lr": 0.1,
                 "hidden": [{ "width": 9, "activation": "tanh" }, { "width": 5, "activation": "leaky_relu(0.2)", "dropout": 0.1 }] }),
         json!({ "data": "flowers", "epochs": 4, "seed": 3 }),
+        json!({ "data": "mnist", "epochs": 1, "precision": "bf16",
+                "hidden": [{ "width": 64, "activation": "relu", "dropout": 0 },
+                           { "width": 64, "activation": "relu", "dropout": 0 }] }),
     ]
     .into_iter()
     .enumerate()
@@ -116,6 +119,7 @@ fn a_run_of_the_page_is_the_run_of_its_command() {
         let run = server.done(run["id"].as_str().unwrap_or_else(|| panic!("{run}")));
         assert_eq!(run["state"], "done", "{run}");
         let command = run["command"].as_str().unwrap().replace('\'', "");
+        assert_eq!(command.contains("--precision bf16"), spec["precision"] == "bf16", "{command}");
         let command = command.strip_prefix("reshet ").unwrap();
         place.done(&format!("{command} --out by-hand-{n} -q"));
         let ours = place.path(run["saved"].as_str().unwrap()).join("model.safetensors");
@@ -124,8 +128,10 @@ fn a_run_of_the_page_is_the_run_of_its_command() {
     }
     let runs = place.json("runs --json");
     let runs = runs["runs"].as_array().or(runs.as_array()).unwrap();
-    assert_eq!(runs.len(), 3, "{runs:?}");
+    assert_eq!(runs.len(), 4, "{runs:?}");
     assert!(runs.iter().all(|run| run["status"] == "done"), "{runs:?}");
+    let half = server.post("/api/plan", &json!({ "data": "mnist", "precision": "half" }));
+    assert!(half.to_string().contains("f32, bf16 or auto"), "{half}");
     assert_eq!(server.interrupt(), Some(0));
 }
 

@@ -1,6 +1,8 @@
 //! A training that can begin: its data, and all that is decided about it.
 
-use reshet::{Dataset, Device, Meaning, Model, Plan, Recipe, Result, Score, Sequential, Trainer};
+use reshet::{
+    Dataset, Device, Meaning, Model, Plan, Precision, Recipe, Result, Score, Sequential, Trainer,
+};
 
 use crate::{
     answers::{Baseline, Notes},
@@ -36,6 +38,8 @@ pub struct Lesson {
     pub no_scale: bool,
     /// Where it is trained.
     pub device: Device,
+    /// In which its products are computed.
+    pub precision: Precision,
     /// The command line that does the same.
     pub command: String,
 }
@@ -58,6 +62,7 @@ impl Lesson {
     /// All of it as a trainer.
     pub(crate) fn trainer(&self) -> Result<Trainer<'static>> {
         let trainer = self.recipe.trainer(&self.train)?.device(self.device).unscaled();
+        let trainer = trainer.precision(self.precision);
         Ok(if self.no_scale { trainer.units(Vec::new()) } else { trainer })
     }
 

@@ -3,7 +3,7 @@
 use std::{marker::PhantomData, ops::Deref, str::FromStr};
 
 use clap::{
-    Arg, ArgMatches, Command, FromArgMatches,
+    Arg, ArgMatches, Command, FromArgMatches, ValueEnum,
     builder::{PossibleValue, TypedValueParser},
     error::{ContextKind, ContextValue, ErrorKind},
 };
@@ -233,7 +233,7 @@ pub struct Machine {
 }
 
 /// `--precision`
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AskedPrecision {
     #[default]
@@ -264,6 +264,25 @@ impl Machine {
             Some(threads) => Ok(device.threads(threads)),
             None => Ok(device),
         }
+    }
+
+    /// Asks for this precision.
+    ///
+    /// # Errors
+    /// None is called so.
+    pub fn ask_for(&mut self, precision: &str) -> Result<()> {
+        self.precision = ValueEnum::from_str(precision, false).map_err(|_| Error::Setting {
+            name: "precision",
+            value: precision.into(),
+            why: "f32, bf16 or auto".into(),
+        })?;
+        Ok(())
+    }
+
+    /// The precision asked for, if it is another than the usual one.
+    pub fn asked_precision(&self) -> Option<String> {
+        let value = self.precision.to_possible_value()?;
+        (!self.asks_for_f32()).then(|| value.get_name().into())
     }
 
     /// Whether nothing but f32 is asked for.

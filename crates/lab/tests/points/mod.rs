@@ -1,6 +1,6 @@
 //! A lesson for the tests of the lab and of the server.
 
-use reshet::{Activation, Dataset, Device, Features, Recipe, Result, Storage, Targets};
+use reshet::{Activation, Dataset, Device, Features, Precision, Recipe, Result, Storage, Targets};
 use reshet_lab::{Lesson, Spec};
 
 /// Points above and below a line, tested on themselves; three epochs if the spec says nothing else.
@@ -30,6 +30,7 @@ pub fn lesson(spec: &Spec) -> Result<Lesson> {
         },
         no_scale: false,
         device: Device::cpu().threads(1),
+        precision: Precision::F32,
         command: String::new(),
     })
 }

@@ -38,7 +38,7 @@ export type Spec = Pick<told.Spec, Open> & {
   [K in Exclude<keyof told.Spec, Open>]: NonNullable<told.Spec[K]>;
 };
 /** What may be null: the data's own question, the optimizer's own weight decay. */
-type Open = "data" | "is" | "target" | "weight_decay" | "scaling" | "no_scale" | "test_fraction";
+type Open = "data" | "is" | "target" | "weight_decay" | "scaling" | "no_scale" | "test_fraction" | "precision";
 export type Plan = Omit<told.Plan, "spec"> & { spec: Spec };
 
 /** A training of a study, with what was trained. */

@@ -86,6 +86,7 @@ function settings(run: Run): HTMLElement {
     [t("epochs"), spec && int(spec.epochs)],
     [t("schedule"), spec?.schedule],
     [t("weightDecay"), spec && num(spec.weight_decay)],
+    [t("precision"), spec?.precision],
     [t("seed"), spec && String(spec.seed)],
     [t("step"), `${int(run.step)} / ${int(run.steps)}`],
     [t("lossNow"), run.loss === null ? null : num(run.loss)],

@@ -242,6 +242,8 @@ function choice(
   return h("label", { class: "field" }, h("span", {}, label), select);
 }
 
+const USUAL_PRECISION = "f32";
+
 function learning(): HTMLElement {
   const spec = () => draft.spec!;
   const rate = rateSlider(t("learningRate"), (lr) => change({ lr }));
@@ -256,6 +258,11 @@ function learning(): HTMLElement {
     ["constant", t("constant")],
     ["cosine", t("cosine")],
     ["one-cycle", t("oneCycle")],
+  ];
+  const precisions: [string, string][] = [
+    [USUAL_PRECISION, "float32"],
+    ["bf16", "bfloat16"],
+    ["auto", t("fasterOne")],
   ];
   return h(
     "div",
@@ -303,6 +310,12 @@ function learning(): HTMLElement {
       { low: 0, high: () => 0.95, whole: false },
       () => spec().hidden[0]?.dropout ?? 0,
       (dropout) => change({ hidden: spec().hidden.map((layer) => ({ ...layer, dropout })) }),
+    ),
+    choice(
+      t("precision"),
+      precisions,
+      () => spec().precision ?? USUAL_PRECISION,
+      (precision) => change({ precision: precision === USUAL_PRECISION ? undefined : precision }),
     ),
   );
 }

@@ -35,6 +35,7 @@ export function settingOf(text: string, data: readonly Data[]): Spec | null {
           : typeof value === typeof own;
     if (value !== undefined && alike && key !== "hidden") spec[key] = value;
   }
+  if (typeof given.precision === "string") spec.precision = given.precision;
   if (Array.isArray(given.hidden) && given.hidden.every(isLayer)) spec.hidden = given.hidden;
   return spec as unknown as Spec;
 }

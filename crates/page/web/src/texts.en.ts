@@ -337,6 +337,8 @@ export const texts = {
   atStep: "after step {n}",
   onSome: "on {n} test samples",
   weightDecay: "Weight decay",
+  precision: "Precision",
+  fasterOne: "the faster one",
   dropout: "Dropout",
   mustBeWhole: "A whole number from {low} to {high}",
   mustBeNumber: "A number from {low} to {high}",

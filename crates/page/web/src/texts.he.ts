@@ -326,6 +326,8 @@ export const texts: Record<keyof typeof en, string> = {
   atStep: "אחרי צעד {n}",
   onSome: "על {n} דוגמאות בדיקה",
   weightDecay: "דעיכת משקלים",
+  precision: "דיוק החישוב",
+  fasterOne: "המהיר מביניהם",
   dropout: "השמטה (dropout)",
   mustBeWhole: "מספר שלם מ-{low} עד {high}",
   mustBeNumber: "מספר מ-{low} עד {high}",

@@ -6,7 +6,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use reshet::{Dataset, Device, Error, Result};
+use reshet::{Dataset, Device, Error, Precision, Result};
 use reshet_lab::{Host, Keeper, Lesson, Loaded, Spec};
 use serde_json::Value;
 
@@ -53,6 +53,13 @@ impl Here {
     /// A training as settings say it, of data that is read.
     fn lesson_of(&self, args: &Settings, split: SplitData, command: String) -> Result<Lesson> {
         let network = args.recipe.network(&split.train)?;
+        let (mut precision, mut said) = (Precision::F32, split.said);
+        if !args.machine.asks_for_f32() {
+            let plan = args.trainer(&split.train)?.plan(&split.train)?;
+            let (taken, why) = args.precision(&plan, &split.train)?;
+            precision = taken;
+            said.extend(why);
+        }
         let mut spec = spec::of(args, &network);
         let columns = split.train.features().columns();
         if let (Some(columns), None) = (columns, &spec.target) {
@@ -67,12 +74,13 @@ impl Here {
             source: args.data().into(),
             name: split.name,
             columns: all,
-            said: split.said,
+            said,
             warnings: split.warnings,
             network,
             recipe: args.recipe.0.clone(),
             no_scale: args.no_scale,
             device: self.device,
+            precision,
             command,
             train: split.train,
             test: split.test,
@@ -82,7 +90,7 @@ impl Here {
 
     /// The settings of a lesson, with nothing left open, its data, and its command.
     fn args(&self, spec: &Spec) -> Result<(Settings, SplitData, String)> {
-        let mut args = spec::question(spec);
+        let mut args = spec::question(spec)?;
         let split = self.split(&args)?;
         let (train, defaults) = (&split.train, split.defaults);
         let mut recipe = spec::recipe(spec, train.width(), train.targets())?;
@@ -164,7 +172,7 @@ impl Here {
             // Of a lecture, which has flags of its own.
             Some(digit) => {
                 let is = Some(digit.to_string());
-                spec::question(&Spec { data: "mnist".into(), is, ..Spec::default() })
+                spec::question(&Spec { data: "mnist".into(), is, ..Spec::default() })?
             }
             None => config::load(&record.folder.join("config.toml"))?,
         };

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use reshet::{Checkpoint, Error, Event, Precision, files::remove_folder};
+use reshet::{Checkpoint, Error, Event, files::remove_folder};
 use reshet_lab::{Finished, Keeper};
 use serde_json::json;
 
@@ -66,7 +66,7 @@ impl RunFolder {
         let lesson = finished.lesson;
         let report = TrainedRun {
             args: &self.settings,
-            precision: Precision::F32,
+            precision: lesson.precision,
             train: &lesson.train,
             trained_on: lesson.train.len(),
             test: lesson.test.as_ref(),

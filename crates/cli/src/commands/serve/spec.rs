@@ -6,8 +6,11 @@ use reshet_lab::{Hidden, Spec};
 
 use crate::settings::{Settings, recipe::Asked};
 
-/// The question alone.
-pub fn question(spec: &Spec) -> Settings {
+/// The question alone, and the precision of what answers it.
+///
+/// # Errors
+/// A precision of an unknown name.
+pub fn question(spec: &Spec) -> Result<Settings> {
     let mut args = Settings {
         data: Some(spec.data.clone()),
         is: spec.is.clone(),
@@ -18,7 +21,10 @@ pub fn question(spec: &Spec) -> Settings {
     args.scaling = spec.scaling;
     args.no_scale = spec.no_scale;
     args.test_fraction = spec.test_fraction;
-    args
+    if let Some(name) = &spec.precision {
+        args.machine.ask_for(name)?;
+    }
+    Ok(args)
 }
 
 /// How it is to be trained.
@@ -90,6 +96,7 @@ pub fn asked(args: &Settings) -> Spec {
         scaling: args.scaling,
         no_scale: args.no_scale,
         test_fraction: args.test_fraction,
+        precision: args.machine.asked_precision(),
     }
 }
 
