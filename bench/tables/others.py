@@ -137,6 +137,9 @@ class Named:
     def __sklearn_tags__(self):
         return self.model.__sklearn_tags__()
 
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "names")
+
     def fit(self, x, y):
         self.names = sorted(y.unique())
         self.model.fit(x, y.map({name: i for i, name in enumerate(self.names)}))
