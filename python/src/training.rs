@@ -213,7 +213,7 @@ fn learn(
     let Learnt { parts, samples, name } = learnt;
     let reshet::data::table::Prepared { train, validation, test, mut said, mut warnings } = parts;
     said.iter().for_each(|line| watch.say(line));
-    let mut resolved = recipe.resolve_for(Defaults::Table, samples);
+    let mut resolved = recipe.resolve_for(Defaults::of_table(train.targets()), samples);
     if recipe.batch_size.is_none() {
         // How many samples are left to train on is known only now.
         resolved.batch_size = resolved.batch_size.map(|n| n.min(train.len()));

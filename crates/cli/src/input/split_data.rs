@@ -191,12 +191,12 @@ impl SplitData {
             test = 0.0;
         }
         let samples = (table.rows() as f64 * (1.0 - test)) as usize;
-        args.recipe.0 = args.recipe.resolve_for(Defaults::Table, samples);
-        let validation = args.recipe.validation.unwrap_or(0.0);
+        let validation = validation_part(args, samples);
         check_fractions(validation, test)?;
         let parts = prepare.test(test).validation(validation).of(table)?;
         let Prepared { train, validation, test, said, warnings } = parts;
-        let (defaults, name) = (Defaults::Table, table::name(&path));
+        let (defaults, name) = (Defaults::of_table(train.targets()), table::name(&path));
+        args.recipe.0 = args.recipe.resolve_for(defaults, samples);
         let (chosen, streamed) = (None, None);
         Ok(Self { defaults, name, train, validation, test, said, warnings, chosen, streamed })
     }
@@ -216,14 +216,14 @@ impl SplitData {
             }
         }
         // How many rows there are is known only when they are read.
-        let about = args.recipe.resolve_for(Defaults::Table, plan.estimate.rows);
-        let validation = about.validation.unwrap_or(0.0);
+        let validation = validation_part(args, plan.estimate.rows);
         check_fractions(validation, test)?;
         let streamed = plan.read(prepare.test(test).validation(validation), options, args);
         let Streamed { rows, prepared } = streamed.map_err(of_flag("--memory"))?;
-        args.recipe.0 = args.recipe.resolve_for(Defaults::Table, rows.len());
         let Prepared { train, validation, test, said, warnings } = prepared;
-        let (defaults, name) = (Defaults::Table, table::name(Path::new(args.data())));
+        let defaults = Defaults::of_table(train.targets());
+        let name = table::name(Path::new(args.data()));
+        args.recipe.0 = args.recipe.resolve_for(defaults, rows.len());
         let (chosen, streamed) = (None, Some(rows));
         Ok(Self { defaults, name, train, validation, test, said, warnings, chosen, streamed })
     }
@@ -275,10 +275,15 @@ fn is_of_memory(error: &anyhow::Error) -> bool {
 
 /// How many inputs each of so many rows becomes, by the first of them.
 fn width(args: &Settings, table: Table, rows: usize) -> usize {
-    let validation = args.recipe.resolve_for(Defaults::Table, rows).validation.unwrap_or(0.0);
+    let validation = validation_part(args, rows);
     let test = if args.test.is_some() { 0.0 } else { args.test_fraction.unwrap_or(TEST) };
     let prepare = prepared(&mut args.clone(), &table.names());
     prepare.test(test).validation(validation).width_of(table, rows)
+}
+
+/// The part of so many rows to validate on, which does not depend on what the targets are.
+fn validation_part(args: &Settings, rows: usize) -> f64 {
+    args.recipe.resolve_for(Defaults::Table, rows).validation.unwrap_or(0.0)
 }
 
 /// The part of the rows to test on, where nothing is said.

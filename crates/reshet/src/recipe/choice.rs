@@ -98,7 +98,7 @@ impl Recipe {
             return Ok(None);
         }
         let (train, validation) = data.split(VALIDATION, self.seed.unwrap_or(0))?;
-        let candidates = self.candidates(n);
+        let candidates = self.candidates(data);
         let (mut tried, mut errors, mut said) = (Vec::new(), Vec::new(), Vec::new());
         for (i, candidate) in candidates.iter().enumerate() {
             let recipe = candidate.clone();
@@ -139,7 +139,7 @@ impl Recipe {
         if !self.leaves_choice(data.len()) {
             return Ok(None);
         }
-        let [usual, detailed] = self.candidates(data.len());
+        let [usual, detailed] = self.candidates(data);
         let first = usual.bag(data, folds, device, &Shifted(0, bagging))?;
         let Some(first) = first else { return Ok(None) };
         let second = match detailed.bag(data, folds, device, &Shifted(folds, bagging)) {
@@ -159,8 +159,9 @@ impl Recipe {
     }
 
     /// The usual defaults and those for detailed numbers.
-    fn candidates(&self, samples: usize) -> [Self; 2] {
-        let resolved = |recipe: Self| recipe.resolve_for(Defaults::Table, samples);
+    fn candidates(&self, data: &Dataset) -> [Self; 2] {
+        let (defaults, samples) = (Defaults::of_table(data.targets()), data.len());
+        let resolved = |recipe: Self| recipe.resolve_for(defaults, samples);
         [resolved(self.clone()), resolved(self.over(&detailed(samples)))]
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{OptimizerName, Recipe, ScheduleName};
 use crate::{
-    Activation, Adam, AdamW, Init, Optimizer, RMSprop, SGD,
+    Activation, Adam, AdamW, Init, Optimizer, RMSprop, SGD, Targets,
     data::table::{ENOUGH_ROWS, Scaling},
 };
 
@@ -18,18 +18,34 @@ pub enum Defaults {
     Plain,
     /// For folders of pictures.
     Pictures,
-    /// For tables.
+    /// For tables whose targets are numbers.
     Table,
+    /// For tables whose targets are classes, or yes or no.
+    TableOfClasses,
 }
 
 impl Defaults {
+    /// Returns those for a table with these targets.
+    pub fn of_table(targets: &Targets) -> Self {
+        match targets {
+            Targets::Numbers { .. } => Self::Table,
+            _ => Self::TableOfClasses,
+        }
+    }
+
+    /// Whether they are for tables.
+    pub fn are_for_tables(self) -> bool {
+        matches!(self, Self::Table | Self::TableOfClasses)
+    }
+
     /// Makes a recipe of these defaults for `samples` training samples. What depends only on
     /// the optimiser is left open.
     fn recipe(self, samples: usize) -> Recipe {
         match self {
             Self::Plain => plain(),
             Self::Pictures => pictures(samples),
-            Self::Table => table(samples),
+            Self::Table => table(samples, false),
+            Self::TableOfClasses => table(samples, true),
         }
     }
 }
@@ -71,9 +87,10 @@ fn pictures(samples: usize) -> Recipe {
 ///
 /// About 2,000 steps for any table and at least 20 epochs; for millions of samples at
 /// most 20,000 steps (of 1,024 samples each) or one epoch. Weight decay keeps small tables
-/// from overfitting: the fewer samples, the stronger. No validation part: small tables lost
-/// more by it than early stopping gained.
-fn table(samples: usize) -> Recipe {
+/// from overfitting: the fewer samples, the stronger. So does dropout, where a set of defaults
+/// that hardly has any is tried beside it (`docs/decisions/0026-dropout-for-tables.md`). No
+/// validation part: small tables lost more by it than early stopping gained.
+fn table(samples: usize, classes: bool) -> Recipe {
     let n = samples.max(1);
     let many = n >= 10_000;
     let batch_size = match n {
@@ -89,10 +106,16 @@ fn table(samples: usize) -> Recipe {
         ..ENOUGH_ROWS => (200.0 / n as f64).clamp(0.2, 1.0),
         _ => (400.0 / n as f64).clamp(0.3, 1.0),
     };
+    let dropout = match n {
+        ENOUGH_ROWS..10_000 if classes => 0.5,
+        ENOUGH_ROWS..4_000 if !classes => 0.4,
+        _ if many => 0.0,
+        _ => 0.2,
+    };
     Recipe {
         hidden: Some(vec![128, 64]),
         activation: Some(Activation::SiLU),
-        dropout: Some(if many { 0.0 } else { 0.2 }),
+        dropout: Some(dropout),
         optimizer: Some(OptimizerName::AdamW),
         lr: Some(0.006),
         // Two digits: people read it.
@@ -110,7 +133,7 @@ pub(super) fn detailed(samples: usize) -> Recipe {
     Recipe {
         dropout: Some(0.1),
         weight_decay: Some(0.05),
-        epochs: table(samples).epochs.map(|epochs| 2 * epochs),
+        epochs: table(samples, false).epochs.map(|epochs| 2 * epochs),
         ..Recipe::default()
     }
 }
@@ -190,9 +213,17 @@ mod tests {
 
     #[test]
     fn the_fewer_the_samples_the_stronger_the_decay() {
-        let decay = |n| table(n).weight_decay.unwrap();
+        let decay = |n| table(n, false).weight_decay.unwrap();
         assert_eq!([decay(50), decay(400)], [1.0, 0.5]);
         assert_eq!([decay(500), decay(5_000), decay(50_000)], [0.8, 0.3, 0.05]);
+    }
+
+    #[test]
+    fn middling_tables_have_the_strongest_dropout() {
+        let dropouts =
+            |classes| [100, 700, 3_500, 5_000, 20_000].map(|n| table(n, classes).dropout);
+        assert_eq!(dropouts(false), [0.2, 0.4, 0.4, 0.2, 0.0].map(Some));
+        assert_eq!(dropouts(true), [0.2, 0.5, 0.5, 0.5, 0.0].map(Some));
     }
 
     #[test]

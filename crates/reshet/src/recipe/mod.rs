@@ -201,8 +201,8 @@ fn wrong<T>(name: &'static str, value: impl ToString, why: impl Into<String>) ->
 }
 
 impl Recipe {
-    /// Fills in everything left open, for this data: from [`Defaults::Table`] if it has
-    /// columns, else from [`Defaults::Plain`]. A resolved recipe does not change.
+    /// Fills in everything left open, for this data: from [`Defaults::of_table`] if it
+    /// has columns, else from [`Defaults::Plain`]. A resolved recipe does not change.
     ///
     /// # Errors
     /// As [`Recipe::trainer`].
@@ -217,7 +217,7 @@ impl Recipe {
     /// As [`Recipe::trainer`].
     pub fn resolve_sample(&self, data: &Dataset, samples: usize) -> Result<Self> {
         let defaults = match data.features().columns() {
-            Some(_) => Defaults::Table,
+            Some(_) => Defaults::of_table(data.targets()),
             None => Defaults::Plain,
         };
         let mut recipe = self.resolve_for(defaults, samples);
