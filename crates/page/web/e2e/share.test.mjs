@@ -22,6 +22,7 @@ describe("sharing", { skip }, () => {
     await type(page, "Weight decay", "0.001");
     await type(page, "Dropout", "0.25");
     await type(page, "Seed", "5");
+    await page.select(".settings label:last-of-type select", "bf16");
     await press(page, ".chip[data-is='3']");
     const command = () => text(page, ".setup .command-line code");
     await page.waitForFunction(() =>
@@ -30,12 +31,16 @@ describe("sharing", { skip }, () => {
     const wanted = await command();
     await press(page, ".share summary");
     const link = await text(page, ".share code");
+    // A long line scrolls by itself; the panel stays as wide as it was.
+    const wide = await page.$eval(".setup", (setup) => setup.scrollWidth - setup.clientWidth);
+    assert.ok(wide <= 0, `the settings are ${wide} px too wide`);
     const other = await open(here.browser, link);
     await other.page.waitForFunction(
       (wanted) => document.querySelector(".setup .command-line code").textContent === wanted,
       { timeout: 10_000 },
       wanted,
     );
+    assert.match(wanted, /--precision bf16/);
     assert.match(wanted, /sgd.*--weight-decay 0\.001|--weight-decay 0\.001.*sgd/);
     const broken = await open(here.browser, `${here.server.url}/#train?spec=%7B%22data%22:%22none%22%7D`);
     await broken.page.waitForFunction(() => /link/.test(document.querySelector(".toast").textContent));
