@@ -116,6 +116,10 @@ def main():
     for package in found:
         text = licence_text(package) or f"{package['license']}; the crate has no file with its text."
         texts.setdefault(text, []).append(f"{package['name']} {package['version']}")
+    # Its text as the page's build leaves it: npm's packages need not be there.
+    for name, version, _ in page():
+        text = (ROOT / f"crates/page/dist/{name}-license.txt").read_text().strip()
+        texts.setdefault(text, []).append(f"{name} {version}")
     parts = [
         "# Licences of third parties",
         "What is compiled into `reshet` and its page, on any system and with all features. Written by\n"

@@ -1,5 +1,8 @@
 //! Standard output and error as a polite program uses them.
 
+#[cfg(target_os = "wasi")]
+mod no_bar;
+
 use std::{
     borrow::Cow,
     fmt,
@@ -10,11 +13,14 @@ use std::{
     },
 };
 
-use indicatif::{ProgressBar, ProgressStyle};
-
 use reshet::files::in_words;
 
 use crate::{hints, ranks};
+
+#[cfg(not(target_os = "wasi"))]
+pub use indicatif::ProgressBar;
+#[cfg(target_os = "wasi")]
+pub use no_bar::ProgressBar;
 
 static QUIET: AtomicBool = AtomicBool::new(false);
 static STOP: AtomicBool = AtomicBool::new(false);
@@ -138,13 +144,21 @@ fn harmless(text: &str, colour: bool) -> Cow<'_, str> {
 }
 
 /// A progress bar on standard error, if that is a terminal; else hidden.
+#[cfg(not(target_os = "wasi"))]
 pub fn bar(length: u64, template: &str) -> ProgressBar {
+    use indicatif::ProgressStyle;
     if QUIET.load(Relaxed) || !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
     let style =
         ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(length).with_style(style.progress_chars("━╸─"))
+}
+
+/// A browser's tab has no terminal.
+#[cfg(target_os = "wasi")]
+pub fn bar(_: u64, _: &str) -> ProgressBar {
+    ProgressBar
 }
 
 /// Whether a bar would be seen.

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{Read, Write},
+    io::{self, Read, Write},
     path::{Path, PathBuf},
 };
 
@@ -83,6 +83,12 @@ impl Upload {
         self.folder.path().join(&self.name)
     }
 
+    /// Whether a file has the same name and the same bytes.
+    pub(crate) fn is_same(&self, path: &Path) -> bool {
+        path.file_name().is_some_and(|name| name == self.name.as_str())
+            && same_bytes(&self.path(), path).unwrap_or(false)
+    }
+
     /// How much text it is, unpacked; of more than `most` bytes only that it is more.
     ///
     /// # Errors
@@ -145,6 +151,23 @@ impl Text {
     }
 }
 
+fn same_bytes(a: &Path, b: &Path) -> io::Result<bool> {
+    let (mut a, mut b) = (File::open(a)?, File::open(b)?);
+    if a.metadata()?.len() != b.metadata()?.len() {
+        return Ok(false);
+    }
+    let (mut of_a, mut of_b) = (vec![0; 1 << 16], vec![0; 1 << 16]);
+    loop {
+        let read = filled(&mut a, &mut of_a);
+        if read != filled(&mut b, &mut of_b) || of_a[..read] != of_b[..read] {
+            return Ok(false);
+        }
+        if read < of_a.len() {
+            return Ok(true);
+        }
+    }
+}
+
 /// Reads until all is filled or nothing is left.
 fn filled(from: &mut impl Read, into: &mut [u8]) -> usize {
     let mut read = 0;
@@ -180,6 +203,25 @@ mod tests {
         bytes.chunks(1000).try_for_each(|piece| upload.write(piece))?;
         assert!(upload.path().starts_with(folder.path()));
         upload.text(10_000_000)
+    }
+
+    #[test]
+    fn the_same_file_has_the_same_name_and_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let upload = |name: &str, bytes: &[u8]| {
+            let mut upload = Upload::new(folder.path(), name, Kind::Table).unwrap();
+            upload.write(bytes).unwrap();
+            upload
+        };
+        let rows = b"1,2\n".repeat(40_000);
+        let first = upload("x.csv", &rows);
+        assert!(upload("x.csv", &rows).is_same(&first.path()));
+        assert!(!upload("y.csv", &rows).is_same(&first.path()));
+        assert!(!upload("x.csv", &rows[4..]).is_same(&first.path()));
+        let mut other = rows.clone();
+        other[120_000] = b'7';
+        assert!(!upload("x.csv", &other).is_same(&first.path()));
+        assert!(!first.is_same(&folder.path().join("x.csv")));
     }
 
     #[test]

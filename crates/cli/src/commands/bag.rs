@@ -8,7 +8,6 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use indicatif::ProgressBar;
 use reshet::{
     Dataset, Device, Error, Event, Model, Trainer,
     data::memory::available,
@@ -22,7 +21,7 @@ use crate::{
     ranks,
     run::{NETWORKS, Run, resumed},
     settings::Settings,
-    terminal,
+    terminal::{self, ProgressBar},
 };
 
 /// What a network's notes say of the rows that it was trained on, and of what computed it.

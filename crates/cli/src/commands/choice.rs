@@ -6,14 +6,17 @@ use std::{
 };
 
 use anyhow::{Result, bail};
-use indicatif::ProgressBar;
 use reshet::{
     Dataset, Event, Recipe, Trainer,
     recipe::{Bag, Bagging, Choice},
 };
 use serde_json::{Value, json};
 
-use crate::{commands::bag, settings::Settings, terminal};
+use crate::{
+    commands::bag,
+    settings::Settings,
+    terminal::{self, ProgressBar},
+};
 
 /// What differs between the candidates.
 const DIFFERS: [&str; 3] = ["dropout", "weight-decay", "epochs"];

@@ -9,14 +9,13 @@ use std::{
     time::Instant,
 };
 
-use indicatif::ProgressBar;
 use reshet::{
     Error, Result, Table,
     data::{classics::Classic, table::csv},
     network::did_you_mean,
 };
 
-use crate::terminal::{self, note};
+use crate::terminal::{self, ProgressBar, note};
 
 /// Endings of tables' names; what cannot be read is told with what to do.
 const ENDINGS: [&str; 13] = [

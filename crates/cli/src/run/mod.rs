@@ -16,7 +16,6 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use indicatif::ProgressBar;
 use reshet::{
     Checkpoint, Diverged, Error, Event, Fit, Model, Score, Trainer,
     files::{Log, sums},
@@ -26,7 +25,11 @@ use reshet::{
 use serde::Serialize;
 use serde_json::json;
 
-use crate::{drawing::chart::Chart, run::loss_curves::LossCurves, terminal};
+use crate::{
+    drawing::chart::Chart,
+    run::loss_curves::LossCurves,
+    terminal::{self, ProgressBar},
+};
 use checkpoints::Checkpoints;
 use folder::Folder;
 

@@ -8,8 +8,8 @@ use std::{
 
 use reshet::Buffer;
 
-use super::{Course, TELL_EVERY, scores::Tested};
-use crate::answers;
+use super::{Course, TELL_EVERY, TELL_SELDOM, scores::Tested};
+use crate::{answers, lab::Drive};
 
 /// Between two tests, at least.
 const TEST_EVERY: Duration = Duration::from_millis(100);
@@ -43,7 +43,9 @@ impl Course {
         if early || regular || due(self.tested, TEST_EVERY) {
             self.test(Tested::Some);
         }
-        if start >= self.told + TELL_EVERY {
+        let at_full_speed = self.drive == Drive::Calls && self.pace.is_none();
+        let tell_every = if at_full_speed { TELL_SELDOM } else { TELL_EVERY };
+        if start >= self.told + tell_every {
             self.tell();
         }
         if due(self.kept, KEEP_EVERY) {

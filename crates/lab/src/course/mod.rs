@@ -20,6 +20,7 @@ use crate::{
     command::Command,
     cores::Cores,
     curve,
+    lab::Drive,
     lesson::Lesson,
     messages::Messages,
     run::Run,
@@ -28,6 +29,9 @@ use scores::Tested;
 
 /// Between two messages to the page.
 const TELL_EVERY: Duration = Duration::from_millis(33);
+/// The same of a training at full speed in a browser's tab: the page draws each of them, on a core that
+/// could train.
+const TELL_SELDOM: Duration = Duration::from_millis(100);
 /// A step that takes longer is taken in its three stages, and commands are heeded between them.
 const LONG_STEP: Duration = Duration::from_millis(300);
 
@@ -50,6 +54,7 @@ pub struct Course {
     training: TrainingLoop,
     commands: Receiver<Command>,
     cores: Arc<Cores>,
+    drive: Drive,
     /// The one that was waited for.
     heard: Option<Command>,
     begun: bool,
@@ -88,6 +93,7 @@ impl Course {
         training: TrainingLoop,
         commands: Receiver<Command>,
         cores: Arc<Cores>,
+        drive: Drive,
     ) -> Self {
         let (now, state) = (Instant::now(), run.state());
         let (standing, pace) = (state.phase == Phase::Paused, state.pace);
@@ -99,6 +105,7 @@ impl Course {
             training,
             commands,
             cores,
+            drive,
             heard: None,
             begun: false,
             pace,

@@ -57,8 +57,15 @@ impl Lab {
             Run::new(inner.next, Some(lesson.clone()), template, name, baseline, state, commanded);
         let run = Arc::new(run.kept_by(keeper));
         let cores = self.shared.cores.clone();
-        let course =
-            Course::new(self.messages.clone(), run.clone(), lesson, training, commands, cores);
+        let course = Course::new(
+            self.messages.clone(),
+            run.clone(),
+            lesson,
+            training,
+            commands,
+            cores,
+            self.drive,
+        );
         match self.drive {
             Drive::Thread => self.train_beside(run.clone(), course)?,
             Drive::Calls => *self.course() = Some((run.clone(), course)),

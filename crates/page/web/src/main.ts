@@ -172,5 +172,7 @@ dropping();
 fillCurves();
 addEventListener("hashchange", route);
 await enterClass();
+// In a task of its own: both together would keep the page from anything else for too long.
+await new Promise((done) => setTimeout(done));
 route();
 listenToServer();

@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use indicatif::ProgressBar;
 use reshet::{
     Task,
     metrics::digits,
@@ -14,7 +13,7 @@ use super::{folder::About, tested::Averaged};
 use crate::{
     drawing::chart::{Axis, Chart, Look, Point},
     say,
-    terminal::{self, bold, note},
+    terminal::{self, ProgressBar, bold, note},
 };
 
 /// Leaders on the board.

@@ -28,8 +28,9 @@ impl Parser {
         match self.0 {}
     }
 
-    pub fn into_byte_records(self) -> Empty<Result<Record>> {
-        match self.0 {}
+    pub fn into_byte_records(self) -> impl Iterator<Item = Result<Record>> {
+        // Of `Empty` alone lints would ask why some are taken of it.
+        std::iter::from_fn(move || match self.0 {})
     }
 
     pub fn position(&self) -> &Position {

@@ -41,6 +41,15 @@ impl Instructions {
         all.into_iter().filter(|i| i.available())
     }
 
+    /// Numbers of a vector.
+    pub(super) fn lanes(self) -> usize {
+        match self {
+            Self::Avx512 => 16,
+            Self::Avx2 => 8,
+            Self::Neon | Self::Portable => 4,
+        }
+    }
+
     /// Whether this processor has them.
     pub(super) fn available(self) -> bool {
         match self {

@@ -86,10 +86,19 @@ impl Cpu {
         let strategy = match self.ops.first() {
             Some(Op::Dense(layer)) if skips_zeros => {
                 let can_own = training && shares::can_own_strips(&self.ops, threads);
-                let owns = can_own && self.zeros.has_masks_for(threads);
+                let lanes = self.instructions.lanes();
+                // Narrow vectors take longer than the memory: a thread with more of them is
+                // waited for.
+                let by_rows = can_own
+                    && lanes == 4
+                    && !shares::are_strips_even(&layer.weights, threads, lanes);
+                let owns = can_own && !by_rows && self.zeros.has_masks_for(threads);
                 let first =
                     self.zeros.share(*layer, samples.rows.len(), owns.then_some(threads), all);
-                Strategy::skipping(first, owns, &self.ops, stages.all, second)
+                match by_rows {
+                    true => Strategy::SparseRows(first),
+                    false => Strategy::skipping(first, owns, &self.ops, stages.all, second),
+                }
             }
             _ => Strategy::Samples,
         };

@@ -22,6 +22,14 @@ pub(super) fn own_strips(weights: &Matrix, thread: usize, threads: usize) -> Ran
     border(thread)..if thread + 1 == threads { weights.strips() } else { border(thread + 1) }
 }
 
+/// Whether threads with their own strips have about as many vectors of the first layer each.
+pub(super) fn are_strips_even(weights: &Matrix, threads: usize, lanes: usize) -> bool {
+    let vectors = |strip| weights.used(strip).div_ceil(lanes);
+    let of = |thread| own_strips(weights, thread, threads).map(vectors).sum::<usize>();
+    let most = (0..threads).map(of).max().unwrap_or(0);
+    most * threads * 5 <= (0..weights.strips()).map(vectors).sum::<usize>() * 6
+}
+
 /// Samples in blocks.
 pub(super) fn blocks(samples: Range<usize>) -> impl Iterator<Item = Range<usize>> {
     let Range { start, end } = samples;

@@ -16,6 +16,8 @@ pub(super) enum Strategy {
     Samples,
     /// The same; the first layer skips zeros.
     SparseSamples(FirstLayer),
+    /// The same, with rows of each strip of the first layer's weights for each thread.
+    SparseRows(FirstLayer),
     /// The first layer skips zeros, and each thread has its own strips of it in all phases.
     SparseStrips(FirstLayer),
     /// And of the second layer, which is the last, the weights that those strips meet.
@@ -63,6 +65,7 @@ impl Strategy {
         match self {
             Self::Samples => None,
             Self::SparseSamples(first)
+            | Self::SparseRows(first)
             | Self::SparseStrips(first)
             | Self::SparseStripsOfTwo(first, _) => (op == 0).then_some(first),
         }
@@ -72,7 +75,7 @@ impl Strategy {
     #[inline(always)]
     pub fn keeps(&self, op: usize) -> bool {
         match self {
-            Self::Samples | Self::SparseSamples(_) => false,
+            Self::Samples | Self::SparseSamples(_) | Self::SparseRows(_) => false,
             Self::SparseStrips(_) => op == 0,
             Self::SparseStripsOfTwo(..) => true,
         }
@@ -84,9 +87,15 @@ impl Strategy {
             Self::Samples | Self::SparseSamples(_) => {
                 [part.rows_among(part.shared.clone(), thread, threads), 0..0]
             }
-            Self::SparseStrips(first) if part.op > 0 => {
+            Self::SparseRows(first) | Self::SparseStrips(first) if part.op > 0 => {
                 let others = first.layer.weights.end().max(part.shared.start)..part.shared.end;
                 [part.rows_among(others, thread, threads), 0..0]
+            }
+            Self::SparseRows(_) => {
+                let at = |row| part.weights.at(part.number, row);
+                let shared =
+                    part.shared.start.max(at(0))..part.shared.end.min(at(part.weights.rows));
+                [part.rows_among(shared, thread, threads), 0..0]
             }
             Self::SparseStrips(first) => [part.all_if_own(first, thread, threads), 0..0],
             Self::SparseStripsOfTwo(first, _) if part.op == 0 => {
@@ -181,8 +190,11 @@ mod tests {
             for threads in 1..=4 {
                 let first = zeros.share(*first, 4, None, threads);
                 let all = stages.share().all;
-                let mut strategies =
-                    vec![Strategy::Samples, Strategy::skipping(first, false, &ops, all, false)];
+                let mut strategies = vec![
+                    Strategy::Samples,
+                    Strategy::SparseRows(first),
+                    Strategy::skipping(first, false, &ops, all, false),
+                ];
                 if can_own_strips(&ops, threads) {
                     strategies.push(Strategy::skipping(first, true, &ops, all, false));
                     strategies.push(Strategy::skipping(first, true, &ops, all, true));

@@ -38,7 +38,9 @@ pub(super) unsafe fn forward<V: Kernels>(work: &Work, thread: usize, barrier: &B
         }
         match &work.strategy {
             Strategy::Samples => {}
-            Strategy::SparseSamples(first) => sparse::scan::<V>(work, first, thread, mine.clone()),
+            Strategy::SparseSamples(first) | Strategy::SparseRows(first) => {
+                sparse::scan::<V>(work, first, thread, mine.clone());
+            }
             Strategy::SparseStrips(first) | Strategy::SparseStripsOfTwo(first, _) => {
                 own_first_layer::<V>(work, first, thread);
                 if let Strategy::SparseStripsOfTwo(_, last) = &work.strategy {
@@ -54,7 +56,7 @@ pub(super) unsafe fn forward<V: Kernels>(work: &Work, thread: usize, barrier: &B
                     rows::gather(work, block.clone());
                     done = 0;
                 }
-                Strategy::SparseSamples(first) => {
+                Strategy::SparseSamples(first) | Strategy::SparseRows(first) => {
                     let strips = 0..first.layer.weights.strips();
                     first_layer::<V>(work, first, thread, strips, &block);
                 }

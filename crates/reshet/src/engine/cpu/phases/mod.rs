@@ -29,6 +29,9 @@
 //! ─────────── all wait ───────────
 //! weights    every thread its own strips: dz → dz of the hidden layer → dW, update
 //! ```
+//! Narrow vectors take longer than what moves between caches. Where one thread's strips would have
+//! many more of them than another's, each takes its own samples, and of each strip its own rows of
+//! weights.
 
 mod backward;
 mod forward;

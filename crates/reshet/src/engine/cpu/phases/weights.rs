@@ -62,7 +62,9 @@ pub(super) unsafe fn weights<V: Kernels>(work: &Work, thread: usize) {
 fn next_samples(work: &Work, thread: usize) -> Range<usize> {
     let all = work.batch.next.len();
     match work.strategy {
-        Strategy::Samples | Strategy::SparseSamples(_) => share(all, thread, work.threads),
+        Strategy::Samples | Strategy::SparseSamples(_) | Strategy::SparseRows(_) => {
+            share(all, thread, work.threads)
+        }
         Strategy::SparseStrips(_) | Strategy::SparseStripsOfTwo(..) => 0..all,
     }
 }
