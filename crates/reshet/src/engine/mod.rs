@@ -333,6 +333,13 @@ impl Device {
     /// The device is not available, or has no room.
     pub(crate) fn engine(
         self,
+    /// Returns what a user should know before trusting the device's results; None if nothing.
+    pub fn caution(self) -> Option<&'static str> {
+        let what =
+            "the engine for cuda has been tested on an emulated card only, not on a real one";
+        matches!(self, Self::Cuda { .. }).then_some(what)
+    }
+
         plan: Plan,
         parameters: &[f32],
         seed: u64,
