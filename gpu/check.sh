@@ -127,7 +127,7 @@ case "${1:-}" in
 --emulation)
     gpu/emulation/build.sh "$emulated/libcuda.so"
     export RESHET_CUDA_DRIVER=$emulated/libcuda.so PROPTEST_CASES="${PROPTEST_CASES:-60}"
-    engine_tests --test cuda
+    engine_tests --test cuda --test fall_back
     ;;
 --races)
     gpu/emulation/build.sh --races "$emulated/libcuda-races.so"

@@ -266,6 +266,11 @@ impl Machine {
         }
     }
 
+    /// The processor, with as many threads as are asked for.
+    pub fn processor(&self) -> Device {
+        self.threads.map_or(Device::cpu(), |threads| Device::cpu().threads(threads))
+    }
+
     /// Whether nothing but f32 is asked for.
     pub fn asks_for_f32(&self) -> bool {
         self.precision == AskedPrecision::F32

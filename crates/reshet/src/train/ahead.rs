@@ -56,7 +56,7 @@ impl TrainingLoop {
         let (batch_size, left) = self.batches_left();
         let Some(Ahead { every, .. }) = self.ahead else { return Ok(false) };
         let until = every.map_or(usize::MAX, |every| every.max(1) - self.step() % every.max(1));
-        let count = self.training().steps_at_once(batch_size).min(until).min(left);
+        let count = self.training.steps_at_once(batch_size).min(until).min(left);
         if count < 2 {
             return Ok(false);
         }
@@ -64,8 +64,8 @@ impl TrainingLoop {
         for i in 0..count {
             taken.push((self.next_batch()?, self.optimizer_after(i)));
         }
-        self.training().mark()?;
-        let (losses, failed) = self.training().steps_until(&borrowed(&taken))?;
+        self.training.mark()?;
+        let (losses, failed) = self.training.steps_until(&borrowed(&taken))?;
         let (untold, failed) = (losses.into(), failed.err());
         self.ahead = Some(Ahead { every, taken, untold, failed });
         Ok(true)
@@ -81,10 +81,21 @@ impl TrainingLoop {
         let taken = std::mem::take(&mut ahead.taken);
         ahead.untold.clear();
         ahead.failed = None;
-        self.training().back_to_mark()?;
         // The same steps once more have the same bits.
         let told = taken.len().saturating_sub(untold);
-        self.training().steps_until(&borrowed(&taken[..told]))?.1
+        let back = self.training.back_to_mark();
+        let mut again = || self.training.steps_until(&borrowed(&taken[..told]))?.1;
+        match back.and_then(|()| again()) {
+            Err(error) => self.survive(error),
+            done => done,
+        }
+    }
+
+    /// Forgets steps that a device took and has lost.
+    pub(super) fn forget_ahead(&mut self) {
+        if let Some(ahead) = &mut self.ahead {
+            *ahead = Ahead::up_to(ahead.every);
+        }
     }
 }
 

@@ -146,6 +146,11 @@ impl Training {
     }
 
     /// Tells what of the device has failed since this was last asked.
+    /// Returns the number of slots of the optimiser's state.
+    pub(crate) fn slots(&self) -> usize {
+        self.engine.slots()
+    }
+
     pub(crate) fn failed(&self) -> Result<()> {
         self.engine.fault().map_or(Ok(()), Err)
     }

@@ -103,8 +103,7 @@ impl Card {
             return Ok(());
         }
         Err(unavailable(&format!(
-            "the card failed ({}); what it held is lost, go on from what was saved, \
-             on cpu if it fails again",
+            "the card failed ({}), and what it held is lost",
             self.driver.text(status)
         )))
     }
