@@ -7,6 +7,7 @@
 //   capability=61   the card's compute capability, 6.1
 //   memory=BYTES    the card's memory
 //   allocation=N    the N-th allocation fails, counted from 1
+//   compiler=KIND   the kernel is not compiled: KIND says why: log, long (a long text), missing
 //   vanish=N        the N-th copy or launch and every call after it fail
 #include <cstdint>
 #include <cstdlib>
@@ -25,6 +26,8 @@ enum Status {
     OUT_OF_MEMORY = 2,
     NO_DEVICE = 100,
     INVALID_DEVICE = 101,
+    INVALID_PTX = 218,
+    JIT_COMPILER_NOT_FOUND = 221,
     NOT_FOUND = 500,
     UNKNOWN = 999,
 };
@@ -186,9 +189,22 @@ EXPORT int cuStreamCreate(void **stream, unsigned) {
 EXPORT int cuStreamDestroy_v2(void *) { return memory_call(); }
 EXPORT int cuStreamSynchronize(void *) { return memory_call(); }
 
-EXPORT int cuModuleLoadData(void **module, const void *) {
+EXPORT int cuModuleLoadDataEx(void **module, const void *, unsigned count, unsigned *options, void **values) {
     *module = &card;
-    return memory_call();
+    std::string fails = card.option("compiler");
+    if (fails.empty()) return memory_call();
+    if (fails == "missing") return JIT_COMPILER_NOT_FOUND;
+    char *log = nullptr;
+    uintptr_t size = 0;
+    for (unsigned i = 0; i < count; ++i) {
+        if (options[i] == 5) log = (char *)values[i];
+        if (options[i] == 6) size = (uintptr_t)values[i];
+    }
+    // As NVIDIA's driver has it; its texts may fill the buffer to the last byte.
+    std::string text = "ptxas application ptx input, line 9; fatal   : Unsupported .version 8.0\n";
+    while (fails == "long" && text.size() < 2 * size) text += text;
+    if (log) memcpy(log, text.data(), text.size() < size ? text.size() : size);
+    return INVALID_PTX;
 }
 
 EXPORT int cuModuleGetFunction(void **function, void *, const char *name) {
@@ -216,3 +232,5 @@ EXPORT int cuGetErrorString(int status, const char **text) {
     }
     return SUCCESS;
 }
+    case INVALID_PTX: *text = "a PTX JIT compilation failed"; break;
+    case JIT_COMPILER_NOT_FOUND: *text = "PTX JIT compiler library not found"; break;

@@ -79,6 +79,10 @@ fn what_a_card_lacks_is_told() {
         ("no-device", "the driver finds no card"),
         ("driver=11040", "the driver is of CUDA 11.4 and 12.0 is needed"),
         ("capability=61", "compute capability 6.1 and 7.5 is needed"),
+        ("compiler=log", "a PTX JIT compilation failed, error 218): ptxas application ptx input"),
+        ("compiler=log", "Unsupported .version 8.0"),
+        ("compiler=long", "Unsupported .version 8.0"),
+        ("compiler=missing", "PTX JIT compiler library not found, error 221"),
         ("memory=100", "do not fit into the card's memory"),
     ] {
         fails(&place, &train, faults, says);

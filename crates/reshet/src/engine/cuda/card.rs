@@ -28,6 +28,11 @@ const COOPERATIVE: c_int = 95;
 
 /// A card that is ready to compute, with the kernel on it.
 pub(super) struct Card {
+/// Numbers of the driver for the text of what is wrong with a kernel, and its length.
+const ERROR_LOG: u32 = 5;
+const ERROR_LOG_BYTES: u32 = 6;
+const LOG: usize = 4096;
+
     driver: &'static Driver,
     number: u32,
     context: Handle,
@@ -72,14 +77,16 @@ impl Card {
                 "{name} has compute capability {major}.{minor} and 7.5 is needed; use cpu"
             )));
         }
-        let (mut context, mut module, mut kernel) =
-            (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
+        let (mut context, mut kernel) = (ptr::null_mut(), ptr::null_mut());
         let mut blocks = 0;
-        // SAFETY: the driver writes handles and a number there; the PTX ends in 0.
+        // SAFETY: the driver writes handles and a number there.
         unsafe {
             check((driver.context)(&mut context, device))?;
             check((driver.set_context)(context))?;
-            check((driver.load_module)(&mut module, PTX.as_ptr().cast()))?;
+        }
+        let module = load(driver, &name)?;
+        // SAFETY: as above, of a module that is loaded.
+        unsafe {
             check((driver.function)(&mut kernel, module, KERNEL.as_ptr()))?;
             check((driver.occupancy)(&mut blocks, kernel, THREADS as c_int, 0))?;
         }
@@ -143,6 +150,36 @@ fn device(driver: &Driver, number: u32) -> Result<c_int> {
         return Err(unavailable("the driver finds no card; use cpu"));
     }
     // SAFETY: as above.
+/// Loads the kernel, which the driver compiles for the card that is set.
+fn load(driver: &Driver, name: &str) -> Result<Handle> {
+    let mut module = ptr::null_mut();
+    let mut log = vec![0u8; LOG];
+    let mut options = [ERROR_LOG, ERROR_LOG_BYTES];
+    // The size is passed as if it were an address, says NVIDIA.
+    let mut values = [log.as_mut_ptr().cast::<c_void>(), ptr::without_provenance_mut(LOG)];
+    // SAFETY: the driver writes a handle there, and at most so many bytes into the log; the PTX ends
+    // in 0.
+    let status = unsafe {
+        (driver.load_module)(
+            &mut module,
+            PTX.as_ptr().cast(),
+            options.len() as u32,
+            options.as_mut_ptr(),
+            values.as_mut_ptr(),
+        )
+    };
+    if status == 0 {
+        return Ok(module);
+    }
+    let said = log.split(|byte| *byte == 0).next().unwrap_or_default();
+    let said = String::from_utf8_lossy(said);
+    let said = said.lines().map(str::trim).filter(|line| !line.is_empty());
+    let said: Vec<&str> = said.take(4).collect();
+    let said = if said.is_empty() { String::new() } else { format!(": {}", said.join("; ")) };
+    let why = driver.text(status);
+    Err(unavailable(&format!("the driver cannot compile the kernel for {name} ({why}){said}")))
+}
+
     match unsafe { (driver.device)(&mut device, number as c_int) } {
         0 => Ok(device),
         _ => Err(unavailable(&format!(

@@ -69,7 +69,9 @@ functions! {
     stream: c"cuStreamCreate" (*mut Handle, c_uint);
     destroy_stream: c"cuStreamDestroy_v2" (Handle);
     synchronize: c"cuStreamSynchronize" (Handle);
-    load_module: c"cuModuleLoadData" (*mut Handle, *const c_void);
+    load_module: c"cuModuleLoadDataEx" (
+        *mut Handle, *const c_void, c_uint, *mut c_uint, *mut *mut c_void
+    );
     function: c"cuModuleGetFunction" (*mut Handle, Handle, *const c_char);
     occupancy: c"cuOccupancyMaxActiveBlocksPerMultiprocessor" (*mut c_int, Handle, c_int, usize);
     launch: c"cuLaunchCooperativeKernel" (
