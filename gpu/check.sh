@@ -13,12 +13,12 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 carried=$PWD/target/gpu
 emulated=$PWD/target/emulation
-tests=(golden engines batches)
+tests=(golden engines batches members)
 export carried
 
 # With the features of the whole workspace: what `cargo test --workspace` compiles too.
 engine_tests() {
-    RESHET_TEST_CUDA=1 cargo test --workspace --test golden --test engines --test batches \
+    RESHET_TEST_CUDA=1 cargo test --workspace --test golden --test engines --test batches --test members \
         "${@}" -- --skip large_job --skip cpu_reproduces
 }
 
@@ -93,6 +93,7 @@ check() {
     part 90 "properties" "$carried/engines" --skip large_job --skip same_bits_for
     part 60 "same bits" "$carried/engines" same_bits_for
     part 30 "batches" "$carried/batches"
+    part 30 "many networks" "$carried/members"
     if [ -z "${3:-}" ]; then
         part 60 "a large job" "$carried/engines" large_job
     fi
@@ -132,7 +133,7 @@ case "${1:-}" in
 --races)
     gpu/emulation/build.sh --races "$emulated/libcuda-races.so"
     export RESHET_CUDA_DRIVER=$emulated/libcuda-races.so PROPTEST_CASES="${PROPTEST_CASES:-20}"
-    RESHET_TEST_CUDA=1 cargo test -p reshet --test engines --test batches -- --skip large_job
+    RESHET_TEST_CUDA=1 cargo test -p reshet --test engines --test batches --test members -- --skip large_job
     ;;
 --mutants) gpu/emulation/mutants.py ;;
 *)

@@ -29,10 +29,13 @@ enum Status {
     INVALID_PTX = 218,
     JIT_COMPILER_NOT_FOUND = 221,
     NOT_FOUND = 500,
+    TOO_LARGE = 720,
     UNKNOWN = 999,
 };
 
 const uint64_t PAGE = 4096;
+// Of one block each.
+const unsigned MULTIPROCESSORS = 3;
 
 struct Card {
     std::mutex lock;
@@ -110,7 +113,7 @@ EXPORT int cuDeviceGetName(char *name, int length, int) {
 EXPORT int cuDeviceGetAttribute(int *value, int attribute, int) {
     uint64_t capability = card.number("capability", 75);
     switch (attribute) {
-    case 16: *value = 3; break; // multiprocessors
+    case 16: *value = MULTIPROCESSORS; break;
     case 75: *value = capability / 10; break;
     case 76: *value = capability % 10; break;
     case 95: *value = 1; break; // cooperative launches
@@ -217,10 +220,12 @@ EXPORT int cuOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks, void *, int,
     return SUCCESS;
 }
 
-EXPORT int cuLaunchCooperativeKernel(void *function, unsigned blocks, unsigned, unsigned, unsigned threads,
+EXPORT int cuLaunchCooperativeKernel(void *function, unsigned blocks, unsigned rows, unsigned, unsigned threads,
                                      unsigned, unsigned, unsigned, void *, void **parameters) {
     if (!card.works_on()) return UNKNOWN;
-    emulation::launch((emulation::Kernel)function, parameters, blocks, threads);
+    // All blocks have to be on the card at once.
+    if (blocks * rows > MULTIPROCESSORS) return TOO_LARGE;
+    emulation::launch((emulation::Kernel)function, parameters, rows, blocks, threads);
     return SUCCESS;
 }
 
@@ -228,9 +233,9 @@ EXPORT int cuGetErrorString(int status, const char **text) {
     switch (status) {
     case OUT_OF_MEMORY: *text = "out of memory"; break;
     case NO_DEVICE: *text = "no CUDA-capable device is detected"; break;
+    case INVALID_PTX: *text = "a PTX JIT compilation failed"; break;
+    case JIT_COMPILER_NOT_FOUND: *text = "PTX JIT compiler library not found"; break;
     default: *text = "unknown error"; break;
     }
     return SUCCESS;
 }
-    case INVALID_PTX: *text = "a PTX JIT compilation failed"; break;
-    case JIT_COMPILER_NOT_FOUND: *text = "PTX JIT compiler library not found"; break;

@@ -19,6 +19,8 @@ namespace emulation {
 u32 thread();
 u32 block();
 u32 blocks();
+u32 grid_row();
+u32 grid_rows();
 void *shared(u64 bytes);
 void block_sync();
 void pause();
@@ -35,6 +37,8 @@ using emulation::atomic_store;
 using emulation::block;
 using emulation::block_sync;
 using emulation::blocks;
+using emulation::grid_row;
+using emulation::grid_rows;
 using emulation::grid_synced;
 using emulation::pause;
 using emulation::thread;

@@ -98,10 +98,6 @@ fn what_a_card_lacks_is_told() {
 }
 
 #[test]
-fn a_card_that_vanishes_loses_nothing_that_was_saved() {
-    if !emulated() {
-        return;
-#[test]
 fn the_processor_goes_on_when_a_card_vanishes() {
     if !emulated() {
         return;
@@ -128,6 +124,10 @@ fn the_processor_goes_on_when_a_card_vanishes() {
     assert!(fallen > 0 && trained > 0, "{fallen} {trained}");
 }
 
+#[test]
+fn a_card_that_vanishes_loses_nothing_that_was_saved() {
+    if !emulated() {
+        return;
     }
     let place = place();
     // With these bits or none.

@@ -29,6 +29,7 @@ use crate::{
 pub(crate) use among::{Among, Stepped};
 pub use cpu::Instructions;
 pub(crate) use cpu::{Team, share};
+pub(crate) use cuda::{Member, Members};
 pub use precision::Precision;
 
 /// A flat buffer of an engine.
@@ -211,6 +212,11 @@ pub(crate) trait Engine: Send {
         None
     }
 
+    /// This engine, if it is a card's.
+    fn as_cuda(&mut self) -> Option<&mut cuda::Cuda> {
+        None
+    }
+
     /// Takes what has failed since this was last asked. After a failure, numbers that are read
     /// are NaN. Processors do not fail.
     fn fault(&self) -> Option<Error> {
@@ -327,12 +333,6 @@ impl Device {
         }
     }
 
-    /// Creates an engine on this device, for this plan, with these parameters.
-    ///
-    /// # Errors
-    /// The device is not available, or has no room.
-    pub(crate) fn engine(
-        self,
     /// Returns what a user should know before trusting the device's results; None if nothing.
     pub fn caution(self) -> Option<&'static str> {
         let what =
@@ -340,6 +340,12 @@ impl Device {
         matches!(self, Self::Cuda { .. }).then_some(what)
     }
 
+    /// Creates an engine on this device, for this plan, with these parameters.
+    ///
+    /// # Errors
+    /// The device is not available, or has no room.
+    pub(crate) fn engine(
+        self,
         plan: Plan,
         parameters: &[f32],
         seed: u64,

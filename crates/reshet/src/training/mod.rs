@@ -6,6 +6,7 @@
 mod among;
 mod batch;
 mod buffers;
+pub(crate) mod members;
 mod outputs;
 mod saved;
 mod setup;
@@ -145,12 +146,12 @@ impl Training {
         self.engine.precision()
     }
 
-    /// Tells what of the device has failed since this was last asked.
     /// Returns the number of slots of the optimiser's state.
     pub(crate) fn slots(&self) -> usize {
         self.engine.slots()
     }
 
+    /// Tells what of the device has failed since this was last asked.
     pub(crate) fn failed(&self) -> Result<()> {
         self.engine.fault().map_or(Ok(()), Err)
     }

@@ -4,10 +4,11 @@ use std::{
     ffi::{CStr, c_char, c_int, c_void},
     marker::PhantomData,
     ptr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, Weak},
 };
 
 use super::{
+    batch::Resident,
     driver::{Driver, Handle, OUT_OF_MEMORY, Status, unavailable},
     job::{Job, Plain, THREADS},
 };
@@ -16,6 +17,7 @@ use crate::Result;
 /// The kernel, compiled from `kernels/`; see `gpu/ptx.py`.
 const PTX: &str = concat!(include_str!("kernels/reshet.ptx"), "\0");
 const KERNEL: &CStr = c"reshet_steps";
+const MEMBERS: &CStr = c"reshet_members";
 
 /// The oldest compute capability that the kernel is compiled for, 7.5.
 const CAPABILITY: c_int = 75;
@@ -26,19 +28,23 @@ const CAPABILITY_MAJOR: c_int = 75;
 const CAPABILITY_MINOR: c_int = 76;
 const COOPERATIVE: c_int = 95;
 
-/// A card that is ready to compute, with the kernel on it.
-pub(super) struct Card {
 /// Numbers of the driver for the text of what is wrong with a kernel, and its length.
 const ERROR_LOG: u32 = 5;
 const ERROR_LOG_BYTES: u32 = 6;
 const LOG: usize = 4096;
 
+/// A card that is ready to compute, with the kernel on it.
+pub(super) struct Card {
     driver: &'static Driver,
     number: u32,
     context: Handle,
     kernel: Handle,
-    /// How many blocks of the kernel there can be at once.
+    /// The kernel for many networks.
+    members: Handle,
+    /// How many blocks of either kernel there can be at once.
     pub blocks: u32,
+    /// The datasets that are on it.
+    pub residents: Mutex<Vec<Weak<Resident>>>,
 }
 
 // SAFETY: the driver's handles may be used from any thread, once its context is set there.
@@ -77,8 +83,9 @@ impl Card {
                 "{name} has compute capability {major}.{minor} and 7.5 is needed; use cpu"
             )));
         }
-        let (mut context, mut kernel) = (ptr::null_mut(), ptr::null_mut());
-        let mut blocks = 0;
+        let (mut context, mut kernel, mut members) =
+            (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
+        let (mut blocks, mut member_blocks) = (0, 0);
         // SAFETY: the driver writes handles and a number there.
         unsafe {
             check((driver.context)(&mut context, device))?;
@@ -88,10 +95,13 @@ impl Card {
         // SAFETY: as above, of a module that is loaded.
         unsafe {
             check((driver.function)(&mut kernel, module, KERNEL.as_ptr()))?;
+            check((driver.function)(&mut members, module, MEMBERS.as_ptr()))?;
             check((driver.occupancy)(&mut blocks, kernel, THREADS as c_int, 0))?;
+            check((driver.occupancy)(&mut member_blocks, members, THREADS as c_int, 0))?;
         }
-        let blocks = (blocks * ask(MULTIPROCESSORS)?).max(1) as u32;
-        Ok(Self { driver, number, context, kernel, blocks })
+        let blocks = (blocks.min(member_blocks) * ask(MULTIPROCESSORS)?).max(1) as u32;
+        let residents = Mutex::default();
+        Ok(Self { driver, number, context, kernel, members, blocks, residents })
     }
 
     /// The number of the card.
@@ -141,15 +151,6 @@ impl Card {
     }
 }
 
-/// The driver's number for a card.
-fn device(driver: &Driver, number: u32) -> Result<c_int> {
-    let (mut count, mut device) = (0, 0);
-    // SAFETY: the driver writes a number there.
-    let status = unsafe { (driver.device_count)(&mut count) };
-    if status != 0 || count <= 0 {
-        return Err(unavailable("the driver finds no card; use cpu"));
-    }
-    // SAFETY: as above.
 /// Loads the kernel, which the driver compiles for the card that is set.
 fn load(driver: &Driver, name: &str) -> Result<Handle> {
     let mut module = ptr::null_mut();
@@ -180,6 +181,15 @@ fn load(driver: &Driver, name: &str) -> Result<Handle> {
     Err(unavailable(&format!("the driver cannot compile the kernel for {name} ({why}){said}")))
 }
 
+/// The driver's number for a card.
+fn device(driver: &Driver, number: u32) -> Result<c_int> {
+    let (mut count, mut device) = (0, 0);
+    // SAFETY: the driver writes a number there.
+    let status = unsafe { (driver.device_count)(&mut count) };
+    if status != 0 || count <= 0 {
+        return Err(unavailable("the driver finds no card; use cpu"));
+    }
+    // SAFETY: as above.
     match unsafe { (driver.device)(&mut device, number as c_int) } {
         0 => Ok(device),
         _ => Err(unavailable(&format!(
@@ -245,7 +255,7 @@ unsafe impl Send for Stream {}
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        if self.card.enter().is_ok() {
+        if !self.handle.is_null() && self.card.enter().is_ok() {
             // SAFETY: made in `new`, and given back once.
             unsafe { (self.card.driver.destroy_stream)(self.handle) };
         }
@@ -259,6 +269,11 @@ impl Stream {
         // SAFETY: the driver writes a handle there.
         card.check(unsafe { (card.driver.stream)(&mut handle, 0) })?;
         Ok(Self { card, handle })
+    }
+
+    /// The stream that waits for what all others have been told before, and they for it.
+    pub fn of_all(card: Arc<Card>) -> Self {
+        Self { card, handle: ptr::null_mut() }
     }
 
     /// Memory for at least one number, for `what`; its content is undefined.
@@ -359,17 +374,46 @@ impl Stream {
     /// The job's addresses are those of memories with all that the kernel reads and writes, and
     /// stay until it is done.
     pub unsafe fn launch(&self, job: &Job, blocks: u32) -> Result<()> {
-        let card = &self.card;
-        card.enter()?;
-        let blocks = blocks.clamp(1, card.blocks);
+        let blocks = blocks.clamp(1, self.card.blocks);
         let mut parameters = [ptr::from_ref(job).cast_mut().cast::<c_void>()];
         // SAFETY: the kernel has one parameter, the job, which the driver copies; the rest is the
         // caller's promise.
+        unsafe { self.start(self.card.kernel, (blocks, 1), &mut parameters) }
+    }
+
+    /// Runs the kernel for many networks, each on so many blocks, at most its share of the card's.
+    ///
+    /// # Safety
+    /// As of [`Stream::launch`], for each of the jobs.
+    pub unsafe fn launch_members(&self, jobs: &Memory<Job>, count: u32, blocks: u32) -> Result<()> {
+        assert!(count as usize <= jobs.len());
+        let all = self.card.blocks;
+        let blocks = blocks.clamp(1, (all / count.max(1)).max(1));
+        let rows = (all / blocks).clamp(1, count.max(1));
+        let parameters = [ptr::from_ref(&jobs.at).cast::<c_void>(), ptr::from_ref(&count).cast()];
+        // SAFETY: the kernel has these two parameters, which the driver copies; the rest is the
+        // caller's promise.
+        unsafe {
+            self.start(self.card.members, (blocks, rows), &mut parameters.map(<*const _>::cast_mut))
+        }
+    }
+
+    /// # Safety
+    /// The parameters are this kernel's, and all blocks fit on the card.
+    unsafe fn start(
+        &self,
+        kernel: Handle,
+        (blocks, rows): (u32, u32),
+        parameters: &mut [*mut c_void],
+    ) -> Result<()> {
+        let card = &self.card;
+        card.enter()?;
+        // SAFETY: the caller's promise.
         card.check(unsafe {
             (card.driver.launch)(
-                card.kernel,
+                kernel,
                 blocks,
-                1,
+                rows,
                 1,
                 THREADS,
                 1,

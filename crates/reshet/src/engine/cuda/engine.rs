@@ -1,6 +1,6 @@
 //! [`Engine`] on a card.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, sync::Arc};
 
 use super::{
     batch::{Passed, Resident, Room},
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Error, Plan, Result,
-    data::{Dataset, Rows, Storage},
+    data::{Dataset, Rows},
     engine::{Buffer, Device, Engine, Samples},
     loss::Loss,
     optim::Hyper,
@@ -24,7 +24,7 @@ const ONE_LAUNCH: usize = 2_000_000_000;
 const MOST_STEPS: usize = 256;
 
 /// See the [module](super).
-pub(super) struct Cuda {
+pub(crate) struct Cuda {
     plan: Plan,
     seed: u64,
     updates: u64,
@@ -48,7 +48,7 @@ pub(super) struct Cuda {
     outcomes: Room<Outcome>,
     rows: Room<u32>,
     derivative: Room<f32>,
-    resident: Option<Resident>,
+    resident: Option<Arc<Resident>>,
     passed: Passed,
     /// Where the inputs of the last `forward` are.
     inputs: (u64, u32),
@@ -172,20 +172,58 @@ impl Cuda {
         let mut rows = Vec::new();
         let mut steps = Vec::new();
         for (i, samples) in batches.iter().enumerate() {
-            let t = self.updates + i as u64 + 1;
-            steps.push(Step {
-                first: rows.len() as u32,
-                rows: samples.rows.len() as u32,
-                denominator: samples.denominator(&self.plan.head),
-                rule: hypers.get(i).map_or(Rule::default(), |hyper| Rule::of(hyper, t)),
-                clip: hypers.get(i).and_then(|hyper| hyper.clip_norm).unwrap_or(0.0),
-                padding: 0,
-            });
+            steps.push(self.step_of(i, samples, hypers.get(i), rows.len()));
             rows.extend_from_slice(samples.rows);
         }
         job.rows = self.rows.fill(&self.stream, &rows, "the numbers of the samples")?;
         let most = batches.iter().map(|samples| samples.rows.len()).max().unwrap_or(0);
         self.launch(job, &steps, most, waits)
+    }
+
+    /// The i-th step of a launch; its samples' numbers begin at `first`.
+    fn step_of(&self, i: usize, samples: &Samples, hyper: Option<&Hyper>, first: usize) -> Step {
+        Step {
+            first: first as u32,
+            rows: samples.rows.len() as u32,
+            denominator: samples.denominator(&self.plan.head),
+            rule: hyper
+                .map_or(Rule::default(), |hyper| Rule::of(hyper, self.updates + i as u64 + 1)),
+            clip: hyper.and_then(|hyper| hyper.clip_norm).unwrap_or(0.0),
+            padding: 0,
+        }
+    }
+
+    /// Gives a job room for what the layers compute.
+    fn give_room(&mut self, job: &mut Job, samples: usize) -> Result<()> {
+        self.reserve(samples)?;
+        job.stages = self.stages.reserve(&self.stream, 0, "")?.address();
+        job.losses = self.losses.reserve(&self.stream, 0, "")?.address();
+        Ok(())
+    }
+
+    /// A step on these samples as one of many networks', all but where its step, its outcome and
+    /// its samples' numbers are; and how many blocks have something to do.
+    pub(super) fn member(&mut self, samples: &Samples, hyper: &Hyper) -> Result<(Job, Step, u32)> {
+        self.prepare_state(hyper.optimizer.slots())?;
+        let batches = std::slice::from_ref(samples);
+        let mut job = self.job(job::FORWARD | job::BACKWARD | job::UPDATE | job::TRAINING);
+        self.bring_inputs(batches, &mut job)?;
+        self.bring_targets(batches, &mut job)?;
+        self.give_room(&mut job, samples.rows.len())?;
+        job.step_count = 1;
+        let blocks =
+            layers::blocks(&self.layers, samples.rows.len(), self.plan.parameters, job.flags);
+        Ok((job, self.step_of(0, samples, Some(hyper), 0), blocks))
+    }
+
+    /// Its card.
+    pub(super) fn card(&self) -> &Arc<Card> {
+        &self.stream.card
+    }
+
+    /// Counts a step that it took as one of many networks.
+    pub(super) fn stepped(&mut self) {
+        self.updates += 1;
     }
 
     fn launch(
@@ -195,9 +233,7 @@ impl Cuda {
         samples: usize,
         waits: bool,
     ) -> Result<Vec<Outcome>> {
-        self.reserve(samples)?;
-        job.stages = self.stages.reserve(&self.stream, 0, "")?.address();
-        job.losses = self.losses.reserve(&self.stream, 0, "")?.address();
+        self.give_room(&mut job, samples)?;
         job.step_count = steps.len() as u32;
         job.steps = self.steps.fill(&self.stream, steps, "the steps")?;
         let mut outcomes = vec![Outcome::default(); steps.len()];
@@ -362,16 +398,10 @@ impl Engine for Cuda {
     }
 
     fn attach(&mut self, data: &Dataset) {
-        // Data that does not fit stays where it is, and batches are copied. A part is left to the
-        // network and what its layers compute.
+        // Data that does not fit stays where it is, and batches are copied. The old first: both need
+        // not fit.
         self.resident = None;
-        let bytes = match data.features().storage() {
-            Storage::U8(values) => values.len(),
-            Storage::F32(values) => 4 * values.len(),
-        };
-        if bytes <= self.stream.card.free() / 4 * 3 {
-            self.resident = Resident::new(&self.stream, data).ok();
-        }
+        self.resident = Resident::of(&self.stream, data);
     }
 
     fn forward(&mut self, samples: &Samples) {
@@ -459,6 +489,10 @@ impl Engine for Cuda {
 
     fn slots(&self) -> usize {
         self.state.len()
+    }
+
+    fn as_cuda(&mut self) -> Option<&mut Cuda> {
+        Some(self)
     }
 
     fn fault(&self) -> Option<Error> {

@@ -54,6 +54,8 @@ unsafe impl Plain for Layer {}
 unsafe impl Plain for Step {}
 // SAFETY: numbers without padding.
 unsafe impl Plain for Outcome {}
+// SAFETY: numbers without padding.
+unsafe impl Plain for Job {}
 
 #[repr(C)]
 #[derive(Clone, Copy, Default)]

@@ -22,6 +22,9 @@
 DEVICE u32 thread() { return threadIdx.x; }
 DEVICE u32 block() { return blockIdx.x; }
 DEVICE u32 blocks() { return gridDim.x; }
+// A launch of many networks has several rows of blocks.
+DEVICE u32 grid_row() { return blockIdx.y; }
+DEVICE u32 grid_rows() { return gridDim.y; }
 
 // Waits for the other threads of the block.
 DEVICE void block_sync() { __syncthreads(); }
@@ -50,7 +53,7 @@ DEVICE u32 multiply_high(u32 a, u32 b) { return __umulhi(a, b); }
 // Where the search for a maximum starts.
 #define LOWEST -3.402823466e38f
 
-// Waits for all threads of the grid. All its blocks are on the card at once.
+// Waits for all threads of the grid, or of its row. All blocks are on the card at once.
 DEVICE void grid_sync(Barrier *barrier) {
     block_sync();
     if (thread() == 0) {
