@@ -13,12 +13,12 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 carried=$PWD/target/gpu
 emulated=$PWD/target/emulation
-tests=(golden engines batches members)
+tests=(golden engines batches members ahead)
 export carried
 
 # With the features of the whole workspace: what `cargo test --workspace` compiles too.
 engine_tests() {
-    RESHET_TEST_CUDA=1 cargo test --workspace --test golden --test engines --test batches --test members \
+    RESHET_TEST_CUDA=1 cargo test --workspace --test golden --test engines --test batches --test members --test ahead \
         "${@}" -- --skip large_job --skip cpu_reproduces
 }
 
@@ -94,6 +94,7 @@ check() {
     part 60 "same bits" "$carried/engines" same_bits_for
     part 30 "batches" "$carried/batches"
     part 30 "many networks" "$carried/members"
+    part 30 "launches at once" "$carried/ahead"
     if [ -z "${3:-}" ]; then
         part 60 "a large job" "$carried/engines" large_job
     fi
@@ -133,7 +134,8 @@ case "${1:-}" in
 --races)
     gpu/emulation/build.sh --races "$emulated/libcuda-races.so"
     export RESHET_CUDA_DRIVER=$emulated/libcuda-races.so PROPTEST_CASES="${PROPTEST_CASES:-20}"
-    RESHET_TEST_CUDA=1 cargo test -p reshet --test engines --test batches --test members -- --skip large_job
+    RESHET_TEST_CUDA=1 cargo test -p reshet --test engines --test batches --test members --test ahead \
+        -- --skip large_job --skip fit_is_the
     ;;
 --mutants) gpu/emulation/mutants.py ;;
 *)

@@ -1,5 +1,5 @@
 // The functions of a CUDA driver that reshet uses, on the processor. What is asynchronous on a
-// card is done at once.
+// card is done as late as a card may do it: when somebody waits for it.
 //
 // RESHET_EMULATION lists faults, separated by commas:
 //   no-device       there is no card
@@ -12,9 +12,14 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
+#include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
+#include <set>
 #include <string>
+#include <vector>
 #include <sys/mman.h>
 #include "threads.h"
 
@@ -70,6 +75,56 @@ struct Card {
         return !gone;
     }
 } card;
+
+// What a stream has been told and has not done yet.
+struct Stream {
+    std::recursive_mutex lock;
+    std::deque<std::function<void()>> work;
+    // Of all that it was ever told.
+    uint64_t told = 0, done = 0;
+
+    void later(std::function<void()> one) {
+        std::lock_guard<std::recursive_mutex> held(lock);
+        work.push_back(std::move(one));
+        ++told;
+    }
+
+    // Does all up to that number.
+    void catch_up(uint64_t until) {
+        std::lock_guard<std::recursive_mutex> held(lock);
+        while (done < until && !work.empty()) {
+            work.front()();
+            work.pop_front();
+            ++done;
+        }
+    }
+};
+
+struct Streams {
+    std::mutex lock;
+    std::set<std::shared_ptr<Stream>> all;
+
+    void catch_up() {
+        std::set<std::shared_ptr<Stream>> now;
+        {
+            std::lock_guard<std::mutex> held(lock);
+            now = all;
+        }
+        for (auto &stream : now) stream->catch_up(UINT64_MAX);
+    }
+
+    void later(void *stream, std::function<void()> one) {
+        if (stream) return ((Stream *)stream)->later(std::move(one));
+        // The stream that waits for all others, and they for it.
+        catch_up();
+        one();
+    }
+} streams;
+
+struct Event {
+    Stream *stream = nullptr;
+    uint64_t until = 0;
+};
 
 // The bytes end where a page ends that nobody may touch: going past them is a fault.
 uint64_t reserve(uint64_t bytes) {
@@ -150,6 +205,7 @@ EXPORT int cuMemAlloc_v2(uint64_t *at, size_t bytes) {
 }
 
 EXPORT int cuMemFree_v2(uint64_t at) {
+    streams.catch_up();
     std::lock_guard<std::mutex> held(card.lock);
     auto found = card.sizes.find(at);
     if (found == card.sizes.end()) return INVALID_VALUE;
@@ -162,35 +218,106 @@ EXPORT int cuMemFree_v2(uint64_t at) {
 
 EXPORT int cuMemcpyHtoD_v2(uint64_t to, const void *from, size_t bytes) {
     if (!card.works_on()) return UNKNOWN;
+    streams.catch_up();
     memcpy((void *)to, from, bytes);
     return SUCCESS;
 }
 
-EXPORT int cuMemcpyDtoHAsync_v2(void *to, uint64_t from, size_t bytes, void *) {
+EXPORT int cuMemcpyHtoDAsync_v2(uint64_t to, const void *from, size_t bytes, void *stream) {
     if (!card.works_on()) return UNKNOWN;
-    memcpy(to, (const void *)from, bytes);
+    streams.later(stream, [=] { memcpy((void *)to, from, bytes); });
     return SUCCESS;
 }
 
-EXPORT int cuMemcpyDtoDAsync_v2(uint64_t to, uint64_t from, size_t bytes, void *) {
+EXPORT int cuMemcpyDtoHAsync_v2(void *to, uint64_t from, size_t bytes, void *stream) {
     if (!card.works_on()) return UNKNOWN;
-    memmove((void *)to, (const void *)from, bytes);
+    streams.later(stream, [=] { memcpy(to, (const void *)from, bytes); });
     return SUCCESS;
 }
 
-EXPORT int cuMemsetD8Async(uint64_t at, unsigned char byte, size_t bytes, void *) {
+EXPORT int cuMemcpyDtoDAsync_v2(uint64_t to, uint64_t from, size_t bytes, void *stream) {
     if (!card.works_on()) return UNKNOWN;
-    memset((void *)at, byte, bytes);
+    streams.later(stream, [=] { memmove((void *)to, (const void *)from, bytes); });
     return SUCCESS;
 }
 
-EXPORT int cuStreamCreate(void **stream, unsigned) {
-    *stream = &card;
+EXPORT int cuMemsetD8Async(uint64_t at, unsigned char byte, size_t bytes, void *stream) {
+    if (!card.works_on()) return UNKNOWN;
+    streams.later(stream, [=] { memset((void *)at, byte, bytes); });
+    return SUCCESS;
+}
+
+// Page-locked memory of the machine: NaN at first, as the card's.
+EXPORT int cuMemAllocHost_v2(void **at, size_t bytes) {
+    std::lock_guard<std::mutex> held(card.lock);
+    if (card.gone) return UNKNOWN;
+    if (++card.allocations == card.number("allocation", UINT64_MAX)) return OUT_OF_MEMORY;
+    *at = malloc(bytes);
+    if (!*at) return OUT_OF_MEMORY;
+    memset(*at, 0xFF, bytes);
+    return SUCCESS;
+}
+
+EXPORT int cuMemFreeHost(void *at) {
+    free(at);
     return memory_call();
 }
 
-EXPORT int cuStreamDestroy_v2(void *) { return memory_call(); }
-EXPORT int cuStreamSynchronize(void *) { return memory_call(); }
+EXPORT int cuCtxSynchronize() {
+    streams.catch_up();
+    return memory_call();
+}
+
+EXPORT int cuStreamCreate(void **stream, unsigned) {
+    auto made = std::make_shared<Stream>();
+    std::lock_guard<std::mutex> held(streams.lock);
+    streams.all.insert(made);
+    *stream = made.get();
+    return memory_call();
+}
+
+EXPORT int cuStreamDestroy_v2(void *stream) {
+    ((Stream *)stream)->catch_up(UINT64_MAX);
+    std::lock_guard<std::mutex> held(streams.lock);
+    for (auto one = streams.all.begin(); one != streams.all.end(); ++one) {
+        if (one->get() == stream) {
+            streams.all.erase(one);
+            break;
+        }
+    }
+    return memory_call();
+}
+
+EXPORT int cuStreamSynchronize(void *stream) {
+    if (stream) {
+        ((Stream *)stream)->catch_up(UINT64_MAX);
+    } else {
+        streams.catch_up();
+    }
+    return memory_call();
+}
+
+EXPORT int cuEventCreate(void **event, unsigned) {
+    *event = new Event;
+    return memory_call();
+}
+
+EXPORT int cuEventDestroy_v2(void *event) {
+    delete (Event *)event;
+    return memory_call();
+}
+
+EXPORT int cuEventRecord(void *event, void *stream) {
+    Stream *of = (Stream *)stream;
+    *(Event *)event = {of, of ? of->told : 0};
+    return memory_call();
+}
+
+EXPORT int cuEventSynchronize(void *event) {
+    Event &of = *(Event *)event;
+    if (of.stream) of.stream->catch_up(of.until);
+    return memory_call();
+}
 
 EXPORT int cuModuleLoadDataEx(void **module, const void *, unsigned count, unsigned *options, void **values) {
     *module = &card;
@@ -221,11 +348,21 @@ EXPORT int cuOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks, void *, int,
 }
 
 EXPORT int cuLaunchCooperativeKernel(void *function, unsigned blocks, unsigned rows, unsigned, unsigned threads,
-                                     unsigned, unsigned, unsigned, void *, void **parameters) {
+                                     unsigned, unsigned, unsigned, void *stream, void **parameters) {
     if (!card.works_on()) return UNKNOWN;
     // All blocks have to be on the card at once.
     if (blocks * rows > MULTIPROCESSORS) return TOO_LARGE;
-    emulation::launch((emulation::Kernel)function, parameters, rows, blocks, threads);
+    // A card has its own copy of the parameters when this returns.
+    emulation::Kernel kernel = (emulation::Kernel)function;
+    auto copies = std::make_shared<std::vector<std::string>>();
+    for (size_t bytes : emulation::parameters(kernel)) {
+        copies->push_back(std::string((const char *)parameters[copies->size()], bytes));
+    }
+    streams.later(stream, [=] {
+        std::vector<void *> given;
+        for (auto &copy : *copies) given.push_back(&copy[0]);
+        emulation::launch(kernel, given.data(), rows, blocks, threads);
+    });
     return SUCCESS;
 }
 

@@ -176,18 +176,31 @@ pub(crate) trait Engine: Send {
         done
     }
 
+    /// Begins what [`Engine::steps`] does, and does not wait for it. Two may have begun that are not
+    /// finished. Only for an engine that is worth being asked for several steps at once.
+    fn begin_steps(&mut self, _batches: &[Samples], _hypers: &[Hyper]) {
+        unreachable!("this engine takes step by step")
+    }
+
+    /// Waits for the steps that began first, and returns what [`Engine::steps`] returns. If one
+    /// of them diverged, what began later counts as not taken.
+    fn finish_steps(&mut self) -> Vec<(f32, bool)> {
+        unreachable!("this engine takes step by step")
+    }
+
     /// How many steps of so many samples are worth being asked for at once; 1: there is nothing to
     /// gain.
     fn steps_at_once(&self, _samples: usize) -> usize {
         1
     }
 
-    /// Remembers parameters, state and the number of updates. Only an engine that is worth being
-    /// asked for several steps at once has to.
-    fn mark(&mut self) {}
+    /// Remembers parameters, state and the number of updates, in one of two slots. Only an engine
+    /// that is worth being asked for several steps at once has to.
+    fn mark(&mut self, _slot: usize) {}
 
-    /// Goes back to what the last [`Engine::mark`] remembered.
-    fn back_to_mark(&mut self) {}
+    /// Goes back to what the last [`Engine::mark`] of this slot remembered. Steps that have begun
+    /// and are not finished count as not taken.
+    fn back_to_mark(&mut self, _slot: usize) {}
 
     /// Computes the loss's inputs for all of these samples, with dropout off.
     fn predict(&mut self, inputs: Rows, into: &mut [f32]);

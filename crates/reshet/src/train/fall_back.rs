@@ -79,10 +79,17 @@ impl TrainingLoop {
         }
     }
 
+    /// Whether the state is to be brought back after so many steps.
+    pub(super) fn is_due(&self, step: usize) -> bool {
+        self.kept.as_ref().is_some_and(Kept::is_due) || self.snapshot.borrow().is_due(step)
+    }
+
     /// Brings the state back if that is due: between two launches.
     pub(super) fn renew_kept(&mut self) -> Result<()> {
         match &self.kept {
-            Some(kept) if kept.touched || kept.is_due() => self.bring_back(),
+            Some(kept) if self.is_all_told() && (kept.touched || kept.is_due()) => {
+                self.bring_back()
+            }
             _ => Ok(()),
         }
     }

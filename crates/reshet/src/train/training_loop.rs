@@ -53,7 +53,7 @@ pub struct TrainingLoop {
     current: Option<Current>,
     lr: Option<f64>,
     epoch_losses: Vec<f64>,
-    snapshot: RefCell<Snapshot>,
+    pub(super) snapshot: RefCell<Snapshot>,
     ended: Option<Ended>,
     /// Whether this rank of the group asks to end; it ends when all know.
     asks: bool,
@@ -312,6 +312,11 @@ impl TrainingLoop {
         self.settings.steps_per_epoch()
     }
 
+    /// Whether the device has taken no step that has not been told.
+    pub(super) fn is_all_told(&self) -> bool {
+        self.ahead.as_ref().is_none_or(Ahead::is_told)
+    }
+
     pub(super) fn is_of_group(&self) -> bool {
         self.settings.group.is_some()
     }
@@ -352,7 +357,7 @@ impl TrainingLoop {
         let (epoch, i, step) = (self.at.epoch, self.at.batches, self.at.steps);
         self.at.add(loss);
         self.remember(lr);
-        if self.ahead.as_ref().is_none_or(Ahead::is_told) {
+        if self.is_all_told() {
             self.snapshot.borrow_mut().renew(&self.training, self.at.steps);
         }
         Event::Step { epoch, i, step, steps: self.settings.steps(), loss, lr }

@@ -35,7 +35,7 @@ const LOG: usize = 4096;
 
 /// A card that is ready to compute, with the kernel on it.
 pub(super) struct Card {
-    driver: &'static Driver,
+    pub(super) driver: &'static Driver,
     number: u32,
     context: Handle,
     kernel: Handle,
@@ -110,12 +110,12 @@ impl Card {
     }
 
     /// Lets this thread use the card.
-    fn enter(&self) -> Result<()> {
+    pub(super) fn enter(&self) -> Result<()> {
         // SAFETY: a context that is never given back.
         self.check(unsafe { (self.driver.set_context)(self.context) })
     }
 
-    fn check(&self, status: Status) -> Result<()> {
+    pub(super) fn check(&self, status: Status) -> Result<()> {
         if status == 0 {
             return Ok(());
         }
@@ -136,7 +136,7 @@ impl Card {
     }
 
     /// Says that there is no room for so many bytes.
-    fn full(&self, bytes: usize, what: &str) -> crate::Error {
+    pub(super) fn full(&self, bytes: usize, what: &str) -> crate::Error {
         let (mut free, mut all) = (0, 0);
         // SAFETY: the driver writes two numbers there.
         unsafe { (self.driver.memory)(&mut free, &mut all) };
@@ -247,7 +247,7 @@ impl<T> Drop for Memory<T> {
 /// A queue of work for a card: each thing is done after the one before.
 pub(super) struct Stream {
     pub card: Arc<Card>,
-    handle: Handle,
+    pub(super) handle: Handle,
 }
 
 // SAFETY: as of [`Card`].

@@ -63,6 +63,7 @@ functions! {
     allocate: c"cuMemAlloc_v2" (*mut u64, usize);
     free: c"cuMemFree_v2" (u64);
     copy_in: c"cuMemcpyHtoD_v2" (u64, *const c_void, usize);
+    copy_in_later: c"cuMemcpyHtoDAsync_v2" (u64, *const c_void, usize, Handle);
     copy_out: c"cuMemcpyDtoHAsync_v2" (*mut c_void, u64, usize, Handle);
     copy: c"cuMemcpyDtoDAsync_v2" (u64, u64, usize, Handle);
     fill: c"cuMemsetD8Async" (u64, u8, usize, Handle);
@@ -77,6 +78,13 @@ functions! {
     launch: c"cuLaunchCooperativeKernel" (
         Handle, c_uint, c_uint, c_uint, c_uint, c_uint, c_uint, c_uint, Handle, *mut *mut c_void
     );
+    allocate_host: c"cuMemAllocHost_v2" (*mut *mut c_void, usize);
+    free_host: c"cuMemFreeHost" (*mut c_void);
+    wait_for_all: c"cuCtxSynchronize" ();
+    event: c"cuEventCreate" (*mut Handle, c_uint);
+    destroy_event: c"cuEventDestroy_v2" (Handle);
+    record: c"cuEventRecord" (Handle, Handle);
+    wait_for: c"cuEventSynchronize" (Handle);
     error_text: c"cuGetErrorString" (Status, *mut *const c_char);
 }
 

@@ -16,6 +16,7 @@ mod batch;
 mod card;
 mod driver;
 mod engine;
+mod flight;
 mod job;
 mod layers;
 mod library;
