@@ -4,7 +4,7 @@
 // RESHET_EMULATION lists faults, separated by commas:
 //   no-device       there is no card
 //   driver=11040    the driver's version
-//   capability=61   the card's compute capability, 6.1
+//   capability=61   the card's compute capability, 6.1; 8.0 if not said
 //   memory=BYTES    the card's memory
 //   allocation=N    the N-th allocation fails, counted from 1
 //   compiler=KIND   the kernel is not compiled: KIND says why: log, long (a long text), missing
@@ -166,7 +166,7 @@ EXPORT int cuDeviceGetName(char *name, int length, int) {
 }
 
 EXPORT int cuDeviceGetAttribute(int *value, int attribute, int) {
-    uint64_t capability = card.number("capability", 75);
+    uint64_t capability = card.number("capability", 80);
     switch (attribute) {
     case 16: *value = MULTIPROCESSORS; break;
     case 75: *value = capability / 10; break;

@@ -238,6 +238,19 @@ u64 across(u64 bits, u32 lanes) {
     return theirs;
 }
 
+void show(const void *what) {
+    now->shown = (u64)what;
+    wait(AT_WARP);
+}
+
+const void *shown(u32 lane) {
+    u32 first = now->place.thread / WARP * WARP;
+    return (const void *)grid.blocks[now->place.block]->fibres[first + lane].shown;
+}
+
+// Nobody goes on before all have read what they were shown.
+void all_seen() { wait(AT_WARP); }
+
 u32 atomic_add(u32 *at, u32 n) {
     u32 before = *at;
     *at += n;

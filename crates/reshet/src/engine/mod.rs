@@ -120,7 +120,7 @@ pub(crate) trait Engine: Send {
             Precision::Bf16 => {
                 let device = self.device().name();
                 Err(Error::invalid(format!(
-                    "products in bf16 are computed on cpu, not on {device}"
+                    "products in bf16 are computed on cpu and cuda, not on {device}"
                 )))
             }
         }

@@ -14,8 +14,11 @@ use super::{
 };
 use crate::Result;
 
-/// The kernel, compiled from `kernels/`; see `gpu/ptx.py`.
+/// The kernels, compiled from `kernels/`; see `gpu/ptx.py`. With tensor cores for bfloat16 from
+/// compute capability 8.0 on.
 const PTX: &str = concat!(include_str!("kernels/reshet.ptx"), "\0");
+const PTX_80: &str = concat!(include_str!("kernels/reshet_80.ptx"), "\0");
+const TENSOR_CORES: c_int = 80;
 const KERNEL: &CStr = c"reshet_steps";
 const MEMBERS: &CStr = c"reshet_members";
 
@@ -43,6 +46,8 @@ pub(super) struct Card {
     members: Handle,
     /// How many blocks of either kernel there can be at once.
     pub blocks: u32,
+    /// Whether it multiplies bfloat16 by tensor cores.
+    pub tensor_cores: bool,
     /// The datasets that are on it.
     pub residents: Mutex<Vec<Weak<Resident>>>,
 }
@@ -91,7 +96,8 @@ impl Card {
             check((driver.context)(&mut context, device))?;
             check((driver.set_context)(context))?;
         }
-        let module = load(driver, &name)?;
+        let tensor_cores = major * 10 + minor >= TENSOR_CORES;
+        let module = load(driver, &name, if tensor_cores { PTX_80 } else { PTX })?;
         // SAFETY: as above, of a module that is loaded.
         unsafe {
             check((driver.function)(&mut kernel, module, KERNEL.as_ptr()))?;
@@ -101,7 +107,7 @@ impl Card {
         }
         let blocks = (blocks.min(member_blocks) * ask(MULTIPROCESSORS)?).max(1) as u32;
         let residents = Mutex::default();
-        Ok(Self { driver, number, context, kernel, members, blocks, residents })
+        Ok(Self { driver, number, context, kernel, members, blocks, tensor_cores, residents })
     }
 
     /// The number of the card.
@@ -152,7 +158,7 @@ impl Card {
 }
 
 /// Loads the kernel, which the driver compiles for the card that is set.
-fn load(driver: &Driver, name: &str) -> Result<Handle> {
+fn load(driver: &Driver, name: &str, ptx: &'static str) -> Result<Handle> {
     let mut module = ptr::null_mut();
     let mut log = vec![0u8; LOG];
     let mut options = [ERROR_LOG, ERROR_LOG_BYTES];
@@ -163,7 +169,7 @@ fn load(driver: &Driver, name: &str) -> Result<Handle> {
     let status = unsafe {
         (driver.load_module)(
             &mut module,
-            PTX.as_ptr().cast(),
+            ptx.as_ptr().cast(),
             options.len() as u32,
             options.as_mut_ptr(),
             values.as_mut_ptr(),

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     Error, Plan, Result,
     data::{Dataset, Rows},
-    engine::{Buffer, Device, Engine, Samples},
+    engine::{Buffer, Device, Engine, Precision, Samples},
     loss::Loss,
     optim::Hyper,
 };
@@ -34,6 +34,7 @@ struct Mark {
 /// See the [module](super).
 pub(crate) struct Cuda {
     plan: Plan,
+    precision: Precision,
     seed: u64,
     updates: u64,
     stream: Stream,
@@ -100,6 +101,7 @@ impl Cuda {
             inputs: (0, 0),
             fault: RefCell::new(None),
             plan,
+            precision: Precision::F32,
             seed,
             updates: 0,
             stream,
@@ -120,6 +122,15 @@ impl Cuda {
         }
     }
 
+    /// How products are computed in training.
+    fn rounding(&self) -> u32 {
+        match (self.precision, self.stream.card.tensor_cores) {
+            (Precision::F32, _) => 0,
+            (Precision::Bf16, false) => job::ROUNDED,
+            (Precision::Bf16, true) => job::ROUNDED | job::TENSOR_CORES,
+        }
+    }
+
     /// What every job says.
     fn job(&self, flags: u32) -> Job {
         let (loss, smoothing) = job::loss(self.plan.loss());
@@ -137,7 +148,7 @@ impl Cuda {
             updates: self.updates,
             scale: self.plan.head.scale,
             layer_count: self.layers.len() as u32,
-            flags,
+            flags: flags | if flags & job::TRAINING != 0 { self.rounding() } else { 0 },
             inputs_wide: self.plan.inputs as u32,
             outputs: self.plan.outputs as u32,
             loss,
@@ -452,6 +463,15 @@ impl Engine for Cuda {
 
     fn device(&self) -> Device {
         Device::Cuda { card: self.stream.card.number() }
+    }
+
+    fn precision(&self) -> Precision {
+        self.precision
+    }
+
+    fn set_precision(&mut self, precision: Precision) -> Result<()> {
+        self.precision = precision;
+        Ok(())
     }
 
     fn attach(&mut self, data: &Dataset) {
