@@ -13,12 +13,12 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 carried=$PWD/target/gpu
 emulated=$PWD/target/emulation
-tests=(golden engines batches)
+tests=(golden engines batches members ahead)
 export carried
 
 # With the features of the whole workspace: what `cargo test --workspace` compiles too.
 engine_tests() {
-    RESHET_TEST_CUDA=1 cargo test --workspace --test golden --test engines --test batches \
+    RESHET_TEST_CUDA=1 cargo test --workspace --test golden --test engines --test batches --test members --test ahead \
         "${@}" -- --skip large_job --skip cpu_reproduces
 }
 
@@ -93,6 +93,8 @@ check() {
     part 90 "properties" "$carried/engines" --skip large_job --skip same_bits_for
     part 60 "same bits" "$carried/engines" same_bits_for
     part 30 "batches" "$carried/batches"
+    part 30 "many networks" "$carried/members"
+    part 30 "launches at once" "$carried/ahead"
     if [ -z "${3:-}" ]; then
         part 60 "a large job" "$carried/engines" large_job
     fi
@@ -127,12 +129,15 @@ case "${1:-}" in
 --emulation)
     gpu/emulation/build.sh "$emulated/libcuda.so"
     export RESHET_CUDA_DRIVER=$emulated/libcuda.so PROPTEST_CASES="${PROPTEST_CASES:-60}"
-    engine_tests --test cuda
+    engine_tests --test cuda --test fall_back
+    # A card without tensor cores for bfloat16.
+    RESHET_EMULATION=capability=75 RESHET_TEST_CUDA=1 cargo test --workspace --test engines bfloat16
     ;;
 --races)
     gpu/emulation/build.sh --races "$emulated/libcuda-races.so"
     export RESHET_CUDA_DRIVER=$emulated/libcuda-races.so PROPTEST_CASES="${PROPTEST_CASES:-20}"
-    RESHET_TEST_CUDA=1 cargo test -p reshet --test engines --test batches -- --skip large_job
+    RESHET_TEST_CUDA=1 cargo test -p reshet --test engines --test batches --test members --test ahead \
+        -- --skip large_job --skip fit_is_the
     ;;
 --mutants) gpu/emulation/mutants.py ;;
 *)

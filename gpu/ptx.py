@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Compiles the CUDA kernel to PTX with NVRTC, without a CUDA installation.
 
-    gpu/ptx.py            writes crates/reshet/src/engine/cuda/kernels/reshet.ptx
-    gpu/ptx.py --check    says whether that file is what its sources come to
+    gpu/ptx.py            writes crates/reshet/src/engine/cuda/kernels/*.ptx
+    gpu/ptx.py --check    says whether these files are what their sources come to
 
 NVRTC comes from PyPI in the version below, into target/nvrtc. A newer one would write PTX that
 older drivers refuse. The check is skipped, with the reason, where NVRTC cannot be had.
@@ -16,11 +16,11 @@ import sys
 
 # PTX 8.0: drivers from 525 on, of CUDA 12.0.
 PACKAGE = "nvidia-cuda-nvrtc-cu12==12.0.140"
-ARCHITECTURE = "compute_75"
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 KERNELS = ROOT / "crates/reshet/src/engine/cuda/kernels"
-PTX = KERNELS / "reshet.ptx"
+# The second has tensor cores for bfloat16.
+PTX = {"compute_75": KERNELS / "reshet.ptx", "compute_80": KERNELS / "reshet_80.ptx"}
 
 
 def library() -> ctypes.CDLL:
@@ -37,8 +37,8 @@ def library() -> ctypes.CDLL:
     return ctypes.CDLL(folder / pattern)
 
 
-def compiled(nvrtc: ctypes.CDLL) -> str:
-    """Returns the PTX of the kernel; exits with the compiler's messages if there are any."""
+def compiled(nvrtc: ctypes.CDLL, architecture: str) -> str:
+    """Returns the PTX for an architecture; exits with the compiler's messages if there are any."""
     program = ctypes.c_void_p()
     names = sorted(path.name for path in KERNELS.glob("*.cuh"))
     headers = (ctypes.c_char_p * len(names))(*[(KERNELS / name).read_bytes() for name in names])
@@ -49,7 +49,7 @@ def compiled(nvrtc: ctypes.CDLL) -> str:
     )
     if created != 0:
         sys.exit(f"NVRTC: error {created}")
-    options = [f"--gpu-architecture={ARCHITECTURE}", "--std=c++17"]
+    options = [f"--gpu-architecture={architecture}", "--std=c++17"]
     encoded = (ctypes.c_char_p * len(options))(*[option.encode() for option in options])
     done = nvrtc.nvrtcCompileProgram(program, len(options), encoded)
     log = text(nvrtc.nvrtcGetProgramLogSize, nvrtc.nvrtcGetProgramLog, program)
@@ -76,14 +76,15 @@ def main() -> None:
             print(f"skipped: the kernel's PTX: {why}")
             return
         sys.exit(str(why))
-    ptx = compiled(nvrtc)
-    if sys.argv[1:] != ["--check"]:
-        PTX.write_text(ptx)
-        print(f"{PTX.relative_to(ROOT)}: {len(ptx)} bytes")
-    elif not PTX.exists() or PTX.read_text() != ptx:
-        sys.exit(f"{PTX.relative_to(ROOT)} is not what its sources come to: run gpu/ptx.py")
-    else:
-        print(f"{PTX.relative_to(ROOT)} is what its sources come to")
+    for architecture, path in PTX.items():
+        ptx, name = compiled(nvrtc, architecture), path.relative_to(ROOT)
+        if sys.argv[1:] != ["--check"]:
+            path.write_text(ptx)
+            print(f"{name}: {len(ptx)} bytes")
+        elif not path.exists() or path.read_text() != ptx:
+            sys.exit(f"{name} is not what its sources come to: run gpu/ptx.py")
+        else:
+            print(f"{name} is what its sources come to")
 
 
 if __name__ == "__main__":

@@ -67,7 +67,8 @@ struct Block {
 // The stacks are kept for the next launch.
 struct Grid {
     std::vector<std::unique_ptr<Block>> blocks;
-    u32 used_blocks = 0, used_threads = 0;
+    // In a row; blocks are numbered row after row.
+    u32 used_blocks = 0, used_rows = 0, used_threads = 0;
     Kernel kernel = nullptr;
     void **parameters = nullptr;
 #if defined(__x86_64__)
@@ -177,10 +178,12 @@ bool done(const Block &block) {
 
 void (*launched)() = nullptr;
 
-void launch(Kernel kernel, void **parameters, unsigned blocks, unsigned threads) {
+void launch(Kernel kernel, void **parameters, unsigned rows, unsigned in_row, unsigned threads) {
+    u32 blocks = rows * in_row;
     grid.kernel = kernel;
     grid.parameters = parameters;
-    grid.used_blocks = blocks;
+    grid.used_blocks = in_row;
+    grid.used_rows = rows;
     grid.used_threads = threads;
     while (grid.blocks.size() < blocks) grid.blocks.emplace_back(new Block);
     for (u32 b = 0; b < blocks; ++b) {
@@ -206,8 +209,10 @@ void launch(Kernel kernel, void **parameters, unsigned blocks, unsigned threads)
 const Place *place() { return now ? &now->place : nullptr; }
 
 u32 thread() { return now->place.thread; }
-u32 block() { return now->place.block; }
+u32 block() { return now->place.block % grid.used_blocks; }
 u32 blocks() { return grid.used_blocks; }
+u32 grid_row() { return now->place.block / grid.used_blocks; }
+u32 grid_rows() { return grid.used_rows; }
 
 void *shared(u64 bytes) {
     Block &block = *grid.blocks[now->place.block];
@@ -232,6 +237,19 @@ u64 across(u64 bits, u32 lanes) {
     wait(AT_WARP);
     return theirs;
 }
+
+void show(const void *what) {
+    now->shown = (u64)what;
+    wait(AT_WARP);
+}
+
+const void *shown(u32 lane) {
+    u32 first = now->place.thread / WARP * WARP;
+    return (const void *)grid.blocks[now->place.block]->fibres[first + lane].shown;
+}
+
+// Nobody goes on before all have read what they were shown.
+void all_seen() { wait(AT_WARP); }
 
 u32 atomic_add(u32 *at, u32 n) {
     u32 before = *at;

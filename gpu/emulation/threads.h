@@ -3,16 +3,19 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace emulation {
 typedef void (*Kernel)(void **parameters);
 
 // The kernel of this name, or null.
 Kernel kernel(const std::string &name);
+// The sizes of its parameters.
+std::vector<size_t> parameters(Kernel kernel);
 
-// Runs a kernel on so many blocks of so many threads. All blocks take turns, so they can wait
+// Runs a kernel on so many rows of so many blocks of so many threads. All blocks take turns, so they can wait
 // for one another. Ends the process if threads wait for what never happens.
-void launch(Kernel kernel, void **parameters, unsigned blocks, unsigned threads);
+void launch(Kernel kernel, void **parameters, unsigned rows, unsigned blocks, unsigned threads);
 
 // What a check for races knows of a thread; see `races.cpp`.
 struct Place {

@@ -51,6 +51,7 @@ class Net:
         seed: int = 0,
         threads: int | None = None,
         precision: Literal["f32", "bf16"] = "f32",
+        device: Literal["auto", "cpu", "cuda"] = "auto",
     ) -> None: ...
     lr: float
     @property
@@ -78,7 +79,9 @@ class Net:
     def copy_from(self, other: Net) -> None: ...
     def save(self, path: str | os.PathLike[str]) -> None: ...
     @staticmethod
-    def load(path: str | os.PathLike[str]) -> Net: ...
+    def load(
+        path: str | os.PathLike[str], *, device: Literal["auto", "cpu", "cuda"] = "auto"
+    ) -> Net: ...
 
 class ReplayBuffer:
     """Remembers the last `capacity` moves of a game, and gives random ones."""

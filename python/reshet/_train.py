@@ -61,6 +61,7 @@ def train(
     patience: int | None = None,
     threads: int | None = None,
     precision: Literal["f32", "bf16", "auto"] = "f32",
+    device: Literal["auto", "cpu", "cuda"] = "auto",
     verbose: bool = False,
     effort: Literal[0, 1, 2, 3] = 1,
     bag: int | None = None,
@@ -130,6 +131,8 @@ def train(
     precision: "bf16" multiplies the numbers of wide layers rounded to bfloat16, with sums, weights and
        all else in float32: faster where the processor has instructions for it and the network is
        large. "auto" takes it where it is faster.
+    device: "cpu"; "cuda", an NVIDIA card, with an error that says why if there is none; "auto" the
+       fastest, which is the processor as long as no card has been measured (docs/gpu.md).
     more: loss, label_smoothing, quantile, nesterov, betas, eps, alpha, amsgrad, centered, clip_norm,
        step_size, gamma, init, temperature: as the program's flags of these names.
 
@@ -143,7 +146,7 @@ def train(
                     optimizer=optimizer, lr=lr, weight_decay=weight_decay, momentum=momentum,
                     schedule=schedule, epochs=epochs, batch_size=batch_size, seed=seed,
                     shuffle=shuffle, validation=validation, patience=patience, threads=threads,
-                    precision=precision, verbose=verbose, effort=effort, bag=bag, class_weight=class_weight,
+                    precision=precision, device=device, verbose=verbose, effort=effort, bag=bag, class_weight=class_weight,
                     start=_model(start), **more)
     table = dict(target=target, drop=drop, only=only, missing=missing, sep=sep, header=header,
                  encoding=encoding, sheet=sheet, positive=positive, scaling=scaling, test=test,
@@ -274,6 +277,7 @@ def _how(settings, task):
             raise ValueError(f"{name}: a whole number of at least 0, not {value}")
     threads, verbose = settings.pop("threads"), settings.pop("verbose")
     precision = settings.pop("precision", "f32")
+    device = settings.pop("device", "auto")
     effort, bag = settings.pop("effort", 1), settings.pop("bag", None)
     if effort not in (0, 1, 2, 3):
         raise ValueError(f"effort: 0, 1, 2 or 3, not {effort}")
@@ -293,7 +297,7 @@ def _how(settings, task):
     recipe = {name.replace("_", "-"): _plain(name, value)
               for name, value in {**settings, "task": task}.items() if value is not None}
     return {"recipe": json.dumps(recipe), "threads": None if threads is None else int(threads),
-            "precision": str(precision), "verbose": bool(verbose), "effort": int(effort),
+            "device": str(device), "precision": str(precision), "verbose": bool(verbose), "effort": int(effort),
             "bag": None if bag is None else int(bag), "class_weight": class_weight,
             "start": None if start is None else start._inner}
 

@@ -15,7 +15,7 @@ class _Reshet(BaseEstimator):
     def __init__(self, hidden=(100,), activation="relu", dropout=0.0, optimizer="adam", lr=0.003,
                  weight_decay=0.0, momentum=0.0, epochs=100, batch_size=32, validation=0.0,
                  patience=None, threads=None, random_state=0, verbose=False, schedule="constant",
-                 warm_start=False):
+                 warm_start=False, device="auto"):
         self.hidden = hidden
         self.activation = activation
         self.dropout = dropout
@@ -32,6 +32,7 @@ class _Reshet(BaseEstimator):
         self.verbose = verbose
         self.schedule = schedule
         self.warm_start = warm_start
+        self.device = device
 
     def _fit(self, X, y, task, sample_weight, class_weight=None):
         seed = self.random_state
@@ -39,7 +40,7 @@ class _Reshet(BaseEstimator):
             seed = check_random_state(seed).randint(2**31 - 1)
         names = ("hidden", "activation", "dropout", "optimizer", "lr", "weight_decay", "momentum",
                  "epochs", "batch_size", "validation", "patience", "threads", "verbose",
-                 "schedule")
+                 "schedule", "device")
         settings = {name: getattr(self, name) for name in names}
         start = self._before()
         if sample_weight is not None:
@@ -83,6 +84,7 @@ class ReshetClassifier(ClassifierMixin, _Reshet):
     validation : the part of the samples that is only tested on, after each epoch
     patience : epochs without a better validation loss after which it stops
     threads : at most so many; None: all cores
+    device : "auto", "cpu" or "cuda" (an NVIDIA card)
     random_state : seeds weights and shuffles
     warm_start : `fit` goes on from the parameters of the last `fit`, the optimiser anew
     class_weight : "balanced", or a dict from class to weight, 1 for those not in it
@@ -100,10 +102,10 @@ class ReshetClassifier(ClassifierMixin, _Reshet):
     def __init__(self, hidden=(100,), activation="relu", dropout=0.0, optimizer="adam", lr=0.003,
                  weight_decay=0.0, momentum=0.0, epochs=100, batch_size=32, validation=0.0,
                  patience=None, threads=None, random_state=0, verbose=False, schedule="constant",
-                 warm_start=False, class_weight=None):
+                 warm_start=False, class_weight=None, device="auto"):
         super().__init__(hidden, activation, dropout, optimizer, lr, weight_decay, momentum, epochs,
                          batch_size, validation, patience, threads, random_state, verbose, schedule,
-                         warm_start)
+                         warm_start, device)
         self.class_weight = class_weight
 
     def fit(self, X, y, sample_weight=None):

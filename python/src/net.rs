@@ -1,11 +1,16 @@
 //! A network that is taught batch by batch.
 
 use std::{
+    ffi::CString,
     path::PathBuf,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use pyo3::{exceptions::PyValueError, prelude::*, types::PyDict};
+use pyo3::{
+    exceptions::{PyUserWarning, PyValueError},
+    prelude::*,
+    types::PyDict,
+};
 use reshet::{
     Activation, BatchTargets, Buffer, Chosen, Device, Loss, Optimizer, Sequential, Training,
 };
@@ -40,6 +45,16 @@ struct Inner {
     labels: Vec<u32>,
     chosen: Vec<u32>,
     weights: Vec<f32>,
+}
+
+/// The device of this name; warns of what there is to say of it.
+fn device_of(py: Python, name: &str) -> PyResult<Device> {
+    let device = Device::named(name).map_err(python)?;
+    if let Some(what) = device.caution() {
+        let what = CString::new(format!("{what}: compare with device=\"cpu\""))?;
+        PyErr::warn(py, &py.get_type::<PyUserWarning>(), &what, 2)?;
+    }
+    Ok(device)
 }
 
 /// The loss that goes with a network's last layer.
@@ -159,9 +174,10 @@ fn given<'a>(
 #[pymethods]
 impl Net {
     #[new]
-    #[pyo3(signature = (network, loss=None, optimizer="adam", lr=0.001, *, weight_decay=None, momentum=None, clip=None, seed=0, threads=None, precision="f32"))]
+    #[pyo3(signature = (network, loss=None, optimizer="adam", lr=0.001, *, weight_decay=None, momentum=None, clip=None, seed=0, threads=None, precision="f32", device="auto"))]
     #[allow(clippy::too_many_arguments)]
     fn py_new(
+        py: Python,
         network: &str,
         loss: Option<&str>,
         optimizer: &str,
@@ -172,6 +188,7 @@ impl Net {
         seed: u64,
         threads: Option<usize>,
         precision: &str,
+        device: &str,
     ) -> PyResult<Self> {
         let network = Sequential::parse(network, None).map_err(python)?;
         let loss = match loss {
@@ -180,7 +197,7 @@ impl Net {
         };
         let optimizer = Optimizer::named(optimizer, lr).map_err(python)?;
         let optimizer = settled(optimizer, weight_decay, momentum)?;
-        let device = Device::best();
+        let device = device_of(py, device)?;
         let device = threads.map_or(device, |threads| device.threads(threads));
         let precision = precision.parse().map_err(python)?;
         let setup = network.with_loss(loss).seeded(seed).precision(precision).on(device);
@@ -353,10 +370,11 @@ impl Net {
         inner.training.save(path).map_err(python)
     }
 
-    /// Goes on from what `save` wrote.
+    /// Goes on from what `save` wrote, on any device.
     #[staticmethod]
-    fn load(path: PathBuf) -> PyResult<Self> {
-        let training = Training::load(path).map_err(python)?;
+    #[pyo3(signature = (path, *, device="auto"))]
+    fn load(py: Python, path: PathBuf, device: &str) -> PyResult<Self> {
+        let training = Training::load_on(path, device_of(py, device)?).map_err(python)?;
         let Some(optimizer) = training.optimizer() else {
             return Err(PyValueError::new_err("the file does not say which optimizer it is of"));
         };

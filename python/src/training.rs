@@ -30,6 +30,8 @@ pub struct How {
     /// A [`Recipe`] as JSON.
     recipe: String,
     threads: Option<usize>,
+    /// The name of a [`Device`].
+    device: String,
     /// A [`Precision`], or `auto`.
     precision: String,
     verbose: bool,
@@ -93,8 +95,14 @@ impl How {
         Err(Error::Invalid(format!("bag, effort: an average of networks does not go with {with}")))
     }
 
-    fn device(&self) -> Device {
-        self.threads.map_or(Device::best(), |threads| Device::best().threads(threads))
+    fn device(&self) -> Result<Device> {
+        let device = Device::named(&self.device)?;
+        Ok(self.threads.map_or(device, |threads| device.threads(threads)))
+    }
+
+    /// What there is to say of the device.
+    fn caution(&self) -> Result<Option<String>> {
+        Ok(self.device()?.caution().map(|what| format!("{what}: compare with device=\"cpu\"")))
     }
 
     /// The trainer, multiplying as asked.
@@ -105,7 +113,7 @@ impl How {
         batch: usize,
     ) -> Result<Trainer<'a>> {
         let precision = match &*self.precision {
-            "auto" => Precision::fastest(&trainer.plan(data)?, data, self.device(), batch),
+            "auto" => Precision::fastest(&trainer.plan(data)?, data, self.device()?, batch),
             name => name.parse()?,
         };
         Ok(trainer.precision(precision))
@@ -131,13 +139,13 @@ impl How {
 
     fn in_f32<'a>(&self, mut recipe: Recipe, data: &Dataset) -> Result<Trainer<'a>> {
         let Some(start) = self.start() else {
-            return Ok(recipe.trainer(data)?.device(self.device()).unscaled());
+            return Ok(recipe.trainer(data)?.device(self.device()?).unscaled());
         };
         let own = recipe.net.is_some() || recipe.hidden.is_some();
         if !own {
             recipe.net = Some(start.network().to_string());
         }
-        let mut trainer = recipe.trainer(data)?.device(self.device()).unscaled();
+        let mut trainer = recipe.trainer(data)?.device(self.device()?).unscaled();
         if trainer.network() != start.network() {
             let (its, asked) = (start.network(), trainer.network());
             let what = format!("start: the model is the network {its}, and {asked} is asked for");
@@ -180,7 +188,7 @@ pub fn train(py: Python, samples: Samples, how: How) -> PyResult<Outcome> {
         let odd = diagnosis::of_network(trainer.network());
         let fit = watch.fit(trainer, &data, validation.as_ref())?;
         let mut outcome = watch.outcome(fit);
-        outcome.warnings = odd.iter().map(ToString::to_string).collect();
+        outcome.warnings = odd.iter().map(ToString::to_string).chain(how.caution()?).collect();
         Ok(outcome)
     });
     watch.end()?;
@@ -221,13 +229,14 @@ fn learn(
     if how.start().is_some() && recipe.hidden.is_none() && recipe.net.is_none() {
         (resolved.hidden, resolved.activation, resolved.dropout) = (None, None, None);
     }
+    warnings.extend(how.caution()?);
     let train = how.weighted(train)?;
     how.check_bag(by_chance, validation.is_some())?;
     let (mut residuals, mut bag) = (Vec::new(), None);
     if how.effort > 0 && by_chance && how.start().is_none() {
         let choice = match how.bag.filter(|_| how.effort == 3) {
-            Some(networks) => watch.choose_bag(&recipe, &train, networks, how.device())?,
-            None => watch.choose(&recipe, &train, how.device())?.map(|choice| (choice, None)),
+            Some(networks) => watch.choose_bag(&recipe, &train, networks, how.device()?)?,
+            None => watch.choose(&recipe, &train, how.device()?)?.map(|choice| (choice, None)),
         };
         if let Some((choice, chosen)) = choice {
             bag = chosen;
@@ -245,7 +254,7 @@ fn learn(
         let asked = Recipe { temperature: recipe.temperature, ..resolved };
         let bag = match bag {
             Some(bag) => bag,
-            None => watch.bag(&asked, &train, networks, how.device())?,
+            None => watch.bag(&asked, &train, networks, how.device()?)?,
         };
         said.push(format!("{networks} networks, each on the fold it left out: {}", bag.score));
         bag.fit(epochs)?

@@ -33,6 +33,17 @@ def test_in_a_pipeline_and_a_grid_search():
     assert search.best_params_ == {"reshetclassifier__lr": 0.01} and search.best_score_ > 0.9
 
 
+def test_the_device_is_a_parameter():
+    X, y = load_iris(return_X_y=True)
+    settings = dict(epochs=3, random_state=0)
+    by_default = ReshetClassifier(**settings).fit(X, y).predict_proba(X)
+    on_cpu = clone(ReshetClassifier(device="cpu", **settings)).fit(X, y).predict_proba(X)
+    assert np.array_equal(by_default, on_cpu)
+    for kind in (ReshetClassifier, ReshetRegressor):
+        with pytest.raises(ValueError, match='no device is called "gpu"'):
+            kind(device="gpu", **settings).fit(X, y)
+
+
 def test_in_several_processes():
     X, y = load_iris(return_X_y=True)
     model = make_pipeline(StandardScaler(), ReshetClassifier(epochs=30, threads=1))

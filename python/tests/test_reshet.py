@@ -42,6 +42,62 @@ def test_products_in_bfloat16():
         train("bf8")
 
 
+def test_the_device_is_chosen_or_missed():
+    random = np.random.default_rng(0)
+    X = random.normal(size=(200, 8)).astype(np.float32)
+    y = X[:, 0] + X[:, 1]
+    train = lambda device: reshet.train(
+        X, y, task="number", hidden=(8,), epochs=3, device=device).predict(X)
+    assert np.array_equal(train("auto"), train("cpu"))
+    with pytest.raises(ValueError, match='no device is called "gpu"'):
+        train("gpu")
+
+
+MISSING = """
+import numpy as np, reshet
+X = np.eye(8, dtype=np.float32)
+for make in (lambda: reshet.train(X, X[:, 0], task="number", device="cuda"),
+             lambda: reshet.train({"a": range(30), "b": range(30)}, target="b", device="cuda"),
+             lambda: reshet.Net("8-1", device="cuda")):
+    try:
+        make()
+    except RuntimeError as error:
+        assert str(error).startswith("device cuda: there is no CUDA driver"), error
+        assert "use cpu" in str(error), error
+    else:
+        raise AssertionError("a card that is not there was used")
+net = reshet.Net("8-1", device="cpu")
+net.save("net.safetensors")
+assert reshet.Net.load("net.safetensors", device="cpu").network == "8-1"
+"""
+
+
+@pytest.mark.skipif(sys.platform not in ("linux", "win32"), reason="no cards there")
+def test_without_a_card_it_says_so(tmp_path):
+    environment = os.environ | {"RESHET_CUDA_DRIVER": "no/such/library.so"}
+    subprocess.run([sys.executable, "-c", MISSING], env=environment, cwd=tmp_path, check=True)
+
+
+@pytest.mark.skipif(not os.environ.get("RESHET_TEST_CUDA"), reason="no card")
+def test_a_card_trains_as_the_processor_does():
+    random = np.random.default_rng(0)
+    X = random.normal(size=(200, 8)).astype(np.float32)
+    y = X[:, 0] + X[:, 1]
+
+    def train(device):
+        return reshet.train(X, y, task="number", hidden=(8,), epochs=3, device=device).predict(X)
+
+    with pytest.warns(UserWarning, match='emulated card only.*device="cpu"'):
+        card = train("cuda")
+    assert not np.array_equal(card, train("cpu"))
+    assert np.allclose(card, train("cpu"), atol=1e-4)
+    with pytest.warns(UserWarning, match="emulated card only"):
+        net = reshet.Net("8-8:relu-1", seed=1, device="cuda")
+    other = reshet.Net("8-8:relu-1", seed=1)
+    for _ in range(3):
+        assert np.isclose(net.step(X, y[:, None]), other.step(X, y[:, None]), atol=1e-5)
+
+
 def test_classes_of_words():
     X, _ = rings()
     words = np.array(["left", "middle", "right"])

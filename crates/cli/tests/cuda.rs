@@ -79,6 +79,10 @@ fn what_a_card_lacks_is_told() {
         ("no-device", "the driver finds no card"),
         ("driver=11040", "the driver is of CUDA 11.4 and 12.0 is needed"),
         ("capability=61", "compute capability 6.1 and 7.5 is needed"),
+        ("compiler=log", "a PTX JIT compilation failed, error 218): ptxas application ptx input"),
+        ("compiler=log", "Unsupported .version 8.0"),
+        ("compiler=long", "Unsupported .version 8.0"),
+        ("compiler=missing", "PTX JIT compiler library not found, error 221"),
         ("memory=100", "do not fit into the card's memory"),
     ] {
         fails(&place, &train, faults, says);
@@ -94,12 +98,40 @@ fn what_a_card_lacks_is_told() {
 }
 
 #[test]
+fn the_processor_goes_on_when_a_card_vanishes() {
+    if !emulated() {
+        return;
+    }
+    let place = place();
+    let (mut fallen, mut trained) = (0, 0);
+    for n in [25, 40, 60, 100, 140, 180, 240, 400] {
+        let train = format!("{TRAIN} --device cuda --checkpoint-every 5 --force --json");
+        let output = run(&place, &train, &format!("vanish={n}"));
+        let error = text(&output.stderr);
+        assert!(output.status.success() && !error.contains("panicked"), "{n}: {error}");
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert!(report["final_loss"].as_f64().unwrap().is_finite());
+        let said = error.matches("the training goes on on cpu").count();
+        assert!(said <= 1, "{n}: {error}");
+        // A card that fails after the training only tests no more.
+        let by = if said == 1 { "cpu" } else { "cuda" };
+        assert_eq!(report["finished_on"], by, "{n}: {error}");
+        let log = std::fs::read_to_string(place.path("run/log.jsonl")).unwrap();
+        assert_eq!(log.matches("\"device\":\"cpu\"").count(), said, "{n}: {log}");
+        fallen += said;
+        trained += 1 - said;
+    }
+    assert!(fallen > 0 && trained > 0, "{fallen} {trained}");
+}
+
+#[test]
 fn a_card_that_vanishes_loses_nothing_that_was_saved() {
     if !emulated() {
         return;
     }
     let place = place();
-    let train = format!("{TRAIN} --device cuda --checkpoint-every 5 --force");
+    // With these bits or none.
+    let train = format!("{TRAIN} --device cuda --checkpoint-every 5 --force --same-bits");
     let (mut resumed, mut trained) = (0, 0);
     for n in [1, 5, 17, 25, 40, 60, 80, 100, 120, 140, 160, 180] {
         let output = run(&place, &train, &format!("vanish={n}"));

@@ -1,4 +1,5 @@
-//! Several small networks that take their steps at once.
+//! Several small networks that take their steps at once: on the processor a core each, on a
+//! graphics card in one launch.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -7,8 +8,9 @@ use std::{
 
 use crate::{
     Device, Model, Optimizer, Result, Training,
-    engine::{Team, Workspace, share},
+    engine::{Members, Team, Workspace, share},
     error::Error,
+    training::members,
 };
 
 /// Samples times parameters that a thread goes through in a nanosecond, about.
@@ -17,7 +19,8 @@ const A_NANOSECOND: usize = 10;
 /// Several networks that take each step at once, a core for each: candidates of a search, folds,
 /// members of an average.
 ///
-/// A step of a small network is too short to be shared by several cores. Each network has its own
+/// If all of them are on one graphics card, they take a step in one launch, and data that they have in
+/// common is there once. A step of a small network is too short to be shared by several cores. Each network has its own
 /// parameters, optimiser's state, dropout and data, and computes the same bits as by itself. Their
 /// trainings are best set up on one thread each, as below.
 ///
@@ -45,6 +48,8 @@ pub struct Ensemble {
     team: Team,
     /// One for each thread.
     workspaces: Vec<Mutex<Workspace>>,
+    /// What their launches share, by the number of their card.
+    members: Option<(u32, Members)>,
 }
 
 impl Ensemble {
@@ -57,7 +62,8 @@ impl Ensemble {
     pub fn on(trainings: Vec<Training>, device: Device) -> Self {
         let team = Team::new(device.cores().min(trainings.len().max(1)));
         let workspaces = (0..team.threads()).map(|_| Mutex::default()).collect();
-        Self { trainings: trainings.into_iter().map(Mutex::new).collect(), team, workspaces }
+        let trainings = trainings.into_iter().map(Mutex::new).collect();
+        Self { trainings, team, workspaces, members: None }
     }
 
     /// Returns the number of networks.
@@ -98,6 +104,16 @@ impl Ensemble {
             )));
         }
         let batch = |i: usize| batches[i.min(batches.len() - 1)];
+        if let Some(card) = members::card_of(each(&mut self.trainings)) {
+            let members = match &mut self.members {
+                Some((known, members)) if *known == card => members,
+                members => &mut members.insert((card, Members::on(card)?)).1,
+            };
+            let optimizer = |i: usize| optimizers[i.min(optimizers.len() - 1)];
+            let steps = each(&mut self.trainings).enumerate();
+            let steps = steps.map(|(i, training)| (training, batch(i), optimizer(i))).collect();
+            return Ok(members::step(members, steps));
+        }
         let mut numbers = 0;
         for i in 0..networks {
             let parameters = self.training(i).map_or(0, |training| training.plan().parameters);
@@ -133,6 +149,11 @@ impl Ensemble {
 /// What only one thread asks for.
 fn locked<T>(one: &Mutex<T>) -> MutexGuard<'_, T> {
     one.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The trainings, which no thread works on.
+fn each(trainings: &mut [Mutex<Training>]) -> impl Iterator<Item = &mut Training> {
+    trainings.iter_mut().map(|one| one.get_mut().unwrap_or_else(PoisonError::into_inner))
 }
 
 #[cfg(test)]

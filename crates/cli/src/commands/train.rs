@@ -150,9 +150,7 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
     let warnings: Vec<String> =
         warnings.into_iter().chain(odd.iter().map(ToString::to_string)).collect();
     warnings.iter().for_each(|warning| terminal::tell(&format!("warning: {warning}")));
-    if matches!(device, Device::Cuda { .. }) {
-        let what =
-            "the engine for cuda has been tested on an emulated card only, not on a real one";
+    if let Some(what) = device.caution() {
         terminal::tell(&format!("warning: {what}: compare its results with --device cpu"));
     }
     if !args.json && !terminal::quiet() {

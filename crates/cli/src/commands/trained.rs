@@ -91,6 +91,7 @@ impl TrainedRun<'_> {
         }
         let model = run.save_model(&model)?;
         let (course, mut report) = (run.save_course()?, self.json(device, seconds, &model)?);
+        report["finished_on"] = run.finished_on(*device).name().into();
         let on_train = self.on_train()?;
         report["train"] = serde_json::to_value(&on_train)?;
         let findings = self.findings(on_train.as_ref())?;

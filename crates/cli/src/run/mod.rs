@@ -17,7 +17,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use reshet::{
-    Checkpoint, Diverged, Error, Event, Fit, Model, Score, Trainer,
+    Checkpoint, Device, Diverged, Error, Event, Fit, Model, Score, Trainer,
     files::{Log, sums},
     formats::write_file,
     metrics::digits,
@@ -55,6 +55,8 @@ pub struct Run {
     /// The step of the checkpoint in the folder.
     last: Option<usize>,
     course: LossCurves,
+    /// The device that it has gone to, as the first has failed.
+    went_to: Option<Device>,
 }
 
 impl Run {
@@ -76,7 +78,8 @@ impl Run {
     fn at(folder: Folder) -> Self {
         let log = Arc::new(Log::to(&folder.path.join(LOG)));
         let (flushed, log_fails, checkpoints, notes, last, course) = Default::default();
-        Self { folder, log, flushed, log_fails, checkpoints, notes, last, course }
+        let went_to = None;
+        Self { folder, log, flushed, log_fails, checkpoints, notes, last, course, went_to }
     }
 
     /// The folder of an interrupted run that has no checkpoint.
@@ -117,6 +120,11 @@ impl Run {
     /// A file in the folder.
     pub fn path(&self, file: &str) -> PathBuf {
         self.folder.path.join(file)
+    }
+
+    /// The device that the training ended on, if it began on this one.
+    pub fn finished_on(&self, began: Device) -> Device {
+        self.went_to.unwrap_or(began)
     }
 
     /// Writes `config.toml`.
@@ -191,6 +199,7 @@ impl Run {
             Event::Epoch { epoch, loss, validation } => {
                 self.course.epoch(*epoch, *loss, validation.as_ref().map(|score| score.loss));
             }
+            Event::Device { device, .. } => self.went_to = Some(*device),
             _ => {}
         }
         let line = match event {
@@ -199,6 +208,9 @@ impl Run {
             }
             Event::Epoch { epoch, loss, validation } => {
                 json!({"epoch": epoch, "mean_loss": loss, "validation": validation})
+            }
+            Event::Device { step, device, why } => {
+                json!({"step": step, "device": device.name(), "why": why})
             }
             _ => return,
         };
@@ -249,6 +261,11 @@ impl Run {
                     }
                     Event::Epoch { validation: Some(score), .. } => {
                         validated = format!("  validation {}", short(score));
+                    }
+                    Event::Device { step, device, why } => {
+                        let what =
+                            format!("{why}; the training goes on on {device} after step {step}");
+                        bar.suspend(|| terminal::tell(&format!("warning: {what}")));
                     }
                     _ => {}
                 }

@@ -125,8 +125,9 @@ pub struct Settings {
     #[arg(long, value_name = "RUN", conflicts_with_all = ["out", "load"])]
     #[serde(skip)]
     pub resume: Option<PathBuf>,
-    /// Resume only where the result has the same bits: on the same instruction set
-    #[arg(long, requires = "resume")]
+    /// Keep the bits: resume on the same instruction set only, and end if a card fails instead of
+    /// going on on the processor
+    #[arg(long)]
     #[serde(skip)]
     pub same_bits: bool,
     /// Write a checkpoint every N steps [default: at an epoch's end, every 10 s]
@@ -176,6 +177,9 @@ impl Settings {
     ) -> reshet::Result<Trainer<'a>> {
         let trainer = self.recipe.trainer_of_sample(data, samples)?;
         let trainer = trainer.device(self.machine.device()?).unscaled();
+        // Another device gives other bits.
+        let fall_back = (!self.same_bits).then(|| self.machine.processor());
+        let trainer = trainer.fall_back(fall_back);
         let trainer = match self.machine.asks_for_f32() {
             true => trainer,
             false => {

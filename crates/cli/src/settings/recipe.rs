@@ -285,6 +285,11 @@ impl Machine {
         (!self.asks_for_f32()).then(|| value.get_name().into())
     }
 
+    /// The processor, with as many threads as are asked for.
+    pub fn processor(&self) -> Device {
+        self.threads.map_or(Device::cpu(), |threads| Device::cpu().threads(threads))
+    }
+
     /// Whether nothing but f32 is asked for.
     pub fn asks_for_f32(&self) -> bool {
         self.precision == AskedPrecision::F32

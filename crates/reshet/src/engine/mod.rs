@@ -29,6 +29,7 @@ use crate::{
 pub(crate) use among::{Among, Stepped};
 pub use cpu::Instructions;
 pub(crate) use cpu::{Team, Workspace, share};
+pub(crate) use cuda::{Member, Members};
 pub use precision::Precision;
 
 /// A flat buffer of an engine.
@@ -119,7 +120,7 @@ pub(crate) trait Engine: Send {
             Precision::Bf16 => {
                 let device = self.device().name();
                 Err(Error::invalid(format!(
-                    "products in bf16 are computed on cpu, not on {device}"
+                    "products in bf16 are computed on cpu and cuda, not on {device}"
                 )))
             }
         }
@@ -182,18 +183,31 @@ pub(crate) trait Engine: Send {
         done
     }
 
+    /// Begins what [`Engine::steps`] does, and does not wait for it. Two may have begun that are not
+    /// finished. Only for an engine that is worth being asked for several steps at once.
+    fn begin_steps(&mut self, _batches: &[Samples], _hypers: &[Hyper]) {
+        unreachable!("this engine takes step by step")
+    }
+
+    /// Waits for the steps that began first, and returns what [`Engine::steps`] returns. If one
+    /// of them diverged, what began later counts as not taken.
+    fn finish_steps(&mut self) -> Vec<(f32, bool)> {
+        unreachable!("this engine takes step by step")
+    }
+
     /// How many steps of so many samples are worth being asked for at once; 1: there is nothing to
     /// gain.
     fn steps_at_once(&self, _samples: usize) -> usize {
         1
     }
 
-    /// Remembers parameters, state and the number of updates. Only an engine that is worth being
-    /// asked for several steps at once has to.
-    fn mark(&mut self) {}
+    /// Remembers parameters, state and the number of updates, in one of two slots. Only an engine
+    /// that is worth being asked for several steps at once has to.
+    fn mark(&mut self, _slot: usize) {}
 
-    /// Goes back to what the last [`Engine::mark`] remembered.
-    fn back_to_mark(&mut self) {}
+    /// Goes back to what the last [`Engine::mark`] of this slot remembered. Steps that have begun
+    /// and are not finished count as not taken.
+    fn back_to_mark(&mut self, _slot: usize) {}
 
     /// Computes the loss's inputs for all of these samples, with dropout off.
     fn predict(&mut self, inputs: Rows, into: &mut [f32]);
@@ -215,6 +229,11 @@ pub(crate) trait Engine: Send {
 
     /// The parameters in this kind of engine's own layout, if it has one.
     fn laid_out(&self) -> Option<&[f32]> {
+        None
+    }
+
+    /// This engine, if it is a card's.
+    fn as_cuda(&mut self) -> Option<&mut cuda::Cuda> {
         None
     }
 
@@ -332,6 +351,13 @@ impl Device {
             Self::Cuda { .. } => "cuda",
             Self::Reference => "reference",
         }
+    }
+
+    /// Returns what a user should know before trusting the device's results; None if nothing.
+    pub fn caution(self) -> Option<&'static str> {
+        let what =
+            "the engine for cuda has been tested on an emulated card only, not on a real one";
+        matches!(self, Self::Cuda { .. }).then_some(what)
     }
 
     /// Creates an engine on this device, for this plan, with these parameters.

@@ -1,7 +1,7 @@
 //! Says that this build has no engine for graphics cards.
 
-use super::Engine;
-use crate::{Plan, Result, error::Error};
+use super::{Engine, Samples};
+use crate::{Plan, Result, error::Error, optim::Hyper};
 
 pub(super) fn open(_card: u32) -> Result<()> {
     Err(missing())
@@ -18,6 +18,31 @@ pub(super) fn engine(
     _card: u32,
 ) -> Result<Box<dyn Engine>> {
     Err(missing())
+}
+
+/// An engine that there is none of.
+pub(crate) enum Cuda {}
+
+/// A network on a card, of which there is none.
+pub(crate) enum Member {}
+
+impl Member {
+    pub fn of(_: &mut dyn Engine, _: Samples, _: Hyper) -> Option<Self> {
+        None
+    }
+}
+
+/// Networks on a card, of which there are none.
+pub(crate) enum Members {}
+
+impl Members {
+    pub fn on(_card: u32) -> Result<Self> {
+        Err(missing())
+    }
+
+    pub fn step(&mut self, _: &mut [Member]) -> Result<Vec<(f32, bool)>> {
+        match *self {}
+    }
 }
 
 fn missing() -> Error {

@@ -17,6 +17,10 @@ use crate::{Dataset, Error, Plan, Result, data::Rows, plan::FusedLayer};
 /// zero, and predictions. So a model is the same kind of model, whichever way it was trained.
 /// PyTorch's model of this is `torch.autocast` with `torch.bfloat16`.
 ///
+/// On a graphics card a first layer is rounded as any other, and a bias's derivative is summed of
+/// rounded numbers; the largest layers are multiplied by its tensor cores, if it has them for bfloat16
+/// (compute capability 8.0).
+///
 /// The same seed gives the same bits for any number of threads. Where the processor has no
 /// instructions for bfloat16 they are emulated, to the same bits and slowly.
 ///
@@ -59,8 +63,10 @@ impl Precision {
         device: Device,
         batch_size: usize,
     ) -> Option<String> {
-        let Device::Cpu { instructions, .. } = device else {
-            return Some(format!("{} computes without", device.name()));
+        let instructions = match device {
+            Device::Cpu { instructions, .. } => instructions,
+            Device::Cuda { .. } => return Some("it has not been measured on a card".into()),
+            Device::Reference => return Some("reference computes without".into()),
         };
         let wide: Vec<bool> = plan.dense().map(|d| is_wide(d.inputs, d.outputs)).collect();
         if !wide.contains(&true) {

@@ -1,6 +1,6 @@
 //! What a training tells as it goes on, and its result.
 
-use crate::{Model, Score};
+use crate::{Device, Model, Score};
 
 /// An event of a training.
 #[derive(Clone, Debug)]
@@ -29,6 +29,17 @@ pub enum Event {
         loss: f64,
         /// The score on the validation part, if there is one.
         validation: Option<Score>,
+    },
+    /// The graphics card has failed, and the training goes on on another device, with the next step:
+    /// the steps since its state was last brought back were taken there again. Told once; no step
+    /// or epoch is told twice.
+    Device {
+        /// Updates taken.
+        step: usize,
+        /// The device that it goes on on.
+        device: Device,
+        /// What has failed.
+        why: String,
     },
     /// Training is over; a request to stop has no effect any more.
     End {

@@ -3,6 +3,7 @@
 mod ahead;
 mod checkpoint;
 mod event;
+mod fall_back;
 mod snapshot;
 pub(crate) mod temperature;
 mod training_loop;
@@ -68,6 +69,7 @@ pub struct Trainer<'a> {
     on_checkpoint: Option<Box<dyn FnMut(Checkpoint) + 'a>>,
     resume: Option<Checkpoint>,
     group: Option<Arc<dyn Group>>,
+    fall_back: Option<Device>,
 }
 
 type Handler<'a> = Box<dyn FnMut(&Event) -> ControlFlow<()> + 'a>;
@@ -121,6 +123,7 @@ impl<'a> Trainer<'a> {
             on_checkpoint: None,
             resume: None,
             group: None,
+            fall_back: Some(Device::cpu()),
         }
     }
 
@@ -187,6 +190,14 @@ impl<'a> Trainer<'a> {
     /// Sets the device to train on.
     pub fn device(mut self, device: Device) -> Self {
         self.device = device;
+        self
+    }
+
+    /// Sets the device that a training goes on on if its graphics card fails, the processor by
+    /// default; None: the training then ends with [`Error::Device`]. Another device gives other
+    /// bits. A training of a group ends in any case. See [`Event::Device`].
+    pub fn fall_back(mut self, device: Option<Device>) -> Self {
+        self.fall_back = device;
         self
     }
 
@@ -312,7 +323,8 @@ impl<'a> Trainer<'a> {
     ///
     /// # Errors
     /// As [`Trainer::plan`]; [`Error::Diverged`], with the last good model; the
-    /// checkpoint is of another training; [`Error::Device`] if the device fails.
+    /// checkpoint is of another training; [`Error::Device`] if the device fails and there is none
+    /// to go on on: see [`Trainer::fall_back`].
     pub fn fit(mut self, data: &Dataset) -> Result<Fit> {
         let mut training = self.start(data)?;
         training.run_ahead(self.checkpoint_every);
@@ -324,13 +336,17 @@ impl<'a> Trainer<'a> {
                 Err(error) => {
                     // The last whole step stands.
                     if matches!(error, Error::Group(_)) {
-                        self.checkpoint(&training)?;
+                        self.checkpoint(&mut training)?;
                     }
                     return Err(error);
                 }
             };
             if matches!(event, Event::End { .. }) {
-                self.checkpoint(&training)?;
+                self.checkpoint(&mut training)?;
+                // The end is the last event.
+                if let Some(news) = training.take_news() {
+                    let _ = (self.on_event)(&news);
+                }
             }
             if (self.on_event)(&event).is_break() {
                 training.take_back()?;
@@ -343,7 +359,7 @@ impl<'a> Trainer<'a> {
                 _ => false,
             };
             if due {
-                self.checkpoint(&training)?;
+                self.checkpoint(&mut training)?;
                 checkpointed = Instant::now();
             }
         }
@@ -351,12 +367,10 @@ impl<'a> Trainer<'a> {
         failed.map(|()| fit)
     }
 
-    fn checkpoint(&mut self, training: &TrainingLoop) -> Result<()> {
+    fn checkpoint(&mut self, training: &mut TrainingLoop) -> Result<()> {
         if let Some(handle) = &mut self.on_checkpoint {
-            let checkpoint = training.checkpoint();
             // What a failing device gives must not replace a good one.
-            training.failed()?;
-            handle(checkpoint);
+            handle(training.whole_checkpoint()?);
         }
         Ok(())
     }
@@ -434,6 +448,7 @@ impl<'a> Trainer<'a> {
             patience: self.patience,
             temperature: self.temperature,
             group: self.group.clone(),
+            fall_back: self.fall_back,
         };
         let clock = Clock::new(self.schedule, self.optimizer.lr());
         TrainingLoop::new(training, settings, clock, self.resume.take())

@@ -21,12 +21,16 @@ impl Snapshot {
     }
 
     pub fn renew(&mut self, training: &Training, step: usize) {
-        // Looking at the clock costs more than counting.
-        let due = step - self.step >= SNAPSHOT_STEPS
-            || (step % 64 == 0 && self.taken.elapsed() >= SNAPSHOT_TIME);
-        if due {
+        if self.is_due(step) {
             self.take(&training.copy(Buffer::Parameters), step);
         }
+    }
+
+    /// Whether it is older than it may be after so many steps.
+    pub fn is_due(&self, step: usize) -> bool {
+        // Looking at the clock costs more than counting.
+        step - self.step >= SNAPSHOT_STEPS
+            || (step % 64 == 0 && self.taken.elapsed() >= SNAPSHOT_TIME)
     }
 
     /// Takes these parameters, if they are finite: a step's loss is of the parameters before it.

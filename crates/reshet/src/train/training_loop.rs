@@ -9,11 +9,12 @@ use super::{
     ahead::Ahead,
     checkpoint::{Checkpoint, Standing},
     event::{Ended, Event, Fit},
+    fall_back::Kept,
     snapshot::Snapshot,
     temperature,
 };
 use crate::{
-    Batch, DataLoader, Dataset, Error, Group, Optimizer, Result, Training,
+    Batch, DataLoader, Dataset, Device, Error, Group, Optimizer, Result, Training,
     data::streamed::{Order as RowOrder, Portions, StreamedRows},
     group,
     schedule::Clock,
@@ -41,7 +42,7 @@ use crate::{
 /// # Ok::<(), reshet::Error>(())
 /// ```
 pub struct TrainingLoop {
-    training: Training,
+    pub(super) training: Training,
     settings: Settings,
     at: Standing,
     /// The remaining batches of this epoch, or of a portion of it.
@@ -52,7 +53,7 @@ pub struct TrainingLoop {
     current: Option<Current>,
     lr: Option<f64>,
     epoch_losses: Vec<f64>,
-    snapshot: RefCell<Snapshot>,
+    pub(super) snapshot: RefCell<Snapshot>,
     ended: Option<Ended>,
     /// Whether this rank of the group asks to end; it ends when all know.
     asks: bool,
@@ -61,6 +62,10 @@ pub struct TrainingLoop {
     fingerprint: OnceCell<u64>,
     /// Where the loop may run ahead of what it tells.
     pub(super) ahead: Option<Ahead>,
+    /// What it goes on from on another device if this one fails.
+    pub(super) kept: Option<Kept>,
+    /// That it has gone to another device, until that is told.
+    pub(super) news: Option<(Device, String)>,
 }
 
 /// The data and the settings of the loop.
@@ -77,6 +82,7 @@ pub(super) struct Settings {
     pub patience: Option<usize>,
     pub temperature: Option<f64>,
     pub group: Option<Arc<dyn Group>>,
+    pub fall_back: Option<Device>,
 }
 
 /// A batch between its stages.
@@ -145,8 +151,9 @@ impl TrainingLoop {
         };
         let (loader, portions) = settings.batches(at.epoch, at.batches)?;
         let snapshot = RefCell::new(Snapshot::of(&training, at.steps));
+        let fall_back = settings.fall_back;
         let (current, lr, ended, asks, over, epoch_losses) = Default::default();
-        let this = Self {
+        let mut this = Self {
             training,
             settings,
             at,
@@ -161,8 +168,11 @@ impl TrainingLoop {
             over,
             fingerprint,
             ahead: None,
+            kept: None,
+            news: None,
         };
         this.check_group()?;
+        this.keep_for(fall_back)?;
         Ok(this)
     }
 
@@ -175,14 +185,30 @@ impl TrainingLoop {
     }
 
     /// Takes a step, or ends an epoch or the training, and returns the event. If the stages of
-    /// a batch were begun by hand, finishes them. Returns None after [`Event::End`].
+    /// a batch were begun by hand, finishes them. Returns None after [`Event::End`]. If a graphics
+    /// card fails, the training goes on on another device: see [`Event::Device`].
     ///
     /// # Errors
-    /// [`Error::Diverged`], with the last good model.
+    /// [`Error::Diverged`], with the last good model; [`Error::Device`] if the device fails and
+    /// there is none to go on on: see [`Trainer::fall_back`](crate::Trainer::fall_back).
     pub fn advance(&mut self) -> Result<Option<Event>> {
         if self.over {
             return Ok(None);
         }
+        self.renew_kept()?;
+        if let Some(news) = self.take_news() {
+            return Ok(Some(news));
+        }
+        match self.next_event() {
+            Err(error) => {
+                self.survive(error)?;
+                Ok(self.take_news())
+            }
+            event => event,
+        }
+    }
+
+    fn next_event(&mut self) -> Result<Option<Event>> {
         if self.current.is_some() {
             return self.finish_stages().map(Some);
         }
@@ -193,6 +219,10 @@ impl TrainingLoop {
             self.ended = self.reason_to_end();
         }
         if let Some(ended) = self.ended {
+            self.bring_back()?;
+            if let Some(news) = self.take_news() {
+                return Ok(Some(news));
+            }
             self.over = true;
             return Ok(Some(Event::End { steps: self.at.steps, ended }));
         }
@@ -260,7 +290,35 @@ impl TrainingLoop {
 
     /// The optimiser of the step after `i` more of this epoch.
     pub(super) fn optimizer_after(&self, i: usize) -> Optimizer {
-        self.settings.optimizer.with_lr(self.lr_after(i))
+        self.optimizer_with(self.lr_after(i))
+    }
+
+    pub(super) fn optimizer_with(&self, lr: f64) -> Optimizer {
+        self.settings.optimizer.with_lr(lr)
+    }
+
+    /// Whole epochs done, and batches of the next one.
+    pub(super) fn place(&self) -> (usize, usize) {
+        (self.at.epoch, self.at.batches)
+    }
+
+    /// Takes its next batches from this place on.
+    pub(super) fn turn_to(&mut self, epoch: usize, batches: usize) -> Result<()> {
+        (self.loader, self.portions) = self.settings.batches(epoch, batches)?;
+        Ok(())
+    }
+
+    pub(super) fn steps_per_epoch(&self) -> usize {
+        self.settings.steps_per_epoch()
+    }
+
+    /// Whether the device has taken no step that has not been told.
+    pub(super) fn is_all_told(&self) -> bool {
+        self.ahead.as_ref().is_none_or(Ahead::is_told)
+    }
+
+    pub(super) fn is_of_group(&self) -> bool {
+        self.settings.group.is_some()
     }
 
     /// The learning rate of the step after `i` more of this epoch.
@@ -298,7 +356,8 @@ impl TrainingLoop {
     pub(super) fn stepped(&mut self, loss: f32, lr: f64) -> Event {
         let (epoch, i, step) = (self.at.epoch, self.at.batches, self.at.steps);
         self.at.add(loss);
-        if self.ahead.as_ref().is_none_or(Ahead::is_told) {
+        self.remember(lr);
+        if self.is_all_told() {
             self.snapshot.borrow_mut().renew(&self.training, self.at.steps);
         }
         Event::Step { epoch, i, step, steps: self.settings.steps(), loss, lr }
@@ -323,12 +382,14 @@ impl TrainingLoop {
         let better =
             !watched.is_nan() && self.at.best.as_ref().is_none_or(|(best, _)| watched < *best);
         if self.settings.patience.is_some() && better {
-            self.at.best = Some((watched, self.training.parameters()));
+            let parameters = self.training.parameters();
+            self.training.failed()?;
+            self.at.best = Some((watched, parameters));
             self.at.since_best = 0;
         }
         self.at.epoch_ended();
         self.epoch_losses.push(loss);
-        (self.loader, self.portions) = self.settings.batches(self.at.epoch, 0)?;
+        self.turn_to(self.at.epoch, 0)?;
         Ok(Event::Epoch { epoch, loss, validation })
     }
 
@@ -345,8 +406,11 @@ impl TrainingLoop {
             let what = "forward: a training of a group takes whole steps: call advance";
             return Err(Error::invalid(what));
         }
-        let (batch, lr) = (self.next_batch()?, self.lr());
-        self.training.forward(&batch)?;
+        self.renew_kept()?;
+        let (mut batch, lr) = (self.next_batch()?, self.lr());
+        if let Err(error) = self.training.forward(&batch) {
+            batch = self.once_more(error)?;
+        }
         Ok(&self.current.insert(Current { batch, lr, loss: None }).batch)
     }
 
@@ -358,7 +422,13 @@ impl TrainingLoop {
         if self.current.is_none() {
             return Err(Error::invalid("backward without forward"));
         }
-        let done = self.training.backward();
+        let done = match self.training.backward() {
+            Err(error @ Error::Device(_)) => {
+                self.once_more(error)?;
+                self.training.backward()
+            }
+            done => done,
+        };
         let loss = done.map_err(|e| self.rescued(e))?;
         if let Some(current) = &mut self.current {
             current.loss = Some(loss);
@@ -374,7 +444,14 @@ impl TrainingLoop {
         let Some(&Current { lr, loss: Some(loss), .. }) = self.current.as_ref() else {
             return Err(Error::invalid("update without backward"));
         };
-        let done = self.training.update(self.settings.optimizer.with_lr(lr));
+        let optimizer = self.optimizer_with(lr);
+        let done = match self.training.update(optimizer) {
+            Err(error @ Error::Device(_)) => {
+                self.once_more(error)?;
+                self.training.backward().and_then(|_| self.training.update(optimizer))
+            }
+            done => done,
+        };
         done.map_err(|e| self.rescued(e))?;
         self.current = None;
         Ok(self.stepped(loss, lr))
@@ -431,6 +508,7 @@ impl TrainingLoop {
     /// Returns the network on its engine, to inspect and test it. The loop does not count steps
     /// taken through it.
     pub fn training(&mut self) -> &mut Training {
+        self.touch();
         &mut self.training
     }
 
@@ -460,15 +538,35 @@ impl TrainingLoop {
         self.training.failed()
     }
 
+    /// Makes a checkpoint, on another device if this one fails.
+    pub(super) fn whole_checkpoint(&mut self) -> Result<Checkpoint> {
+        let checkpoint = self.checkpoint();
+        match self.failed() {
+            Ok(()) => Ok(checkpoint),
+            Err(error) => {
+                self.survive(error)?;
+                Ok(self.checkpoint())
+            }
+        }
+    }
+
     /// Does the same as [`TrainingLoop::finish`], and tells what of the device has failed.
-    pub(super) fn end(self) -> (Fit, Result<()>) {
+    pub(super) fn end(mut self) -> (Fit, Result<()>) {
+        let trained = self.training.parameters();
+        let mut failed = self.failed();
+        let trained = match failed {
+            Ok(()) => trained,
+            Err(error) => {
+                failed = self.survive(error);
+                self.training.parameters()
+            }
+        };
         let ended = self.ended.unwrap_or(Ended::Asked);
         let (epochs, steps, final_loss) = (self.at.epoch, self.at.steps, self.at.last_mean());
         let mut parameters = match self.at.best {
             Some((_, parameters)) => parameters,
-            None => self.training.parameters(),
+            None => trained,
         };
-        let failed = self.training.failed();
         if failed.is_err() {
             parameters.copy_from_slice(&self.snapshot.borrow().parameters);
         }

@@ -6,6 +6,7 @@
 mod among;
 mod batch;
 mod buffers;
+pub(crate) mod members;
 mod outputs;
 mod saved;
 mod setup;
@@ -143,6 +144,11 @@ impl Training {
     /// Returns the precision of its products.
     pub fn precision(&self) -> Precision {
         self.engine.precision()
+    }
+
+    /// Returns the number of slots of the optimiser's state.
+    pub(crate) fn slots(&self) -> usize {
+        self.engine.slots()
     }
 
     /// Tells what of the device has failed since this was last asked.

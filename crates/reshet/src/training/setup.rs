@@ -3,7 +3,7 @@
 use super::{Of, Stage, Training};
 use crate::{
     Dataset, Device, Init, Loss, Meaning, Plan, Precision, Result, Sequential, data::table::Unit,
-    error::Error,
+    engine::Buffer, error::Error,
 };
 
 /// The settings of a [`Training`] before it starts: network, loss, seed, device.
@@ -175,5 +175,26 @@ impl Training {
         self.data = Some(scaled);
         self.stage = Stage::Start;
         Ok(())
+    }
+
+    /// Goes on on another device, with these parameters and this state.
+    pub(crate) fn go_on(
+        &mut self,
+        device: Device,
+        parameters: &[f32],
+        state: &[Vec<f32>],
+        updates: u64,
+    ) -> Result<()> {
+        let mut engine = device.engine(self.plan().clone(), parameters, self.seed)?;
+        engine.set_precision(self.precision())?;
+        for (slot, state) in state.iter().enumerate() {
+            engine.write(Buffer::State(slot), state);
+        }
+        engine.set_updates(updates);
+        if let Some(data) = &self.data {
+            engine.attach(data);
+        }
+        (self.engine, self.stage) = (engine, Stage::Start);
+        self.failed()
     }
 }

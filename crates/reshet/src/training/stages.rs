@@ -226,32 +226,51 @@ impl Training {
         &mut self,
         steps: &[(&[u32], Optimizer)],
     ) -> Result<(Vec<f32>, Result<()>)> {
-        let data = attached(&self.data)?;
-        let (mut batches, mut hypers) = (Vec::new(), Vec::new());
-        for (rows, optimizer) in steps {
-            let samples = Samples::of(data, rows);
-            check_rows(&samples)?;
-            optimizer.check()?;
-            if optimizer.slots() != steps[0].1.slots() {
-                let what = "steps: all optimizers must be of one kind, with the same state";
-                return Err(Error::invalid(what));
-            }
-            batches.push(samples);
-            hypers.push(Hyper { optimizer: *optimizer, clip_norm: self.clip });
+        let (batches, hypers) = checked(attached(&self.data)?, self.clip, steps)?;
+        if steps.is_empty() {
+            return Ok((Vec::new(), Ok(())));
         }
-        let Some((last, _)) = steps.last() else { return Ok((Vec::new(), Ok(()))) };
         let done = self.engine.steps(&batches, &hypers);
+        self.took_rows(steps);
+        Ok(self.told(done, steps))
+    }
+
+    /// Begins what [`Training::steps_until`] does, where the device takes many steps at once. Two
+    /// may have begun that are not finished.
+    pub(crate) fn begin_steps(&mut self, steps: &[(&[u32], Optimizer)]) -> Result<()> {
+        let (batches, hypers) = checked(attached(&self.data)?, self.clip, steps)?;
+        self.engine.begin_steps(&batches, &hypers);
+        self.took_rows(steps);
+        self.failed()
+    }
+
+    /// Waits for the steps that began first, which are these.
+    pub(crate) fn finish_steps(&mut self, steps: &[(&[u32], Optimizer)]) -> (Vec<f32>, Result<()>) {
+        let done = self.engine.finish_steps();
+        self.told(done, steps)
+    }
+
+    fn took_rows(&mut self, steps: &[(&[u32], Optimizer)]) {
+        let Some((last, _)) = steps.last() else { return };
         self.rows.clear();
         self.rows.extend_from_slice(last);
         self.of = Of::Rows;
+    }
+
+    /// The losses before the first step that failed, and why it did.
+    fn told(
+        &mut self,
+        done: Vec<(f32, bool)>,
+        steps: &[(&[u32], Optimizer)],
+    ) -> (Vec<f32>, Result<()>) {
         let mut losses = Vec::new();
         for ((loss, finite), (_, optimizer)) in done.into_iter().zip(steps) {
             if let Err(error) = self.stepped((loss, finite), *optimizer) {
-                return Ok((losses, Err(error)));
+                return (losses, Err(error));
             }
             losses.push(loss);
         }
-        Ok((losses, Ok(())))
+        (losses, Ok(()))
     }
 
     /// How many steps on batches of so many rows are worth being taken at once.
@@ -260,15 +279,16 @@ impl Training {
     }
 
     /// Remembers the parameters and the optimiser's state, where the device takes many steps at
-    /// once.
-    pub(crate) fn mark(&mut self) -> Result<()> {
-        self.engine.mark();
+    /// once, in one of two slots.
+    pub(crate) fn mark(&mut self, slot: usize) -> Result<()> {
+        self.engine.mark(slot);
         self.failed()
     }
 
-    /// Goes back to where [`Training::mark`] was called.
-    pub(crate) fn back_to_mark(&mut self) -> Result<()> {
-        self.engine.back_to_mark();
+    /// Goes back to where [`Training::mark`] was called for this slot; steps that have begun and
+    /// are not finished are not taken.
+    pub(crate) fn back_to_mark(&mut self, slot: usize) -> Result<()> {
+        self.engine.back_to_mark(slot);
         self.failed()
     }
 
@@ -361,6 +381,27 @@ impl Training {
         let step = self.engine.updates().saturating_sub(u64::from(self.stage == Stage::Start));
         Error::Diverged(Box::new(Diverged { step, lr, what, last_good: None, last_good_step: 0 }))
     }
+}
+
+/// Batches and hyper-parameters of steps, checked.
+fn checked<'a>(
+    data: &'a Dataset,
+    clip_norm: Option<f32>,
+    steps: &[(&'a [u32], Optimizer)],
+) -> Result<(Vec<Samples<'a>>, Vec<Hyper>)> {
+    let (mut batches, mut hypers) = (Vec::new(), Vec::new());
+    for (rows, optimizer) in steps {
+        let samples = Samples::of(data, rows);
+        check_rows(&samples)?;
+        optimizer.check()?;
+        if optimizer.slots() != steps[0].1.slots() {
+            let what = "steps: all optimizers must be of one kind, with the same state";
+            return Err(Error::invalid(what));
+        }
+        batches.push(samples);
+        hypers.push(Hyper { optimizer: *optimizer, clip_norm });
+    }
+    Ok((batches, hypers))
 }
 
 const EMPTY: &str = "a batch needs at least one sample";

@@ -1,12 +1,14 @@
 //! The samples of a step on their way to the card.
 
+use std::sync::{Arc, PoisonError, Weak};
+
 use super::{
     card::{Memory, Stream},
     job::{self, Job, Plain},
 };
 use crate::{
     Result,
-    data::{Dataset, Numbers, Rows, Wanted},
+    data::{Dataset, Numbers, Rows, Storage, Wanted},
     engine::Samples,
 };
 
@@ -72,8 +74,10 @@ impl Inputs {
     }
 }
 
-/// A whole dataset on the card.
+/// A whole dataset on the card; networks that learn from the same one share it.
 pub(super) struct Resident {
+    /// So that its addresses are no other data's.
+    data: Dataset,
     inputs: Inputs,
     classes: Option<Memory<u32>>,
     values: Option<Memory<f32>>,
@@ -81,7 +85,29 @@ pub(super) struct Resident {
 }
 
 impl Resident {
-    pub fn new(stream: &Stream, data: &Dataset) -> Result<Self> {
+    /// The data on the card, where it may be already; None if it takes more than three quarters of
+    /// what is free.
+    pub fn of(stream: &Stream, data: &Dataset) -> Option<Arc<Self>> {
+        let mut residents = stream.card.residents.lock().unwrap_or_else(PoisonError::into_inner);
+        residents.retain(|resident| resident.strong_count() > 0);
+        let mut there = residents.iter().filter_map(Weak::upgrade);
+        if let Some(same) = there.find(|resident| is_same(&resident.data, data)) {
+            return Some(same);
+        }
+        let bytes = match data.features().storage() {
+            Storage::U8(values) => values.len(),
+            Storage::F32(values) => 4 * values.len(),
+        };
+        if bytes > stream.card.free() / 4 * 3 {
+            return None;
+        }
+        // A part is left to the network and what its layers compute.
+        let resident = Arc::new(Self::new(stream, data).ok()?);
+        residents.push(Arc::downgrade(&resident));
+        Some(resident)
+    }
+
+    fn new(stream: &Stream, data: &Dataset) -> Result<Self> {
         let what = "the targets of the data";
         let inputs = Inputs::new(stream, Rows::of(data.features()))?;
         let (classes, values) = match data.wanted() {
@@ -95,7 +121,7 @@ impl Resident {
         };
         let weights = data.weights().map(|weights| stream.with(weights, what)).transpose()?;
         stream.wait()?;
-        Ok(Self { inputs, classes, values, weights })
+        Ok(Self { data: data.clone(), inputs, classes, values, weights })
     }
 
     pub fn tell_inputs(&self, job: &mut Job) {
@@ -108,6 +134,24 @@ impl Resident {
         name_targets(wanted, classes, values, job);
         job.weights = self.weights.as_ref().map_or(0, Memory::address);
     }
+}
+
+/// Whether two datasets are the very same numbers.
+fn is_same(a: &Dataset, b: &Dataset) -> bool {
+    let inputs = |data: &Dataset| match data.features().storage() {
+        Storage::U8(values) => (values.as_ptr() as usize, values.len()),
+        Storage::F32(values) => (values.as_ptr() as usize, values.len()),
+    };
+    let targets = |data: &Dataset| match data.wanted() {
+        Wanted::Classes(classes) => (classes.as_ptr() as usize, 0, 0, 1),
+        Wanted::Values { values, width } => (values.as_ptr() as usize, 0, 1, width),
+        Wanted::Partial { values, width } => (values.as_ptr() as usize, 0, 2, width),
+        Wanted::Chosen { values, width, outputs } => {
+            (values.as_ptr() as usize, outputs.as_ptr() as usize, 3, width)
+        }
+    };
+    let weights = |data: &Dataset| data.weights().map(<[f32]>::as_ptr);
+    inputs(a) == inputs(b) && targets(a) == targets(b) && weights(a) == weights(b)
 }
 
 /// Samples that are copied to the card for one call.

@@ -4,18 +4,23 @@ use std::{
     ffi::{CStr, c_char, c_int, c_void},
     marker::PhantomData,
     ptr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, Weak},
 };
 
 use super::{
+    batch::Resident,
     driver::{Driver, Handle, OUT_OF_MEMORY, Status, unavailable},
     job::{Job, Plain, THREADS},
 };
 use crate::Result;
 
-/// The kernel, compiled from `kernels/`; see `gpu/ptx.py`.
+/// The kernels, compiled from `kernels/`; see `gpu/ptx.py`. With tensor cores for bfloat16 from
+/// compute capability 8.0 on.
 const PTX: &str = concat!(include_str!("kernels/reshet.ptx"), "\0");
+const PTX_80: &str = concat!(include_str!("kernels/reshet_80.ptx"), "\0");
+const TENSOR_CORES: c_int = 80;
 const KERNEL: &CStr = c"reshet_steps";
+const MEMBERS: &CStr = c"reshet_members";
 
 /// The oldest compute capability that the kernel is compiled for, 7.5.
 const CAPABILITY: c_int = 75;
@@ -26,14 +31,25 @@ const CAPABILITY_MAJOR: c_int = 75;
 const CAPABILITY_MINOR: c_int = 76;
 const COOPERATIVE: c_int = 95;
 
+/// Numbers of the driver for the text of what is wrong with a kernel, and its length.
+const ERROR_LOG: u32 = 5;
+const ERROR_LOG_BYTES: u32 = 6;
+const LOG: usize = 4096;
+
 /// A card that is ready to compute, with the kernel on it.
 pub(super) struct Card {
-    driver: &'static Driver,
+    pub(super) driver: &'static Driver,
     number: u32,
     context: Handle,
     kernel: Handle,
-    /// How many blocks of the kernel there can be at once.
+    /// The kernel for many networks.
+    members: Handle,
+    /// How many blocks of either kernel there can be at once.
     pub blocks: u32,
+    /// Whether it multiplies bfloat16 by tensor cores.
+    pub tensor_cores: bool,
+    /// The datasets that are on it.
+    pub residents: Mutex<Vec<Weak<Resident>>>,
 }
 
 // SAFETY: the driver's handles may be used from any thread, once its context is set there.
@@ -72,19 +88,26 @@ impl Card {
                 "{name} has compute capability {major}.{minor} and 7.5 is needed; use cpu"
             )));
         }
-        let (mut context, mut module, mut kernel) =
+        let (mut context, mut kernel, mut members) =
             (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
-        let mut blocks = 0;
-        // SAFETY: the driver writes handles and a number there; the PTX ends in 0.
+        let (mut blocks, mut member_blocks) = (0, 0);
+        // SAFETY: the driver writes handles and a number there.
         unsafe {
             check((driver.context)(&mut context, device))?;
             check((driver.set_context)(context))?;
-            check((driver.load_module)(&mut module, PTX.as_ptr().cast()))?;
-            check((driver.function)(&mut kernel, module, KERNEL.as_ptr()))?;
-            check((driver.occupancy)(&mut blocks, kernel, THREADS as c_int, 0))?;
         }
-        let blocks = (blocks * ask(MULTIPROCESSORS)?).max(1) as u32;
-        Ok(Self { driver, number, context, kernel, blocks })
+        let tensor_cores = major * 10 + minor >= TENSOR_CORES;
+        let module = load(driver, &name, if tensor_cores { PTX_80 } else { PTX })?;
+        // SAFETY: as above, of a module that is loaded.
+        unsafe {
+            check((driver.function)(&mut kernel, module, KERNEL.as_ptr()))?;
+            check((driver.function)(&mut members, module, MEMBERS.as_ptr()))?;
+            check((driver.occupancy)(&mut blocks, kernel, THREADS as c_int, 0))?;
+            check((driver.occupancy)(&mut member_blocks, members, THREADS as c_int, 0))?;
+        }
+        let blocks = (blocks.min(member_blocks) * ask(MULTIPROCESSORS)?).max(1) as u32;
+        let residents = Mutex::default();
+        Ok(Self { driver, number, context, kernel, members, blocks, tensor_cores, residents })
     }
 
     /// The number of the card.
@@ -93,18 +116,17 @@ impl Card {
     }
 
     /// Lets this thread use the card.
-    fn enter(&self) -> Result<()> {
+    pub(super) fn enter(&self) -> Result<()> {
         // SAFETY: a context that is never given back.
         self.check(unsafe { (self.driver.set_context)(self.context) })
     }
 
-    fn check(&self, status: Status) -> Result<()> {
+    pub(super) fn check(&self, status: Status) -> Result<()> {
         if status == 0 {
             return Ok(());
         }
         Err(unavailable(&format!(
-            "the card failed ({}); what it held is lost, go on from what was saved, \
-             on cpu if it fails again",
+            "the card failed ({}), and what it held is lost",
             self.driver.text(status)
         )))
     }
@@ -120,7 +142,7 @@ impl Card {
     }
 
     /// Says that there is no room for so many bytes.
-    fn full(&self, bytes: usize, what: &str) -> crate::Error {
+    pub(super) fn full(&self, bytes: usize, what: &str) -> crate::Error {
         let (mut free, mut all) = (0, 0);
         // SAFETY: the driver writes two numbers there.
         unsafe { (self.driver.memory)(&mut free, &mut all) };
@@ -133,6 +155,36 @@ impl Card {
             mega(all)
         ))
     }
+}
+
+/// Loads the kernel, which the driver compiles for the card that is set.
+fn load(driver: &Driver, name: &str, ptx: &'static str) -> Result<Handle> {
+    let mut module = ptr::null_mut();
+    let mut log = vec![0u8; LOG];
+    let mut options = [ERROR_LOG, ERROR_LOG_BYTES];
+    // The size is passed as if it were an address, says NVIDIA.
+    let mut values = [log.as_mut_ptr().cast::<c_void>(), ptr::without_provenance_mut(LOG)];
+    // SAFETY: the driver writes a handle there, and at most so many bytes into the log; the PTX ends
+    // in 0.
+    let status = unsafe {
+        (driver.load_module)(
+            &mut module,
+            ptx.as_ptr().cast(),
+            options.len() as u32,
+            options.as_mut_ptr(),
+            values.as_mut_ptr(),
+        )
+    };
+    if status == 0 {
+        return Ok(module);
+    }
+    let said = log.split(|byte| *byte == 0).next().unwrap_or_default();
+    let said = String::from_utf8_lossy(said);
+    let said = said.lines().map(str::trim).filter(|line| !line.is_empty());
+    let said: Vec<&str> = said.take(4).collect();
+    let said = if said.is_empty() { String::new() } else { format!(": {}", said.join("; ")) };
+    let why = driver.text(status);
+    Err(unavailable(&format!("the driver cannot compile the kernel for {name} ({why}){said}")))
 }
 
 /// The driver's number for a card.
@@ -201,7 +253,7 @@ impl<T> Drop for Memory<T> {
 /// A queue of work for a card: each thing is done after the one before.
 pub(super) struct Stream {
     pub card: Arc<Card>,
-    handle: Handle,
+    pub(super) handle: Handle,
 }
 
 // SAFETY: as of [`Card`].
@@ -209,7 +261,7 @@ unsafe impl Send for Stream {}
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        if self.card.enter().is_ok() {
+        if !self.handle.is_null() && self.card.enter().is_ok() {
             // SAFETY: made in `new`, and given back once.
             unsafe { (self.card.driver.destroy_stream)(self.handle) };
         }
@@ -223,6 +275,11 @@ impl Stream {
         // SAFETY: the driver writes a handle there.
         card.check(unsafe { (card.driver.stream)(&mut handle, 0) })?;
         Ok(Self { card, handle })
+    }
+
+    /// The stream that waits for what all others have been told before, and they for it.
+    pub fn of_all(card: Arc<Card>) -> Self {
+        Self { card, handle: ptr::null_mut() }
     }
 
     /// Memory for at least one number, for `what`; its content is undefined.
@@ -323,17 +380,46 @@ impl Stream {
     /// The job's addresses are those of memories with all that the kernel reads and writes, and
     /// stay until it is done.
     pub unsafe fn launch(&self, job: &Job, blocks: u32) -> Result<()> {
-        let card = &self.card;
-        card.enter()?;
-        let blocks = blocks.clamp(1, card.blocks);
+        let blocks = blocks.clamp(1, self.card.blocks);
         let mut parameters = [ptr::from_ref(job).cast_mut().cast::<c_void>()];
         // SAFETY: the kernel has one parameter, the job, which the driver copies; the rest is the
         // caller's promise.
+        unsafe { self.start(self.card.kernel, (blocks, 1), &mut parameters) }
+    }
+
+    /// Runs the kernel for many networks, each on so many blocks, at most its share of the card's.
+    ///
+    /// # Safety
+    /// As of [`Stream::launch`], for each of the jobs.
+    pub unsafe fn launch_members(&self, jobs: &Memory<Job>, count: u32, blocks: u32) -> Result<()> {
+        assert!(count as usize <= jobs.len());
+        let all = self.card.blocks;
+        let blocks = blocks.clamp(1, (all / count.max(1)).max(1));
+        let rows = (all / blocks).clamp(1, count.max(1));
+        let parameters = [ptr::from_ref(&jobs.at).cast::<c_void>(), ptr::from_ref(&count).cast()];
+        // SAFETY: the kernel has these two parameters, which the driver copies; the rest is the
+        // caller's promise.
+        unsafe {
+            self.start(self.card.members, (blocks, rows), &mut parameters.map(<*const _>::cast_mut))
+        }
+    }
+
+    /// # Safety
+    /// The parameters are this kernel's, and all blocks fit on the card.
+    unsafe fn start(
+        &self,
+        kernel: Handle,
+        (blocks, rows): (u32, u32),
+        parameters: &mut [*mut c_void],
+    ) -> Result<()> {
+        let card = &self.card;
+        card.enter()?;
+        // SAFETY: the caller's promise.
         card.check(unsafe {
             (card.driver.launch)(
-                card.kernel,
+                kernel,
                 blocks,
-                1,
+                rows,
                 1,
                 THREADS,
                 1,

@@ -63,18 +63,28 @@ functions! {
     allocate: c"cuMemAlloc_v2" (*mut u64, usize);
     free: c"cuMemFree_v2" (u64);
     copy_in: c"cuMemcpyHtoD_v2" (u64, *const c_void, usize);
+    copy_in_later: c"cuMemcpyHtoDAsync_v2" (u64, *const c_void, usize, Handle);
     copy_out: c"cuMemcpyDtoHAsync_v2" (*mut c_void, u64, usize, Handle);
     copy: c"cuMemcpyDtoDAsync_v2" (u64, u64, usize, Handle);
     fill: c"cuMemsetD8Async" (u64, u8, usize, Handle);
     stream: c"cuStreamCreate" (*mut Handle, c_uint);
     destroy_stream: c"cuStreamDestroy_v2" (Handle);
     synchronize: c"cuStreamSynchronize" (Handle);
-    load_module: c"cuModuleLoadData" (*mut Handle, *const c_void);
+    load_module: c"cuModuleLoadDataEx" (
+        *mut Handle, *const c_void, c_uint, *mut c_uint, *mut *mut c_void
+    );
     function: c"cuModuleGetFunction" (*mut Handle, Handle, *const c_char);
     occupancy: c"cuOccupancyMaxActiveBlocksPerMultiprocessor" (*mut c_int, Handle, c_int, usize);
     launch: c"cuLaunchCooperativeKernel" (
         Handle, c_uint, c_uint, c_uint, c_uint, c_uint, c_uint, c_uint, Handle, *mut *mut c_void
     );
+    allocate_host: c"cuMemAllocHost_v2" (*mut *mut c_void, usize);
+    free_host: c"cuMemFreeHost" (*mut c_void);
+    wait_for_all: c"cuCtxSynchronize" ();
+    event: c"cuEventCreate" (*mut Handle, c_uint);
+    destroy_event: c"cuEventDestroy_v2" (Handle);
+    record: c"cuEventRecord" (Handle, Handle);
+    wait_for: c"cuEventSynchronize" (Handle);
     error_text: c"cuGetErrorString" (Status, *mut *const c_char);
 }
 

@@ -1,17 +1,18 @@
 //! [`Engine`] on a card.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, collections::VecDeque, sync::Arc};
 
 use super::{
     batch::{Passed, Resident, Room},
     card::{Card, Memory, Stream},
+    flight::Flight,
     job::{self, Job, Layer, Outcome, Rule, Step},
     layers,
 };
 use crate::{
     Error, Plan, Result,
-    data::{Dataset, Rows, Storage},
-    engine::{Buffer, Device, Engine, Samples},
+    data::{Dataset, Rows},
+    engine::{Buffer, Device, Engine, Precision, Samples},
     loss::Loss,
     optim::Hyper,
 };
@@ -23,18 +24,27 @@ const PREDICTED: usize = 32 << 20;
 const ONE_LAUNCH: usize = 2_000_000_000;
 const MOST_STEPS: usize = 256;
 
+/// Parameters and state as they were, and the updates.
+#[derive(Default)]
+struct Mark {
+    memories: Vec<Memory<f32>>,
+    updates: u64,
+}
+
 /// See the [module](super).
-pub(super) struct Cuda {
+pub(crate) struct Cuda {
     plan: Plan,
+    precision: Precision,
     seed: u64,
     updates: u64,
     stream: Stream,
     parameters: Memory<f32>,
     gradients: Memory<f32>,
     state: Vec<Memory<f32>>,
-    /// Parameters and state as they were at the last mark, and the updates.
-    marked: Vec<Memory<f32>>,
-    marked_updates: u64,
+    marks: [Mark; 2],
+    flights: [Flight; 2],
+    /// Which of them have begun and are not finished, the oldest first.
+    begun: VecDeque<usize>,
     layers: Vec<Layer>,
     /// The samples that the stages have room for.
     capacity: usize,
@@ -48,7 +58,7 @@ pub(super) struct Cuda {
     outcomes: Room<Outcome>,
     rows: Room<u32>,
     derivative: Room<f32>,
-    resident: Option<Resident>,
+    resident: Option<Arc<Resident>>,
     passed: Passed,
     /// Where the inputs of the last `forward` are.
     inputs: (u64, u32),
@@ -72,8 +82,9 @@ impl Cuda {
             parameters: stream.with(parameters, "the network's parameters")?,
             gradients: stream.zeros(count, "the gradient")?,
             state: Vec::new(),
-            marked: Vec::new(),
-            marked_updates: 0,
+            marks: Default::default(),
+            flights: Default::default(),
+            begun: VecDeque::new(),
             capacity: 0,
             card_layers: stream.with(&layers, "the layers")?,
             stages: Room::default(),
@@ -90,6 +101,7 @@ impl Cuda {
             inputs: (0, 0),
             fault: RefCell::new(None),
             plan,
+            precision: Precision::F32,
             seed,
             updates: 0,
             stream,
@@ -110,6 +122,15 @@ impl Cuda {
         }
     }
 
+    /// How products are computed in training.
+    fn rounding(&self) -> u32 {
+        match (self.precision, self.stream.card.tensor_cores) {
+            (Precision::F32, _) => 0,
+            (Precision::Bf16, false) => job::ROUNDED,
+            (Precision::Bf16, true) => job::ROUNDED | job::TENSOR_CORES,
+        }
+    }
+
     /// What every job says.
     fn job(&self, flags: u32) -> Job {
         let (loss, smoothing) = job::loss(self.plan.loss());
@@ -127,7 +148,7 @@ impl Cuda {
             updates: self.updates,
             scale: self.plan.head.scale,
             layer_count: self.layers.len() as u32,
-            flags,
+            flags: flags | if flags & job::TRAINING != 0 { self.rounding() } else { 0 },
             inputs_wide: self.plan.inputs as u32,
             outputs: self.plan.outputs as u32,
             loss,
@@ -169,23 +190,66 @@ impl Cuda {
         hypers: &[Hyper],
         waits: bool,
     ) -> Result<Vec<Outcome>> {
-        let mut rows = Vec::new();
-        let mut steps = Vec::new();
-        for (i, samples) in batches.iter().enumerate() {
-            let t = self.updates + i as u64 + 1;
-            steps.push(Step {
-                first: rows.len() as u32,
-                rows: samples.rows.len() as u32,
-                denominator: samples.denominator(&self.plan.head),
-                rule: hypers.get(i).map_or(Rule::default(), |hyper| Rule::of(hyper, t)),
-                clip: hypers.get(i).and_then(|hyper| hyper.clip_norm).unwrap_or(0.0),
-                padding: 0,
-            });
-            rows.extend_from_slice(samples.rows);
-        }
+        let (rows, steps) = self.steps_of(batches, hypers);
         job.rows = self.rows.fill(&self.stream, &rows, "the numbers of the samples")?;
         let most = batches.iter().map(|samples| samples.rows.len()).max().unwrap_or(0);
         self.launch(job, &steps, most, waits)
+    }
+
+    /// The numbers of the samples of a launch, and its steps.
+    fn steps_of(&self, batches: &[Samples], hypers: &[Hyper]) -> (Vec<u32>, Vec<Step>) {
+        let (mut rows, mut steps) = (Vec::new(), Vec::new());
+        for (i, samples) in batches.iter().enumerate() {
+            steps.push(self.step_of(i, samples, hypers.get(i), rows.len()));
+            rows.extend_from_slice(samples.rows);
+        }
+        (rows, steps)
+    }
+
+    /// The i-th step of a launch; its samples' numbers begin at `first`.
+    fn step_of(&self, i: usize, samples: &Samples, hyper: Option<&Hyper>, first: usize) -> Step {
+        Step {
+            first: first as u32,
+            rows: samples.rows.len() as u32,
+            denominator: samples.denominator(&self.plan.head),
+            rule: hyper
+                .map_or(Rule::default(), |hyper| Rule::of(hyper, self.updates + i as u64 + 1)),
+            clip: hyper.and_then(|hyper| hyper.clip_norm).unwrap_or(0.0),
+            padding: 0,
+        }
+    }
+
+    /// Gives a job room for what the layers compute.
+    fn give_room(&mut self, job: &mut Job, samples: usize) -> Result<()> {
+        self.reserve(samples)?;
+        job.stages = self.stages.reserve(&self.stream, 0, "")?.address();
+        job.losses = self.losses.reserve(&self.stream, 0, "")?.address();
+        Ok(())
+    }
+
+    /// A step on these samples as one of many networks', all but where its step, its outcome and
+    /// its samples' numbers are; and how many blocks have something to do.
+    pub(super) fn member(&mut self, samples: &Samples, hyper: &Hyper) -> Result<(Job, Step, u32)> {
+        self.prepare_state(hyper.optimizer.slots())?;
+        let batches = std::slice::from_ref(samples);
+        let mut job = self.job(job::FORWARD | job::BACKWARD | job::UPDATE | job::TRAINING);
+        self.bring_inputs(batches, &mut job)?;
+        self.bring_targets(batches, &mut job)?;
+        self.give_room(&mut job, samples.rows.len())?;
+        job.step_count = 1;
+        let blocks =
+            layers::blocks(&self.layers, samples.rows.len(), self.plan.parameters, job.flags);
+        Ok((job, self.step_of(0, samples, Some(hyper), 0), blocks))
+    }
+
+    /// Its card.
+    pub(super) fn card(&self) -> &Arc<Card> {
+        &self.stream.card
+    }
+
+    /// Counts a step that it took as one of many networks.
+    pub(super) fn stepped(&mut self) {
+        self.updates += 1;
     }
 
     fn launch(
@@ -195,9 +259,7 @@ impl Cuda {
         samples: usize,
         waits: bool,
     ) -> Result<Vec<Outcome>> {
-        self.reserve(samples)?;
-        job.stages = self.stages.reserve(&self.stream, 0, "")?.address();
-        job.losses = self.losses.reserve(&self.stream, 0, "")?.address();
+        self.give_room(&mut job, samples)?;
         job.step_count = steps.len() as u32;
         job.steps = self.steps.fill(&self.stream, steps, "the steps")?;
         let mut outcomes = vec![Outcome::default(); steps.len()];
@@ -285,6 +347,44 @@ impl Cuda {
         Ok(outcomes.iter().map(|outcome| (outcome.loss as f32, outcome.infinite == 0)).collect())
     }
 
+    fn try_begin(&mut self, batches: &[Samples], hypers: &[Hyper]) -> Result<()> {
+        let slots = hypers.first().map_or(0, |hyper| hyper.optimizer.slots());
+        self.prepare_state(slots)?;
+        let mut job = self.job(job::FORWARD | job::BACKWARD | job::UPDATE | job::TRAINING);
+        self.bring_inputs(batches, &mut job)?;
+        self.bring_targets(batches, &mut job)?;
+        let (rows, steps) = self.steps_of(batches, hypers);
+        let most = batches.iter().map(|samples| samples.rows.len()).max().unwrap_or(0);
+        self.give_room(&mut job, most)?;
+        let blocks = layers::blocks(&self.layers, most, self.plan.parameters, job.flags);
+        let which = (0..self.flights.len()).find(|which| !self.begun.contains(which));
+        let Some(which) = which else { unreachable!("one is finished before a third begins") };
+        let flight = &mut self.flights[which];
+        flight.tell(&self.stream, &mut job, &rows, &steps)?;
+        // SAFETY: as in `launch`; the flight's memories stay until it has landed.
+        unsafe { self.stream.launch(&job, blocks)? };
+        flight.ask(&self.stream)?;
+        flight.updates = self.updates;
+        self.begun.push_back(which);
+        Ok(())
+    }
+
+    fn try_finish(&mut self) -> Result<Vec<(f32, bool)>> {
+        let Some(which) = self.begun.pop_front() else { unreachable!("nothing has begun") };
+        let flight = &mut self.flights[which];
+        let outcomes = flight.outcomes()?.iter();
+        let mut done: Vec<(f32, bool)> =
+            outcomes.map(|outcome| (outcome.loss as f32, outcome.infinite == 0)).collect();
+        let diverged = done.iter().position(|(loss, finite)| !finite || !loss.is_finite());
+        if let Some(i) = diverged {
+            // Steps after it count as not taken.
+            done.truncate(i + 1);
+            self.begun.clear();
+            self.updates = flight.updates + done.len() as u64;
+        }
+        Ok(done)
+    }
+
     fn try_predict(&mut self, inputs: Rows, into: &mut [f32]) -> Result<()> {
         let (outputs, count) = (self.plan.outputs, inputs.len());
         let outputs_of = self.layers.iter().map(|layer| layer.outputs as usize);
@@ -316,28 +416,32 @@ impl Cuda {
         }
     }
 
-    fn try_mark(&mut self) -> Result<()> {
+    fn try_mark(&mut self, slot: usize) -> Result<()> {
         let now = || std::iter::once(&self.parameters).chain(&self.state);
-        self.marked.truncate(now().count());
-        while self.marked.len() < now().count() {
+        let Mark { memories, updates } = &mut self.marks[slot];
+        memories.truncate(now().count());
+        while memories.len() < now().count() {
             let what = "a copy of the parameters and the state";
-            self.marked.push(self.stream.allocate(self.plan.parameters, what)?);
+            memories.push(self.stream.allocate(self.plan.parameters, what)?);
         }
-        for (into, from) in self.marked.iter().zip(now()) {
+        for (into, from) in memories.iter().zip(now()) {
             self.stream.copy(into, from)?;
         }
-        self.marked_updates = self.updates;
+        *updates = self.updates;
         Ok(())
     }
 
-    fn try_back(&mut self) -> Result<()> {
+    fn try_back(&mut self, slot: usize) -> Result<()> {
+        let Mark { memories, updates } = &self.marks[slot];
+        // What has begun is done before the copies, and counts as not taken.
+        self.begun.clear();
         // State that came later was 0.
-        self.state.truncate(self.marked.len().saturating_sub(1));
+        self.state.truncate(memories.len().saturating_sub(1));
         let now = std::iter::once(&self.parameters).chain(&self.state);
-        for (into, from) in now.zip(&self.marked) {
+        for (into, from) in now.zip(memories) {
             self.stream.copy(into, from)?;
         }
-        self.updates = self.marked_updates;
+        self.updates = *updates;
         Ok(())
     }
 
@@ -361,17 +465,20 @@ impl Engine for Cuda {
         Device::Cuda { card: self.stream.card.number() }
     }
 
+    fn precision(&self) -> Precision {
+        self.precision
+    }
+
+    fn set_precision(&mut self, precision: Precision) -> Result<()> {
+        self.precision = precision;
+        Ok(())
+    }
+
     fn attach(&mut self, data: &Dataset) {
-        // Data that does not fit stays where it is, and batches are copied. A part is left to the
-        // network and what its layers compute.
+        // Data that does not fit stays where it is, and batches are copied. The old first: both need
+        // not fit.
         self.resident = None;
-        let bytes = match data.features().storage() {
-            Storage::U8(values) => values.len(),
-            Storage::F32(values) => 4 * values.len(),
-        };
-        if bytes <= self.stream.card.free() / 4 * 3 {
-            self.resident = Resident::new(&self.stream, data).ok();
-        }
+        self.resident = Resident::of(&self.stream, data);
     }
 
     fn forward(&mut self, samples: &Samples) {
@@ -403,15 +510,23 @@ impl Engine for Cuda {
     }
 
     fn steps(&mut self, batches: &[Samples], hypers: &[Hyper]) -> Vec<(f32, bool)> {
-        let done = self.try_steps(batches, hypers);
-        let Some(mut outcomes) = self.keep(done) else {
-            self.updates += 1;
+        self.begin_steps(batches, hypers);
+        self.finish_steps()
+    }
+
+    fn begin_steps(&mut self, batches: &[Samples], hypers: &[Hyper]) {
+        let done = self.try_begin(batches, hypers);
+        self.updates += batches.len() as u64;
+        self.keep(done);
+    }
+
+    fn finish_steps(&mut self) -> Vec<(f32, bool)> {
+        if self.begun.is_empty() {
+            // It failed to begin, which is kept.
             return vec![(f32::NAN, false)];
-        };
-        let diverged = outcomes.iter().position(|(loss, finite)| !finite || !loss.is_finite());
-        outcomes.truncate(diverged.map_or(outcomes.len(), |i| i + 1));
-        self.updates += outcomes.len() as u64;
-        outcomes
+        }
+        let done = self.try_finish();
+        self.keep(done).unwrap_or_else(|| vec![(f32::NAN, false)])
     }
 
     fn steps_at_once(&self, samples: usize) -> usize {
@@ -420,13 +535,13 @@ impl Engine for Cuda {
         (ONE_LAUNCH / products).min(PREDICTED / copied.max(1)).clamp(1, MOST_STEPS)
     }
 
-    fn mark(&mut self) {
-        let done = self.try_mark();
+    fn mark(&mut self, slot: usize) {
+        let done = self.try_mark(slot);
         self.keep(done);
     }
 
-    fn back_to_mark(&mut self) {
-        let done = self.try_back();
+    fn back_to_mark(&mut self, slot: usize) {
+        let done = self.try_back(slot);
         self.keep(done);
     }
 
@@ -459,6 +574,10 @@ impl Engine for Cuda {
 
     fn slots(&self) -> usize {
         self.state.len()
+    }
+
+    fn as_cuda(&mut self) -> Option<&mut Cuda> {
+        Some(self)
     }
 
     fn fault(&self) -> Option<Error> {

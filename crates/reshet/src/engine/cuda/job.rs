@@ -23,6 +23,14 @@ pub(super) const ACCUMULATE: u32 = 16;
 pub(super) const BYTES: u32 = 32;
 /// Inputs, targets and weights are those of the steps' samples alone.
 pub(super) const GATHERED: u32 = 64;
+/// The factors of wide layers' products are rounded to bfloat16.
+pub(super) const ROUNDED: u32 = 128;
+/// Those of large tiles are multiplied by tensor cores.
+pub(super) const TENSOR_CORES: u32 = 256;
+
+// How a layer's products are computed.
+pub(super) const LARGE: u32 = 1;
+pub(super) const WIDE: u32 = 2;
 
 // The kinds of a layer.
 pub(super) const DENSE: u32 = 0;
@@ -54,6 +62,8 @@ unsafe impl Plain for Layer {}
 unsafe impl Plain for Step {}
 // SAFETY: numbers without padding.
 unsafe impl Plain for Outcome {}
+// SAFETY: numbers without padding.
+unsafe impl Plain for Job {}
 
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
@@ -65,7 +75,7 @@ pub(super) struct Layer {
     pub inputs: u32,
     pub outputs: u32,
     pub keeps_z: u32,
-    pub large: u32,
+    pub tiles: u32,
     pub weights: u64,
     pub y: u64,
     pub z: u64,

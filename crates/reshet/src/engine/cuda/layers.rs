@@ -1,7 +1,7 @@
 //! The plan as the kernel sees it.
 
 use super::job::{self, Layer};
-use crate::{Plan, activation::Activation, plan::FusedLayer};
+use crate::{Plan, activation::Activation, engine::cpu::is_wide, plan::FusedLayer};
 
 /// From so many inputs and outputs on, products are computed in large tiles. By the network
 /// alone, so that a sample's sums do not depend on the batch that it is in.
@@ -19,7 +19,11 @@ pub(super) fn lower(plan: &Plan) -> Vec<Layer> {
                 lowered.kind = job::DENSE;
                 lowered.weights = dense.offset as u64;
                 lowered.inputs = dense.inputs as u32;
-                lowered.large = u32::from(dense.inputs >= LARGE && dense.outputs >= LARGE);
+                let large = dense.inputs >= LARGE && dense.outputs >= LARGE;
+                lowered.tiles = if large { job::LARGE } else { 0 };
+                if is_wide(dense.inputs, dense.outputs) {
+                    lowered.tiles |= job::WIDE;
+                }
                 set_activation(&mut lowered, dense.activation);
             }
             FusedLayer::Activation(activation) => {
@@ -71,7 +75,7 @@ const SOFTMAX: u32 = 5;
 /// The blocks that have something to do in the busiest phase of a step of so many samples.
 pub(super) fn blocks(layers: &[Layer], samples: usize, parameters: usize, flags: u32) -> u32 {
     let tiles = |layer: &Layer, rows: u64, columns: u64| {
-        let side = if layer.large != 0 { 64 } else { 16 };
+        let side = if layer.tiles & job::LARGE != 0 { 64 } else { 16 };
         rows.div_ceil(side) * columns.div_ceil(side)
     };
     // A warp for each sample, where rows are worked on.

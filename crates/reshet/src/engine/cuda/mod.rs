@@ -3,7 +3,7 @@
 //! `library` and `driver` find the CUDA driver while the program runs, `card` wraps what is used
 //! of it. One kernel (`kernels/`, in CUDA C, compiled to PTX by `gpu/ptx.py`) runs any part of a
 //! step, or many steps one after the other: its blocks are all on the card at once and wait for
-//! one another between two phases. `job` is what it is told, `layers` the plan as it sees it, and
+//! one another between two phases. A second one does so for many networks (`members`). `job` is what it is told, `layers` the plan as it sees it, and
 //! `batch` brings samples to the card; `engine` puts these together.
 //!
 //! Each number has one owner and each sum one order, which follows from the network and the
@@ -16,9 +16,14 @@ mod batch;
 mod card;
 mod driver;
 mod engine;
+mod flight;
 mod job;
 mod layers;
 mod library;
+mod members;
+
+pub(crate) use engine::Cuda;
+pub(crate) use members::{Member, Members};
 
 use super::Engine;
 use crate::{Plan, Result};

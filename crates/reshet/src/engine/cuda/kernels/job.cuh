@@ -8,6 +8,9 @@ typedef unsigned long long u64;
 // The kinds of a layer.
 enum { DENSE = 0, ACTIVATION = 1, DROPOUT = 2 };
 
+// How a layer's products are computed: in large tiles; with rounded factors, if that is asked for.
+enum : u32 { LARGE = 1, WIDE = 2 };
+
 // The activations, in the order of the library's.
 enum { IDENTITY, RELU, LEAKY_RELU, SIGMOID, TANH, SOFTMAX, GELU, SILU, ELU };
 
@@ -33,6 +36,10 @@ enum {
     BYTES = 32,
     // Inputs, targets and weights are those of the steps' samples alone, in their order.
     GATHERED = 64,
+    // The factors of wide layers' products are rounded to bfloat16.
+    ROUNDED = 128,
+    // Those of large tiles are multiplied by tensor cores.
+    TENSOR_CORES = 256,
 };
 
 // A layer: y = f(z), and d, the loss's derivative by y, then by z. `y`, `z` and `d` are places in
@@ -48,8 +55,8 @@ struct Layer {
     u32 outputs;
     // Whether f' needs z.
     u32 keeps_z;
-    // Whether the products are in large tiles.
-    u32 large;
+    // How the products are computed.
+    u32 tiles;
     // Where W starts in the parameters; b follows it.
     u64 weights;
     u64 y;

@@ -227,7 +227,7 @@ DEVICE void forward(const Now &now, TileMemory &memory) {
         if (layer.kind == DENSE) {
             const float *weights = job.parameters + layer.weights;
             const float *biases = weights + (u64)layer.inputs * layer.outputs;
-            product(memory, layer.large, 0, rows, layer.outputs, layer.inputs, Samples{now, i},
+            product(memory, layer.tiles, job.flags, 0, rows, layer.outputs, layer.inputs, Samples{now, i},
                     Matrix{weights, layer.inputs}, StoreValue{now, i, biases});
             grid_sync(job.barrier);
         }
@@ -251,7 +251,7 @@ DEVICE void backward(const Now &now, TileMemory &memory) {
         }
         if (layer.kind == DENSE && i > first) {
             const float *weights = job.parameters + layer.weights;
-            product(memory, layer.large, 0, now.step.rows, layer.inputs, layer.outputs,
+            product(memory, layer.tiles, job.flags, 0, now.step.rows, layer.inputs, layer.outputs,
                     Matrix{job.stages + layer.d, layer.outputs},
                     Transposed{weights, layer.inputs}, StoreDerivative{now, i});
             grid_sync(job.barrier);
@@ -267,9 +267,9 @@ DEVICE void gradients(const Now &now, TileMemory &memory, Outcome &outcome, bool
         const Layer &layer = job.layers[i];
         if (layer.kind != DENSE) continue;
         u32 columns = layer.inputs + 1;
-        product(memory, layer.large, before, layer.outputs, columns, now.step.rows,
+        product(memory, layer.tiles, job.flags, before, layer.outputs, columns, now.step.rows,
                 Transposed{job.stages + layer.d, layer.outputs}, SamplesAndOne{now, i},
                 StoreGradient{now, outcome, layer, updates});
-        before += tile_count(layer.large, layer.outputs, columns);
+        before += tile_count(layer.tiles & LARGE, layer.outputs, columns);
     }
 }

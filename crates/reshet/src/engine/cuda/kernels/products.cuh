@@ -8,6 +8,15 @@
 
 enum : u32 { THREADS = 256 };
 
+// x as bfloat16, rounded to the nearest, ties to even, as on the processor: what is below 2^-56
+// is 0.
+DEVICE float rounded(float x) {
+    u32 bits = bits_of(x);
+    if (x != x) return x;
+    if (fabsf(x) < 1.3877787807814457e-17f) return 0.0f;
+    return of_bits((bits + 0x7FFF + (bits >> 16 & 1)) & 0xFFFF0000);
+}
+
 // The side of a tile of C.
 DEVICE u32 tile_side(bool large) { return large ? 64 : 16; }
 
@@ -32,25 +41,26 @@ union TileMemory {
 // Copies `depth` elements along the sum, of `side` rows of A or columns of B, into shared
 // memory. An operand says along which of its two sides its numbers follow one another.
 template <u32 side, u32 depth, u32 stride, class Operand>
-DEVICE void load(float (*into)[stride], Operand operand, u32 from, u32 end, u32 k, u32 length) {
+DEVICE void load(float (*into)[stride], Operand operand, u32 from, u32 end, u32 k, u32 length, bool rounds) {
     for (u32 n = thread(); n < side * depth; n += THREADS) {
         u32 i = Operand::along_sum ? n / depth : n % side;
         u32 j = Operand::along_sum ? n % depth : n / side;
         bool inside = from + i < end && k + j < length;
-        into[j][i] = inside ? operand.at(from + i, k + j) : 0.0f;
+        float x = inside ? operand.at(from + i, k + j) : 0.0f;
+        into[j][i] = rounds ? rounded(x) : x;
     }
 }
 
 // A tile of 16 by 16: four groups of threads share the sum, each thread has 2 by 2 elements.
 template <class A, class B, class C>
-DEVICE void small_tile(TileMemory &memory, u32 tile, u32 rows, u32 columns, u32 length, A a, B b, C c) {
+DEVICE void small_tile(TileMemory &memory, u32 tile, u32 rows, u32 columns, u32 length, bool rounds, A a, B b, C c) {
     u32 across = (columns + 15) / 16;
     u32 row = tile / across * 16, column = tile % across * 16;
     u32 group = thread() / 64, y = thread() % 64 / 8 * 2, x = thread() % 8 * 2;
     float sums[2][2] = {};
     for (u32 k = 0; k < length; k += 64) {
-        load<16, 64, 17>(memory.small.a, a, row, rows, k, length);
-        load<16, 64, 17>(memory.small.b, b, column, columns, k, length);
+        load<16, 64, 17>(memory.small.a, a, row, rows, k, length, rounds);
+        load<16, 64, 17>(memory.small.b, b, column, columns, k, length, rounds);
         block_sync();
 #pragma unroll 4
         for (u32 j = group * 16; j < group * 16 + 16; ++j) {
@@ -76,14 +86,14 @@ DEVICE void small_tile(TileMemory &memory, u32 tile, u32 rows, u32 columns, u32 
 
 // A tile of 64 by 64: each thread has 4 by 4 elements.
 template <class A, class B, class C>
-DEVICE void large_tile(TileMemory &memory, u32 tile, u32 rows, u32 columns, u32 length, A a, B b, C c) {
+DEVICE void large_tile(TileMemory &memory, u32 tile, u32 rows, u32 columns, u32 length, bool rounds, A a, B b, C c) {
     u32 across = (columns + 63) / 64;
     u32 row = tile / across * 64, column = tile % across * 64;
     u32 y = thread() / 16 * 4, x = thread() % 16 * 4;
     float sums[4][4] = {};
     for (u32 k = 0; k < length; k += 16) {
-        load<64, 16, 68>(memory.large.a, a, row, rows, k, length);
-        load<64, 16, 68>(memory.large.b, b, column, columns, k, length);
+        load<64, 16, 68>(memory.large.a, a, row, rows, k, length, rounds);
+        load<64, 16, 68>(memory.large.b, b, column, columns, k, length, rounds);
         block_sync();
 #pragma unroll
         for (u32 j = 0; j < 16; ++j) {
@@ -110,17 +120,64 @@ DEVICE void large_tile(TileMemory &memory, u32 tile, u32 rows, u32 columns, u32 
     }
 }
 
-// Computes this block's share of the tiles of C, (rows, columns). `before` tiles of other
-// products are shared out in the same phase.
+#if HAS_TENSOR_CORES
+
+// Two bfloat16, the first in the lower half.
+DEVICE u32 pair(float first, float second) { return bits_of(first) >> 16 | (bits_of(second) & 0xFFFF0000); }
+
+// A tile of 64 by 64 of rounded factors: each of the eight warps has 16 by 32 elements.
 template <class A, class B, class C>
-DEVICE void product(TileMemory &memory, bool large, u32 before, u32 rows, u32 columns, u32 length, A a, B b, C c) {
+DEVICE void tensor_tile(TileMemory &memory, u32 tile, u32 rows, u32 columns, u32 length, A a, B b, C c) {
+    u32 across = (columns + 63) / 64;
+    u32 row = tile / across * 64, column = tile % across * 64;
+    u32 warp = thread() / 32, quad = thread() % 32 / 4, k = thread() % 4 * 2;
+    u32 y = warp / 2 * 16 + quad, x = warp % 2 * 32;
+    float sums[4][4] = {};
+    for (u32 start = 0; start < length; start += 16) {
+        load<64, 16, 68>(memory.large.a, a, row, rows, start, length, true);
+        load<64, 16, 68>(memory.large.b, b, column, columns, start, length, true);
+        block_sync();
+        float(*left)[68] = memory.large.a, (*right)[68] = memory.large.b;
+        u32 ours[4] = {pair(left[k][y], left[k + 1][y]), pair(left[k][y + 8], left[k + 1][y + 8]),
+                       pair(left[k + 8][y], left[k + 9][y]), pair(left[k + 8][y + 8], left[k + 9][y + 8])};
+#pragma unroll
+        for (u32 n = 0; n < 4; ++n) {
+            u32 at = x + n * 8 + quad;
+            u32 theirs[2] = {pair(right[k][at], right[k + 1][at]), pair(right[k + 8][at], right[k + 9][at])};
+            multiply_pairs(sums[n], ours, theirs);
+        }
+        block_sync();
+    }
+#pragma unroll
+    for (u32 n = 0; n < 4; ++n) {
+#pragma unroll
+        for (u32 i = 0; i < 4; ++i) {
+            u32 at_row = row + y + i / 2 * 8, at_column = column + x + n * 8 + k + i % 2;
+            if (at_row < rows && at_column < columns) c.store(at_row, at_column, sums[n][i]);
+        }
+    }
+}
+
+#endif
+
+// Computes this block's share of the tiles of C, (rows, columns). `before` tiles of other
+// products are shared out in the same phase. `flags` are the job's.
+template <class A, class B, class C>
+DEVICE void product(TileMemory &memory, u32 how, u32 flags, u32 before, u32 rows, u32 columns, u32 length, A a, B b, C c) {
+    bool large = how & LARGE, rounds = (how & WIDE) && (flags & ROUNDED);
     u32 tiles = tile_count(large, rows, columns);
     u32 first = (block() + blocks() - before % blocks()) % blocks();
     for (u32 tile = first; tile < tiles; tile += blocks()) {
+#if HAS_TENSOR_CORES
+        if (large && rounds && (flags & TENSOR_CORES)) {
+            tensor_tile(memory, tile, rows, columns, length, a, b, c);
+            continue;
+        }
+#endif
         if (large) {
-            large_tile(memory, tile, rows, columns, length, a, b, c);
+            large_tile(memory, tile, rows, columns, length, rounds, a, b, c);
         } else {
-            small_tile(memory, tile, rows, columns, length, a, b, c);
+            small_tile(memory, tile, rows, columns, length, rounds, a, b, c);
         }
     }
 }

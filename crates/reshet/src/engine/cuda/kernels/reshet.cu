@@ -1,4 +1,4 @@
-// The kernel: any part of a step, or many steps, in one launch.
+// The kernels: any part of a step, or many steps, of one network or of many, in one launch.
 #include "losses.cuh"
 
 // Numbers of the gradient whose squares are summed up together.
@@ -42,8 +42,7 @@ DEVICE void update_all(const Now &now, Outcome &outcome) {
     }
 }
 
-KERNEL(256) void reshet_steps(CONSTANT Job job) {
-    SHARED(TileMemory, memory);
+DEVICE void run(const Job &job, TileMemory &memory) {
     for (u32 s = 0; s < job.step_count; ++s) {
         const Step &step = job.steps[s];
         Outcome &outcome = job.outcomes[s];
@@ -64,4 +63,17 @@ KERNEL(256) void reshet_steps(CONSTANT Job job) {
             update_all(now, outcome);
         }
     }
+}
+
+// One network, by all blocks.
+KERNEL(256) void reshet_steps(CONSTANT Job job) {
+    SHARED(TileMemory, memory);
+    run(job, memory);
+}
+
+// Many networks: each row of the grid takes one after the other. The blocks of a row wait for one
+// another, not for other rows.
+KERNEL(256) void reshet_members(const Job *jobs, u32 count) {
+    SHARED(TileMemory, memory);
+    for (u32 member = grid_row(); member < count; member += grid_rows()) run(jobs[member], memory);
 }

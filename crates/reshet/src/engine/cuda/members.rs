@@ -1,0 +1,90 @@
+//! Many networks that take a step each in one launch.
+
+use std::sync::Arc;
+
+use super::{
+    batch::Room,
+    card::{Card, Stream},
+    engine::Cuda,
+    job::{Job, Outcome, Step},
+};
+use crate::{Result, engine::Samples, optim::Hyper};
+
+/// What the launches of many networks on one card share.
+pub(crate) struct Members {
+    stream: Stream,
+    jobs: Room<Job>,
+    steps: Room<Step>,
+    rows: Room<u32>,
+    outcomes: Room<Outcome>,
+}
+
+/// A network, and the step that it is to take.
+pub(crate) struct Member<'a> {
+    engine: &'a mut Cuda,
+    samples: Samples<'a>,
+    hyper: Hyper,
+}
+
+impl<'a> Member<'a> {
+    /// The network of an engine, if that is a card's.
+    pub fn of(
+        engine: &'a mut dyn crate::engine::Engine,
+        samples: Samples<'a>,
+        hyper: Hyper,
+    ) -> Option<Self> {
+        engine.as_cuda().map(|engine| Self { engine, samples, hyper })
+    }
+}
+
+impl Members {
+    /// Prepares for networks on the card of this number.
+    pub fn on(card: u32) -> Result<Self> {
+        let stream = Stream::of_all(Card::open(card)?);
+        let (jobs, steps, rows, outcomes) = Default::default();
+        Ok(Self { stream, jobs, steps, rows, outcomes })
+    }
+
+    /// Takes a step of each network: as [`Engine::step`](crate::engine::Engine::step), to the same
+    /// bits.
+    ///
+    /// # Errors
+    /// The card fails, or has no room.
+    pub fn step(&mut self, members: &mut [Member]) -> Result<Vec<(f32, bool)>> {
+        let (mut jobs, mut steps, mut rows, mut blocks) = (vec![], vec![], vec![], 1);
+        for Member { engine, samples, hyper } in &mut *members {
+            debug_assert!(Arc::ptr_eq(engine.card(), &self.stream.card));
+            let (job, step, its) = engine.member(samples, hyper)?;
+            jobs.push((job, rows.len()));
+            steps.push(step);
+            rows.extend_from_slice(samples.rows);
+            blocks = blocks.max(its);
+        }
+        let stream = &self.stream;
+        let count = jobs.len();
+        let nothing = vec![Outcome::default(); count];
+        let rows = self.rows.fill(stream, &rows, "the numbers of the samples")?;
+        let steps = self.steps.fill(stream, &steps, "the steps")?;
+        let outcomes = self.outcomes.fill(stream, &nothing, "the losses")?;
+        let placed = jobs.into_iter().enumerate().map(|(i, (job, first))| Job {
+            rows: rows + (first * size_of::<u32>()) as u64,
+            steps: steps + (i * size_of::<Step>()) as u64,
+            outcomes: outcomes + (i * size_of::<Outcome>()) as u64,
+            ..job
+        });
+        let placed: Vec<Job> = placed.collect();
+        let what = "what the networks are to do";
+        self.jobs.fill(stream, &placed, what)?;
+        let jobs = self.jobs.reserve(stream, count, what)?;
+        // SAFETY: the memories of each job are its engine's, with room for its samples and its
+        // plan's parameters, or these here; rows exist, as the engines' users have checked; all stay
+        // until the outcomes are read.
+        unsafe { stream.launch_members(jobs, count as u32, blocks)? };
+        let mut done = nothing;
+        stream.read(self.outcomes.reserve(stream, count, "")?, 0, &mut done)?;
+        for member in members {
+            member.engine.stepped();
+        }
+        Ok(done.iter().map(|outcome| (outcome.loss as f32, outcome.infinite == 0)).collect())
+    }
+}

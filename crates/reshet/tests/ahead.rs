@@ -1,0 +1,128 @@
+//! `fit` on a graphics card, which has one launch of many steps in hand while those of the one
+//! before it are told: what it tells, saves and returns is that of a loop that takes step by step.
+//!
+//! The card is the emulated one (`gpu/emulation`), which does nothing before somebody waits for it;
+//! without it (no `RESHET_TEST_CUDA`) nothing is asked.
+
+use std::{env, ops::ControlFlow};
+
+use reshet::{Dataset, Device, Error, Event, Features, Model, Storage, Targets, prelude::*};
+
+/// A launch is of at most 256 steps, so an epoch has three.
+const ROWS: usize = 600;
+
+fn card() -> Option<Device> {
+    env::var_os("RESHET_TEST_CUDA").map(|_| Device::cuda(0).unwrap())
+}
+
+/// The target of row `wild`, if any, gives a loss that is no number.
+fn data(wild: Option<usize>) -> Dataset {
+    let x = Storage::F32((0..2 * ROWS).map(|i| ((i * 7919) % 1000) as f32 / 500.0 - 1.0).collect());
+    let y = (0..ROWS).map(|i| if Some(i) == wild { 3e38 } else { (i % 5) as f32 / 5.0 }).collect();
+    Dataset::new(Features::new(x, &[2]).unwrap(), Targets::numbers(y, 1)).unwrap()
+}
+
+fn trainer<'a>(card: Device) -> Trainer<'a> {
+    let network: Sequential = "2-3:relu:dropout(0.2)-1".parse().unwrap();
+    let trainer = Trainer::new(network).device(card).epochs(2).batch_size(1).seed(5);
+    trainer.optimizer(Adam::new(0.02)).schedule(Schedule::OneCycleLR).units(Vec::new())
+}
+
+fn bits(model: &Model) -> Vec<u32> {
+    model.parameters().iter().map(|x| x.to_bits()).collect()
+}
+
+type Told = Vec<(usize, u32, u64)>;
+
+fn tell(told: &mut Told, event: &Event) {
+    match event {
+        Event::Step { step, loss, lr, .. } => told.push((*step, loss.to_bits(), lr.to_bits())),
+        Event::Epoch { epoch, loss, .. } => told.push((*epoch, 0, loss.to_bits())),
+        _ => {}
+    }
+}
+
+#[test]
+fn fit_is_the_loop_step_by_step() {
+    let Some(card) = card() else { return };
+    let data = data(None);
+    // In the first launch, at its end, in the second and third, in the next epoch, nowhere.
+    for end in [1, 255, 256, 257, 400, 512, 513, 600, 700, 5000] {
+        let mut by_hand = trainer(card).start(&data).unwrap();
+        let (mut want, mut got, mut kept) = (Told::new(), Told::new(), Vec::new());
+        while let Some(event) = by_hand.advance().unwrap() {
+            tell(&mut want, &event);
+            if matches!(event, Event::Step { step, .. } if step + 1 == end) {
+                by_hand.stop();
+            }
+        }
+        let want_model = by_hand.finish().model;
+        for every in [None, Some(256), Some(300), Some(470)] {
+            got.clear();
+            kept.clear();
+            let fit = trainer(card)
+                .on_event(|event| {
+                    tell(&mut got, event);
+                    match event {
+                        Event::Step { step, .. } if step + 1 == end => ControlFlow::Break(()),
+                        _ => ControlFlow::Continue(()),
+                    }
+                })
+                .on_checkpoint(every, |checkpoint| kept.push(checkpoint.steps()))
+                .fit(&data)
+                .unwrap();
+            assert!(got == want, "ended after {end}, looked at every {every:?}");
+            assert_eq!(bits(&fit.model), bits(&want_model), "ended after {end}, {every:?}");
+            let last = end.min(2 * ROWS);
+            assert_eq!(kept.last(), Some(&last), "{every:?}");
+            if let Some(every) = every {
+                assert!(kept.iter().all(|step| step % every == 0 || *step == last), "{kept:?}");
+            }
+        }
+    }
+}
+
+/// A checkpoint in the middle goes on to the same bits, whatever the device had in hand.
+#[test]
+fn a_checkpoint_is_of_the_step_that_was_told() {
+    let Some(card) = card() else { return };
+    let data = data(None);
+    let mut kept = Vec::new();
+    let whole = trainer(card).on_checkpoint(Some(400), |one| kept.push(one)).fit(&data).unwrap();
+    let steps: Vec<usize> = kept.iter().map(|one| one.steps()).collect();
+    assert_eq!(steps, [400, 800, 1200, 1200]);
+    for one in kept {
+        let fit = trainer(card).resume(one).fit(&data).unwrap();
+        assert_eq!(bits(&fit.model), bits(&whole.model));
+    }
+}
+
+#[test]
+fn divergence_is_told_where_it_is() {
+    let Some(card) = card() else { return };
+    for wild in [3, 255, 256, 300, 520] {
+        let data = data(Some(wild));
+        let trainer = || trainer(card).shuffle(false);
+        let mut by_hand = trainer().start(&data).unwrap();
+        let (mut want, mut got) = (Told::new(), Told::new());
+        let first = loop {
+            match by_hand.advance() {
+                Ok(event) => tell(&mut want, &event.unwrap()),
+                Err(error) => break error,
+            }
+        };
+        let second = trainer()
+            .on_event(|event| {
+                tell(&mut got, event);
+                ControlFlow::Continue(())
+            })
+            .fit(&data)
+            .unwrap_err();
+        assert!(got == want && got.len() == wild, "{wild}");
+        let (Error::Diverged(first), Error::Diverged(second)) = (first, second) else {
+            panic!("{wild}")
+        };
+        assert_eq!((first.step, &first.what), (second.step, &second.what));
+        assert!(second.last_good.is_some());
+    }
+}
