@@ -23,6 +23,8 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 # Steps of a round: whole epochs, or less than one, as JAX takes an epoch in one call.
 STEPS = {"L": 2400, "C": 1874, "M": 936, "X128": 100, "X1024": 30, "T": 780, "S": 2000}
+# Those that are also computed in bfloat16.
+ROUNDED = ("M", "X128", "X1024")
 # Whoever does not answer for so many seconds is ended.
 PATIENCE = 60
 # What asking a program that is gone comes to.
@@ -80,6 +82,8 @@ def has(module):
 def commands(program, job, modules):
     """Whom to ask."""
     asked = {"reshet": [program, job, "cuda"]}
+    if job in ROUNDED:
+        asked["reshet, bf16"] = [program, job, "cuda", "bf16"]
     if "torch" in modules:
         torch = [sys.executable, HERE / "torch_card.py", job]
         asked |= {"PyTorch": torch, "PyTorch, CUDA graphs": [*torch, "--graphs"]}

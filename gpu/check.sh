@@ -58,7 +58,12 @@ reproduces() {
     grep -q "1 passed" "$carried/golden.log"
 }
 
-export -f reproduces
+# The lecture's network many times: a step of all at once, and of one after the other.
+many_networks() {
+    "$carried/bench-ours" ensemble "$1" cuda "$2" | tee "$3"
+}
+
+export -f reproduces many_networks
 
 # All parts together have less than eight minutes.
 part() {
@@ -98,8 +103,9 @@ check() {
     if [ -z "${3:-}" ]; then
         part 60 "a large job" "$carried/engines" large_job
     fi
-    part 240 "times" python3 gpu/bench.py "$carried/bench-ours" --rounds "$rounds" "${steps[@]}" \
-        --seconds 180 --record "$out/cuda.json"
+    part 200 "times" python3 gpu/bench.py "$carried/bench-ours" --rounds "$rounds" "${steps[@]}" \
+        --seconds 150 --record "$out/cuda.json"
+    part 45 "many networks at once" many_networks "${4:-1000}" "${3:-20}" "$out/cuda-networks.json"
     # Last: a tool that hangs takes nobody's time.
     if command -v compute-sanitizer >/dev/null; then
         for tool in memcheck racecheck synccheck initcheck; do
@@ -124,7 +130,7 @@ case "${1:-}" in
 --rehearse)
     gpu/emulation/build.sh "$emulated/libcuda.so"
     export RESHET_CUDA_DRIVER=$emulated/libcuda.so
-    check 20 1 5
+    check 20 1 5 4
     ;;
 --emulation)
     gpu/emulation/build.sh "$emulated/libcuda.so"

@@ -5,7 +5,7 @@ use std::time::Instant;
 use reshet::{DataLoader, Ensemble, Optimizer, Training, prelude::*};
 use serde_json::json;
 
-use crate::{Answer, floor, table};
+use crate::{Answer, Job, floor, job, table};
 
 const NETWORK: &str = "30-64:relu-64:relu-1";
 const BATCH: usize = 256;
@@ -71,6 +71,58 @@ pub fn print(networks: usize, threads: usize) -> Answer<()> {
         "{}",
         json!({"networks": networks, "threads": threads, "us_at_once": at_once,
                "us_in_turn": in_turn, "share_of_peak": peak})
+    );
+    Ok(())
+}
+
+/// Prints, in microseconds for a step of so many of the lecture's networks on a graphics card: all at
+/// once, and one network after the other.
+pub fn on_card(networks: usize, steps: usize) -> Answer<()> {
+    let Job { network, loss, lr, batch, train, .. } = job("L")?;
+    let device = Device::cuda(0)?;
+    let network: Sequential = network.parse()?;
+    let start = || -> Answer<Vec<Training>> {
+        let seeded =
+            |seed| network.clone().with_loss(loss.clone()).seeded(seed).on(device)?.attach(&train);
+        Ok((0..networks as u64).map(seeded).collect::<reshet::Result<_>>()?)
+    };
+    let (mut ensemble, mut alone) = (Ensemble::on(start()?, device), start()?);
+    let adam: Optimizer = Adam::new(lr).into();
+    let (mut at_once, mut in_turn) = (Vec::new(), Vec::new());
+    let mut loader = train.loader(batch).drop_last().shuffled(0, 0);
+    for round in 0..ROUNDS {
+        let mut took = [0.0; 2];
+        for _ in 0..steps {
+            let next = match loader.next() {
+                Some(next) => next,
+                None => {
+                    loader = train.loader(batch).drop_last().shuffled(0, round + 1);
+                    loader.next().ok_or("no batch")?
+                }
+            };
+            let begin = Instant::now();
+            for loss in ensemble.step(&[&next], &[adam])? {
+                loss?;
+            }
+            took[0] += begin.elapsed().as_secs_f64();
+            let begin = Instant::now();
+            for training in &mut alone {
+                training.step(&next, adam)?;
+            }
+            took[1] += begin.elapsed().as_secs_f64();
+        }
+        at_once.push(1e6 * took[0] / steps as f64);
+        in_turn.push(1e6 * took[1] / steps as f64);
+    }
+    let median = |mut times: Vec<f64>| {
+        times.sort_by(f64::total_cmp);
+        times[times.len() / 2]
+    };
+    let (at_once, in_turn) = (median(at_once), median(in_turn));
+    let ratio = in_turn / at_once;
+    println!(
+        "{}",
+        json!({"job": "L", "networks": networks, "us_at_once": at_once, "us_in_turn": in_turn, "ratio": ratio})
     );
     Ok(())
 }

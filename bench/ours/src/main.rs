@@ -114,14 +114,18 @@ fn main() -> Answer<()> {
             Ok(())
         }
         ["learn", jobs, seeds, epochs] => learn::print(jobs, seeds.parse()?, epochs.parse()?),
+        ["ensemble", networks, "cuda", steps] => {
+            ensemble::on_card(networks.parse()?, steps.parse()?)
+        }
         ["ensemble", networks, threads] => ensemble::print(networks.parse()?, threads.parse()?),
         ["sweep", threads] => sweep::print(threads.parse()?),
         ["sweep", "bf16", threads] => sweep::in_both_precisions(threads.parse()?),
         [name, "cuda"] => serve(name, Device::cuda(0)?, Precision::F32),
+        [name, "cuda", precision] => serve(name, Device::cuda(0)?, precision.parse()?),
         [name, threads] => serve(name, cpu(threads)?, Precision::F32),
         [name, threads, precision] => serve(name, cpu(threads)?, precision.parse()?),
         _ => Err(
-            "bench-ours JOB THREADS [bf16] | JOB cuda | floor THREADS | sweep [bf16] THREADS | learn JOBS SEEDS EPOCHS | ensemble NETWORKS THREADS | write-data FOLDER"
+            "bench-ours JOB THREADS [bf16] | JOB cuda [bf16] | floor THREADS | sweep [bf16] THREADS | learn JOBS SEEDS EPOCHS | ensemble NETWORKS THREADS | ensemble NETWORKS cuda STEPS | write-data FOLDER"
                 .into(),
         ),
     }

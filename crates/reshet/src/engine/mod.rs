@@ -29,7 +29,7 @@ use crate::{
 pub(crate) use among::{Among, Stepped};
 pub use cpu::Instructions;
 pub(crate) use cpu::{Team, Workspace, share};
-pub(crate) use cuda::{Member, Members};
+pub(crate) use cuda::{Member, Members, member};
 pub use precision::Precision;
 
 /// A flat buffer of an engine.
@@ -233,6 +233,7 @@ pub(crate) trait Engine: Send {
     }
 
     /// This engine, if it is a card's.
+    #[cfg(all(feature = "cuda", any(target_os = "linux", windows)))]
     fn as_cuda(&mut self) -> Option<&mut cuda::Cuda> {
         None
     }

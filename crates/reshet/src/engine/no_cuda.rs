@@ -1,5 +1,7 @@
 //! Says that this build has no engine for graphics cards.
 
+use std::{convert::Infallible, marker::PhantomData};
+
 use super::{Engine, Samples};
 use crate::{Plan, Result, error::Error, optim::Hyper};
 
@@ -20,16 +22,11 @@ pub(super) fn engine(
     Err(missing())
 }
 
-/// An engine that there is none of.
-pub(crate) enum Cuda {}
-
 /// A network on a card, of which there is none.
-pub(crate) enum Member {}
+pub(crate) type Member<'a> = (Infallible, PhantomData<&'a ()>);
 
-impl Member {
-    pub fn of(_: &mut dyn Engine, _: Samples, _: Hyper) -> Option<Self> {
-        None
-    }
+pub(crate) fn member<'a>(_: &mut dyn Engine, _: Samples<'a>, _: Hyper) -> Option<Member<'a>> {
+    None
 }
 
 /// Networks on a card, of which there are none.

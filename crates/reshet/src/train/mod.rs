@@ -1,6 +1,7 @@
 //! Trains a network on a dataset. The settings are here, the loop is in `training_loop`.
 
 mod ahead;
+mod by_hand;
 mod checkpoint;
 mod event;
 mod fall_back;

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     Device, Optimizer, Result,
-    engine::{Member, Members, Samples},
+    engine::{self, Member, Members, Samples},
     error::Error,
     optim::Hyper,
 };
@@ -63,6 +63,6 @@ impl Training {
         optimizer.check()?;
         let hyper = Hyper { optimizer, clip_norm: self.clip };
         let what = "a training that is not on a graphics card";
-        Member::of(&mut *self.engine, samples, hyper).ok_or_else(|| Error::invalid(what))
+        engine::member(&mut *self.engine, samples, hyper).ok_or_else(|| Error::invalid(what))
     }
 }

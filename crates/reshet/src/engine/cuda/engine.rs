@@ -26,44 +26,44 @@ const MOST_STEPS: usize = 256;
 
 /// Parameters and state as they were, and the updates.
 #[derive(Default)]
-struct Mark {
+pub(super) struct Mark {
     memories: Vec<Memory<f32>>,
     updates: u64,
 }
 
 /// See the [module](super).
 pub(crate) struct Cuda {
-    plan: Plan,
-    precision: Precision,
-    seed: u64,
-    updates: u64,
-    stream: Stream,
-    parameters: Memory<f32>,
-    gradients: Memory<f32>,
-    state: Vec<Memory<f32>>,
-    marks: [Mark; 2],
-    flights: [Flight; 2],
+    pub(super) plan: Plan,
+    pub(super) precision: Precision,
+    pub(super) seed: u64,
+    pub(super) updates: u64,
+    pub(super) stream: Stream,
+    pub(super) parameters: Memory<f32>,
+    pub(super) gradients: Memory<f32>,
+    pub(super) state: Vec<Memory<f32>>,
+    pub(super) marks: [Mark; 2],
+    pub(super) flights: [Flight; 2],
     /// Which of them have begun and are not finished, the oldest first.
-    begun: VecDeque<usize>,
-    layers: Vec<Layer>,
+    pub(super) begun: VecDeque<usize>,
+    pub(super) layers: Vec<Layer>,
     /// The samples that the stages have room for.
-    capacity: usize,
-    card_layers: Memory<Layer>,
-    stages: Room<f32>,
-    losses: Room<f64>,
-    squares: Memory<f64>,
-    barrier: Memory<u32>,
-    class_weights: Option<Memory<f32>>,
-    steps: Room<Step>,
-    outcomes: Room<Outcome>,
-    rows: Room<u32>,
-    derivative: Room<f32>,
-    resident: Option<Arc<Resident>>,
-    passed: Passed,
+    pub(super) capacity: usize,
+    pub(super) card_layers: Memory<Layer>,
+    pub(super) stages: Room<f32>,
+    pub(super) losses: Room<f64>,
+    pub(super) squares: Memory<f64>,
+    pub(super) barrier: Memory<u32>,
+    pub(super) class_weights: Option<Memory<f32>>,
+    pub(super) steps: Room<Step>,
+    pub(super) outcomes: Room<Outcome>,
+    pub(super) rows: Room<u32>,
+    pub(super) derivative: Room<f32>,
+    pub(super) resident: Option<Arc<Resident>>,
+    pub(super) passed: Passed,
     /// Where the inputs of the last `forward` are.
-    inputs: (u64, u32),
+    pub(super) inputs: (u64, u32),
     /// The first failure that nobody has been told of.
-    fault: RefCell<Option<Error>>,
+    pub(super) fault: RefCell<Option<Error>>,
 }
 
 impl Cuda {
@@ -132,7 +132,7 @@ impl Cuda {
     }
 
     /// What every job says.
-    fn job(&self, flags: u32) -> Job {
+    pub(super) fn job(&self, flags: u32) -> Job {
         let (loss, smoothing) = job::loss(self.plan.loss());
         let state = |slot: usize| self.state.get(slot).map_or(0, Memory::address);
         Job {
@@ -158,7 +158,7 @@ impl Cuda {
     }
 
     /// Makes room for batches of so many samples.
-    fn reserve(&mut self, samples: usize) -> Result<()> {
+    pub(super) fn reserve(&mut self, samples: usize) -> Result<()> {
         if samples <= self.capacity {
             return Ok(());
         }
@@ -173,7 +173,7 @@ impl Cuda {
     }
 
     /// Makes sure that the state has the optimiser's slots.
-    fn prepare_state(&mut self, slots: usize) -> Result<()> {
+    pub(super) fn prepare_state(&mut self, slots: usize) -> Result<()> {
         self.state.truncate(slots);
         while self.state.len() < slots {
             let what = "the optimizer's state";
@@ -182,102 +182,8 @@ impl Cuda {
         Ok(())
     }
 
-    /// Runs a job on batches, each a step, and waits if outcomes are wanted.
-    fn run(
-        &mut self,
-        mut job: Job,
-        batches: &[Samples],
-        hypers: &[Hyper],
-        waits: bool,
-    ) -> Result<Vec<Outcome>> {
-        let (rows, steps) = self.steps_of(batches, hypers);
-        job.rows = self.rows.fill(&self.stream, &rows, "the numbers of the samples")?;
-        let most = batches.iter().map(|samples| samples.rows.len()).max().unwrap_or(0);
-        self.launch(job, &steps, most, waits)
-    }
-
-    /// The numbers of the samples of a launch, and its steps.
-    fn steps_of(&self, batches: &[Samples], hypers: &[Hyper]) -> (Vec<u32>, Vec<Step>) {
-        let (mut rows, mut steps) = (Vec::new(), Vec::new());
-        for (i, samples) in batches.iter().enumerate() {
-            steps.push(self.step_of(i, samples, hypers.get(i), rows.len()));
-            rows.extend_from_slice(samples.rows);
-        }
-        (rows, steps)
-    }
-
-    /// The i-th step of a launch; its samples' numbers begin at `first`.
-    fn step_of(&self, i: usize, samples: &Samples, hyper: Option<&Hyper>, first: usize) -> Step {
-        Step {
-            first: first as u32,
-            rows: samples.rows.len() as u32,
-            denominator: samples.denominator(&self.plan.head),
-            rule: hyper
-                .map_or(Rule::default(), |hyper| Rule::of(hyper, self.updates + i as u64 + 1)),
-            clip: hyper.and_then(|hyper| hyper.clip_norm).unwrap_or(0.0),
-            padding: 0,
-        }
-    }
-
-    /// Gives a job room for what the layers compute.
-    fn give_room(&mut self, job: &mut Job, samples: usize) -> Result<()> {
-        self.reserve(samples)?;
-        job.stages = self.stages.reserve(&self.stream, 0, "")?.address();
-        job.losses = self.losses.reserve(&self.stream, 0, "")?.address();
-        Ok(())
-    }
-
-    /// A step on these samples as one of many networks', all but where its step, its outcome and
-    /// its samples' numbers are; and how many blocks have something to do.
-    pub(super) fn member(&mut self, samples: &Samples, hyper: &Hyper) -> Result<(Job, Step, u32)> {
-        self.prepare_state(hyper.optimizer.slots())?;
-        let batches = std::slice::from_ref(samples);
-        let mut job = self.job(job::FORWARD | job::BACKWARD | job::UPDATE | job::TRAINING);
-        self.bring_inputs(batches, &mut job)?;
-        self.bring_targets(batches, &mut job)?;
-        self.give_room(&mut job, samples.rows.len())?;
-        job.step_count = 1;
-        let blocks =
-            layers::blocks(&self.layers, samples.rows.len(), self.plan.parameters, job.flags);
-        Ok((job, self.step_of(0, samples, Some(hyper), 0), blocks))
-    }
-
-    /// Its card.
-    pub(super) fn card(&self) -> &Arc<Card> {
-        &self.stream.card
-    }
-
-    /// Counts a step that it took as one of many networks.
-    pub(super) fn stepped(&mut self) {
-        self.updates += 1;
-    }
-
-    fn launch(
-        &mut self,
-        mut job: Job,
-        steps: &[Step],
-        samples: usize,
-        waits: bool,
-    ) -> Result<Vec<Outcome>> {
-        self.give_room(&mut job, samples)?;
-        job.step_count = steps.len() as u32;
-        job.steps = self.steps.fill(&self.stream, steps, "the steps")?;
-        let mut outcomes = vec![Outcome::default(); steps.len()];
-        job.outcomes = self.outcomes.fill(&self.stream, &outcomes, "the losses")?;
-        let blocks = layers::blocks(&self.layers, samples, self.plan.parameters, job.flags);
-        // SAFETY: all memories are this engine's and have room for the samples and for the plan's
-        // parameters; rows exist, as the engine's user has checked; memory is given back only
-        // after the kernel is done, which the driver sees to.
-        unsafe { self.stream.launch(&job, blocks)? };
-        if waits {
-            let memory = self.outcomes.reserve(&self.stream, 0, "")?;
-            self.stream.read(memory, 0, &mut outcomes)?;
-        }
-        Ok(outcomes)
-    }
-
     /// Says where the inputs of these samples are.
-    fn bring_inputs(&mut self, batches: &[Samples], job: &mut Job) -> Result<()> {
+    pub(super) fn bring_inputs(&mut self, batches: &[Samples], job: &mut Job) -> Result<()> {
         let attached = batches.iter().all(|samples| samples.attached);
         match &self.resident {
             Some(resident) if attached => resident.tell_inputs(job),
@@ -286,7 +192,7 @@ impl Cuda {
         Ok(())
     }
 
-    fn bring_targets(&mut self, batches: &[Samples], job: &mut Job) -> Result<()> {
+    pub(super) fn bring_targets(&mut self, batches: &[Samples], job: &mut Job) -> Result<()> {
         let attached = batches.iter().all(|samples| samples.attached);
         match (&self.resident, batches.first().and_then(|samples| samples.targets)) {
             (Some(resident), Some(wanted)) if attached => resident.tell_targets(wanted, job),
@@ -335,54 +241,6 @@ impl Cuda {
         let step = Step { rule, clip, ..Step::default() };
         let outcomes = self.launch(self.job(job::UPDATE), &[step], 0, true)?;
         Ok(outcomes[0].infinite == 0)
-    }
-
-    fn try_steps(&mut self, batches: &[Samples], hypers: &[Hyper]) -> Result<Vec<(f32, bool)>> {
-        let slots = hypers.first().map_or(0, |hyper| hyper.optimizer.slots());
-        self.prepare_state(slots)?;
-        let mut job = self.job(job::FORWARD | job::BACKWARD | job::UPDATE | job::TRAINING);
-        self.bring_inputs(batches, &mut job)?;
-        self.bring_targets(batches, &mut job)?;
-        let outcomes = self.run(job, batches, hypers, true)?;
-        Ok(outcomes.iter().map(|outcome| (outcome.loss as f32, outcome.infinite == 0)).collect())
-    }
-
-    fn try_begin(&mut self, batches: &[Samples], hypers: &[Hyper]) -> Result<()> {
-        let slots = hypers.first().map_or(0, |hyper| hyper.optimizer.slots());
-        self.prepare_state(slots)?;
-        let mut job = self.job(job::FORWARD | job::BACKWARD | job::UPDATE | job::TRAINING);
-        self.bring_inputs(batches, &mut job)?;
-        self.bring_targets(batches, &mut job)?;
-        let (rows, steps) = self.steps_of(batches, hypers);
-        let most = batches.iter().map(|samples| samples.rows.len()).max().unwrap_or(0);
-        self.give_room(&mut job, most)?;
-        let blocks = layers::blocks(&self.layers, most, self.plan.parameters, job.flags);
-        let which = (0..self.flights.len()).find(|which| !self.begun.contains(which));
-        let Some(which) = which else { unreachable!("one is finished before a third begins") };
-        let flight = &mut self.flights[which];
-        flight.tell(&self.stream, &mut job, &rows, &steps)?;
-        // SAFETY: as in `launch`; the flight's memories stay until it has landed.
-        unsafe { self.stream.launch(&job, blocks)? };
-        flight.ask(&self.stream)?;
-        flight.updates = self.updates;
-        self.begun.push_back(which);
-        Ok(())
-    }
-
-    fn try_finish(&mut self) -> Result<Vec<(f32, bool)>> {
-        let Some(which) = self.begun.pop_front() else { unreachable!("nothing has begun") };
-        let flight = &mut self.flights[which];
-        let outcomes = flight.outcomes()?.iter();
-        let mut done: Vec<(f32, bool)> =
-            outcomes.map(|outcome| (outcome.loss as f32, outcome.infinite == 0)).collect();
-        let diverged = done.iter().position(|(loss, finite)| !finite || !loss.is_finite());
-        if let Some(i) = diverged {
-            // Steps after it count as not taken.
-            done.truncate(i + 1);
-            self.begun.clear();
-            self.updates = flight.updates + done.len() as u64;
-        }
-        Ok(done)
     }
 
     fn try_predict(&mut self, inputs: Rows, into: &mut [f32]) -> Result<()> {

@@ -8,7 +8,11 @@ use super::{
     engine::Cuda,
     job::{Job, Outcome, Step},
 };
-use crate::{Result, engine::Samples, optim::Hyper};
+use crate::{
+    Result,
+    engine::{Engine, Samples},
+    optim::Hyper,
+};
 
 /// What the launches of many networks on one card share.
 pub(crate) struct Members {
@@ -26,15 +30,13 @@ pub(crate) struct Member<'a> {
     hyper: Hyper,
 }
 
-impl<'a> Member<'a> {
-    /// The network of an engine, if that is a card's.
-    pub fn of(
-        engine: &'a mut dyn crate::engine::Engine,
-        samples: Samples<'a>,
-        hyper: Hyper,
-    ) -> Option<Self> {
-        engine.as_cuda().map(|engine| Self { engine, samples, hyper })
-    }
+/// The network of an engine, if that is a card's.
+pub(crate) fn member<'a>(
+    engine: &'a mut dyn Engine,
+    samples: Samples<'a>,
+    hyper: Hyper,
+) -> Option<Member<'a>> {
+    engine.as_cuda().map(|engine| Member { engine, samples, hyper })
 }
 
 impl Members {
@@ -45,8 +47,7 @@ impl Members {
         Ok(Self { stream, jobs, steps, rows, outcomes })
     }
 
-    /// Takes a step of each network: as [`Engine::step`](crate::engine::Engine::step), to the same
-    /// bits.
+    /// Takes a step of each network: as [`Engine::step`], to the same bits.
     ///
     /// # Errors
     /// The card fails, or has no room.

@@ -18,12 +18,13 @@ mod driver;
 mod engine;
 mod flight;
 mod job;
+mod launch;
 mod layers;
 mod library;
 mod members;
 
 pub(crate) use engine::Cuda;
-pub(crate) use members::{Member, Members};
+pub(crate) use members::{Member, Members, member};
 
 use super::Engine;
 use crate::{Plan, Result};
