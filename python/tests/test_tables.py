@@ -609,3 +609,61 @@ def test_networks_are_averaged():
         reshet.train(frame, target="y", effort=2, time="a")
     with pytest.raises(ValueError, match="not of arrays"):
         reshet.train(frame[["a", "b"]].to_numpy(), b, bag=3)
+
+
+def test_shapley_values_sum_to_the_answer_and_name_what_counts():
+    frame = houses()
+    model = reshet.train(frame, target="price", drop=["dear"], hidden=(16,), epochs=40, lr=0.01)
+    rows = frame.iloc[:5]
+    found = model.shapley(rows, frame)
+    assert sorted(found.columns) == sorted(model.columns) or set(found.columns) >= {"size", "city"}
+    assert found.values.shape == found.errors.shape == (5, len(found.columns), 1)
+    sums = found.values.sum(axis=(1, 2))
+    np.testing.assert_allclose(sums, model.predict(rows) - found.base_values[0], rtol=1e-4, atol=1e-3)
+    largest = np.abs(found.values).max(axis=(1, 2))
+    assert (found.errors.max(axis=(1, 2)) <= 0.01 * largest).all() and found.permutations.min() >= 400
+    by_size = dict(zip(found.columns, np.abs(found.values).mean(axis=(0, 2))))
+    assert max(by_size, key=by_size.get) in ("size", "city", "rooms")
+    again = model.shapley(rows, frame)
+    assert np.array_equal(again.values, found.values)
+    assert not np.array_equal(model.shapley(rows, frame, seed=1).values, found.values)
+
+
+def test_shapley_values_of_a_line_are_exact():
+    r = np.random.default_rng(0)
+    X = r.normal(size=(200, 3)).astype(np.float32)
+    model = reshet.train(X, X @ [2.0, -1.0, 0.0], net="3-1", epochs=60, lr=0.05, optimizer="sgd")
+    w = model.parameters["0.weight"][0]
+    found = model.shapley(X[:4], X[:50])
+    expected = w * (X[:4] - X[:50].mean(axis=0))
+    # The units of the targets stand between the network and the answer.
+    scale = found.values[0, 0, 0] / expected[0, 0]
+    np.testing.assert_allclose(found.values[:, :, 0], scale * expected, atol=1e-4)
+    assert found.columns == ["input 0", "input 1", "input 2"] and found.permutations.tolist() == [200] * 4
+
+
+def test_a_test_counts_odd_cells():
+    frame = houses()
+    model = reshet.train(frame.dropna(), target="price", drop=["dear"], **QUICK)
+    with pytest.warns(UserWarning, match="cells are empty in columns that had no gap"):
+        model.test(frame)
+
+
+def test_soft_labels_of_a_frame_and_of_an_array():
+    r = np.random.default_rng(0)
+    X = r.normal(size=(300, 2)).astype(np.float32)
+    logits = np.stack([2 * X[:, 0], 2 * X[:, 1], np.zeros(300)], axis=1)
+    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    frame = pd.DataFrame({"x": X[:, 0], "y": X[:, 1], "a": p[:, 0], "b": p[:, 1], "c": p[:, 2]})
+    how = {"epochs": 100, "hidden": (16,), "lr": 0.01}
+    model = reshet.train(frame, target=["a", "b", "c"], task="classes", **how)
+    assert model.task == "classes" and model.classes.tolist() == ["a", "b", "c"]
+    assert np.abs(model.predict_proba(frame) - p).mean() < 0.05
+    tested = model.test(frame)
+    assert tested["accuracy"] > 0.85
+    assert tested["calibration"]["brier"] < 0.02 < tested["calibration"]["brier_baseline"]
+    arrays = reshet.train(X, p, task="classes", **how)
+    assert np.abs(arrays.predict_proba(X) - p).mean() < 0.05
+    assert arrays.test(X, p)["calibration"]["brier"] < 0.02
+    with pytest.raises(ValueError, match="sum to"):
+        reshet.train(X, p / 2, task="classes", **how)

@@ -94,6 +94,106 @@ fn a_number_is_learnt_and_predicted_in_its_own_unit() {
     let said = place.done("explain run flats.csv --dependence city");
     assert!(said.contains(" ± ") && said.contains("Lod"), "{said}");
     place.fails("explain run flats.csv --dependence sise", 2, "did you mean \"size\"?");
+    let words = fs::read_to_string(place.path("curves/dependence-city.svg")).unwrap();
+    assert!(words.contains(">Haifa</text>") && words.contains("<circle"), "{words}");
+    shapley_values(&place, &prices);
+}
+
+/// Of the model and the rows of the test before.
+fn shapley_values(place: &Place, prices: &[f64]) {
+    let all = place.json("explain run flats.csv --shapley --pictures curves --json");
+    assert_eq!((&all["background"], &all["outputs"][0]), (&100.into(), &"price".into()));
+    let means = all["mean_absolute"].as_array().unwrap();
+    assert!(means[0]["name"] == "size" || means[0]["name"] == "dear", "{all}");
+    assert!(means.iter().all(|mean| mean["error"][0].as_f64() < means[0]["mean"][0].as_f64()));
+    let some = place.json("explain run flats.csv --shapley --samples 3,7 --json");
+    let sample = &some["samples"][1];
+    assert_eq!(sample["sample"], 7);
+    let sum: f64 =
+        sample["values"].as_array().unwrap().iter().map(|v| v[0].as_f64().unwrap()).sum();
+    let moved = sample["answer"][0].as_f64().unwrap() - some["base_values"][0].as_f64().unwrap();
+    assert!((sum - moved).abs() < 1e-6 && moved.abs() < 4.0 * prices[0], "{sum} {moved}");
+    let said = place.done("explain run flats.csv --shapley --samples 7 --pictures curves");
+    assert!(said.contains("sample 7: price") && said.contains(" ± "), "{said}");
+    for file in ["shapley.svg", "shapley.png", "shapley-7.svg"] {
+        assert!(place.path("curves").join(file).is_file(), "{file}");
+    }
+    place.fails("explain run flats.csv --shapley --samples 400", 2, "there are 400 samples");
+    place.fails("explain run flats.csv --shapley --tolerance -1", 2, "a number of at least 0");
+    place.fails("explain run flats.csv --samples 4", 2, "--shapley");
+}
+
+/// The votes of ten people, who see what the numbers say; and the same as shares.
+#[test]
+fn probabilities_of_classes_are_soft_labels() {
+    let votes = |i: usize| {
+        let (x, y) = (noise(i, 0), noise(i, 1));
+        let cat = (10.0 * x).round();
+        let dog = ((10.0 - cat) * y).round();
+        (x, y, [cat, dog, 10.0 - cat - dog])
+    };
+    let rows = |share: f64| -> String {
+        let row = |i| {
+            let (x, y, [a, b, c]) = votes(i);
+            format!("{x},{y},{},{},{}\n", a * share, b * share, c * share)
+        };
+        (0..400).map(row).collect()
+    };
+    let place = with(&[
+        ("votes.csv", &format!("x,y,cat,dog,cow\n{}", rows(1.0))),
+        ("shares.csv", &format!("x,y,cat,dog,cow\n{}", rows(0.1))),
+        ("half.csv", &format!("x,y,cat,dog,cow\n{}", rows(0.05))),
+    ]);
+    let train = "--target cat,dog,cow --task classes --effort 0";
+    let (out, _) = place.both(&format!("train votes.csv {train} --out votes"));
+    assert!(out.contains("which class, cat, dog, cow (a probability each, as asked)"), "{out}");
+    place.done(&format!("train shares.csv {train} --out shares"));
+    let parameters = |run: &str| {
+        let model = reshet::Model::load(place.path(run).join("model.safetensors")).unwrap();
+        model.parameters().to_vec()
+    };
+    assert!(parameters("votes") == parameters("shares"));
+    place.done(&format!("train votes.csv {train} --memory 4K --out streamed"));
+    for run in ["votes", "streamed"] {
+        let test = place.json(&format!("test {run} shares.csv --json"));
+        let number = |name: &str| test["calibration"][name].as_f64().unwrap();
+        assert!(test["accuracy"].as_f64().unwrap() > 0.85, "{test}");
+        assert!(number("brier") < 0.02 && number("brier_baseline") > 0.1, "{test}");
+        // What remains is what the votes do not say.
+        assert!(number("log_loss") < number("log_loss_baseline") - 0.1, "{test}");
+    }
+    place.write("new.csv", "y,x\n0.5,0.8\n");
+    let said = place.done("predict votes new.csv --json");
+    let line: Value = serde_json::from_str(&said).unwrap();
+    assert!((line["probabilities"]["cat"].as_f64().unwrap() - 0.8).abs() < 0.1, "{line}");
+    place.done("export votes --output votes.onnx");
+    place.fails(&format!("train half.csv {train}"), 3, "sum to 0.5; they must sum to 1, or be");
+    place.fails("test votes half.csv", 3, "line 2");
+    place.done(
+        "tune votes.csv --target cat,dog,cow --task classes --trials 2 --epochs 2 --out study",
+    );
+}
+
+/// As `predict` does.
+#[test]
+fn a_test_counts_cells_that_training_never_saw() {
+    let rows = |n: usize| -> String {
+        (0..n).map(|i| format!("{},{},{}\n", i % 7, ["a", "b"][i % 2], i % 7 * 3)).collect()
+    };
+    let place = with(&[("t.csv", &format!("x,w,y\n{}", rows(60)))]);
+    place.done("train t.csv --target y --task number --epochs 1 --out run");
+    place.write("odd.csv", format!("x,w,y\n{}", rows(9)) + "1e60,a,3\n,b,4\n1,new,5\n1e9,a,5\n");
+    for flags in ["", "--memory 1K"] {
+        let (_, said) = place.both(&format!("test run odd.csv {flags}"));
+        for part in [
+            "1 number is infinite or too large: it was taken for missing",
+            "1 cell is empty in a column that had no gap in training",
+            "1 cell held a value that is rare or was never seen in training",
+            "1 number lies far outside what training saw",
+        ] {
+            assert!(said.contains(part), "{flags}: {part}\n{said}");
+        }
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::{
     job::{self, Job, Plain},
 };
 use crate::{
-    Result,
+    Error, Result,
     data::{Dataset, Numbers, Rows, Storage, Wanted},
     engine::Samples,
 };
@@ -112,6 +112,7 @@ impl Resident {
         let inputs = Inputs::new(stream, Rows::of(data.features()))?;
         let (classes, values) = match data.wanted() {
             Wanted::Classes(classes) => (Some(stream.with(classes, what)?), None),
+            Wanted::Probabilities { .. } => return Err(no_probabilities()),
             Wanted::Values { values, .. } | Wanted::Partial { values, .. } => {
                 (None, Some(stream.with(values, what)?))
             }
@@ -149,6 +150,7 @@ fn is_same(a: &Dataset, b: &Dataset) -> bool {
         Wanted::Chosen { values, width, outputs } => {
             (values.as_ptr() as usize, outputs.as_ptr() as usize, 3, width)
         }
+        Wanted::Probabilities { values, width } => (values.as_ptr() as usize, 0, 4, width),
     };
     let weights = |data: &Dataset| data.weights().map(<[f32]>::as_ptr);
     inputs(a) == inputs(b) && targets(a) == targets(b) && weights(a) == weights(b)
@@ -220,6 +222,7 @@ impl Passed {
             Wanted::Classes(all) => {
                 classes = self.classes.fill(stream, &gather(batches, all, 1), what)?;
             }
+            Wanted::Probabilities { .. } => return Err(no_probabilities()),
             Wanted::Values { values: all, width } | Wanted::Partial { values: all, width } => {
                 values = self.values.fill(stream, &gather(batches, all, width), what)?;
             }
@@ -246,12 +249,20 @@ fn gather<T: Copy>(batches: &[Samples], numbers: &[T], width: usize) -> Vec<T> {
     gathered
 }
 
+/// That the kernels know class numbers only.
+fn no_probabilities() -> Error {
+    Error::Device("soft labels are not learnt on the card: use the processor".into())
+}
+
 /// Says where targets of this kind are.
 fn name_targets(wanted: Wanted, classes: u64, values: u64, job: &mut Job) {
     job.targets = values;
     (job.target_kind, job.target_width) = match wanted {
         Wanted::Classes(_) => (job::CLASSES, 1),
-        Wanted::Values { width, .. } => (job::VALUES, width as u32),
+        // Soft labels were refused when they were to be copied.
+        Wanted::Values { width, .. } | Wanted::Probabilities { width, .. } => {
+            (job::VALUES, width as u32)
+        }
         Wanted::Partial { width, .. } => (job::PARTIAL, width as u32),
         Wanted::Chosen { width, .. } => (job::CHOSEN, width as u32),
     };
