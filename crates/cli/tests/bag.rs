@@ -37,6 +37,12 @@ fn the_model_is_the_average_and_its_score_is_of_rows_left_out() {
     assert!(said.contains("3 networks, each on the fold it was not trained on: off by"), "{said}");
 }
 
+fn batch_size(place: &Place) -> usize {
+    let config = String::from_utf8(place.read("run/config.toml")).unwrap();
+    let line = config.lines().find(|line| line.contains("batch")).unwrap();
+    line.split('=').nth(1).unwrap().trim().parse().unwrap()
+}
+
 #[test]
 fn a_run_goes_on_with_the_networks_that_it_has() {
     let place = Place::new();
@@ -47,7 +53,10 @@ fn a_run_goes_on_with_the_networks_that_it_has() {
     for gone in ["model.safetensors", "report.json", "networks/2.safetensors"] {
         fs::remove_file(place.path("run").join(gone)).unwrap();
     }
-    place.done("train --resume run -q --threads 1");
+    let said = place.done("train --resume run --threads 1");
+    // Of one network: four epochs of 160 rows.
+    let steps = 4 * 160usize.div_ceil(batch_size(&place));
+    assert!(said.contains(&format!(" s for {steps} steps")), "{steps}\n{said}");
     assert_eq!(place.read("run/model.safetensors"), whole);
     assert_eq!(place.read("run/networks/3.safetensors"), third);
 
@@ -100,4 +109,7 @@ fn what_does_not_go_together_is_refused() {
     ] {
         place.fails(&format!("train rows.csv --target z {flags}"), 2, says);
     }
+    let flags = "--bag 3 --net 4:softmax-1 --epochs 1 --out none";
+    place.fails(&format!("train rows.csv --target z {flags}"), 2, "--bag 3: 2-4:softmax-1 has no");
+    assert!(!place.path("none").exists());
 }

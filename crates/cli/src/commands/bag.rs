@@ -78,6 +78,12 @@ pub fn check(args: &Settings, train: &Dataset, streamed: bool) -> Result<()> {
     Ok(train.check_folds(networks).map_err(of_flag(format!("--bag {networks}")))?)
 }
 
+/// Checks that networks of the recipe have an average, before a run's folder is made.
+pub fn check_average(args: &Settings, train: &Dataset) -> Result<()> {
+    let Some(networks) = args.bag else { return Ok(()) };
+    Ok(args.recipe.check_bag(train, networks).map_err(of_flag(format!("--bag {networks}")))?)
+}
+
 /// Trains the networks that the run's folder does not have yet; of a bag that is `done`, writes
 /// them. None after Ctrl-C: those that were trained are kept.
 pub fn train(

@@ -83,6 +83,9 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
     let args = &args;
     let optimizer = args.recipe.optimizer()?;
     let choosing = choosing.elapsed();
+    if bag.is_none() {
+        bag::check_average(args, &train)?;
+    }
 
     let mut trainer = args.trainer_of_sample(&train, trained_on)?;
     if let Some(validation) = &validation {
@@ -181,6 +184,7 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
             let Some(bag) = &bag else {
                 return Ok(interrupted(&run, "; the networks trained so far are kept"));
             };
+            resumed_at = bag.known_steps;
             bag.fit(args.recipe.epochs.unwrap_or(0))?
         }
         None => train_one(&mut run, args, trainer, &train, residuals)?,

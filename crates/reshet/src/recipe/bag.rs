@@ -27,6 +27,8 @@ pub struct Bag {
     pub residuals: Vec<Residuals>,
     /// The steps of all trainings.
     pub steps: usize,
+    /// Those of them that were taken before: of the networks that [`Bagging::known`] has given.
+    pub known_steps: usize,
     errors: Vec<f64>,
 }
 
@@ -107,6 +109,7 @@ impl Bag {
 struct Fold {
     model: Model,
     steps: usize,
+    known: bool,
     /// The samples that were left out, the answers to them, and their loss.
     rows: Vec<u32>,
     answers: Vec<f32>,
@@ -133,10 +136,8 @@ impl Recipe {
         bagging: &dyn Bagging,
     ) -> Result<Option<Bag>> {
         // What is wrong is told once, and before anything is trained.
-        let whole = bagging.prepare(self.trainer(data)?.unscaled());
-        let units = whole.units_for_all(data)?;
-        average::check(whole.network(), folds)?;
-        data.check_folds(folds)?;
+        self.check_bag(data, folds)?;
+        let units = bagging.prepare(self.trainer(data)?.unscaled()).units_for_all(data)?;
         let stop = AtomicBool::new(false);
         let done = threads::each(device.cores(), folds, |k| {
             if stop.load(Relaxed) {
@@ -154,6 +155,15 @@ impl Recipe {
         Ok(Some(Bag { temperature: self.temperature.or(bag.temperature), ..bag }))
     }
 
+    /// Checks that [`Recipe::bag`] can train and average so many networks.
+    ///
+    /// # Errors
+    /// As [`Recipe::bag`], but for what fails while networks are trained.
+    pub fn check_bag(&self, data: &Dataset, folds: usize) -> Result<()> {
+        average::check(self.trainer(data)?.network(), folds)?;
+        data.check_folds(folds)
+    }
+
     /// Trains one fold's network, and lets it answer. None if it was ended.
     fn fold(
         &self,
@@ -166,10 +176,13 @@ impl Recipe {
     ) -> Result<Option<Fold>> {
         let base = self.seed.unwrap_or(0);
         let (stay, rows) = data.targets().fold(k, folds, base)?;
-        let (model, steps) = match bagging.known(k)? {
+        let known = bagging.known(k)?;
+        let was_known = known.is_some();
+        let (model, steps) = match known {
             Some(model) => {
-                let batches = stay.len().div_ceil(self.batch_size.unwrap_or(1).max(1));
-                (model, self.epochs.unwrap_or(0) * batches)
+                let recipe = self.resolve_sample(data, stay.len())?;
+                let batches = stay.len().div_ceil(recipe.batch_size.unwrap_or(1).max(1));
+                (model, recipe.epochs.unwrap_or(0) * batches)
             }
             None => {
                 let train = data.select(&stay);
@@ -186,7 +199,7 @@ impl Recipe {
             }
         };
         let (score, answers) = model.predictor(device)?.examine(&data.select(&rows))?;
-        Ok(Some(Fold { model, steps, rows, answers, loss: score.loss }))
+        Ok(Some(Fold { model, steps, known: was_known, rows, answers, loss: score.loss }))
     }
 
     fn train_fold(
@@ -232,6 +245,7 @@ fn together(data: &Dataset, folds: Vec<Fold>) -> Bag {
         temperature: choice::temperature(&answers, data.targets()),
         residuals: Residuals::of(&answers, data.targets()),
         steps: folds.iter().map(|fold| fold.steps).sum(),
+        known_steps: folds.iter().filter(|fold| fold.known).map(|fold| fold.steps).sum(),
         errors: choice::of_samples(&answers, data.targets()),
         models: folds.into_iter().map(|fold| fold.model).collect(),
     }
@@ -300,6 +314,8 @@ mod tests {
         let three = three.unwrap().unwrap();
         assert_eq!(one.average().unwrap(), three.average().unwrap());
         assert_eq!((&one.score, known.1.into_inner()), (&three.score, 2));
+        // Of folds of one size, two of four.
+        assert_eq!((one.known_steps, three.known_steps), (0, one.steps / 2));
     }
 
     #[test]
