@@ -96,6 +96,29 @@ fn a_number_is_learnt_and_predicted_in_its_own_unit() {
     place.fails("explain run flats.csv --dependence sise", 2, "did you mean \"size\"?");
 }
 
+/// As `predict` does.
+#[test]
+fn a_test_counts_cells_that_training_never_saw() {
+    let rows = |n: usize| -> String {
+        (0..n).map(|i| format!("{},{},{}\n", i % 7, ["a", "b"][i % 2], i % 7 * 3)).collect()
+    };
+    let place = with(&[("t.csv", &format!("x,w,y\n{}", rows(60)))]);
+    place.done("train t.csv --target y --task number --epochs 1 --out run");
+    let odd = "1e60,a,3\n,b,4\n1,new,5\n1e9,a,5\n";
+    place.write("odd.csv", format!("x,w,y\n{}{odd}", rows(60_000)));
+    for flags in ["", "--memory 1M"] {
+        let (_, said) = place.both(&format!("test run odd.csv {flags}"));
+        for part in [
+            "1 number is infinite or too large: it was taken for missing",
+            "1 cell is empty in a column that had no gap in training",
+            "1 cell held a value that is rare or was never seen in training",
+            "1 number lies far outside what training saw",
+        ] {
+            assert!(said.contains(part), "{flags}: {part}\n{said}");
+        }
+    }
+}
+
 #[test]
 fn the_question_is_inferred_and_said() {
     let mut text = "x,two,few,words,amount\n".to_string();

@@ -15,6 +15,7 @@ use reshet::{
 };
 
 use crate::{
+    input::odd::{tell_number, tell_odd},
     settings::table::Csv,
     terminal::{note, tell},
 };
@@ -92,40 +93,8 @@ pub fn predict(model: &Model, columns: &Columns, path: &Path, how: &How) -> Resu
     })();
     match done {
         Ok(bad) => {
-            for (n, one, many) in [
-                (bad, "bad row was passed over", "bad rows were passed over"),
-                (
-                    rows.unseen(),
-                    "cell held a value that is rare or was never seen in training",
-                    "cells held a value that is rare or was never seen in training",
-                ),
-                (
-                    rows.gaps(),
-                    "cell is empty in a column that had no gap in training",
-                    "cells are empty in columns that had no gap in training",
-                ),
-                (
-                    rows.infinite(),
-                    "number is infinite or too large: it was taken for missing",
-                    "numbers are infinite or too large: they were taken for missing",
-                ),
-                (
-                    rows.outside(),
-                    "number lies far outside what training saw",
-                    "numbers lie far outside what training saw",
-                ),
-                (
-                    rows.thousandths(),
-                    "number of three decimals lies outside what training saw, and a thousand times \
-                     as much inside: does its mark part thousands?",
-                    "numbers of three decimals lie outside what training saw, and a thousand times \
-                     as much inside: do their marks part thousands?",
-                ),
-            ] {
-                if n > 0 {
-                    tell(&format!("{n} {}", if n == 1 { one } else { many }));
-                }
-            }
+            tell_number(bad, "bad row was passed over", "bad rows were passed over");
+            tell_odd(rows.odd_cells());
             Ok(())
         }
         // A reader that has gone away (`… | head`) ends the program quietly.

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use reshet::{
     Dataset, Error, Meaning, Model, Score, Targets, Task, Tester,
-    data::table::{Columns, csv},
+    data::table::{Columns, OddCells, csv},
     metrics::{Report, check_threshold},
 };
 
 use super::{
     arrays,
+    odd::tell_odd,
     source::{Source, named},
     streaming,
     table::{self, Reading},
@@ -51,6 +52,7 @@ impl Asked {
         if let Some(names) = &self.names {
             data = named(&data, names)?;
         }
+        tell_odd(data.features().odd_cells());
         // What the user asks may be wrong usage; what the model asks fits the data or not.
         Ok(ask(model, data, is).map_err(|e| if is.is_some() { e } else { self.unfit(e) })?)
     }
@@ -117,13 +119,18 @@ fn by_blocks(
     is: Option<&str>,
 ) -> reshet::Result<Tester> {
     let mut tester = model.tester()?;
+    let mut odd = OddCells::default();
     let reading = Reading::new();
     let done =
         model.meaning().datasets(files, options, &mut |at, of| reading.show(at, of), |data| {
+            odd += data.features().odd_cells();
             tester.add(&ask(model, data, is)?)
         });
     reading.finish();
-    done.map(|()| tester)
+    done.map(|()| {
+        tell_odd(odd);
+        tester
+    })
 }
 
 /// Checks that the beginning of a table that does not fit into memory is of a question: before a

@@ -2,6 +2,7 @@
 
 pub mod arrays;
 pub mod asked;
+pub mod odd;
 pub mod pictures;
 pub mod source;
 pub mod split_data;

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::table::Columns;
+use super::table::{Columns, OddCells};
 use crate::{Result, error::Error, huge, short::Short};
 
 /// The inputs: one row per sample.
@@ -14,6 +14,7 @@ pub struct Features {
     shape: Vec<usize>,
     /// The encoding of a table's rows, if the data was a table.
     columns: Option<Arc<Columns>>,
+    odd: OddCells,
     pictures: Pictures,
 }
 
@@ -94,7 +95,7 @@ impl Features {
             )));
         }
         let (shape, pictures) = (shape.to_vec(), Pictures::Digit);
-        Ok(Self { storage, shape, columns: None, pictures })
+        Ok(Self { storage, shape, columns: None, odd: OddCells::default(), pictures })
     }
 
     /// Changes the samples' shape.
@@ -120,6 +121,17 @@ impl Features {
     /// Returns the encoding of a table's rows, if the data was a table.
     pub fn columns(&self) -> Option<&Columns> {
         self.columns.as_deref()
+    }
+
+    /// Returns what was odd in the cells of all rows that were read, if these are a table's rows as
+    /// a model knows them ([`Meaning::dataset`](crate::Meaning::dataset)): of the whole table, none of
+    /// a selection.
+    pub fn odd_cells(&self) -> OddCells {
+        self.odd
+    }
+
+    pub(crate) fn with_odd_cells(self, odd: OddCells) -> Self {
+        Self { odd, ..self }
     }
 
     pub(crate) fn with_columns(mut self, columns: Arc<Columns>) -> Self {
@@ -174,7 +186,7 @@ impl Features {
             Storage::F32(values) => Storage::F32(pick(values, rows, width)),
         };
         let (shape, columns) = (self.shape.clone(), self.columns.clone());
-        Self { storage, shape, columns, pictures: self.pictures }
+        Self { storage, shape, columns, odd: OddCells::default(), pictures: self.pictures }
     }
 }
 

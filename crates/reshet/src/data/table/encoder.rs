@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Chunk, Column, ColumnKind, Columns, Table,
+    Chunk, Column, ColumnKind, Columns, OddCells, Table,
     cell::{Cell, Packed, Unpacked, is_name, number_in_letters, rounded, shortest},
     letters::seen,
     side_by_side,
@@ -27,17 +27,8 @@ pub(crate) struct Encoder<'a> {
     values: Vec<HashMap<Cow<'a, str>, usize>>,
     /// The same by the number of the word in its column, and what the words mean.
     words: Vec<Vec<Slot>>,
-    /// Cells that held a value never seen in training.
-    pub unseen: usize,
-    /// Numbers far outside the training's range.
-    pub outside: usize,
-    /// Numbers outside that range, of which a thousand times as much lies within it: 1.234 where
-    /// training saw 500 to 9000.
-    pub thousandths: usize,
-    /// Numbers that are infinite or too large for single precision.
-    pub infinite: usize,
-    /// Cells where nothing stood, of columns that had no such cell in training.
-    pub gaps: usize,
+    /// The cells so far that are not as those of the training.
+    pub odd: OddCells,
 }
 
 /// What a word becomes.
@@ -87,11 +78,7 @@ impl<'a> Encoder<'a> {
             width,
             values,
             words,
-            unseen: 0,
-            outside: 0,
-            thousandths: 0,
-            infinite: 0,
-            gaps: 0,
+            odd: OddCells::default(),
         })
     }
 
@@ -187,9 +174,9 @@ impl<'a> Encoder<'a> {
                     let known = number.filter(|x| (*x as f32).is_finite());
                     let room = high - low;
                     let near = |x: f64| x >= low - room && x <= high + room;
-                    self.outside += usize::from(known.is_some_and(|x| !near(x)));
+                    self.odd.outside += usize::from(known.is_some_and(|x| !near(x)));
                     let thousandth = |x: f64| is_thousandth(x, *low, *high);
-                    self.thousandths += usize::from(known.is_some_and(thousandth));
+                    self.odd.thousandths += usize::from(known.is_some_and(thousandth));
                     let x = known.unwrap_or(*fill);
                     let z = match double {
                         true => ((x - centre) / scale) as f32,
@@ -200,10 +187,10 @@ impl<'a> Encoder<'a> {
                         let [from, to] = [ends[0] as f32, ends[1] as f32];
                         *input = ((z - from) / (to - from)).clamp(0.0, 1.0);
                     }
-                    self.infinite += usize::from(number.is_some() && known.is_none());
+                    self.odd.infinite += usize::from(number.is_some() && known.is_none());
                     match (indicator, into.last_mut()) {
                         (true, Some(last)) => *last = f32::from(u8::from(known.is_none())),
-                        _ => self.gaps += usize::from(number.is_none()),
+                        _ => self.odd.gaps += usize::from(number.is_none()),
                     }
                 }
                 ColumnKind::Two { .. } | ColumnKind::Category { .. } => {
@@ -214,9 +201,9 @@ impl<'a> Encoder<'a> {
                             found.map_or(Slot::Unseen, Slot::Input)
                         }
                     });
-                    self.unseen += usize::from(slot == Slot::Unseen);
+                    self.odd.unseen += usize::from(slot == Slot::Unseen);
                     let had_none = matches!(kind, ColumnKind::Category { missing: false, .. });
-                    self.gaps += usize::from(slot == Slot::Missing && had_none);
+                    self.odd.gaps += usize::from(slot == Slot::Missing && had_none);
                     category(kind, slot, into);
                 }
             }
@@ -272,12 +259,12 @@ fn category(kind: &ColumnKind, slot: Slot, into: &mut [f32]) {
 
 /// The inputs of each part's rows; `part` says where a row goes, if anywhere.
 /// The table's pieces are encoded side by side, and the memory of each is freed
-/// when it is done.
+/// when it is done. And what was odd in their cells.
 pub(super) fn encode<const PARTS: usize>(
     table: Table,
     columns: &Columns,
     part: impl Fn(usize) -> Option<usize> + Sync,
-) -> Result<[Vec<f32>; PARTS]> {
+) -> Result<([Vec<f32>; PARTS], OddCells)> {
     let Table { source, heads, chunks, .. } = table;
     let names: Vec<String> = heads.iter().map(|head| head.name.clone()).collect();
     let words = |place: usize| &heads[place].words[..];
@@ -315,10 +302,10 @@ pub(super) fn encode<const PARTS: usize>(
             Mutex::new(Some((chunk, first_row, into)))
         })
         .collect();
-    let piece = |i: usize| -> Result<()> {
+    let piece = |i: usize| -> Result<OddCells> {
         // Each is taken once.
         let job = jobs[i].lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some((chunk, first_row, mut into)) = job else { return Ok(()) };
+        let Some((chunk, first_row, mut into)) = job else { return Ok(OddCells::default()) };
         let mut encoder = encoder.clone();
         for (i, cells) in chunk.cells.chunks_exact(heads.len()).enumerate() {
             let Some(p) = part(first_row + i) else { continue };
@@ -326,9 +313,12 @@ pub(super) fn encode<const PARTS: usize>(
             into[p] = after;
             encoder.row(cells, &chunk.long, || chunk.lines.at(i), words, row)?;
         }
-        Ok(())
+        Ok(encoder.odd)
     };
-    side_by_side(jobs.len(), piece).into_iter().collect::<Result<()>>()?;
+    let mut odd = OddCells::default();
+    for piece in side_by_side(jobs.len(), piece) {
+        odd += piece?;
+    }
     drop(jobs);
-    Ok(inputs)
+    Ok((inputs, odd))
 }

@@ -3,7 +3,7 @@
 use std::{ops::ControlFlow, path::PathBuf, sync::Arc};
 
 use super::{
-    Column, ColumnKind, Columns, Table, csv, encoder::encode, files::Files, list,
+    Column, ColumnKind, Columns, OddCells, Table, csv, encoder::encode, files::Files, list,
     question::Question,
 };
 use crate::{
@@ -73,8 +73,8 @@ impl Columns {
         let weights = weights.map(|all| pick_weights(&table, all, &rows)).transpose()?;
         let mut wanted = vec![false; table.rows()];
         rows.iter().for_each(|row| wanted[*row as usize] = true);
-        let [inputs] = encode(table, self, |row| wanted[row].then_some(0))?;
-        let made = dataset(inputs, &Arc::new(self.clone()), targets)?;
+        let ([inputs], odd) = encode(table, self, |row| wanted[row].then_some(0))?;
+        let made = dataset(inputs, odd, &Arc::new(self.clone()), targets)?;
         match weights {
             Some(weights) => made.weighted(weights).map(Some),
             None => Ok(Some(made)),
@@ -173,11 +173,12 @@ pub(super) fn pick_weights(table: &Table, all: &[f32], rows: &[u32]) -> Result<V
 
 pub(super) fn dataset(
     inputs: Vec<f32>,
+    odd: OddCells,
     columns: &Arc<Columns>,
     targets: Targets,
 ) -> Result<Dataset> {
     let features = Features::new(Storage::F32(inputs), &[columns.width()])?;
-    let features = features.with_columns(Arc::clone(columns));
+    let features = features.with_columns(Arc::clone(columns)).with_odd_cells(odd);
     match &targets {
         Targets::Numbers { values, .. } if values.iter().any(|y| y.is_nan()) => {
             Dataset::with_missing_targets(features, targets)

@@ -32,6 +32,7 @@ mod leaks;
 mod letters;
 mod missing;
 mod names;
+mod odd;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod parsed;
@@ -92,6 +93,7 @@ pub(crate) use head::{Dressed, Head, Renumbered};
 pub use letters::seen;
 pub(crate) use missing::MISSING;
 use missing::is_no_number;
+pub use odd::OddCells;
 use parsed::Parsed;
 pub use prepare::{Prepare, Prepared};
 pub use question::Ask;

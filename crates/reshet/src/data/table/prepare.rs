@@ -3,7 +3,7 @@
 use std::{collections::HashSet, sync::Arc};
 
 use super::{
-    Ask, Cell, Chunk, Column, ColumnKind, Columns, Dates, LeftOut, MOST_CELLS, Table,
+    Ask, Cell, Chunk, Column, ColumnKind, Columns, Dates, LeftOut, MOST_CELLS, OddCells, Table,
     encoder::encode,
     grouped,
     known::{dataset, pick_weights},
@@ -252,14 +252,14 @@ impl Prepare {
         let bytes = 4 * columns.width() as u64 * parts.len() as u64;
         memory::check(&table.source, bytes, bytes.saturating_sub(table.bytes()))?;
         let part = |row: usize| wanted.iter().position(|p| *p == parts[row]);
-        let inputs: [_; 3] = encode(table, columns, part)?;
+        let (inputs, _): ([_; 3], _) = encode(table, columns, part)?;
         let mut made = wanted.iter().zip(inputs).map(|(part, inputs)| {
             if inputs.is_empty() {
                 return Ok(None);
             }
             let of = |i: &usize| parts[rows[*i] as usize] == *part;
             let places: Vec<u32> = (0..rows.len()).filter(of).map(|i| i as u32).collect();
-            let made = dataset(inputs, columns, answers.select(&places))?;
+            let made = dataset(inputs, OddCells::default(), columns, answers.select(&places))?;
             Ok(Some(match &weights {
                 Some(all) => made.weighted(places.iter().map(|i| all[*i as usize]).collect())?,
                 None => made,
