@@ -94,6 +94,33 @@ fn a_number_is_learnt_and_predicted_in_its_own_unit() {
     let said = place.done("explain run flats.csv --dependence city");
     assert!(said.contains(" ± ") && said.contains("Lod"), "{said}");
     place.fails("explain run flats.csv --dependence sise", 2, "did you mean \"size\"?");
+    let words = fs::read_to_string(place.path("curves/dependence-city.svg")).unwrap();
+    assert!(words.contains(">Haifa</text>") && words.contains("<circle"), "{words}");
+    shapley_values(&place, &prices);
+}
+
+/// Of the model and the rows of the test before.
+fn shapley_values(place: &Place, prices: &[f64]) {
+    let all = place.json("explain run flats.csv --shapley --pictures curves --json");
+    assert_eq!((&all["background"], &all["outputs"][0]), (&100.into(), &"price".into()));
+    let means = all["mean_absolute"].as_array().unwrap();
+    assert!(means[0]["name"] == "size" || means[0]["name"] == "dear", "{all}");
+    assert!(means.iter().all(|mean| mean["error"][0].as_f64() < means[0]["mean"][0].as_f64()));
+    let some = place.json("explain run flats.csv --shapley --samples 3,7 --json");
+    let sample = &some["samples"][1];
+    assert_eq!(sample["sample"], 7);
+    let sum: f64 =
+        sample["values"].as_array().unwrap().iter().map(|v| v[0].as_f64().unwrap()).sum();
+    let moved = sample["answer"][0].as_f64().unwrap() - some["base_values"][0].as_f64().unwrap();
+    assert!((sum - moved).abs() < 1e-6 && moved.abs() < 4.0 * prices[0], "{sum} {moved}");
+    let said = place.done("explain run flats.csv --shapley --samples 7 --pictures curves");
+    assert!(said.contains("sample 7: price") && said.contains(" ± "), "{said}");
+    for file in ["shapley.svg", "shapley.png", "shapley-7.svg"] {
+        assert!(place.path("curves").join(file).is_file(), "{file}");
+    }
+    place.fails("explain run flats.csv --shapley --samples 400", 2, "there are 400 samples");
+    place.fails("explain run flats.csv --shapley --tolerance -1", 2, "a number of at least 0");
+    place.fails("explain run flats.csv --samples 4", 2, "--shapley");
 }
 
 /// As `predict` does.

@@ -3,11 +3,14 @@
 //! [`importance`] measures which inputs the answers need; it works for any data and
 //! is slow for many inputs. [`saliency`] measures which inputs change an answer,
 //! by the derivative; it is made for pictures. [`dependence`] measures how the answer follows
-//! one input. A [`Trace`] explains one sample.
+//! one input. [`shapley`] measures what each input adds to one sample's answer. A [`Trace`] explains
+//! one sample.
 
 mod dependence;
+mod shapley;
 
 pub use dependence::{Dependence, Place, Value, dependence};
+pub use shapley::{MeanAbsolute, SampleValues, Sampling, Shapley, shapley};
 
 use crate::{
     Activation, Answer, Dataset, Device, Features, Layer, Model, Result, Storage,

@@ -17,7 +17,9 @@ use crate::{
 };
 
 /// Outputs of which a chart shows a line.
-const MOST_LINES: usize = 7;
+pub const MOST_LINES: usize = 7;
+/// Words that a picture shows.
+const MOST_WORDS: usize = 100;
 
 /// Prints how the answer follows columns, and draws it into a folder.
 pub fn show(model: &Model, found: &[Dependence], folder: Option<&Path>, json: bool) -> Result<()> {
@@ -34,7 +36,8 @@ pub fn show(model: &Model, found: &[Dependence], folder: Option<&Path>, json: bo
                 None => say!("{}", table(dependence, &names)),
             }
         }
-        if let (Some(folder), Some(chart)) = (folder, &chart) {
+        if let Some(folder) = folder {
+            let chart = chart.unwrap_or_else(|| dots(dependence, &names));
             std::fs::create_dir_all(folder)
                 .with_context(|| format!("cannot make the folder {}", folder.display()))?;
             let stem = stem(&dependence.name);
@@ -47,7 +50,7 @@ pub fn show(model: &Model, found: &[Dependence], folder: Option<&Path>, json: bo
 }
 
 /// What each output is.
-fn names(model: &Model) -> Vec<String> {
+pub fn names(model: &Model) -> Vec<String> {
     let meaning = model.meaning();
     let outputs = model.network().outputs();
     match (model.task(), &meaning.columns) {
@@ -76,6 +79,42 @@ fn chart(dependence: &Dependence, names: &[String]) -> Option<Chart> {
         chart = chart.with(Look::Line, name, points.collect());
     }
     Some(chart)
+}
+
+/// A dot for each word and output; of a single output with how much the effect differs.
+fn dots(dependence: &Dependence, names: &[String]) -> Chart {
+    let places = &dependence.places[..dependence.places.len().min(MOST_WORDS)];
+    let word = |place: &Place| match &place.value {
+        Value::Word(word) => short(word),
+        Value::Number(x) => digits(*x),
+    };
+    let title = format!("The answer by {}, on average", visible(&dependence.name));
+    let x = if names.len() == 1 { names[0].as_str() } else { "answer" };
+    let words = Axis::names(&*dependence.name, places.iter().map(word).collect());
+    let mut chart = Chart::new(title, Axis::linear(x), words);
+    if names.len() == 1 {
+        let ends = |(i, place): (usize, &Place)| {
+            let (mean, sd, y) = (place.mean[0], place.sd[0], i as f64);
+            [(mean - sd, y), (mean + sd, y), (f64::NAN, f64::NAN)]
+        };
+        chart = chart.with(Look::Whisker, "", places.iter().enumerate().flat_map(ends).collect());
+    }
+    for (k, name) in names.iter().enumerate().take(MOST_LINES) {
+        let points = places.iter().enumerate().map(|(i, place)| (place.mean[k], i as f64));
+        let name = if names.len() == 1 { "" } else { name };
+        chart = chart.with(Look::Mark, name, points.collect());
+    }
+    chart
+}
+
+/// A name as a picture has room for it.
+pub fn short(name: &str) -> String {
+    const MOST: usize = 30;
+    let name = visible(name);
+    match name.chars().count() > MOST {
+        true => name.chars().take(MOST - 1).chain(['…']).collect(),
+        false => name.into_owned(),
+    }
 }
 
 /// A line a value: the mean answers, and how much the effect differs.

@@ -15,7 +15,7 @@ use reshet::{
 use serde_json::json;
 
 use crate::{
-    commands::dependence,
+    commands::{dependence, shapley},
     drawing::{digits, picture},
     input::{
         asked::{Asked, load},
@@ -31,14 +31,16 @@ pub struct Args {
     /// Shuffles of each input
     #[arg(long, default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     repeats: u32,
-    /// Seed of the shuffles
+    /// Seed of the shuffles and permutations
     #[arg(long, default_value_t = 0, value_name = "N")]
     seed: u64,
     /// How the answer follows these columns, each by itself, on average over the samples
     #[arg(long, value_delimiter = ',', num_args = 1, value_name = "COLUMNS")]
     dependence: Vec<String>,
+    #[command(flatten)]
+    shapley: shapley::ShapleyArgs,
     /// Models of pictures: write the first layer's weights and the saliency as PNG; with
-    /// --dependence, its curves as SVG and PNG
+    /// --dependence or --shapley, what they find as SVG and PNG
     #[arg(long, value_name = "DIR")]
     pictures: Option<PathBuf>,
     /// Print one JSON object instead of text
@@ -55,11 +57,20 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         dependence::show(&model, &found, args.pictures.as_deref(), args.json)?;
         return Ok(ExitCode::SUCCESS);
     }
+    if args.shapley.shapley {
+        if size(&model).is_some() {
+            let what = "--shapley: of pictures, what moves the answer is shown without it";
+            return Err(Error::Invalid(what.into()).into());
+        }
+        let (seed, folder) = (args.seed, args.pictures.as_deref());
+        shapley::show(&args.shapley, &model, &data, seed, folder, args.json)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     if let Some((height, width)) = size(&model) {
         return explain_pictures(args, &model, &data, height, width);
     }
     if args.pictures.is_some() {
-        let what = "--pictures: this model does not look at pictures (it goes with --dependence)";
+        let what = "--pictures: this model does not look at pictures (it goes with --dependence and --shapley)";
         return Err(Error::Invalid(what.into()).into());
     }
     let found = importance(&model, &data, args.repeats as usize, args.seed);

@@ -11,6 +11,7 @@ pub mod lecture;
 pub mod predict;
 pub mod runs;
 pub mod serve;
+pub mod shapley;
 #[cfg(not(target_os = "wasi"))]
 pub mod site;
 pub mod test;

@@ -37,6 +37,9 @@ const RIGHT: f64 = 24.0;
 /// Below the axis: tick labels, the axis' name, the legend.
 const BELOW: f64 = 44.0;
 const LEGEND_LINE: f64 = 20.0;
+/// The height of a name's line, and of a bar in it.
+const NAME_LINE: f64 = 20.0;
+const BAR: f64 = 12.0;
 /// About the width of a letter of a legend or an axis.
 const LETTER: f64 = canvas::SMALL * 0.6;
 
@@ -78,6 +81,10 @@ pub enum Look {
     Points,
     /// A few large dots: the places to look at.
     Mark,
+    /// Bars from 0 to each x.
+    Bars,
+    /// A thin line in the colour of letters: from where to where a value may be.
+    Whisker,
 }
 
 /// Values that belong together, with their name in the legend (none if empty).
@@ -182,6 +189,7 @@ impl Chart {
         let ink = |series: &Series| match series.look {
             Look::Reference => Ink::Faint,
             Look::Faint => Ink::Series(next),
+            Look::Whisker => Ink::Letters,
             _ => {
                 next += 1;
                 Ink::Series(next - 1)
@@ -218,7 +226,11 @@ impl Chart {
     }
 
     fn height(&self) -> f64 {
-        let height = if self.square { SQUARE } else { HEIGHT };
+        let height = match (self.square, self.y.names.len()) {
+            (true, _) => SQUARE,
+            (false, 0) => HEIGHT,
+            (false, names) => TOP + BELOW + NAME_LINE * (names as f64 + 1.0),
+        };
         height + LEGEND_LINE * self.legend().len().saturating_sub(1) as f64
     }
 
@@ -277,10 +289,20 @@ impl Chart {
                 }
                 continue;
             }
+            if series.look == Look::Bars {
+                let zero = xs.place(0.0).clamp(0.0, 1.0);
+                for (x, y) in points.iter().filter(|p| p.0.is_finite() && p.1.is_finite()) {
+                    let (from, _) = onto(&(x.clamp(0.0, 1.0).min(zero), 0.0));
+                    let (to, middle) = onto(&(x.clamp(0.0, 1.0).max(zero), *y));
+                    canvas.block((from, middle - BAR / 2.0), (to - from, BAR), ink, 0.85);
+                }
+                continue;
+            }
             for part in clipped(&points) {
                 let line: Vec<Point> = part.iter().map(onto).collect();
                 let (width, opacity) = match series.look {
                     Look::Faint => (1.0, 0.35),
+                    Look::Whisker => (1.2, 1.0),
                     Look::Reference => (1.5, 1.0),
                     _ => (2.0, 1.0),
                 };
@@ -304,6 +326,8 @@ impl Chart {
             Look::Reference => canvas.line(&stroke, ink, 1.5, 1.0, true),
             Look::Points => canvas.dot((x + 10.0, y - 4.0), 2.5, ink, 0.85),
             Look::Mark => canvas.dot((x + 10.0, y - 4.0), 5.0, ink, 1.0),
+            Look::Bars => canvas.block((x, y - 10.0), (20.0, BAR), ink, 0.85),
+            Look::Whisker => canvas.line(&stroke, ink, 1.2, 1.0, false),
         }
         canvas.text((x + 26.0, y), &series.name, Text::small(Anchor::Start));
     }
@@ -374,6 +398,31 @@ mod tests {
             let count = pixels.chunks_exact(3).filter(|p| **p == colour).count();
             assert!(count > 50, "{ink:?}: {count}");
         }
+    }
+
+    #[test]
+    fn names_have_a_line_each_and_bars_start_at_zero() {
+        let names = ["first", "second", "third"].map(String::from).to_vec();
+        let chart = Chart::new("Bars", Axis::linear("value"), Axis::names("", names))
+            .with(Look::Reference, "", vec![(0.0, -0.5), (0.0, 2.5)])
+            .with(Look::Bars, "", vec![(2.0, 0.0), (-1.0, 1.0), (f64::NAN, 2.0)])
+            .with(Look::Whisker, "", vec![(1.5, 0.0), (2.5, 0.0), (f64::NAN, f64::NAN)]);
+        let svg = chart.svg();
+        let number = |text: &str, name: &str| -> f64 {
+            let rest = text.split(&format!(" {name}=\"")).nth(1).unwrap();
+            rest.split('"').next().unwrap().parse().unwrap()
+        };
+        let bars: Vec<&str> =
+            svg.lines().filter(|line| line.contains("rect class=\"f0\"")).collect();
+        assert_eq!(bars.len(), 2, "{svg}");
+        // One to the right of 0, the other half as long to the left of it, a line below.
+        let [x, width, y] = ["x", "width", "y"].map(|name| number(bars[0], name));
+        let [left, half, below] = ["x", "width", "y"].map(|name| number(bars[1], name));
+        assert!((left + half - x).abs() < 0.2 && (width - 2.0 * half).abs() < 0.4, "{svg}");
+        assert!((below - y - NAME_LINE * 4.0 / 3.0).abs() < 0.2, "{svg}");
+        let at = |name: &str| svg.find(&format!(">{name}</text>")).unwrap();
+        assert!(at("first") < at("second") && at("second") < at("third"));
+        assert!(chart.png().unwrap().starts_with(b"\x89PNG"));
     }
 
     #[test]

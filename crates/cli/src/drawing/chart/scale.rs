@@ -12,12 +12,14 @@ pub struct Axis {
     pub range: Option<(f64, f64)>,
     /// Ticks at whole numbers only: epochs, steps.
     pub whole: bool,
+    /// What stands at 0, 1, …, the first at the axis' end: above, if it is upright. Empty: numbers.
+    pub names: Vec<String>,
 }
 
 impl Axis {
     /// Equal steps at equal distances.
     pub fn linear(label: impl Into<String>) -> Self {
-        Self { label: label.into(), log: false, range: None, whole: false }
+        Self { label: label.into(), log: false, range: None, whole: false, names: Vec::new() }
     }
 
     /// Equal factors at equal distances.
@@ -28,6 +30,12 @@ impl Axis {
     /// Counts something.
     pub fn whole(label: impl Into<String>) -> Self {
         Self { whole: true, ..Self::linear(label) }
+    }
+
+    /// Names at equal distances.
+    pub fn names(label: impl Into<String>, names: Vec<String>) -> Self {
+        let range = Some((names.len() as f64 - 0.5, -0.5));
+        Self { range, names, ..Self::linear(label) }
     }
 
     /// Shows from `low` to `high`, whatever the values are.
@@ -49,6 +57,7 @@ pub struct Tick {
 pub struct Scale {
     log: bool,
     whole: bool,
+    names: Vec<String>,
     /// In the axis' own measure: of a log axis, the logarithms.
     low: f64,
     high: f64,
@@ -83,7 +92,7 @@ impl Scale {
                 }
             }
         };
-        Self { log: axis.log, whole: axis.whole, low, high }
+        Self { log: axis.log, whole: axis.whole, names: axis.names.clone(), low, high }
     }
 
     /// Over the axis' range, or over all values with a little room on both sides, also below 0.
@@ -117,6 +126,10 @@ impl Scale {
 
     /// About this many ticks, at round numbers, rather fewer.
     pub fn ticks(&self, about: usize) -> Vec<Tick> {
+        if !self.names.is_empty() {
+            let named = self.names.iter().enumerate();
+            return named.map(|(i, name)| Tick { value: i as f64, label: name.clone() }).collect();
+        }
         if self.log {
             // Every power of ten, or more, or fewer.
             for digits in [&[1.0][..], &[1.0, 3.0], &[1.0, 2.0, 5.0]] {

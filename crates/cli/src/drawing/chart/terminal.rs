@@ -35,7 +35,7 @@ pub fn draw(chart: &Chart, columns: usize, colour: bool) -> String {
     for (series, pen) in drawn {
         let points: Vec<_> = series.points.iter().map(|p| (xs.place(p.0), ys.place(p.1))).collect();
         match series.look {
-            Look::Points | Look::Mark => {
+            Look::Points | Look::Mark | Look::Bars => {
                 let inside = |p: &&(f64, f64)| {
                     (-1e-9..=1.0 + 1e-9).contains(&p.0) && (-1e-9..=1.0 + 1e-9).contains(&p.1)
                 };
@@ -80,7 +80,7 @@ fn pens(chart: &Chart, colour: bool) -> Vec<Pen> {
     let mut dots_taken = false;
     let mut pen = |series: &Series| {
         let number = match series.look {
-            Look::Reference | Look::Faint => FAINT,
+            Look::Reference | Look::Faint | Look::Whisker => FAINT,
             _ => {
                 colours += 1;
                 COLOURS[(colours - 1) % COLOURS.len()]
@@ -88,8 +88,8 @@ fn pens(chart: &Chart, colour: bool) -> Vec<Pen> {
         };
         let glyph = match series.look {
             Look::Faint => None,
-            Look::Reference => Some(REFERENCE),
-            Look::Mark => Some('◆'),
+            Look::Reference | Look::Whisker => Some(REFERENCE),
+            Look::Mark | Look::Bars => Some('◆'),
             Look::Line | Look::Points if colour || !dots_taken => {
                 dots_taken = true;
                 None
