@@ -4,7 +4,7 @@ import json
 import os
 import sys
 import warnings
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -55,6 +55,24 @@ def samples(X):
     # A number too large for float32 becomes infinite, and is refused as that.
     with np.errstate(over="ignore"):
         return np.ascontiguousarray(X, dtype=kind)
+
+
+class Shapley(NamedTuple):
+    """Shapley values: what `Model.shapley` gives.
+
+    columns: their names, or the inputs' numbers.
+    values: float64 (samples, columns, outputs). Outputs are numbers or probabilities: of yes, of
+       each class. Over the columns they sum to the answer less `base_values`.
+    errors: the standard error of each value.
+    base_values: the mean answer to the background, one per output.
+    permutations: how many were sampled, one number per sample.
+    """
+
+    columns: list[str]
+    values: NDArray[np.float64]
+    errors: NDArray[np.float64]
+    base_values: NDArray[np.float64]
+    permutations: NDArray[np.int64]
 
 
 class Model:
@@ -143,7 +161,7 @@ class Model:
         else:
             told = self._inner.table(_frames.source(X, self.columns), dialect)
             answers, kind = told["answers"], np.float64 if told["double"] else np.float32
-            self._warn(told)
+            self._warn(told["odd"])
         return np.frombuffer(answers, dtype=kind).reshape(-1, self._inner.outputs)
 
     @staticmethod
@@ -230,7 +248,37 @@ class Model:
         if y is not None:
             raise ValueError(f"y: a table has it in its column {self.target}")
         needed = [*self.columns, *self._inner.targets] if self.columns is not None else None
-        return json.loads(self._inner.test_table(_frames.source(X, needed), dialect))
+        report, odd = self._inner.test_table(_frames.source(X, needed), dialect)
+        self._warn(odd)
+        return json.loads(report)
+
+    def shapley(self, X: Any, background: Any = None, *, max_background: int = 100,
+                max_rounds: int = 32, tolerance: float = 0.01, seed: int = 0,
+                **dialect: Any) -> "Shapley":
+        """Shapley values: what each column adds to the answer to each sample of `X`.
+
+        A column's value is how far the answer moves when the column replaces that of a background
+        sample, on average over the orders in which columns are replaced and over the background.
+        The values of a sample sum to its answer less the background's mean answer. Orders are
+        sampled, each with its reverse, until no standard error is above `tolerance` times the
+        sample's largest value, or for `max_rounds` rounds over the background.
+
+        X, dialect: as for `predict`.
+        background: samples like those of X; if not said, X. At most `max_background` of them are
+           used, evenly chosen.
+        """
+        background = X if background is None else background
+        how = (max_background, max_rounds, tolerance, seed)
+        dialects = [_frames.dialect([table], **dialect) for table in (X, background)]
+        if self._knows(X):
+            tables = [_frames.source(table, self.columns) for table in (X, background)]
+            told = self._inner.shapley_table(*tables, tuple(dialects), *how)
+        else:
+            told = self._inner.shapley(self._array(X), self._array(background), *how)
+        shape = (len(told["permutations"]), len(told["columns"]), self._inner.outputs)
+        values, errors = (np.frombuffer(told[name]).reshape(shape) for name in ("values", "errors"))
+        return Shapley(told["columns"], values, errors, np.array(told["base_values"]),
+                       np.array(told["permutations"]))
 
     def score(self, X: Any, y: ArrayLike | None = None, **dialect: Any) -> float:
         """The accuracy, or of numbers R² (NaN if all are the same). X, y, dialect: as for `test`."""

@@ -33,7 +33,26 @@ class Model:
     def half_widths(self, answers: list[float], coverage: float) -> list[float]: ...
     def table(self, table: Any, dialect: dict[str, Any]) -> dict[str, Any]: ...
     def test(self, x: NDArray[Any], y: NDArray[np.float32], width: int) -> str: ...
-    def test_table(self, table: Any, dialect: dict[str, Any]) -> str: ...
+    def test_table(self, table: Any, dialect: dict[str, Any]) -> tuple[str, dict[str, int]]: ...
+    def shapley(
+        self,
+        x: NDArray[Any],
+        background: NDArray[Any],
+        most: int,
+        rounds: int,
+        tolerance: float,
+        seed: int,
+    ) -> dict[str, Any]: ...
+    def shapley_table(
+        self,
+        table: Any,
+        background: Any,
+        dialects: tuple[dict[str, Any], dict[str, Any]],
+        most: int,
+        rounds: int,
+        tolerance: float,
+        seed: int,
+    ) -> dict[str, Any]: ...
 
 class Net:
     """A network with its loss and optimiser, taught on arrays made just now."""

@@ -7,8 +7,9 @@ use pyo3::{
     types::{PyByteArray, PyBytes, PyDict},
 };
 use reshet::{
-    Dataset, Device, Error, Model,
-    data::table::{Columns, Rows, csv},
+    Dataset, Device, Error, Features, Model, Storage,
+    data::table::{Columns, OddCells, Rows, csv},
+    explain::{self, SampleValues, Sampling},
     formats::safetensors,
 };
 
@@ -37,6 +38,12 @@ pub struct Answers<'py> {
     /// Numbers row by row: float64 if the model counts its targets from afar, else float32.
     answers: Bound<'py, PyByteArray>,
     double: bool,
+    odd: Odd,
+}
+
+/// What was odd in a table's cells.
+#[derive(IntoPyObject)]
+pub struct Odd {
     /// Cells with values that are rare or were never seen in training.
     unseen: usize,
     /// Numbers far outside of what training saw.
@@ -49,19 +56,22 @@ pub struct Answers<'py> {
     infinite: usize,
 }
 
-impl<'py> Answers<'py> {
-    /// With what was odd in the rows.
-    fn of(rows: &Rows, answers: Bound<'py, PyByteArray>, double: bool) -> Self {
-        Self {
-            answers,
-            double,
-            unseen: rows.unseen(),
-            outside: rows.outside(),
-            thousandths: rows.thousandths(),
-            gaps: rows.gaps(),
-            infinite: rows.infinite(),
-        }
+impl From<OddCells> for Odd {
+    fn from(odd: OddCells) -> Self {
+        let OddCells { unseen, outside, thousandths, gaps, infinite, .. } = odd;
+        Self { unseen, outside, thousandths, gaps, infinite }
     }
+}
+
+/// Shapley values.
+#[derive(IntoPyObject)]
+pub struct Explained<'py> {
+    columns: Vec<String>,
+    base_values: Vec<f64>,
+    /// Float64: samples, columns, outputs.
+    values: Bound<'py, PyByteArray>,
+    errors: Bound<'py, PyByteArray>,
+    permutations: Vec<usize>,
 }
 
 /// The model's columns, which take others beside them.
@@ -180,25 +190,15 @@ impl PyModel {
         dialect: Dialect,
     ) -> PyResult<Answers<'py>> {
         let columns = columns_of(&self.model).map_err(python)?;
-        let rows = match &table {
-            Source::Path(path) => {
-                let options = dialect.over(csv::Options::default());
-                py.detach(|| Rows::open(path, &columns, &options))
-            }
-            Source::Frame(names, values) => {
-                let builder = frame(py, names, values, &columns.options())?;
-                builder.for_model(&columns)
-            }
-        };
-        let mut rows = rows.map_err(python)?;
+        let mut rows = self.rows(py, &table, &dialect, &columns)?;
         if !columns.origins.is_empty() {
             let answers = py.detach(|| self.all_double(&mut rows)).map_err(python)?;
             let answers = convert::bytes(py, &answers);
-            return Ok(Answers::of(&rows, answers, true));
+            return Ok(Answers { answers, double: true, odd: rows.odd_cells().into() });
         }
         let answers = py.detach(|| self.all(&mut rows)).map_err(python)?;
         let answers = convert::bytes(py, &answers);
-        Ok(Answers::of(&rows, answers, false))
+        Ok(Answers { answers, double: false, odd: rows.odd_cells().into() })
     }
 
     /// A full test, as JSON, on samples that are the network's inputs.
@@ -217,18 +217,116 @@ impl PyModel {
         report.map_err(python)
     }
 
-    /// The same on the rows of a table, which has the answers too.
-    fn test_table(&self, py: Python, table: Source, dialect: Dialect) -> PyResult<String> {
+    /// The same on the rows of a table, which has the answers too; and what was odd in its cells.
+    fn test_table(&self, py: Python, table: Source, dialect: Dialect) -> PyResult<(String, Odd)> {
         let columns = columns_of(&self.model).map_err(python)?;
         let table = table.read(py, &dialect.over(columns.options()))?;
         let meaning = self.model.meaning();
-        let report =
-            py.detach(|| self.report(&columns.dataset(table, meaning.task, &meaning.names)?));
+        let report = py.detach(|| {
+            let data = columns.dataset(table, meaning.task, &meaning.names)?;
+            Ok((self.report(&data)?, data.features().odd_cells().into()))
+        });
         report.map_err(python)
+    }
+
+    /// Shapley values of samples that are the network's inputs, beside background samples.
+    #[pyo3(signature = (x, background, most, rounds, tolerance, seed))]
+    #[expect(clippy::too_many_arguments)]
+    fn shapley<'py>(
+        &self,
+        py: Python<'py>,
+        x: &Bound<'py, PyAny>,
+        background: &Bound<'py, PyAny>,
+        most: usize,
+        rounds: usize,
+        tolerance: f64,
+        seed: u64,
+    ) -> PyResult<Explained<'py>> {
+        let shape = &self.model.meaning().shape;
+        let samples = [features(py, x, shape)?, features(py, background, shape)?];
+        self.explained(py, samples, Sampling { background: most, rounds, tolerance, seed })
+    }
+
+    /// The same of the rows of a table, beside those of another.
+    #[expect(clippy::too_many_arguments)]
+    fn shapley_table<'py>(
+        &self,
+        py: Python<'py>,
+        table: Source<'py>,
+        background: Source<'py>,
+        dialects: (Dialect, Dialect),
+        most: usize,
+        rounds: usize,
+        tolerance: f64,
+        seed: u64,
+    ) -> PyResult<Explained<'py>> {
+        let columns = columns_of(&self.model).map_err(python)?;
+        let all = [(&table, &dialects.0), (&background, &dialects.1)];
+        let inputs = |(table, dialect)| -> PyResult<Features> {
+            let mut rows = self.rows(py, table, dialect, &columns)?;
+            let read = || -> reshet::Result<Features> {
+                let mut inputs = Vec::new();
+                while let Some(samples) = rows.next(false)? {
+                    if let Storage::F32(some) = samples.features.storage() {
+                        inputs.extend_from_slice(some);
+                    }
+                }
+                Features::new(Storage::F32(inputs), &[columns.width()])
+            };
+            py.detach(read).map_err(python)
+        };
+        let [x, background] = all.map(inputs);
+        let sampling = Sampling { background: most, rounds, tolerance, seed };
+        self.explained(py, [x?, background?], sampling)
     }
 }
 
 impl PyModel {
+    /// The rows of a table, to be predicted.
+    fn rows<'c>(
+        &self,
+        py: Python,
+        table: &Source,
+        dialect: &Dialect,
+        columns: &'c Columns,
+    ) -> PyResult<Rows<'c>> {
+        let rows = match table {
+            Source::Path(path) => {
+                let options = dialect.over(csv::Options::default());
+                py.detach(|| Rows::open(path, columns, &options))
+            }
+            Source::Frame(names, values) => {
+                let builder = frame(py, names, values, &columns.options())?;
+                builder.for_model(columns)
+            }
+        };
+        rows.map_err(python)
+    }
+
+    fn explained<'py>(
+        &self,
+        py: Python<'py>,
+        [x, background]: [Features; 2],
+        sampling: Sampling,
+    ) -> PyResult<Explained<'py>> {
+        let found = py.detach(|| {
+            let [x, background] = [Dataset::unlabelled(x)?, Dataset::unlabelled(background)?];
+            explain::shapley(&self.model, &x, &background, &sampling)
+        });
+        let found = found.map_err(python)?;
+        let all = |of: fn(&SampleValues) -> &Vec<Vec<f64>>| {
+            let numbers: Vec<f64> = found.samples.iter().flat_map(of).flatten().copied().collect();
+            convert::bytes(py, &numbers)
+        };
+        Ok(Explained {
+            values: all(|sample| &sample.values),
+            errors: all(|sample| &sample.errors),
+            permutations: found.samples.iter().map(|sample| sample.permutations).collect(),
+            columns: found.columns,
+            base_values: found.base_values,
+        })
+    }
+
     fn all(&self, rows: &mut Rows) -> reshet::Result<Vec<f32>> {
         let mut predictor = self.model.predictor(Device::best())?;
         let (mut all, mut some) = (Vec::new(), Vec::new());

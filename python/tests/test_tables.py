@@ -609,3 +609,41 @@ def test_networks_are_averaged():
         reshet.train(frame, target="y", effort=2, time="a")
     with pytest.raises(ValueError, match="not of arrays"):
         reshet.train(frame[["a", "b"]].to_numpy(), b, bag=3)
+
+
+def test_shapley_values_sum_to_the_answer_and_name_what_counts():
+    frame = houses()
+    model = reshet.train(frame, target="price", drop=["dear"], hidden=(16,), epochs=40, lr=0.01)
+    rows = frame.iloc[:5]
+    found = model.shapley(rows, frame)
+    assert sorted(found.columns) == sorted(model.columns) or set(found.columns) >= {"size", "city"}
+    assert found.values.shape == found.errors.shape == (5, len(found.columns), 1)
+    sums = found.values.sum(axis=(1, 2))
+    np.testing.assert_allclose(sums, model.predict(rows) - found.base_values[0], rtol=1e-4, atol=1e-3)
+    largest = np.abs(found.values).max(axis=(1, 2))
+    assert (found.errors.max(axis=(1, 2)) <= 0.01 * largest).all() and found.permutations.min() >= 400
+    by_size = dict(zip(found.columns, np.abs(found.values).mean(axis=(0, 2))))
+    assert max(by_size, key=by_size.get) in ("size", "city", "rooms")
+    again = model.shapley(rows, frame)
+    assert np.array_equal(again.values, found.values)
+    assert not np.array_equal(model.shapley(rows, frame, seed=1).values, found.values)
+
+
+def test_shapley_values_of_a_line_are_exact():
+    r = np.random.default_rng(0)
+    X = r.normal(size=(200, 3)).astype(np.float32)
+    model = reshet.train(X, X @ [2.0, -1.0, 0.0], net="3-1", epochs=60, lr=0.05, optimizer="sgd")
+    w = model.parameters["0.weight"][0]
+    found = model.shapley(X[:4], X[:50])
+    expected = w * (X[:4] - X[:50].mean(axis=0))
+    # The units of the targets stand between the network and the answer.
+    scale = found.values[0, 0, 0] / expected[0, 0]
+    np.testing.assert_allclose(found.values[:, :, 0], scale * expected, atol=1e-4)
+    assert found.columns == ["input 0", "input 1", "input 2"] and found.permutations.tolist() == [200] * 4
+
+
+def test_a_test_counts_odd_cells():
+    frame = houses()
+    model = reshet.train(frame.dropna(), target="price", drop=["dear"], **QUICK)
+    with pytest.warns(UserWarning, match="cells are empty in columns that had no gap"):
+        model.test(frame)
