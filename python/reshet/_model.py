@@ -296,6 +296,8 @@ class Model:
                 raise ValueError(f"y: the model gives {outputs} numbers a sample")
             check_single(y, "y")
             return np.ascontiguousarray(y, dtype=np.float32), outputs
+        if self.task == "classes" and y.ndim == 2 and y.shape[1] == outputs:
+            return np.ascontiguousarray(y, dtype=np.float32), outputs
         if y.ndim != 1:
             raise ValueError(f"y: one class a sample, in one dimension, not {y.ndim}")
         classes, places = np.unique(y, return_inverse=True)

@@ -78,7 +78,8 @@ def train(
     polars) is prepared as the program `reshet train` does it, and gives the same model for the same seed. None, NaN, NaT and NA are
     gaps, and so are the words that mean it in a CSV file. The index is not looked at.
 
-    target: the column to predict, or a list of several; if not said, the last one.
+    target: the column to predict, or a list of several; if not said, the last one. Several with
+       task="classes" are soft labels: a probability per class, or the votes for it.
     drop, only: columns to leave out; to learn from alone.
     missing: the words that mean that nothing stands there, instead of the usual ones (NA, ?, …):
        name those too that are still meant, ["NA", "-999"]; "size=0" counts in the column size
@@ -104,7 +105,8 @@ def train(
     y: a class or number a sample. Floats are numbers, and so are whole numbers of more than
        ten different values, or of fewer that hardly ever repeat, which a warning tells; all
        else are classes, two of them a yes/no question. `task` ("classes", "binary", "number")
-       says otherwise; "binary" with several columns of 0 and 1 asks several questions.
+       says otherwise; "binary" with several columns of 0 and 1 asks several questions, "classes"
+       with several columns are soft labels: a probability per class, or the votes for it.
 
     On both:
 
@@ -344,6 +346,10 @@ def _targets(y, task):
         return y.astype(np.float32), width, task, names
     if y.ndim == 2:
         one_hot = np.isin(y, (0, 1)).all() and (y.sum(axis=1) == 1).all()
+        if not one_hot and task == "classes" and y.dtype.kind in "fiu":
+            # Soft labels: the Rust part checks that they are probabilities, or counts.
+            return (np.ascontiguousarray(y, dtype=np.float32), y.shape[1], task,
+                    [str(i) for i in range(y.shape[1])])
         if not one_hot:
             raise ValueError('y: classes have one dimension, or a single 1 in each row; '
                              'task="binary" asks several questions')

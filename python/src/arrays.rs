@@ -77,6 +77,7 @@ pub fn targets(
     let values = copied::<f32>(py, y)?;
     let names = names.to_vec();
     Ok(match task {
+        "classes" if width > 1 => Targets::soft_classes(values, names).map_err(python)?,
         "classes" => Targets::classes(values.iter().map(|c| *c as u32).collect(), names),
         "binary" => Targets::YesNo { values: values.into(), width, names },
         _ => Targets::numbers(values, width),
@@ -100,7 +101,7 @@ pub fn units(data: &Dataset) -> Vec<Unit> {
 /// The samples, each counting as much more as its class does.
 pub fn weighted(data: Dataset, named: &[(String, f64)]) -> Result<Dataset> {
     let (places, names): (Vec<usize>, &[String]) = match data.targets() {
-        Targets::Classes { labels, names } => (labels.iter().map(|l| *l as usize).collect(), names),
+        Targets::Classes { labels, names, .. } => (labels.iter().map(|l| *l as usize).collect(), names),
         Targets::YesNo { values, width: 1, names } if names.len() == 2 => {
             (values.iter().map(|v| usize::from(*v > 0.5)).collect(), names)
         }

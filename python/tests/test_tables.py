@@ -647,3 +647,23 @@ def test_a_test_counts_odd_cells():
     model = reshet.train(frame.dropna(), target="price", drop=["dear"], **QUICK)
     with pytest.warns(UserWarning, match="cells are empty in columns that had no gap"):
         model.test(frame)
+
+
+def test_soft_labels_of_a_frame_and_of_an_array():
+    r = np.random.default_rng(0)
+    X = r.normal(size=(300, 2)).astype(np.float32)
+    logits = np.stack([2 * X[:, 0], 2 * X[:, 1], np.zeros(300)], axis=1)
+    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    frame = pd.DataFrame({"x": X[:, 0], "y": X[:, 1], "a": p[:, 0], "b": p[:, 1], "c": p[:, 2]})
+    how = {"epochs": 100, "hidden": (16,), "lr": 0.01}
+    model = reshet.train(frame, target=["a", "b", "c"], task="classes", **how)
+    assert model.task == "classes" and model.classes.tolist() == ["a", "b", "c"]
+    assert np.abs(model.predict_proba(frame) - p).mean() < 0.05
+    tested = model.test(frame)
+    assert tested["accuracy"] > 0.85
+    assert tested["calibration"]["brier"] < 0.02 < tested["calibration"]["brier_baseline"]
+    arrays = reshet.train(X, p, task="classes", **how)
+    assert np.abs(arrays.predict_proba(X) - p).mean() < 0.05
+    assert arrays.test(X, p)["calibration"]["brier"] < 0.02
+    with pytest.raises(ValueError, match="sum to"):
+        reshet.train(X, p / 2, task="classes", **how)

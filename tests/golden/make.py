@@ -125,7 +125,8 @@ def new_data(case):
     y = x @ rule + 0.3 * torch.sin(3 * x @ rule) + 0.1 * torch.randn(case["samples"], outputs)
     loss, last = case["loss"]["type"], case["layers"][-1]["type"]
     if loss == "CrossEntropyLoss":
-        target = y.argmax(1)
+        # Soft labels: a probability per class.
+        target = torch.softmax(2 * y, 1) if case.get("soft") else y.argmax(1)
     elif loss in ("BCELoss", "BCEWithLogitsLoss"):
         target = (y > 0).float()
     elif last in ("Sigmoid", "Softmax", "Tanh"):

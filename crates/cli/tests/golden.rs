@@ -46,6 +46,9 @@ fn flags(case: &Value) -> Option<Vec<String>> {
     if let Some(x) = case.get("clip_norm") {
         add("clip-norm", x.to_string());
     }
+    if case.get("soft").is_some() {
+        add("task", "classes".into());
+    }
     let steps = case["steps"].as_u64().unwrap();
     let pass = case["samples"].as_u64().unwrap().div_ceil(case["batch_size"].as_u64().unwrap());
     add("epochs", (steps / pass).to_string());

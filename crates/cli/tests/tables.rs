@@ -123,6 +123,61 @@ fn shapley_values(place: &Place, prices: &[f64]) {
     place.fails("explain run flats.csv --samples 4", 2, "--shapley");
 }
 
+/// The votes of ten people, who see what the numbers say; and the same as shares.
+#[test]
+fn probabilities_of_classes_are_soft_labels() {
+    let votes = |i: usize| {
+        let (x, y) = (noise(i, 0), noise(i, 1));
+        let cat = (10.0 * x).round();
+        let dog = ((10.0 - cat) * y).round();
+        (x, y, [cat, dog, 10.0 - cat - dog])
+    };
+    let rows = |share: f64| -> String {
+        let row = |i| {
+            let (x, y, [a, b, c]) = votes(i);
+            format!("{x},{y},{},{},{}\n", a * share, b * share, c * share)
+        };
+        (0..400).map(row).collect()
+    };
+    let place = with(&[
+        ("votes.csv", &format!("x,y,cat,dog,cow\n{}", rows(1.0))),
+        ("shares.csv", &format!("x,y,cat,dog,cow\n{}", rows(0.1))),
+        ("half.csv", &format!("x,y,cat,dog,cow\n{}", rows(0.05))),
+    ]);
+    let train = "--target cat,dog,cow --task classes --effort 0";
+    let (out, _) = place.both(&format!("train votes.csv {train} --out votes"));
+    assert!(out.contains("which class, cat, dog, cow (a probability each, as asked)"), "{out}");
+    place.done(&format!("train shares.csv {train} --out shares"));
+    let parameters = |run: &str| {
+        let model = reshet::Model::load(place.path(run).join("model.safetensors")).unwrap();
+        model.parameters().to_vec()
+    };
+    assert!(parameters("votes") == parameters("shares"));
+    let many: String = (0..150).map(|_| rows(1.0)).collect();
+    place.write("many.csv", format!("x,y,cat,dog,cow\n{many}"));
+    let streamed = "--memory 9M --hidden 8 --batch-size 100 --epochs 2 --out streamed";
+    let (_, said) = place.both(&format!("train many.csv {train} {streamed}"));
+    assert!(said.contains("streamed within 9M"), "{said}");
+    for run in ["votes", "streamed"] {
+        let test = place.json(&format!("test {run} shares.csv --json"));
+        let number = |name: &str| test["calibration"][name].as_f64().unwrap();
+        assert!(test["accuracy"].as_f64().unwrap() > 0.85, "{test}");
+        assert!(number("brier") < 0.02 && number("brier_baseline") > 0.1, "{test}");
+        // What remains is what the votes do not say.
+        assert!(number("log_loss") < number("log_loss_baseline") - 0.1, "{test}");
+    }
+    place.write("new.csv", "y,x\n0.5,0.8\n");
+    let said = place.done("predict votes new.csv --json");
+    let line: Value = serde_json::from_str(&said).unwrap();
+    assert!((line["probabilities"]["cat"].as_f64().unwrap() - 0.8).abs() < 0.1, "{line}");
+    place.done("export votes --output votes.onnx");
+    place.fails(&format!("train half.csv {train}"), 3, "sum to 0.5; they must sum to 1, or be");
+    place.fails("test votes half.csv", 3, "half.csv:2: the probabilities of its 3 classes");
+    place.done(
+        "tune votes.csv --target cat,dog,cow --task classes --trials 2 --epochs 2 --out study",
+    );
+}
+
 /// As `predict` does.
 #[test]
 fn a_test_counts_cells_that_training_never_saw() {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use reshet::{
     Answer, Dataset, Device, Error, Features, Model, Result, Storage, Targets, Task, data::images,
-    explain::Trace, loss::Target,
+    explain::Trace, loss::Target, metrics::argmax,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -181,6 +181,7 @@ pub fn trace_row(
     let told = trace(step, model, one.features())?;
     let truth = match (one.targets().row(0), run.task()) {
         (Target::Class(class), _) => json!(run.names().get(class as usize)),
+        (Target::Probabilities(p), _) => json!(run.names().get(argmax(p))),
         // Zeros and ones are answers too.
         (Target::Values(all), Task::Binary) => json!(model.meaning().answer(all).label()),
         (Target::Values([y]), _) => json!(y),
@@ -239,6 +240,7 @@ fn judged<'a>(
     let answer = model.meaning().answer(outputs);
     let truth = match targets.row(row) {
         Target::Class(class) => class as usize,
+        Target::Probabilities(p) => argmax(p),
         Target::Values([y]) => usize::from(*y > 0.5),
         _ => return None,
     };

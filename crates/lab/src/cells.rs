@@ -4,6 +4,7 @@ use reshet::{
     Dataset, Targets,
     data::table::{ColumnKind, Columns},
     loss::Target,
+    metrics::argmax,
 };
 use serde_json::{Map, Value, json};
 
@@ -58,6 +59,7 @@ pub fn rows(data: &Dataset, count: usize) -> Vec<Map<String, Value>> {
 fn target_cell(targets: &Targets, row: usize) -> Value {
     match (targets.row(row), targets.names()) {
         (Target::Class(class), Some(names)) => json!(names.get(class as usize)),
+        (Target::Probabilities(p), Some(names)) => json!(names.get(argmax(p))),
         (Target::Values([y]), None) => json!(y),
         (Target::Values([y]), Some([no, yes])) => json!(if *y > 0.5 { yes } else { no }),
         (Target::Values([y]), Some([name])) if *y > 0.5 => json!(name),

@@ -31,7 +31,8 @@ pub enum Loss {
     BCELoss,
     /// Binary cross entropy for a network that ends in logits: y = σ(z).
     BCEWithLogitsLoss,
-    /// Cross entropy: −ln softmax(z)ₜ for the right class t. For a network that ends in
+    /// Cross entropy: −ln softmax(z)ₜ for the right class t; of soft labels −Σ tc ln softmax(z)c
+    /// over the classes c, with tc their probabilities. For a network that ends in
     /// logits, or in Softmax (which is then not applied twice).
     CrossEntropyLoss {
         /// ε in [0, 1]: the target becomes 1 − ε for the right class, plus ε
@@ -72,6 +73,8 @@ fn one() -> f32 {
 pub enum Target<'a> {
     /// The number of the right class.
     Class(u32),
+    /// The probability of each class.
+    Probabilities(&'a [f32]),
     /// One number per output.
     Values(&'a [f32]),
     /// One number per output; NaN: that output does not count.
@@ -193,7 +196,7 @@ impl Head {
             (Loss::CrossEntropyLoss { weight: Some(w), .. }, Target::Class(t)) => {
                 w[t as usize].into()
             }
-            (_, Target::Class(_) | Target::Chosen { .. }) => 1.0,
+            (_, Target::Class(_) | Target::Probabilities(_) | Target::Chosen { .. }) => 1.0,
             (_, Target::Values(values)) => values.len() as f64,
             (_, Target::Partial(values)) => {
                 values.iter().filter(|value| !value.is_nan()).count() as f64
@@ -231,6 +234,10 @@ impl Head {
                         Target::Class(t) => {
                             let smoothing = (*label_smoothing).into();
                             cross_entropy(z, t as usize, smoothing, weight.as_deref())
+                        }
+                        Target::Probabilities(t) => {
+                            let smoothing = (*label_smoothing).into();
+                            soft_cross_entropy(z, t, smoothing, weight.as_deref())
                         }
                         // Data and loss are checked before: see `Plan::check`.
                         _ => f64::NAN,
@@ -350,6 +357,23 @@ fn cross_entropy(z: &mut [f64], t: usize, smoothing: f64, weight: Option<&[f32]>
     loss
 }
 
+/// −Σ wc t′c ln pc, with p = softmax(z) and t′c = (1 − ε) tc + ε/K; z becomes its derivative
+/// pc Σ w t′ − wc t′c.
+fn soft_cross_entropy(z: &mut [f64], t: &[f32], smoothing: f64, weight: Option<&[f32]>) -> f64 {
+    let spread = smoothing / z.len() as f64;
+    let wanted = |c: usize| {
+        let w = weight.map_or(1.0, |w| f64::from(w[c]));
+        w * ((1.0 - smoothing) * f64::from(t[c]) + spread)
+    };
+    let max = z.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let log_sum = max + z.iter().map(|z| (z - max).exp()).sum::<f64>().ln();
+    let loss = z.iter().enumerate().map(|(c, z)| wanted(c) * (log_sum - z)).sum();
+    let total: f64 = (0..z.len()).map(wanted).sum();
+    softmax(z);
+    z.iter_mut().enumerate().for_each(|(c, p)| *p = *p * total - wanted(c));
+    loss
+}
+
 /// −1, 0 or 1; `f64::signum` has no 0.
 fn sign(x: f64) -> f64 {
     f64::from(u8::from(x > 0.0)) - f64::from(u8::from(x < 0.0))
@@ -373,9 +397,15 @@ mod tests {
             (Loss::QuantileLoss { quantile: 0.9 }, Activation::Identity, values),
             (Loss::cross_entropy(), Activation::Softmax, Target::Class(1)),
             (
-                Loss::CrossEntropyLoss { label_smoothing: 0.1, weight },
+                Loss::CrossEntropyLoss { label_smoothing: 0.1, weight: weight.clone() },
                 Activation::Identity,
                 Target::Class(1),
+            ),
+            (Loss::cross_entropy(), Activation::Softmax, Target::Probabilities(&[0.2, 0.5, 0.3])),
+            (
+                Loss::CrossEntropyLoss { label_smoothing: 0.1, weight },
+                Activation::Identity,
+                Target::Probabilities(&[0.0, 0.75, 0.25]),
             ),
         ]
         .map(|(loss, output, target)| (Head::new(loss, output, 3).unwrap(), target))

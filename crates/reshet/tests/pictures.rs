@@ -171,7 +171,7 @@ fn a_folder_with_its_own_test_part() {
     put("train/a/Thumbs.db", "grey.png");
     fs::create_dir(place.path().join("train/empty")).unwrap();
     let found = folder::read(place.path(), Form::default()).unwrap();
-    let Targets::Classes { labels, names } = found.train.targets() else { panic!() };
+    let Targets::Classes { labels, names, .. } = found.train.targets() else { panic!() };
     assert_eq!((names.join(" "), &labels[..]), ("a b c".into(), &[0, 0, 0, 1, 1, 1, 2, 2, 2][..]));
     assert_eq!(found.train.features().shape(), [1, HEIGHT, WIDTH]);
     assert_eq!(found.train.features().pictures(), Pictures::AsTheyAre);

@@ -101,7 +101,7 @@ fn show(args: &Show) -> Result<ExitCode> {
         _ => source.train,
     };
     let shape = data.features().shape();
-    let (Some((pictures, width)), Targets::Classes { labels, names }) =
+    let (Some((pictures, width)), Targets::Classes { labels, names, .. }) =
         (pictures::grey(data.features()), data.targets())
     else {
         let what = format!("{}: only pictures can be shown, not {shape:?}", args.data);

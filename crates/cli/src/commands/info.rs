@@ -185,7 +185,7 @@ impl<'a> About<'a> {
             Storage::F32(values) => values.iter().filter(|x| **x == 0.0).count(),
         };
         let mut classes = Vec::new();
-        if let Targets::Classes { labels, names } = data.targets() {
+        if let Targets::Classes { labels, names, .. } = data.targets() {
             classes.extend(names.iter().map(|name| (&**name, 0)));
             labels.iter().for_each(|l| classes[*l as usize].1 += 1);
         }

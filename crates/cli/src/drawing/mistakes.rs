@@ -88,7 +88,7 @@ pub fn draw(path: &Path, model: &Model, data: &Dataset, threshold: f64) -> Resul
 /// What a sample is called; `asked`: the model's names, which a yes/no question takes.
 fn truth<'a>(targets: &'a Targets, sample: usize, asked: &'a [String]) -> Option<&'a str> {
     let name = match targets {
-        Targets::Classes { labels, names } => names.get(labels[sample] as usize),
+        Targets::Classes { labels, names, .. } => names.get(labels[sample] as usize),
         Targets::YesNo { values, .. } => asked.get(usize::from(values[sample] > 0.5)),
         Targets::Numbers { .. } => None,
     };

@@ -160,7 +160,7 @@ impl Source {
 
     /// Says when whole numbers are taken for classes that hardly repeat.
     pub fn tell_many_classes(&self) {
-        let Targets::Classes { labels, names } = self.train.targets() else { return };
+        let Targets::Classes { labels, names, .. } = self.train.targets() else { return };
         let numbered = names.iter().all(|name| name.parse::<i64>().is_ok());
         let (classes, samples) = (names.len(), labels.len());
         if numbered && classes > FEW_CLASSES && samples < OFTEN * classes {
@@ -218,7 +218,7 @@ impl Source {
     /// Classes that are whole numbers as amounts, over all parts.
     pub fn with_numbers_of_classes(self) -> Result<Self> {
         let amounts = |data: Dataset| -> Result<Dataset> {
-            let Targets::Classes { labels, names } = data.targets() else { return Ok(data) };
+            let Targets::Classes { labels, names, .. } = data.targets() else { return Ok(data) };
             let number = |name: &String| name.parse::<f32>().ok();
             let Some(numbers) = names.iter().map(number).collect::<Option<Vec<f32>>>() else {
                 return Ok(data);

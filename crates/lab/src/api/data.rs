@@ -1,6 +1,6 @@
 //! Data: looking at pictures.
 
-use reshet::{Features, Storage, loss::Target};
+use reshet::{Features, Storage, loss::Target, metrics::argmax};
 use serde::Deserialize;
 
 use super::{Answer, Response, test};
@@ -55,6 +55,7 @@ fn pictures(lesson: &Lesson, names: &[String], which: &Which) -> Answer<Response
         rows.iter().flat_map(|r| &bytes[r * size..(r + 1) * size]).copied().collect();
     let label = |row: &usize| match (data.targets().row(*row), data.targets().names(), names) {
         (Target::Class(class), Some(names), _) => Some(encoded(&names[class as usize])),
+        (Target::Probabilities(p), Some(names), _) => Some(encoded(&names[argmax(p)])),
         (Target::Values([y]), _, [no, yes]) => Some(encoded(if *y > 0.5 { yes } else { no })),
         _ => None,
     };

@@ -7,6 +7,7 @@ use std::collections::{HashMap, hash_map::Entry};
 
 use reshet::{
     Answer, Dataset, Device, Layer, Model, Result, Targets, Task, explain::Trace, loss::Target,
+    metrics::argmax,
 };
 use serde::Deserialize;
 
@@ -207,6 +208,7 @@ impl<'a> Over<'a> {
 fn truth(targets: &Targets, row: usize, origin: f64) -> Option<f64> {
     match (targets.row(row), targets) {
         (Target::Class(class), _) => Some(f64::from(class)),
+        (Target::Probabilities(p), _) => Some(argmax(p) as f64),
         (Target::Values([y]), Targets::Numbers { .. }) => Some(f64::from(*y) + origin),
         (Target::Values([y]), _) => Some(f64::from(*y)),
         _ => None,

@@ -18,7 +18,7 @@ impl Dataset {
     /// # Errors
     /// There are no classes, or not this many; a name occurs twice.
     pub fn with_names(&self, names: &[String]) -> Result<Self> {
-        let Targets::Classes { labels, names: own } = self.targets() else {
+        let Targets::Classes { labels, names: own, probabilities } = self.targets() else {
             return Err(Error::invalid("the data has no classes to name"));
         };
         let numbered = || own.iter().map(|name| names.get(name.parse::<usize>().ok()?)).collect();
@@ -33,9 +33,9 @@ impl Dataset {
         if let Some(i) = (1..names.len()).find(|i| names[..*i].contains(&names[*i])) {
             return Err(Error::data(format!("two classes would be called \"{}\"", names[i])));
         }
-        let labels = labels.clone();
+        let (labels, probabilities) = (labels.clone(), probabilities.clone());
         let names = all.into_iter().cloned().collect();
-        Ok(self.with_targets(Targets::Classes { labels, names }))
+        Ok(self.with_targets(Targets::Classes { labels, names, probabilities }))
     }
 
     /// Asks the yes/no question "is it one of these classes?" of the same samples. Yes is named
@@ -44,9 +44,10 @@ impl Dataset {
     /// # Errors
     /// A name is no class, all classes or none are asked about, or there are no classes.
     pub fn is_any(&self, labels: &[impl ToString]) -> Result<Self> {
-        let Targets::Classes { labels: of, names } = self.targets() else {
+        let Targets::Classes { labels: of, names, .. } = self.targets() else {
             return Err(Error::invalid("is_any: the data has no classes to ask about"));
         };
+        self.refuse_soft_labels()?;
         let mut asked = vec![false; names.len()];
         for label in labels {
             let label = label.to_string();
@@ -71,11 +72,12 @@ impl Dataset {
     /// No class has this name, or there are no classes.
     pub fn is(&self, label: impl ToString) -> Result<Self> {
         let label = label.to_string();
-        let Targets::Classes { labels, names } = self.targets() else {
+        let Targets::Classes { labels, names, .. } = self.targets() else {
             return Err(Error::invalid(format!(
                 "is({label}): the data has no classes to ask about"
             )));
         };
+        self.refuse_soft_labels()?;
         let Some(class) = names.iter().position(|name| *name == label) else {
             let group = group(&label);
             return match group.len() {
@@ -94,7 +96,9 @@ impl Dataset {
     /// # Errors
     /// The data has a class that is not in `classes`: lists all such classes.
     pub fn with_classes(&self, classes: &[String]) -> Result<Self> {
-        let Targets::Classes { labels, names } = self.targets() else { return Ok(self.clone()) };
+        let Targets::Classes { labels, names, probabilities } = self.targets() else {
+            return Ok(self.clone());
+        };
         if names == classes {
             return Ok(self.clone());
         }
@@ -102,6 +106,10 @@ impl Dataset {
         let places: Vec<Option<usize>> = names.iter().map(place).collect();
         let mut used = vec![false; names.len()];
         labels.iter().for_each(|l| used[*l as usize] = true);
+        let rows = || probabilities.iter().flat_map(|all| all.chunks_exact(names.len()));
+        for row in rows() {
+            used.iter_mut().zip(row).for_each(|(used, p)| *used |= *p > 0.0);
+        }
         let unknown = |i: &usize| used[*i] && places[*i].is_none();
         let unknown: Vec<&str> =
             (0..names.len()).filter(unknown).map(|i| names[i].as_str()).collect();
@@ -112,9 +120,30 @@ impl Dataset {
                 classes.join(", ")
             )));
         }
+        if probabilities.is_some() {
+            let mut values = vec![0.0; classes.len() * labels.len()];
+            for (into, row) in values.chunks_exact_mut(classes.len()).zip(rows()) {
+                let each =
+                    places.iter().zip(row).filter_map(|(place, p)| Some((*place)?).zip(Some(p)));
+                each.for_each(|(place, p)| into[place] = *p);
+            }
+            return Ok(self.with_targets(Targets::of_probabilities(values, classes.to_vec())));
+        }
         let labels = labels.iter().filter_map(|l| places[*l as usize]).map(|c| c as u32).collect();
         let targets = Targets::classes(labels, classes.to_vec());
         Ok(self.with_targets(targets))
+    }
+}
+
+impl Dataset {
+    /// A probability is neither yes nor no.
+    fn refuse_soft_labels(&self) -> Result<()> {
+        match self.targets() {
+            Targets::Classes { probabilities: Some(_), .. } => Err(Error::invalid(
+                "the data has soft labels: a yes/no question asks about labels that are certain",
+            )),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -188,7 +217,7 @@ mod tests {
     #[test]
     fn classes_are_the_numbers_that_occur() {
         let targets = Targets::of_whole_numbers(&[0, 20_000, -1, 20_000]).unwrap();
-        let Targets::Classes { labels, names } = &targets else { panic!("{targets:?}") };
+        let Targets::Classes { labels, names, .. } = &targets else { panic!("{targets:?}") };
         assert_eq!((&labels[..], names.join(" ")), (&[1, 2, 0, 2][..], "-1 0 20000".into()));
         // Names by number reach classes that lie apart.
         let features = Features::new(Storage::U8(vec![0; 3]), &[1]).unwrap();
@@ -206,7 +235,7 @@ mod tests {
     fn classes_get_names_and_come_from_numbers() {
         let classes = |values: &[f32], width| {
             let targets = Targets::numbers(values.to_vec(), width).into_classes()?;
-            let Targets::Classes { labels, names } = targets else { panic!() };
+            let Targets::Classes { labels, names, .. } = targets else { panic!() };
             Ok((labels.to_vec(), names.join(" ")))
         };
         assert_eq!(classes(&[0.0, 2.0, 1.0], 1).unwrap(), (vec![0, 2, 1], "0 1 2".into()));
@@ -221,7 +250,7 @@ mod tests {
         says(classes(&[0.0, 0.5], 1), "sample 1: 0.5 is not a class number");
         says(classes(&[0.0, 4e12], 1), "sample 1: 4000000000000 has more digits than single");
         says(classes(&[0.0, 1.0, 1.0, 1.0], 2), "sample 1: its 2 targets are not one 1 among");
-        says(classes(&[0.2, 0.8], 2), "sample 0");
+        says(classes(&[0.2, 0.7], 2), "sample 0");
 
         let named = small().with_names(&["x".into(), "y".into()]).unwrap();
         assert_eq!(named.targets().names().unwrap(), ["x", "y"]);

@@ -2,8 +2,8 @@
 
 use std::{fmt, sync::Arc};
 
-use super::{Features, Storage, Targets, Wanted, table::Unit};
-use crate::{Result, error::Error};
+use super::{Features, Storage, Targets, Wanted, are_probabilities, table::Unit};
+use crate::{Result, error::Error, metrics::argmax};
 
 /// Samples with their targets. Clones, and datasets made by asking another question
 /// ([`Dataset::is`]), share the numbers.
@@ -112,7 +112,7 @@ impl Dataset {
                 values[i]
             )));
         }
-        if let Targets::Classes { labels, names } = &targets
+        if let Targets::Classes { labels, names, .. } = &targets
             && let Some(row) = labels.iter().position(|l| *l as usize >= names.len())
         {
             return Err(Error::data(format!(
@@ -120,6 +120,20 @@ impl Dataset {
                 labels[row],
                 names.len()
             )));
+        }
+        if let Targets::Classes { labels, names, probabilities: Some(all) } = &targets {
+            let width = names.len().max(1);
+            let fits = all.len() == width * labels.len();
+            let mut each = all.chunks_exact(width).zip(labels.iter());
+            let wrong = |(row, label): (&[f32], &u32)| {
+                !are_probabilities(row) || argmax(row) != *label as usize
+            };
+            if let Some(row) = if fits { each.position(wrong) } else { Some(0) } {
+                return Err(Error::data(format!(
+                    "sample {row}: not one probability per class that sum to 1, the label's the \
+                     largest"
+                )));
+            }
         }
         Ok(Self { features: Arc::new(features), targets, weights: None, partial })
     }
@@ -161,6 +175,9 @@ impl Dataset {
     /// The targets, for an engine.
     pub(crate) fn wanted(&self) -> Wanted<'_> {
         match &self.targets {
+            Targets::Classes { names, probabilities: Some(values), .. } => {
+                Wanted::Probabilities { values, width: names.len() }
+            }
             Targets::Classes { labels, .. } => Wanted::Classes(labels),
             Targets::YesNo { values, width, .. } | Targets::Numbers { values, width } => {
                 let width = *width;
@@ -256,7 +273,11 @@ impl Dataset {
             Storage::F32(values) => values.iter().for_each(|x| hash.add(x.to_bits().into())),
         }
         match &self.targets {
-            Targets::Classes { labels, .. } => labels.iter().for_each(|l| hash.add((*l).into())),
+            Targets::Classes { labels, probabilities, .. } => {
+                labels.iter().for_each(|l| hash.add((*l).into()));
+                let all = probabilities.iter().flat_map(|all| all.iter());
+                all.for_each(|p| hash.add(p.to_bits().into()));
+            }
             Targets::YesNo { values, .. } | Targets::Numbers { values, .. } => {
                 values.iter().for_each(|x| hash.add(x.to_bits().into()));
             }

@@ -284,7 +284,7 @@ fn unnamed(images: &Path) -> Result<Dataset> {
 /// Drops a class 0 that never occurs: EMNIST's letters begin with class 1.
 fn count_from_one(data: Dataset) -> Result<Dataset> {
     match data.targets() {
-        Targets::Classes { labels, names } if labels.iter().min() == Some(&1) => {
+        Targets::Classes { labels, names, .. } if labels.iter().min() == Some(&1) => {
             data.with_classes(&names[1..])
         }
         _ => Ok(data),

@@ -144,7 +144,8 @@ const SIGN: u32 = 1 << 31;
 
 /// The targets of a batch of arrays; borrowed, not copied.
 ///
-/// Made from numbers (row by row, one per output), class numbers, or [`Targets`].
+/// Made from numbers (row by row, one per output; under cross entropy a probability per class),
+/// class numbers, or [`Targets`].
 #[derive(Clone, Copy, Debug)]
 pub struct BatchTargets<'a> {
     pub(crate) given: Given<'a>,
@@ -222,6 +223,7 @@ impl<'a, const N: usize> From<&'a [u32; N]> for BatchTargets<'a> {
 impl<'a> From<&'a Targets> for BatchTargets<'a> {
     fn from(targets: &'a Targets) -> Self {
         Self::of(match targets {
+            Targets::Classes { probabilities: Some(values), .. } => Given::Values(values),
             Targets::Classes { labels, .. } => Given::Classes(labels),
             Targets::YesNo { values, .. } | Targets::Numbers { values, .. } => {
                 Given::Values(values)
@@ -264,7 +266,7 @@ impl Targets {
     /// as each already names one output.
     pub fn chosen<'a>(&'a self, outputs: &'a [u32]) -> BatchTargets<'a> {
         match self {
-            Self::Classes { labels, .. } => BatchTargets::of(Given::Classes(labels)),
+            Self::Classes { .. } => self.into(),
             Self::YesNo { values, .. } | Self::Numbers { values, .. } => values.chosen(outputs),
         }
     }
@@ -275,6 +277,11 @@ impl Targets {
 pub(crate) enum Wanted<'a> {
     Classes(&'a [u32]),
     Values {
+        values: &'a [f32],
+        width: usize,
+    },
+    /// A probability per class.
+    Probabilities {
         values: &'a [f32],
         width: usize,
     },
@@ -298,6 +305,9 @@ impl<'a> Wanted<'a> {
         match self {
             Self::Classes(labels) => Target::Class(labels[row]),
             Self::Values { values, width } => Target::Values(&values[row * width..][..width]),
+            Self::Probabilities { values, width } => {
+                Target::Probabilities(&values[row * width..][..width])
+            }
             Self::Partial { values, width } => Target::Partial(&values[row * width..][..width]),
             Self::Chosen { values, width, outputs } => {
                 let output = outputs[row];

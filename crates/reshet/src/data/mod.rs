@@ -62,6 +62,7 @@ pub use loader::{Batch, DataLoader};
 pub use streamed::{Bounds, StreamedRows};
 pub use table::Table;
 pub use targets::Targets;
+pub(crate) use targets::{are_probabilities, to_probabilities};
 
 /// The number of values of a shape; None if the product of its sizes overflows, even without
 /// the sizes that are 0.

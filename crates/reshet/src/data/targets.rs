@@ -6,6 +6,7 @@ use crate::{
     Result,
     error::Error,
     loss::Target,
+    metrics::argmax,
     rng::{Purpose, Stream},
     short::Short,
 };
@@ -19,6 +20,9 @@ pub enum Targets {
         labels: Arc<Vec<u32>>,
         /// The classes' names.
         names: Vec<String>,
+        /// Soft labels: a probability per class, row by row, the label being the largest. None:
+        /// the label is certain.
+        probabilities: Option<Arc<Vec<f32>>>,
     },
     /// `width` yes/no questions.
     YesNo {
@@ -42,10 +46,11 @@ pub enum Targets {
 impl fmt::Debug for Targets {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
-            Self::Classes { labels, names } => f
+            Self::Classes { labels, names, probabilities } => f
                 .debug_struct("Classes")
                 .field("labels", &Short(labels))
                 .field("names", &Short(names))
+                .field("probabilities", &probabilities.as_ref().map(|all| Short(all)))
                 .finish(),
             Self::YesNo { values, width, names } => f
                 .debug_struct("YesNo")
@@ -80,10 +85,14 @@ impl Targets {
     /// They answer another question.
     pub(crate) fn append(&mut self, more: &Self) -> Result<()> {
         match (self, more) {
-            (Self::Classes { labels, names }, Self::Classes { labels: more, names: other })
-                if names == other =>
-            {
+            (
+                Self::Classes { labels, names, probabilities },
+                Self::Classes { labels: more, names: other, probabilities: also },
+            ) if names == other && probabilities.is_some() == also.is_some() => {
                 Arc::make_mut(labels).extend_from_slice(more);
+                if let (Some(all), Some(more)) = (probabilities, also) {
+                    Arc::make_mut(all).extend_from_slice(more);
+                }
             }
             (Self::YesNo { values, width, .. }, Self::YesNo { values: more, width: other, .. })
             | (Self::Numbers { values, width }, Self::Numbers { values: more, width: other })
@@ -98,7 +107,39 @@ impl Targets {
 
     /// Makes targets of class numbers and the classes' names.
     pub fn classes(labels: Vec<u32>, names: Vec<String>) -> Self {
-        Self::Classes { labels: Arc::new(labels), names }
+        Self::Classes { labels: Arc::new(labels), names, probabilities: None }
+    }
+
+    /// Makes targets of soft labels: a probability per class, row by row. A row of whole numbers,
+    /// the votes for each class, is divided by its sum.
+    ///
+    /// ```
+    /// use reshet::Targets;
+    /// let names = ["cat", "dog"].map(String::from).to_vec();
+    /// let targets = Targets::soft_classes(vec![0.25, 0.75, 3.0, 1.0], names)?;
+    /// let Targets::Classes { labels, probabilities: Some(p), .. } = targets else { unreachable!() };
+    /// assert_eq!((labels.to_vec(), p.to_vec()), (vec![1, 0], vec![0.25, 0.75, 0.75, 0.25]));
+    /// # Ok::<(), reshet::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// A row has a number below 0, or does not sum to 1 within a thousandth; names the sample.
+    pub fn soft_classes(mut values: Vec<f32>, names: Vec<String>) -> Result<Self> {
+        if names.is_empty() || values.len() % names.len() != 0 {
+            let (n, classes) = (values.len(), names.len());
+            return Err(Error::data(format!("{n} probabilities are no rows of {classes} classes")));
+        }
+        for (i, row) in values.chunks_exact_mut(names.len()).enumerate() {
+            to_probabilities(row).map_err(|what| Error::data(format!("sample {i}: {what}")))?;
+        }
+        Ok(Self::of_probabilities(values, names))
+    }
+
+    /// Soft labels that are known to be probabilities.
+    pub(crate) fn of_probabilities(values: Vec<f32>, names: Vec<String>) -> Self {
+        let largest = |row: &[f32]| argmax(row) as u32;
+        let labels = values.chunks_exact(names.len().max(1)).map(largest).collect();
+        Self::Classes { labels: Arc::new(labels), names, probabilities: Some(Arc::new(values)) }
     }
 
     /// Makes targets of yes/no questions, one per name; 1 for yes, 0 for no, row by row.
@@ -112,11 +153,11 @@ impl Targets {
     }
 
     /// Converts numbers to classes: integers (0, 1, 2 or −1, 1, also as floats), named by
-    /// themselves, or one-hot rows (0, 0, 1), named by the place of their 1. Other targets do
-    /// not change.
+    /// themselves, one-hot rows (0, 0, 1), named by the place of their 1, or rows of probabilities
+    /// (0.2, 0.1, 0.7): soft labels. Other targets do not change.
     ///
     /// # Errors
-    /// A number is not whole, or a row does not have exactly one 1: names the sample.
+    /// A number is not whole; a row has neither exactly one 1 nor sums to 1: names the sample.
     pub fn into_classes(self) -> Result<Self> {
         let Self::Numbers { values, width } = &self else { return Ok(self) };
         if *width > 1 {
@@ -130,8 +171,14 @@ impl Targets {
                     ))),
                 }
             };
+            let names: Vec<String> = (0..*width).map(|n| n.to_string()).collect();
+            let one_hot = |row: &[f32]| row.iter().all(|x| *x == 0.0 || *x == 1.0);
+            let mut rows = values.chunks_exact(*width);
+            if rows.clone().any(|row| !one_hot(row)) && rows.all(are_probabilities) {
+                return Self::soft_classes(values.to_vec(), names);
+            }
             let labels = values.chunks_exact(*width).enumerate().map(row).collect::<Result<_>>()?;
-            return Ok(Self::classes(labels, (0..*width).map(|n| n.to_string()).collect()));
+            return Ok(Self::classes(labels, names));
         }
         if let Some(i) = values.iter().position(|x| x.abs() > (1u32 << 24) as f32) {
             let x = values[i];
@@ -201,6 +248,9 @@ impl Targets {
     /// Returns one sample's target.
     pub fn row(&self, row: usize) -> Target<'_> {
         match self {
+            Self::Classes { names, probabilities: Some(all), .. } => {
+                Target::Probabilities(&all[row * names.len()..][..names.len()])
+            }
             Self::Classes { labels, .. } => Target::Class(labels[row]),
             Self::YesNo { values, width, .. } | Self::Numbers { values, width } => {
                 Target::Values(&values[row * width..(row + 1) * width])
@@ -215,9 +265,10 @@ impl Targets {
             Arc::new(rows.iter().flat_map(row).copied().collect())
         };
         match self {
-            Self::Classes { labels, names } => Self::Classes {
+            Self::Classes { labels, names, probabilities } => Self::Classes {
                 labels: Arc::new(rows.iter().map(|r| labels[*r as usize]).collect()),
                 names: names.clone(),
+                probabilities: probabilities.as_ref().map(|all| pick(all, names.len())),
             },
             Self::YesNo { values, width, names } => {
                 Self::YesNo { values: pick(values, *width), width: *width, names: names.clone() }
@@ -287,5 +338,78 @@ impl Targets {
                 (*width > 0 && values.len() % width == 0).then(|| values.len() / width)
             }
         }
+    }
+}
+
+/// How far the probabilities of a row may sum from 1: they were rounded.
+const SUMS_TO_ONE: f64 = 1e-3;
+
+/// Whether these are at least 0 and sum to 1.
+pub(crate) fn are_probabilities(row: &[f32]) -> bool {
+    let sum: f64 = row.iter().map(|p| f64::from(*p)).sum();
+    row.iter().all(|p| *p >= 0.0) && (sum - 1.0).abs() <= SUMS_TO_ONE
+}
+
+/// Divides probabilities that sum to about 1, or counts, by their sum. Else says what is wrong.
+pub(crate) fn to_probabilities(row: &mut [f32]) -> Result<(), String> {
+    let sum: f64 = row.iter().map(|x| f64::from(*x)).sum();
+    if let Some(x) = row.iter().find(|x| !(**x >= 0.0 && x.is_finite())) {
+        return Err(format!("{x} is no probability of a class: it must be at least 0"));
+    }
+    let counts = sum > 0.0 && row.iter().all(|x| x.fract() == 0.0);
+    if !counts && !are_probabilities(row) {
+        return Err(format!(
+            "the probabilities of its {} classes sum to {}; they must sum to 1, or be whole numbers: \
+             counts",
+            row.len(),
+            sum as f32
+        ));
+    }
+    row.iter_mut().for_each(|x| *x = (f64::from(*x) / sum) as f32);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names() -> Vec<String> {
+        ["a", "b", "c"].map(String::from).to_vec()
+    }
+
+    #[test]
+    fn soft_labels_are_probabilities_or_counts() {
+        let values = vec![0.2, 0.5, 0.3, 0.0, 1.0, 3.0, 0.3333, 0.3333, 0.3333];
+        let targets = Targets::soft_classes(values, names()).unwrap();
+        let Targets::Classes { labels, probabilities: Some(all), .. } = &targets else { panic!() };
+        assert_eq!(labels.to_vec(), [1, 2, 0]);
+        assert_eq!(all[3..6], [0.0, 0.25, 0.75]);
+        assert!((all[6] - 1.0 / 3.0).abs() < 1e-7);
+        let one = targets.select(&[1]);
+        let Target::Probabilities(row) = one.row(0) else { panic!() };
+        assert_eq!(row, [0.0, 0.25, 0.75]);
+        let mut twice = targets.clone();
+        twice.append(&targets).unwrap();
+        assert_eq!(twice.rows(), Some(6));
+        assert!(twice.append(&Targets::classes(vec![0], names())).is_err());
+        for (row, says) in [
+            ([0.2, 0.5, 0.2], "sample 0: the probabilities of its 3 classes sum to 0.9"),
+            ([0.5, 0.75, -0.25], "-0.25 is no probability"),
+            ([f32::NAN, 0.5, 0.5], "NaN is no probability"),
+            ([0.0, 0.0, 0.0], "sum to 0"),
+        ] {
+            let error = Targets::soft_classes(row.to_vec(), names()).unwrap_err().to_string();
+            assert!(error.contains(says), "{error}");
+        }
+    }
+
+    #[test]
+    fn rows_of_an_array_that_sum_to_one_are_soft_labels() {
+        let soft = Targets::numbers(vec![0.0, 1.0, 0.25, 0.75], 2).into_classes().unwrap();
+        assert!(matches!(soft, Targets::Classes { probabilities: Some(_), .. }));
+        let hard = Targets::numbers(vec![0.0, 1.0, 1.0, 0.0], 2).into_classes().unwrap();
+        assert!(matches!(hard, Targets::Classes { probabilities: None, .. }));
+        // Counts are not taken for classes unless they are asked for.
+        assert!(Targets::numbers(vec![0.0, 1.0, 2.0, 0.0], 2).into_classes().is_err());
     }
 }

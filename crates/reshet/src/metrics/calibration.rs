@@ -20,13 +20,14 @@ const BINS: usize = 10;
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Calibration {
-    /// The mean of `−ln p`, where p is the probability of what is true. It is the loss of a model
+    /// The mean of `−ln p`, where p is the probability of what is true; of soft labels that of
+    /// `−Σ y ln p` over the classes. It is the loss of a model
     /// that was trained with plain cross entropy.
     pub log_loss: f64,
     /// The log loss of always giving each answer's share among these targets.
     pub log_loss_baseline: f64,
     /// The Brier score: the mean of `(p − y)²` where y is 1 for yes and 0 for no; for classes the
-    /// sum of these over all classes, from 0 to 2.
+    /// sum of these over all classes, from 0 to 2; of soft labels y is the class's probability.
     pub brier: f64,
     /// The Brier score of always giving each answer's share among these targets.
     pub brier_baseline: f64,
@@ -45,7 +46,8 @@ pub struct Bin {
     pub samples: usize,
     /// The mean of their probabilities.
     pub stated: f64,
-    /// The share of yeses; for classes of right answers.
+    /// The share of yeses; for classes of right answers, of soft labels the mean probability of the
+    /// class that is answered.
     pub found: f64,
 }
 
@@ -64,28 +66,49 @@ impl Calibration {
         }
         let mut sums = Sums::default();
         match targets {
-            Targets::Classes { labels, names } => {
-                let mut counts = vec![0; names.len()];
+            Targets::Classes { names, probabilities: Some(all), .. } => {
+                let width = names.len();
+                let mut shares = vec![0.0; width];
+                let mut squares = 0.0;
+                let rows = all.chunks_exact(width);
+                for (row, wanted) in answers.chunks_exact(width).zip(rows) {
+                    let said = argmax(row);
+                    for ((p, t), share) in row.iter().zip(wanted).zip(&mut shares) {
+                        let t = f64::from(*t);
+                        sums.log_loss -= t * clamped(*p).ln();
+                        sums.brier += (f64::from(*p) - t).powi(2);
+                        squares += t * t;
+                        *share += t;
+                    }
+                    sums.sort(row[said], f64::from(wanted[said]));
+                }
+                sums.done(&shares, all.len() / width, squares)
+            }
+            Targets::Classes { labels, names, .. } => {
+                let mut counts = vec![0.0; names.len()];
                 for (row, label) in answers.chunks_exact(names.len()).zip(labels.iter()) {
                     let label = *label as usize;
-                    counts[label] += 1;
+                    counts[label] += 1.0;
                     let off = |(k, p): (usize, &f32)| (f64::from(*p) - is(k == label)).powi(2);
                     let said = argmax(row);
                     sums.add(row[label], row.iter().enumerate().map(off).sum());
-                    sums.sort(row[said], said == label);
+                    sums.sort(row[said], is(said == label));
                 }
-                sums.done(&counts, 1.0)
+                sums.done(&counts, labels.len(), labels.len() as f64)
             }
             Targets::YesNo { values, .. } | Targets::Numbers { values, .. } => {
-                let mut counts = vec![0; 2];
+                let mut counts = [0.0; 2];
                 for (p, y) in answers.iter().zip(values.iter()).filter(|(_, y)| !y.is_nan()) {
                     let yes = *y > 0.5;
-                    counts[usize::from(yes)] += 1;
+                    counts[usize::from(yes)] += 1.0;
                     let of_true = if yes { *p } else { 1.0 - *p };
                     sums.add(of_true, (f64::from(*p) - is(yes)).powi(2));
-                    sums.sort(*p, yes);
+                    sums.sort(*p, is(yes));
                 }
-                sums.done(&counts, 0.5)
+                let n = counts[0] + counts[1];
+                // The Brier score of one question counts its two answers once.
+                let done = sums.done(&counts, n as usize, n)?;
+                Some(Self { brier_baseline: 0.5 * done.brier_baseline, ..done })
             }
         }
     }
@@ -106,7 +129,7 @@ struct Sums {
 struct Sorted {
     samples: usize,
     stated: f64,
-    found: usize,
+    found: f64,
 }
 
 impl Sums {
@@ -115,25 +138,25 @@ impl Sums {
         self.brier += brier;
     }
 
-    fn sort(&mut self, p: f32, found: bool) {
+    fn sort(&mut self, p: f32, found: f64) {
         let bin = ((f64::from(p) * BINS as f64) as usize).min(BINS - 1);
         let bin = &mut self.bins[bin];
         bin.samples += 1;
         bin.stated += f64::from(p);
-        bin.found += usize::from(found);
+        bin.found += found;
     }
 
-    /// `scale`: the Brier score of one question counts its two answers once.
-    fn done(&self, counts: &[usize], scale: f64) -> Option<Calibration> {
-        let samples: usize = counts.iter().sum();
+    /// `counts`: how often each answer is right, or the sum of its probabilities; `squares`: the
+    /// sum of the squares of all targets.
+    fn done(&self, counts: &[f64], samples: usize, squares: f64) -> Option<Calibration> {
         if samples == 0 {
             return None;
         }
         let n = samples as f64;
-        let shares = || counts.iter().filter(|n| **n > 0).map(|count| *count as f64 / n);
+        let shares = || counts.iter().filter(|n| **n > 0.0).map(|count| count / n);
         let of_bin = |bin: &Sorted| {
             let size = bin.samples as f64;
-            Bin { samples: bin.samples, stated: bin.stated / size, found: bin.found as f64 / size }
+            Bin { samples: bin.samples, stated: bin.stated / size, found: bin.found / size }
         };
         let bins: Vec<Bin> = self.bins.iter().filter(|bin| bin.samples > 0).map(of_bin).collect();
         let gap = |bin: &Bin| bin.samples as f64 * (bin.stated - bin.found).abs();
@@ -141,7 +164,7 @@ impl Sums {
             log_loss: self.log_loss / n,
             log_loss_baseline: -shares().map(|share| share * share.ln()).sum::<f64>(),
             brier: self.brier / n,
-            brier_baseline: scale * (1.0 - shares().map(|share| share * share).sum::<f64>()),
+            brier_baseline: squares / n - shares().map(|share| share * share).sum::<f64>(),
             error: bins.iter().map(gap).sum::<f64>() / n,
             bins,
         })
@@ -179,6 +202,21 @@ mod tests {
         assert_eq!((bin.samples, bin.found), (2, 0.5));
         assert!((bin.stated - 0.735).abs() < 1e-6);
         assert_eq!(c.brier_baseline, 0.5);
+    }
+
+    #[test]
+    fn soft_labels_are_measured_by_all_their_probabilities() {
+        let names = ["a", "b"].map(String::from).to_vec();
+        let targets = Targets::soft_classes(vec![0.25, 0.75, 1.0, 0.0], names).unwrap();
+        let c = Calibration::new(&[0.5, 0.5, 0.8, 0.2], &targets, Task::Classes).unwrap();
+        assert!((c.log_loss - (2.0f64.ln() - 0.8f64.ln()) / 2.0).abs() < 1e-6, "{}", c.log_loss);
+        assert!((c.brier - (0.125 + 0.08) / 2.0).abs() < 1e-6, "{}", c.brier);
+        // Always 0.625 and 0.375.
+        let off = |p: f64, q: f64| (0.625 - p).powi(2) + (0.375 - q).powi(2);
+        let always = (off(0.25, 0.75) + off(1.0, 0.0)) / 2.0;
+        assert!((c.brier_baseline - always).abs() < 1e-6, "{}", c.brier_baseline);
+        // The first of equals is said, with a quarter.
+        assert_eq!((c.bins[0].found, c.bins[1].found), (0.25, 1.0));
     }
 
     #[test]

@@ -109,7 +109,9 @@ impl Score {
     /// Does the same as [`Score::new`], where yes is a probability above `threshold`.
     pub fn at(answers: &[f32], targets: &Targets, task: Task, loss: f64, threshold: f64) -> Self {
         let (samples, kind) = match targets {
-            Targets::Classes { labels, names } => (labels.len(), classes(answers, labels, names)),
+            Targets::Classes { labels, names, .. } => {
+                (labels.len(), classes(answers, labels, names))
+            }
             Targets::YesNo { values, width, .. } | Targets::Numbers { values, width } => {
                 let kind = match task {
                     Task::Binary => yes_no(answers, values, *width, threshold, targets.two()),

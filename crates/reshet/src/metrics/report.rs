@@ -211,7 +211,7 @@ impl Report {
     ) -> Self {
         let score = Score::at(&answers, targets, task, loss, threshold);
         let (details, names) = match targets {
-            Targets::Classes { labels, names } => {
+            Targets::Classes { labels, names, .. } => {
                 (classes(&score, &answers, labels, names), names.clone())
             }
             Targets::YesNo { values, width, .. } | Targets::Numbers { values, width } => {

@@ -4,7 +4,7 @@ use super::{FusedLayer, Plan};
 use crate::{
     Features, Loss, Result,
     activation::Activation,
-    data::{Dataset, Given, Inputs, Targets, Wanted, memory},
+    data::{Dataset, Given, Inputs, Targets, Wanted, are_probabilities, memory},
     error::Error,
 };
 
@@ -61,7 +61,12 @@ impl Plan {
     pub(crate) fn batch<'a>(&self, given: Given<'a>, samples: usize) -> Result<Wanted<'a>> {
         let (outputs, loss) = (self.outputs, self.loss());
         let classes = matches!(loss, Loss::CrossEntropyLoss { .. });
-        if classes != matches!(given, Given::Classes(_)) {
+        let fits = match given {
+            Given::Classes(_) => classes,
+            Given::Values(_) => true,
+            Given::Partial(_) | Given::Chosen(..) => !classes,
+        };
+        if !fits {
             let what = if classes { "class numbers" } else { "numbers" };
             return Err(Error::invalid(format!("{} needs {what} as targets", loss.name())));
         }
@@ -84,6 +89,16 @@ impl Plan {
                 there(labels)?;
                 Ok(Wanted::Classes(labels))
             }
+            Given::Values(values) if classes => {
+                let soft = values.len() == samples * outputs;
+                match values.chunks_exact(outputs).position(|row| !are_probabilities(row)) {
+                    None if soft => Ok(Wanted::Probabilities { values, width: outputs }),
+                    _ => Err(Error::invalid(format!(
+                        "{} needs class numbers as targets, or a probability per class that sum to 1",
+                        loss.name()
+                    ))),
+                }
+            }
             Given::Values(values) => {
                 enough("targets", samples * outputs, values.len())?;
                 Ok(Wanted::Values { values, width: outputs })
@@ -105,7 +120,7 @@ impl Plan {
     /// Checks that the loss and the last layer can learn a batch's targets.
     pub(crate) fn check_batch(&self, wanted: &Wanted) -> Result<()> {
         let (values, partial) = match wanted {
-            Wanted::Classes(_) => return Ok(()),
+            Wanted::Classes(_) | Wanted::Probabilities { .. } => return Ok(()),
             Wanted::Values { values, .. } | Wanted::Chosen { values, .. } => (values, false),
             Wanted::Partial { values, .. } => (values, true),
         };

@@ -190,12 +190,18 @@ pub(super) fn temperature(answers: &[f32], targets: &Targets) -> Option<f64> {
 }
 
 /// Each sample's error: for numbers the square of the error over the target's variance; for several
-/// targets their sum. Else the share of wrong answers.
+/// targets their sum. For soft labels the sum of the squared errors of the probabilities. Else the
+/// share of wrong answers.
 pub(crate) fn of_samples(answers: &[f32], targets: &Targets) -> Vec<f64> {
     let outputs = targets.outputs();
     let rows = answers.chunks_exact(outputs);
     let wrong = |wrong: bool| f64::from(u8::from(wrong));
     match targets {
+        Targets::Classes { probabilities: Some(all), .. } => {
+            let square = |(p, t): (&f32, &f32)| (f64::from(*p) - f64::from(*t)).powi(2);
+            let of_row = |(row, t): (&[f32], &[f32])| row.iter().zip(t).map(square).sum();
+            rows.zip(all.chunks_exact(outputs)).map(of_row).collect()
+        }
         Targets::Classes { labels, .. } => {
             rows.zip(labels.iter()).map(|(row, y)| wrong(argmax(row) != *y as usize)).collect()
         }

@@ -85,29 +85,38 @@ struct At {
 /// Goes through the answers whose targets are there, their logits times `factor`.
 fn each(answers: &[f32], targets: &Targets, factor: f64, mut f: impl FnMut(At)) {
     match targets {
-        Targets::Classes { labels, names } => {
+        Targets::Classes { labels, names, probabilities } => {
             let mut logits = vec![0.0; names.len()];
-            for (row, label) in answers.chunks_exact(names.len()).zip(labels.iter()) {
+            for (i, row) in answers.chunks_exact(names.len()).enumerate() {
                 // Up to a constant, which changes nothing.
                 logits.iter_mut().zip(row).for_each(|(z, p)| *z = clamped(*p).ln());
-                f(of_class(&logits, *label as usize, factor));
+                let wanted = match probabilities {
+                    Some(all) => {
+                        let wanted = &all[i * names.len()..][..names.len()];
+                        logits.iter().zip(wanted).map(|(z, t)| z * f64::from(*t)).sum()
+                    }
+                    None => logits[labels[i] as usize],
+                };
+                f(at(&logits, wanted, factor));
             }
         }
         Targets::YesNo { values, .. } | Targets::Numbers { values, .. } => {
             for (p, y) in answers.iter().zip(values.iter()).filter(|(_, y)| !y.is_nan()) {
                 let p = clamped(*p);
-                f(of_class(&[0.0, (p / (1.0 - p)).ln()], usize::from(*y > 0.5), factor));
+                let logits = [0.0, (p / (1.0 - p)).ln()];
+                f(at(&logits, logits[usize::from(*y > 0.5)], factor));
             }
         }
     }
 }
 
-fn of_class(logits: &[f64], label: usize, factor: f64) -> At {
+/// `wanted`: the logit of the label, or the mean of all by the label's probabilities.
+fn at(logits: &[f64], wanted: f64, factor: f64) -> At {
     let top = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let weight = |z: &f64| (factor * (z - top)).exp();
     let all: f64 = logits.iter().map(weight).sum();
     let mean = logits.iter().map(|z| z * weight(z)).sum::<f64>() / all;
-    At { loss: all.ln() - factor * (logits[label] - top), slope: mean - logits[label] }
+    At { loss: all.ln() - factor * (wanted - top), slope: mean - wanted }
 }
 
 #[cfg(test)]

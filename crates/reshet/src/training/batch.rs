@@ -37,7 +37,7 @@ pub(super) fn wanted<'a>(
 /// Converts targets to the training's units, one per output.
 fn in_units<'a>(wanted: Wanted<'a>, meaning: &Meaning, into: &'a mut Vec<f32>) -> Wanted<'a> {
     let (values, width) = match wanted {
-        Wanted::Classes(_) => return wanted,
+        Wanted::Classes(_) | Wanted::Probabilities { .. } => return wanted,
         Wanted::Values { values, width }
         | Wanted::Partial { values, width }
         | Wanted::Chosen { values, width, .. } => (values, width),

@@ -24,7 +24,11 @@ use crate::{
     exit,
     input::split_data::{SplitData, of_flag},
     ranks, say,
-    settings::{Settings, recipe::Asked, table::TableFlags},
+    settings::{
+        Settings,
+        recipe::{Asked, Named},
+        table::TableFlags,
+    },
     terminal::{self, note},
 };
 pub use folder::Kept;
@@ -53,6 +57,9 @@ pub struct Args {
     /// As for `reshet train`: is it a LABEL?
     #[arg(long, value_name = "LABEL", conflicts_with = "positive")]
     is: Option<String>,
+    /// As for `reshet train`: the kind of question
+    #[arg(long, value_parser = Named::<Task>::new())]
+    task: Option<Task>,
     /// Table: test on this file instead of a part
     #[arg(long, value_name = "FILE")]
     test: Option<PathBuf>,
@@ -87,7 +94,7 @@ pub struct Args {
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
     /// Go on with a study that was stopped
-    #[arg(long, value_name = "STUDY", conflicts_with_all = ["data", "target", "positive", "weight", "separator", "header", "targets", "is", "test", "test_fraction", "validation", "folds", "space", "epochs", "seed", "out", "force"])]
+    #[arg(long, value_name = "STUDY", conflicts_with_all = ["data", "target", "positive", "weight", "separator", "header", "targets", "is", "task", "test", "test_fraction", "validation", "folds", "space", "epochs", "seed", "out", "force"])]
     resume: Option<PathBuf>,
     /// Folder of the study [default: runs/<data>-tune-<n>]
     #[arg(long, value_name = "DIR")]
@@ -127,7 +134,7 @@ impl Args {
             is: self.is.clone(),
             test: self.test.clone(),
             test_fraction: self.test_fraction,
-            recipe: Asked(Recipe { seed: self.seed, ..Recipe::default() }),
+            recipe: Asked(Recipe { seed: self.seed, task: self.task, ..Recipe::default() }),
             ..Settings::default()
         }
     }

@@ -133,7 +133,7 @@ mod tests {
             let parts = Prepare::new().of(classic.table().unwrap()).unwrap();
             let data = parts.train;
             let counts = match data.targets() {
-                Targets::Classes { labels, names } => {
+                Targets::Classes { labels, names, .. } => {
                     let count = |c: usize| labels.iter().filter(|l| **l as usize == c).count();
                     (0..names.len()).map(count).collect()
                 }

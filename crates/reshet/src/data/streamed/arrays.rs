@@ -340,8 +340,10 @@ impl Source for ArrayRows {
     fn fingerprint(&self, portion: u64) -> u64 {
         let hash = self.division.fingerprint(self.hash, portion);
         match &self.targets {
-            Targets::Classes { labels, names } => {
+            Targets::Classes { labels, names, probabilities } => {
                 let hash = labels.iter().fold(hash, |hash, label| mixed(hash, (*label).into()));
+                let all = probabilities.iter().flat_map(|all| all.iter());
+                let hash = all.fold(hash, |hash, p| mixed(hash, p.to_bits().into()));
                 names.iter().flat_map(|name| name.bytes()).fold(hash, |h, b| mixed(h, b.into()))
             }
             Targets::YesNo { values, .. } | Targets::Numbers { values, .. } => {
@@ -352,6 +354,7 @@ impl Source for ArrayRows {
 
     fn widths(&self) -> [usize; 2] {
         let outputs = match &self.targets {
+            Targets::Classes { names, probabilities: Some(_), .. } => names.len(),
             Targets::Classes { .. } => 1,
             Targets::YesNo { width, .. } | Targets::Numbers { width, .. } => *width,
         };
@@ -384,6 +387,9 @@ impl Source for ArrayRows {
                 kind.inputs(row_of(row), &mut into.inputs).map_err(wrong)?;
                 let row = first_row + row;
                 match &self.targets {
+                    Targets::Classes { probabilities: Some(all), .. } => {
+                        into.targets.extend_from_slice(&all[row * outputs..][..outputs]);
+                    }
                     Targets::Classes { labels, .. } => into.targets.push(labels[row] as f32),
                     Targets::YesNo { values, .. } | Targets::Numbers { values, .. } => {
                         into.targets.extend_from_slice(&values[row * outputs..][..outputs]);
@@ -397,6 +403,9 @@ impl Source for ArrayRows {
     fn dataset(&self, rows: Encoded) -> Result<Dataset> {
         let Encoded { inputs, targets: values } = rows;
         let targets = match &self.targets {
+            Targets::Classes { names, probabilities: Some(_), .. } => {
+                Targets::of_probabilities(values, names.clone())
+            }
             Targets::Classes { names, .. } => {
                 Targets::classes(values.iter().map(|x| *x as u32).collect(), names.clone())
             }

@@ -11,7 +11,11 @@ use super::{
     question::{Question, names, truth},
     statistics::Statistics,
 };
-use crate::{Result, Targets, Task, data::classes::group, error::Error};
+use crate::{
+    Result, Targets, Task,
+    data::{classes::group, to_probabilities},
+    error::Error,
+};
 
 impl Question {
     /// The target of each row, and the rows that have one; numbers are counted from `origins`,
@@ -90,7 +94,7 @@ impl Question {
                         *value = (number(row, cell)? - origin) as f32;
                     }
                 }
-                (Task::Number, None) => {
+                _ if *task == Task::Number || self.is_soft() => {
                     let cells = table.rough_cells(*place).enumerate().filter(|(row, _)| has(*row));
                     for (value, (row, cell)) in into.zip(cells) {
                         *value = number(row, cell)? as f32;
@@ -114,6 +118,14 @@ impl Question {
                 }
             }
         }
+        if self.is_soft() {
+            for (row, values) in rows.iter().zip(values.chunks_exact_mut(width)) {
+                to_probabilities(values).map_err(|what| {
+                    let line = table.line(*row as usize);
+                    Error::at(&table.source, line, None, what)
+                })?;
+            }
+        }
         Ok(self.targets_of(values))
     }
 
@@ -123,6 +135,7 @@ impl Question {
         let width = places.len();
         match task {
             Task::Number => Targets::numbers(values, width),
+            Task::Classes if width > 1 => Targets::of_probabilities(values, names.clone()),
             Task::Classes => {
                 Targets::classes(values.iter().map(|v| *v as u32).collect(), names.clone())
             }

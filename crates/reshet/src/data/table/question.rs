@@ -86,28 +86,28 @@ impl Question {
         let has_words = |p: &usize| all[*p].words > 0 && !skips.contains(p);
         let numbers = !places.iter().any(has_words);
         let (task, why) = match ask.task {
-            Some(Task::Classes) => {
-                let what = "several targets are numbers or yes/no questions, not classes";
-                return Err(Error::invalid(what));
-            }
+            Some(Task::Classes) => (Task::Classes, "a probability each, as asked"),
             Some(task) => (task, "as asked"),
             None if truths => (Task::Binary, "each says yes or no"),
             None => (Task::Number, "numbers"),
         };
         let bad = match task {
-            Task::Number => places.iter().find(|p| has_words(p)).filter(|_| !numbers),
+            Task::Number | Task::Classes => {
+                places.iter().find(|p| has_words(p)).filter(|_| !numbers)
+            }
             _ => places.iter().find(|p| truths_of(table, **p, all).is_none()),
         };
         if let Some(place) = bad {
             let what = match task {
                 Task::Number => "holds words; several targets must all be numbers or all yes/no",
+                Task::Classes => "holds words; several targets of classes are their probabilities",
                 _ => "holds more than yes/no, true/false or 1/0",
             };
             return Err(Error::data(format!("{} {what}", name(*place))));
         }
         let names = match task {
-            Task::Binary => places.iter().map(|p| table.heads[*p].name.clone()).collect(),
-            _ => Vec::new(),
+            Task::Number => Vec::new(),
+            _ => places.iter().map(|p| table.heads[*p].name.clone()).collect(),
         };
         Ok(Self { places, task, names, why: why.into(), skips })
     }
@@ -115,11 +115,17 @@ impl Question {
     /// The question of a model, put to a table.
     pub fn known(table: &Table, places: Vec<usize>, task: Task, names: Vec<String>) -> Self {
         let number = |name: &String| Cell::parse(name, false).is_some_and(|c| c.number().is_some());
-        let numbers = task == Task::Number || names.iter().all(number);
+        let soft = task == Task::Classes && places.len() > 1;
+        let numbers = task == Task::Number || soft || names.iter().all(number);
         let skips = if numbers { places.clone() } else { Vec::new() };
         let has_words = |place: &usize| !table.heads[*place].words.is_empty();
         let skips = skips.into_iter().filter(has_words).collect();
         Self { places, task, names, why: String::new(), skips }
+    }
+
+    /// Whether the targets are the probabilities of classes.
+    pub fn is_soft(&self) -> bool {
+        self.task == Task::Classes && self.places.len() > 1
     }
 
     /// Whether words as "-" say nothing in this target.

@@ -5,7 +5,7 @@ use super::{
     job::{self, Job, Plain},
 };
 use crate::{
-    Result,
+    Error, Result,
     data::{Dataset, Numbers, Rows, Wanted},
     engine::Samples,
 };
@@ -86,6 +86,7 @@ impl Resident {
         let inputs = Inputs::new(stream, Rows::of(data.features()))?;
         let (classes, values) = match data.wanted() {
             Wanted::Classes(classes) => (Some(stream.with(classes, what)?), None),
+            Wanted::Probabilities { .. } => return Err(no_probabilities()),
             Wanted::Values { values, .. } | Wanted::Partial { values, .. } => {
                 (None, Some(stream.with(values, what)?))
             }
@@ -176,6 +177,7 @@ impl Passed {
             Wanted::Classes(all) => {
                 classes = self.classes.fill(stream, &gather(batches, all, 1), what)?;
             }
+            Wanted::Probabilities { .. } => return Err(no_probabilities()),
             Wanted::Values { values: all, width } | Wanted::Partial { values: all, width } => {
                 values = self.values.fill(stream, &gather(batches, all, width), what)?;
             }
@@ -202,12 +204,20 @@ fn gather<T: Copy>(batches: &[Samples], numbers: &[T], width: usize) -> Vec<T> {
     gathered
 }
 
+/// That the kernels know class numbers only.
+fn no_probabilities() -> Error {
+    Error::Device("soft labels are not learnt on the card: use the processor".into())
+}
+
 /// Says where targets of this kind are.
 fn name_targets(wanted: Wanted, classes: u64, values: u64, job: &mut Job) {
     job.targets = values;
     (job.target_kind, job.target_width) = match wanted {
         Wanted::Classes(_) => (job::CLASSES, 1),
-        Wanted::Values { width, .. } => (job::VALUES, width as u32),
+        // Soft labels were refused when they were to be copied.
+        Wanted::Values { width, .. } | Wanted::Probabilities { width, .. } => {
+            (job::VALUES, width as u32)
+        }
         Wanted::Partial { width, .. } => (job::PARTIAL, width as u32),
         Wanted::Chosen { width, .. } => (job::CHOSEN, width as u32),
     };

@@ -58,6 +58,9 @@ impl Source for TableRows {
             let mut answered = question.answered(&table);
             answered.retain(|row| division.side(first + *row as usize) == Side::Train);
             match question.targets(&table, &columns.origins, &answered)? {
+                Targets::Classes { probabilities: Some(all), .. } => {
+                    into.targets.extend_from_slice(&all);
+                }
                 Targets::Classes { labels, .. } => {
                     into.targets.extend(labels.iter().map(|label| *label as f32));
                 }
