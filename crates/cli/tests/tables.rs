@@ -153,7 +153,11 @@ fn probabilities_of_classes_are_soft_labels() {
         model.parameters().to_vec()
     };
     assert!(parameters("votes") == parameters("shares"));
-    place.done(&format!("train votes.csv {train} --memory 4K --out streamed"));
+    let many: String = (0..150).map(|_| rows(1.0)).collect();
+    place.write("many.csv", format!("x,y,cat,dog,cow\n{many}"));
+    let streamed = "--memory 9M --hidden 8 --batch-size 100 --epochs 2 --out streamed";
+    let (_, said) = place.both(&format!("train many.csv {train} {streamed}"));
+    assert!(said.contains("streamed within 9M"), "{said}");
     for run in ["votes", "streamed"] {
         let test = place.json(&format!("test {run} shares.csv --json"));
         let number = |name: &str| test["calibration"][name].as_f64().unwrap();
@@ -168,7 +172,7 @@ fn probabilities_of_classes_are_soft_labels() {
     assert!((line["probabilities"]["cat"].as_f64().unwrap() - 0.8).abs() < 0.1, "{line}");
     place.done("export votes --output votes.onnx");
     place.fails(&format!("train half.csv {train}"), 3, "sum to 0.5; they must sum to 1, or be");
-    place.fails("test votes half.csv", 3, "line 2");
+    place.fails("test votes half.csv", 3, "half.csv:2: the probabilities of its 3 classes");
     place.done(
         "tune votes.csv --target cat,dog,cow --task classes --trials 2 --epochs 2 --out study",
     );
@@ -182,8 +186,9 @@ fn a_test_counts_cells_that_training_never_saw() {
     };
     let place = with(&[("t.csv", &format!("x,w,y\n{}", rows(60)))]);
     place.done("train t.csv --target y --task number --epochs 1 --out run");
-    place.write("odd.csv", format!("x,w,y\n{}", rows(9)) + "1e60,a,3\n,b,4\n1,new,5\n1e9,a,5\n");
-    for flags in ["", "--memory 1K"] {
+    let odd = "1e60,a,3\n,b,4\n1,new,5\n1e9,a,5\n";
+    place.write("odd.csv", format!("x,w,y\n{}{odd}", rows(60_000)));
+    for flags in ["", "--memory 1M"] {
         let (_, said) = place.both(&format!("test run odd.csv {flags}"));
         for part in [
             "1 number is infinite or too large: it was taken for missing",

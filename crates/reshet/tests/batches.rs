@@ -315,7 +315,46 @@ fn what_does_not_fit_is_refused() {
     let mut classes =
         sequential![Linear(2, 3)].unwrap().with_loss(Loss::cross_entropy()).start().unwrap();
     assert!(classes.step_on(&[1.0; 2], &[7u32], sgd).is_err());
-    assert!(classes.step_on(&[1.0; 2], &[1.0f32, 0.0, 0.0], sgd).is_err());
+    assert!(classes.step_on(&[1.0; 2], &[1.0f32, 2.0, 0.0], sgd).is_err());
+}
+
+/// Soft labels as arrays, rows of a dataset, and, where each is certain, as class numbers.
+#[test]
+fn probabilities_of_classes_are_targets_too() {
+    let network: Sequential = "3-4:tanh-3".parse().unwrap();
+    let x = numbers(5 * 3, 2);
+    let soft = [0.2, 0.3, 0.5, 1.0, 0.0, 0.0, 0.5, 0.5, 0.0, 0.1, 0.8, 0.1, 0.0, 0.25, 0.75];
+    let targets = Targets::soft_classes(soft.to_vec(), names(3)).unwrap();
+    let features = Features::new(Storage::F32(x.clone()), &[3]).unwrap();
+    let data = Dataset::new(features, targets.clone()).unwrap();
+    let start = || network.clone().with_loss(Loss::cross_entropy());
+    // The card's kernels know class numbers only.
+    for device in devices().filter(|device| !matches!(device, Device::Cuda { .. })) {
+        let mut arrays = start().on(device).unwrap().start().unwrap();
+        let mut rows = start().on(device).unwrap().attach(&data).unwrap();
+        for _ in 0..3 {
+            let loss = arrays.step_on(&x, &soft, SGD::new(0.1)).unwrap();
+            let same = rows.step(&[0, 1, 2, 3, 4], SGD::new(0.1)).unwrap();
+            assert_eq!(loss.to_bits(), same.to_bits(), "{device}");
+        }
+        assert_eq!(bits(&arrays.parameters()), bits(&rows.parameters()));
+        let certain = [0.0, 1.0, 0.0, 0.0, 0.0, 1.0];
+        let of = |training: &mut Training, soft: bool| match soft {
+            true => training.step_on(&x[..6], &certain, SGD::new(0.0)).unwrap(),
+            false => training.step_on(&x[..6], &[1u32, 2], SGD::new(0.0)).unwrap(),
+        };
+        let [soft, hard] = [true, false].map(|soft| of(&mut arrays, soft));
+        assert!((soft - hard).abs() < 1e-6, "{soft} {hard}");
+        for wrong in [&soft_of(0.2)[..], &[1.0, 2.0][..]] {
+            let error = arrays.step_on(&x[..6], wrong, SGD::new(0.1)).unwrap_err().to_string();
+            assert!(error.contains("or a probability per class that sum to 1"), "{error}");
+        }
+    }
+}
+
+/// Two rows that sum to three times this.
+fn soft_of(p: f32) -> [f32; 6] {
+    [p; 6]
 }
 
 /// Soft labels as arrays, rows of a dataset, and, where each is certain, as class numbers.
