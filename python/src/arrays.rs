@@ -101,7 +101,9 @@ pub fn units(data: &Dataset) -> Vec<Unit> {
 /// The samples, each counting as much more as its class does.
 pub fn weighted(data: Dataset, named: &[(String, f64)]) -> Result<Dataset> {
     let (places, names): (Vec<usize>, &[String]) = match data.targets() {
-        Targets::Classes { labels, names, .. } => (labels.iter().map(|l| *l as usize).collect(), names),
+        Targets::Classes { labels, names, .. } => {
+            (labels.iter().map(|l| *l as usize).collect(), names)
+        }
         Targets::YesNo { values, width: 1, names } if names.len() == 2 => {
             (values.iter().map(|v| usize::from(*v > 0.5)).collect(), names)
         }
