@@ -100,7 +100,7 @@ fn a_streamed_run_that_is_killed_goes_on_to_the_same_bits() {
     place.fails("train big --memory 2M", 2, "--memory: 2.0 MB of memory are too few");
     place.fails("train big --memory much", 2, "a size from 1M on");
     place.fails("train mnist --memory 2G", 2, "--memory 2G goes with tables and arrays");
-    place.fails("train nofile.csv --memory 2G", 2, "no such file or folder");
+    place.fails("train nofile.csv --memory 2G", 3, "no such file or folder");
 }
 
 /// An array in its file.
