@@ -17,8 +17,8 @@ pub struct Peak {
 pub fn measure(threads: usize) -> Peak {
     let most = env::var("RESHET_INSTRUCTIONS").ok();
     let flops = best(threads, |_| multiply_adds(most.as_deref()));
-    let bf16 = bf16(most.as_deref())
-        .map(|_| best(threads, |_| bf16(most.as_deref()).unwrap_or(0)) / 1e9);
+    let bf16 =
+        bf16(most.as_deref()).map(|_| best(threads, |_| bf16(most.as_deref()).unwrap_or(0)) / 1e9);
     let numbers: Vec<f32> = vec![1.0; 64 << 20];
     let part = numbers.len() / threads;
     let bytes = best(threads, |thread| {
