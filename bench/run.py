@@ -92,6 +92,8 @@ class Contender:
         # Some machines are set to an old processor's kernels for the sake of old libraries.
         for variable in ["OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"]:
             environment.pop(variable, None)
+        if environment.get("RESHET_INSTRUCTIONS") == "avx2":
+            environment["OPENBLAS_CORETYPE"] = "Haswell"
         self.log = open(HOME / "contenders.log", "a")
         self.process = subprocess.Popen(
             [str(part) for part in command(job, threads)],
@@ -283,7 +285,7 @@ def main():
     ask.add_argument("--threads", type=int, default=os.cpu_count())
     ask.add_argument("--rounds", type=int, default=7)
     ask.add_argument("--instructions", choices=HELD,
-                     help="hold everybody to these, whatever the processor has")
+                     help="hold everybody who has a setting for it to these")
     ask.add_argument("--record", type=Path, help="also write the numbers to this JSON file")
     asked = ask.parse_args()
     names = list(TRAINING)
@@ -306,6 +308,9 @@ def main():
     rows = []
     for job in jobs:
         if job == TOGETHER:
+            if not {"JAX", "PyTorch"} <= set(names):
+                print(f"\nskipped: {TOGETHER}: it is timed beside JAX and PyTorch together")
+                continue
             rows += together(asked.threads, asked.rounds)
             continue
         rows += train(job, names, asked.threads, asked.rounds)

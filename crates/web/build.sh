@@ -8,7 +8,7 @@ target=wasm32-wasip1-threads kept=crates/page/site
 binaryen=132.0.0
 now="$(rustc --version), binaryen $binaryen"
 # The sum over all files that it is made from, and their names.
-sources=$(find Cargo.toml Cargo.lock crates/{reshet,lab,cli,web}/{Cargo.toml,src} crates/mnist -type f -print0 |
+sources=$(find crates/web/build.sh Cargo.toml Cargo.lock crates/{reshet,lab,cli,web}/{Cargo.toml,src} crates/mnist -type f -print0 |
     LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -d' ' -f1)
 if [[ ${1:-} == --sources ]]; then
     [[ $sources == $(cat $kept/sources.txt) ]] ||

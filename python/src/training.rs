@@ -363,6 +363,7 @@ impl Watch {
         if let Some(line) = line(event) {
             self.say(&line);
         }
+        self.warn_of_device(event);
         self.look()
     }
 
@@ -381,6 +382,17 @@ impl Watch {
             self.attend(|py| {
                 py.import("builtins")?.getattr("print")?.call1((line,))?;
                 py.check_signals()
+            });
+        }
+    }
+
+    /// Warns that a training goes on on another device, if this event is about that.
+    fn warn_of_device(&mut self, event: &Event) {
+        if let Event::Device { step, device, why } = event {
+            let text = format!("{why}; the training goes on on {device} after step {step}");
+            self.attend(|py| {
+                py.import("warnings")?.call_method1("warn", (text,))?;
+                Ok(())
             });
         }
     }
@@ -420,11 +432,15 @@ impl<'a> Looks<'a> {
 }
 
 impl Bagging for Looks<'_> {
-    fn event(&self, _fold: usize, _event: &Event) -> ControlFlow<()> {
+    fn event(&self, _fold: usize, event: &Event) -> ControlFlow<()> {
+        let watch = || self.watch.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(event, Event::Device { .. }) {
+            watch().warn_of_device(event);
+        }
         if thread::current().id() != self.caller {
             return ControlFlow::Continue(());
         }
-        self.watch.lock().unwrap_or_else(PoisonError::into_inner).look()
+        watch().look()
     }
 }
 

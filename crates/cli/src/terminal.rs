@@ -204,6 +204,13 @@ pub fn saved() {
     SAVED.store(true, Relaxed);
 }
 
+/// Warns that a training goes on on another device, if the event is about that.
+pub fn warn_of_device(event: &reshet::Event) {
+    if let reshet::Event::Device { step, device, why } = event {
+        tell(&format!("warning: {why}; the training goes on on {device} after step {step}"));
+    }
+}
+
 /// What an event handler says: go on, unless Ctrl-C was pressed.
 pub fn carry_on() -> std::ops::ControlFlow<()> {
     use std::ops::ControlFlow::{Break, Continue};

@@ -97,6 +97,25 @@ fn a_checkpoint_is_of_the_step_that_was_told() {
     }
 }
 
+/// A step of the launch in hand diverges, but the training is ended before it is told.
+#[test]
+fn what_would_have_diverged_is_not_taken_again() {
+    let Some(card) = card() else { return };
+    let data = data(Some(100));
+    let trainer = || trainer(card).shuffle(false);
+    let mut by_hand = trainer().start(&data).unwrap();
+    for _ in 0..4 {
+        by_hand.advance().unwrap();
+    }
+    by_hand.stop();
+    let end_after = |event: &Event| match event {
+        Event::Step { step: 3, .. } => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    };
+    let fit = trainer().on_event(end_after).fit(&data).unwrap();
+    assert_eq!((fit.steps, bits(&fit.model)), (4, bits(&by_hand.finish().model)));
+}
+
 #[test]
 fn divergence_is_told_where_it_is() {
     let Some(card) = card() else { return };

@@ -127,6 +127,8 @@ fn train(way: &str, device: Device) -> reshet::Result<Course> {
                         continue;
                     }
                 }
+                // Whoever is given the training may have changed it, between two stages too.
+                training.training();
                 let Some(event) = training.advance()? else { break };
                 course.see(&event);
             }

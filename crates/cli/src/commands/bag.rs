@@ -126,6 +126,7 @@ pub fn device(args: &Settings, train: &Dataset) -> Result<Device> {
 
 /// Sets what a recipe does not say of a training.
 pub fn prepare<'a>(args: &Settings, trainer: Trainer<'a>) -> Trainer<'a> {
+    let trainer = trainer.fall_back(args.fall_back());
     if args.no_scale { trainer.units(Vec::new()) } else { trainer }
 }
 
@@ -195,6 +196,7 @@ impl Bagging for Kept<'_> {
         {
             self.bar.inc(16);
         }
+        self.bar.suspend(|| terminal::warn_of_device(event));
         terminal::carry_on()
     }
 

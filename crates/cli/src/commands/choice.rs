@@ -36,6 +36,7 @@ pub fn choose(args: &mut Settings, asked: &Recipe, train: &Dataset) -> Result<Op
             bar.set_length(all as u64);
             bar.set_position((before + step) as u64);
         }
+        bar.suspend(|| terminal::warn_of_device(event));
         terminal::carry_on()
     });
     bar.finish_and_clear();
@@ -110,6 +111,7 @@ impl Bagging for Progress<'_> {
             self.bar.set_length(self.networks as u64 * (lengths[0] + second));
             self.bar.inc(16);
         }
+        self.bar.suspend(|| terminal::warn_of_device(event));
         terminal::carry_on()
     }
 }

@@ -33,7 +33,10 @@ impl Folds {
             let split = SplitData::read(&mut args, Some((k, folds)));
             let SplitData { train, validation, test, .. } = split.map_err(|e| flagged(e, folds))?;
             choice::choose(&mut args, &asked, &train)?;
-            let mut trainer = args.trainer(&train)?.on_event(|_| terminal::carry_on());
+            let mut trainer = args.trainer(&train)?.on_event(|event| {
+                terminal::warn_of_device(event);
+                terminal::carry_on()
+            });
             if let Some(validation) = &validation {
                 trainer = trainer.validation(validation);
             }

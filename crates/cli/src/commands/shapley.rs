@@ -32,7 +32,7 @@ pub struct ShapleyArgs {
     #[arg(long, value_delimiter = ',', num_args = 1, value_name = "N,…", requires = "shapley")]
     samples: Vec<usize>,
     /// With --shapley: permutations are sampled until no standard error is above this fraction of
-    /// a sample's largest value, or there are 6400
+    /// a sample's largest value, or for 32 rounds of the background
     #[arg(
         long,
         default_value_t = 0.01,

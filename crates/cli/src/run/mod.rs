@@ -262,11 +262,7 @@ impl Run {
                     Event::Epoch { validation: Some(score), .. } => {
                         validated = format!("  validation {}", short(score));
                     }
-                    Event::Device { step, device, why } => {
-                        let what =
-                            format!("{why}; the training goes on on {device} after step {step}");
-                        bar.suspend(|| terminal::tell(&format!("warning: {what}")));
-                    }
+                    Event::Device { .. } => bar.suspend(|| terminal::warn_of_device(event)),
                     _ => {}
                 }
                 each(event);
@@ -309,7 +305,7 @@ impl Run {
     fn rescue(&mut self, error: Error) -> anyhow::Error {
         if matches!(error, Error::Device(_)) && self.path(CHECKPOINT).exists() {
             let folder = self.folder().display();
-            let how = format!("reshet train --resume {folder} --device cpu");
+            let how = format!("reshet train --resume {folder}");
             terminal::tell(&format!("go on from the last checkpoint: {how}"));
         }
         let Error::Diverged(diverged) = &error else { return error.into() };

@@ -177,9 +177,7 @@ impl Settings {
     ) -> reshet::Result<Trainer<'a>> {
         let trainer = self.recipe.trainer_of_sample(data, samples)?;
         let trainer = trainer.device(self.machine.device()?).unscaled();
-        // Another device gives other bits.
-        let fall_back = (!self.same_bits).then(|| self.machine.processor());
-        let trainer = trainer.fall_back(fall_back);
+        let trainer = trainer.fall_back(self.fall_back());
         let trainer = match self.machine.asks_for_f32() {
             true => trainer,
             false => {
@@ -188,6 +186,11 @@ impl Settings {
             }
         };
         Ok(if self.no_scale { trainer.units(Vec::new()) } else { trainer })
+    }
+
+    /// What a training goes on on if its card fails: another device gives other bits.
+    pub fn fall_back(&self) -> Option<reshet::Device> {
+        (!self.same_bits).then(|| self.machine.processor())
     }
 
     /// Refuses a precision that is not there, before anything is trained.

@@ -380,10 +380,20 @@ impl Course {
 
     /// Keeps what the page, and the run's folder, need of a step and of the epoch it ends.
     fn happened(&mut self, event: Event) -> Result<()> {
-        let Event::Step { i, loss, lr, .. } = event else { return Ok(()) };
+        let Event::Step { i, loss, lr, .. } = event else {
+            // Where a card failed, it says what the training goes on on.
+            self.run.state().log.push(event);
+            return Ok(());
+        };
         let step = self.training.step();
-        let ended =
-            if i + 1 == self.lesson.steps_per_epoch() { self.training.advance()? } else { None };
+        let mut ended = None;
+        if i + 1 == self.lesson.steps_per_epoch() {
+            ended = self.training.advance()?;
+            if let Some(device @ Event::Device { .. }) = ended {
+                self.run.state().log.push(device);
+                ended = self.training.advance()?;
+            }
+        }
         let mut state = self.run.state();
         state.losses.add(step, loss);
         if event.is_logged() {

@@ -65,7 +65,7 @@ impl Precision {
     ) -> Option<String> {
         let instructions = match device {
             Device::Cpu { instructions, .. } => instructions,
-            Device::Cuda { .. } => return Some("it has not been measured on a card".into()),
+            Device::Cuda { .. } => return Some("on a card it has not been measured".into()),
             Device::Reference => return Some("reference computes without".into()),
         };
         let wide: Vec<bool> = plan.dense().map(|d| is_wide(d.inputs, d.outputs)).collect();

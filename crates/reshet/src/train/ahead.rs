@@ -81,10 +81,11 @@ impl TrainingLoop {
             self.begin(slot)?;
         }
         let Some(ahead) = &mut self.ahead else { return Ok(false) };
-        let Some(launch) = ahead.begun.pop_front() else { return Ok(false) };
+        let Some(mut launch) = ahead.begun.pop_front() else { return Ok(false) };
         let (losses, failed) = self.training.finish_steps(&borrowed(&launch.steps));
         if failed.is_err() {
             // What comes after a step that failed is not taken.
+            launch.steps.truncate(losses.len() + 1);
             ahead.begun.clear();
         }
         (ahead.untold, ahead.failed) = (losses.into(), failed.err());

@@ -195,7 +195,10 @@ impl TrainingLoop {
         if self.over {
             return Ok(None);
         }
-        self.renew_kept()?;
+        // Not between the stages of a batch: another device would not have the first of them.
+        if self.current.is_none() {
+            self.renew_kept()?;
+        }
         if let Some(news) = self.take_news() {
             return Ok(Some(news));
         }

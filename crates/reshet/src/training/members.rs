@@ -40,17 +40,18 @@ pub(crate) fn step(
     }
     let taken = members.step(&mut taking);
     drop(taking);
-    let failed = taken.as_ref().err().map(ToString::to_string);
-    for (n, i) in which.into_iter().enumerate() {
+    let taken = match taken {
+        Ok(taken) => taken,
+        Err(error) => {
+            let why = error.to_string();
+            which.iter().map(|_| Err(Error::Device(why.clone()))).collect()
+        }
+    };
+    for (i, taken) in which.into_iter().zip(taken) {
         let (training, _, optimizer) = &mut steps[i];
-        done[i] = match (&taken, &failed) {
-            (Ok(taken), _) => {
-                // As on the processor, where they share the memory of a batch.
-                training.rows.clear();
-                training.stepped(taken[n], *optimizer)
-            }
-            (Err(_), why) => Err(Error::Device(why.clone().unwrap_or_default())),
-        };
+        // As on the processor, where they share the memory of a batch.
+        training.rows.clear();
+        done[i] = taken.and_then(|taken| training.stepped(taken, *optimizer));
     }
     done
 }

@@ -90,9 +90,12 @@ impl Here {
 
     /// The settings of a lesson, with nothing left open, its data, and its command.
     fn args(&self, spec: &Spec) -> Result<(Settings, SplitData, String)> {
-        let mut args = spec::question(spec)?;
+        let mut args = spec::question(spec);
         let split = self.split(&args)?;
         let (train, defaults) = (&split.train, split.defaults);
+        if let Some(name) = &spec.precision {
+            args.machine.ask_for(name)?;
+        }
         let mut recipe = spec::recipe(spec, train.width(), train.targets())?;
         if spec.data == "mnist" {
             // The lecture's.
@@ -172,7 +175,7 @@ impl Here {
             // Of a lecture, which has flags of its own.
             Some(digit) => {
                 let is = Some(digit.to_string());
-                spec::question(&Spec { data: "mnist".into(), is, ..Spec::default() })?
+                spec::question(&Spec { data: "mnist".into(), is, ..Spec::default() })
             }
             None => config::load(&record.folder.join("config.toml"))?,
         };

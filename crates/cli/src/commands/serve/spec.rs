@@ -6,11 +6,8 @@ use reshet_lab::{Hidden, Spec};
 
 use crate::settings::{Settings, recipe::Asked};
 
-/// The question alone, and the precision of what answers it.
-///
-/// # Errors
-/// A precision of an unknown name.
-pub fn question(spec: &Spec) -> Result<Settings> {
+/// The question alone.
+pub fn question(spec: &Spec) -> Settings {
     let mut args = Settings {
         data: Some(spec.data.clone()),
         is: spec.is.clone(),
@@ -21,10 +18,7 @@ pub fn question(spec: &Spec) -> Result<Settings> {
     args.scaling = spec.scaling;
     args.no_scale = spec.no_scale;
     args.test_fraction = spec.test_fraction;
-    if let Some(name) = &spec.precision {
-        args.machine.ask_for(name)?;
-    }
-    Ok(args)
+    args
 }
 
 /// How it is to be trained.

@@ -229,30 +229,4 @@ impl<'a> Rows<'a> {
     pub fn odd_cells(&self) -> OddCells {
         self.encoder.odd
     }
-
-    /// Cells so far that held a value too rare in training to be known.
-    pub fn unseen(&self) -> usize {
-        self.encoder.odd.unseen
-    }
-
-    /// Cells so far in which nothing stood, of columns that had no such cell in training.
-    pub fn gaps(&self) -> usize {
-        self.encoder.odd.gaps
-    }
-
-    /// Numbers so far that are infinite, or too large for single precision: they count as missing.
-    pub fn infinite(&self) -> usize {
-        self.encoder.odd.infinite
-    }
-
-    /// Numbers so far that lay farther outside the range of the training than that is wide.
-    pub fn outside(&self) -> usize {
-        self.encoder.odd.outside
-    }
-
-    /// Numbers so far that lay outside the range of the training, and of which a thousand times as
-    /// much lies within it: the mark before their three decimals may part thousands.
-    pub fn thousandths(&self) -> usize {
-        self.encoder.odd.thousandths
-    }
 }

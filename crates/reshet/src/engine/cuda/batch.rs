@@ -98,10 +98,10 @@ impl Resident {
             Storage::U8(values) => values.len(),
             Storage::F32(values) => 4 * values.len(),
         };
+        // A part is left to the network and what its layers compute.
         if bytes > stream.card.free() / 4 * 3 {
             return None;
         }
-        // A part is left to the network and what its layers compute.
         let resident = Arc::new(Self::new(stream, data).ok()?);
         residents.push(Arc::downgrade(&resident));
         Some(resident)
@@ -250,8 +250,9 @@ fn gather<T: Copy>(batches: &[Samples], numbers: &[T], width: usize) -> Vec<T> {
 }
 
 /// That the kernels know class numbers only.
+/// The card is as it was: a training is not to go on elsewhere by itself.
 fn no_probabilities() -> Error {
-    Error::Device("soft labels are not learnt on the card: use the processor".into())
+    Error::invalid("device cuda: soft labels are learnt on the processor only")
 }
 
 /// Says where targets of this kind are.

@@ -47,15 +47,25 @@ impl Members {
         Ok(Self { stream, jobs, steps, rows, outcomes })
     }
 
-    /// Takes a step of each network: as [`Engine::step`], to the same bits.
+    /// Takes a step of each network: as [`Engine::step`], to the same bits. A network that cannot
+    /// take its step does not concern the others.
     ///
     /// # Errors
     /// The card fails, or has no room.
-    pub fn step(&mut self, members: &mut [Member]) -> Result<Vec<(f32, bool)>> {
+    pub fn step(&mut self, members: &mut [Member]) -> Result<Vec<Result<(f32, bool)>>> {
         let (mut jobs, mut steps, mut rows, mut blocks) = (vec![], vec![], vec![], 1);
-        for Member { engine, samples, hyper } in &mut *members {
+        let (mut taken, mut taking) = (vec![], vec![]);
+        for (i, Member { engine, samples, hyper }) in members.iter_mut().enumerate() {
             debug_assert!(Arc::ptr_eq(engine.card(), &self.stream.card));
-            let (job, step, its) = engine.member(samples, hyper)?;
+            let (job, step, its) = match engine.member(samples, hyper) {
+                Ok(job) => job,
+                Err(error) => {
+                    taken.push(Err(error));
+                    continue;
+                }
+            };
+            taken.push(Ok((0.0, true)));
+            taking.push(i);
             jobs.push((job, rows.len()));
             steps.push(step);
             rows.extend_from_slice(samples.rows);
@@ -63,6 +73,9 @@ impl Members {
         }
         let stream = &self.stream;
         let count = jobs.len();
+        if count == 0 {
+            return Ok(taken);
+        }
         let nothing = vec![Outcome::default(); count];
         let rows = self.rows.fill(stream, &rows, "the numbers of the samples")?;
         let steps = self.steps.fill(stream, &steps, "the steps")?;
@@ -83,9 +96,10 @@ impl Members {
         unsafe { stream.launch_members(jobs, count as u32, blocks)? };
         let mut done = nothing;
         stream.read(self.outcomes.reserve(stream, count, "")?, 0, &mut done)?;
-        for member in members {
-            member.engine.stepped();
+        for (i, outcome) in taking.into_iter().zip(done) {
+            members[i].engine.stepped();
+            taken[i] = Ok((outcome.loss as f32, outcome.infinite == 0));
         }
-        Ok(done.iter().map(|outcome| (outcome.loss as f32, outcome.infinite == 0)).collect())
+        Ok(taken)
     }
 }
