@@ -37,7 +37,7 @@ impl Members {
         Err(missing())
     }
 
-    pub fn step(&mut self, _: &mut [Member]) -> Result<Vec<(f32, bool)>> {
+    pub fn step(&mut self, _: &mut [Member]) -> Result<Vec<Result<(f32, bool)>>> {
         match *self {}
     }
 }
