@@ -389,5 +389,9 @@ def test_classes_as_one_in_each_row():
     settings = dict(task="classes", hidden=(8,), epochs=3)
     model = reshet.train(X, hot, **settings)
     assert (model.predict(X) == reshet.train(X, labels, **settings).predict(X)).all()
-    with pytest.raises(ValueError, match="a single 1 in each row"):
-        reshet.train(X, hot + hot[::-1], **settings)
+    # Not a single 1 in each row: probabilities, or votes.
+    with pytest.raises(ValueError, match="sum to"):
+        reshet.train(X, 0.4 * hot, **settings)
+    votes = hot + hot[::-1]
+    assert (reshet.train(X, votes, **settings).predict(X) ==
+            reshet.train(X, votes / 2, **settings).predict(X)).all()
