@@ -73,6 +73,7 @@ HELD = {
         "ATEN_CPU_CAPABILITY": "avx2",
         "MKL_ENABLE_INSTRUCTIONS": "AVX2",
         "ONEDNN_MAX_CPU_ISA": "AVX2",
+        "OPENBLAS_CORETYPE": "Haswell",
         "XLA_FLAGS": "--xla_cpu_max_isa=AVX2",
     }
 }
@@ -89,11 +90,6 @@ class Contender:
             "RAYON_NUM_THREADS": str(threads),
             "OMP_NUM_THREADS": str(threads),
         }
-        # Some machines are set to an old processor's kernels for the sake of old libraries.
-        for variable in ["OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"]:
-            environment.pop(variable, None)
-        if environment.get("RESHET_INSTRUCTIONS") == "avx2":
-            environment["OPENBLAS_CORETYPE"] = "Haswell"
         self.log = open(HOME / "contenders.log", "a")
         self.process = subprocess.Popen(
             [str(part) for part in command(job, threads)],
@@ -298,6 +294,9 @@ def main():
     jobs = asked.jobs.split(",")
     if not set(jobs) <= set(every):
         ask.error(f"jobs are {', '.join(every)}")
+    # Some machines are set to an old processor's kernels for the sake of old libraries.
+    for variable in ["OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"]:
+        os.environ.pop(variable, None)
     os.environ.update(HELD.get(asked.instructions, {}))
     install(names)
     today = datetime.date.today().isoformat()

@@ -60,10 +60,6 @@ pub fn print(networks: usize, threads: usize) -> Answer<()> {
         at_once.push(1e6 * took[0] / STEPS as f64);
         in_turn.push(1e6 * took[1] / STEPS as f64);
     }
-    let median = |mut times: Vec<f64>| {
-        times.sort_by(f64::total_cmp);
-        times[times.len() / 2]
-    };
     let (at_once, in_turn) = (median(at_once), median(in_turn));
     let gflops = floor::measure(threads).f32;
     let peak = 2e-3 * (networks * BATCH * MULTIPLY_ADDS) as f64 / at_once / gflops;
@@ -114,10 +110,6 @@ pub fn on_card(networks: usize, steps: usize) -> Answer<()> {
         at_once.push(1e6 * took[0] / steps as f64);
         in_turn.push(1e6 * took[1] / steps as f64);
     }
-    let median = |mut times: Vec<f64>| {
-        times.sort_by(f64::total_cmp);
-        times[times.len() / 2]
-    };
     let (at_once, in_turn) = (median(at_once), median(in_turn));
     let ratio = in_turn / at_once;
     println!(
@@ -125,4 +117,10 @@ pub fn on_card(networks: usize, steps: usize) -> Answer<()> {
         json!({"job": "L", "networks": networks, "us_at_once": at_once, "us_in_turn": in_turn, "ratio": ratio})
     );
     Ok(())
+}
+
+/// The middle one of some times.
+fn median(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
 }
