@@ -378,19 +378,20 @@ impl Course {
         Ok(())
     }
 
-    /// Keeps what the page, and the run's folder, need of a step and of the epoch it ends.
+    /// Keeps what the page, and the run's folder, need of a step and of the epoch it ends, and of a
+    /// card that failed.
     fn happened(&mut self, event: Event) -> Result<()> {
-        let Event::Step { i, loss, lr, .. } = event else {
-            // Where a card failed, it says what the training goes on on.
+        if matches!(event, Event::Device { .. }) {
             self.run.state().log.push(event);
             return Ok(());
-        };
+        }
+        let Event::Step { i, loss, lr, .. } = event else { return Ok(()) };
         let step = self.training.step();
         let mut ended = None;
         if i + 1 == self.lesson.steps_per_epoch() {
             ended = self.training.advance()?;
             if let Some(device @ Event::Device { .. }) = ended {
-                self.run.state().log.push(device);
+                self.happened(device)?;
                 ended = self.training.advance()?;
             }
         }
