@@ -101,6 +101,8 @@ fn train_test_and_fail_under() {
     assert!(fs::read_to_string(place.path("net.svg")).unwrap().starts_with("<svg"));
     place.fails("test run/model.safetensors mnist --is 12", 2, "no class is called \"12\"");
     place.fails(&SHORT.replace(" -q", ""), 2, "run is there already");
+    // Before the data are read and anything is tried on them.
+    place.fails("train nowhere.csv --out run", 2, "run is there already");
 }
 
 #[test]

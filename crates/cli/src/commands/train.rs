@@ -26,7 +26,7 @@ use crate::{
         split_data::SplitData,
     },
     ranks,
-    run::{CHECKPOINT, Run, resumed},
+    run::{CHECKPOINT, Run, folder::refuse_taken, resumed},
     say,
     settings::{Settings, recipe::filled_in},
     terminal::{self, bold, note},
@@ -49,6 +49,9 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
     if args.find_lr && ranks::group().is_some() {
         let what = "--find-lr: one rank alone tries learning rates: run reshet itself";
         return Err(Error::Invalid(what.into()).into());
+    }
+    if let (Some(out), None, false) = (&args.out, &args.resume, args.force) {
+        refuse_taken(out)?;
     }
     let mut args = args.clone();
     bag::settle(&mut args)?;

@@ -38,6 +38,23 @@ const RESULTS: [&str; 2] = ["model.safetensors", "study.toml"];
 /// Where the run is that is being overwritten, until there is a new model.
 pub const REPLACED: &str = ".replaced";
 
+fn failed(path: &Path) -> String {
+    format!("cannot make the run folder {}", path.display())
+}
+
+/// Refuses a folder with something in it, other than what reshet itself left unfinished.
+pub fn refuse_taken(path: &Path) -> Result<()> {
+    if !path.exists() {
+        return Ok(());
+    }
+    let entries = fs::read_dir(path).map_err(in_words).with_context(|| failed(path))?;
+    if entries.flatten().all(|entry| is_own(&entry.file_name().to_string_lossy())) {
+        return Ok(());
+    }
+    let what = "is there already; choose another --out, or --force to overwrite it";
+    Err(Error::Invalid(format!("{} {what}", path.display())).into())
+}
+
 /// A folder that no other process writes to.
 pub struct Folder {
     pub path: PathBuf,
@@ -49,7 +66,6 @@ impl Folder {
     /// Makes the folder: `out`, or the first `runs/<name>-<n>` that is free. One with something
     /// in it is refused without `force`.
     pub fn make(out: Option<&Path>, name: &str, force: bool) -> Result<Self> {
-        let failed = |path: &Path| format!("cannot make the run folder {}", path.display());
         let path = match out {
             Some(out) => {
                 disk::create_folders(out).map_err(in_words).with_context(|| failed(out))?;
@@ -60,12 +76,8 @@ impl Folder {
             }
         };
         let folder = Self::lock(&path)?;
-        let entries = fs::read_dir(&path).with_context(|| failed(&path))?;
-        let is_others = |name: &str| !is_own(name);
-        let taken = entries.flatten().any(|e| is_others(&e.file_name().to_string_lossy()));
-        if taken && !force {
-            let what = "is there already; choose another --out, or --force to overwrite it";
-            return Err(Error::Invalid(format!("{} {what}", path.display())).into());
+        if !force {
+            refuse_taken(&path)?;
         }
         Ok(folder)
     }
