@@ -149,6 +149,30 @@ class Named:
         return (y.to_numpy() == [self.names[i] for i in self.model.predict(x)]).mean()
 
 
+class Tabkit:
+    """One of pytabkit's networks. It takes no gap in a number, and none in a text."""
+
+    def __init__(self, kind, task, seed):
+        import pytabkit
+
+        self.model = getattr(pytabkit, kind + ("Regressor" if task == "number" else "Classifier"))(
+            device="cpu", random_state=seed, n_threads=1)
+        self.task = task
+
+    def fit(self, x, y):
+        self.texts, self.middles = texts_of(x), x[numbers_of(x)].median()
+        self.model.fit(self.filled(x), y, cat_col_names=self.texts)
+        return self
+
+    def filled(self, x):
+        return x.fillna(self.middles).astype({name: str for name in self.texts})
+
+    def score(self, x, y):
+        if self.task == "number":
+            return self.model.score(self.filled(x), y)
+        return (self.model.predict(self.filled(x)) == y.to_numpy()).mean()
+
+
 def nothing(x, task, seed):
     from sklearn.dummy import DummyClassifier, DummyRegressor
 
@@ -162,8 +186,12 @@ OTHERS = {
     "CatBoost": catboost,
     "LightGBM": lightgbm,
     "XGBoost": xgboost,
+    "RealMLP": lambda x, task, seed: Tabkit("RealMLP_TD_", task, seed),
+    "TabM": lambda x, task, seed: Tabkit("TabM_D_", task, seed),
     "baseline": nothing,
 }
+# They bring PyTorch along and take minutes a table: only where they are named.
+ON_REQUEST = {"RealMLP": "pytabkit[models]", "TabM": "pytabkit[models]"}
 
 
 def plays(name, task):

@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import tables
-from others import OTHERS, plays, read_split, score, texts_of
+from others import ON_REQUEST, OTHERS, plays, read_split, score, texts_of
 from tables import FOLDER, SEEDS, TABLES
 
 HERE = Path(__file__).resolve().parent
@@ -25,6 +25,8 @@ TARGET = Path(os.environ.get("CARGO_TARGET_DIR", HERE.parents[1] / "target"))
 RESHET = TARGET / "release" / ("reshet.exe" if os.name == "nt" else "reshet")
 NETWORKS = ["MLP", "MLP, scaled target"]
 CONTENDERS = ["ours", *OTHERS]
+# Where not even one is named.
+USUAL = [name for name in CONTENDERS if name not in ON_REQUEST]
 # What we may lose to scikit-learn's network on one table: accuracy, R².
 SLACK = {True: 0.03, False: 0.02}
 
@@ -101,25 +103,27 @@ def spread(scores, task, signed=False):
     return text.replace("-", "−")
 
 
-HEAD = ["table", "rows", "columns", "text", "missing", "task", *CONTENDERS, "ours − MLP", "s"]
+def head(contenders):
+    names = ["table", "rows", "columns", "text", "missing", "task", *contenders, "ours − MLP", "s"]
+    return line(names, contenders), "|---|---:|---:|---:|---:|---|" + "---:|" * (len(names) - 6)
 
 
-def line(cells):
-    widths = [13, 6, 7, 4, 7, 7, *(max(14, len(name)) for name in CONTENDERS), 14, 5]
+def line(cells, contenders):
+    widths = [13, 6, 7, 4, 7, 7, *(max(14, len(name)) for name in contenders), 14, 5]
     padded = [f"{cells[0]:{widths[0]}}"]
     padded += [f"{cell:>{width}}" for cell, width in zip(cells[1:], widths[1:])]
     return "| " + " | ".join(padded) + " |"
 
 
-def as_line(row):
-    scores = [spread(row["scores"].get(name), row["task"]) for name in CONTENDERS]
+def as_line(row, contenders):
+    scores = [spread(row["scores"].get(name), row["task"]) for name in contenders]
     seconds = f"{row['seconds']:.2f}" if "seconds" in row else ""
     return line([row["name"], f"{row['rows']:,}", str(row["columns"]), str(row["texts"] or ""),
                  f"{row['missing']:,}" if row["missing"] else "", row["task"], *scores,
-                 spread(against(row), row["task"], signed=True), seconds])
+                 spread(against(row), row["task"], signed=True), seconds], contenders)
 
 
-def average(rows, numbers):
+def average(rows, numbers, contenders):
     """A line of means over the tables of one measure, each table counted once."""
     rows = [row for row in rows if (row["task"] == "number") == numbers]
     task = "number" if numbers else "classes"
@@ -129,9 +133,10 @@ def average(rows, numbers):
         return [statistics.mean(map(statistics.mean, found))] if rows and all(found) else None
 
     cells = [spread(mean(lambda row, name=name: row["scores"].get(name)), task)
-             for name in CONTENDERS]
+             for name in contenders]
     what = "mean R²" if numbers else "mean accuracy"
-    return line([what, "", "", "", "", "", *cells, spread(mean(against), task, signed=True), ""])
+    difference = spread(mean(against), task, signed=True)
+    return line([what, "", "", "", "", "", *cells, difference, ""], contenders)
 
 
 def verdict(rows):
@@ -193,7 +198,7 @@ def arguments():
     asked = ask.parse_args()
     known = {table.name: table for table in TABLES}
     names = [name.strip() for name in asked.only.split(",")] if asked.only else list(known)
-    asked.contenders = CONTENDERS
+    asked.contenders = USUAL
     if asked.contender:
         asked.contenders = [name.strip() for name in asked.contender.split(";")]
     for wanted, there in (names, known), (asked.contenders, CONTENDERS):
@@ -208,20 +213,20 @@ def arguments():
 
 def main():
     asked = arguments()
-    tables.in_environment()
+    tables.in_environment({ON_REQUEST[name] for name in asked.contenders if name in ON_REQUEST})
     said = []
 
     def say(*texts):
         said.extend(texts)
         print(*texts, sep="\n", flush=True)
 
-    say(heading(asked), "", line(HEAD), "|---|" + "---:|" * 4 + "---|" + "---:|" * 7)
+    say(heading(asked), "", *head(asked.contenders))
     rows = []
     for table in asked.tables:
         tables.write(table, asked.seeds)
         rows.append(measure(asked, table))
-        say(as_line(rows[-1]))
-    say(average(rows, False), average(rows, True))
+        say(as_line(rows[-1], asked.contenders))
+    say(*(average(rows, numbers, asked.contenders) for numbers in (False, True)))
     if "ours" in asked.contenders and set(NETWORKS) & set(asked.contenders):
         say("", *verdict(rows))
     if asked.json:

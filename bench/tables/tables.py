@@ -162,13 +162,14 @@ def whole(frame, path):
     part.replace(path)
 
 
-def in_environment():
-    """Goes on in the bench's own Python; installs there what is missing."""
+def in_environment(more=()):
+    """Goes on in the bench's own Python; installs there what is missing, also of these."""
     if not PYTHON.exists():
         subprocess.run([sys.executable, "-m", "venv", HOME / "py"], check=True)
     if not os.path.samefile(sys.prefix, HOME / "py"):
         os.execv(PYTHON, [str(PYTHON), *sys.argv])
-    missing = [package for package in [*PACKAGES, *BOOSTING] if not installed(*package.split("=="))]
+    missing = [package for package in [*PACKAGES, *BOOSTING, *more]
+               if not installed(*package.partition("[")[0].split("=="))]
     if not installed(*ISLP.split("==")):
         pip("--no-deps", ISLP)
     if missing:
