@@ -273,6 +273,7 @@ class Model:
         if self._knows(X):
             tables = [_frames.source(table, self.columns) for table in (X, background)]
             told = self._inner.shapley_table(*tables, tuple(dialects), *how)
+            self._warn(told["odd"])
         else:
             told = self._inner.shapley(self._array(X), self._array(background), *how)
         shape = (len(told["permutations"]), len(told["columns"]), self._inner.outputs)

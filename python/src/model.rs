@@ -72,6 +72,7 @@ pub struct Explained<'py> {
     values: Bound<'py, PyByteArray>,
     errors: Bound<'py, PyByteArray>,
     permutations: Vec<usize>,
+    odd: Odd,
 }
 
 /// The model's columns, which take others beside them.
@@ -244,7 +245,8 @@ impl PyModel {
     ) -> PyResult<Explained<'py>> {
         let shape = &self.model.meaning().shape;
         let samples = [features(py, x, shape)?, features(py, background, shape)?];
-        self.explained(py, samples, Sampling { background: most, rounds, tolerance, seed })
+        let sampling = Sampling { background: most, rounds, tolerance, seed };
+        self.explained(py, samples, sampling, OddCells::default())
     }
 
     /// The same of the rows of a table, beside those of another.
@@ -262,22 +264,24 @@ impl PyModel {
     ) -> PyResult<Explained<'py>> {
         let columns = columns_of(&self.model).map_err(python)?;
         let all = [(&table, &dialects.0), (&background, &dialects.1)];
-        let inputs = |(table, dialect)| -> PyResult<Features> {
+        let inputs = |(table, dialect)| -> PyResult<(Features, OddCells)> {
             let mut rows = self.rows(py, table, dialect, &columns)?;
-            let read = || -> reshet::Result<Features> {
+            let read = || -> reshet::Result<_> {
                 let mut inputs = Vec::new();
                 while let Some(samples) = rows.next(false)? {
                     if let Storage::F32(some) = samples.features.storage() {
                         inputs.extend_from_slice(some);
                     }
                 }
-                Features::new(Storage::F32(inputs), &[columns.width()])
+                let inputs = Features::new(Storage::F32(inputs), &[columns.width()])?;
+                Ok((inputs, rows.odd_cells()))
             };
             py.detach(read).map_err(python)
         };
         let [x, background] = all.map(inputs);
+        let ((x, odd), (background, _)) = (x?, background?);
         let sampling = Sampling { background: most, rounds, tolerance, seed };
-        self.explained(py, [x?, background?], sampling)
+        self.explained(py, [x, background], sampling, odd)
     }
 }
 
@@ -308,6 +312,7 @@ impl PyModel {
         py: Python<'py>,
         [x, background]: [Features; 2],
         sampling: Sampling,
+        odd: OddCells,
     ) -> PyResult<Explained<'py>> {
         let found = py.detach(|| {
             let [x, background] = [Dataset::unlabelled(x)?, Dataset::unlabelled(background)?];
@@ -324,6 +329,7 @@ impl PyModel {
             permutations: found.samples.iter().map(|sample| sample.permutations).collect(),
             columns: found.columns,
             base_values: found.base_values,
+            odd: odd.into(),
         })
     }
 

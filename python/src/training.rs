@@ -245,7 +245,7 @@ fn learn(
             let scores = choice.tried.iter().map(|(_, score)| score.to_string());
             let scores: Vec<String> = scores.collect();
             let on = if bag.is_some() { "networks of each" } else { "a fifth" };
-            watch.say(&format!("tried two sets of defaults on {on}: {}", scores.join("; ")));
+            watch.say(&format!("tried sets of defaults on {on}: {}", scores.join("; ")));
         }
     }
     let (optimizer, schedule) = (resolved.optimizer()?, resolved.schedule()?);

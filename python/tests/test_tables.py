@@ -629,6 +629,8 @@ def test_shapley_values_sum_to_the_answer_and_name_what_counts():
     again = model.shapley(rows, frame)
     assert np.array_equal(again.values, found.values)
     assert not np.array_equal(model.shapley(rows, frame, seed=1).values, found.values)
+    with pytest.warns(UserWarning, match="lies far outside"):
+        model.shapley(rows.iloc[:1].assign(size=1e9), frame)
 
 
 def test_shapley_values_of_a_line_are_exact():
