@@ -82,7 +82,7 @@ fn classes_and_chosen_defaults_are_averaged_too() {
             place.json(&format!("train rows.csv --bag 2 {effort} --out run --force --json"));
         let tried = report["choice"].as_array().unwrap();
         let taken = tried.iter().find(|one| one["taken"] == true).unwrap();
-        assert_eq!(tried.len(), 2);
+        assert!([2, 3].contains(&tried.len()), "{report}");
         assert!(report["bag"]["score"]["accuracy"].as_f64().unwrap() > 0.9, "{report}");
         assert!(report["test"]["accuracy"].as_f64().unwrap() > 0.9, "{report}");
         // With all effort the networks that were compared are the model's.

@@ -19,7 +19,9 @@ use crate::{
 };
 
 /// What differs between the candidates.
-const DIFFERS: [&str; 3] = ["dropout", "weight-decay", "epochs"];
+const DIFFERS: [&str; 4] = ["hidden", "dropout", "weight-decay", "epochs"];
+/// Each set of defaults takes twice the steps of the one before it, and two are tried in any case.
+const SETS: usize = 3;
 
 /// Chooses the defaults, if `asked` leaves them open, and sets them. Ctrl-C is an error: there is
 /// nothing to be saved yet.
@@ -30,11 +32,10 @@ pub fn choose(args: &mut Settings, asked: &Recipe, train: &Dataset) -> Result<Op
     let bar = terminal::bar(0, "which defaults? {wide_bar} {pos}/{len} steps  {eta} left");
     let choice = asked.choose(train, args.machine.device()?, &mut |trained, event| {
         if let Event::Step { step, steps, .. } = event {
-            // The second one takes twice as many steps.
-            let (before, all) =
-                (trained * steps / 2, if trained == 0 { 3 * steps } else { 3 * steps / 2 });
-            bar.set_length(all as u64);
-            bar.set_position((before + step) as u64);
+            let first = steps >> trained;
+            let of = |sets: usize| first * ((1 << sets) - 1);
+            bar.set_length(of((trained + 1).max(2)) as u64);
+            bar.set_position((of(trained) + step) as u64);
         }
         bar.suspend(|| terminal::warn_of_device(event));
         terminal::carry_on()
@@ -62,12 +63,12 @@ pub fn choose_bag(
     }
     let bar = terminal::bar(0, "which defaults? {wide_bar} {pos}/{len} steps  {eta} left");
     let device = bag::device(args, train)?;
-    let progress = Progress { args, bar, networks, lengths: Mutex::new([0; 2]) };
+    let progress = Progress { args, bar, networks, lengths: Mutex::new([0; SETS]) };
     let chosen = asked.choose_bag(train, networks, device, &progress);
     progress.bar.finish_and_clear();
     let chosen = chosen?;
     if terminal::stopped() {
-        bail!("interrupted before one of the two was chosen: nothing is saved");
+        bail!("interrupted before one of them was chosen: nothing is saved");
     }
     if let Some((choice, bag)) = &chosen {
         args.recipe.0 = choice.apply(&args.recipe).resolve(train)?;
@@ -91,8 +92,8 @@ struct Progress<'a> {
     args: &'a Settings,
     bar: ProgressBar,
     networks: usize,
-    /// The steps of a network of each.
-    lengths: Mutex<[u64; 2]>,
+    /// The steps of a network of each set that was begun.
+    lengths: Mutex<[u64; SETS]>,
 }
 
 impl Bagging for Progress<'_> {
@@ -106,9 +107,9 @@ impl Bagging for Progress<'_> {
         {
             let mut lengths = self.lengths.lock().unwrap_or_else(PoisonError::into_inner);
             lengths[fold / self.networks] = *steps as u64;
-            // The second one takes twice as many steps.
-            let second = if lengths[1] > 0 { lengths[1] } else { 2 * lengths[0] };
-            self.bar.set_length(self.networks as u64 * (lengths[0] + second));
+            let all: u64 = lengths.iter().sum();
+            let all = if lengths[1] > 0 { all } else { 3 * all };
+            self.bar.set_length(self.networks as u64 * all);
             self.bar.inc(16);
         }
         self.bar.suspend(|| terminal::warn_of_device(event));
@@ -126,7 +127,7 @@ pub fn text(choice: &Choice, networks: Option<usize>) -> String {
         format!("  {score}  with {}", said.join(", "))
     };
     let tried: Vec<String> = choice.tried.iter().map(one).collect();
-    let taken = if choice.best == 0 { "the first" } else { "the second" };
+    let taken = ["the first", "the second", "the third"][choice.best];
     let sure = match choice.temperature {
         Some(t) if t > 1.0 => format!("; its probabilities were too certain: temperature {t:.2}"),
         Some(t) => format!("; its probabilities were not certain enough: temperature {t:.2}"),
@@ -139,13 +140,13 @@ pub fn text(choice: &Choice, networks: Option<usize>) -> String {
     format!("{on}:\n{}\n  {taken} is taken{sure}", tried.join("\n"))
 }
 
-/// `[{"dropout": …, "weight-decay": …, "epochs": …, "score": {…}, "taken": true, "temperature": …}, …]`
+/// `[{"hidden": …, "dropout": …, "weight-decay": …, "epochs": …, "score": {…}, "taken": true, "temperature": …}, …]`
 pub fn json(choice: &Choice) -> Value {
     let one = |(i, (recipe, score)): (usize, &(Recipe, reshet::Score))| {
         let taken = i == choice.best;
         json!({
-            "dropout": recipe.dropout, "weight-decay": recipe.weight_decay, "epochs": recipe.epochs,
-            "score": score, "taken": taken, "temperature": choice.temperature.filter(|_| taken),
+            "hidden": recipe.hidden, "dropout": recipe.dropout,
+            "weight-decay": recipe.weight_decay, "epochs": recipe.epochs, "score": score, "taken": taken, "temperature": choice.temperature.filter(|_| taken),
         })
     };
     choice.tried.iter().enumerate().map(one).collect()

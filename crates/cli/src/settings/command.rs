@@ -12,7 +12,7 @@ const NOT_THE_TRAINING: [&str; 5] = ["out", "checkpoint-every", "device", "threa
 pub fn of(args: &Settings, defaults: Defaults, samples: usize) -> String {
     let short = args.recipe.shortest(defaults, samples);
     let line = line(args, &short);
-    // Or the program would first choose between two sets of defaults.
+    // Or the program would first choose between sets of defaults.
     let choice = defaults.are_for_tables() && args.is_by_chance() && short.leaves_choice(samples);
     if choice { line + " --effort 0" } else { line }
 }

@@ -2,7 +2,10 @@
 
 use std::ops::ControlFlow;
 
-use super::{Bag, Bagging, Defaults, LossName, Recipe, defaults::detailed};
+use super::{
+    Bag, Bagging, Defaults, LossName, Recipe,
+    defaults::{detailed, wide},
+};
 use crate::{
     Dataset, Device, Ended, Error, Event, Result, Score, Targets, Trainer,
     data::table::ENOUGH_ROWS,
@@ -14,8 +17,10 @@ use crate::{
 const VALIDATION: f64 = 0.2;
 /// From so many samples on, trying takes longer than it gains.
 const TOO_MANY: usize = 100_000;
-/// By so many standard errors the defaults for detailed numbers must be better than the usual ones,
-/// which are the safer ones.
+/// From so many samples on, trying the wide network does.
+const TOO_MANY_TO_WIDEN: usize = 20_000;
+/// By so many standard errors a set of defaults must be better than the one before it, which is the
+/// safer one.
 pub(super) const CLEARLY: f64 = 0.5;
 
 /// What [`Recipe::choose`] has tried, and which of it is the best.
@@ -74,12 +79,14 @@ impl Recipe {
             && !is_quantile
     }
 
-    /// Tries the two sets of defaults for tables on four fifths of `data`, the training samples,
-    /// and compares their answers to the last fifth.
+    /// Tries sets of defaults for tables on four fifths of `data`, the training samples, and compares
+    /// their answers to the last fifth.
     ///
-    /// The usual defaults hold a network down (dropout, weight decay), as most tables are noisy;
-    /// the others let it follow every detail of the numbers, with more steps. They must be better
-    /// by half a standard error of the difference: in wrong answers, or in squares of the errors.
+    /// The usual defaults hold a network down (dropout, weight decay), as most tables are noisy.
+    /// The second set lets it follow every detail of the numbers, with more steps. Where that is
+    /// better, the usual ones underfit, and up to 20,000 samples a third set is tried: a wider
+    /// network with twice the steps again. A set must be better than the one before it by half a
+    /// standard error of the difference: in wrong answers, or in squares of the errors.
     ///
     /// None if there is nothing to be chosen: something about the network or its training is set,
     /// or the table has fewer than 500 samples or more than 100,000. `tell` hears the events of
@@ -93,39 +100,39 @@ impl Recipe {
         device: Device,
         tell: &mut dyn FnMut(usize, &Event) -> ControlFlow<()>,
     ) -> Result<Option<Choice>> {
-        let n = data.len();
-        if !self.leaves_choice(n) {
+        if !self.leaves_choice(data.len()) {
             return Ok(None);
         }
         let (train, validation) = data.split(VALIDATION, self.seed.unwrap_or(0))?;
-        let candidates = self.candidates(data);
-        let (mut tried, mut errors, mut said) = (Vec::new(), Vec::new(), Vec::new());
-        for (i, candidate) in candidates.iter().enumerate() {
-            let recipe = candidate.clone();
-            let trainer: Trainer = recipe.trainer(&train)?.device(device).unscaled();
+        let (mut tried, mut best, mut best_answers, mut least) = (Vec::new(), 0, vec![], vec![]);
+        for (i, candidate) in self.candidates(data).into_iter().enumerate() {
+            let trainer: Trainer = candidate.clone().trainer(&train)?.device(device).unscaled();
             let fit = match trainer.on_event(|event| tell(i, event)).fit(&train) {
                 // The usual defaults will tell of it themselves.
-                Err(Error::Diverged(_)) => return Ok(None),
+                Err(Error::Diverged(_)) if i == 0 => return Ok(None),
+                Err(Error::Diverged(_)) => break,
                 fit => fit?,
             };
             if fit.ended == Ended::Asked {
                 return Ok(None);
             }
             let (score, answers) = fit.model.predictor(device)?.examine(&validation)?;
-            errors.push(of_samples(&answers, validation.targets()));
-            tried.push((recipe, score));
-            said.push(answers);
+            let errors = of_samples(&answers, validation.targets());
+            tried.push((candidate, score));
+            if i > 0 && !is_less(&errors, &least, CLEARLY) {
+                break;
+            }
+            (best, best_answers, least) = (i, answers, errors);
         }
-        let best = usize::from(is_less(&errors[1], &errors[0], CLEARLY));
-        let temperature = temperature(&said[best], validation.targets());
-        let residuals = Residuals::of(&said[best], validation.targets());
+        let temperature = temperature(&best_answers, validation.targets());
+        let residuals = Residuals::of(&best_answers, validation.targets());
         Ok(Some(Choice { tried, best, temperature, residuals }))
     }
 
     /// Does the same as [`Recipe::choose`], but compares bags: see [`Recipe::bag`]. Each set of
     /// defaults answers all samples, so the choice is surer, and the better bag is there already.
     ///
-    /// `bagging` hears of the second set's folds by numbers that go on from the first one's.
+    /// `bagging` hears of a later set's folds by numbers that go on from those of the one before.
     ///
     /// # Errors
     /// As [`Recipe::bag`].
@@ -139,30 +146,33 @@ impl Recipe {
         if !self.leaves_choice(data.len()) {
             return Ok(None);
         }
-        let [usual, detailed] = self.candidates(data);
-        let first = usual.bag(data, folds, device, &Shifted(0, bagging))?;
-        let Some(first) = first else { return Ok(None) };
-        let second = match detailed.bag(data, folds, device, &Shifted(folds, bagging)) {
-            // The usual ones have shown that they do not.
-            Err(Error::Diverged(_)) => None,
-            second => Some(second?),
-        };
-        let Some(second) = second else {
-            let tried = vec![(usual, first.score.clone())];
-            return Ok(Some((Choice::of(tried, 0, &first), first)));
-        };
-        let Some(second) = second else { return Ok(None) };
-        let tried = vec![(usual, first.score.clone()), (detailed, second.score.clone())];
-        let best = usize::from(second.is_clearly_better(&first));
-        let bag = if best == 0 { first } else { second };
-        Ok(Some((Choice::of(tried, best, &bag), bag)))
+        let (mut tried, mut best) = (Vec::new(), None::<(usize, Bag)>);
+        for (i, candidate) in self.candidates(data).into_iter().enumerate() {
+            let bag = match candidate.bag(data, folds, device, &Shifted(i * folds, bagging)) {
+                // The set before it has shown that it does not.
+                Err(Error::Diverged(_)) if i > 0 => break,
+                bag => bag?,
+            };
+            let Some(bag) = bag else { return Ok(None) };
+            tried.push((candidate, bag.score.clone()));
+            if best.as_ref().is_some_and(|(_, before)| !bag.is_clearly_better(before)) {
+                break;
+            }
+            best = Some((i, bag));
+        }
+        Ok(best.map(|(best, bag)| (Choice::of(tried, best, &bag), bag)))
     }
 
-    /// The usual defaults and those for detailed numbers.
-    fn candidates(&self, data: &Dataset) -> [Self; 2] {
+    /// The usual defaults, those for detailed numbers and those of a wide network: each is tried if
+    /// the one before it was better than the others.
+    fn candidates(&self, data: &Dataset) -> Vec<Self> {
         let (defaults, samples) = (Defaults::of_table(data.targets()), data.len());
         let resolved = |recipe: Self| recipe.resolve_for(defaults, samples);
-        [resolved(self.clone()), resolved(self.over(&detailed(samples)))]
+        let mut all = vec![resolved(self.clone()), resolved(self.over(&detailed(samples)))];
+        if samples < TOO_MANY_TO_WIDEN {
+            all.push(resolved(self.over(&wide(samples))));
+        }
+        all
     }
 }
 
@@ -280,10 +290,11 @@ mod tests {
 
     #[test]
     fn details_are_followed_and_noise_is_not() {
-        for (noise, best) in [(false, 1), (true, 0)] {
+        for (noise, follows) in [(false, true), (true, false)] {
             let choice = choose(&Recipe::default(), &samples(600, noise)).unwrap();
-            assert_eq!(choice.best, best, "{choice:?}");
-            assert_eq!(choice.tried.len(), 2);
+            assert_eq!(choice.best > 0, follows, "{choice:?}");
+            // A wide network is tried where the usual one underfits.
+            assert_eq!(choice.tried.len(), if follows { 3 } else { 2 });
         }
     }
 
@@ -292,8 +303,8 @@ mod tests {
         let device = Device::cpu();
         let data = samples(600, false);
         let (choice, bag) = Recipe::default().choose_bag(&data, 2, device, &()).unwrap().unwrap();
-        assert_eq!((choice.best, choice.tried.len(), bag.models.len()), (1, 2, 2));
-        let (taken, score) = &choice.tried[1];
+        assert_eq!((choice.best > 0, choice.tried.len(), bag.models.len()), (true, 3, 2));
+        let (taken, score) = &choice.tried[choice.best];
         assert!(*score == bag.score && score.measure() > choice.tried[0].1.measure());
         let again = taken.bag(&data, 2, device, &()).unwrap().unwrap();
         assert_eq!(again.models, bag.models);

@@ -138,6 +138,16 @@ pub(super) fn detailed(samples: usize) -> Recipe {
     }
 }
 
+/// What differs from [`table`] where [`detailed`] has shown that it underfits: a wider network too,
+/// and twice the steps again. See `docs/decisions/0030-a-wider-network.md`.
+pub(super) fn wide(samples: usize) -> Recipe {
+    Recipe {
+        hidden: Some(vec![256, 128]),
+        epochs: table(samples, false).epochs.map(|epochs| 4 * epochs),
+        ..detailed(samples)
+    }
+}
+
 impl Recipe {
     /// Fills in everything left open from these defaults, for `samples` training samples. The
     /// loss stays open, as it also depends on the data's targets.
