@@ -99,7 +99,26 @@ fn a_number_is_learnt_and_predicted_in_its_own_unit() {
     shapley_values(&place, &prices);
 }
 
-/// Of the model and the rows of the test before.
+#[test]
+fn numbers_of_other_units_are_explained_apart() {
+    let place = Place::new();
+    let row =
+        |i: u32| format!("{},{},{},{}\n", i % 7, i % 5, 1000 * (i % 7), (i % 5) as f32 / 100.0);
+    let rows: String = (0..70).map(row).collect();
+    place.write("two.csv", format!("a,b,grams,metres\n{rows}"));
+    place.done("train two.csv --target grams,metres --epochs 60 --out run -q");
+    let said = place.done("explain run two.csv --shapley --pictures curves");
+    let (grams, metres) = said.split_once("\n\n").unwrap();
+    for (said, output, first) in [(grams, "grams", "a"), (metres, "metres", "b")] {
+        assert!(said.contains(&format!("from the {output}: the mean size")), "{said}");
+        assert!(said.lines().nth(1).unwrap().trim().starts_with(first), "{said}");
+    }
+    for file in ["shapley-output-0.svg", "shapley-output-1.png"] {
+        assert!(place.path("curves").join(file).exists(), "{file}");
+    }
+}
+
+/// Of the model of `a_number_is_learnt_and_predicted_in_its_own_unit`, and its rows.
 fn shapley_values(place: &Place, prices: &[f64]) {
     let all = place.json("explain run flats.csv --shapley --pictures curves --json");
     assert_eq!((&all["background"], &all["outputs"][0]), (&100.into(), &"price".into()));

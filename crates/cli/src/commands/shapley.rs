@@ -1,11 +1,11 @@
 //! `reshet explain MODEL DATA --shapley`
 
-use std::path::Path;
+use std::{ops::Range, path::Path};
 
 use anyhow::{Context, Result};
 use reshet::{
     Dataset, Error, Model, Task,
-    explain::{SampleValues, Sampling, Shapley, shapley},
+    explain::{MeanAbsolute, SampleValues, Sampling, Shapley, shapley},
     metrics::digits,
     visible,
 };
@@ -82,7 +82,7 @@ pub fn show(
         say!("{told}");
     }
     let pictures = match args.samples.is_empty() {
-        true => vec![("shapley".to_string(), of_all(&found, &names))],
+        true => of_all(model, &found, &names),
         false => of_each(model, &found, &numbers, &names),
     };
     if !json {
@@ -112,17 +112,32 @@ struct Picture {
     signed: bool,
 }
 
-/// The mean size over the samples, of all outputs together.
-fn of_all(found: &Shapley, names: &[String]) -> Picture {
-    let outputs = names.len() as f64;
-    let of = |column: reshet::explain::MeanAbsolute| {
-        let mean = column.mean.iter().sum::<f64>() / outputs;
+/// The mean size over the samples: of all probabilities together, of each number, as they may have
+/// other units.
+fn of_all(model: &Model, found: &Shapley, names: &[String]) -> Vec<(String, Picture)> {
+    let one = |k: usize| of_outputs(found, names, k..k + 1);
+    match names.len() {
+        many @ 2.. if model.task() != Task::Number => {
+            vec![("shapley".into(), of_outputs(found, names, 0..many))]
+        }
+        many @ 2.. => {
+            (0..many.min(MOST_LINES)).map(|k| (format!("shapley-output-{k}"), one(k))).collect()
+        }
+        _ => vec![("shapley".into(), one(0))],
+    }
+}
+
+/// The mean size over the samples, of these outputs together.
+fn of_outputs(found: &Shapley, names: &[String], which: Range<usize>) -> Picture {
+    let outputs = which.len() as f64;
+    let of = |column: MeanAbsolute| {
+        let mean = column.mean[which.clone()].iter().sum::<f64>() / outputs;
         // Outputs depend on each other: the errors may add up.
-        (column.name, mean, column.error.iter().sum::<f64>() / outputs)
+        (column.name, mean, column.error[which.clone()].iter().sum::<f64>() / outputs)
     };
-    let output = match names {
+    let output = match &names[which.clone()] {
         [name] => visible(name).into_owned(),
-        _ => format!("answers ({})", names.len()),
+        many => format!("answers ({})", many.len()),
     };
     let (samples, background) = (found.samples.len(), found.background);
     let permutations: usize = found.samples.iter().map(|sample| sample.permutations).sum();
@@ -131,7 +146,8 @@ fn of_all(found: &Shapley, names: &[String]) -> Picture {
          beside {background} background samples, by {permutations} permutations:"
     );
     let title = format!("What each column adds to the {output}, in size");
-    let columns = found.mean_absolute().into_iter().map(of).collect();
+    let mut columns: Vec<_> = found.mean_absolute().into_iter().map(of).collect();
+    columns.sort_by(|a, b| b.1.total_cmp(&a.1));
     Picture { head, title, output, columns, signed: false }
 }
 
