@@ -6,6 +6,13 @@ use reshet::{
     *,
 };
 
+/// How targets are given.
+enum Kind {
+    Numbers,
+    Classes,
+    Probabilities,
+}
+
 /// A random job: a network, its loss, data with zeros in it, batches.
 #[derive(Clone, Debug)]
 struct Job {
@@ -64,7 +71,7 @@ fn job_of(width: fn() -> BoxedStrategy<usize>) -> impl Strategy<Value = Job> {
     // Some as in pictures, where most inputs are zero and an engine may skip them.
     let stored = (prop_oneof![Just(0.0f32), Just(0.5), Just(0.8), Just(1.0)], any::<bool>());
     let sizes = (1usize..=70, prop_oneof![4 => 1usize..=70, 1 => Just(130)]);
-    (width(), layers, 0..5u8, sizes, stored, optimizer(), clip, any::<u32>()).prop_map(
+    (width(), layers, 0..6u8, sizes, stored, optimizer(), clip, any::<u32>()).prop_map(
         |(inputs, layers, question, (rows, batch), stored, optimizer, clip, seed)| {
             let mut list = Vec::new();
             let mut before = inputs;
@@ -94,23 +101,34 @@ fn job_of(width: fn() -> BoxedStrategy<usize>) -> impl Strategy<Value = Job> {
             };
             let pick = |i: usize| stream.uniform((2 << 40) + i as u64);
             let (loss, end, targets) = match question {
-                0 => (Loss::MSELoss, None, None),
-                1 if rows % 2 == 0 => (Loss::smooth_l1(), None, None),
-                1 => (Loss::QuantileLoss { quantile: 0.8 }, None, None),
-                2 => (Loss::BCELoss, Some(Activation::Sigmoid), None),
-                3 => (Loss::cross_entropy(), Some(Activation::Softmax), Some(())),
+                0 => (Loss::MSELoss, None, Kind::Numbers),
+                1 if rows % 2 == 0 => (Loss::smooth_l1(), None, Kind::Numbers),
+                1 => (Loss::QuantileLoss { quantile: 0.8 }, None, Kind::Numbers),
+                2 => (Loss::BCELoss, Some(Activation::Sigmoid), Kind::Numbers),
+                3 => (Loss::cross_entropy(), Some(Activation::Softmax), Kind::Classes),
+                4 if rows % 2 == 0 => (Loss::cross_entropy(), None, Kind::Probabilities),
                 _ => {
                     let weight = Some((0..before).map(|c| 0.5 + c as f32 / 10.0).collect());
-                    (Loss::CrossEntropyLoss { label_smoothing: 0.1, weight }, None, Some(()))
+                    let kind = if question == 4 { Kind::Probabilities } else { Kind::Classes };
+                    (Loss::CrossEntropyLoss { label_smoothing: 0.1, weight }, None, kind)
                 }
             };
             list.extend(end.map(Layer::Activation));
+            let names = || (0..before).map(|c| c.to_string()).collect();
             let targets = match targets {
-                None => Targets::numbers((0..rows * before).map(pick).collect(), before),
-                Some(()) => Targets::classes(
-                    (0..rows).map(|i| (pick(i) * before as f32) as u32).collect(),
-                    (0..before).map(|c| c.to_string()).collect(),
-                ),
+                Kind::Numbers => Targets::numbers((0..rows * before).map(pick).collect(), before),
+                Kind::Classes => {
+                    let classes = (0..rows).map(|i| (pick(i) * before as f32) as u32);
+                    Targets::classes(classes.collect(), names())
+                }
+                Kind::Probabilities => {
+                    let mut all: Vec<f32> = (0..rows * before).map(|i| pick(i) + 0.01).collect();
+                    for row in all.chunks_exact_mut(before) {
+                        let sum: f32 = row.iter().sum();
+                        row.iter_mut().for_each(|p| *p /= sum);
+                    }
+                    Targets::soft_classes(all, names()).unwrap()
+                }
             };
             let network = Sequential::new(list).unwrap();
             let features = Features::new(inputs, &[network.inputs()]).unwrap();

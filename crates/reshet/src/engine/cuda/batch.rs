@@ -7,7 +7,7 @@ use super::{
     job::{self, Job, Plain},
 };
 use crate::{
-    Error, Result,
+    Result,
     data::{Dataset, Numbers, Rows, Storage, Wanted},
     engine::Samples,
 };
@@ -112,10 +112,9 @@ impl Resident {
         let inputs = Inputs::new(stream, Rows::of(data.features()))?;
         let (classes, values) = match data.wanted() {
             Wanted::Classes(classes) => (Some(stream.with(classes, what)?), None),
-            Wanted::Probabilities { .. } => return Err(no_probabilities()),
-            Wanted::Values { values, .. } | Wanted::Partial { values, .. } => {
-                (None, Some(stream.with(values, what)?))
-            }
+            Wanted::Values { values, .. }
+            | Wanted::Partial { values, .. }
+            | Wanted::Probabilities { values, .. } => (None, Some(stream.with(values, what)?)),
             Wanted::Chosen { values, outputs, .. } => {
                 (Some(stream.with(outputs, what)?), Some(stream.with(values, what)?))
             }
@@ -222,8 +221,9 @@ impl Passed {
             Wanted::Classes(all) => {
                 classes = self.classes.fill(stream, &gather(batches, all, 1), what)?;
             }
-            Wanted::Probabilities { .. } => return Err(no_probabilities()),
-            Wanted::Values { values: all, width } | Wanted::Partial { values: all, width } => {
+            Wanted::Values { values: all, width }
+            | Wanted::Partial { values: all, width }
+            | Wanted::Probabilities { values: all, width } => {
                 values = self.values.fill(stream, &gather(batches, all, width), what)?;
             }
             Wanted::Chosen { values: all, width, outputs } => {
@@ -249,23 +249,15 @@ fn gather<T: Copy>(batches: &[Samples], numbers: &[T], width: usize) -> Vec<T> {
     gathered
 }
 
-/// That the kernels know class numbers only.
-/// The card is as it was: a training is not to go on elsewhere by itself.
-fn no_probabilities() -> Error {
-    Error::invalid("device cuda: soft labels are learnt on the processor only")
-}
-
 /// Says where targets of this kind are.
 fn name_targets(wanted: Wanted, classes: u64, values: u64, job: &mut Job) {
     job.targets = values;
     (job.target_kind, job.target_width) = match wanted {
         Wanted::Classes(_) => (job::CLASSES, 1),
-        // Soft labels were refused when they were to be copied.
-        Wanted::Values { width, .. } | Wanted::Probabilities { width, .. } => {
-            (job::VALUES, width as u32)
-        }
+        Wanted::Values { width, .. } => (job::VALUES, width as u32),
         Wanted::Partial { width, .. } => (job::PARTIAL, width as u32),
         Wanted::Chosen { width, .. } => (job::CHOSEN, width as u32),
+        Wanted::Probabilities { width, .. } => (job::PROBABILITIES, width as u32),
     };
     match wanted {
         Wanted::Classes(_) => job.targets = classes,

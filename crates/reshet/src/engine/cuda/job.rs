@@ -42,6 +42,7 @@ pub(super) const CLASSES: u32 = 0;
 pub(super) const VALUES: u32 = 1;
 pub(super) const PARTIAL: u32 = 2;
 pub(super) const CHOSEN: u32 = 3;
+pub(super) const PROBABILITIES: u32 = 4;
 
 /// What can be copied to a card and back: any bits are a value.
 ///

@@ -34,7 +34,25 @@ DEVICE LossAt loss_at(const Job &job, double z, double t) {
     }
 }
 
-// Cross entropy of a row; lanes have every 32nd class. `factor` is that of the derivative.
+// ln Σ exp(z) of a row; lanes have every 32nd class.
+struct LogSum {
+    double most, sum;
+    DEVICE double value() const { return most + log(sum); }
+    DEVICE double probability(double z) const { return exp(z - most) / sum; }
+};
+
+DEVICE LogSum log_sum_of(const float *z, u32 classes) {
+    LogSum of = {LOWEST, 0};
+    for (u32 c = thread() % 32; c < classes; c += 32) {
+        if (z[c] > of.most) of.most = z[c];
+    }
+    of.most = warp_max(of.most);
+    for (u32 c = thread() % 32; c < classes; c += 32) of.sum += exp(z[c] - of.most);
+    of.sum = warp_sum(of.sum);
+    return of;
+}
+
+// Cross entropy of a row. `factor` is that of the derivative.
 DEVICE double cross_entropy(const Now &now, u32 sample, const float *z, u32 target, double factor) {
     const Job &job = now.job;
     u32 classes = job.outputs, lane = thread() % 32;
@@ -42,14 +60,9 @@ DEVICE double cross_entropy(const Now &now, u32 sample, const float *z, u32 targ
     double smoothing = job.smoothing;
     double hit = (1.0 - smoothing) * (weights ? weights[target] : 1.0);
     double spread = smoothing / classes;
-    double most = LOWEST, sum = 0, total = 0, spread_loss = 0;
-    for (u32 c = lane; c < classes; c += 32) {
-        if (z[c] > most) most = z[c];
-    }
-    most = warp_max(most);
-    for (u32 c = lane; c < classes; c += 32) sum += exp(z[c] - most);
-    sum = warp_sum(sum);
-    double log_sum = most + log(sum);
+    double total = 0, spread_loss = 0;
+    LogSum of = log_sum_of(z, classes);
+    double log_sum = of.value();
     for (u32 c = lane; c < classes; c += 32) {
         double w = weights ? weights[c] : 1.0;
         total += w;
@@ -59,12 +72,35 @@ DEVICE double cross_entropy(const Now &now, u32 sample, const float *z, u32 targ
     spread_loss = warp_sum(spread_loss);
     double loss = hit * (log_sum - z[target]) + (spread > 0 ? spread * spread_loss : 0.0);
     for (u32 c = lane; c < classes; c += 32) {
-        double p = exp(z[c] - most) / sum;
+        double p = of.probability(z[c]);
         double w = weights ? weights[c] : 1.0;
         double d = hit * (p - (c == target ? 1.0 : 0.0)) + spread * (p * total - w);
         store_derivative(now, job.layer_count, sample, c, (float)(d * factor));
     }
     return loss;
+}
+
+// The same of soft labels: `targets` are the probabilities of the classes.
+DEVICE double soft_cross_entropy(const Now &now, u32 sample, const float *z, const float *targets, double factor) {
+    const Job &job = now.job;
+    u32 classes = job.outputs, lane = thread() % 32;
+    double smoothing = job.smoothing, spread = smoothing / classes;
+    auto wanted = [&](u32 c) {
+        double w = job.class_weights ? job.class_weights[c] : 1.0;
+        return w * ((1.0 - smoothing) * targets[c] + spread);
+    };
+    LogSum of = log_sum_of(z, classes);
+    double log_sum = of.value(), total = 0, loss = 0;
+    for (u32 c = lane; c < classes; c += 32) {
+        total += wanted(c);
+        loss += wanted(c) * (log_sum - z[c]);
+    }
+    total = warp_sum(total);
+    for (u32 c = lane; c < classes; c += 32) {
+        double d = of.probability(z[c]) * total - wanted(c);
+        store_derivative(now, job.layer_count, sample, c, (float)(d * factor));
+    }
+    return warp_sum(loss);
 }
 
 // The loss of a row whose outputs count each for itself.
@@ -106,9 +142,14 @@ DEVICE void losses(const Now &now) {
         double weight = job.weights ? job.weights[row] : 1.0;
         double factor = weight / now.step.denominator;
         const float *z = job.stages + last.y + (u64)r * width;
-        double loss = job.loss == CROSS_ENTROPY
-                          ? cross_entropy(now, r, z, ((const u32 *)job.targets)[row], factor)
-                          : by_output(now, r, row, z, factor);
+        double loss;
+        if (job.loss != CROSS_ENTROPY) {
+            loss = by_output(now, r, row, z, factor);
+        } else if (job.target_kind == PROBABILITIES) {
+            loss = soft_cross_entropy(now, r, z, (const float *)job.targets + (u64)row * width, factor);
+        } else {
+            loss = cross_entropy(now, r, z, ((const u32 *)job.targets)[row], factor);
+        }
         if (thread() % 32 == 0) job.losses[r] = loss * weight;
     }
 }
