@@ -206,7 +206,8 @@ impl Cuda {
         let mut job = self.job(job::FORWARD | job::TRAINING);
         self.bring_inputs(batches, &mut job)?;
         self.inputs = (job.inputs, job.flags & (job::BYTES | job::GATHERED));
-        self.run(job, batches, &[], false)?;
+        let prepared = self.prepare_on(job, batches, &[])?;
+        self.run(prepared, false)?;
         Ok(())
     }
 
@@ -230,8 +231,8 @@ impl Cuda {
             }
             None => self.bring_targets(batches, &mut job)?,
         }
-        let outcomes = self.run(job, batches, &[], true)?;
-        Ok(outcomes[0].loss as f32)
+        let prepared = self.prepare_on(job, batches, &[])?;
+        Ok(self.run(prepared, true)?[0].loss as f32)
     }
 
     fn try_update(&mut self, hyper: &Hyper) -> Result<bool> {
@@ -239,8 +240,8 @@ impl Cuda {
         let rule = Rule::of(hyper, self.updates + 1);
         let clip = hyper.clip_norm.unwrap_or(0.0);
         let step = Step { rule, clip, ..Step::default() };
-        let outcomes = self.launch(self.job(job::UPDATE), &[step], 0, true)?;
-        Ok(outcomes[0].infinite == 0)
+        let prepared = self.prepare(self.job(job::UPDATE), vec![step], 0)?;
+        Ok(self.run(prepared, true)?[0].infinite == 0)
     }
 
     fn try_predict(&mut self, inputs: Rows, into: &mut [f32]) -> Result<()> {
@@ -253,7 +254,8 @@ impl Cuda {
             let mut job = self.job(job::FORWARD);
             self.passed.block(&self.stream, inputs, start, end, &mut job)?;
             let step = Step { rows: (end - start) as u32, ..Step::default() };
-            self.launch(job, &[step], end - start, false)?;
+            let prepared = self.prepare(job, vec![step], end - start)?;
+            self.run(prepared, false)?;
             self.read_output(&mut into[start * outputs..end * outputs])?;
         }
         Ok(())
@@ -362,9 +364,9 @@ impl Engine for Cuda {
     }
 
     fn step(&mut self, samples: &Samples, hyper: &Hyper) -> (f32, bool) {
-        let done = self.try_steps(std::slice::from_ref(samples), std::slice::from_ref(hyper));
+        let done = self.try_step(samples, hyper);
         self.updates += 1;
-        self.keep(done).map_or((f32::NAN, false), |outcomes| outcomes[0])
+        self.keep(done).unwrap_or((f32::NAN, false))
     }
 
     fn steps(&mut self, batches: &[Samples], hypers: &[Hyper]) -> Vec<(f32, bool)> {

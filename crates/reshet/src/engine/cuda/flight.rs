@@ -11,6 +11,7 @@ use super::{
     card::{Card, Memory, Stream},
     driver::{Handle, OUT_OF_MEMORY},
     job::{Job, Outcome, Plain, Step},
+    launch::Prepared,
 };
 use crate::Result;
 
@@ -165,24 +166,20 @@ pub(super) struct Flight {
 }
 
 impl Flight {
-    /// Tells a job its steps and where to put their outcomes.
-    pub fn tell(
-        &mut self,
-        stream: &Stream,
-        job: &mut Job,
-        rows: &[u32],
-        steps: &[Step],
-    ) -> Result<()> {
+    /// Copies the steps of a launch to the card; returns its job, which knows where all is.
+    pub fn tell(&mut self, stream: &Stream, prepared: &Prepared) -> Result<Job> {
         // The card may still be copying from the last time.
         self.wait()?;
+        let (mut job, steps, rows) = (prepared.job, &prepared.steps, &prepared.rows);
         self.count = steps.len();
-        job.rows = self.rows.tell(stream, rows, "the numbers of the samples")?;
+        if !rows.is_empty() {
+            job.rows = self.rows.tell(stream, rows, "the numbers of the samples")?;
+        }
         job.steps = self.steps.tell(stream, steps, "the steps")?;
-        job.step_count = steps.len() as u32;
         let memory = self.outcomes.there.reserve(stream, steps.len(), "the losses")?;
         stream.clear(memory)?;
         job.outcomes = memory.address();
-        Ok(())
+        Ok(job)
     }
 
     /// Has the outcomes copied back when the launch is done.

@@ -119,6 +119,13 @@ pub(super) struct Outcome {
     pub padding: u32,
 }
 
+impl Outcome {
+    /// The loss, and whether all parameters are finite.
+    pub fn told(&self) -> (f32, bool) {
+        (self.loss as f32, self.infinite == 0)
+    }
+}
+
 /// Addresses are of the card's memory.
 #[repr(C)]
 #[derive(Clone, Copy, Default)]

@@ -57,8 +57,9 @@ impl Members {
         let (mut taken, mut taking) = (vec![], vec![]);
         for (i, Member { engine, samples, hyper }) in members.iter_mut().enumerate() {
             debug_assert!(Arc::ptr_eq(engine.card(), &self.stream.card));
-            let (job, step, its) = match engine.member(samples, hyper) {
-                Ok(job) => job,
+            let (batches, hypers) = (std::slice::from_ref(samples), std::slice::from_ref(hyper));
+            let prepared = match engine.prepare_steps(batches, hypers) {
+                Ok(prepared) => prepared,
                 Err(error) => {
                     taken.push(Err(error));
                     continue;
@@ -66,10 +67,10 @@ impl Members {
             };
             taken.push(Ok((0.0, true)));
             taking.push(i);
-            jobs.push((job, rows.len()));
-            steps.push(step);
-            rows.extend_from_slice(samples.rows);
-            blocks = blocks.max(its);
+            jobs.push((prepared.job, rows.len()));
+            steps.extend(prepared.steps);
+            rows.extend(prepared.rows);
+            blocks = blocks.max(prepared.blocks);
         }
         let stream = &self.stream;
         let count = jobs.len();
@@ -97,8 +98,8 @@ impl Members {
         let mut done = nothing;
         stream.read(self.outcomes.reserve(stream, count, "")?, 0, &mut done)?;
         for (i, outcome) in taking.into_iter().zip(done) {
-            members[i].engine.stepped();
-            taken[i] = Ok((outcome.loss as f32, outcome.infinite == 0));
+            members[i].engine.stepped(1);
+            taken[i] = Ok(outcome.told());
         }
         Ok(taken)
     }
