@@ -133,7 +133,8 @@ fn a_card_that_vanishes_loses_nothing_that_was_saved() {
     // With these bits or none.
     let train = format!("{TRAIN} --device cuda --checkpoint-every 5 --force --same-bits");
     let (mut resumed, mut trained) = (0, 0);
-    for n in [1, 5, 17, 25, 40, 60, 80, 100, 120, 140, 160, 180] {
+    // The test of the trained network is five copies and launches or more.
+    for n in [1, 5, 17, 25, 40].into_iter().chain((60..).step_by(4)) {
         let output = run(&place, &train, &format!("vanish={n}"));
         let error = text(&output.stderr);
         assert!(error.contains("device cuda: the card failed"), "{n}: {error}");

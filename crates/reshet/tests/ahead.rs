@@ -97,6 +97,49 @@ fn a_checkpoint_is_of_the_step_that_was_told() {
     }
 }
 
+/// The card keeps an epoch's order, of which a launch names a place: the steps are those on rows that
+/// are passed one batch after the other.
+#[test]
+fn batches_are_those_of_the_loader() {
+    let Some(card) = card() else { return };
+    let data = data(None);
+    let network: Sequential = "2-3:relu:dropout(0.2)-1".parse().unwrap();
+    for shuffle in [true, false] {
+        let (mut want, mut got) = (Vec::new(), Vec::new());
+        let fit = Trainer::new(network.clone())
+            .device(card)
+            .epochs(3)
+            .batch_size(70)
+            .seed(5)
+            .shuffle(shuffle)
+            .optimizer(Adam::new(0.02))
+            .units(Vec::new())
+            .on_event(|event| {
+                if let Event::Step { loss, .. } = event {
+                    got.push(loss.to_bits());
+                }
+                ControlFlow::Continue(())
+            })
+            .fit(&data)
+            .unwrap();
+        let trainer = Trainer::new(network.clone()).seed(5).epochs(0).units(Vec::new());
+        let initial = trainer.fit(&data).unwrap().model.parameters().to_vec();
+        let setup = network.clone().with_loss(Loss::MSELoss).seeded(5).parameters(initial);
+        let mut training = setup.on(card).unwrap().attach(&data).unwrap();
+        for epoch in 0..3 {
+            let loader = data.loader(70);
+            let loader = if shuffle { loader.shuffled(5, epoch) } else { loader };
+            for batch in loader {
+                // In memory of its own: no part of an order.
+                let rows = batch.to_vec();
+                want.push(training.step(&rows, Adam::new(0.02)).unwrap().to_bits());
+            }
+        }
+        assert!(got == want && got.len() == 27, "shuffled: {shuffle}");
+        assert!(fit.model.parameters() == training.parameters(), "shuffled: {shuffle}");
+    }
+}
+
 /// A step of the launch in hand diverges, but the training is ended before it is told.
 #[test]
 fn what_would_have_diverged_is_not_taken_again() {

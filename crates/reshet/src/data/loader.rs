@@ -42,6 +42,11 @@ impl Deref for Batch {
 }
 
 impl Batch {
+    /// The whole order, and where in it the batch begins.
+    pub(crate) fn place(&self) -> (&Arc<Vec<u32>>, usize) {
+        (&self.order, self.start)
+    }
+
     /// Returns the rows of the next batch in the loader's order; fewer at the end of the epoch.
     pub fn following(&self) -> &[u32] {
         let end = self.order.len().min(self.end + self.len());

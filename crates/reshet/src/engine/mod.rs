@@ -16,7 +16,7 @@ mod dropout;
 mod precision;
 mod reference;
 
-use std::{env, fmt, num::NonZero, thread};
+use std::{env, fmt, num::NonZero, sync::Arc, thread};
 
 use crate::{
     Plan, Result,
@@ -55,6 +55,10 @@ pub(crate) struct Samples<'a> {
     pub rows: &'a [u32],
     /// Whether they are rows of the attached dataset.
     pub attached: bool,
+    /// The order that the rows are a part of, and where in it they begin, if that is known: an
+    /// engine may keep an order for all the steps that follow it. The processor's does not.
+    #[cfg_attr(not(all(feature = "cuda", any(target_os = "linux", windows))), allow(dead_code))]
+    pub order: Option<(&'a Arc<Vec<u32>>, usize)>,
 }
 
 impl<'a> Samples<'a> {
@@ -66,7 +70,13 @@ impl<'a> Samples<'a> {
             weights: data.weights(),
             rows,
             attached: true,
+            order: None,
         }
+    }
+
+    /// Samples without targets.
+    pub fn inputs(inputs: Rows<'a>, rows: &'a [u32]) -> Self {
+        Self { inputs, targets: None, weights: None, rows, attached: false, order: None }
     }
 
     /// How much the i-th of them counts in the loss.

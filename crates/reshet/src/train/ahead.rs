@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 
 use super::training_loop::TrainingLoop;
-use crate::{Batch, Error, Event, Optimizer, Result};
+use crate::{Batch, Error, Event, Optimizer, Result, training::Step};
 
 /// A launch of many steps.
 struct Launch {
@@ -160,6 +160,6 @@ impl TrainingLoop {
     }
 }
 
-fn borrowed(steps: &[(Batch, Optimizer)]) -> Vec<(&[u32], Optimizer)> {
-    steps.iter().map(|(batch, optimizer)| (&**batch, *optimizer)).collect()
+fn borrowed(steps: &[(Batch, Optimizer)]) -> Vec<Step<'_>> {
+    steps.iter().map(|(batch, optimizer)| Step::on(batch, *optimizer)).collect()
 }

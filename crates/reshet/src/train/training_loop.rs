@@ -18,6 +18,7 @@ use crate::{
     data::streamed::{Order as RowOrder, Portions, StreamedRows},
     group,
     schedule::Clock,
+    training::Step,
 };
 
 /// A training that a [`Trainer`](crate::Trainer) has set up.
@@ -244,7 +245,7 @@ impl TrainingLoop {
         let following = batch.following();
         let Some(group) = &self.settings.group else {
             self.training.prefetch(following);
-            return self.training.step(batch, optimizer);
+            return self.training.take(&Step::on(batch, optimizer));
         };
         self.training.prefetch(&following[group::share(&**group, following.len())]);
         let (loss, asked) = self.training.step_among(batch, optimizer, &**group, self.asks)?;

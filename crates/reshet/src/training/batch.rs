@@ -31,7 +31,7 @@ pub(super) fn wanted<'a>(
     }
     plan.check_batch(&wanted)?;
     let inputs = no_inputs(plan);
-    Ok(Samples { inputs, targets: Some(wanted), weights, rows, attached: false })
+    Ok(Samples { targets: Some(wanted), weights, ..Samples::inputs(inputs, rows) })
 }
 
 /// Converts targets to the training's units, one per output.

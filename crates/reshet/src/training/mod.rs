@@ -16,6 +16,8 @@ use crate::{
     Dataset, Device, Loss, Meaning, Optimizer, Plan, Precision, Result, Sequential, engine::Engine,
 };
 
+pub(crate) use self::stages::Step;
+
 pub use self::setup::Setup;
 
 /// What has been done with the current batch.

@@ -1,11 +1,13 @@
 //! The three stages, one by one or fused.
 
+use std::sync::Arc;
+
 use super::{
     Of, Stage, Training,
     batch::{no_inputs, wanted},
 };
 use crate::{
-    Dataset, Optimizer, Result,
+    Batch, Dataset, Optimizer, Result,
     data::{BatchTargets, Inputs, Rows},
     engine::{Samples, Workspace},
     error::{Diverged, Error},
@@ -35,9 +37,7 @@ impl Training {
     /// There are no samples, or an incomplete one, or a number that is not finite.
     pub fn forward_on<'a>(&mut self, inputs: impl Into<Inputs<'a>>) -> Result<()> {
         let inputs = self.inputs(inputs.into())?;
-        let rows = &self.rows;
-        let samples = Samples { inputs, targets: None, weights: None, rows, attached: false };
-        self.engine.forward(&samples);
+        self.engine.forward(&Samples::inputs(inputs, &self.rows));
         self.engine.fault().map_or(Ok(()), Err)?;
         (self.stage, self.of) = (Stage::Forward, Of::Arrays);
         Ok(())
@@ -128,13 +128,7 @@ impl Training {
         }
         let samples = match self.of {
             Of::Rows => Samples { targets: None, ..Samples::of(attached(&self.data)?, &self.rows) },
-            Of::Arrays => Samples {
-                inputs: no_inputs(self.engine.plan()),
-                targets: None,
-                weights: None,
-                rows: &self.rows,
-                attached: false,
-            },
+            Of::Arrays => Samples::inputs(no_inputs(self.engine.plan()), &self.rows),
         };
         self.engine.backward(&samples, Some(&self.numbers), false);
         self.failed()?;
@@ -169,14 +163,19 @@ impl Training {
     /// # Errors
     /// As the three stages.
     pub fn step(&mut self, rows: &[u32], optimizer: impl Into<Optimizer>) -> Result<f32> {
-        let samples = Samples::of(attached(&self.data)?, rows);
+        self.take(&Step { rows, order: None, optimizer: optimizer.into() })
+    }
+
+    /// Does the same as [`Training::step`].
+    pub(crate) fn take(&mut self, step: &Step) -> Result<f32> {
+        let samples = step.samples(attached(&self.data)?);
         check_rows(&samples)?;
-        let optimizer = optimizer.into();
+        let optimizer = step.optimizer;
         optimizer.check()?;
         let hyper = Hyper { optimizer, clip_norm: self.clip };
         let done = self.engine.step(&samples, &hyper);
         self.rows.clear();
-        self.rows.extend_from_slice(rows);
+        self.rows.extend_from_slice(step.rows);
         self.of = Of::Rows;
         self.stepped(done, optimizer)
     }
@@ -191,10 +190,14 @@ impl Training {
     ) -> Result<f32> {
         self.engine.take(workspace);
         let loss = self.step(rows, optimizer);
+        self.leave(workspace);
+        loss
+    }
+
+    fn leave(&mut self, workspace: &mut Workspace) {
         self.engine.leave(workspace);
         self.rows.clear();
         self.stage = Stage::Start;
-        loss
     }
 
     /// Takes a step for each of these batches of rows, one after the other, with the same bits as
@@ -217,15 +220,14 @@ impl Training {
     /// As [`Training::step`], for the first step that fails; the parameters may then be those
     /// after a later one.
     pub fn steps(&mut self, steps: &[(&[u32], Optimizer)]) -> Result<Vec<f32>> {
-        let (losses, failed) = self.steps_until(steps)?;
+        let step = |(rows, optimizer)| Step { rows, order: None, optimizer };
+        let steps: Vec<Step> = steps.iter().copied().map(step).collect();
+        let (losses, failed) = self.steps_until(&steps)?;
         failed.map(|()| losses)
     }
 
     /// Does the same as [`Training::steps`]; keeps the losses before the step that failed.
-    pub(crate) fn steps_until(
-        &mut self,
-        steps: &[(&[u32], Optimizer)],
-    ) -> Result<(Vec<f32>, Result<()>)> {
+    pub(crate) fn steps_until(&mut self, steps: &[Step]) -> Result<(Vec<f32>, Result<()>)> {
         let (batches, hypers) = checked(attached(&self.data)?, self.clip, steps)?;
         if steps.is_empty() {
             return Ok((Vec::new(), Ok(())));
@@ -237,7 +239,7 @@ impl Training {
 
     /// Begins what [`Training::steps_until`] does, where the device takes many steps at once. Two
     /// may have begun that are not finished.
-    pub(crate) fn begin_steps(&mut self, steps: &[(&[u32], Optimizer)]) -> Result<()> {
+    pub(crate) fn begin_steps(&mut self, steps: &[Step]) -> Result<()> {
         let (batches, hypers) = checked(attached(&self.data)?, self.clip, steps)?;
         self.engine.begin_steps(&batches, &hypers);
         self.took_rows(steps);
@@ -245,30 +247,30 @@ impl Training {
     }
 
     /// Waits for the steps that began first, which are these.
-    pub(crate) fn finish_steps(&mut self, steps: &[(&[u32], Optimizer)]) -> (Vec<f32>, Result<()>) {
+    pub(crate) fn finish_steps(&mut self, steps: &[Step]) -> (Vec<f32>, Result<()>) {
         let done = self.engine.finish_steps();
         self.told(done, steps)
     }
 
-    fn took_rows(&mut self, steps: &[(&[u32], Optimizer)]) {
-        let Some((last, _)) = steps.last() else { return };
+    fn took_rows(&mut self, steps: &[Step]) {
+        let Some(last) = steps.last() else { return };
         self.rows.clear();
-        self.rows.extend_from_slice(last);
+        self.rows.extend_from_slice(last.rows);
         self.of = Of::Rows;
     }
 
     /// The losses before the first step that failed, and why it did.
-    fn told(
+    pub(super) fn told(
         &mut self,
         done: Vec<(f32, bool)>,
-        steps: &[(&[u32], Optimizer)],
+        steps: &[Step],
     ) -> (Vec<f32>, Result<()>) {
         let mut losses = Vec::new();
-        for ((loss, finite), (_, optimizer)) in done.into_iter().zip(steps) {
-            if let Err(error) = self.stepped((loss, finite), *optimizer) {
-                return (losses, Err(error));
+        for (done, step) in done.into_iter().zip(steps) {
+            match self.stepped(done, step.optimizer) {
+                Ok(loss) => losses.push(loss),
+                Err(error) => return (losses, Err(error)),
             }
-            losses.push(loss);
         }
         (losses, Ok(()))
     }
@@ -383,18 +385,37 @@ impl Training {
     }
 }
 
+/// A step on rows of the dataset.
+pub(crate) struct Step<'a> {
+    pub rows: &'a [u32],
+    /// See [`Samples::order`].
+    pub order: Option<(&'a Arc<Vec<u32>>, usize)>,
+    pub optimizer: Optimizer,
+}
+
+impl<'a> Step<'a> {
+    /// A step on a batch of a loader.
+    pub fn on(batch: &'a Batch, optimizer: Optimizer) -> Self {
+        Self { rows: batch, order: Some(batch.place()), optimizer }
+    }
+
+    fn samples(&self, data: &'a Dataset) -> Samples<'a> {
+        Samples { order: self.order, ..Samples::of(data, self.rows) }
+    }
+}
+
 /// Batches and hyper-parameters of steps, checked.
-fn checked<'a>(
+pub(super) fn checked<'a>(
     data: &'a Dataset,
     clip_norm: Option<f32>,
-    steps: &[(&'a [u32], Optimizer)],
+    steps: &[Step<'a>],
 ) -> Result<(Vec<Samples<'a>>, Vec<Hyper>)> {
     let (mut batches, mut hypers) = (Vec::new(), Vec::new());
-    for (rows, optimizer) in steps {
-        let samples = Samples::of(data, rows);
+    for step in steps {
+        let (samples, optimizer) = (step.samples(data), &step.optimizer);
         check_rows(&samples)?;
         optimizer.check()?;
-        if optimizer.slots() != steps[0].1.slots() {
+        if optimizer.slots() != steps[0].optimizer.slots() {
             let what = "steps: all optimizers must be of one kind, with the same state";
             return Err(Error::invalid(what));
         }

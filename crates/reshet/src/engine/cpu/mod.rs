@@ -188,7 +188,7 @@ impl Engine for Cpu {
         self.all.extend(self.all.len() as u32..count as u32);
         let all = std::mem::take(&mut self.all);
         for (rows, into) in all[..count].chunks(block).zip(into.chunks_mut(block * outputs)) {
-            let samples = Samples { inputs, targets: None, weights: None, rows, attached: false };
+            let samples = Samples::inputs(inputs, rows);
             self.run(&pass, &samples, Task::NOTHING, |phases, work, thread, barrier| unsafe {
                 (phases.forward)(work, thread, barrier)
             });

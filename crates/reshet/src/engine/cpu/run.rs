@@ -147,8 +147,7 @@ impl Cpu {
     ) -> bool {
         let rows = std::mem::take(&mut self.rows);
         let inputs = Rows { numbers: Numbers::F32(&[]), width: self.plan.inputs };
-        let samples =
-            Samples { inputs, targets: None, weights: None, rows: &rows, attached: false };
+        let samples = Samples::inputs(inputs, &rows);
         let finite = self.run(&self.pass(), &samples, task, job);
         self.rows = rows;
         finite

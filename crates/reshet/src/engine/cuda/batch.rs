@@ -48,6 +48,34 @@ impl<T: Plain> Room<T> {
     }
 }
 
+/// The order of an epoch's samples, on the card once: a launch says where in it its batches begin.
+#[derive(Default)]
+pub(super) struct Order {
+    /// Held, so that its address is no other order's.
+    of: Option<Arc<Vec<u32>>>,
+    numbers: Room<u32>,
+}
+
+impl Order {
+    /// Where the order is on the card that all of these batches are parts of, if there is one.
+    pub fn of(&mut self, stream: &Stream, batches: &[Samples]) -> Result<Option<u64>> {
+        let order = |samples: &Samples| samples.order.map(|(order, _)| Arc::as_ptr(order));
+        let Some((first, _)) = batches.first().and_then(|samples| samples.order) else {
+            return Ok(None);
+        };
+        if batches.iter().any(|samples| order(samples) != Some(Arc::as_ptr(first))) {
+            return Ok(None);
+        }
+        let what = "the order of the samples";
+        if !self.of.as_ref().is_some_and(|known| Arc::ptr_eq(known, first)) {
+            self.of = None;
+            self.numbers.fill(stream, first, what)?;
+            self.of = Some(first.clone());
+        }
+        Ok(self.numbers.get().map(Memory::address))
+    }
+}
+
 /// Inputs on the card.
 enum Inputs {
     Bytes(Memory<u8>),

@@ -3,7 +3,7 @@
 use std::{cell::RefCell, collections::VecDeque, sync::Arc};
 
 use super::{
-    batch::{Passed, Resident, Room},
+    batch::{Order, Passed, Resident, Room},
     card::{Card, Memory, Stream},
     flight::Flight,
     job::{self, Job, Layer, Outcome, Rule, Step},
@@ -57,6 +57,7 @@ pub(crate) struct Cuda {
     pub(super) steps: Room<Step>,
     pub(super) outcomes: Room<Outcome>,
     pub(super) rows: Room<u32>,
+    pub(super) order: Order,
     pub(super) derivative: Room<f32>,
     pub(super) resident: Option<Arc<Resident>>,
     pub(super) passed: Passed,
@@ -95,6 +96,7 @@ impl Cuda {
             steps: Room::default(),
             outcomes: Room::default(),
             rows: Room::default(),
+            order: Order::default(),
             derivative: Room::default(),
             resident: None,
             passed: Passed::default(),

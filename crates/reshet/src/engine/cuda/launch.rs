@@ -15,7 +15,7 @@ use crate::{Result, engine::Samples, optim::Hyper};
 pub(super) struct Prepared {
     pub job: Job,
     pub steps: Vec<Step>,
-    /// The numbers of the samples of all steps.
+    /// The numbers of the samples of all steps, if the job does not say where they are.
     pub rows: Vec<u32>,
     /// How many blocks have something to do.
     pub blocks: u32,
@@ -40,23 +40,33 @@ impl Cuda {
     /// Prepares a job on batches, each a step.
     pub(super) fn prepare_on(
         &mut self,
-        job: Job,
+        mut job: Job,
         batches: &[Samples],
         hypers: &[Hyper],
     ) -> Result<Prepared> {
+        // Samples that are copied for this launch are numbered from its first one on.
+        let order = match job.flags & job::GATHERED {
+            0 => self.order.of(&self.stream, batches)?,
+            _ => None,
+        };
+        job.rows = order.unwrap_or(0);
         let (mut rows, mut steps) = (Vec::new(), Vec::new());
         for (i, samples) in batches.iter().enumerate() {
             let rule = |hyper| Rule::of(hyper, self.updates + i as u64 + 1);
             let hyper = hypers.get(i);
+            let place = samples.order.filter(|_| order.is_some()).map(|(_, first)| first);
+            if place.is_none() {
+                rows.extend_from_slice(samples.rows);
+            }
+            let first = place.unwrap_or(rows.len().saturating_sub(samples.rows.len()));
             steps.push(Step {
-                first: rows.len() as u32,
+                first: first as u32,
                 rows: samples.rows.len() as u32,
                 denominator: samples.denominator(&self.plan.head),
                 rule: hyper.map_or(Rule::default(), rule),
                 clip: hyper.and_then(|hyper| hyper.clip_norm).unwrap_or(0.0),
                 padding: 0,
             });
-            rows.extend_from_slice(samples.rows);
         }
         let most = batches.iter().map(|samples| samples.rows.len()).max().unwrap_or(0);
         Ok(Prepared { rows, ..self.prepare(job, steps, most)? })
