@@ -58,7 +58,7 @@ reproduces() {
     grep -q "1 passed" "$carried/golden.log"
 }
 
-# The lecture's network many times: a step of all at once, and of one after the other.
+# The lecture's network many times: a step of all at once, many in one launch, and one after the other.
 many_networks() {
     "$carried/bench-ours" ensemble "$1" cuda "$2" | tee "$3"
 }

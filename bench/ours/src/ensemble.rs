@@ -72,7 +72,7 @@ pub fn print(networks: usize, threads: usize) -> Answer<()> {
 }
 
 /// Prints, in microseconds for a step of so many of the lecture's networks on a graphics card: all at
-/// once, and one network after the other.
+/// once, so many steps of all in one launch, and one network after the other.
 pub fn on_card(networks: usize, steps: usize) -> Answer<()> {
     let Job { network, loss, lr, batch, train, .. } = job("L")?;
     let device = Device::cuda(0)?;
@@ -83,38 +83,49 @@ pub fn on_card(networks: usize, steps: usize) -> Answer<()> {
         Ok((0..networks as u64).map(seeded).collect::<reshet::Result<_>>()?)
     };
     let (mut ensemble, mut alone) = (Ensemble::on(start()?, device), start()?);
-    let adam: Optimizer = Adam::new(lr).into();
-    let (mut at_once, mut in_turn) = (Vec::new(), Vec::new());
+    let adam: [Optimizer; 1] = [Adam::new(lr).into()];
+    let mut times = [const { Vec::new() }; 3];
     let mut loader = train.loader(batch).drop_last().shuffled(0, 0);
     for round in 0..ROUNDS {
-        let mut took = [0.0; 2];
-        for _ in 0..steps {
-            let next = match loader.next() {
-                Some(next) => next,
-                None => {
-                    loader = train.loader(batch).drop_last().shuffled(0, round + 1);
-                    loader.next().ok_or("no batch")?
-                }
-            };
-            let begin = Instant::now();
-            for loss in ensemble.step(&[&next], &[adam])? {
+        let mut batches = Vec::new();
+        while batches.len() < steps {
+            match loader.next() {
+                Some(next) => batches.push(next),
+                None => loader = train.loader(batch).drop_last().shuffled(0, round + 1),
+            }
+        }
+        let rows: Vec<[&[u32]; 1]> = batches.iter().map(|batch| [&**batch]).collect();
+        let mut took = |which: usize, begin: Instant| {
+            times[which].push(1e6 * begin.elapsed().as_secs_f64() / steps as f64);
+        };
+        let begin = Instant::now();
+        for rows in &rows {
+            for loss in ensemble.step(rows, &adam)? {
                 loss?;
             }
-            took[0] += begin.elapsed().as_secs_f64();
-            let begin = Instant::now();
-            for training in &mut alone {
-                training.step(&next, adam)?;
-            }
-            took[1] += begin.elapsed().as_secs_f64();
         }
-        at_once.push(1e6 * took[0] / steps as f64);
-        in_turn.push(1e6 * took[1] / steps as f64);
+        took(0, begin);
+        let begin = Instant::now();
+        let each: Vec<(&[&[u32]], &[Optimizer])> =
+            rows.iter().map(|rows| (&rows[..], &adam[..])).collect();
+        for losses in ensemble.steps(&each)? {
+            losses?;
+        }
+        took(1, begin);
+        let begin = Instant::now();
+        for rows in &batches {
+            for training in &mut alone {
+                training.step(rows, adam[0])?;
+            }
+        }
+        took(2, begin);
     }
-    let (at_once, in_turn) = (median(at_once), median(in_turn));
-    let ratio = in_turn / at_once;
+    let [at_once, in_one_launch, in_turn] = times.map(median);
     println!(
         "{}",
-        json!({"job": "L", "networks": networks, "us_at_once": at_once, "us_in_turn": in_turn, "ratio": ratio})
+        json!({"job": "L", "networks": networks, "us_at_once": at_once, "steps": steps,
+               "us_in_one_launch": in_one_launch, "us_in_turn": in_turn,
+               "ratio": in_turn / at_once, "ratio_in_one_launch": in_turn / in_one_launch})
     );
     Ok(())
 }

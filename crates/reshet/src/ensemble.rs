@@ -10,7 +10,7 @@ use crate::{
     Device, Model, Optimizer, Result, Training,
     engine::{Members, Team, Workspace, share},
     error::Error,
-    training::members,
+    training::{Step, members},
 };
 
 /// Samples times parameters that a thread goes through in a nanosecond, about.
@@ -19,8 +19,8 @@ const A_NANOSECOND: usize = 10;
 /// Several networks that take each step at once, a core for each: candidates of a search, folds,
 /// members of an average.
 ///
-/// If all of them are on one graphics card, they take a step in one launch, and data that they have in
-/// common is there once. A step of a small network is too short to be shared by several cores. Each network has its own
+/// If all of them are on one graphics card, they take a step, or many ([`Ensemble::steps`]), in one
+/// launch, and data that they have in common is there once. A step of a small network is too short to be shared by several cores. Each network has its own
 /// parameters, optimiser's state, dropout and data, and computes the same bits as by itself. Their
 /// trainings are best set up on one thread each, as below.
 ///
@@ -94,45 +94,109 @@ impl Ensemble {
         batches: &[&[u32]],
         optimizers: &[Optimizer],
     ) -> Result<Vec<Result<f32>>> {
+        self.check(batches, optimizers)?;
+        if let Some(losses) = self.on_card(&[(batches, optimizers)])? {
+            let only = |losses: Vec<f32>| losses.first().copied().unwrap_or(f32::NAN);
+            return Ok(losses.into_iter().map(|losses| losses.map(only)).collect());
+        }
+        Ok(self.by_cores(&[(batches, optimizers)], |i, training, workspace| {
+            training.step_in(workspace, of(batches, i), of(optimizers, i))
+        }))
+    }
+
+    /// Takes several steps of each network, one after the other, with the same bits as
+    /// [`Ensemble::step`] for each of these pairs of batches and optimisers: on a graphics card all in
+    /// one launch, on the processor with no wait for other networks between two steps. Returns for each
+    /// network the mean losses of its batches before their updates.
+    ///
+    /// ```
+    /// # use reshet::{Device, Ensemble, Features, Optimizer, Storage, Targets, prelude::*};
+    /// # let x = Features::new(Storage::F32((0..40).map(|i| i as f32 / 40.0).collect()), &[1])?;
+    /// # let data = Dataset::new(x, Targets::numbers((0..40).map(|i| i as f32 / 20.0).collect(), 1))?;
+    /// # let network = sequential![Linear(1, 8), ReLU, Linear(8, 1)]?;
+    /// # let one = Device::cpu().threads(1);
+    /// # let start = |seed| network.clone().with_loss(MSELoss).seeded(seed).on(one)?.attach(&data);
+    /// let mut ensemble = Ensemble::new((0..5).map(start).collect::<reshet::Result<_>>()?);
+    /// let adam: [Optimizer; 1] = [Adam::new(0.01).into()];
+    /// // Two steps, on the same batch for all five networks.
+    /// let losses = ensemble.steps(&[(&[&[0, 1, 2]], &adam), (&[&[3, 4, 5]], &adam)])?;
+    /// assert_eq!(losses.len(), 5);
+    /// assert_eq!(losses.into_iter().next().unwrap()?.len(), 2);
+    /// # Ok::<(), reshet::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Ensemble::step`]. A network whose step fails counts none after it, has the error of
+    /// [`Training::steps`] in place of its losses, and does not concern the others.
+    pub fn steps(&mut self, steps: &[(&[&[u32]], &[Optimizer])]) -> Result<Vec<Result<Vec<f32>>>> {
+        for (batches, optimizers) in steps {
+            self.check(batches, optimizers)?;
+        }
+        if steps.is_empty() {
+            return Ok((0..self.len()).map(|_| Ok(Vec::new())).collect());
+        }
+        if let Some(losses) = self.on_card(steps)? {
+            return Ok(losses);
+        }
+        Ok(self.by_cores(steps, |i, training, workspace| {
+            training.steps_in(workspace, &steps_of(steps, i))
+        }))
+    }
+
+    fn check(&self, batches: &[&[u32]], optimizers: &[Optimizer]) -> Result<()> {
         let networks = self.len();
         let fits = |n: usize| n == 1 || n == networks;
-        if !fits(batches.len()) || !fits(optimizers.len()) {
-            let (batches, optimizers) = (batches.len(), optimizers.len());
-            return Err(Error::Invalid(format!(
-                "{batches} batches and {optimizers} optimizers for {networks} networks: give one \
-                 for all, or one for each"
-            )));
+        if fits(batches.len()) && fits(optimizers.len()) {
+            return Ok(());
         }
-        let batch = |i: usize| batches[i.min(batches.len() - 1)];
-        if let Some(card) = members::card_of(each(&mut self.trainings)) {
-            let members = match &mut self.members {
-                Some((known, members)) if *known == card => members,
-                members => &mut members.insert((card, Members::on(card)?)).1,
-            };
-            let optimizer = |i: usize| optimizers[i.min(optimizers.len() - 1)];
-            let steps = each(&mut self.trainings).enumerate();
-            let steps = steps.map(|(i, training)| (training, batch(i), optimizer(i))).collect();
-            return Ok(members::step(members, steps));
-        }
+        let (batches, optimizers) = (batches.len(), optimizers.len());
+        Err(Error::Invalid(format!(
+            "{batches} batches and {optimizers} optimizers for {networks} networks: give one \
+             for all, or one for each"
+        )))
+    }
+
+    /// The steps in one launch, if all networks are on one card.
+    fn on_card(
+        &mut self,
+        steps: &[(&[&[u32]], &[Optimizer])],
+    ) -> Result<Option<Vec<Result<Vec<f32>>>>> {
+        let Some(card) = members::card_of(each(&mut self.trainings)) else { return Ok(None) };
+        let members = match &mut self.members {
+            Some((known, members)) if *known == card => members,
+            members => &mut members.insert((card, Members::on(card)?)).1,
+        };
+        let all = each(&mut self.trainings).enumerate();
+        let all = all.map(|(i, training)| (training, steps_of(steps, i))).collect();
+        Ok(Some(members::steps(members, all)))
+    }
+
+    /// What `take` returns for each network; a core has some of them, one after the other.
+    fn by_cores<T: Send>(
+        &mut self,
+        steps: &[(&[&[u32]], &[Optimizer])],
+        take: impl Fn(usize, &mut Training, &mut Workspace) -> Result<T> + Sync,
+    ) -> Vec<Result<T>> {
+        let networks = self.len();
         let mut numbers = 0;
         for i in 0..networks {
+            let samples: usize = steps.iter().map(|(batches, _)| of(batches, i).len()).sum();
             let parameters = self.training(i).map_or(0, |training| training.plan().parameters);
-            numbers += parameters * batch(i).len();
+            numbers += parameters * samples;
         }
-        let losses: Vec<Mutex<Result<f32>>> = (0..networks).map(|_| Mutex::new(Ok(0.0))).collect();
+        let done: Vec<Mutex<Option<Result<T>>>> = (0..networks).map(|_| Mutex::default()).collect();
         let (trainings, workspaces) = (&self.trainings, &self.workspaces);
         let crew = self.team.gather(Duration::from_nanos((numbers / A_NANOSECOND) as u64));
         let threads = crew.threads();
         crew.run(&|thread, _| {
             let mut workspace = locked(&workspaces[thread]);
             for i in share(networks, thread, threads) {
-                let optimizer = optimizers[i.min(optimizers.len() - 1)];
-                let loss = locked(&trainings[i]).step_in(&mut workspace, batch(i), optimizer);
-                *locked(&losses[i]) = loss;
+                *locked(&done[i]) = Some(take(i, &mut locked(&trainings[i]), &mut workspace));
             }
         });
-        let plain = |loss: Mutex<_>| loss.into_inner().unwrap_or_else(PoisonError::into_inner);
-        Ok(losses.into_iter().map(plain).collect())
+        let plain = |done: Mutex<_>| done.into_inner().unwrap_or_else(PoisonError::into_inner);
+        // A share of networks for each thread: all have taken their steps.
+        done.into_iter().filter_map(plain).collect()
     }
 
     /// Returns the networks as they are now, averaged into one model: see [`Model::average`].
@@ -144,6 +208,21 @@ impl Ensemble {
             (0..self.len()).filter_map(|i| Some(self.training(i)?.model())).collect();
         Model::average(&models.iter().map(|model| (model, 1.0)).collect::<Vec<_>>())
     }
+}
+
+/// The one for network i: there is one for all, or one for each.
+fn of<T: Copy>(all: &[T], i: usize) -> T {
+    all[i.min(all.len() - 1)]
+}
+
+/// The steps of network i.
+fn steps_of<'a>(steps: &[(&[&'a [u32]], &[Optimizer])], i: usize) -> Vec<Step<'a>> {
+    let one = |(batches, optimizers): &(&[&'a [u32]], &[Optimizer])| Step {
+        rows: of(batches, i),
+        order: None,
+        optimizer: of(optimizers, i),
+    };
+    steps.iter().map(one).collect()
 }
 
 /// What only one thread asks for.
@@ -213,6 +292,35 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn several_steps_in_one_call_have_the_same_bits() {
+        let data = data(64);
+        let new = |threads| {
+            let trainings = (0..3).map(|i| start(NETS[i], i as u64, &data)).collect();
+            Ensemble::on(trainings, Device::cpu().exact_threads(threads))
+        };
+        let adam: [Optimizer; 1] = [Adam::new(0.01).into()];
+        let (mut by_one, mut at_once) = (new(1), new(2));
+        let own: [&[u32]; 3] = [&[1, 2, 3], &[4], &[5, 6]];
+        let steps: [(&[&[u32]], &[Optimizer]); 2] = [(&own, &adam), (&[&[7, 8, 9, 10]], &adam)];
+        for _ in 0..3 {
+            let losses = at_once.steps(&steps).unwrap();
+            for (n, (batches, optimizers)) in steps.iter().enumerate() {
+                let one = by_one.step(batches, optimizers).unwrap();
+                for (i, loss) in one.into_iter().enumerate() {
+                    let same = losses[i].as_ref().unwrap()[n];
+                    assert_eq!(loss.unwrap().to_bits(), same.to_bits());
+                }
+            }
+        }
+        for i in 0..3 {
+            let (a, b) = (by_one.training(i).unwrap(), at_once.training(i).unwrap());
+            assert_eq!((a.parameters(), a.updates()), (b.parameters(), b.updates()));
+        }
+        assert!(at_once.steps(&[]).unwrap().iter().all(|l| l.as_ref().unwrap().is_empty()));
+        assert!(at_once.steps(&[(&own[..2], &adam)]).is_err());
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Many networks on one graphics card: a step of all in one launch, to the bits of each alone.
+//! Many networks on one graphics card: a step of all, or many, in one launch, to the bits of each
+//! alone.
 //!
 //! The card is the emulated one (`gpu/emulation`), which has three blocks at once; without it (no
 //! `RESHET_TEST_CUDA`) nothing is asked.
@@ -91,6 +92,73 @@ fn each_network_learns_as_by_itself() {
         let (a, b) = (own.step(&[1, 2], optimizers[0]), together.step(&[1, 2], optimizers[0]));
         assert_eq!(a.unwrap().to_bits(), b.unwrap().to_bits());
     }
+}
+
+/// Many steps in one launch, with batches of several sizes, some for all networks, some for each.
+#[test]
+fn many_steps_of_many_networks_are_those_one_by_one() {
+    let Some(card) = card() else { return };
+    let (numbers, classes) = (numbers(64), classes(50));
+    let of = |i: usize| if NETS[i].starts_with("40") { &classes } else { &numbers };
+    // One, fewer than blocks, and more.
+    for count in [1, 2, NETS.len()] {
+        let start = |i: usize| start(NETS[i], i as u64, of(i), card);
+        let mut by_one = Ensemble::on((0..count).map(start).collect(), card);
+        let mut at_once = Ensemble::on((0..count).map(start).collect(), card);
+        let rows: Vec<Vec<u32>> = (0..count)
+            .map(|i| (0..3 + 5 * i).map(|row| ((row * (i + 3)) % 50) as u32).collect())
+            .collect();
+        let own: Vec<&[u32]> = rows.iter().map(Vec::as_slice).collect();
+        let each: Vec<Optimizer> = (0..count)
+            .map(|i| match i % 2 {
+                0 => Adam::new(0.01).into(),
+                _ => SGD::new(0.1).into(),
+            })
+            .collect();
+        let slow: Vec<Optimizer> = each.iter().map(|rule| rule.with_lr(0.001)).collect();
+        let all: [&[u32]; 1] = [&[40, 3, 7]];
+        let steps: [(&[&[u32]], &[Optimizer]); 3] = [(&own, &each), (&all, &slow), (&own, &each)];
+        for _ in 0..2 {
+            let losses = at_once.steps(&steps).unwrap();
+            for (n, (batches, optimizers)) in steps.iter().enumerate() {
+                for (i, loss) in by_one.step(batches, optimizers).unwrap().iter().enumerate() {
+                    let (one, same) = (loss.as_ref().unwrap(), losses[i].as_ref().unwrap()[n]);
+                    assert_eq!(one.to_bits(), same.to_bits(), "{count} {i} {n}");
+                }
+            }
+        }
+        for i in 0..count {
+            let (a, b) = (by_one.training(i).unwrap(), at_once.training(i).unwrap());
+            assert_eq!((a.parameters(), a.updates()), (b.parameters(), b.updates()), "{count} {i}");
+        }
+        assert!(at_once.steps(&[]).unwrap().iter().all(|l| l.as_ref().unwrap().is_empty()));
+        // Adam's state is there still.
+        let (a, b) = (by_one.step(&all, &slow).unwrap(), at_once.step(&all, &slow).unwrap());
+        assert!(a.iter().zip(&b).all(|(a, b)| a.as_ref().unwrap() == b.as_ref().unwrap()));
+    }
+}
+
+/// A network whose step fails takes no other after it; the others take all.
+#[test]
+fn what_fails_in_one_of_many_steps_is_told() {
+    let Some(card) = card() else { return };
+    let data = numbers(30);
+    let mut all = Ensemble::on((0..3).map(|i| start(NETS[0], 3 * i, &data, card)).collect(), card);
+    let tame: [Optimizer; 1] = [SGD::new(0.1).into()];
+    let wild = [SGD::new(0.1).into(), SGD::new(1e38).into(), SGD::new(0.1).into()];
+    let rows: [&[u32]; 1] = [&[0, 1, 2]];
+    let step: (&[&[u32]], &[Optimizer]) = (&rows, &wild);
+    let losses = all.steps(&[(&rows, &tame), step, step, step, step]).unwrap();
+    assert!(losses[0].is_ok() && losses[2].is_ok());
+    let Err(Error::Diverged(error)) = &losses[1] else { panic!("it diverges") };
+    let taken = [0, 1, 2].map(|i| all.training(i).unwrap().updates());
+    assert!(error.step >= 1 && taken[1] > 1 && taken[1] <= 5, "{error} {taken:?}");
+    assert_eq!([taken[0], taken[2]], [5, 5]);
+    // A row that does not exist is found before anything is taken.
+    let wrong: [&[u32]; 3] = [&[0], &[1], &[30]];
+    let losses = all.steps(&[(&rows, &tame), (&wrong, &tame)]).unwrap();
+    assert!(losses[0].is_ok() && losses[2].is_err());
+    assert_eq!(all.training(2).unwrap().updates(), 5);
 }
 
 #[test]

@@ -25,9 +25,16 @@ pub(super) fn engine(
 /// A network on a card, of which there is none.
 pub(crate) type Member<'a> = (Infallible, PhantomData<&'a ()>);
 
-pub(crate) fn member<'a>(_: &mut dyn Engine, _: Samples<'a>, _: Hyper) -> Option<Member<'a>> {
+pub(crate) fn member<'a>(
+    _: &mut dyn Engine,
+    _: Vec<Samples<'a>>,
+    _: Vec<Hyper>,
+) -> Option<Member<'a>> {
     None
 }
+
+/// What a network's steps gave.
+type Taken = Result<Vec<(f32, bool)>>;
 
 /// Networks on a card, of which there are none.
 pub(crate) enum Members {}
@@ -37,7 +44,7 @@ impl Members {
         Err(missing())
     }
 
-    pub fn step(&mut self, _: &mut [Member]) -> Result<Vec<Result<(f32, bool)>>> {
+    pub fn steps(&mut self, _: &mut [Member]) -> Result<Vec<Taken>> {
         match *self {}
     }
 }

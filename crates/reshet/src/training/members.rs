@@ -1,14 +1,13 @@
-//! A step of many trainings on one graphics card, in one launch.
+//! Steps of many trainings on one graphics card, in one launch.
 
 use super::{
-    Training,
-    stages::{attached, check_rows},
+    Step, Training,
+    stages::{attached, checked},
 };
 use crate::{
-    Device, Optimizer, Result,
-    engine::{self, Member, Members, Samples},
+    Device, Result,
+    engine::{self, Member, Members},
     error::Error,
-    optim::Hyper,
 };
 
 /// The number of the card that all of these trainings are on.
@@ -21,24 +20,24 @@ pub(crate) fn card_of<'a>(trainings: impl Iterator<Item = &'a mut Training>) -> 
     cards.all(|card| card == Some(first)).then_some(first)
 }
 
-/// Takes a step of each training on its batch: as [`Training::step`], to the same bits. A step that
-/// fails does not concern the others, unless it is the card that fails.
-pub(crate) fn step(
+/// Takes the steps of each training: as [`Training::steps`], to the same bits. Steps that fail do not
+/// concern the others, unless it is the card that fails.
+pub(crate) fn steps(
     members: &mut Members,
-    mut steps: Vec<(&mut Training, &[u32], Optimizer)>,
-) -> Vec<Result<f32>> {
+    mut all: Vec<(&mut Training, Vec<Step>)>,
+) -> Vec<Result<Vec<f32>>> {
     let (mut done, mut taking, mut which) = (Vec::new(), Vec::new(), Vec::new());
-    for (i, (training, rows, optimizer)) in steps.iter_mut().enumerate() {
-        match training.member(rows, *optimizer) {
+    for (i, (training, steps)) in all.iter_mut().enumerate() {
+        match training.member(steps) {
             Ok(member) => {
                 taking.push(member);
                 which.push(i);
-                done.push(Ok(0.0));
+                done.push(Ok(Vec::new()));
             }
             Err(error) => done.push(Err(error)),
         }
     }
-    let taken = members.step(&mut taking);
+    let taken = members.steps(&mut taking);
     drop(taking);
     let taken = match taken {
         Ok(taken) => taken,
@@ -48,22 +47,22 @@ pub(crate) fn step(
         }
     };
     for (i, taken) in which.into_iter().zip(taken) {
-        let (training, _, optimizer) = &mut steps[i];
+        let (training, steps) = &mut all[i];
         // As on the processor, where they share the memory of a batch.
         training.rows.clear();
-        done[i] = taken.and_then(|taken| training.stepped(taken, *optimizer));
+        done[i] = taken.and_then(|taken| {
+            let (losses, failed) = training.told(taken, steps);
+            failed.map(|()| losses)
+        });
     }
     done
 }
 
 impl Training {
-    /// The step that it is to take as one of many.
-    fn member<'a>(&'a mut self, rows: &'a [u32], optimizer: Optimizer) -> Result<Member<'a>> {
-        let samples = Samples::of(attached(&self.data)?, rows);
-        check_rows(&samples)?;
-        optimizer.check()?;
-        let hyper = Hyper { optimizer, clip_norm: self.clip };
+    /// The steps that it is to take as one of many.
+    fn member<'a>(&'a mut self, steps: &[Step<'a>]) -> Result<Member<'a>> {
+        let (batches, hypers) = checked(attached(&self.data)?, self.clip, steps)?;
         let what = "a training that is not on a graphics card";
-        engine::member(&mut *self.engine, samples, hyper).ok_or_else(|| Error::invalid(what))
+        engine::member(&mut *self.engine, batches, hypers).ok_or_else(|| Error::invalid(what))
     }
 }

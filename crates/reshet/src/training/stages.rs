@@ -194,6 +194,19 @@ impl Training {
         loss
     }
 
+    /// Takes several steps in that memory: see [`Training::steps`].
+    pub(crate) fn steps_in(
+        &mut self,
+        workspace: &mut Workspace,
+        steps: &[Step],
+    ) -> Result<Vec<f32>> {
+        self.engine.take(workspace);
+        let done = self.steps_until(steps);
+        self.leave(workspace);
+        let (losses, failed) = done?;
+        failed.map(|()| losses)
+    }
+
     fn leave(&mut self, workspace: &mut Workspace) {
         self.engine.leave(workspace);
         self.rows.clear();

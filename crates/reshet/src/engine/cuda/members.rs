@@ -1,4 +1,4 @@
-//! Many networks that take a step each in one launch.
+//! Many networks that take their steps in one launch.
 
 use std::sync::Arc;
 
@@ -7,6 +7,7 @@ use super::{
     card::{Card, Stream},
     engine::Cuda,
     job::{Job, Outcome, Step},
+    launch::told,
 };
 use crate::{
     Result,
@@ -23,21 +24,24 @@ pub(crate) struct Members {
     outcomes: Room<Outcome>,
 }
 
-/// A network, and the step that it is to take.
+/// A network, and the steps that it is to take.
 pub(crate) struct Member<'a> {
     engine: &'a mut Cuda,
-    samples: Samples<'a>,
-    hyper: Hyper,
+    batches: Vec<Samples<'a>>,
+    hypers: Vec<Hyper>,
 }
 
 /// The network of an engine, if that is a card's.
 pub(crate) fn member<'a>(
     engine: &'a mut dyn Engine,
-    samples: Samples<'a>,
-    hyper: Hyper,
+    batches: Vec<Samples<'a>>,
+    hypers: Vec<Hyper>,
 ) -> Option<Member<'a>> {
-    engine.as_cuda().map(|engine| Member { engine, samples, hyper })
+    engine.as_cuda().map(|engine| Member { engine, batches, hypers })
 }
+
+/// What a network's steps gave, as [`Engine::steps`] returns it.
+type Taken = Result<Vec<(f32, bool)>>;
 
 impl Members {
     /// Prepares for networks on the card of this number.
@@ -47,59 +51,57 @@ impl Members {
         Ok(Self { stream, jobs, steps, rows, outcomes })
     }
 
-    /// Takes a step of each network: as [`Engine::step`], to the same bits. A network that cannot
-    /// take its step does not concern the others.
+    /// Takes the steps of each network: as [`Engine::steps`], to the same bits. A network that cannot
+    /// take its steps does not concern the others.
     ///
     /// # Errors
     /// The card fails, or has no room.
-    pub fn step(&mut self, members: &mut [Member]) -> Result<Vec<Result<(f32, bool)>>> {
+    pub fn steps(&mut self, members: &mut [Member]) -> Result<Vec<Taken>> {
         let (mut jobs, mut steps, mut rows, mut blocks) = (vec![], vec![], vec![], 1);
-        let (mut taken, mut taking) = (vec![], vec![]);
-        for (i, Member { engine, samples, hyper }) in members.iter_mut().enumerate() {
+        let mut taken: Vec<Taken> = Vec::new();
+        // Where the steps and the samples' numbers of each are.
+        let mut places = Vec::new();
+        for Member { engine, batches, hypers } in members.iter_mut() {
             debug_assert!(Arc::ptr_eq(engine.card(), &self.stream.card));
-            let (batches, hypers) = (std::slice::from_ref(samples), std::slice::from_ref(hyper));
-            let prepared = match engine.prepare_steps(batches, hypers) {
-                Ok(prepared) => prepared,
-                Err(error) => {
-                    taken.push(Err(error));
-                    continue;
-                }
-            };
-            taken.push(Ok((0.0, true)));
-            taking.push(i);
-            jobs.push((prepared.job, rows.len()));
-            steps.extend(prepared.steps);
-            rows.extend(prepared.rows);
-            blocks = blocks.max(prepared.blocks);
+            let prepared = engine.prepare_steps(batches, hypers);
+            places.push((steps.len(), rows.len()));
+            taken.push(prepared.map(|prepared| {
+                jobs.push(prepared.job);
+                steps.extend(prepared.steps);
+                rows.extend(prepared.rows);
+                blocks = blocks.max(prepared.blocks);
+                Vec::new()
+            }));
         }
-        let stream = &self.stream;
-        let count = jobs.len();
-        if count == 0 {
+        if jobs.is_empty() {
             return Ok(taken);
         }
-        let nothing = vec![Outcome::default(); count];
+        let stream = &self.stream;
+        let mut outcomes = vec![Outcome::default(); steps.len()];
         let rows = self.rows.fill(stream, &rows, "the numbers of the samples")?;
         let steps = self.steps.fill(stream, &steps, "the steps")?;
-        let outcomes = self.outcomes.fill(stream, &nothing, "the losses")?;
-        let placed = jobs.into_iter().enumerate().map(|(i, (job, first))| Job {
-            rows: rows + (first * size_of::<u32>()) as u64,
-            steps: steps + (i * size_of::<Step>()) as u64,
-            outcomes: outcomes + (i * size_of::<Outcome>()) as u64,
-            ..job
-        });
-        let placed: Vec<Job> = placed.collect();
+        let answers = self.outcomes.fill(stream, &outcomes, "the losses")?;
+        let taking = || (0..places.len()).filter(|i| taken[*i].is_ok());
+        for (job, i) in jobs.iter_mut().zip(taking()) {
+            let (step, row) = places[i];
+            job.rows = rows + (row * size_of::<u32>()) as u64;
+            job.steps = steps + (step * size_of::<Step>()) as u64;
+            job.outcomes = answers + (step * size_of::<Outcome>()) as u64;
+        }
+        let count = jobs.len();
         let what = "what the networks are to do";
-        self.jobs.fill(stream, &placed, what)?;
+        self.jobs.fill(stream, &jobs, what)?;
         let jobs = self.jobs.reserve(stream, count, what)?;
         // SAFETY: the memories of each job are its engine's, with room for its samples and its
         // plan's parameters, or these here; rows exist, as the engines' users have checked; all stay
         // until the outcomes are read.
         unsafe { stream.launch_members(jobs, count as u32, blocks)? };
-        let mut done = nothing;
-        stream.read(self.outcomes.reserve(stream, count, "")?, 0, &mut done)?;
-        for (i, outcome) in taking.into_iter().zip(done) {
-            members[i].engine.stepped(1);
-            taken[i] = Ok(outcome.told());
+        stream.read(self.outcomes.reserve(stream, outcomes.len(), "")?, 0, &mut outcomes)?;
+        for (i, taken) in taken.iter_mut().enumerate() {
+            let Ok(taken) = taken else { continue };
+            let (first, member) = (places[i].0, &mut members[i]);
+            (*taken, _) = told(&outcomes[first..][..member.batches.len()]);
+            member.engine.stepped(taken.len());
         }
         Ok(taken)
     }
