@@ -23,7 +23,7 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 # Steps of a round: whole epochs, or less than one, as JAX takes an epoch in one call.
 STEPS = {"L": 2400, "C": 1874, "M": 936, "X128": 100, "X1024": 30, "T": 780, "S": 2000}
-# Those that are also computed in bfloat16.
+# Those that are also computed in bfloat16 and TF32.
 ROUNDED = ("M", "X128", "X1024")
 # Whoever does not answer for so many seconds is ended.
 PATIENCE = 60
@@ -83,10 +83,13 @@ def commands(program, job, modules):
     """Whom to ask."""
     asked = {"reshet": [program, job, "cuda"]}
     if job in ROUNDED:
-        asked["reshet, bf16"] = [program, job, "cuda", "bf16"]
+        for precision in ("bf16", "tf32"):
+            asked[f"reshet, {precision}"] = [program, job, "cuda", precision]
     if "torch" in modules:
         torch = [sys.executable, HERE / "torch_card.py", job]
         asked |= {"PyTorch": torch, "PyTorch, CUDA graphs": [*torch, "--graphs"]}
+        if job in ROUNDED:
+            asked["PyTorch, CUDA graphs, TF32"] = [*torch, "--graphs", "--tf32"]
     if "jax" in modules:
         asked["JAX"] = [sys.executable, HERE.parent / "bench/contenders/jax_epoch.py", job, "0"]
     return asked
@@ -114,7 +117,7 @@ def measured(job, asked, data, rounds, end):
         row["ratio"] = statistics.median(t / o for t, o in zip(contender.times, ours))
         row["accuracy"] = contender.ask("accuracy")["accuracy"]
         rows.append(row)
-        print(f"{job:6} {row['name']:22} {row['us']:10.1f} µs  {row['ratio']:6.2f}", flush=True)
+        print(f"{job:6} {row['name']:26} {row['us']:10.1f} µs  {row['ratio']:6.2f}", flush=True)
 
     try:
         each(Contender.begin)

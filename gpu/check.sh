@@ -136,8 +136,8 @@ case "${1:-}" in
     gpu/emulation/build.sh "$emulated/libcuda.so"
     export RESHET_CUDA_DRIVER=$emulated/libcuda.so PROPTEST_CASES="${PROPTEST_CASES:-60}"
     engine_tests --test cuda --test fall_back
-    # A card without tensor cores for bfloat16.
-    RESHET_EMULATION=capability=75 RESHET_TEST_CUDA=1 cargo test --workspace --test engines bfloat16
+    # A card without tensor cores for bfloat16 and TF32.
+    RESHET_EMULATION=capability=75 RESHET_TEST_CUDA=1 cargo test --workspace --test engines -- bfloat16 tf32
     ;;
 --races)
     gpu/emulation/build.sh --races "$emulated/libcuda-races.so"

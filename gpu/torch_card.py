@@ -1,5 +1,5 @@
 """PyTorch on a card: eager with tensors on the card and the fused Adam; the same steps in a CUDA
-graph with `--graphs`. Answers as the contenders of `bench/` do; `--cpu` tries the script itself."""
+graph with `--graphs`; with products in TF32 with `--tf32`. Answers as the contenders of `bench/` do; `--cpu` tries the script itself."""
 
 import sys
 from pathlib import Path
@@ -13,6 +13,8 @@ from common import Job, batches, serve  # noqa: E402
 name, *flags = sys.argv[1:]
 card = torch.device("cpu" if "--cpu" in flags else "cuda")
 graphs = "--graphs" in flags
+if "--tf32" in flags:
+    torch.set_float32_matmul_precision("high")
 torch.manual_seed(0)
 job = Job(name)
 layers = []
@@ -76,4 +78,5 @@ def accuracy():
         return job.accuracy(net(torch.from_numpy(job.test[0]).to(card)).cpu().numpy())
 
 
-serve(f"torch {torch.__version__}{', CUDA graphs' if graphs else ''}", steps, None, accuracy)
+said = (", CUDA graphs" if graphs else "") + (", TF32" if "--tf32" in flags else "")
+serve(f"torch {torch.__version__}{said}", steps, None, accuracy)

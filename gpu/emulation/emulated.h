@@ -97,6 +97,25 @@ inline void multiply_pairs(float (&c)[4], const u32 (&a)[4], const u32 (&b)[2]) 
     emulation::all_seen();
 }
 
+// As above, of PTX's mma.m16n8k8 for TF32.
+inline void multiply_tf32(float (&c)[4], const u32 (&a)[4], const u32 (&b)[2]) {
+    Given given = {a, b};
+    emulation::show(&given);
+    u32 lane = thread() % 32;
+    for (u32 i = 0; i < 4; ++i) {
+        u32 row = lane / 4 + i / 2 * 8, column = lane % 4 * 2 + i % 2;
+        for (u32 k = 0; k < 8; ++k) {
+            const Given &left = *(const Given *)emulation::shown(row % 8 * 4 + k % 4);
+            const Given &right = *(const Given *)emulation::shown(column * 4 + k % 4);
+            // A card reads no more of a number than TF32 has.
+            float x = of_bits(left.a[row / 8 + k / 4 * 2] & 0xFFFFE000);
+            float y = of_bits(right.b[k / 4] & 0xFFFFE000);
+            c[i] += x * y;
+        }
+    }
+    emulation::all_seen();
+}
+
 inline void fence() {}
 
 inline u32 multiply_high(u32 a, u32 b) { return (u32)((u64)a * b >> 32); }

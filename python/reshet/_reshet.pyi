@@ -69,7 +69,7 @@ class Net:
         clip: float | None = None,
         seed: int = 0,
         threads: int | None = None,
-        precision: Literal["f32", "bf16"] = "f32",
+        precision: Literal["f32", "bf16", "tf32"] = "f32",
         device: Literal["auto", "cpu", "cuda"] = "auto",
     ) -> None: ...
     lr: float

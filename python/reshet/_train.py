@@ -60,7 +60,7 @@ def train(
     validation: float = 0.0,
     patience: int | None = None,
     threads: int | None = None,
-    precision: Literal["f32", "bf16", "auto"] = "f32",
+    precision: Literal["f32", "bf16", "tf32", "auto"] = "f32",
     device: Literal["auto", "cpu", "cuda"] = "auto",
     verbose: bool = False,
     effort: Literal[0, 1, 2, 3] = 1,
@@ -132,7 +132,7 @@ def train(
        `patience`, training stops when that has not become better for so many epochs.
     precision: "bf16" multiplies the numbers of wide layers rounded to bfloat16, with sums, weights and
        all else in float32: faster where the processor has instructions for it and the network is
-       large. "auto" takes it where it is faster.
+       large. "tf32" rounds them to TF32, on a card alone. "auto" takes "bf16" where it is faster.
     device: "cpu"; "cuda", an NVIDIA card, with an error that says why if there is none; "auto" the
        fastest, which is the processor as long as no card has been measured (docs/gpu.md).
     more: loss, label_smoothing, quantile, nesterov, betas, eps, alpha, amsgrad, centered, clip_norm,

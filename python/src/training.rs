@@ -88,6 +88,7 @@ impl How {
             Self { bag: None, .. } => return Ok(()),
             Self { start: Some(_), .. } => "start",
             Self { precision, .. } if precision == "bf16" => "precision=\"bf16\"",
+            Self { precision, .. } if precision == "tf32" => "precision=\"tf32\"",
             _ if validated => "validation",
             _ if !by_chance => "group and time",
             _ => return Ok(()),

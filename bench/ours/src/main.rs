@@ -125,7 +125,7 @@ fn main() -> Answer<()> {
         [name, threads] => serve(name, cpu(threads)?, Precision::F32),
         [name, threads, precision] => serve(name, cpu(threads)?, precision.parse()?),
         _ => Err(
-            "bench-ours JOB THREADS [bf16] | JOB cuda [bf16] | floor THREADS | sweep [bf16] THREADS | learn JOBS SEEDS EPOCHS | ensemble NETWORKS THREADS | ensemble NETWORKS cuda STEPS | write-data FOLDER"
+            "bench-ours JOB THREADS [bf16] | JOB cuda [bf16 | tf32] | floor THREADS | sweep [bf16] THREADS | learn JOBS SEEDS EPOCHS | ensemble NETWORKS THREADS | ensemble NETWORKS cuda STEPS | write-data FOLDER"
                 .into(),
         ),
     }

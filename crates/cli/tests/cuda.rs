@@ -68,6 +68,33 @@ fn trains_as_the_processor_does() {
     assert!(warned.contains("emulated card only"), "{warned}");
 }
 
+/// A precision that cards alone have.
+#[test]
+fn tf32_is_of_cards() {
+    let place = place();
+    let train = TRAIN.replace("--hidden 8", "--hidden 64,64");
+    let output = run(&place, &format!("{train} --precision tf32"), "");
+    let error = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    assert!(error.contains("--precision tf32 is of graphics cards"), "{error}");
+    assert!(!place.path("run").exists());
+    if !emulated() {
+        return;
+    }
+    let report = |precision: &str| -> serde_json::Value {
+        let args =
+            format!("{train}-{precision} --device cuda --precision {precision} --json --seed 1");
+        let output = run(&place, &args, "");
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let (rounded, exact) = (report("tf32"), report("f32"));
+    assert_eq!((&rounded["precision"], &exact["precision"]), (&"tf32".into(), &"f32".into()));
+    let loss = |report: &serde_json::Value| report["final_loss"].as_f64().unwrap();
+    assert!(loss(&rounded) != loss(&exact));
+    assert!((loss(&rounded) - loss(&exact)).abs() < 0.01 * loss(&exact));
+}
+
 #[test]
 fn what_a_card_lacks_is_told() {
     if !emulated() {

@@ -131,7 +131,7 @@ fn a_run_of_the_page_is_the_run_of_its_command() {
     assert_eq!(runs.len(), 4, "{runs:?}");
     assert!(runs.iter().all(|run| run["status"] == "done"), "{runs:?}");
     let half = server.post("/api/plan", &json!({ "data": "mnist", "precision": "half" }));
-    assert!(half.to_string().contains("f32, bf16 or auto"), "{half}");
+    assert!(half.to_string().contains("f32, bf16, tf32 or auto"), "{half}");
     assert_eq!(server.interrupt(), Some(0));
 }
 

@@ -43,7 +43,7 @@ pub struct Spec {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional))]
     pub test_fraction: Option<f64>,
-    /// Of the products: `f32`, `bf16`, or `auto`: bf16 where it is faster.
+    /// Of the products: `f32`, `bf16`, `tf32` (on a card alone), or `auto`: bf16 where it is faster.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional))]
     pub precision: Option<String>,

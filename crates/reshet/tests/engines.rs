@@ -215,6 +215,12 @@ fn paths() -> impl Iterator<Item = Device> {
     card.then(|| Device::cuda(0).unwrap()).into_iter().chain(processors)
 }
 
+/// Those of them that have products in this precision.
+fn paths_in(precision: Precision) -> impl Iterator<Item = Device> {
+    let on_card = precision == Precision::Tf32;
+    paths().filter(move |device| !on_card || matches!(device, Device::Cuda { .. }))
+}
+
 /// Relative to what was added up, not to what is left of it.
 fn agrees(job: &Job) -> Result<(), TestCaseError> {
     let (want, magnitude) = (job.run(Device::Reference), job.magnitude());
@@ -250,20 +256,20 @@ fn length(numbers: impl Iterator<Item = f32>) -> f64 {
     numbers.map(|x| f64::from(x) * f64::from(x)).sum::<f64>().sqrt()
 }
 
-/// In bfloat16 a factor is off by 1/512 of itself at most.
-fn agrees_roughly(job: &Job) -> Result<(), TestCaseError> {
+/// In bfloat16 a factor is off by 1/512 of itself at most, in TF32 by 1/2048. `within` is of the output.
+fn agrees_roughly(job: &Job, precision: Precision, within: f64) -> Result<(), TestCaseError> {
     let want = job.run(Device::Reference);
-    for device in paths() {
+    for device in paths_in(precision) {
         let device = device.exact_threads(2);
-        let got = job.run_in(device, Precision::Bf16);
+        let got = job.run_in(device, precision);
         let far = |got: &[f32], want: &[f32]| length(got.iter().zip(want).map(|(g, w)| g - w));
         let (off, size) = (far(&got.output, &want.output), length(want.output.iter().copied()));
         let count = (want.output.len() as f64).sqrt();
-        prop_assert!(off <= 0.02 * size.max(count), "output: {off} of {size}");
+        prop_assert!(off <= within * size.max(count), "output: {off} of {size}");
         // A z close to 0 may be on the other side of ReLU's corner.
         let (off, size) =
             (far(&got.gradients, &want.gradients), length(want.gradients.iter().copied()));
-        prop_assert!(off <= 0.2 * size.max(0.01), "gradient: {off} of {size}");
+        prop_assert!(off <= 10.0 * within * size.max(0.01), "gradient: {off} of {size}");
         let model = job.training(device).model();
         prop_assert_eq!(model.network(), &job.network);
     }
@@ -283,7 +289,12 @@ proptest! {
 
     #[test]
     fn bfloat16_agrees_with_the_reference_roughly(job in wide_job()) {
-        agrees_roughly(&job)?;
+        agrees_roughly(&job, Precision::Bf16, 0.02)?;
+    }
+
+    #[test]
+    fn tf32_agrees_with_the_reference_roughly(job in wide_job()) {
+        agrees_roughly(&job, Precision::Tf32, 0.005)?;
     }
 
     #[test]
@@ -331,6 +342,81 @@ fn bfloat16_is_the_same_everywhere() {
             assert!(y < 1e-5 && y < rounding / 20.0, "{device}, {inputs}-{outputs}: {y}");
             assert!(dw < 5e-4, "{device}, {inputs}-{outputs}: {dw}");
         }
+    }
+}
+
+/// The nearest TF32 number, ties away from 0: 10 bits after the point.
+fn to_tf32(x: f32) -> f64 {
+    let step = 2f64.powi(f64::from(x).abs().log2().floor() as i32 - 10);
+    let (size, sign) = (f64::from(x).abs(), f64::from(x).signum());
+    if x == 0.0 { 0.0 } else { sign * (size / step + 0.5).floor() * step }
+}
+
+/// The products of a card are those of factors rounded to TF32, in small tiles, in large ones and in parts
+/// of them, and layers that are not wide are not rounded. Halves of the last place are among them.
+#[test]
+fn tf32_multiplies_rounded_factors() {
+    let stream = Stream::new(9, Purpose::Split, 1);
+    let tie = |x: f32| f32::from_bits((x.to_bits() & !0x1FFF) | 0x1000);
+    let number = |i: usize| {
+        let x = 2.0 * stream.uniform(i as u64) - 1.0;
+        if i % 3 == 0 { tie(x) } else { x }
+    };
+    for (inputs, outputs, rows) in
+        [(64, 64, 9), (300, 270, 70), (256, 320, 64), (90, 260, 33), (63, 64, 20)]
+    {
+        let wide = inputs >= 64;
+        let rounded = |x: f32| if wide { to_tf32(x) } else { f64::from(x) };
+        let x: Vec<f32> = (0..rows * inputs).map(number).collect();
+        let t: Vec<f32> = (0..rows * outputs).map(|i| number(i + 1_000_000)).collect();
+        let parameters: Vec<f32> = (0..(inputs + 1) * outputs)
+            .map(|i| number(i + 2_000_000) / (inputs as f32).sqrt())
+            .collect();
+        let features = Features::new(Storage::F32(x.clone()), &[inputs]).unwrap();
+        let data = Dataset::new(features, Targets::numbers(t.clone(), outputs)).unwrap();
+        for device in paths_in(Precision::Tf32) {
+            let network: Sequential = format!("{inputs}-{outputs}").parse().unwrap();
+            let setup = network.with_loss(Loss::MSELoss).parameters(parameters.clone());
+            let setup = setup.precision(Precision::Tf32).on(device).unwrap();
+            let mut training = setup.attach(&data).unwrap();
+            let all: Vec<u32> = (0..rows as u32).collect();
+            training.forward(&all).unwrap();
+            let y = training.output(rows);
+            training.backward().unwrap();
+            let (w, b) = parameters.split_at(inputs * outputs);
+            let mut off = 0f64;
+            for row in 0..rows {
+                for o in 0..outputs {
+                    let of = |j: usize| rounded(x[row * inputs + j]) * rounded(w[o * inputs + j]);
+                    let want = (0..inputs).map(of).sum::<f64>() + f64::from(b[o]);
+                    off = off.max((want - f64::from(y[row * outputs + o])).abs());
+                }
+            }
+            assert!(off < 3e-6, "{device}, {inputs}-{outputs}: {off}");
+            let gradients = training.gradients();
+            let scale = 2.0 / (rows * outputs) as f64;
+            let dz = |row: usize, o: usize| {
+                let (y, t) = (y[row * outputs + o], t[row * outputs + o]);
+                rounded((scale * (f64::from(y) - f64::from(t))) as f32)
+            };
+            let mut off = 0f64;
+            for o in (0..outputs).step_by(7) {
+                for j in (0..inputs).step_by(5) {
+                    let of = |row: usize| dz(row, o) * rounded(x[row * inputs + j]);
+                    let want: f64 = (0..rows).map(of).sum();
+                    off = off.max((want - f64::from(gradients[o * inputs + j])).abs());
+                }
+            }
+            assert!(off < 1e-6 * scale * rows as f64, "{device}, {inputs}-{outputs}: {off}");
+        }
+    }
+    assert_eq!(to_tf32(1.0 + 1.0 / 2048.0), 1.0 + 1.0 / 1024.0);
+    assert_eq!(to_tf32(-1.0 - 1.0 / 4096.0), -1.0);
+    for device in [Device::cpu(), Device::Reference] {
+        let network: Sequential = "70-64-1".parse().unwrap();
+        let setup = network.with_loss(Loss::MSELoss).precision(Precision::Tf32);
+        let refused = setup.on(device).unwrap().start().err().unwrap().to_string();
+        assert!(refused.contains("tf32 are computed on cuda, not on"), "{refused}");
     }
 }
 

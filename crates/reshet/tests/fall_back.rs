@@ -12,7 +12,7 @@ use std::{
 };
 
 use reshet::{
-    Dataset, Device, Ended, Error, Event, Features, Fit, Storage, Targets,
+    Dataset, Device, Ended, Error, Event, Features, Fit, Precision, Storage, Targets,
     data::{Bounds, npy, table::Streamed},
     prelude::*,
 };
@@ -21,7 +21,7 @@ use reshet::{
 const WAY: &str = "RESHET_FALL_BACK";
 
 /// The ways to train.
-const WAYS: [&str; 5] = ["fit", "stopped", "by hand", "stages", "portions"];
+const WAYS: [&str; 6] = ["fit", "in tf32", "stopped", "by hand", "stages", "portions"];
 
 fn emulated() -> bool {
     env::var_os("RESHET_TEST_CUDA").is_some()
@@ -101,9 +101,14 @@ fn train(way: &str, device: Device) -> reshet::Result<Course> {
     let (data, mut course) = (data(95), Course::default());
     let mut trainer = trainer(device);
     match way {
-        "fit" | "stopped" => {
+        "fit" | "stopped" | "in tf32" => {
             let stops = way == "stopped";
             let mut kept = Vec::new();
+            if way == "in tf32" && device != Device::cpu() {
+                // A card's precision: the processor goes on in f32. No layer is wide, so both compute
+                // the same.
+                trainer = trainer.precision(Precision::Tf32);
+            }
             let fit = trainer
                 .on_event(|event| {
                     course.see(event);

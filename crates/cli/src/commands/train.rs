@@ -163,7 +163,10 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
         said.iter().for_each(|line| say!("{line}"));
         let ranks = ranks::group().map_or(1, |group| group.ranks());
         let shared = if ranks > 1 { format!(", {ranks} ranks") } else { String::new() };
-        let rounded = if precision == Precision::F32 { "" } else { ", bf16" };
+        let rounded = match precision {
+            Precision::F32 => String::new(),
+            rounded => format!(", {rounded}"),
+        };
         let loss = plan.loss().name();
         say!("{}\n{device}{shared}{rounded}; {loss}, {optimizer}", bold(&network));
         if let Some(said) = about_precision.filter(|_| args.resume.is_none()) {

@@ -225,8 +225,8 @@ pub struct Machine {
     #[arg(long, value_name = "N")]
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     threads: Option<usize>,
-    /// Precision of the products: f32, bf16 (factors of wide layers in bfloat16, sums in f32), or
-    /// auto (bf16 where it is faster on this processor)
+    /// Precision of the products: f32, bf16 (factors of wide layers in bfloat16, sums in f32), tf32
+    /// (in TF32, on cuda alone), or auto (bf16 where it is faster on this processor)
     #[arg(long, value_enum, default_value_t, value_name = "PRECISION")]
     #[serde(skip_serializing_if = "AskedPrecision::is_default")]
     precision: AskedPrecision,
@@ -239,6 +239,7 @@ pub enum AskedPrecision {
     #[default]
     F32,
     Bf16,
+    Tf32,
     Auto,
 }
 
@@ -274,7 +275,7 @@ impl Machine {
         self.precision = ValueEnum::from_str(precision, false).map_err(|_| Error::Setting {
             name: "precision",
             value: precision.into(),
-            why: "f32, bf16 or auto".into(),
+            why: "f32, bf16, tf32 or auto".into(),
         })?;
         Ok(())
     }
@@ -302,11 +303,17 @@ impl Machine {
         data: &Dataset,
         batch_size: usize,
     ) -> Result<(Precision, Option<String>)> {
-        let alone = Precision::why_not_bf16(plan, data, self.device()?, batch_size);
+        let device = self.device()?;
+        if self.precision == AskedPrecision::Tf32 && !matches!(device, Device::Cuda { .. }) {
+            let what = "--precision tf32 is of graphics cards: give --device cuda too, or bf16";
+            return Err(Error::Invalid(what.into()));
+        }
+        let alone = Precision::why_not_bf16(plan, data, device, batch_size);
         let of_ranks = ranks::group().map(|_| "ranks multiply in f32".to_string());
         let why_not = of_ranks.or(alone);
         Ok(match (self.precision, why_not) {
             (AskedPrecision::F32, _) => (Precision::F32, None),
+            (AskedPrecision::Tf32, _) => (Precision::Tf32, None),
             (AskedPrecision::Bf16, None) => (Precision::Bf16, None),
             (AskedPrecision::Bf16, Some(why)) => {
                 (Precision::Bf16, Some(format!("bf16 makes this training no faster: {why}")))
@@ -324,6 +331,7 @@ impl Machine {
             AskedPrecision::F32 => Ok((Precision::F32, None)),
             AskedPrecision::Auto => Ok((Precision::F32, Some(format!("precision: f32 ({why})")))),
             AskedPrecision::Bf16 => Err(Error::Invalid(format!("--precision bf16: {why}"))),
+            AskedPrecision::Tf32 => Err(Error::Invalid(format!("--precision tf32: {why}"))),
         }
     }
 

@@ -117,7 +117,7 @@ export type Spec = {
   no_scale?: boolean,
   /** The part of the samples to test on, where the data has no test part; 0: none. */
   test_fraction?: number,
-  /** Of the products: `f32`, `bf16`, or `auto`: bf16 where it is faster. */
+  /** Of the products: `f32`, `bf16`, `tf32` (on a card alone), or `auto`: bf16 where it is faster. */
   precision?: string,
   /** Of weights, shuffles and splits. */
   seed: number | null,

@@ -127,12 +127,7 @@ pub(crate) trait Engine: Send {
     fn set_precision(&mut self, precision: Precision) -> Result<()> {
         match precision {
             Precision::F32 => Ok(()),
-            Precision::Bf16 => {
-                let device = self.device().name();
-                Err(Error::invalid(format!(
-                    "products in bf16 are computed on cpu and cuda, not on {device}"
-                )))
-            }
+            Precision::Bf16 | Precision::Tf32 => Err(precision.is_not_on(self.device())),
         }
     }
 

@@ -21,6 +21,12 @@ use crate::{Dataset, Error, Plan, Result, data::Rows, plan::FusedLayer};
 /// rounded numbers; the largest layers are multiplied by its tensor cores, if it has them for bfloat16
 /// (compute capability 8.0).
 ///
+/// With [`Precision::Tf32`], which graphics cards alone have, the factors of the same layers are rounded to
+/// TF32: the range of an `f32` with 10 bits after the point, so off by 1/2048 of themselves at most,
+/// where bfloat16 has 7. Its tensor cores are those of bfloat16. PyTorch's model of this is
+/// `torch.set_float32_matmul_precision("high")`. A training whose card fails goes on on the processor
+/// in `f32`.
+///
 /// The same seed gives the same bits for any number of threads. Where the processor has no
 /// instructions for bfloat16 they are emulated, to the same bits and slowly.
 ///
@@ -40,6 +46,8 @@ pub enum Precision {
     F32,
     /// Factors in bfloat16, sums in `f32`.
     Bf16,
+    /// Factors in TF32, sums in `f32`: on a graphics card.
+    Tf32,
 }
 
 /// Samples of a batch from which bfloat16 pays: with fewer, a step is mostly the update of the
@@ -83,6 +91,22 @@ impl Precision {
         }
         (batch_size < PAYS_FROM).then(|| format!("batches of {batch_size} are small for it"))
     }
+
+    /// This precision, or `f32` if it is one that this device never has.
+    pub(crate) fn or_f32(self, device: Device) -> Self {
+        match (self, device) {
+            (Self::Tf32, Device::Cpu { .. } | Device::Reference) => Self::F32,
+            (Self::Bf16, Device::Reference) => Self::F32,
+            _ => self,
+        }
+    }
+
+    /// Says that products in this precision are not computed on this device.
+    pub(crate) fn is_not_on(self, device: Device) -> Error {
+        let (devices, device) =
+            (if self == Self::Tf32 { "cuda" } else { "cpu and cuda" }, device.name());
+        Error::invalid(format!("products in {self} are computed on {devices}, not on {device}"))
+    }
 }
 
 impl fmt::Display for Precision {
@@ -90,6 +114,7 @@ impl fmt::Display for Precision {
         f.write_str(match self {
             Self::F32 => "f32",
             Self::Bf16 => "bf16",
+            Self::Tf32 => "tf32",
         })
     }
 }
@@ -101,8 +126,9 @@ impl FromStr for Precision {
         match name {
             "f32" => Ok(Self::F32),
             "bf16" => Ok(Self::Bf16),
+            "tf32" => Ok(Self::Tf32),
             _ => {
-                let known = crate::network::did_you_mean(name, &["f32", "bf16"]);
+                let known = crate::network::did_you_mean(name, &["f32", "bf16", "tf32"]);
                 Err(Error::invalid(format!("no precision is called \"{name}\"{known}")))
             }
         }
@@ -145,7 +171,13 @@ mod tests {
             assert!(why_not.starts_with(says) || why_not.contains(says), "{net}: {why_not}");
             assert_eq!(why_not.is_empty(), says.is_empty(), "{net}: {why_not}");
         }
-        assert_eq!("bf16".parse::<Precision>().unwrap(), Precision::Bf16);
+        for precision in [Precision::F32, Precision::Bf16, Precision::Tf32] {
+            assert_eq!(precision.to_string().parse::<Precision>().unwrap(), precision);
+            assert_eq!(precision.or_f32(Device::Cuda { card: 0 }), precision);
+            assert_eq!(precision.or_f32(Device::Reference), Precision::F32);
+        }
+        assert_eq!(Precision::Bf16.or_f32(here), Precision::Bf16);
+        assert_eq!(Precision::Tf32.or_f32(here), Precision::F32);
         let unknown = "bfloat16".parse::<Precision>().unwrap_err().to_string();
         assert!(unknown.contains("no precision is called"), "{unknown}");
     }

@@ -186,7 +186,8 @@ impl Training {
         updates: u64,
     ) -> Result<()> {
         let mut engine = device.engine(self.plan().clone(), parameters, self.seed)?;
-        engine.set_precision(self.precision())?;
+        // A training that has begun does not end for a precision that is a card's alone.
+        engine.set_precision(self.precision().or_f32(device))?;
         for (slot, state) in state.iter().enumerate() {
             engine.write(Buffer::State(slot), state);
         }

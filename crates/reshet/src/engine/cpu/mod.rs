@@ -86,6 +86,7 @@ impl Engine for Cpu {
         self.rounded = match precision {
             Precision::F32 => None,
             Precision::Bf16 => Some(Rounded::new(&self.ops, self.instructions, &mut self.arena)),
+            Precision::Tf32 => return Err(precision.is_not_on(self.device())),
         };
         Ok(())
     }

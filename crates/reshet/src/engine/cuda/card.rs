@@ -14,8 +14,8 @@ use super::{
 };
 use crate::Result;
 
-/// The kernels, compiled from `kernels/`; see `gpu/ptx.py`. With tensor cores for bfloat16 from
-/// compute capability 8.0 on.
+/// The kernels, compiled from `kernels/`; see `gpu/ptx.py`. With tensor cores for bfloat16 and
+/// TF32 from compute capability 8.0 on.
 const PTX: &str = concat!(include_str!("kernels/reshet.ptx"), "\0");
 const PTX_80: &str = concat!(include_str!("kernels/reshet_80.ptx"), "\0");
 const TENSOR_CORES: c_int = 80;
@@ -46,7 +46,7 @@ pub(super) struct Card {
     members: Handle,
     /// How many blocks of either kernel there can be at once.
     pub blocks: u32,
-    /// Whether it multiplies bfloat16 by tensor cores.
+    /// Whether it multiplies bfloat16 and TF32 by tensor cores.
     pub tensor_cores: bool,
     /// The datasets that are on it.
     pub residents: Mutex<Vec<Weak<Resident>>>,

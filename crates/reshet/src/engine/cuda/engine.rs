@@ -126,11 +126,12 @@ impl Cuda {
 
     /// How products are computed in training.
     fn rounding(&self) -> u32 {
-        match (self.precision, self.stream.card.tensor_cores) {
-            (Precision::F32, _) => 0,
-            (Precision::Bf16, false) => job::ROUNDED,
-            (Precision::Bf16, true) => job::ROUNDED | job::TENSOR_CORES,
-        }
+        let rounding = match self.precision {
+            Precision::F32 => return 0,
+            Precision::Bf16 => job::BF16,
+            Precision::Tf32 => job::TF32,
+        };
+        rounding | if self.stream.card.tensor_cores { job::TENSOR_CORES } else { 0 }
     }
 
     /// What every job says.

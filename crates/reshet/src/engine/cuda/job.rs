@@ -23,8 +23,9 @@ pub(super) const ACCUMULATE: u32 = 16;
 pub(super) const BYTES: u32 = 32;
 /// Inputs, targets and weights are those of the steps' samples alone.
 pub(super) const GATHERED: u32 = 64;
-/// The factors of wide layers' products are rounded to bfloat16.
-pub(super) const ROUNDED: u32 = 128;
+/// The factors of wide layers' products are rounded to bfloat16, or to TF32.
+pub(super) const BF16: u32 = 128;
+pub(super) const TF32: u32 = 512;
 /// Those of large tiles are multiplied by tensor cores.
 pub(super) const TENSOR_CORES: u32 = 256;
 

@@ -51,13 +51,21 @@ DEVICE u32 multiply_high(u32 a, u32 b) { return __umulhi(a, b); }
 DEVICE u32 bits_of(float x) { return __float_as_uint(x); }
 DEVICE float of_bits(u32 bits) { return __uint_as_float(bits); }
 
-// Multiplies by tensor cores, which bfloat16 is for from compute capability 8.0 on: the sums of 16 by
+// Multiplies by tensor cores, which BF16 and TF32 are for from compute capability 8.0 on: the sums of 16 by
 // 8 elements of C, four in each lane, plus 16 by 16 of A times 16 by 8 of B, two bfloat16 in each u32.
 // Which lane has which is said by PTX: mma.m16n8k16.
 #if __CUDA_ARCH__ >= 800
 #define HAS_TENSOR_CORES 1
 DEVICE void multiply_pairs(float (&c)[4], const u32 (&a)[4], const u32 (&b)[2]) {
     asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
+        "{%8, %9}, {%0, %1, %2, %3};"
+        : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+
+// The same sums plus 16 by 8 of A times 8 by 8 of B, a TF32 number in each u32: mma.m16n8k8.
+DEVICE void multiply_tf32(float (&c)[4], const u32 (&a)[4], const u32 (&b)[2]) {
+    asm("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
         "{%8, %9}, {%0, %1, %2, %3};"
         : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));

@@ -36,8 +36,9 @@ enum {
     BYTES = 32,
     // Inputs, targets and weights are those of the steps' samples alone, in their order.
     GATHERED = 64,
-    // The factors of wide layers' products are rounded to bfloat16.
-    ROUNDED = 128,
+    // The factors of wide layers' products are rounded to bfloat16, or to TF32.
+    BF16 = 128,
+    TF32 = 512,
     // Those of large tiles are multiplied by tensor cores.
     TENSOR_CORES = 256,
 };

@@ -8,11 +8,12 @@
 
 enum : u32 { THREADS = 256 };
 
-// x as bfloat16, rounded to the nearest, ties to even, as on the processor: what is below 2^-56
-// is 0.
-DEVICE float rounded(float x) {
+// x rounded to the nearest BF16 or TF32 number, or x itself. BF16: ties to even, as on the processor:
+// what is below 2^-56 is 0. TF32: 10 bits after the point, ties away from 0, as PTX's cvt.rna.tf32.f32.
+DEVICE float rounded(float x, u32 to) {
     u32 bits = bits_of(x);
-    if (x != x) return x;
+    if (to == 0 || x != x) return x;
+    if (to == TF32) return of_bits((bits + 0x1000) & 0xFFFFE000);
     if (fabsf(x) < 1.3877787807814457e-17f) return 0.0f;
     return of_bits((bits + 0x7FFF + (bits >> 16 & 1)) & 0xFFFF0000);
 }
@@ -41,26 +42,26 @@ union TileMemory {
 // Copies `depth` elements along the sum, of `side` rows of A or columns of B, into shared
 // memory. An operand says along which of its two sides its numbers follow one another.
 template <u32 side, u32 depth, u32 stride, class Operand>
-DEVICE void load(float (*into)[stride], Operand operand, u32 from, u32 end, u32 k, u32 length, bool rounds) {
+DEVICE void load(float (*into)[stride], Operand operand, u32 from, u32 end, u32 k, u32 length, u32 rounding) {
     for (u32 n = thread(); n < side * depth; n += THREADS) {
         u32 i = Operand::along_sum ? n / depth : n % side;
         u32 j = Operand::along_sum ? n % depth : n / side;
         bool inside = from + i < end && k + j < length;
         float x = inside ? operand.at(from + i, k + j) : 0.0f;
-        into[j][i] = rounds ? rounded(x) : x;
+        into[j][i] = rounded(x, rounding);
     }
 }
 
 // A tile of 16 by 16: four groups of threads share the sum, each thread has 2 by 2 elements.
 template <class A, class B, class C>
-DEVICE void small_tile(TileMemory &memory, u32 tile, u32 rows, u32 columns, u32 length, bool rounds, A a, B b, C c) {
+DEVICE void small_tile(TileMemory &memory, u32 tile, u32 rows, u32 columns, u32 length, u32 rounding, A a, B b, C c) {
     u32 across = (columns + 15) / 16;
     u32 row = tile / across * 16, column = tile % across * 16;
     u32 group = thread() / 64, y = thread() % 64 / 8 * 2, x = thread() % 8 * 2;
     float sums[2][2] = {};
     for (u32 k = 0; k < length; k += 64) {
-        load<16, 64, 17>(memory.small.a, a, row, rows, k, length, rounds);
-        load<16, 64, 17>(memory.small.b, b, column, columns, k, length, rounds);
+        load<16, 64, 17>(memory.small.a, a, row, rows, k, length, rounding);
+        load<16, 64, 17>(memory.small.b, b, column, columns, k, length, rounding);
         block_sync();
 #pragma unroll 4
         for (u32 j = group * 16; j < group * 16 + 16; ++j) {
@@ -86,14 +87,14 @@ DEVICE void small_tile(TileMemory &memory, u32 tile, u32 rows, u32 columns, u32 
 
 // A tile of 64 by 64: each thread has 4 by 4 elements.
 template <class A, class B, class C>
-DEVICE void large_tile(TileMemory &memory, u32 tile, u32 rows, u32 columns, u32 length, bool rounds, A a, B b, C c) {
+DEVICE void large_tile(TileMemory &memory, u32 tile, u32 rows, u32 columns, u32 length, u32 rounding, A a, B b, C c) {
     u32 across = (columns + 63) / 64;
     u32 row = tile / across * 64, column = tile % across * 64;
     u32 y = thread() / 16 * 4, x = thread() % 16 * 4;
     float sums[4][4] = {};
     for (u32 k = 0; k < length; k += 16) {
-        load<64, 16, 68>(memory.large.a, a, row, rows, k, length, rounds);
-        load<64, 16, 68>(memory.large.b, b, column, columns, k, length, rounds);
+        load<64, 16, 68>(memory.large.a, a, row, rows, k, length, rounding);
+        load<64, 16, 68>(memory.large.b, b, column, columns, k, length, rounding);
         block_sync();
 #pragma unroll
         for (u32 j = 0; j < 16; ++j) {
@@ -125,8 +126,8 @@ DEVICE void large_tile(TileMemory &memory, u32 tile, u32 rows, u32 columns, u32 
 // Two bfloat16, the first in the lower half.
 DEVICE u32 pair(float first, float second) { return bits_of(first) >> 16 | (bits_of(second) & 0xFFFF0000); }
 
-// A tile of 64 by 64 of rounded factors: each of the eight warps has 16 by 32 elements.
-template <class A, class B, class C>
+// A tile of 64 by 64 of factors rounded to BF16 or TF32: each of the eight warps has 16 by 32 elements.
+template <u32 rounding, class A, class B, class C>
 DEVICE void tensor_tile(TileMemory &memory, u32 tile, u32 rows, u32 columns, u32 length, A a, B b, C c) {
     u32 across = (columns + 63) / 64;
     u32 row = tile / across * 64, column = tile % across * 64;
@@ -134,17 +135,34 @@ DEVICE void tensor_tile(TileMemory &memory, u32 tile, u32 rows, u32 columns, u32
     u32 y = warp / 2 * 16 + quad, x = warp % 2 * 32;
     float sums[4][4] = {};
     for (u32 start = 0; start < length; start += 16) {
-        load<64, 16, 68>(memory.large.a, a, row, rows, start, length, true);
-        load<64, 16, 68>(memory.large.b, b, column, columns, start, length, true);
+        load<64, 16, 68>(memory.large.a, a, row, rows, start, length, rounding);
+        load<64, 16, 68>(memory.large.b, b, column, columns, start, length, rounding);
         block_sync();
         float(*left)[68] = memory.large.a, (*right)[68] = memory.large.b;
-        u32 ours[4] = {pair(left[k][y], left[k + 1][y]), pair(left[k][y + 8], left[k + 1][y + 8]),
-                       pair(left[k + 8][y], left[k + 9][y]), pair(left[k + 8][y + 8], left[k + 9][y + 8])};
+        if (rounding == BF16) {
+            u32 ours[4] = {pair(left[k][y], left[k + 1][y]), pair(left[k][y + 8], left[k + 1][y + 8]),
+                           pair(left[k + 8][y], left[k + 9][y]), pair(left[k + 8][y + 8], left[k + 9][y + 8])};
 #pragma unroll
-        for (u32 n = 0; n < 4; ++n) {
-            u32 at = x + n * 8 + quad;
-            u32 theirs[2] = {pair(right[k][at], right[k + 1][at]), pair(right[k + 8][at], right[k + 9][at])};
-            multiply_pairs(sums[n], ours, theirs);
+            for (u32 n = 0; n < 4; ++n) {
+                u32 at = x + n * 8 + quad;
+                u32 theirs[2] = {pair(right[k][at], right[k + 1][at]), pair(right[k + 8][at], right[k + 9][at])};
+                multiply_pairs(sums[n], ours, theirs);
+            }
+        } else {
+            // Of eight along the sum a lane has two neighbours, not those four apart that its registers
+            // stand for: the same for A and B, so the same products, and its reads of shared memory
+            // are not in the way of other lanes'.
+#pragma unroll
+            for (u32 j = k; j < 16; j += 8) {
+                u32 ours[4] = {bits_of(left[j][y]), bits_of(left[j][y + 8]), bits_of(left[j + 1][y]),
+                               bits_of(left[j + 1][y + 8])};
+#pragma unroll
+                for (u32 n = 0; n < 4; ++n) {
+                    u32 at = x + n * 8 + quad;
+                    u32 theirs[2] = {bits_of(right[j][at]), bits_of(right[j + 1][at])};
+                    multiply_tf32(sums[n], ours, theirs);
+                }
+            }
         }
         block_sync();
     }
@@ -164,20 +182,25 @@ DEVICE void tensor_tile(TileMemory &memory, u32 tile, u32 rows, u32 columns, u32
 // products are shared out in the same phase. `flags` are the job's.
 template <class A, class B, class C>
 DEVICE void product(TileMemory &memory, u32 how, u32 flags, u32 before, u32 rows, u32 columns, u32 length, A a, B b, C c) {
-    bool large = how & LARGE, rounds = (how & WIDE) && (flags & ROUNDED);
+    bool large = how & LARGE;
+    u32 rounding = how & WIDE ? flags & (BF16 | TF32) : 0;
     u32 tiles = tile_count(large, rows, columns);
     u32 first = (block() + blocks() - before % blocks()) % blocks();
     for (u32 tile = first; tile < tiles; tile += blocks()) {
 #if HAS_TENSOR_CORES
-        if (large && rounds && (flags & TENSOR_CORES)) {
-            tensor_tile(memory, tile, rows, columns, length, a, b, c);
+        if (large && rounding && (flags & TENSOR_CORES)) {
+            if (rounding == BF16) {
+                tensor_tile<BF16>(memory, tile, rows, columns, length, a, b, c);
+            } else {
+                tensor_tile<TF32>(memory, tile, rows, columns, length, a, b, c);
+            }
             continue;
         }
 #endif
         if (large) {
-            large_tile(memory, tile, rows, columns, length, rounds, a, b, c);
+            large_tile(memory, tile, rows, columns, length, rounding, a, b, c);
         } else {
-            small_tile(memory, tile, rows, columns, length, rounds, a, b, c);
+            small_tile(memory, tile, rows, columns, length, rounding, a, b, c);
         }
     }
 }
