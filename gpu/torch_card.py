@@ -1,5 +1,6 @@
 """PyTorch on a card: eager with tensors on the card and the fused Adam; the same steps in a CUDA
-graph with `--graphs`; with products in TF32 with `--tf32`. Answers as the contenders of `bench/` do; `--cpu` tries the script itself."""
+graph with `--graphs`; products in TF32 with `--tf32`. Answers as the contenders of `bench/` do;
+`--cpu` tries the script itself."""
 
 import sys
 from pathlib import Path

@@ -17,7 +17,10 @@ import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 KERNELS = HERE.parent.parent / "crates/reshet/src/engine/cuda/kernels"
-TESTS = "cargo test -q -p reshet --test engines -- every_path steps_in_one wide_and_odd"
+TESTS = (
+    "cargo test -q -p reshet --test engines -- "
+    "every_path steps_in_one wide_and_odd tf32_multiplies"
+)
 BARRIER = re.compile(r"^ *(?:if \(.*\) )?((?:block|grid)_sync\(.*?\);)$", re.MULTILINE)
 # The code of a barrier itself is not what is looked at here.
 FILES = ["products.cuh", "layers.cuh", "losses.cuh", "reshet.cu"]

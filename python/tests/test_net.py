@@ -53,6 +53,8 @@ def test_products_in_bfloat16():
     assert np.allclose(losses[0], losses[1], rtol=0.01)
     with pytest.raises(ValueError, match='no precision is called "bf8"'):
         net(precision="bf8")
+    with pytest.raises(ValueError, match="tf32 are computed on cuda, not on cpu"):
+        net(precision="tf32")
 
 
 def test_only_the_chosen_output_counts():

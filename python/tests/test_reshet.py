@@ -40,6 +40,8 @@ def test_products_in_bfloat16():
     assert np.allclose(train("f32"), train("bf16"), atol=0.05)
     with pytest.raises(ValueError, match='no precision is called "bf8"'):
         train("bf8")
+    with pytest.raises(ValueError, match="tf32 are computed on cuda, not on cpu"):
+        train("tf32")
 
 
 def test_the_device_is_chosen_or_missed():
