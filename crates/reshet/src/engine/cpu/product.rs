@@ -99,6 +99,14 @@ impl Fetch {
         self.left.min(most)
     }
 
+    /// Where the next lines of one place are, which the caller asks for: so many or fewer.
+    pub fn stretch(&mut self, lines: usize) -> Option<*const f32> {
+        let (count, at) = (self.lines(lines), self.at);
+        self.at = at.wrapping_add(count * LINE);
+        self.left -= count;
+        (count > 0).then_some(at)
+    }
+
     /// Asks for the next of these lines.
     #[inline(always)]
     fn ask(&mut self) {

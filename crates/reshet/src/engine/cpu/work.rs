@@ -42,15 +42,13 @@ impl Work<'_> {
         self.rounded.as_ref()?.layer(op)
     }
 
-    /// The samples that a thread takes through the layers: whole pairs of them, where pairs are
-    /// rounded.
+    /// The samples that a thread takes through the layers: whole pairs or tiles of them, where
+    /// pairs are rounded.
     pub fn own_samples(&self, thread: usize) -> Range<usize> {
         let all = self.batch.rows.len();
-        if self.rounded.is_none() {
-            return share(all, thread, self.threads);
-        }
-        let pairs = share(all.div_ceil(2), thread, self.threads);
-        2 * pairs.start..all.min(2 * pairs.end)
+        let together = self.rounded.as_ref().map_or(1, SharedRounded::together);
+        let units = share(all.div_ceil(together), thread, self.threads);
+        all.min(together * units.start)..all.min(together * units.end)
     }
 }
 

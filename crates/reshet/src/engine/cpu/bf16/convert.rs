@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{ROWS, RoundedLayer, RoundedStage, pairs::Pairs};
+use super::{ROWS, RoundedLayer, RoundedStage, SharedRounded, pairs::Pairs};
 use crate::engine::cpu::{
     matrix::{Matrix, STRIP},
     vector::Vector,
@@ -22,14 +22,14 @@ pub(in super::super) unsafe fn round_samples<V: Vector, P: Pairs<V>>(
     rows: &Range<usize>,
 ) {
     let Some(rounded) = &work.rounded else { return };
-    debug_assert!(rows.start % 2 == 0 && rows.end <= from.rows);
-    debug_assert!(to.samples.columns >= from.columns && to.samples.rows >= rows.end.div_ceil(2));
+    debug_assert!(rows.start % rounded.together() == 0 && rows.end <= from.rows);
+    debug_assert!(to.turned || to.samples.columns >= from.columns);
     // SAFETY: `Work` describes what is there.
     unsafe {
         let zero = V::splat(0.0);
         for strip in 0..from.strips() {
             let width = from.width(strip);
-            for row in (rows.start..rows.end).step_by(2) {
+            for row in (rows.start..rows.end).step_by(2).take_while(|_| !to.turned) {
                 let first = work.stages.at(from, strip, row);
                 let to = rounded.stage(&to.samples, strip, row / 2);
                 for column in (0..width).step_by(V::LANES) {
@@ -46,6 +46,94 @@ pub(in super::super) unsafe fn round_samples<V: Vector, P: Pairs<V>>(
                     let second = if second < width { V::load(from.add(second)) } else { zero };
                     P::in_a_row(V::load(from.add(column)), second).store(to.add(column / 2));
                 }
+            }
+        }
+        if to.turned {
+            turn_samples::<V, P>(work, rounded, from, &to.samples, rows);
+        }
+        fill_up(work, rounded, from, to, rows);
+    }
+}
+
+/// Rounds pairs of some samples, a row an input: square by square, as many pairs as lanes and as
+/// many inputs.
+///
+/// # Safety
+/// As of [`round_samples`].
+#[inline(always)]
+unsafe fn turn_samples<V: Vector, P: Pairs<V>>(
+    work: &Work,
+    rounded: &SharedRounded,
+    from: &Matrix,
+    to: &Matrix,
+    rows: &Range<usize>,
+) {
+    let (mut pair, end) = (rows.start / 2, rows.end.div_ceil(2));
+    while pair < end {
+        let many = (V::LANES - pair % V::LANES).min(end - pair);
+        for column in (0..from.columns).step_by(V::LANES) {
+            let (strip, inputs) = (column / STRIP, V::LANES.min(from.columns - column));
+            // SAFETY: `Work` describes what is there; columns up to whole vectors are.
+            unsafe {
+                let (zero, width) = (V::splat(0.0), from.width(strip));
+                let mut square = [zero; 16];
+                for p in 0..many {
+                    let row = 2 * (pair + p);
+                    let first = work.stages.at(from, strip, row).add(column % STRIP);
+                    let second = if row + 1 < rows.end { V::load(first.add(width)) } else { zero };
+                    square[p] = P::of_two(V::load(first), second);
+                }
+                V::transpose(&mut square);
+                for i in 0..inputs {
+                    let to = rounded.stage(to, pair / STRIP, column + i).add(pair % STRIP);
+                    if many == V::LANES {
+                        square[i].store(to);
+                        continue;
+                    }
+                    let mut lanes = [0.0; 16];
+                    square[i].store(lanes.as_mut_ptr());
+                    to.copy_from_nonoverlapping(lanes.as_ptr(), many);
+                }
+            }
+        }
+        pair += many;
+    }
+}
+
+/// Fills pairs up to whole tiles with zeros: those of columns, and after the batch's last sample
+/// those of samples.
+///
+/// # Safety
+/// As of [`round_samples`].
+#[inline(always)]
+unsafe fn fill_up(
+    work: &Work,
+    rounded: &SharedRounded,
+    from: &Matrix,
+    to: &RoundedStage,
+    rows: &Range<usize>,
+) {
+    let used = from.columns.div_ceil(2);
+    // SAFETY: `Work` describes what is there.
+    unsafe {
+        for pair in used..rounded.pairs(from.columns) {
+            for row in rows.clone() {
+                *rounded.stage(&to.columns, pair / STRIP, row).add(pair % STRIP) = 0.0;
+            }
+        }
+        if rows.end < work.batch.rows.len() {
+            return;
+        }
+        for pair in rows.end.div_ceil(2)..rounded.pairs(rows.end) {
+            if to.turned {
+                for input in 0..from.columns {
+                    *rounded.stage(&to.samples, pair / STRIP, input).add(pair % STRIP) = 0.0;
+                }
+                continue;
+            }
+            for strip in 0..from.strips() {
+                let to = rounded.stage(&to.samples, strip, pair);
+                to.write_bytes(0, from.width(strip));
             }
         }
     }

@@ -20,6 +20,9 @@
 //! subnormal, and processors that take such for 0 have the same bits as those that do not.
 //!
 //! Pairs never belong to two threads: samples are shared out in pairs, rows of weights by sixteens.
+//!
+//! Where there are `tiles`, they multiply, in an order of their own. Then pairs of X of two samples
+//! are kept turned, whole tiles deep, and samples are shared out by sixteens.
 
 mod convert;
 #[cfg(target_arch = "x86_64")]
@@ -28,6 +31,8 @@ mod pairs;
 mod products;
 #[cfg(test)]
 mod tests;
+#[cfg(any(test, all(target_arch = "x86_64", target_os = "linux", not(miri))))]
+mod tiles;
 
 pub(super) use self::{
     convert::{round_samples, round_weights},
@@ -57,6 +62,17 @@ pub(in super::super) fn is_wide(inputs: usize, outputs: usize) -> bool {
     inputs >= WIDE && outputs >= WIDE
 }
 
+/// Whether tiles multiply: of the instructions that need tiles' neighbours, AVX512-BF16, to round.
+pub(in super::super) fn has_tiles(instructions: Instructions) -> bool {
+    #[cfg(all(target_arch = "x86_64", target_os = "linux", not(miri)))]
+    return is_native(instructions) && tiles::are_here();
+    #[cfg(not(all(target_arch = "x86_64", target_os = "linux", not(miri))))]
+    {
+        let _ = instructions;
+        false
+    }
+}
+
 /// Whether the processor multiplies pairs itself.
 pub(in super::super) fn is_native(instructions: Instructions) -> bool {
     #[cfg(target_arch = "x86_64")]
@@ -67,9 +83,50 @@ pub(in super::super) fn is_native(instructions: Instructions) -> bool {
     false
 }
 
+/// What multiplies pairs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum By {
+    /// What every processor has.
+    Emulation,
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+    #[cfg(all(target_arch = "x86_64", target_os = "linux", not(miri)))]
+    Tiles,
+    #[cfg(test)]
+    EmulatedTiles,
+}
+
+impl By {
+    /// The fastest.
+    fn of(instructions: Instructions) -> Self {
+        #[cfg(all(target_arch = "x86_64", target_os = "linux", not(miri)))]
+        if has_tiles(instructions) {
+            return Self::Tiles;
+        }
+        #[cfg(target_arch = "x86_64")]
+        if is_native(instructions) {
+            return Self::Avx512;
+        }
+        let _ = instructions;
+        Self::Emulation
+    }
+
+    /// Pairs that a sum is rounded up to, and that belong together: a tile's, or one.
+    const fn depth(self) -> usize {
+        match self {
+            #[cfg(all(target_arch = "x86_64", target_os = "linux", not(miri)))]
+            Self::Tiles => tiles::TILE,
+            #[cfg(test)]
+            Self::EmulatedTiles => tiles::TILE,
+            _ => 1,
+        }
+    }
+}
+
 /// A layer's rounded numbers, in pairs.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RoundedLayer {
+    inputs: usize,
     /// W: (inputs / 2, outputs).
     weights: Matrix,
     /// Wᵀ: (outputs / 2, inputs); a first layer's is never asked for.
@@ -84,16 +141,17 @@ pub(super) struct RoundedLayer {
 pub(super) struct RoundedStage {
     /// (samples, width / 2)
     columns: Matrix,
-    /// (samples / 2, width)
+    /// (samples / 2, width); or turned, (width, samples / 2).
     samples: Matrix,
+    turned: bool,
 }
 
 impl RoundedStage {
-    fn place(end: &mut usize, rows: usize, width: usize) -> Self {
-        Self {
-            columns: Matrix::place(end, rows, width.div_ceil(2)),
-            samples: Matrix::place(end, rows.div_ceil(2), width),
-        }
+    fn place(end: &mut usize, rows: usize, width: usize, depth: usize, turned: bool) -> Self {
+        let pairs = |n: usize| n.div_ceil(2).next_multiple_of(depth);
+        let columns = Matrix::place(end, rows, pairs(width));
+        let (rows, columns_of) = if turned { (width, pairs(rows)) } else { (pairs(rows), width) };
+        Self { columns, samples: Matrix::place(end, rows, columns_of), turned }
     }
 }
 
@@ -108,20 +166,25 @@ pub(super) struct Rounded {
     capacity: usize,
     /// The first layer of the current batch is computed in `f32`: its zeros are skipped.
     single_first: bool,
-    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
-    native: bool,
+    by: By,
 }
 
 impl Rounded {
     /// Room for the weights of these layers.
     pub fn new(ops: &[Op], instructions: Instructions, arena: &mut Arena) -> Self {
+        Self::by(ops, By::of(instructions), arena)
+    }
+
+    fn by(ops: &[Op], by: By, arena: &mut Arena) -> Self {
+        let pairs = |n: usize| n.div_ceil(2).next_multiple_of(by.depth());
         let mut end = 0;
         let layer = |(i, op): (usize, &Op)| {
             let &Op::Dense(layer) = op else { return None };
             let (inputs, outputs) = (layer.weights.rows - 1, layer.weights.columns);
             is_wide(inputs, outputs).then(|| RoundedLayer {
-                weights: Matrix::place(&mut end, inputs.div_ceil(2), outputs),
-                turned: (i > 0).then(|| Matrix::place(&mut end, outputs.div_ceil(2), inputs)),
+                inputs,
+                weights: Matrix::place(&mut end, pairs(inputs), outputs),
+                turned: (i > 0).then(|| Matrix::place(&mut end, pairs(outputs), inputs)),
                 x: RoundedStage::default(),
                 d: RoundedStage::default(),
             })
@@ -134,7 +197,7 @@ impl Rounded {
             stages: arena::Buffer::default(),
             capacity: 0,
             single_first: false,
-            native: is_native(instructions),
+            by,
         }
     }
 
@@ -151,11 +214,9 @@ impl Rounded {
         }
         let mut end = 0;
         for layer in self.layers.iter_mut().flatten() {
-            let outputs = layer.weights.columns;
-            // Of an odd number of inputs, the last pair's second is not there.
-            let inputs = layer.turned.map_or(2 * layer.weights.rows, |turned| turned.columns);
-            layer.x = RoundedStage::place(&mut end, rows, inputs);
-            layer.d = RoundedStage::place(&mut end, rows, outputs);
+            let (inputs, outputs, depth) = (layer.inputs, layer.weights.columns, self.by.depth());
+            layer.x = RoundedStage::place(&mut end, rows, inputs, depth, depth > 1);
+            layer.d = RoundedStage::place(&mut end, rows, outputs, depth, false);
         }
         self.stages = arena.zeros(end);
         self.capacity = rows;
@@ -186,18 +247,12 @@ impl Rounded {
             layers: &self.layers,
             fresh: &self.fresh,
             single_first: self.single_first,
-            native: self.native,
+            by: self.by,
             weights: self.weights.as_mut_ptr(),
             weights_length: self.weights.as_slice().len(),
             stages: self.stages.as_mut_ptr(),
             stages_length: self.stages.as_slice().len(),
         }
-    }
-
-    /// Leaves the instructions for pairs unused, to compare with them.
-    #[cfg(test)]
-    pub fn emulate(&mut self) {
-        self.native = false;
     }
 }
 
@@ -208,8 +263,7 @@ pub(super) struct SharedRounded<'a> {
     layers: &'a [Option<RoundedLayer>],
     fresh: &'a [bool],
     single_first: bool,
-    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
-    native: bool,
+    by: By,
     weights: *mut f32,
     weights_length: usize,
     stages: *mut f32,
@@ -221,6 +275,29 @@ impl SharedRounded<'_> {
     #[inline(always)]
     pub fn layer(&self, op: usize) -> Option<&RoundedLayer> {
         if op == 0 && self.single_first { None } else { self.layers[op].as_ref() }
+    }
+
+    /// Samples that belong together.
+    pub fn together(&self) -> usize {
+        self.by.depth().max(2)
+    }
+
+    /// The pairs that so many numbers make, those that fill a tile up among them.
+    #[inline(always)]
+    fn pairs(&self, numbers: usize) -> usize {
+        numbers.div_ceil(2).next_multiple_of(self.by.depth())
+    }
+
+    /// Whether AVX512-BF16 rounds.
+    #[cfg(target_arch = "x86_64")]
+    fn rounds_natively(&self) -> bool {
+        match self.by {
+            By::Avx512 => true,
+            // Where there are tiles there is that too; but in a test.
+            #[cfg(all(target_os = "linux", not(miri)))]
+            By::Tiles => is_native(Instructions::Avx512),
+            _ => false,
+        }
     }
 
     /// The layer, if its weights have to be rounded first.

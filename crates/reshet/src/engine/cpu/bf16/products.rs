@@ -5,7 +5,9 @@ use std::ops::Range;
 
 #[cfg(target_arch = "x86_64")]
 use super::native;
-use super::{RoundedLayer, RoundedStage, SharedRounded};
+#[cfg(any(test, all(target_arch = "x86_64", target_os = "linux", not(miri))))]
+use super::tiles;
+use super::{By, RoundedLayer, RoundedStage, SharedRounded};
 use crate::engine::cpu::{
     kernels::Kernels,
     layers::Op,
@@ -24,16 +26,17 @@ const DEPTH: usize = 256;
 /// As of [`Product::compute`].
 #[inline(always)]
 unsafe fn product<V: Kernels>(rounded: &SharedRounded, product: &Product, fetch: &mut Fetch) {
-    // SAFETY: the caller's promise; `native` is set where there are the instructions, and then V
-    // is AVX-512's.
+    // SAFETY: the caller's promise; `By` says what there is.
     unsafe {
-        #[cfg(target_arch = "x86_64")]
-        if rounded.native {
-            return native::product(product, fetch);
+        match rounded.by {
+            By::Emulation => V::product_of_pairs(product, fetch),
+            #[cfg(target_arch = "x86_64")]
+            By::Avx512 => native::product(product, fetch),
+            #[cfg(all(target_arch = "x86_64", target_os = "linux", not(miri)))]
+            By::Tiles => tiles::by_instructions(product, fetch),
+            #[cfg(test)]
+            By::EmulatedTiles => tiles::product::<tiles::Emulated>(product, fetch),
         }
-        #[cfg(not(target_arch = "x86_64"))]
-        let _ = rounded;
-        V::product_of_pairs(product, fetch);
     }
 }
 
@@ -46,7 +49,7 @@ unsafe fn round<V: Kernels>(work: &Work, from: &Matrix, to: &RoundedStage, rows:
     // SAFETY: the caller's promise; of the instructions, as above.
     unsafe {
         #[cfg(target_arch = "x86_64")]
-        if work.rounded.as_ref().is_some_and(|rounded| rounded.native) {
+        if work.rounded.as_ref().is_some_and(|rounded| rounded.rounds_natively()) {
             return native::round_samples(work, from, to, rows);
         }
         V::round_samples(work, from, to, rows);
@@ -100,7 +103,7 @@ pub(in super::super) unsafe fn round_rows<V: Kernels>(
     // SAFETY: the caller's promise; of the instructions, as above.
     unsafe {
         #[cfg(target_arch = "x86_64")]
-        if work.rounded.as_ref().is_some_and(|rounded| rounded.native) {
+        if work.rounded.as_ref().is_some_and(|rounded| rounded.rounds_natively()) {
             return native::round_weights(work, layer, weights, strip, rows, stream);
         }
         V::round_weights(work, layer, weights, strip, rows, stream);
@@ -236,31 +239,40 @@ pub(in super::super) unsafe fn gradient<V: Kernels>(
     fetch: &mut Fetch,
 ) {
     let Some(rounded) = &work.rounded else { return };
-    let (x, dz) = (&layer.x.samples, &layer.d.samples);
-    let (pairs, strip_x) = (work.batch.rows.len().div_ceil(2), inputs.start / STRIP);
-    debug_assert!(strip < dz.strips() && pairs <= x.rows.min(dz.rows));
+    let (x, dz) = (&layer.x, &layer.d.samples);
+    let (pairs, strip_x) = (rounded.pairs(work.batch.rows.len()), inputs.start / STRIP);
+    debug_assert!(strip < dz.strips() && pairs <= dz.rows);
     debug_assert!(!inputs.is_empty() && strip_x == (inputs.end - 1) / STRIP);
     // SAFETY: `Work` describes what is there.
     unsafe {
         let width = dz.width(strip);
-        let mut start = if accumulate == Accumulate::Yes { Start::Itself } else { Start::Zero };
+        let all = Product {
+            left: left(rounded, &x.samples),
+            first: inputs.start,
+            rows: inputs.len(),
+            b: rounded.stage(dz, strip, 0),
+            step_b: width,
+            start: if accumulate == Accumulate::Yes { Start::Itself } else { Start::Zero },
+            c: dw,
+            step_c: width,
+            width,
+        };
+        if x.turned {
+            // Of the batch's samples alone.
+            let last = (pairs - 1) / STRIP;
+            let len = pairs - last * STRIP;
+            let last = Segment { row: x.samples.width(last), step: 1, len };
+            let left = Left { strips: pairs.div_ceil(STRIP), last, ..all.left };
+            return product::<V>(rounded, &Product { left, ..all }, fetch);
+        }
+        let mut start = all.start;
         for first in (0..pairs).step_by(DEPTH) {
             let len = DEPTH.min(pairs - first);
-            let part = Segment { row: 1, step: x.width(strip_x), len };
-            let at = rounded.stage(x, strip_x, first).add(inputs.start % STRIP);
+            let part = Segment { row: 1, step: x.samples.width(strip_x), len };
+            let at = rounded.stage(&x.samples, strip_x, first).add(inputs.start % STRIP);
             let left = Left { at, strips: 1, next: 0, inner: part, last: part };
-            let part = Product {
-                left,
-                first: 0,
-                rows: inputs.len(),
-                b: rounded.stage(dz, strip, first),
-                step_b: width,
-                start,
-                c: dw,
-                step_c: width,
-                width,
-            };
-            product::<V>(rounded, &part, fetch);
+            let b = rounded.stage(dz, strip, first);
+            product::<V>(rounded, &Product { left, first: 0, b, start, ..all }, fetch);
             start = Start::Itself;
         }
     }

@@ -1,6 +1,6 @@
 //! Products in bfloat16 against plain loops, on each instruction set.
 
-use super::{LEAST, Rounded, is_wide, pairs};
+use super::{By, LEAST, Rounded, is_wide, pairs};
 use crate::{
     Adam, Dataset, Features, Loss, Plan, Sequential, Storage, Targets,
     engine::{
@@ -56,9 +56,22 @@ fn rounds_to_the_nearest_ties_to_even() {
     }
 }
 
-/// Σ a·b as `bf16` says: pair by pair, the second first, in passes of so many pairs.
-fn sum(factors: impl Iterator<Item = (f32, f32)>, pass: usize, start: Option<f32>) -> f32 {
+/// Σ a·b as `bf16` says: pair by pair, the second first, in passes of so many pairs; or as `tiles`
+/// does.
+fn sum(
+    factors: impl Iterator<Item = (f32, f32)>,
+    tiles: bool,
+    pass: usize,
+    start: Option<f32>,
+) -> f32 {
     let all: Vec<(f32, f32)> = factors.map(|(a, b)| (nearest(a), nearest(b))).collect();
+    if tiles {
+        let sum = |tile: &[(f32, f32)], first: usize| {
+            tile.iter().skip(first).step_by(2).fold(0.0, |sum, (a, b)| sum + a * b)
+        };
+        let sum = all.chunks(32).fold(0.0, |total, tile| total + (sum(tile, 0) + sum(tile, 1)));
+        return start.map_or(sum, |start| start + sum);
+    }
     let mut total = start;
     for pass in all.chunks(2 * pass) {
         let mut sum = 0.0;
@@ -79,23 +92,47 @@ fn data(inputs: Vec<f32>, width: usize, outputs: usize) -> Dataset {
     Dataset::new(features, Targets::numbers(numbers(5, rows * outputs), outputs)).unwrap()
 }
 
-/// The engine, emulating instructions for pairs or not.
-fn engine(plan: &Plan, parameters: &[f32], threads: usize, how: (Instructions, bool)) -> Cpu {
+/// Vectors, and what multiplies pairs.
+type How = (Instructions, By);
+
+/// The engine, with this to multiply pairs.
+fn engine(plan: &Plan, parameters: &[f32], threads: usize, how: How) -> Cpu {
     let mut cpu = Cpu::new(plan.clone(), parameters, 0, threads, how.0);
     cpu.set_precision(Precision::Bf16).unwrap();
-    if how.1 {
-        cpu.rounded.as_mut().unwrap().emulate();
-    }
+    cpu.rounded = Some(Rounded::by(&cpu.ops, how.1, &mut cpu.arena));
     cpu
 }
 
-/// Each instruction set, with its own instructions for pairs where it has some, and without.
-fn ways() -> impl Iterator<Item = (Instructions, bool)> {
-    Instructions::here().flat_map(|i| [false, true].map(|emulated| (i, emulated)))
+/// What multiplies pairs, tiles or not, with these vectors.
+fn multiply(instructions: Instructions, tiles: bool) -> Vec<By> {
+    if !tiles {
+        #[cfg(target_arch = "x86_64")]
+        if super::is_native(instructions) {
+            return vec![By::Emulation, By::Avx512];
+        }
+        return vec![By::Emulation];
+    }
+    #[cfg(all(target_arch = "x86_64", target_os = "linux", not(miri)))]
+    if instructions != Instructions::Portable {
+        super::tiles::trap::catch();
+        return vec![By::EmulatedTiles, By::Tiles];
+    }
+    vec![By::EmulatedTiles]
+}
+
+/// Each instruction set, with all that multiplies pairs.
+fn ways() -> impl Iterator<Item = How> {
+    Instructions::here().flat_map(|i| {
+        let all = [false, true].map(|tiles| multiply(i, tiles));
+        all.into_iter().flatten().map(move |by| (i, by))
+    })
 }
 
 /// All three products of both layers, number by number.
-fn has_the_bits_of_plain_loops(net: &str, batch: usize) {
+fn has_the_bits_of_plain_loops(net: &str, batch: usize, tiles: bool) {
+    let sum = |factors: &mut dyn Iterator<Item = (f32, f32)>, pass, start| {
+        sum(factors, tiles, pass, start)
+    };
     let network: Sequential = net.parse().unwrap();
     let plan = Plan::new(&network, Loss::MSELoss).unwrap();
     let [one, two] = plan.dense().collect::<Vec<_>>()[..] else { panic!("two layers") };
@@ -115,13 +152,13 @@ fn has_the_bits_of_plain_loops(net: &str, batch: usize) {
     let mut d1 = vec![0.0; batch * hidden];
     for s in 0..batch {
         for h in 0..hidden {
-            let factors = (0..inputs).map(|i| (x[s * inputs + i], w1(i, h)));
-            z1[s * hidden + h] = sum(factors, 512, bias(one.bias().start, h));
-            let factors = (0..outputs).map(|o| (derivative[s * outputs + o], w2(h, o)));
-            d1[s * hidden + h] = sum(factors, 512, None);
+            let mut factors = (0..inputs).map(|i| (x[s * inputs + i], w1(i, h)));
+            z1[s * hidden + h] = sum(&mut factors, 512, bias(one.bias().start, h));
+            let mut factors = (0..outputs).map(|o| (derivative[s * outputs + o], w2(h, o)));
+            d1[s * hidden + h] = sum(&mut factors, 512, None);
         }
     }
-    for how in ways() {
+    for how in ways().filter(|how| (how.1.depth() > 1) == tiles) {
         for threads in [1, 3] {
             let mut cpu = engine(&plan, &parameters, threads, how);
             cpu.attach(&data);
@@ -133,8 +170,8 @@ fn has_the_bits_of_plain_loops(net: &str, batch: usize) {
             let at = |what: &str, i: usize, j: usize| format!("{net} {how:?} {what} {i} {j}");
             for &s in &some {
                 for o in 0..outputs {
-                    let factors = (0..hidden).map(|h| (z1[s * hidden + h], w2(h, o)));
-                    let want = sum(factors, 512, bias(two.bias().start, o));
+                    let mut factors = (0..hidden).map(|h| (z1[s * hidden + h], w2(h, o)));
+                    let want = sum(&mut factors, 512, bias(two.bias().start, o));
                     assert_eq!(z2[s * outputs + o].to_bits(), want.to_bits(), "{}", at("Z", s, o));
                 }
                 for h in 0..hidden {
@@ -146,15 +183,15 @@ fn has_the_bits_of_plain_loops(net: &str, batch: usize) {
             }
             for h in 0..hidden {
                 for o in (0..outputs).step_by(7) {
-                    let factors =
+                    let mut factors =
                         (0..batch).map(|s| (z1[s * hidden + h], derivative[s * outputs + o]));
-                    let want = sum(factors, 256, None);
+                    let want = sum(&mut factors, 256, None);
                     let got = gradients[two.offset + o * hidden + h];
                     assert_eq!(got.to_bits(), want.to_bits(), "{}", at("dW2", h, o));
                 }
                 for i in (h % 13..inputs).step_by(13) {
-                    let factors = (0..batch).map(|s| (x[s * inputs + i], d1[s * hidden + h]));
-                    let want = sum(factors, 256, None);
+                    let mut factors = (0..batch).map(|s| (x[s * inputs + i], d1[s * hidden + h]));
+                    let want = sum(&mut factors, 256, None);
                     let got = gradients[one.offset + h * inputs + i];
                     assert_eq!(got.to_bits(), want.to_bits(), "{}", at("dW1", i, h));
                 }
@@ -165,24 +202,25 @@ fn has_the_bits_of_plain_loops(net: &str, batch: usize) {
 
 #[test]
 fn products_have_the_bits_of_plain_loops() {
-    if cfg!(miri) {
-        return has_the_bits_of_plain_loops("64-64-64", 3);
-    }
-    for (net, batch) in
-        [("64-64-64", 2), ("67-97-71", 131), ("65-130-66", 1), ("1100-64-64", 5), ("64-65-66", 529)]
-    {
-        has_the_bits_of_plain_loops(net, batch);
+    for tiles in [false, true] {
+        if cfg!(miri) {
+            has_the_bits_of_plain_loops("64-64-64", 3, tiles);
+            continue;
+        }
+        for (net, batch) in [
+            ("64-64-64", 2),
+            ("67-97-71", 131),
+            ("65-130-66", 1),
+            ("1100-64-64", 5),
+            ("64-65-66", 529),
+        ] {
+            has_the_bits_of_plain_loops(net, batch, tiles);
+        }
     }
 }
 
 /// Parameters after some steps on data some of whose columns are zero, as bits.
-fn trained(
-    net: &str,
-    zeros: bool,
-    threads: usize,
-    stages: bool,
-    how: (Instructions, bool),
-) -> Vec<u32> {
+fn trained(net: &str, zeros: bool, threads: usize, stages: bool, how: How) -> Vec<u32> {
     let network: Sequential = net.parse().unwrap();
     let plan = Plan::new(&network, Loss::MSELoss).unwrap();
     let width = network.inputs();
@@ -217,13 +255,14 @@ fn every_way_through_a_step_gives_the_same_bits() {
     for net in
         ["90-128:relu-64", "90-100:gelu:dropout(0.2)-70:softmax-65:relu-3", "70-64-130:tanh-64"]
     {
-        for zeros in [false, true] {
+        for (zeros, tiles) in [(false, false), (true, false), (false, true), (true, true)] {
             let best = Instructions::best();
-            let want = trained(net, zeros, 1, true, (best, false));
+            let ways = multiply(best, tiles);
+            let want = trained(net, zeros, 1, true, (best, ways[0]));
             for (threads, stages) in [(1, false), (2, false), (3, true), (4, false)] {
-                for emulated in [false, true] {
-                    let got = trained(net, zeros, threads, stages, (best, emulated));
-                    let how = format!("{threads} threads, stages {stages}, emulated {emulated}");
+                for by in &ways {
+                    let got = trained(net, zeros, threads, stages, (best, *by));
+                    let how = format!("{threads} threads, stages {stages}, {by:?}");
                     assert!(got == want, "{net}, zeros {zeros}, {how}");
                 }
             }
@@ -245,7 +284,7 @@ fn rounded_weights_are_never_old() {
     let (dense, sparse) = (data(dense, 70, 64), data(sparse, 70, 64));
     let given = |data| Samples { attached: false, ..Samples::of(data, &[0, 1, 2, 3, 4]) };
     let hyper = Hyper { optimizer: Adam::new(0.01).into(), clip_norm: None };
-    let how = (Instructions::best(), false);
+    let how = (Instructions::best(), By::of(Instructions::best()));
     let mut cpu = engine(&plan, &plan.init(Init::Default, 0), 2, how);
     let (mut parameters, mut state) = (vec![0.0; plan.parameters], vec![0.0; plan.parameters]);
     let mut next = |cpu: &mut Cpu, data| {
