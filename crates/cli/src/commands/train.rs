@@ -13,12 +13,7 @@ use reshet::{
 use serde_json::json;
 
 use crate::{
-    commands::{
-        bag, choice, find_lr,
-        folds::Folds,
-        follow,
-        trained::{TrainedRun, instructions},
-    },
+    commands::{bag, choice, find_lr, folds::Folds, follow, trained::TrainedRun},
     exit,
     input::{
         arrays,
@@ -123,7 +118,10 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
         Some(folder) => {
             let (mut run, checkpoint) = Run::reopen(folder)?;
             resumed_at = checkpoint.steps();
-            check_bits(&checkpoint, &device, args.same_bits)?;
+            if let Some(kept) = args.machine.precision_of(&checkpoint)? {
+                (precision, trainer) = (kept, trainer.precision(kept));
+            }
+            check_bits(&checkpoint, &precision.instructions(device), args.same_bits)?;
             for change in resumed::changes(&checkpoint.notes, args)? {
                 note(&format!("changed since the checkpoint: {change}"));
             }
@@ -133,9 +131,6 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
             note(&format!("going on from step {resumed_at}"));
             follow::tell(args)?;
             follow::tell_checkpoint(Some(&checkpoint))?;
-            if let Some(kept) = args.machine.precision_of(&checkpoint)? {
-                (precision, trainer) = (kept, trainer.precision(kept));
-            }
             trainer = trainer.resume(checkpoint);
             run
         }
@@ -165,6 +160,9 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
         let shared = if ranks > 1 { format!(", {ranks} ranks") } else { String::new() };
         let rounded = match precision {
             Precision::F32 => String::new(),
+            Precision::Bf16 if precision.instructions(device).ends_with("amx") => {
+                ", bf16 by amx".into()
+            }
             rounded => format!(", {rounded}"),
         };
         let loss = plan.loss().name();
@@ -330,8 +328,7 @@ fn go_on(run: &Run, fit: &Fit) -> String {
 }
 
 /// Says if this machine computes other bits than the one that the checkpoint is of, or refuses.
-fn check_bits(checkpoint: &Checkpoint, device: &Device, same_bits: bool) -> Result<()> {
-    let now = instructions(device).0;
+fn check_bits(checkpoint: &Checkpoint, now: &str, same_bits: bool) -> Result<()> {
     let what = match checkpoint.instructions() {
         Some(then) if then == now => return Ok(()),
         Some(then) => format!("the run was computed with {then}, and goes on with {now}"),

@@ -155,7 +155,7 @@ impl TrainedRun<'_> {
 
     /// The contract: see the design of the command line.
     fn json(&self, device: &Device, seconds: &Value, path: &Path) -> Result<Value> {
-        let (instructions, threads) = instructions(device);
+        let (_, threads) = instructions(device);
         let mut report = json!({
             "task": self.fit.model.task(),
             "loss": self.fit.model.loss().name(),
@@ -173,7 +173,7 @@ impl TrainedRun<'_> {
             "test": self.score,
             "seconds": seconds,
             "device": device.name(),
-            "instructions": instructions,
+            "instructions": self.precision.instructions(*device),
             "precision": self.precision.to_string(),
             "threads": threads,
             "ranks": ranks::group().map_or(1, |group| group.ranks()),
@@ -203,13 +203,13 @@ impl TrainedRun<'_> {
     }
 }
 
-/// What computes on a device, and with how many threads.
+/// What computes on a device in f32, and with how many threads.
 pub fn instructions(device: &Device) -> (String, usize) {
-    match device {
-        Device::Cpu { threads, instructions } => (instructions.to_string(), *threads),
-        Device::Cuda { .. } => ("cuda".into(), 1),
-        Device::Reference => ("reference".into(), 1),
-    }
+    let threads = match device {
+        Device::Cpu { threads, .. } => *threads,
+        Device::Cuda { .. } | Device::Reference => 1,
+    };
+    (Precision::F32.instructions(*device), threads)
 }
 
 fn describe(score: &Score, fit: &Fit) -> String {

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use super::{
     Device,
-    cpu::{are_mostly_zero, is_native, is_wide},
+    cpu::{are_mostly_zero, has_tiles, is_native, is_wide},
 };
 use crate::{Dataset, Error, Plan, Result, data::Rows, plan::FusedLayer};
 
@@ -28,7 +28,9 @@ use crate::{Dataset, Error, Plan, Result, data::Rows, plan::FusedLayer};
 /// in `f32`.
 ///
 /// The same seed gives the same bits for any number of threads. Where the processor has no
-/// instructions for bfloat16 they are emulated, to the same bits and slowly.
+/// instructions for bfloat16 they are emulated, to the same bits and slowly. Where it has tiles (AMX, on
+/// Linux) these multiply, and add in an order of their own:
+/// [`Precision::instructions`] says what does.
 ///
 /// ```
 /// use reshet::{Features, Precision, Storage, Targets, prelude::*};
@@ -55,6 +57,25 @@ pub enum Precision {
 const PAYS_FROM: usize = 16;
 
 impl Precision {
+    /// Returns what multiplies in this precision on a device, as far as it decides the bits: its vector
+    /// instructions, and `amx` beside them where tiles multiply; or the device's name.
+    ///
+    /// ```
+    /// use reshet::{Instructions, Precision, prelude::*};
+    /// let device = Device::cpu().instructions(Instructions::Portable);
+    /// assert_eq!(Precision::Bf16.instructions(device), "portable");
+    /// ```
+    pub fn instructions(self, device: Device) -> String {
+        match device {
+            Device::Cpu { instructions, .. } if self == Self::Bf16 && has_tiles(instructions) => {
+                format!("{instructions}, amx")
+            }
+            Device::Cpu { instructions, .. } => instructions.to_string(),
+            Device::Cuda { .. } => "cuda".into(),
+            Device::Reference => "reference".into(),
+        }
+    }
+
     /// Returns the precision in which training on this data is fastest: [`Precision::Bf16`] where
     /// [`Precision::why_not_bf16`] has nothing against it.
     pub fn fastest(plan: &Plan, data: &Dataset, device: Device, batch_size: usize) -> Self {

@@ -13,7 +13,7 @@ use safetensors::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Device, Optimizer, Precision, Result, Training,
+    Optimizer, Precision, Result, Training,
     engine::Buffer,
     error::Error,
     files::{sums, write_file},
@@ -165,10 +165,10 @@ impl Checkpoint {
             clock: at.clock.state(),
         };
         let updates = training.updates();
-        let (batch_size, instructions) =
-            (Some(batch_size), Some(instructions_of(training.device())));
+        let (batch_size, precision) = (Some(batch_size), training.precision());
+        let instructions = Some(precision.instructions(training.device()));
         let format = FORMAT;
-        let precision = Some(training.precision()).filter(|p| *p != Precision::F32);
+        let precision = Some(precision).filter(|p| *p != Precision::F32);
         let precision = precision.map(|precision| precision.to_string());
         let about =
             About { format, network, data, updates, standing, batch_size, instructions, precision };
@@ -353,13 +353,4 @@ fn read(file: &SafeTensors, name: &str) -> Result<Option<Vec<f32>>, String> {
 /// What a file says, or leaves out.
 fn known_precision(precision: &Option<String>) -> &str {
     precision.as_deref().unwrap_or("f32")
-}
-
-/// What computes on a device, as far as it decides the bits.
-fn instructions_of(device: Device) -> String {
-    match device {
-        Device::Cpu { instructions, .. } => instructions.to_string(),
-        Device::Cuda { .. } => "cuda".into(),
-        Device::Reference => "reference".into(),
-    }
 }

@@ -44,7 +44,7 @@ pub use self::instructions::Instructions;
 pub(super) use self::state::Cpu;
 pub(crate) use self::state::Workspace;
 pub(super) use self::{
-    bf16::{is_native, is_wide},
+    bf16::{has_tiles, is_native, is_wide},
     sparse::are_mostly_zero,
 };
 pub(crate) use self::{shares::share, team::Team};
