@@ -7,6 +7,7 @@ use super::{
     matrix::{BLOCK, Matrix, ROUND, STRIP},
     product::{Fetch, Left, Product, Segment, Start},
     scratch::SQUARE,
+    shares::blocks,
     work::{Accumulate, Work},
 };
 
@@ -149,7 +150,8 @@ pub(super) unsafe fn backward<V: Kernels>(
     inputs: Range<usize>,
     rows: &Range<usize>,
 ) {
-    debug_assert!(rows.end <= dz.rows && rows.end <= dx.rows && rows.len() <= BLOCK);
+    debug_assert!(rows.end <= dz.rows && rows.end <= dx.rows);
+    debug_assert!(rows.len() <= work.together.max(BLOCK));
     debug_assert!(inputs.end <= dx.strips() && thread < work.threads);
     debug_assert_eq!((weights.rows, weights.columns), (dx.columns + 1, dz.columns));
     // SAFETY: `Work` describes what is there; the scratch is this thread's own.
@@ -185,13 +187,17 @@ pub(super) unsafe fn backward<V: Kernels>(
                 return;
             }
         }
-        let samples = rows.len().next_multiple_of(16);
-        // dZᵀ, (out, samples), then a strip of dXᵀ, (64, samples).
-        let (dz_t, dx_t) = (scratch.add(SQUARE), scratch);
-        for strip in 0..dz.strips() {
-            let (from, width) = (work.stages.at(dz, strip, rows.start), dz.width(strip));
-            let to = dz_t.add(strip * STRIP * samples);
-            transpose::<V>(from, width, rows.len(), dz.used(strip), to, samples);
+        // A strip of dXᵀ, (64, samples); then dZᵀ, (out, samples), for each 64 samples.
+        let (dx_t, dz_t) = (scratch, scratch.add(SQUARE));
+        let parts = blocks(rows.clone()).enumerate().map(|(part, rows)| {
+            (dz_t.add(part * BLOCK * dz.strips() * STRIP), rows.len().next_multiple_of(16), rows)
+        });
+        for (dz_t, samples, rows) in parts.clone() {
+            for strip in 0..dz.strips() {
+                let (from, width) = (work.stages.at(dz, strip, rows.start), dz.width(strip));
+                let to = dz_t.add(strip * STRIP * samples);
+                transpose::<V>(from, width, rows.len(), dz.used(strip), to, samples);
+            }
         }
         let part = |strip| Segment { row: weights.width(strip), step: 1, len: weights.used(strip) };
         for strip in inputs {
@@ -203,21 +209,24 @@ pub(super) unsafe fn backward<V: Kernels>(
                 last: part(weights.strips() - 1),
             };
             let inputs = dx.used(strip);
-            let product = Product {
-                left,
-                first: strip * STRIP,
-                rows: inputs,
-                b: dz_t,
-                step_b: samples,
-                start: Start::Zero,
-                c: dx_t,
-                step_c: samples,
-                width: samples,
-            };
-            V::product(&product, &mut Fetch::NOTHING.clone());
-            let to = work.stages.at(dx, strip, rows.start);
-            let width = dx.width(strip);
-            transpose::<V>(dx_t, samples, inputs, rows.len(), to, width);
+            // A strip of weights meets all samples before the next one.
+            for (dz_t, samples, rows) in parts.clone() {
+                let product = Product {
+                    left,
+                    first: strip * STRIP,
+                    rows: inputs,
+                    b: dz_t,
+                    step_b: samples,
+                    start: Start::Zero,
+                    c: dx_t,
+                    step_c: samples,
+                    width: samples,
+                };
+                V::product(&product, &mut Fetch::NOTHING.clone());
+                let to = work.stages.at(dx, strip, rows.start);
+                let width = dx.width(strip);
+                transpose::<V>(dx_t, samples, inputs, rows.len(), to, width);
+            }
         }
     }
 }

@@ -14,7 +14,7 @@
 
 /// Columns of a strip.
 pub(super) const STRIP: usize = 64;
-/// Samples that go through the layers together.
+/// Samples that go through the layers together, unless the network is large.
 pub(super) const BLOCK: usize = 64;
 /// Widths are rounded up to this: the lanes of the widest vector.
 pub(super) const ROUND: usize = 16;

@@ -105,6 +105,7 @@ impl Cpu {
         let work = Work {
             ops: &self.ops,
             threads,
+            together: self.together,
             strategy,
             batch: Batch {
                 inputs: samples.inputs,

@@ -22,10 +22,12 @@ pub(super) struct Scratch {
 
 impl Scratch {
     /// Room for what a plan's layers need.
-    pub fn new(plan: &Plan, threads: usize, arena: &mut Arena) -> Self {
+    pub fn new(plan: &Plan, threads: usize, together: usize, arena: &mut Arena) -> Self {
         let widest = plan.dense().map(|d| d.inputs.max(d.outputs)).max().unwrap_or(0);
-        // A square, and the widest layer's derivatives transposed.
-        let each = SQUARE + BLOCK * widest.next_multiple_of(STRIP);
+        let outputs = plan.dense().map(|d| d.outputs).max().unwrap_or(0);
+        // A square, and the widest layer's derivatives transposed, of samples that go together.
+        let derivatives = together * outputs.next_multiple_of(STRIP);
+        let each = SQUARE + derivatives.max(BLOCK * widest.next_multiple_of(STRIP));
         // Two rows of the widest, or a block of outputs; threads apart by a cache line.
         let wide_each =
             (2 * widest).max(BLOCK * plan.outputs.next_multiple_of(ROUND)).next_multiple_of(8);

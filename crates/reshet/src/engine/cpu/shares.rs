@@ -30,10 +30,28 @@ pub(super) fn are_strips_even(weights: &Matrix, threads: usize, lanes: usize) ->
     most * threads * 5 <= (0..weights.strips()).map(vectors).sum::<usize>() * 6
 }
 
-/// Samples in blocks.
-pub(super) fn blocks(samples: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+/// Parameters from which a network is large: more than a second-level cache holds, 1 MiB.
+const LARGE: usize = 1 << 18;
+
+/// Samples that go through the layers together. Each block of them reads all weights: those of a
+/// large network come from memory, and are read less often the more samples meet them there. A
+/// sample's sums are its own: the bits are the same.
+pub(super) fn samples_together(parameters: usize) -> usize {
+    if parameters < LARGE { BLOCK } else { 4 * BLOCK }
+}
+
+/// Samples in blocks of 64.
+pub(super) fn blocks(samples: Range<usize>) -> impl Iterator<Item = Range<usize>> + Clone {
+    blocks_of(samples, BLOCK)
+}
+
+/// Samples in blocks of this many.
+pub(super) fn blocks_of(
+    samples: Range<usize>,
+    most: usize,
+) -> impl Iterator<Item = Range<usize>> + Clone {
     let Range { start, end } = samples;
-    (start..end).step_by(BLOCK).map(move |first| first..end.min(first + BLOCK))
+    (start..end).step_by(most).map(move |first| first..end.min(first + most))
 }
 
 /// Whether each thread can have its own strips of the first layer.

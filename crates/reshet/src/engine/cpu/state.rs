@@ -7,6 +7,7 @@ use super::{
     flat::Flat,
     layers::{self, Op},
     scratch::Scratch,
+    shares::samples_together,
     sparse::{self, Zeros},
     stages::Stages,
     team::Team,
@@ -24,6 +25,8 @@ pub(in crate::engine) struct Cpu {
     pub(super) instructions: Instructions,
     pub(super) team: Team,
     pub(super) ops: Vec<Op>,
+    /// Samples that go through the layers together.
+    pub(super) together: usize,
     pub(super) arena: Arena,
     pub(super) flat: Flat,
     pub(super) stages: Stages,
@@ -73,12 +76,13 @@ impl Cpu {
     ) -> Self {
         let (ops, flat_length) = layers::place(&plan);
         let (team, mut arena) = (Team::new(threads), Arena::default());
+        let together = samples_together(plan.parameters);
         let mut engine = Self {
             seed,
             instructions,
             // In this order in the arena.
             flat: Flat::new(flat_length, &mut arena),
-            scratch: Scratch::new(&plan, team.threads(), &mut arena),
+            scratch: Scratch::new(&plan, team.threads(), together, &mut arena),
             stages: Stages::default(),
             zeros: Zeros::default(),
             rounded: None,
@@ -88,11 +92,20 @@ impl Cpu {
             all: Vec::new(),
             team,
             ops,
+            together,
             plan,
             arena,
         };
         engine.put(Buffer::Parameters, parameters);
         engine
+    }
+
+    /// Lets so many samples go through the layers together.
+    #[cfg(test)]
+    pub(super) fn go_together(&mut self, samples: usize) {
+        let threads = self.team.threads();
+        self.scratch = Scratch::new(&self.plan, threads, samples, &mut self.arena);
+        self.together = samples;
     }
 
     /// Overwrites a buffer with numbers in the plan's order.

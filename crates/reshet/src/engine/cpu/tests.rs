@@ -47,6 +47,45 @@ fn poisoned_scratch_never_leaks() {
     }
 }
 
+/// However many samples go through the layers together, in either precision.
+#[test]
+fn blocks_of_samples_give_the_same_bits() {
+    for net in few(["5:dropout(0.5)-7:relu:tanh-3", "90-190:relu-133:softmax-65:gelu-3", "90-70"]) {
+        let network: Sequential = net.parse().unwrap();
+        let plan = Plan::new(&network, Loss::MSELoss).unwrap();
+        let (n, outputs) = (network.inputs(), network.outputs());
+        for zeros in [false, true] {
+            let number = |i: usize| if zeros && i % 3 > 0 { 0.0 } else { (i % 7) as f32 / 7.0 };
+            let features = Storage::F32((0..300 * n).map(number).collect());
+            let targets = (0..300 * outputs).map(|i| (i % 11) as f32 / 11.0).collect();
+            let targets = Targets::numbers(targets, outputs);
+            let data = Dataset::new(Features::new(features, &[n]).unwrap(), targets).unwrap();
+            let hyper = Hyper { optimizer: Adam::new(0.01).into(), clip_norm: None };
+            let parameters = plan.init(Init::Default, 0);
+            let run = |together: usize, threads: usize, precision: Precision| {
+                let mut cpu = Cpu::new(plan.clone(), &parameters, 0, threads, Instructions::best());
+                cpu.set_precision(precision).unwrap();
+                cpu.go_together(together);
+                cpu.attach(&data);
+                for samples in [300, 131] {
+                    let rows: Vec<u32> = (0..samples).collect();
+                    assert!(cpu.step(&Samples::of(&data, &rows), &hyper).1, "{net}");
+                }
+                let mut outputs = vec![0.0; 300 * outputs];
+                cpu.predict(Rows::of(data.features()), &mut outputs);
+                let numbers = cpu.flat.parameters.as_slice().iter().chain(&outputs);
+                numbers.map(|x| x.to_bits()).collect::<Vec<_>>()
+            };
+            for precision in few([Precision::F32, Precision::Bf16]) {
+                let want = run(64, 1, precision);
+                for (together, threads) in few([(128, 1), (256, 1), (128, 2), (256, 3)]) {
+                    assert!(run(together, threads, precision) == want, "{net} {together}");
+                }
+            }
+        }
+    }
+}
+
 /// Zeros skipped or not, strips owned or shared, fused or in stages: the
 /// same bits, but for the sign of zero.
 #[test]

@@ -22,6 +22,8 @@ use crate::{
 pub(super) struct Work<'a> {
     pub ops: &'a [Op],
     pub threads: usize,
+    /// Samples that go through the layers together.
+    pub together: usize,
     pub strategy: Strategy,
     pub batch: Batch<'a>,
     pub objective: Objective<'a>,

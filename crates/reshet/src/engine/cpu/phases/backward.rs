@@ -10,7 +10,7 @@ use crate::{
         kernels::Kernels,
         layers::Op,
         linear, rows,
-        shares::{blocks, own_strips},
+        shares::{blocks, blocks_of, own_strips},
         stages::Stage,
         strategy::{LastLayer, Strategy},
         team::Barrier,
@@ -29,8 +29,10 @@ pub(super) unsafe fn backward<V: Kernels>(work: &Work, thread: usize, barrier: &
     let mine = work.own_samples(thread);
     // SAFETY: `Work` describes what is there; samples and strips are this thread's own.
     unsafe {
-        for block in blocks(mine) {
-            rows::loss(work, thread, &block);
+        for block in blocks_of(mine, work.together) {
+            for part in blocks(block.clone()) {
+                rows::loss(work, thread, &part);
+            }
             if let Strategy::SparseStripsOfTwo(_, last) = &work.strategy {
                 let stage = &work.stages.all[2];
                 derive::<V>(work, thread, last.layer.activation, stage, &block);

@@ -12,7 +12,7 @@ use crate::{
         linear,
         matrix::Matrix,
         rows,
-        shares::{blocks, own_strips},
+        shares::{blocks_of, own_strips},
         sparse,
         stages::Stage,
         strategy::{LastLayer, Strategy},
@@ -49,7 +49,7 @@ pub(super) unsafe fn forward<V: Kernels>(work: &Work, thread: usize, barrier: &B
                 barrier.wait();
             }
         }
-        for block in blocks(mine) {
+        for block in blocks_of(mine, work.together) {
             let mut done = 1;
             match &work.strategy {
                 Strategy::Samples => {

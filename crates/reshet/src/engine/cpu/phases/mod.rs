@@ -8,7 +8,8 @@
 //! ```
 //! Each number has one owner and each sum one order, so the bits do not depend
 //! on how many threads there are. Samples pass through the layers in blocks of
-//! 64, so that what one layer leaves is still in the cache for the next.
+//! 64, of large networks 256, so that what one layer leaves is still in
+//! the cache for the next.
 //!
 //! A first layer that skips zeros begins differently: each thread has its own
 //! strips of it, in forward as in weights, so that these weights never move
