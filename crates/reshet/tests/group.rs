@@ -3,8 +3,8 @@
 use std::{ops::ControlFlow, sync::Arc, thread};
 
 use reshet::{
-    Checkpoint, Dataset, Device, Ended, Error, Event, Features, Fit, Group, Result, Storage,
-    Targets, Trainer, group, prelude::*,
+    Checkpoint, Dataset, Device, Ended, Error, Event, Features, Fit, Group, Precision, Result,
+    Storage, Targets, Trainer, group, prelude::*,
 };
 
 /// Points, of which most numbers are 0 if `sparse`, in three classes.
@@ -105,20 +105,46 @@ fn many_ranks_take_the_steps_of_one() {
 
 #[test]
 fn the_number_of_threads_of_a_rank_changes_no_bit() {
-    for sparse in [false, true] {
+    let all = [Precision::F32, Precision::Bf16];
+    for (sparse, precision) in [false, true].into_iter().flat_map(|s| all.map(|p| (s, p))) {
         let data = points(300, 300, sparse);
         let fit = |threads| {
             let fits = ranks(2, |group| {
                 let trainer = Trainer::new("300-500:relu-700:relu-3".parse().unwrap());
                 let device = Device::cpu().exact_threads(threads);
                 let trainer = trainer.epochs(2).batch_size(128).device(device);
-                trainer.group(group).fit(&data).unwrap().model
+                trainer.precision(precision).group(group).fit(&data).unwrap().model
             });
             fits[0].parameters().to_vec()
         };
         let one = fit(1);
         assert_eq!(one, fit(2));
         assert_eq!(one, fit(3));
+    }
+}
+
+/// Of a rank without a sample in the last batch, too, rounded weights are those of now.
+#[test]
+fn ranks_multiply_in_bfloat16() {
+    let data = points(129, 70, false);
+    let fit = |precision: Precision, group: Option<Arc<dyn Group>>| {
+        let trainer = Trainer::new("70-100:relu-80:relu-3".parse().unwrap()).precision(precision);
+        let trainer = trainer.epochs(4).batch_size(64).optimizer(Adam::new(0.002));
+        match group {
+            Some(group) => trainer.group(group).fit(&data).unwrap(),
+            None => trainer.fit(&data).unwrap(),
+        }
+    };
+    let [single, alone] = [Precision::F32, Precision::Bf16].map(|precision| fit(precision, None));
+    for count in [1, 2, 3] {
+        let all = ranks(count, |group| fit(Precision::Bf16, Some(group)));
+        for other in &all {
+            assert_eq!(other.model.parameters(), all[0].model.parameters(), "{count} ranks");
+        }
+        for (ours, theirs) in all[0].epoch_losses.iter().zip(&alone.epoch_losses) {
+            assert!(difference(*ours, *theirs) < 2e-3, "{count}: {ours}, alone {theirs}");
+        }
+        assert_ne!(all[0].model.parameters(), single.model.parameters());
     }
 }
 

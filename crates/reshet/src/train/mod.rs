@@ -394,9 +394,6 @@ impl<'a> Trainer<'a> {
         if self.batch_size == 0 {
             return invalid("a batch needs at least one sample");
         }
-        if self.group.is_some() && self.precision != Precision::F32 {
-            return invalid("the ranks of a group multiply in f32");
-        }
         if matches!(self.schedule, Schedule::StepLR { step_size: 0, .. }) {
             return invalid("StepLR: step_size must be at least 1 epoch");
         }
