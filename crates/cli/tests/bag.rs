@@ -37,6 +37,21 @@ fn the_model_is_the_average_and_its_score_is_of_rows_left_out() {
     assert!(said.contains("3 networks, each on the fold it was not trained on: off by"), "{said}");
 }
 
+#[test]
+fn the_networks_of_an_average_multiply_in_bfloat16() {
+    let place = Place::new();
+    place.write("rows.csv", noisy_table(90));
+    let flags = "train rows.csv --target z --bag 3 --epochs 2 --net 64:relu-64:relu-1 --json";
+    let [single, rounded] = ["f32", "bf16"].map(|precision| {
+        let report = place.json(&format!("{flags} --precision {precision} --out {precision}"));
+        assert_eq!(report["precision"], precision);
+        network(&place, &format!("{precision}/networks/2.safetensors"))
+    });
+    assert_ne!(single.parameters(), rounded.parameters());
+    let open = place.json(&format!("{flags} --precision auto --out auto"));
+    assert_eq!(open["precision"], "f32");
+}
+
 fn batch_size(place: &Place) -> usize {
     let config = String::from_utf8(place.read("run/config.toml")).unwrap();
     let line = config.lines().find(|line| line.contains("batch")).unwrap();
@@ -103,7 +118,6 @@ fn what_does_not_go_together_is_refused() {
         ("--bag 3 --time x", "cannot be used with"),
         ("--bag 3 --memory 1G", "leave out --memory"),
         ("--bag 31", "fold 0 of 31"),
-        ("--bag 3 --precision bf16", "multiply in f32"),
         ("--effort 2 --folds 3", "--folds does not go with it"),
         ("--effort 3 --patience 3 --validation 0.2", "--validation does not go with it"),
     ] {

@@ -40,7 +40,6 @@ pub fn settle(args: &mut Settings) -> Result<()> {
         check_effort(args)?;
         args.bag = Some(AVERAGED);
     }
-    args.check_precision()?;
     if args.bag.is_some() && (args.memory.is_some() || ranks::group().is_some()) {
         let what = "--bag: all networks share rows that one process has in memory: leave out \
                     --memory, and run reshet itself";
@@ -102,7 +101,7 @@ pub fn train(
     let mut notes = resumed::notes(&toml::to_string_pretty(args).context("config.toml")?);
     notes.insert(DATA.into(), format!("{:016x}", train.fingerprint()));
     let device = device(args, train)?;
-    notes.insert(INSTRUCTIONS.into(), instructions(&device).0);
+    notes.insert(INSTRUCTIONS.into(), args.machine.said_precision().instructions(device));
     let kept = Kept { folder, args, notes, steps, bar, networks };
     if let Some(bag) = done {
         for (fold, model) in bag.models.iter().enumerate() {
@@ -126,7 +125,7 @@ pub fn device(args: &Settings, train: &Dataset) -> Result<Device> {
 
 /// Sets what a recipe does not say of a training.
 pub fn prepare<'a>(args: &Settings, trainer: Trainer<'a>) -> Trainer<'a> {
-    let trainer = trainer.fall_back(args.fall_back());
+    let trainer = trainer.fall_back(args.fall_back()).precision(args.machine.said_precision());
     if args.no_scale { trainer.units(Vec::new()) } else { trainer }
 }
 

@@ -160,9 +160,6 @@ fn at_least_two(text: &str) -> Result<usize, String> {
     }
 }
 
-/// Why the networks of `--bag` have one precision.
-const OF_BAG: &str = "the networks of an average multiply in f32";
-
 impl Settings {
     /// A trainer with all of the flags set.
     pub fn trainer<'a>(&self, data: &Dataset) -> reshet::Result<Trainer<'a>> {
@@ -193,24 +190,16 @@ impl Settings {
         (!self.same_bits).then(|| self.machine.processor())
     }
 
-    /// Refuses a precision that is not there, before anything is trained.
-    pub fn check_precision(&self) -> reshet::Result<()> {
-        match self.bag {
-            Some(_) => self.machine.only_f32(OF_BAG).map(drop),
-            None => Ok(()),
-        }
-    }
-
     /// The precision to train in, and what there is to say of it.
     pub fn precision(
         &self,
         plan: &Plan,
         data: &Dataset,
     ) -> reshet::Result<(Precision, Option<String>)> {
-        if self.bag.is_some() {
-            return self.machine.only_f32(OF_BAG);
-        }
-        self.machine.precision(plan, data, self.recipe.batch_size.unwrap_or(USUAL_BATCH))
+        // With much effort the network is chosen after that.
+        let against = self.bag.map(|_| "averages have not been measured");
+        let batch_size = self.recipe.batch_size.unwrap_or(USUAL_BATCH);
+        self.machine.precision(plan, data, batch_size, against)
     }
 
     /// Whether chance alone divides the rows.

@@ -296,42 +296,45 @@ impl Machine {
         self.precision == AskedPrecision::F32
     }
 
-    /// The precision to train in, and what there is to say of it.
+    /// The precision to train in, and what there is to say of it; `auto` has something `against`
+    /// bf16.
     pub fn precision(
         &self,
         plan: &Plan,
         data: &Dataset,
         batch_size: usize,
+        against: Option<&str>,
     ) -> Result<(Precision, Option<String>)> {
         let device = self.device()?;
         if self.precision == AskedPrecision::Tf32 && !matches!(device, Device::Cuda { .. }) {
             let what = "--precision tf32 is of graphics cards: give --device cuda too, or bf16";
             return Err(Error::Invalid(what.into()));
         }
-        let alone = Precision::why_not_bf16(plan, data, device, batch_size);
-        let of_ranks = ranks::group().map(|_| "ranks multiply in f32".to_string());
-        let why_not = of_ranks.or(alone);
-        Ok(match (self.precision, why_not) {
-            (AskedPrecision::F32, _) => (Precision::F32, None),
-            (AskedPrecision::Tf32, _) => (Precision::Tf32, None),
-            (AskedPrecision::Bf16, None) => (Precision::Bf16, None),
-            (AskedPrecision::Bf16, Some(why)) => {
-                (Precision::Bf16, Some(format!("bf16 makes this training no faster: {why}")))
+        let why_not = Precision::why_not_bf16(plan, data, device, batch_size);
+        Ok(match self.precision {
+            AskedPrecision::F32 => (Precision::F32, None),
+            AskedPrecision::Tf32 => (Precision::Tf32, None),
+            AskedPrecision::Bf16 => {
+                let said = |why| format!("bf16 makes this training no faster: {why}");
+                (Precision::Bf16, why_not.map(said))
             }
-            (AskedPrecision::Auto, None) => (Precision::Bf16, Some("precision: bf16".into())),
-            (AskedPrecision::Auto, Some(why)) => {
-                (Precision::F32, Some(format!("precision: f32 ({why})")))
+            AskedPrecision::Auto => {
+                // Each rank may have another processor, and all of them must take the same.
+                let of_ranks = ranks::group().map(|_| "ranks have not been measured");
+                match why_not.as_deref().or(against).or(of_ranks) {
+                    None => (Precision::Bf16, Some("precision: bf16".into())),
+                    Some(why) => (Precision::F32, Some(format!("precision: f32 ({why})"))),
+                }
             }
         })
     }
 
-    /// The precision where there is only f32, for this reason.
-    pub fn only_f32(&self, why: &str) -> Result<(Precision, Option<String>)> {
+    /// The precision that is said, whatever the network is; `auto` is f32.
+    pub fn said_precision(&self) -> Precision {
         match self.precision {
-            AskedPrecision::F32 => Ok((Precision::F32, None)),
-            AskedPrecision::Auto => Ok((Precision::F32, Some(format!("precision: f32 ({why})")))),
-            AskedPrecision::Bf16 => Err(Error::Invalid(format!("--precision bf16: {why}"))),
-            AskedPrecision::Tf32 => Err(Error::Invalid(format!("--precision tf32: {why}"))),
+            AskedPrecision::F32 | AskedPrecision::Auto => Precision::F32,
+            AskedPrecision::Bf16 => Precision::Bf16,
+            AskedPrecision::Tf32 => Precision::Tf32,
         }
     }
 

@@ -104,6 +104,7 @@ fn engine(plan: &Plan, parameters: &[f32], threads: usize, how: How) -> Cpu {
 }
 
 /// What multiplies pairs, tiles or not, with these vectors.
+#[cfg_attr(not(target_arch = "x86_64"), allow(unused_variables))]
 fn multiply(instructions: Instructions, tiles: bool) -> Vec<By> {
     if !tiles {
         #[cfg(target_arch = "x86_64")]
