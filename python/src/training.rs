@@ -87,8 +87,6 @@ impl How {
         let with = match self {
             Self { bag: None, .. } => return Ok(()),
             Self { start: Some(_), .. } => "start",
-            Self { precision, .. } if precision == "bf16" => "precision=\"bf16\"",
-            Self { precision, .. } if precision == "tf32" => "precision=\"tf32\"",
             _ if validated => "validation",
             _ if !by_chance => "group and time",
             _ => return Ok(()),
@@ -166,7 +164,7 @@ impl How {
 pub fn train(py: Python, samples: Samples, how: How) -> PyResult<Outcome> {
     let scaled = samples.is_of_numbers() && how.start.is_none();
     let data = samples.read(py)?;
-    let mut watch = Watch::new(how.verbose);
+    let mut watch = Watch::new(&how).map_err(python)?;
     let done = py.detach(|| -> Result<Outcome> {
         if how.bag.is_some() {
             let what = "bag, effort: networks are averaged of a table, not of arrays";
@@ -199,7 +197,7 @@ pub fn train(py: Python, samples: Samples, how: How) -> PyResult<Outcome> {
 /// Trains on a table, as the program does.
 #[pyfunction]
 pub fn train_table(py: Python, question: TableRequest, how: How) -> PyResult<Outcome> {
-    let mut watch = Watch::new(how.verbose);
+    let mut watch = Watch::new(&how).map_err(python)?;
     let recipe = how.recipe().map_err(python)?;
     let by_chance = question.is_by_chance();
     let learnt = match how.start() {
@@ -282,6 +280,8 @@ fn learn(
 /// What a training tells while it goes on, and whether Python wants it to end.
 struct Watch {
     verbose: bool,
+    /// Of the networks of a bag.
+    precision: Precision,
     looked: Instant,
     interrupt: Option<PyErr>,
     loss: Vec<f64>,
@@ -289,9 +289,15 @@ struct Watch {
 }
 
 impl Watch {
-    fn new(verbose: bool) -> Self {
+    fn new(how: &How) -> Result<Self> {
         let (loss, validation) = Default::default();
-        Self { verbose, looked: Instant::now(), interrupt: None, loss, validation }
+        let precision = match &*how.precision {
+            // Of averages nothing was measured.
+            "auto" => Precision::F32,
+            name => name.parse()?,
+        };
+        let (verbose, looked) = (how.verbose, Instant::now());
+        Ok(Self { verbose, precision, looked, interrupt: None, loss, validation })
     }
 
     /// Tries the defaults for a table.
@@ -422,17 +428,23 @@ impl Watch {
 /// Looks whether Python wants several trainings to end: on the thread that Python has called, as
 /// only that one hears of Ctrl-C. Where one ends, all do.
 struct Looks<'a> {
+    precision: Precision,
     watch: Mutex<&'a mut Watch>,
     caller: ThreadId,
 }
 
 impl<'a> Looks<'a> {
     fn of(watch: &'a mut Watch) -> Self {
-        Self { watch: Mutex::new(watch), caller: thread::current().id() }
+        let (precision, caller) = (watch.precision, thread::current().id());
+        Self { precision, watch: Mutex::new(watch), caller }
     }
 }
 
 impl Bagging for Looks<'_> {
+    fn prepare<'a>(&self, trainer: Trainer<'a>) -> Trainer<'a> {
+        trainer.precision(self.precision)
+    }
+
     fn event(&self, _fold: usize, event: &Event) -> ControlFlow<()> {
         let watch = || self.watch.lock().unwrap_or_else(PoisonError::into_inner);
         if matches!(event, Event::Device { .. }) {

@@ -601,6 +601,9 @@ def test_networks_are_averaged():
     assert np.mean((low <= frame.y) & (frame.y <= high)) > 0.8
     same = reshet.train(frame, target="y", bag=3, epochs=30, hidden=(16,), threads=1)
     assert np.array_equal(same.predict(frame), model.predict(frame))
+    wide = [reshet.train(frame, target="y", bag=2, epochs=2, net="64:relu-64:relu-1", precision=precision).predict(frame)
+            for precision in ("f32", "bf16", "auto")]
+    assert not np.array_equal(wide[0], wide[1]) and np.array_equal(wide[0], wide[2])
     with pytest.raises(ValueError, match="at least 2 networks"):
         reshet.train(frame, target="y", bag=1)
     with pytest.raises(ValueError, match="does not go with validation"):
