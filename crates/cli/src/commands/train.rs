@@ -4,8 +4,8 @@ use std::{process::ExitCode, time::Instant};
 
 use anyhow::Result;
 use reshet::{
-    Checkpoint, Dataset, Device, Ended, Error, Event, Fit, Meaning, Model, Precision, Score,
-    Trainer, diagnosis,
+    Checkpoint, Dataset, Device, Ended, Error, Event, Fit, Meaning, Model, Precision, Recipe,
+    Score, Trainer, diagnosis,
     formats::safetensors,
     metrics::{Residuals, digits},
     recipe::{Bag, Choice},
@@ -36,18 +36,7 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
     if let Some(group) = ranks::followed() {
         return follow::train(group);
     }
-    // Wrong flags are told before anything is read.
-    let device = args.machine.device()?;
-    args.recipe.optimizer()?;
-    args.recipe.schedule()?;
-    args.recipe.loss()?;
-    if args.find_lr && ranks::group().is_some() {
-        let what = "--find-lr: one rank alone tries learning rates: run reshet itself";
-        return Err(Error::Invalid(what.into()).into());
-    }
-    if let (Some(out), None, false) = (&args.out, &args.resume, args.force) {
-        refuse_taken(out)?;
-    }
+    let device = check(args)?;
     let mut args = args.clone();
     bag::settle(&mut args)?;
     arrays::refuse_folds(&args)?;
@@ -62,21 +51,13 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
     bag::check(&args, &train, streamed.is_some())?;
     let loaded = start.elapsed() - folded;
     let choosing = Instant::now();
-    let (mut choice, mut bag) = (None, None);
-    match args.bag {
-        _ if args.find_lr || streamed.is_some() => {}
-        Some(networks) if args.effort == Some(bag::MOST_EFFORT) => {
-            (choice, bag) = choice::choose_bag(&mut args, &asked, &train, networks)?.unzip();
-        }
-        _ => choice = choice::choose(&mut args, &asked, &train)?,
-    }
-    let compared = bag.as_ref().map(|bag: &Bag| bag.models.len());
+    let (choice, mut bag) = match args.find_lr || streamed.is_some() {
+        true => (None, None),
+        false => choose(&mut args, &asked, &train)?,
+    };
+    let compared = bag.as_ref().map(|bag| bag.models.len());
     if choice.is_some() {
         chosen = filled_in(&asked, &args.recipe);
-    }
-    if let (Some(_), None, Some(choice)) = (args.bag, compared, &mut choice) {
-        // The networks' own answers say more than one network's to a fifth of the samples.
-        (args.recipe.0.temperature, choice.temperature) = (asked.temperature, None);
     }
     let args = &args;
     let optimizer = args.recipe.optimizer()?;
@@ -107,40 +88,20 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
         return find_lr::run(&run, trainer, &train, args.json);
     }
     let (mut resumed_at, mut residuals) = (0, held_back(folds.as_ref(), choice.as_ref()));
-    let mut run = match &args.resume {
-        Some(folder) if args.bag.is_some() => {
-            if folder.join(CHECKPOINT).exists() {
-                let what = "the run trains one network, and its config.toml asks for an average";
-                return Err(Error::Data(format!("{}: {what}", folder.display())).into());
-            }
-            Run::take_up(folder)?
+    let (mut run, checkpoint) = open(args, &name)?;
+    if let Some(checkpoint) = checkpoint {
+        if let Some(kept) = args.machine.precision_of(&checkpoint)? {
+            (precision, trainer) = (kept, trainer.precision(kept));
         }
-        Some(folder) => {
-            let (mut run, checkpoint) = Run::reopen(folder)?;
-            resumed_at = checkpoint.steps();
-            if let Some(kept) = args.machine.precision_of(&checkpoint)? {
-                (precision, trainer) = (kept, trainer.precision(kept));
-            }
-            check_bits(&checkpoint, &precision.instructions(device), args.same_bits)?;
-            for change in resumed::changes(&checkpoint.notes, args)? {
-                note(&format!("changed since the checkpoint: {change}"));
-            }
-            check_epochs(&checkpoint, args)?;
-            residuals = kept_residuals(&checkpoint)?;
-            run.note_settings(args)?;
-            note(&format!("going on from step {resumed_at}"));
-            follow::tell(args)?;
-            follow::tell_checkpoint(Some(&checkpoint))?;
-            trainer = trainer.resume(checkpoint);
-            run
-        }
-        None => {
-            let run = Run::create(args.out.as_deref(), &name, args.force)?;
-            follow::tell(args)?;
-            follow::tell_checkpoint(None)?;
-            run
-        }
-    };
+        check_resumed(&checkpoint, args, &precision.instructions(device))?;
+        resumed_at = checkpoint.steps();
+        residuals = kept_residuals(&checkpoint)?;
+        run.note_settings(args)?;
+        note(&format!("going on from step {resumed_at}"));
+        follow::tell(args)?;
+        follow::tell_checkpoint(Some(&checkpoint))?;
+        trainer = trainer.resume(checkpoint);
+    }
     if let Some(group) = ranks::group() {
         trainer = trainer.group(group);
     }
@@ -156,17 +117,8 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
     }
     if !args.json && !terminal::quiet() {
         said.iter().for_each(|line| say!("{line}"));
-        let ranks = ranks::group().map_or(1, |group| group.ranks());
-        let shared = if ranks > 1 { format!(", {ranks} ranks") } else { String::new() };
-        let rounded = match precision {
-            Precision::F32 => String::new(),
-            Precision::Bf16 if precision.instructions(device).ends_with("amx") => {
-                ", bf16 by amx".into()
-            }
-            rounded => format!(", {rounded}"),
-        };
-        let loss = plan.loss().name();
-        say!("{}\n{device}{shared}{rounded}; {loss}, {optimizer}", bold(&network));
+        let (how, loss) = (computed_by(device, precision), plan.loss().name());
+        say!("{}\n{how}; {loss}, {optimizer}", bold(&network));
         if let Some(said) = about_precision.filter(|_| args.resume.is_none()) {
             say!("{said}");
         }
@@ -194,11 +146,7 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
     let trained = training.elapsed();
 
     let testing = Instant::now();
-    let score = match (&test, &args.test) {
-        (Some(test), _) => Some(tested(&fit.model, test, device)?),
-        (None, Some(file)) => Some(score_by_blocks(&fit.model, file, &args.table.csv)?),
-        (None, None) => None,
-    };
+    let score = score(args, &fit.model, test.as_ref(), device)?;
     let seconds = json!({
         "load": loaded.as_secs_f64(),
         "choose": choosing.as_secs_f64(),
@@ -244,6 +192,81 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
         return Ok(interrupted(&run, &what));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Tells wrong flags before anything is read; returns the device.
+fn check(args: &Settings) -> Result<Device> {
+    let device = args.machine.device()?;
+    args.recipe.optimizer()?;
+    args.recipe.schedule()?;
+    args.recipe.loss()?;
+    if args.find_lr && ranks::group().is_some() {
+        let what = "--find-lr: one rank alone tries learning rates: run reshet itself";
+        return Err(Error::Invalid(what.into()).into());
+    }
+    if let (Some(out), None, false) = (&args.out, &args.resume, args.force) {
+        refuse_taken(out)?;
+    }
+    Ok(device)
+}
+
+/// Chooses the defaults that `asked` leaves open; with all effort also trains the networks of the
+/// average.
+fn choose(
+    args: &mut Settings,
+    asked: &Recipe,
+    train: &Dataset,
+) -> Result<(Option<Choice>, Option<Bag>)> {
+    if let Some(networks) = args.bag.filter(|_| args.effort == Some(bag::MOST_EFFORT)) {
+        return Ok(choice::choose_bag(args, asked, train, networks)?.unzip());
+    }
+    let mut choice = choice::choose(args, asked, train)?;
+    if let (Some(_), Some(choice)) = (args.bag, &mut choice) {
+        // The networks' own answers say more than one network's to a fifth of the samples.
+        (args.recipe.0.temperature, choice.temperature) = (asked.temperature, None);
+    }
+    Ok((choice, None))
+}
+
+/// Makes the run's folder; or opens that of a run that goes on, with its checkpoint unless it
+/// trains an average.
+fn open(args: &Settings, name: &str) -> Result<(Run, Option<Checkpoint>)> {
+    let Some(folder) = &args.resume else {
+        let run = Run::create(args.out.as_deref(), name, args.force)?;
+        follow::tell(args)?;
+        follow::tell_checkpoint(None)?;
+        return Ok((run, None));
+    };
+    if args.bag.is_none() {
+        let (run, checkpoint) = Run::reopen(folder)?;
+        return Ok((run, Some(checkpoint)));
+    }
+    if folder.join(CHECKPOINT).exists() {
+        let what = "the run trains one network, and its config.toml asks for an average";
+        return Err(Error::Data(format!("{}: {what}", folder.display())).into());
+    }
+    Ok((Run::take_up(folder)?, None))
+}
+
+/// Checks that a training can go on as `args` say, with these instructions; says what differs.
+fn check_resumed(checkpoint: &Checkpoint, args: &Settings, instructions: &str) -> Result<()> {
+    check_bits(checkpoint, instructions, args.same_bits)?;
+    for change in resumed::changes(&checkpoint.notes, args)? {
+        note(&format!("changed since the checkpoint: {change}"));
+    }
+    check_epochs(checkpoint, args)
+}
+
+/// The device, and with others or in another precision than usual, that too.
+fn computed_by(device: Device, precision: Precision) -> String {
+    let ranks = ranks::group().map_or(1, |group| group.ranks());
+    let shared = if ranks > 1 { format!(", {ranks} ranks") } else { String::new() };
+    let rounded = match precision {
+        Precision::F32 => String::new(),
+        rounded => format!(", {rounded}"),
+    };
+    let tiles = if precision.instructions(device).ends_with("amx") { " by amx" } else { "" };
+    format!("{device}{shared}{rounded}{tiles}")
 }
 
 /// Trains one network, with a line for its epochs.
@@ -310,14 +333,24 @@ fn kept_residuals(checkpoint: &Checkpoint) -> Result<Vec<Residuals>> {
     serde_json::from_str(text).map_err(|e| Error::Data(format!("{CHECKPOINT}: {e}")).into())
 }
 
-/// Tests a model; on the processor, and says so, if a graphics card fails.
-fn tested(model: &Model, test: &Dataset, device: Device) -> reshet::Result<Score> {
+/// The score on the test part, or on the file of one, if there is any. On the processor, which is
+/// said, if a graphics card fails.
+fn score(
+    args: &Settings,
+    model: &Model,
+    test: Option<&Dataset>,
+    device: Device,
+) -> Result<Option<Score>> {
+    let Some(test) = test else {
+        let Some(file) = &args.test else { return Ok(None) };
+        return Ok(Some(score_by_blocks(model, file, &args.table.csv)?));
+    };
     match model.test_on(test, device) {
         Err(Error::Device(why)) if matches!(device, Device::Cuda { .. }) => {
             terminal::tell(&format!("warning: {why}; the model is tested on the processor"));
-            model.test_on(test, Device::cpu())
+            Ok(Some(model.test_on(test, Device::cpu())?))
         }
-        score => score,
+        score => Ok(Some(score?)),
     }
 }
 
