@@ -210,8 +210,8 @@ impl Recipe {
     /// come from [`Defaults::Plain`].
     ///
     /// # Errors
-    /// [`Error::Setting`] names a setting that is out of range; the network or the task does
-    /// not fit the data.
+    /// [`Error::Setting`](crate::Error::Setting) names a setting that is out of range; the network
+    /// or the task does not fit the data.
     pub fn trainer<'a>(&self, data: &Dataset) -> Result<Trainer<'a>> {
         self.trainer_of_sample(data, data.len())
     }

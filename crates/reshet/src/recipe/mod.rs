@@ -47,7 +47,7 @@ pub struct Recipe {
         skip_serializing_if = "Option::is_none"
     )]
     pub task: Option<Task>,
-    /// The network, as [`Sequential::parse`] reads it. It replaces [`hidden`](Self::hidden),
+    /// The network, as [`Sequential::parse`](crate::Sequential::parse) reads it. It replaces [`hidden`](Self::hidden),
     /// [`activation`](Self::activation) and [`dropout`](Self::dropout).
     #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
     pub net: Option<String>,
@@ -68,7 +68,7 @@ pub struct Recipe {
         skip_serializing_if = "Option::is_none"
     )]
     pub dropout: Option<f32>,
-    /// The loss; if open, see [`infer_loss`].
+    /// The loss; if open, see [`infer_loss`](crate::infer_loss).
     #[serde(
         deserialize_with = "scalar",
         serialize_with = "name",
@@ -170,7 +170,7 @@ pub struct Recipe {
     #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
     pub validation: Option<f64>,
     /// Probabilities: what goes into the last sigmoid or softmax is divided by it once the network
-    /// is trained. See [`Trainer::temperature`].
+    /// is trained. See [`Trainer::temperature`](crate::Trainer::temperature).
     #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
     pub temperature: Option<f64>,
 }
