@@ -19,7 +19,7 @@ PACKAGE = "nvidia-cuda-nvrtc-cu12==12.0.140"
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 KERNELS = ROOT / "crates/reshet/src/engine/cuda/kernels"
-# The second has tensor cores for bfloat16.
+# The second has tensor cores for bfloat16 and TF32.
 PTX = {"compute_75": KERNELS / "reshet.ptx", "compute_80": KERNELS / "reshet_80.ptx"}
 
 

@@ -263,7 +263,7 @@ class Model:
         sampled, each with its reverse, until no standard error is above `tolerance` times the
         sample's largest value, or for `max_rounds` rounds over the background.
 
-        X, dialect: as for `predict`.
+        X, dialect: as for `predict`; odd cells of X are warned of.
         background: samples like those of X; if not said, X. At most `max_background` of them are
            used, evenly chosen.
         """

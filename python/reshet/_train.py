@@ -132,7 +132,8 @@ def train(
        `patience`, training stops when that has not become better for so many epochs.
     precision: "bf16" multiplies the numbers of wide layers rounded to bfloat16, with sums, weights and
        all else in float32: faster where the processor has instructions for it and the network is
-       large. "tf32" rounds them to TF32, on a card alone. "auto" takes "bf16" where it is faster.
+       large. "tf32" rounds them to TF32, on a card alone. "auto" takes "bf16" where it is faster,
+       but not for averages (bag).
     device: "cpu"; "cuda", an NVIDIA card, with an error that says why if there is none; "auto" the
        fastest, which is the processor as long as no card has been measured (docs/gpu.md).
     more: loss, label_smoothing, quantile, nesterov, betas, eps, alpha, amsgrad, centered, clip_norm,

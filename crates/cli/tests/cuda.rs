@@ -93,6 +93,17 @@ fn tf32_is_of_cards() {
     let loss = |report: &serde_json::Value| report["final_loss"].as_f64().unwrap();
     assert!(loss(&rounded) != loss(&exact));
     assert!((loss(&rounded) - loss(&exact)).abs() < 0.01 * loss(&exact));
+
+    // Without the card it goes on in f32, which is said; to more epochs, as it is done.
+    let on = "train --resume run-tf32 --device cpu --epochs 9";
+    let output = run(&place, &format!("{on} --same-bits"), "");
+    assert!(text(&output.stderr).contains("goes on with"), "{}", text(&output.stderr));
+    let output = run(&place, on, "");
+    let error = text(&output.stderr);
+    assert!(output.status.success() && error.contains("computed with cuda"), "{error}");
+    // And then on a card again, in f32 as before.
+    let output = run(&place, "train --resume run-tf32 --device cuda --epochs 10", "");
+    assert!(output.status.success(), "{}", text(&output.stderr));
 }
 
 #[test]

@@ -242,7 +242,7 @@ fn ranks_with_different_data_or_settings_are_refused() {
 }
 
 #[test]
-fn ranks_with_another_loss_clipping_or_temperature_are_refused() {
+fn ranks_with_another_loss_clipping_temperature_or_precision_are_refused() {
     let data = points(400, 12, false);
     let train = |differ: fn(Trainer<'static>) -> Trainer<'static>| {
         ranks(2, |group| {
@@ -256,8 +256,12 @@ fn ranks_with_another_loss_clipping_or_temperature_are_refused() {
         let smoothed = Loss::CrossEntropyLoss { label_smoothing: 0.1, weight: None };
         trainer.loss(smoothed)
     };
-    let others: [fn(Trainer<'static>) -> Trainer<'static>; 3] =
-        [loss, |trainer| trainer.clip_grad_norm(0.5), |trainer| trainer.temperature(1.5)];
+    let others: [fn(Trainer<'static>) -> Trainer<'static>; 4] = [
+        loss,
+        |trainer| trainer.clip_grad_norm(0.5),
+        |trainer| trainer.temperature(1.5),
+        |trainer| trainer.precision(Precision::Bf16),
+    ];
     for differ in others {
         let told = train(differ).into_iter().map(Result::unwrap_err);
         assert!(told.eq(vec!["rank 1 does not have rank 0's network and settings"; 2]));

@@ -51,7 +51,7 @@ pub fn choose(args: &mut Settings, asked: &Recipe, train: &Dataset) -> Result<Op
     Ok(choice)
 }
 
-/// The same by a bag of so many networks for each set of defaults; with the better one's.
+/// The same by a bag of so many networks for each set of defaults; with the best one's.
 pub fn choose_bag(
     args: &mut Settings,
     asked: &Recipe,
@@ -87,7 +87,7 @@ fn may_choose(args: &Settings, train: &Dataset) -> bool {
         && args.load.is_none()
 }
 
-/// Shows how far two bags are.
+/// Shows how far the bags are.
 struct Progress<'a> {
     args: &'a Settings,
     bar: ProgressBar,
@@ -140,13 +140,15 @@ pub fn text(choice: &Choice, networks: Option<usize>) -> String {
     format!("{on}:\n{}\n  {taken} is taken{sure}", tried.join("\n"))
 }
 
-/// `[{"hidden": …, "dropout": …, "weight-decay": …, "epochs": …, "score": {…}, "taken": true, "temperature": …}, …]`
+/// `[{"hidden": …, "dropout": …, "weight-decay": …, "epochs": …, "score": {…}, "taken": true,
+/// "temperature": …}, …]`
 pub fn json(choice: &Choice) -> Value {
     let one = |(i, (recipe, score)): (usize, &(Recipe, reshet::Score))| {
         let taken = i == choice.best;
         json!({
             "hidden": recipe.hidden, "dropout": recipe.dropout,
-            "weight-decay": recipe.weight_decay, "epochs": recipe.epochs, "score": score, "taken": taken, "temperature": choice.temperature.filter(|_| taken),
+            "weight-decay": recipe.weight_decay, "epochs": recipe.epochs, "score": score,
+            "taken": taken, "temperature": choice.temperature.filter(|_| taken),
         })
     };
     choice.tried.iter().enumerate().map(one).collect()

@@ -52,7 +52,11 @@ pub fn train(group: Arc<dyn Group>) -> Result<ExitCode> {
         trainer = trainer.validation(validation);
     }
     if !checkpoint.is_empty() {
-        trainer = trainer.resume(Checkpoint::from_bytes(&checkpoint)?);
+        let checkpoint = Checkpoint::from_bytes(&checkpoint)?;
+        if let Some(kept) = args.machine.precision_of(&checkpoint)? {
+            trainer = trainer.precision(kept);
+        }
+        trainer = trainer.resume(checkpoint);
     } else if let Some(path) = &args.load {
         let plan = trainer.plan(&train)?;
         trainer = trainer.parameters(safetensors::load_parameters(path, &plan)?);

@@ -88,6 +88,10 @@ pub fn show(
     if !json {
         say!("{}", pictures.iter().map(|(_, p)| p.text()).collect::<Vec<_>>().join("\n\n"));
     }
+    let left_out = names.len().saturating_sub(MOST_LINES);
+    if left_out > 0 && model.task() == Task::Number && !json {
+        say!("\nand {left_out} numbers more: --json has all");
+    }
     if let Some(folder) = folder {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;

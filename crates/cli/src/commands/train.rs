@@ -197,6 +197,9 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
 /// Tells wrong flags before anything is read; returns the device.
 fn check(args: &Settings) -> Result<Device> {
     let device = args.machine.device()?;
+    if args.resume.is_none() {
+        args.machine.check_precision()?;
+    }
     args.recipe.optimizer()?;
     args.recipe.schedule()?;
     args.recipe.loss()?;

@@ -226,7 +226,8 @@ pub struct Machine {
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     threads: Option<usize>,
     /// Precision of the products: f32, bf16 (factors of wide layers in bfloat16, sums in f32), tf32
-    /// (in TF32, on cuda alone), or auto (bf16 where it is faster on this processor)
+    /// (in TF32, on cuda alone), or auto (bf16 where it is faster on this processor, but not for --bag
+    /// and several ranks)
     #[arg(long, value_enum, default_value_t, value_name = "PRECISION")]
     #[serde(skip_serializing_if = "AskedPrecision::is_default")]
     precision: AskedPrecision,
@@ -305,12 +306,7 @@ impl Machine {
         batch_size: usize,
         against: Option<&str>,
     ) -> Result<(Precision, Option<String>)> {
-        let device = self.device()?;
-        if self.precision == AskedPrecision::Tf32 && !matches!(device, Device::Cuda { .. }) {
-            let what = "--precision tf32 is of graphics cards: give --device cuda too, or bf16";
-            return Err(Error::Invalid(what.into()));
-        }
-        let why_not = Precision::why_not_bf16(plan, data, device, batch_size);
+        let why_not = Precision::why_not_bf16(plan, data, self.device()?, batch_size);
         Ok(match self.precision {
             AskedPrecision::F32 => (Precision::F32, None),
             AskedPrecision::Tf32 => (Precision::Tf32, None),
@@ -329,6 +325,19 @@ impl Machine {
         })
     }
 
+    /// Refuses a precision that the device does not have.
+    pub fn check_precision(&self) -> Result<()> {
+        if self.precision == AskedPrecision::Tf32 && !self.is_card()? {
+            let what = "--precision tf32 is of graphics cards: give --device cuda too, or bf16";
+            return Err(Error::Invalid(what.into()));
+        }
+        Ok(())
+    }
+
+    fn is_card(&self) -> Result<bool> {
+        Ok(matches!(self.device()?, Device::Cuda { .. }))
+    }
+
     /// The precision that is said, whatever the network is; `auto` is f32.
     pub fn said_precision(&self) -> Precision {
         match self.precision {
@@ -338,12 +347,17 @@ impl Machine {
         }
     }
 
-    /// The same for a training that goes on from a checkpoint: `auto` is what it was.
+    /// The same for a training that goes on from a checkpoint: `auto` is what it was. TF32 is `f32`
+    /// where a card has failed, or is not here.
     pub fn precision_of(&self, checkpoint: &Checkpoint) -> Result<Option<Precision>> {
-        match self.precision {
-            AskedPrecision::Auto => checkpoint.precision().parse().map(Some),
-            _ => Ok(None),
-        }
+        let kept = checkpoint.precision().parse()?;
+        Ok(match self.precision {
+            AskedPrecision::Auto => Some(kept),
+            AskedPrecision::Tf32 if kept == Precision::F32 || !self.is_card()? => {
+                Some(Precision::F32)
+            }
+            _ => None,
+        })
     }
 }
 

@@ -264,19 +264,6 @@ function learning(): HTMLElement {
     ["bf16", "bfloat16"],
     ["auto", t("fasterOne")],
   ];
-  const precision = choice(
-    t("precision"),
-    precisions,
-    () => spec().precision ?? USUAL_PRECISION,
-    (precision) => change({ precision: precision === USUAL_PRECISION ? undefined : precision }),
-  );
-  // Which device it is comes from the server; TF32 is a graphics card's alone.
-  on("data", () => {
-    const select = precision.querySelector("select")!;
-    if (!state.device.startsWith("cuda") || select.querySelector("[value=tf32]")) return;
-    select.append(h("option", { value: "tf32" }, "TF32"));
-    if (draft.spec) select.value = draft.spec.precision ?? USUAL_PRECISION;
-  });
   return h(
     "div",
     { class: "settings" },
@@ -324,7 +311,12 @@ function learning(): HTMLElement {
       () => spec().hidden[0]?.dropout ?? 0,
       (dropout) => change({ hidden: spec().hidden.map((layer) => ({ ...layer, dropout })) }),
     ),
-    precision,
+    choice(
+      t("precision"),
+      precisions,
+      () => spec().precision ?? USUAL_PRECISION,
+      (precision) => change({ precision: precision === USUAL_PRECISION ? undefined : precision }),
+    ),
   );
 }
 

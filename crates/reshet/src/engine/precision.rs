@@ -58,7 +58,7 @@ const PAYS_FROM: usize = 16;
 
 impl Precision {
     /// Returns what multiplies in this precision on a device, as far as it decides the bits: its vector
-    /// instructions, and `amx` beside them where tiles multiply; or the device's name.
+    /// instructions, and `amx` beside them where tiles multiply wide layers; or the device's name.
     ///
     /// ```
     /// use reshet::{Instructions, Precision, prelude::*};

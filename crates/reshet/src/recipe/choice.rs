@@ -15,10 +15,10 @@ use crate::{
 
 /// The part of the training samples on which the candidates are compared.
 const VALIDATION: f64 = 0.2;
-/// From so many samples on, trying takes longer than it gains.
+/// With more samples, trying takes longer than it gains.
 const TOO_MANY: usize = 100_000;
-/// From so many samples on, trying the wide network does.
-const TOO_MANY_TO_WIDEN: usize = 20_000;
+/// Up to so many samples a wide network is tried.
+const MOST_TO_WIDEN: usize = 20_000;
 /// By so many standard errors a set of defaults must be better than the one before it, which is the
 /// safer one.
 pub(super) const CLEARLY: f64 = 0.5;
@@ -169,7 +169,7 @@ impl Recipe {
         let (defaults, samples) = (Defaults::of_table(data.targets()), data.len());
         let resolved = |recipe: Self| recipe.resolve_for(defaults, samples);
         let mut all = vec![resolved(self.clone()), resolved(self.over(&detailed(samples)))];
-        if samples < TOO_MANY_TO_WIDEN {
+        if samples <= MOST_TO_WIDEN {
             all.push(resolved(self.over(&wide(samples))));
         }
         all

@@ -206,8 +206,10 @@ impl Checkpoint {
                 format!("the checkpoint is of batches of {then} samples, not of {batch_size}");
             return Err(Error::data(what));
         }
-        let (then, now) = (known_precision(&precision), training.precision().to_string());
-        if then != now {
+        let (then, now): (Precision, _) =
+            (known_precision(&precision).parse()?, training.precision());
+        // Without its card, TF32 goes on in f32.
+        if then.or_f32(training.device()) != now {
             let what = format!("the checkpoint is of a training in {then}, not in {now}");
             return Err(Error::data(what));
         }
@@ -238,9 +240,8 @@ impl Checkpoint {
         &self.about.network
     }
 
-    /// Returns what computed the training so far: an instruction set as in
-    /// [`Instructions`](crate::Instructions), or `reference`. Another one gives other bits. None
-    /// if the file is of a version that did not write it.
+    /// Returns what computed the training so far, as [`Precision::instructions`] says it. Another
+    /// one gives other bits. None if the file is of a version that did not write it.
     pub fn instructions(&self) -> Option<&str> {
         self.about.instructions.as_deref()
     }

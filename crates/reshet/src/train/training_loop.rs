@@ -268,7 +268,10 @@ impl TrainingLoop {
         let order = (epochs, batch_size, seed, shuffle, patience, self.at.steps, self.lr());
         let (loss, clip) = (self.training.plan().loss(), self.training.norm_limit());
         let network = self.training.network();
-        let text = format!("{network} {optimizer} {order:?} {loss:?} {clip:?} {temperature:?}");
+        let precision = self.training.precision();
+        let text = format!(
+            "{network} {optimizer} {order:?} {loss:?} {clip:?} {temperature:?} {precision}"
+        );
         let words = text.bytes().map(u64::from);
         group::check_same(&**group, words, "network and settings")?;
         self.check_parameters(&**group)

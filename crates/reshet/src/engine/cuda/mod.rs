@@ -1,4 +1,4 @@
-//! The engine for NVIDIA's cards: `f32`, a step in one launch.
+//! The engine for NVIDIA's cards: a step, or many, in one launch.
 //!
 //! `library` and `driver` find the CUDA driver while the program runs, `card` wraps what is used
 //! of it. One kernel (`kernels/`, in CUDA C, compiled to PTX by `gpu/ptx.py`) runs any part of a
