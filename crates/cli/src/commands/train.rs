@@ -21,7 +21,7 @@ use crate::{
         split_data::SplitData,
     },
     ranks,
-    run::{CHECKPOINT, Run, folder::refuse_taken, resumed},
+    run::{CHECKPOINT, Run, folder::check_free, resumed},
     say,
     settings::{Settings, recipe::filled_in},
     terminal::{self, bold, note},
@@ -207,8 +207,8 @@ fn check(args: &Settings) -> Result<Device> {
         let what = "--find-lr: one rank alone tries learning rates: run reshet itself";
         return Err(Error::Invalid(what.into()).into());
     }
-    if let (Some(out), None, false) = (&args.out, &args.resume, args.force) {
-        refuse_taken(out)?;
+    if let (Some(out), None) = (&args.out, &args.resume) {
+        check_free(out, args.force)?;
     }
     Ok(device)
 }

@@ -42,8 +42,18 @@ fn failed(path: &Path) -> String {
     format!("cannot make the run folder {}", path.display())
 }
 
+/// Refuses a folder that a run could not be made in, before it is made: a process writes to it, or
+/// without `force` there is something in it.
+pub fn check_free(path: &Path, force: bool) -> Result<()> {
+    if Lock::is_held(path) {
+        // The error says who has it.
+        Lock::take(path)?;
+    }
+    if force { Ok(()) } else { refuse_taken(path) }
+}
+
 /// Refuses a folder with something in it, other than what reshet itself left unfinished.
-pub fn refuse_taken(path: &Path) -> Result<()> {
+fn refuse_taken(path: &Path) -> Result<()> {
     if !path.exists() {
         return Ok(());
     }
