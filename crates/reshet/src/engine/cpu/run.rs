@@ -88,9 +88,10 @@ impl Cpu {
                 let can_own = training && shares::can_own_strips(&self.ops, threads);
                 let lanes = self.instructions.lanes();
                 // Narrow vectors take longer than the memory: a thread with more of them is
-                // waited for.
+                // waited for. Not where strips of two layers need hardly any of what others have.
                 let by_rows = can_own
                     && lanes == 4
+                    && !Strategy::has_strips_of_two(&self.ops, stages.all)
                     && !shares::are_strips_even(&layer.weights, threads, lanes);
                 let owns = can_own && !by_rows && self.zeros.has_masks_for(threads);
                 let first =

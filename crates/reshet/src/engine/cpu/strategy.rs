@@ -41,6 +41,11 @@ impl LastLayer {
 }
 
 impl Strategy {
+    /// Whether threads that have strips of their own have them of both layers.
+    pub fn has_strips_of_two(ops: &[Op], stages: &[Stage]) -> bool {
+        LastLayer::of(ops, stages).is_some()
+    }
+
     /// The strategy with a first layer that skips zeros: with strips of their own for threads
     /// where that can be; of a second layer that is `rounded`, they have samples.
     pub fn skipping(
