@@ -3,6 +3,8 @@
 
 use std::{env, hint::black_box, sync::Barrier, thread, time::Instant};
 
+use reshet::{Device, Precision};
+
 /// What all threads reach together, the best of ten tries.
 pub struct Peak {
     /// GFLOP/s of f32.
@@ -107,6 +109,11 @@ fn avx2() -> u64 {
 /// Runs products of pairs in bfloat16 in twelve chains, where there is an instruction for it;
 /// gives the FLOP.
 fn bf16(most: Option<&str>) -> Option<u64> {
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    if Precision::Bf16.instructions(Device::cpu()).ends_with("amx") {
+        // SAFETY: the library has found that the processor has them and that the system permits them.
+        return Some(unsafe { amx() });
+    }
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx512bf16") && matches!(most, None | Some("avx512")) {
         // SAFETY: the processor has the instructions.
@@ -114,6 +121,45 @@ fn bf16(most: Option<&str>) -> Option<u64> {
     }
     let _ = most;
     None
+}
+
+/// Tiles of 16 × 16 sums, each of 32 products an instruction, in four chains.
+///
+/// # Safety
+/// The processor has the instructions, and the system permits them.
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+unsafe fn amx() -> u64 {
+    /// As LDTILECFG reads it: palette 1, eight tiles of 16 rows of 64 bytes.
+    #[repr(C, align(64))]
+    struct Config {
+        palette: [u8; 16],
+        row_bytes: [u16; 16],
+        rows: [u8; 16],
+    }
+    let mut config = Config { palette: [0; 16], row_bytes: [0; 16], rows: [0; 16] };
+    config.palette[0] = 1;
+    config.row_bytes[..8].fill(64);
+    config.rows[..8].fill(16);
+    // SAFETY: the caller's promise; the tiles are left without a shape.
+    unsafe {
+        std::arch::asm!(
+            "ldtilecfg [{config}]",
+            "tilezero tmm0", "tilezero tmm1", "tilezero tmm2", "tilezero tmm3",
+            "tilezero tmm4", "tilezero tmm5", "tilezero tmm6", "tilezero tmm7",
+            "2:",
+            "tdpbf16ps tmm0, tmm4, tmm6",
+            "tdpbf16ps tmm1, tmm4, tmm7",
+            "tdpbf16ps tmm2, tmm5, tmm6",
+            "tdpbf16ps tmm3, tmm5, tmm7",
+            "dec {turns}",
+            "jnz 2b",
+            "tilerelease",
+            config = in(reg) &config,
+            turns = inout(reg) TURNS => _,
+            options(nostack, readonly),
+        );
+    }
+    TURNS * 4 * 16 * 16 * 32 * 2
 }
 
 #[cfg(target_arch = "x86_64")]
