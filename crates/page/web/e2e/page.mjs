@@ -67,7 +67,10 @@ export async function serveIn(directory, port, ...args) {
     },
     async stop() {
       program.kill("SIGINT");
-      await Promise.race([ended, sleep(5000).then(() => program.kill("SIGKILL"))]);
+      // A timer left behind would keep the tests' process for these seconds.
+      const enough = setTimeout(() => program.kill("SIGKILL"), 5000);
+      await ended;
+      clearTimeout(enough);
       if (!kept) rmSync(directory, { recursive: true, force: true });
     },
   };
