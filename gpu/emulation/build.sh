@@ -28,4 +28,5 @@ fi
 compile "${checked[@]}" -Wno-unused-parameter -c "$here/kernel.cpp" -o "$work/kernel.o"
 compile -c "$here/threads.cpp" -o "$work/threads.o"
 compile -c "$here/driver.cpp" -o "$work/driver.o"
+compile -c "$here/blas.cpp" -o "$work/blas.o"
 "${CXX:-g++}" -shared -o "$out" "$work"/*.o -lpthread

@@ -21,6 +21,7 @@
 #include <string>
 #include <vector>
 #include <sys/mman.h>
+#include "driver.h"
 #include "threads.h"
 
 namespace {
@@ -141,7 +142,28 @@ int memory_call() { return card.gone ? UNKNOWN : SUCCESS; }
 
 } // namespace
 
-#define EXPORT extern "C" __attribute__((visibility("default")))
+namespace emulation {
+std::string option(const char *name) { return card.option(name); }
+uint64_t number(const char *name, uint64_t otherwise) { return card.number(name, otherwise); }
+bool works_on() { return card.works_on(); }
+void later(void *stream, std::function<void()> one) { streams.later(stream, std::move(one)); }
+
+bool is_stream(void *stream) {
+    std::lock_guard<std::mutex> held(streams.lock);
+    for (auto &one : streams.all) {
+        if (one.get() == stream) return true;
+    }
+    return false;
+}
+
+bool is_inside(uint64_t at, uint64_t bytes) {
+    std::lock_guard<std::mutex> held(card.lock);
+    auto after = card.sizes.upper_bound(at);
+    if (after == card.sizes.begin()) return false;
+    --after;
+    return at + bytes <= after->first + after->second;
+}
+} // namespace emulation
 
 EXPORT int cuInit(unsigned) { return card.option("no-device").empty() ? SUCCESS : NO_DEVICE; }
 
