@@ -154,7 +154,10 @@ impl Job {
 
     fn training_in(&self, device: Device, precision: Precision) -> Training {
         let setup = self.network.clone().with_loss(self.loss.clone()).seeded(3);
-        setup.precision(precision).on(device).unwrap().attach(&self.data).unwrap()
+        let setup = setup.precision(precision).on(device).unwrap();
+        let mut training = setup.attach(&self.data).unwrap();
+        training.allow_cublaslt(with_cublaslt()).unwrap();
+        training
     }
 
     /// The first batch's gradients before they cancel: the largest mean of their magnitudes.
@@ -192,6 +195,11 @@ impl Job {
         let answers = model.predict_on(&self.data, device).unwrap();
         Outcome { output, gradients, losses, parameters: training.parameters(), answers }
     }
+}
+
+/// Whether cards are to compute products by cuBLASLt, from what is so large on.
+fn with_cublaslt() -> bool {
+    std::env::var_os("RESHET_CUBLASLT_FROM").is_some()
 }
 
 fn largest(numbers: &[f32]) -> f32 {

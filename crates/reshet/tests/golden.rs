@@ -182,6 +182,8 @@ fn reproduce(case: &Case, device: Device) {
         let setup = network.clone().with_loss(case.loss.clone()).parameters(pick("initial"));
         let mut training = setup.on(device).unwrap().attach(&data).unwrap();
         training.clip_grad_norm(case.clip_norm);
+        let with_cublaslt = std::env::var_os("RESHET_CUBLASLT_FROM").is_some();
+        training.allow_cublaslt(with_cublaslt).unwrap();
         training
     };
     let (mut training, mut fused) = (new(), new());

@@ -131,6 +131,21 @@ pub(crate) trait Engine: Send {
         }
     }
 
+    /// Lets a library of the card's maker compute products, where that may be faster and gives other
+    /// bits, or does not (the default).
+    ///
+    /// # Errors
+    /// What is set for it makes no sense.
+    fn allow_library(&mut self, _allow: bool) -> Result<()> {
+        Ok(())
+    }
+
+    /// The version of the library that computes products, or why there is none; None: it is not
+    /// allowed, or nothing is large enough for it.
+    fn library(&self) -> Option<std::result::Result<&str, &str>> {
+        None
+    }
+
     /// Prepares for rows of this dataset, as [`Samples::attached`] will name them.
     fn attach(&mut self, data: &Dataset);
 

@@ -59,6 +59,8 @@ impl TrainingLoop {
         // The ranks of a group have the same bits, which another device would not give.
         let (Some(device), false) = (device, self.is_of_group()) else { return Ok(()) };
         if matches!(self.training.device(), Device::Cuda { .. }) {
+            // Other bits on another device are fine, so they are on another card.
+            self.training.allow_cublaslt(true)?;
             self.kept = Some(Kept::of(&self.training, device, self.place())?);
         }
         Ok(())

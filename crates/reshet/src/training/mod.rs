@@ -148,6 +148,32 @@ impl Training {
         self.engine.precision()
     }
 
+    /// Lets NVIDIA's cuBLASLt compute the products of large layers on a card, or does not (the
+    /// default): those of at least 1,024 · 1,024 weights with 256 inputs and outputs or more, for
+    /// batches of 256 samples or more.
+    ///
+    /// It is loaded if it is there, and left out if a first check of it fails. Its bits may be others
+    /// on another card, and with another version of it; so [`Trainer`](crate::Trainer) allows it
+    /// where the training may go on on another device ([`Trainer::fall_back`](crate::Trainer::fall_back)).
+    /// On other devices this does nothing. Predictions are computed without it.
+    ///
+    /// # Errors
+    /// `RESHET_CUBLASLT_FROM`, which can set another number in place of 1,024, is none.
+    pub fn allow_cublaslt(&mut self, allow: bool) -> Result<()> {
+        self.engine.allow_library(allow)
+    }
+
+    /// Returns the version of cuBLASLt that computes products of this training, as `12.9.3`, if it
+    /// does.
+    pub fn cublaslt(&self) -> Option<&str> {
+        self.engine.library()?.ok()
+    }
+
+    /// Says why cuBLASLt is not used, if it was allowed and there are layers for it.
+    pub fn why_no_cublaslt(&self) -> Option<&str> {
+        self.engine.library()?.err()
+    }
+
     /// Returns the number of slots of the optimiser's state.
     pub(crate) fn slots(&self) -> usize {
         self.engine.slots()

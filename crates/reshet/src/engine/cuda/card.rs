@@ -238,6 +238,14 @@ impl<T: Plain> Memory<T> {
     pub fn len(&self) -> usize {
         self.length
     }
+
+    /// Waits until its card has done all that it was told.
+    pub fn wait(&self) {
+        if self.card.enter().is_ok() {
+            // SAFETY: the context is set.
+            unsafe { (self.card.driver.wait_for_all)() };
+        }
+    }
 }
 
 impl<T> Drop for Memory<T> {

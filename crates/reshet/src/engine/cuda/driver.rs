@@ -8,7 +8,7 @@ use std::{
     sync::OnceLock,
 };
 
-use super::library::Library;
+use super::library::{Library, functions};
 use crate::{Result, error::Error};
 
 /// What the functions return: 0, or what went wrong.
@@ -22,35 +22,8 @@ const VERSION: c_int = 12_000;
 /// The driver's own structures, which only it looks into.
 pub(super) type Handle = *mut c_void;
 
-macro_rules! functions {
-    ($($name:ident: $symbol:literal ($($argument:ty),*);)*) => {
-        /// The functions, by NVIDIA's names without `cu`.
-        pub(super) struct Driver {
-            $(pub $name: unsafe extern "system" fn($($argument),*) -> Status,)*
-            _library: Library,
-        }
-
-        impl Driver {
-            fn of(library: Library) -> Result<Self, String> {
-                $(
-                    let Some($name) = library.function($symbol) else {
-                        return Err(format!("it has no {}", $symbol.to_string_lossy()));
-                    };
-                    // SAFETY: the function of this name has these arguments, says NVIDIA.
-                    let $name = unsafe {
-                        std::mem::transmute::<
-                            Handle,
-                            unsafe extern "system" fn($($argument),*) -> Status,
-                        >($name)
-                    };
-                )*
-                Ok(Self { $($name,)* _library: library })
-            }
-        }
-    };
-}
-
 functions! {
+    Driver;
     init: c"cuInit" (c_uint);
     driver_version: c"cuDriverGetVersion" (*mut c_int);
     device_count: c"cuDeviceGetCount" (*mut c_int);

@@ -8,6 +8,8 @@ use super::{
     flight::Flight,
     job::{self, Job, Layer, Outcome, Rule, Step},
     layers,
+    marks::Mark,
+    parts::Large,
 };
 use crate::{
     Error, Plan, Result,
@@ -23,13 +25,6 @@ const PREDICTED: usize = 32 << 20;
 /// Multiply-adds that are worth a launch, and the most steps of one.
 const ONE_LAUNCH: usize = 2_000_000_000;
 const MOST_STEPS: usize = 256;
-
-/// Parameters and state as they were, and the updates.
-#[derive(Default)]
-pub(super) struct Mark {
-    memories: Vec<Memory<f32>>,
-    updates: u64,
-}
 
 /// See the [module](super).
 pub(crate) struct Cuda {
@@ -50,6 +45,9 @@ pub(crate) struct Cuda {
     pub(super) capacity: usize,
     pub(super) card_layers: Memory<Layer>,
     pub(super) stages: Room<f32>,
+    /// Where in them the inputs go for a library.
+    pub(super) collected: u64,
+    pub(super) large: Large,
     pub(super) losses: Room<f64>,
     pub(super) squares: Memory<f64>,
     pub(super) barrier: Memory<u32>,
@@ -89,6 +87,8 @@ impl Cuda {
             capacity: 0,
             card_layers: stream.with(&layers, "the layers")?,
             stages: Room::default(),
+            collected: 0,
+            large: Large::default(),
             losses: Room::default(),
             squares: stream.allocate(count.div_ceil(job::CHUNK), "the gradient's norm")?,
             barrier: stream.zeros(2, "the barrier")?,
@@ -153,6 +153,7 @@ impl Cuda {
             layer_count: self.layers.len() as u32,
             flags: flags | if flags & job::TRAINING != 0 { self.rounding() } else { 0 },
             inputs_wide: self.plan.inputs as u32,
+            end: self.layers.len() as u32,
             outputs: self.plan.outputs as u32,
             loss,
             smoothing,
@@ -166,7 +167,9 @@ impl Cuda {
             return Ok(());
         }
         self.capacity = 0;
-        let length = layers::place(&mut self.layers, samples);
+        self.large.forget();
+        let length;
+        (length, self.collected) = layers::place(&mut self.layers, samples);
         let what = format!("the stages of {samples} samples");
         self.stages.reserve(&self.stream, length, &what)?;
         self.losses.reserve(&self.stream, samples, &what)?;
@@ -222,7 +225,7 @@ impl Cuda {
     ) -> Result<f32> {
         let batches = std::slice::from_ref(samples);
         let (inputs, flags) = self.inputs;
-        let mut job = self.job(job::BACKWARD | job::TRAINING | flags);
+        let mut job = self.job(job::TO_GRADIENT | job::TRAINING | flags);
         job.inputs = inputs;
         if accumulate {
             job.flags |= job::ACCUMULATE;
@@ -279,35 +282,6 @@ impl Cuda {
         }
     }
 
-    fn try_mark(&mut self, slot: usize) -> Result<()> {
-        let now = || std::iter::once(&self.parameters).chain(&self.state);
-        let Mark { memories, updates } = &mut self.marks[slot];
-        memories.truncate(now().count());
-        while memories.len() < now().count() {
-            let what = "a copy of the parameters and the state";
-            memories.push(self.stream.allocate(self.plan.parameters, what)?);
-        }
-        for (into, from) in memories.iter().zip(now()) {
-            self.stream.copy(into, from)?;
-        }
-        *updates = self.updates;
-        Ok(())
-    }
-
-    fn try_back(&mut self, slot: usize) -> Result<()> {
-        let Mark { memories, updates } = &self.marks[slot];
-        // What has begun is done before the copies, and counts as not taken.
-        self.begun.clear();
-        // State that came later was 0.
-        self.state.truncate(memories.len().saturating_sub(1));
-        let now = std::iter::once(&self.parameters).chain(&self.state);
-        for (into, from) in now.zip(memories) {
-            self.stream.copy(into, from)?;
-        }
-        self.updates = *updates;
-        Ok(())
-    }
-
     fn try_write(&mut self, buffer: Buffer, from: &[f32]) -> Result<()> {
         if let Buffer::State(slot) = buffer {
             self.prepare_state(self.state.len().max(slot + 1))?;
@@ -334,7 +308,16 @@ impl Engine for Cuda {
 
     fn set_precision(&mut self, precision: Precision) -> Result<()> {
         self.precision = precision;
+        self.large.forget();
         Ok(())
+    }
+
+    fn allow_library(&mut self, allow: bool) -> Result<()> {
+        self.try_allow(allow)
+    }
+
+    fn library(&self) -> Option<std::result::Result<&str, &str>> {
+        self.large.told()
     }
 
     fn attach(&mut self, data: &Dataset) {

@@ -11,10 +11,19 @@ pub(super) const THREADS: u32 = 256;
 /// Numbers of the gradient whose squares are summed up together.
 pub(super) const CHUNK: usize = 4096;
 
-// The parts of a step.
+// The parts of a step that a launch runs, and how.
 pub(super) const FORWARD: u32 = 1;
+/// From the derivatives by the outputs to those by each layer's z.
 pub(super) const BACKWARD: u32 = 2;
 pub(super) const UPDATE: u32 = 4;
+pub(super) const LOSSES: u32 = 1024;
+pub(super) const GRADIENTS: u32 = 2048;
+/// Copies the inputs into the stages, as numbers, row by row.
+pub(super) const COLLECT: u32 = 4096;
+/// A library has computed the products of the layers that are marked so.
+pub(super) const PRODUCED: u32 = 8192;
+/// From the losses to the gradient.
+pub(super) const TO_GRADIENT: u32 = LOSSES | BACKWARD | GRADIENTS;
 /// Dropout is on.
 pub(super) const TRAINING: u32 = 8;
 /// The gradient is added to what is there.
@@ -32,6 +41,8 @@ pub(super) const TENSOR_CORES: u32 = 256;
 // How a layer's products are computed.
 pub(super) const LARGE: u32 = 1;
 pub(super) const WIDE: u32 = 2;
+/// By a library, if the job is [`PRODUCED`].
+pub(super) const LIBRARY: u32 = 4;
 
 // The kinds of a layer.
 pub(super) const DENSE: u32 = 0;
@@ -161,12 +172,17 @@ pub(super) struct Job {
     pub smoothing: f32,
     pub target_kind: u32,
     pub target_width: u32,
+    /// The layers that FORWARD and BACKWARD are of.
+    pub first: u32,
+    pub end: u32,
     pub padding: u32,
+    /// Where in the stages COLLECT leaves the inputs.
+    pub collected: u64,
 }
 
 // `job.cuh` says the same.
 const _: () = assert!(size_of::<Layer>() == 64 && size_of::<Step>() == 72);
-const _: () = assert!(size_of::<Outcome>() == 16 && size_of::<Job>() == 224);
+const _: () = assert!(size_of::<Outcome>() == 16 && size_of::<Job>() == 240);
 
 /// The number of an activation, and what it is given.
 pub(super) fn activation(activation: Activation) -> (u32, f32) {

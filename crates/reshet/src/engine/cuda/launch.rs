@@ -32,6 +32,7 @@ impl Cuda {
         self.reserve(samples)?;
         job.stages = self.stages.reserve(&self.stream, 0, "")?.address();
         job.losses = self.losses.reserve(&self.stream, 0, "")?.address();
+        job.collected = self.collected;
         job.step_count = steps.len() as u32;
         let blocks = layers::blocks(&self.layers, samples, self.plan.parameters, job.flags);
         Ok(Prepared { job, steps, rows: Vec::new(), blocks })
@@ -80,7 +81,7 @@ impl Cuda {
     ) -> Result<Prepared> {
         let slots = hypers.first().map_or(0, |hyper| hyper.optimizer.slots());
         self.prepare_state(slots)?;
-        let mut job = self.job(job::FORWARD | job::BACKWARD | job::UPDATE | job::TRAINING);
+        let mut job = self.job(job::FORWARD | job::TO_GRADIENT | job::UPDATE | job::TRAINING);
         self.bring_inputs(batches, &mut job)?;
         self.bring_targets(batches, &mut job)?;
         self.prepare_on(job, batches, hypers)
@@ -98,7 +99,7 @@ impl Cuda {
         // SAFETY: all memories are this engine's and have room for the samples and for the plan's
         // parameters; rows exist, as the engine's user has checked; memory is given back only
         // after the kernel is done, which the driver sees to.
-        unsafe { self.stream.launch(&job, blocks)? };
+        unsafe { self.launch(&job, &steps, blocks)? };
         if waits {
             let memory = self.outcomes.reserve(&self.stream, 0, "")?;
             self.stream.read(memory, 0, &mut outcomes)?;
@@ -129,7 +130,8 @@ impl Cuda {
         let flight = &mut self.flights[which];
         let job = flight.tell(&self.stream, &prepared)?;
         // SAFETY: as in `run`; the flight's memories stay until it has landed.
-        unsafe { self.stream.launch(&job, prepared.blocks)? };
+        unsafe { self.launch(&job, &prepared.steps, prepared.blocks)? };
+        let flight = &mut self.flights[which];
         flight.ask(&self.stream)?;
         flight.updates = self.updates;
         self.begun.push_back(which);

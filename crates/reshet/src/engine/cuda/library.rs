@@ -2,6 +2,36 @@
 
 use std::ffi::{CStr, CString, c_char, c_void};
 
+/// Defines a struct of a library's functions, each by its name there, all of which return a status.
+macro_rules! functions {
+    ($of:ident; $($name:ident: $symbol:literal ($($argument:ty),* $(,)?);)*) => {
+        /// The library's functions.
+        pub(super) struct $of {
+            $(pub $name: unsafe extern "system" fn($($argument),*) -> std::ffi::c_int,)*
+            _library: $crate::engine::cuda::library::Library,
+        }
+
+        impl $of {
+            fn of(library: $crate::engine::cuda::library::Library) -> Result<Self, String> {
+                $(
+                    let Some($name) = library.function($symbol) else {
+                        return Err(format!("it has no {}", $symbol.to_string_lossy()));
+                    };
+                    // SAFETY: the function of this name has these arguments, says NVIDIA.
+                    let $name = unsafe {
+                        std::mem::transmute::<
+                            *mut std::ffi::c_void,
+                            unsafe extern "system" fn($($argument),*) -> std::ffi::c_int,
+                        >($name)
+                    };
+                )*
+                Ok(Self { $($name,)* _library: library })
+            }
+        }
+    };
+}
+pub(super) use functions;
+
 /// A library that stays loaded.
 pub(super) struct Library(*mut c_void);
 

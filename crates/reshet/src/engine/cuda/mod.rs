@@ -4,7 +4,8 @@
 //! of it. One kernel (`kernels/`, in CUDA C, compiled to PTX by `gpu/ptx.py`) runs any part of a
 //! step, or many steps one after the other: its blocks are all on the card at once and wait for
 //! one another between two phases. A second one does so for many networks (`members`). `job` is what it is told, `layers` the plan as it sees it, and
-//! `batch` brings samples to the card; `engine` puts these together.
+//! `batch` brings samples to the card; `engine` puts these together. Where cuBLASLt (`cublaslt`) computes
+//! the products of large layers (`blas`), `parts` launches a step part by part.
 //!
 //! Each number has one owner and each sum one order, which follows from the network and the
 //! batch: a training has the same bits on cards of any size.
@@ -13,7 +14,9 @@
 //! `docs/gpu.md`.
 
 mod batch;
+mod blas;
 mod card;
+mod cublaslt;
 mod driver;
 mod engine;
 mod flight;
@@ -21,7 +24,9 @@ mod job;
 mod launch;
 mod layers;
 mod library;
+mod marks;
 mod members;
+mod parts;
 
 pub(crate) use engine::Cuda;
 pub(crate) use members::{Member, Members, member};

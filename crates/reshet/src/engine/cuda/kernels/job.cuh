@@ -8,8 +8,9 @@ typedef unsigned long long u64;
 // The kinds of a layer.
 enum { DENSE = 0, ACTIVATION = 1, DROPOUT = 2 };
 
-// How a layer's products are computed: in large tiles; with rounded factors, if that is asked for.
-enum : u32 { LARGE = 1, WIDE = 2 };
+// How a layer's products are computed: in large tiles; with rounded factors, if that is asked for; by a
+// library, if the job is PRODUCED.
+enum : u32 { LARGE = 1, WIDE = 2, LIBRARY = 4 };
 
 // The activations, in the order of the library's.
 enum { IDENTITY, RELU, LEAKY_RELU, SIGMOID, TANH, SOFTMAX, GELU, SILU, ELU };
@@ -23,9 +24,10 @@ enum { CLASSES, VALUES, PARTIAL, CHOSEN, PROBABILITIES };
 // The optimisers.
 enum { SGD, RMSPROP, ADAM };
 
-// The parts of a step.
+// The parts of a step that a launch runs, and how.
 enum {
     FORWARD = 1,
+    // From the derivatives by the outputs to those by each layer's z.
     BACKWARD = 2,
     UPDATE = 4,
     // Dropout is on.
@@ -41,6 +43,13 @@ enum {
     TF32 = 512,
     // Those of large tiles are multiplied by tensor cores.
     TENSOR_CORES = 256,
+    LOSSES = 1024,
+    GRADIENTS = 2048,
+    // Copies the inputs into the stages, as numbers, row by row.
+    COLLECT = 4096,
+    // A library has computed the products of the layers that are marked so: x W^T is where z will be,
+    // dz W where the derivative will be, and dz^T x is the gradient of W.
+    PRODUCED = 8192,
 };
 
 // A layer: y = f(z), and d, the loss's derivative by y, then by z. `y`, `z` and `d` are places in
@@ -151,9 +160,14 @@ struct Job {
     float smoothing;
     u32 target_kind;
     u32 target_width;
+    // FORWARD and BACKWARD are of the layers from `first` up to `end`.
+    u32 first;
+    u32 end;
     u32 padding;
+    // Where in the stages COLLECT leaves the inputs.
+    u64 collected;
 };
 
 // `../job.rs` says the same.
 static_assert(sizeof(Layer) == 64 && sizeof(Step) == 72, "as in job.rs");
-static_assert(sizeof(Outcome) == 16 && sizeof(Job) == 224, "as in job.rs");
+static_assert(sizeof(Outcome) == 16 && sizeof(Job) == 240, "as in job.rs");

@@ -42,6 +42,9 @@ DEVICE bool by_value(const Layer &layer) {
     return layer.kind == DROPOUT || (layer.kind == ACTIVATION && layer.activation != SOFTMAX);
 }
 
+// Whether a library has computed the products of this layer.
+DEVICE bool is_produced(const Job &job, const Layer &layer) { return (job.flags & PRODUCED) && (layer.tiles & LIBRARY); }
+
 // Stores z of layer i, and all that follows from this value alone.
 CALLED void store_value(const Now &now, u32 i, u32 sample, u32 column, float z) {
     const Job &job = now.job;
@@ -93,11 +96,14 @@ struct Samples {
     DEVICE float at(u32 sample, u32 column) const { return now.before(layer, sample, column); }
 };
 
+// Its columns from `skipped` on.
 struct SamplesAndOne {
     const Now &now;
     u32 layer;
+    u32 skipped;
     enum { along_sum = 0 };
     DEVICE float at(u32 column, u32 sample) const {
+        column += skipped;
         bool bias = column == now.job.layers[layer].inputs;
         return bias ? 1.0f : now.before(layer, sample, column);
     }
@@ -149,8 +155,10 @@ struct StoreGradient {
     const Now &now;
     Outcome &outcome;
     const Layer &layer;
+    u32 skipped;
     bool updates;
     DEVICE void store(u32 output, u32 input, float gradient) const {
+        input += skipped;
         u64 inside = (u64)output * layer.inputs + input;
         u64 bias = (u64)layer.inputs * layer.outputs + output;
         u64 i = layer.weights + (input == layer.inputs ? bias : inside);
@@ -211,10 +219,42 @@ DEVICE void softmax_derivative(const Now &now, u32 i) {
     }
 }
 
+// The inputs as a matrix of numbers, for a library.
+DEVICE void collect(const Now &now) {
+    const Job &job = now.job;
+    u32 width = job.inputs_wide;
+    for (u64 n = block() * THREADS + thread(); n < (u64)now.step.rows * width; n += blocks() * THREADS) {
+        job.stages[job.collected + n] = now.input(n / width, n % width);
+    }
+}
+
+// Goes on from the products x W^T of layer i, which a library has left where z will be.
+DEVICE void finish_values(const Now &now, u32 i, const float *biases) {
+    const Job &job = now.job;
+    const Layer &layer = job.layers[i];
+    u32 width = layer.outputs;
+    for (u64 n = block() * THREADS + thread(); n < (u64)now.step.rows * width; n += blocks() * THREADS) {
+        u32 sample = n / width, column = n % width;
+        store_value(now, i, sample, column, job.stages[layer.z + n] + biases[column]);
+    }
+}
+
+// Goes on from the products dz W of layer i, which a library has left where the derivative of a layer
+// before it will be.
+DEVICE void finish_derivatives(const Now &now, u32 i) {
+    const Job &job = now.job;
+    u32 width = job.layers[i].inputs, before = i - 1;
+    while (by_value(job.layers[before])) --before;
+    const float *products = job.stages + job.layers[before].d;
+    for (u64 n = block() * THREADS + thread(); n < (u64)now.step.rows * width; n += blocks() * THREADS) {
+        store_derivative(now, i, n / width, n % width, products[n]);
+    }
+}
+
 DEVICE void forward(const Now &now, TileMemory &memory) {
     const Job &job = now.job;
     u32 rows = now.step.rows;
-    if (by_value(job.layers[0])) {
+    if (job.first == 0 && by_value(job.layers[0])) {
         u32 width = job.inputs_wide;
         for (u64 n = block() * THREADS + thread(); n < (u64)rows * width; n += blocks() * THREADS) {
             u32 sample = n / width, column = n % width;
@@ -222,13 +262,17 @@ DEVICE void forward(const Now &now, TileMemory &memory) {
         }
         grid_sync(job.barrier);
     }
-    for (u32 i = 0; i < job.layer_count; ++i) {
+    for (u32 i = job.first; i < job.end; ++i) {
         const Layer &layer = job.layers[i];
         if (layer.kind == DENSE) {
             const float *weights = job.parameters + layer.weights;
             const float *biases = weights + (u64)layer.inputs * layer.outputs;
-            product(memory, layer.tiles, job.flags, 0, rows, layer.outputs, layer.inputs, Samples{now, i},
-                    Matrix{weights, layer.inputs}, StoreValue{now, i, biases});
+            if (is_produced(job, layer)) {
+                finish_values(now, i, biases);
+            } else {
+                product(memory, layer.tiles, job.flags, 0, rows, layer.outputs, layer.inputs, Samples{now, i},
+                        Matrix{weights, layer.inputs}, StoreValue{now, i, biases});
+            }
             grid_sync(job.barrier);
         }
         if (layer.activation == SOFTMAX) {
@@ -243,7 +287,7 @@ DEVICE void backward(const Now &now, TileMemory &memory) {
     const Job &job = now.job;
     u32 first = 0;
     while (first < job.layer_count && job.layers[first].kind != DENSE) ++first;
-    for (u32 i = job.layer_count; i-- > first;) {
+    for (u32 i = job.end; i-- > (first > job.first ? first : job.first);) {
         const Layer &layer = job.layers[i];
         if (layer.activation == SOFTMAX) {
             softmax_derivative(now, i);
@@ -251,9 +295,13 @@ DEVICE void backward(const Now &now, TileMemory &memory) {
         }
         if (layer.kind == DENSE && i > first) {
             const float *weights = job.parameters + layer.weights;
-            product(memory, layer.tiles, job.flags, 0, now.step.rows, layer.inputs, layer.outputs,
-                    Matrix{job.stages + layer.d, layer.outputs},
-                    Transposed{weights, layer.inputs}, StoreDerivative{now, i});
+            if (is_produced(job, layer)) {
+                finish_derivatives(now, i);
+            } else {
+                product(memory, layer.tiles, job.flags, 0, now.step.rows, layer.inputs, layer.outputs,
+                        Matrix{job.stages + layer.d, layer.outputs},
+                        Transposed{weights, layer.inputs}, StoreDerivative{now, i});
+            }
             grid_sync(job.barrier);
         }
     }
@@ -266,10 +314,13 @@ DEVICE void gradients(const Now &now, TileMemory &memory, Outcome &outcome, bool
     for (u32 i = 0; i < job.layer_count; ++i) {
         const Layer &layer = job.layers[i];
         if (layer.kind != DENSE) continue;
-        u32 columns = layer.inputs + 1;
-        product(memory, layer.tiles, job.flags, before, layer.outputs, columns, now.step.rows,
-                Transposed{job.stages + layer.d, layer.outputs}, SamplesAndOne{now, i},
-                StoreGradient{now, outcome, layer, updates});
-        before += tile_count(layer.tiles & LARGE, layer.outputs, columns);
+        // Of a layer whose products a library computes the biases alone are left, in small tiles.
+        bool produced = is_produced(job, layer);
+        u32 skipped = produced ? layer.inputs : 0, tiles = produced ? layer.tiles & WIDE : layer.tiles;
+        u32 columns = layer.inputs + 1 - skipped;
+        product(memory, tiles, job.flags, before, layer.outputs, columns, now.step.rows,
+                Transposed{job.stages + layer.d, layer.outputs}, SamplesAndOne{now, i, skipped},
+                StoreGradient{now, outcome, layer, skipped, updates});
+        before += tile_count(tiles & LARGE, layer.outputs, columns);
     }
 }

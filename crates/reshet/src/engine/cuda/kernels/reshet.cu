@@ -48,18 +48,22 @@ DEVICE void run(const Job &job, TileMemory &memory) {
         Outcome &outcome = job.outcomes[s];
         Now now = {job, step, job.updates + s};
         if (s > 0) grid_sync(job.barrier);
+        if (job.flags & COLLECT) collect(now);
         if (job.flags & FORWARD) forward(now, memory);
-        bool separate = !(job.flags & BACKWARD) || step.clip > 0;
+        // A library leaves a gradient where it is to be, and updates nothing.
+        bool separate = !(job.flags & GRADIENTS) || (job.flags & PRODUCED) || step.clip > 0;
         bool updates = job.flags & UPDATE;
-        if (job.flags & BACKWARD) {
+        if (job.flags & LOSSES) {
             losses(now);
             grid_sync(job.barrier);
-            backward(now, memory);
+        }
+        if (job.flags & BACKWARD) backward(now, memory);
+        if (job.flags & GRADIENTS) {
             mean_loss(now, outcome);
             gradients(now, memory, outcome, updates && !separate);
         }
         if (updates && separate) {
-            if (job.flags & BACKWARD) grid_sync(job.barrier);
+            if (job.flags & GRADIENTS) grid_sync(job.barrier);
             update_all(now, outcome);
         }
     }
