@@ -195,3 +195,57 @@ fn a_card_that_vanishes_loses_nothing_that_was_saved() {
     }
     assert!(resumed > 0 && trained > 0, "{resumed} {trained}");
 }
+
+/// Large layers are computed by cuBLASLt where the bits need not be the same, and a run says so.
+#[test]
+fn a_run_says_that_cublaslt_computed() {
+    let (true, Ok(library)) = (emulated(), std::env::var("RESHET_CUDA_DRIVER")) else { return };
+    let place = place();
+    let run = |args: &str, faults: &str| -> Output {
+        let mut command = place.command(args);
+        command.env("RESHET_CUBLASLT", &library).env("RESHET_CUBLASLT_FROM", "8");
+        command.env("RESHET_EMULATION", faults).output().unwrap()
+    };
+    let train = TRAIN.replace("--hidden 8", "--hidden 16,16").replace("--out run", "--force");
+    let report = |name: &str, args: &str, faults: &str| -> serde_json::Value {
+        let args = format!("{train} --out {name} --device cuda --seed 1 --json {args}");
+        let output = run(&args, faults);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let every = "--checkpoint-every 5";
+    let by = report("by", every, "");
+    assert_eq!((&by["cublaslt"], &by["device"]), (&"12.9.0".into(), &"cuda".into()));
+    for (args, faults) in [("--same-bits", ""), ("", "cublaslt-wrong=3")] {
+        let without = report("without", args, faults);
+        assert_eq!(without.get("cublaslt"), None, "{args}{faults}");
+        // The emulated one has the kernel's bits.
+        assert_eq!(without["final_loss"], by["final_loss"], "{args}{faults}");
+    }
+    let fallen = report("fallen", every, "cublaslt-fails=80");
+    assert_eq!((&fallen["cublaslt"], &fallen["finished_on"]), (&"12.9.0".into(), &"cpu".into()));
+
+    let plain = |faults: &str| {
+        let output = run(&format!("{train} --out plain --device cuda"), faults);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    assert!(plain("").contains("products of large layers by cuBLASLt 12.9.0"));
+    let left_out = "without cuBLASLt for large layers: it does not compute what it should";
+    assert!(plain("cublaslt-wrong=3").contains(left_out));
+
+    // It goes on by cuBLASLt, of which there is nothing to say; and not where bits have to be the same.
+    let on = "train --resume by --device cuda --epochs 5";
+    let output = run(&format!("{on} --same-bits"), "");
+    let error = text(&output.stderr);
+    assert!(!output.status.success(), "{error}");
+    assert!(
+        error.contains("computed with cuda, cublaslt 12.9.0, and goes on with cuda"),
+        "{error}"
+    );
+    let output = run(on, "");
+    let error = text(&output.stderr);
+    assert!(output.status.success() && !error.contains("computed with"), "{error}");
+    let output = run("train --resume by --device cpu --epochs 6", "");
+    assert!(text(&output.stderr).contains("computed with cuda, cublaslt 12.9.0"));
+}

@@ -36,6 +36,7 @@ pub fn finished<'a>(
         final_loss: final_loss(&state),
         epoch_losses: state.epoch_losses.clone(),
         ended: if done { Ended::Done } else { Ended::Asked },
+        cublaslt: None,
     };
     let score = state.test.as_ref().map(|(_, score)| score.clone());
     let mut finished = Finished {

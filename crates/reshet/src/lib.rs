@@ -72,7 +72,7 @@ pub use plan::Plan;
 pub use predictor::{Predictor, Tester};
 pub use recipe::Recipe;
 pub use schedule::Schedule;
-pub use train::{Checkpoint, Ended, Event, Fit, Trainer, TrainingLoop, infer_loss};
+pub use train::{Checkpoint, CublasLt, Ended, Event, Fit, Trainer, TrainingLoop, infer_loss};
 pub use training::{Setup, Training};
 pub use visible::visible;
 

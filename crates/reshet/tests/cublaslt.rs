@@ -10,8 +10,8 @@ use std::{
 };
 
 use reshet::{
-    Activation, Batch, Dataset, Device, Error, Event, Features, Layer, Loss, Optimizer, Precision,
-    Storage, Targets, Training,
+    Activation, Batch, CublasLt, Dataset, Device, Error, Event, Features, Layer, Loss, Optimizer,
+    Precision, Storage, Targets, Training,
     prelude::*,
     rng::{Purpose, Stream},
 };
@@ -156,12 +156,8 @@ fn the_bits_of_the_kernel() {
         let data = data(&way.network(), 38, way.bytes);
         let mut with = way.training(&data, true);
         let mut without = way.training(&data, false);
-        assert_eq!(
-            (with.cublaslt(), without.cublaslt()),
-            (Some("12.9.0"), None),
-            "{}",
-            way.network
-        );
+        let used = Some(CublasLt::Used("12.9.0".into()));
+        assert_eq!((with.cublaslt(), without.cublaslt()), (used, None), "{}", way.network);
         let got = course(&mut with, &data, way.optimizer);
         let want = course(&mut without, &data, way.optimizer);
         assert!(got == want, "{}, {}", way.network, way.precision);
@@ -176,12 +172,10 @@ fn fit(fall_back: Option<Device>) -> (Vec<f32>, String, Option<String>) {
     let trainer = Trainer::new(network).device(Device::cuda(0).unwrap()).epochs(3).batch_size(10);
     let mut trainer = trainer.seed(3).optimizer(Adam::new(0.02)).fall_back(fall_back);
     let mut training = trainer.start(&data).unwrap();
-    let begun = training.training();
-    let library = match (begun.cublaslt(), begun.why_no_cublaslt()) {
-        (Some(version), None) => format!("cuBLASLt {version}"),
-        (None, Some(why)) => format!("left out: {why}"),
-        (None, None) => "the kernel".into(),
-        (Some(_), Some(_)) => panic!("it is used and it is not"),
+    let library = match training.training().cublaslt() {
+        Some(CublasLt::Used(version)) => format!("cuBLASLt {version}"),
+        Some(CublasLt::LeftOut(why)) => format!("left out: {why}"),
+        None => "the kernel".into(),
     };
     let (mut steps, mut gone) = (0, None);
     while let Some(event) = training.advance().unwrap() {
@@ -199,7 +193,17 @@ fn fit(fall_back: Option<Device>) -> (Vec<f32>, String, Option<String>) {
         }
     }
     assert_eq!(steps, 12);
-    (training.finish().model.parameters().to_vec(), library, gone)
+    let checkpoint = training.checkpoint();
+    let by = checkpoint.instructions().unwrap();
+    let fit = training.finish();
+    match (&fit.cublaslt, &gone) {
+        (Some(CublasLt::Used(version)), None) => {
+            assert_eq!(by, format!("cuda, cublaslt {version}"))
+        }
+        (_, None) => assert_eq!(by, "cuda"),
+        _ => assert!(!by.contains("cu")),
+    }
+    (fit.model.parameters().to_vec(), library, gone)
 }
 
 /// The other process: trains where the training may go on elsewhere, and where it may not.

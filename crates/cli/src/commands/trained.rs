@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::Result;
 use reshet::{
-    Dataset, Device, Ended, Fit, Precision, Score,
+    CublasLt, Dataset, Device, Ended, Fit, Precision, Score,
     data::download::sha256_of,
     diagnosis::{self, Finding},
     metrics::ScoreKind,
@@ -91,6 +91,9 @@ impl TrainedRun<'_> {
         }
         let model = run.save_model(&model)?;
         let (course, mut report) = (run.save_course()?, self.json(device, seconds, &model)?);
+        if let Some(CublasLt::Used(version)) = &self.fit.cublaslt {
+            report["cublaslt"] = version.as_str().into();
+        }
         report["finished_on"] = run.finished_on(*device).name().into();
         let on_train = self.on_train()?;
         report["train"] = serde_json::to_value(&on_train)?;
@@ -148,6 +151,11 @@ impl TrainedRun<'_> {
         }
         let (seconds, model) = (trained.as_secs_f64(), kept.model.display());
         say!("{seconds:.2} s for {steps} steps; saved {model}");
+        match &self.fit.cublaslt {
+            Some(CublasLt::Used(version)) => say!("products of large layers by cuBLASLt {version}"),
+            Some(CublasLt::LeftOut(why)) => say!("without cuBLASLt for large layers: {why}"),
+            None => {}
+        }
         if self.fit.ended == Ended::Patience {
             say!("stopped early after {} epochs: the best one is kept", self.fit.epochs);
         }

@@ -95,6 +95,7 @@ impl Bag {
             final_loss: self.score.loss,
             epoch_losses: Vec::new(),
             ended: Ended::Done,
+            cublaslt: None,
         })
     }
 

@@ -13,7 +13,7 @@ use safetensors::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Optimizer, Precision, Result, Training,
+    CublasLt, Optimizer, Precision, Result, Training,
     engine::Buffer,
     error::Error,
     files::{sums, write_file},
@@ -166,7 +166,12 @@ impl Checkpoint {
         };
         let updates = training.updates();
         let (batch_size, precision) = (Some(batch_size), training.precision());
-        let instructions = Some(precision.instructions(training.device()));
+        let instructions = precision.instructions(training.device());
+        // Its bits are those of a card and of a version.
+        let instructions = Some(match training.cublaslt() {
+            Some(CublasLt::Used(version)) => format!("{instructions}, cublaslt {version}"),
+            _ => instructions,
+        });
         let format = FORMAT;
         let precision = Some(precision).filter(|p| *p != Precision::F32);
         let precision = precision.map(|precision| precision.to_string());
@@ -240,7 +245,8 @@ impl Checkpoint {
         &self.about.network
     }
 
-    /// Returns what computed the training so far, as [`Precision::instructions`] says it. Another
+    /// Returns what computed the training so far, as [`Precision::instructions`] says it, and then the
+    /// version of cuBLASLt if that computed products: `cuda, cublaslt 12.9.3`. Another
     /// one gives other bits. None if the file is of a version that did not write it.
     pub fn instructions(&self) -> Option<&str> {
         self.about.instructions.as_deref()

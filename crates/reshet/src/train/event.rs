@@ -79,6 +79,20 @@ pub struct Fit {
     pub epoch_losses: Vec<f64>,
     /// Why it ended.
     pub ended: Ended,
+    /// What cuBLASLt computed on a card, if the network has layers that are large enough for it: see
+    /// [`Training::allow_cublaslt`](crate::Training::allow_cublaslt). Not known of an average of
+    /// networks.
+    pub cublaslt: Option<CublasLt>,
+}
+
+/// Whether NVIDIA's cuBLASLt computed the products of a training's large layers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CublasLt {
+    /// It did, in this version, as `12.9.3`; where a batch was large enough, and until the card failed
+    /// if it did.
+    Used(String),
+    /// It is not to be had, or a first check of it failed, for this reason.
+    LeftOut(String),
 }
 
 /// Why a training ended.

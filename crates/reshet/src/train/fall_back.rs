@@ -61,6 +61,7 @@ impl TrainingLoop {
         if matches!(self.training.device(), Device::Cuda { .. }) {
             // Other bits on another device are fine, so they are on another card.
             self.training.allow_cublaslt(true)?;
+            self.cublaslt = self.training.cublaslt();
             self.kept = Some(Kept::of(&self.training, device, self.place())?);
         }
         Ok(())

@@ -25,7 +25,7 @@ use crate::{
 };
 
 pub use checkpoint::Checkpoint;
-pub use event::{Ended, Event, Fit};
+pub use event::{CublasLt, Ended, Event, Fit};
 use training_loop::Settings;
 pub use training_loop::TrainingLoop;
 

@@ -14,7 +14,7 @@ use super::{
     temperature,
 };
 use crate::{
-    Batch, DataLoader, Dataset, Device, Error, Group, Optimizer, Result, Training,
+    Batch, CublasLt, DataLoader, Dataset, Device, Error, Group, Optimizer, Result, Training,
     data::streamed::{Order as RowOrder, Portions, StreamedRows},
     group,
     schedule::Clock,
@@ -67,6 +67,8 @@ pub struct TrainingLoop {
     pub(super) kept: Option<Kept>,
     /// That it has gone to another device, until that is told.
     pub(super) news: Option<(Device, String)>,
+    /// Whether the first device computes by that.
+    pub(super) cublaslt: Option<CublasLt>,
 }
 
 /// The data and the settings of the loop.
@@ -171,6 +173,7 @@ impl TrainingLoop {
             ahead: None,
             kept: None,
             news: None,
+            cublaslt: None,
         };
         this.check_group()?;
         this.keep_for(fall_back)?;
@@ -509,7 +512,8 @@ impl TrainingLoop {
             temperature::divide(self.training.network(), &mut parameters, temperature);
         }
         let model = self.training.model_with(parameters);
-        let fit = Fit { model, epochs, steps, final_loss, epoch_losses: self.epoch_losses, ended };
+        let Self { epoch_losses, cublaslt, .. } = self;
+        let fit = Fit { model, epochs, steps, final_loss, epoch_losses, ended, cublaslt };
         (fit, failed)
     }
 }

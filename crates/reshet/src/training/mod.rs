@@ -13,7 +13,8 @@ mod setup;
 mod stages;
 
 use crate::{
-    Dataset, Device, Loss, Meaning, Optimizer, Plan, Precision, Result, Sequential, engine::Engine,
+    CublasLt, Dataset, Device, Loss, Meaning, Optimizer, Plan, Precision, Result, Sequential,
+    engine::Engine,
 };
 
 pub(crate) use self::stages::Step;
@@ -163,15 +164,13 @@ impl Training {
         self.engine.allow_library(allow)
     }
 
-    /// Returns the version of cuBLASLt that computes products of this training, as `12.9.3`, if it
-    /// does.
-    pub fn cublaslt(&self) -> Option<&str> {
-        self.engine.library()?.ok()
-    }
-
-    /// Says why cuBLASLt is not used, if it was allowed and there are layers for it.
-    pub fn why_no_cublaslt(&self) -> Option<&str> {
-        self.engine.library()?.err()
+    /// Returns whether cuBLASLt computes products of this training, if it is allowed and there are
+    /// layers that are large enough for it.
+    pub fn cublaslt(&self) -> Option<CublasLt> {
+        Some(match self.engine.library()? {
+            Ok(version) => CublasLt::Used(version.into()),
+            Err(why) => CublasLt::LeftOut(why.into()),
+        })
     }
 
     /// Returns the number of slots of the optimiser's state.

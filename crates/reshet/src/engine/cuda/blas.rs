@@ -7,7 +7,7 @@ use std::env;
 
 use super::{
     card::{Memory, Stream},
-    cublaslt::{Compute, CublasLt, Failed, Matmul, Matrix, Owned},
+    cublaslt::{Compute, Failed, Functions, Matmul, Matrix, Owned},
 };
 use crate::{Error, Result};
 
@@ -85,7 +85,7 @@ impl Shape {
 
 /// The library on one card, for one stream.
 pub(super) struct Blas {
-    library: &'static CublasLt,
+    library: &'static Functions,
     handle: Owned,
     workspace: Memory<u8>,
     version: String,
@@ -105,7 +105,7 @@ impl Blas {
     /// takes that one in any case, and whose streams are the driver's.
     pub fn open(stream: &Stream) -> Result<Self, Failed> {
         let failed = |error: Error| error.to_string();
-        let library = CublasLt::get()?;
+        let library = Functions::get()?;
         stream.card.enter().map_err(failed)?;
         let handle = library.open()?;
         let workspace = stream.allocate(WORKSPACE, "the workspace of cuBLASLt").map_err(failed)?;

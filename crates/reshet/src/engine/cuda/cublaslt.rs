@@ -58,7 +58,7 @@ pub(super) struct Found {
 const _: () = assert!(size_of::<Found>() == 96);
 
 functions! {
-    CublasLt;
+    Functions;
     create: c"cublasLtCreate" (*mut Handle);
     destroy: c"cublasLtDestroy" (Handle);
     property: c"cublasLtGetProperty" (c_int, *mut c_int);
@@ -96,10 +96,10 @@ const NAMES: [&str; 3] = if cfg!(windows) {
     ["libcublasLt.so.13", "libcublasLt.so.12", "libcublasLt.so.11"]
 };
 
-impl CublasLt {
+impl Functions {
     /// The machine's library, or why there is none.
     pub fn get() -> Result<&'static Self, Failed> {
-        static LIBRARY: OnceLock<Result<CublasLt, Failed>> = OnceLock::new();
+        static LIBRARY: OnceLock<Result<Functions, Failed>> = OnceLock::new();
         LIBRARY.get_or_init(Self::load).as_ref().map_err(Failed::clone)
     }
 
@@ -176,7 +176,7 @@ pub(super) struct Matrix {
 
 /// C = op(A) op(B), or that added to C, and how it is computed.
 pub(super) struct Matmul {
-    library: &'static CublasLt,
+    library: &'static Functions,
     operation: Owned,
     layouts: [Owned; 3],
     algorithm: Algorithm,
@@ -187,7 +187,7 @@ impl Matmul {
     /// Asks the library how it would compute a product of A, B and C, given what their addresses are
     /// multiples of and the most workspace.
     pub fn new(
-        library: &'static CublasLt,
+        library: &'static Functions,
         handle: &Owned,
         compute: Compute,
         matrices: [Matrix; 3],
