@@ -25,6 +25,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 STEPS = {"L": 2400, "C": 1874, "M": 936, "X128": 100, "X1024": 30, "T": 780, "S": 2000}
 # Those that are also computed in bfloat16 and TF32.
 ROUNDED = ("M", "X128", "X1024")
+# Those with layers that are large enough for cuBLASLt, and from which size on it is to be used: batches
+# of 128 are below what it is used for by itself.
+LARGE = {"X128": "512", "X1024": "1024"}
 # Whoever does not answer for so many seconds is ended.
 PATIENCE = 60
 # What asking a program that is gone comes to.
@@ -34,7 +37,7 @@ GONE = (EOFError, OSError, ValueError)
 class Contender:
     """A program that trains when it is told to."""
 
-    def __init__(self, name, command, data):
+    def __init__(self, name, command, data, job):
         self.name, self.times = name, []
         # JAX would take most of the card's memory, and compute in TF32, which the others do not.
         environment = os.environ | {
@@ -42,6 +45,8 @@ class Contender:
             "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
             "JAX_DEFAULT_MATMUL_PRECISION": "float32",
         }
+        if job in LARGE:
+            environment["RESHET_CUBLASLT_FROM"] = LARGE[job]
         self.process = subprocess.Popen(
             [str(part) for part in command],
             stdin=subprocess.PIPE,
@@ -85,6 +90,10 @@ def commands(program, job, modules):
     if job in ROUNDED:
         for precision in ("bf16", "tf32"):
             asked[f"reshet, {precision}"] = [program, job, "cuda", precision]
+    if job in LARGE:
+        for precision in ("f32", "bf16", "tf32"):
+            command = [program, job, "cuda", precision, "cublaslt"]
+            asked[f"reshet, {precision}, cuBLASLt"] = command
     if "torch" in modules:
         torch = [sys.executable, HERE / "torch_card.py", job]
         asked |= {"PyTorch": torch, "PyTorch, CUDA graphs": [*torch, "--graphs"]}
@@ -97,7 +106,7 @@ def commands(program, job, modules):
 
 def measured(job, asked, data, rounds, end):
     """The contenders' times of a job, a row each; ends early when the time is up."""
-    everyone = [Contender(name, command, data) for name, command in asked.items()]
+    everyone = [Contender(name, command, data, job) for name, command in asked.items()]
     contenders, rows = list(everyone), []
 
     def each(do):
@@ -117,7 +126,7 @@ def measured(job, asked, data, rounds, end):
         row["ratio"] = statistics.median(t / o for t, o in zip(contender.times, ours))
         row["accuracy"] = contender.ask("accuracy")["accuracy"]
         rows.append(row)
-        print(f"{job:6} {row['name']:26} {row['us']:10.1f} µs  {row['ratio']:6.2f}", flush=True)
+        print(f"{job:6} {row['name']:28} {row['us']:10.1f} µs  {row['ratio']:6.2f}", flush=True)
 
     try:
         each(Contender.begin)

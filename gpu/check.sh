@@ -13,7 +13,10 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 carried=$PWD/target/gpu
 emulated=$PWD/target/emulation
-tests=(golden engines batches members ahead)
+tests=(golden engines batches members ahead cublaslt)
+# What is looked at once more with products by cuBLASLt, from layers of 8 by 8 on. Not what has the bits
+# of the kernel, which are others.
+by_cublaslt=(every_path accumulated steps_in_one wide_and_odd what_cancels roughly)
 export carried
 
 # With the features of the whole workspace: what `cargo test --workspace` compiles too.
@@ -52,6 +55,29 @@ find_tree() {
     fi
 }
 
+# Names the library, if the system does not find it by itself: the CUDA toolkit's, or that of PyTorch.
+find_cublaslt() {
+    if [ -n "${RESHET_CUBLASLT+set}" ] || ldconfig -p 2>/dev/null | grep -q 'libcublasLt\.so\.1[123]'; then
+        return
+    fi
+    local file packages
+    packages=$(python3 -c 'import sysconfig; print(sysconfig.get_path("purelib"))' 2>/dev/null || true)
+    for file in /usr/local/cuda*/lib64/libcublasLt.so.1[123] "$packages"/nvidia/*/lib/libcublasLt.so.1[123]; do
+        if [ -e "$file" ]; then
+            export RESHET_CUBLASLT=$file
+            echo "cuBLASLt: $file"
+            return
+        fi
+    done
+    echo "there is no cuBLASLt: what is asked of it will say so"
+}
+
+# Whether it computes a network as the kernel does.
+has_cublaslt() {
+    "$carried/cublaslt" --exact the_library_on_this_card --nocapture | tee "$carried/cublaslt.log"
+    grep -q "as the kernel, by cuBLASLt" "$carried/cublaslt.log"
+}
+
 # Whether the one test that is meant has run, and passed.
 reproduces() {
     "$carried/golden" --exact cuda_reproduces_pytorch | tee "$carried/golden.log"
@@ -63,7 +89,7 @@ many_networks() {
     "$carried/bench-ours" ensemble "$1" cuda "$2" | tee "$3"
 }
 
-export -f reproduces many_networks
+export -f reproduces many_networks has_cublaslt
 
 # All parts together have less than eight minutes.
 part() {
@@ -92,6 +118,7 @@ check() {
     [ -n "${3:-}" ] && steps=(--steps "$3" --jobs L,S --alone)
     failed=
     find_tree
+    find_cublaslt
     nvidia-smi 2>/dev/null || echo "no nvidia-smi"
     export RESHET_TEST_CUDA=1 PROPTEST_CASES=$cases
     part 60 "PyTorch's runs" reproduces
@@ -100,6 +127,9 @@ check() {
     part 30 "batches" "$carried/batches"
     part 30 "many networks" "$carried/members"
     part 30 "launches at once" "$carried/ahead"
+    part 30 "cuBLASLt" has_cublaslt
+    part 60 "PyTorch's runs, by cuBLASLt" env RESHET_CUBLASLT_FROM=8 "$carried/golden" --exact cuda_reproduces_pytorch
+    part 60 "properties, by cuBLASLt" env RESHET_CUBLASLT_FROM=8 "$carried/engines" "${by_cublaslt[@]}"
     if [ -z "${3:-}" ]; then
         part 60 "a large job" "$carried/engines" large_job
     fi
@@ -129,13 +159,15 @@ case "${1:-}" in
     ;;
 --rehearse)
     gpu/emulation/build.sh "$emulated/libcuda.so"
-    export RESHET_CUDA_DRIVER=$emulated/libcuda.so
+    export RESHET_CUDA_DRIVER=$emulated/libcuda.so RESHET_CUBLASLT=$emulated/libcuda.so
     check 20 1 5 4
     ;;
 --emulation)
     gpu/emulation/build.sh "$emulated/libcuda.so"
     export RESHET_CUDA_DRIVER=$emulated/libcuda.so PROPTEST_CASES="${PROPTEST_CASES:-60}"
-    engine_tests --test cuda --test fall_back
+    engine_tests --test cuda --test fall_back --test cublaslt
+    # The products of all layers of 8 by 8 or more by the library, to the same bits.
+    RESHET_CUBLASLT=$RESHET_CUDA_DRIVER RESHET_CUBLASLT_FROM=8 engine_tests --test fall_back
     # A card without tensor cores for bfloat16 and TF32.
     RESHET_EMULATION=capability=75 RESHET_TEST_CUDA=1 cargo test --workspace --test engines -- bfloat16 tf32
     ;;
@@ -144,6 +176,8 @@ case "${1:-}" in
     export RESHET_CUDA_DRIVER=$emulated/libcuda-races.so PROPTEST_CASES="${PROPTEST_CASES:-20}"
     RESHET_TEST_CUDA=1 cargo test -p reshet --test engines --test batches --test members --test ahead \
         -- --skip large_job --skip fit_is_the
+    RESHET_CUBLASLT=$RESHET_CUDA_DRIVER RESHET_CUBLASLT_FROM=8 RESHET_TEST_CUDA=1 cargo test -p reshet \
+        --test engines -- "${by_cublaslt[@]}"
     ;;
 --mutants) gpu/emulation/mutants.py ;;
 *)

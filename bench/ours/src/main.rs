@@ -13,7 +13,7 @@ use std::{
 };
 
 use reshet::{
-    Batch, Precision, Training,
+    Batch, CublasLt, Precision, Training,
     prelude::*,
     rng::{Purpose, Stream},
 };
@@ -120,12 +120,15 @@ fn main() -> Answer<()> {
         ["ensemble", networks, threads] => ensemble::print(networks.parse()?, threads.parse()?),
         ["sweep", threads] => sweep::print(threads.parse()?),
         ["sweep", "bf16", threads] => sweep::in_both_precisions(threads.parse()?),
-        [name, "cuda"] => serve(name, Device::cuda(0)?, Precision::F32),
-        [name, "cuda", precision] => serve(name, Device::cuda(0)?, precision.parse()?),
-        [name, threads] => serve(name, cpu(threads)?, Precision::F32),
-        [name, threads, precision] => serve(name, cpu(threads)?, precision.parse()?),
+        [name, "cuda"] => serve(name, Device::cuda(0)?, Precision::F32, false),
+        [name, "cuda", precision] => serve(name, Device::cuda(0)?, precision.parse()?, false),
+        [name, "cuda", precision, "cublaslt"] => {
+            serve(name, Device::cuda(0)?, precision.parse()?, true)
+        }
+        [name, threads] => serve(name, cpu(threads)?, Precision::F32, false),
+        [name, threads, precision] => serve(name, cpu(threads)?, precision.parse()?, false),
         _ => Err(
-            "bench-ours JOB THREADS [bf16] | JOB cuda [bf16 | tf32] | floor THREADS | sweep [bf16] THREADS | learn JOBS SEEDS EPOCHS | ensemble NETWORKS THREADS | ensemble NETWORKS cuda STEPS | write-data FOLDER"
+            "bench-ours JOB THREADS [bf16] | JOB cuda [f32 | bf16 | tf32 [cublaslt]] | floor THREADS | sweep [bf16] THREADS | learn JOBS SEEDS EPOCHS | ensemble NETWORKS THREADS | ensemble NETWORKS cuda STEPS | write-data FOLDER"
                 .into(),
         ),
     }
@@ -135,15 +138,21 @@ fn cpu(threads: &str) -> Answer<Device> {
     Ok(Device::cpu().threads(threads.parse()?))
 }
 
-fn serve(name: &str, device: Device, precision: Precision) -> Answer<()> {
+fn serve(name: &str, device: Device, precision: Precision, cublaslt: bool) -> Answer<()> {
     let Job { network, loss, lr, batch, train, test } = job(name)?;
     let network: Sequential = network.parse()?;
     let setup = network.with_loss(loss).precision(precision);
     let mut training: Training = setup.on(device)?.attach(&train)?;
+    training.allow_cublaslt(cublaslt)?;
+    let by = match training.cublaslt() {
+        Some(CublasLt::Used(version)) => format!(", cuBLASLt {version}"),
+        Some(CublasLt::LeftOut(why)) => format!(", without cuBLASLt: {why}"),
+        None => String::new(),
+    };
     let adam = Adam::new(lr);
     let loader = train.loader(batch).drop_last().shuffled(0, 0);
     let mut batches = Batches { data: &train, size: batch, epoch: 0, loader };
-    println!("{}", json!({"version": format!("reshet, {device}, {precision}")}));
+    println!("{}", json!({"version": format!("reshet, {device}, {precision}{by}")}));
     for line in io::stdin().lock().lines() {
         let line = line?;
         let words: Vec<&str> = line.split_whitespace().collect();
