@@ -4,10 +4,7 @@
 //! process is started with: so each part is one of a process of its own, this program's. Without them
 //! (no `RESHET_TEST_CUDA`, or a real card) nothing is asked.
 
-use std::{
-    env,
-    process::{Command, Output},
-};
+use std::{env, process::Command};
 
 use reshet::{
     Activation, Batch, CublasLt, Dataset, Device, Error, Event, Features, Layer, Loss, Optimizer,
@@ -33,18 +30,20 @@ fn is_other() -> bool {
 
 /// Runs a test of this file in another process, with these faults, where layers of 64 weights and
 /// batches of 2 are large. None without the emulated card.
-fn other(test: &str, faults: &str, library: Option<&str>) -> Option<Output> {
+fn other(test: &str, faults: &str, library: Option<&str>) -> Option<Command> {
     let driver = emulated().filter(|_| !is_other())?;
     let mut other = Command::new(env::current_exe().unwrap());
     other.args(["--exact", test, "--nocapture"]).env(OTHER, "yes");
     other.env("RESHET_CUBLASLT", library.unwrap_or(&driver)).env("RESHET_CUBLASLT_FROM", "8");
-    Some(other.env("RESHET_EMULATION", faults).output().unwrap())
+    other.env("RESHET_EMULATION", faults);
+    Some(other)
 }
 
 /// Runs it, and returns what it printed, which is to contain this.
 #[track_caller]
 fn passes(test: &str, faults: &str, library: Option<&str>, says: &str) {
-    let Some(output) = other(test, faults, library) else { return };
+    let Some(mut other) = other(test, faults, library) else { return };
+    let output = other.output().unwrap();
     let [text, error] =
         [output.stdout, output.stderr].map(|o| String::from_utf8_lossy(&o).into_owned());
     assert!(output.status.success() && text.contains(says), "{faults}, {says}: {text}{error}");
@@ -280,12 +279,43 @@ fn without_the_library_the_kernel_computes() {
     for (library, says) in [
         ("", "left out: RESHET_CUBLASLT turns it off"),
         ("no/such/library.so", "left out: no/such/library.so"),
-        ("libm.so.6", "left out: it is too old: it has no cublasLtCreate"),
+        ("libm.so.6", "left out: libm.so.6 is no cuBLASLt, or too old: it has no cublasLtCreate"),
     ] {
         passes("a_trainer_in_the_other_process", "", Some(library), says);
     }
     let says = "left out: cuBLASLt fails (cublasLtCreate, status 1)";
     passes("a_trainer_in_the_other_process", "cublaslt-missing", None, says);
+}
+
+/// Where none is named, the newest that works is taken.
+#[test]
+#[cfg(target_os = "linux")]
+fn the_library_is_found() {
+    let Some(driver) = emulated().filter(|_| !is_other()) else { return };
+    let run = |libraries: &[(&str, &str)]| {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, file) in libraries {
+            std::os::unix::fs::symlink(file, folder.path().join(name)).unwrap();
+        }
+        let mut other = other("a_trainer_in_the_other_process", "", None).unwrap();
+        let output =
+            other.env_remove("RESHET_CUBLASLT").env("LD_LIBRARY_PATH", folder.path()).output();
+        String::from_utf8_lossy(&output.unwrap().stdout).into_owned()
+    };
+    // A library that is there, and is none of cuBLASLt.
+    let wrong = std::fs::read_to_string("/proc/self/maps").unwrap();
+    let wrong = wrong.split_whitespace().find(|word| word.contains("/libc.so")).unwrap();
+    let (newest, newer) = ("libcublasLt.so.13", "libcublasLt.so.12");
+    let used = "by cuBLASLt 12.9.0";
+    assert!(run(&[(newer, &driver)]).contains(used));
+    assert!(run(&[(newest, wrong), (newer, &driver)]).contains(used));
+    let none = run(&[(newest, wrong)]);
+    assert!(none.contains("left out: libcublasLt.so.13 is no cuBLASLt, or too old"), "{none}");
+    let none = run(&[]);
+    assert!(
+        none.contains("left out: there is no libcublasLt.so.13, libcublasLt.so.12 or"),
+        "{none}"
+    );
 }
 
 #[test]

@@ -104,8 +104,11 @@ impl Blas {
     /// It computes in the context that is set, the card's primary one: it uses CUDA's runtime, which
     /// takes that one in any case, and whose streams are the driver's.
     pub fn open(stream: &Stream) -> Result<Self, Failed> {
+        Functions::open_with(|library| Self::with(library, stream))
+    }
+
+    fn with(library: &'static Functions, stream: &Stream) -> Result<Self, Failed> {
         let failed = |error: Error| error.to_string();
-        let library = Functions::get()?;
         stream.card.enter().map_err(failed)?;
         let handle = library.open()?;
         let workspace = stream.allocate(WORKSPACE, "the workspace of cuBLASLt").map_err(failed)?;
@@ -203,5 +206,32 @@ impl Blas {
         let computed = computed.map_err(|error| error.to_string())?;
         let same = computed.iter().zip(&wanted).all(|(c, w)| *c == 2.0 * w);
         if same { Ok(()) } else { Err("it does not compute what it should".into()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FROM, From};
+
+    #[test]
+    fn large_is_what_is_said() {
+        let takes = |from, layers: &[(usize, usize)]| -> Vec<bool> {
+            layers.iter().map(|(i, o)| From(from).takes_layer(*i, *o)).collect()
+        };
+        // Those of the bench's large network, 784-2500-2000-1500-1000-500-10.
+        let layers =
+            [(784, 2500), (2500, 2000), (2000, 1500), (1500, 1000), (1000, 500), (500, 10)];
+        assert_eq!(takes(FROM, &layers), [true, true, true, true, false, false]);
+        assert_eq!(takes(512, &layers), [true, true, true, true, true, false]);
+        // Many weights of few outputs.
+        assert_eq!(
+            takes(FROM, &[(1024, 1024), (1023, 1024), (1 << 20, 255)]),
+            [true, false, false]
+        );
+        assert_eq!(takes(usize::MAX, &[(usize::MAX, usize::MAX)]), [true]);
+        assert_eq!(takes(0, &[(1, 1)]), [true]);
+        let batches = |from: usize, sizes: [usize; 2]| sizes.map(|n| From(from).takes_batch(n));
+        assert_eq!(batches(FROM, [255, 256]), [false, true]);
+        assert_eq!(batches(0, [0, 1]), [false, true]);
     }
 }

@@ -97,23 +97,47 @@ const NAMES: [&str; 3] = if cfg!(windows) {
 };
 
 impl Functions {
-    /// The machine's library, or why there is none.
-    pub fn get() -> Result<&'static Self, Failed> {
-        static LIBRARY: OnceLock<Result<Functions, Failed>> = OnceLock::new();
-        LIBRARY.get_or_init(Self::load).as_ref().map_err(Failed::clone)
+    /// Opens the library in this way: that which `RESHET_CUBLASLT` names, or the newest that can be
+    /// opened. A driver may be too old for a newer one.
+    ///
+    /// # Errors
+    /// There is none, or why the first that is there cannot be opened.
+    pub fn open_with<T>(open: impl Fn(&'static Self) -> Result<T, Failed>) -> Result<T, Failed> {
+        static LIBRARIES: [OnceLock<Result<Functions, Failed>>; 3] = [const { OnceLock::new() }; 3];
+        let named = env::var("RESHET_CUBLASLT").ok();
+        if named.as_deref() == Some("") {
+            return Err("RESHET_CUBLASLT turns it off".into());
+        }
+        let mut failed = None;
+        for (library, name) in LIBRARIES.iter().zip(NAMES) {
+            let name = named.as_deref().unwrap_or(name);
+            match library
+                .get_or_init(|| Self::load(name, named.is_some()))
+                .as_ref()
+                .map_err(Failed::clone)
+            {
+                // It is not there.
+                Err(why) if why.is_empty() => {}
+                found => match found.and_then(&open) {
+                    Ok(opened) => return Ok(opened),
+                    Err(why) => failed = failed.or(Some(why)),
+                },
+            }
+            if named.is_some() {
+                break;
+            }
+        }
+        let [newest, newer, old] = NAMES;
+        Err(failed.unwrap_or_else(|| {
+            format!("there is no {newest}, {newer} or {old}; RESHET_CUBLASLT can name it")
+        }))
     }
 
-    fn load() -> Result<Self, Failed> {
-        let named = env::var("RESHET_CUBLASLT").ok();
-        let library = match &named {
-            Some(name) if name.is_empty() => Err("RESHET_CUBLASLT turns it off".into()),
-            Some(name) => Library::load(name),
-            None => NAMES.iter().find_map(|name| Library::load(name).ok()).ok_or_else(|| {
-                let [newest, newer, old] = NAMES;
-                format!("there is no {newest}, {newer} or {old}; RESHET_CUBLASLT can name it")
-            }),
-        };
-        Self::of(library?).map_err(|why| format!("it is too old: {why}"))
+    /// Loads a library; the failure is empty if one that nobody has named is not there.
+    fn load(name: &str, is_named: bool) -> Result<Self, Failed> {
+        let library =
+            Library::load(name).map_err(|why| if is_named { why } else { Failed::new() })?;
+        Self::of(library).map_err(|why| format!("{name} is no cuBLASLt, or too old: {why}"))
     }
 
     /// Its version, as `12.9.3`.
