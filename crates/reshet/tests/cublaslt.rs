@@ -164,48 +164,6 @@ fn the_bits_of_the_kernel() {
     println!("by cuBLASLt 12.9.0");
 }
 
-/// On whatever card there is, with whatever library there is: large layers are near the kernel's.
-#[test]
-fn the_library_on_this_card() {
-    if env::var_os("RESHET_TEST_CUDA").is_none() || is_other() {
-        return;
-    }
-    let network: Sequential = "1100-1030:relu-1040:tanh-10".parse().unwrap();
-    let (data, rows) = (data(&network, 256, false), 256);
-    let batch = data.loader(rows).next().unwrap();
-    let all = [(Precision::F32, 1e-4), (Precision::Bf16, 3e-2), (Precision::Tf32, 4e-3)];
-    // A processor in a card's place takes long.
-    let asked = if emulated().is_some() { 1 } else { all.len() };
-    for (precision, within) in all.into_iter().take(asked) {
-        let taken = |library: bool| -> (Option<CublasLt>, Vec<f32>, Vec<f32>) {
-            let setup = network.clone().with_loss(Loss::MSELoss).seeded(5).precision(precision);
-            let mut training = setup.on(Device::cuda(0).unwrap()).unwrap().attach(&data).unwrap();
-            training.allow_cublaslt(library).unwrap();
-            training.forward(&batch).unwrap();
-            let output = training.output(rows);
-            training.backward().unwrap();
-            (training.cublaslt(), output, training.gradients())
-        };
-        let (by, output, gradients) = taken(true);
-        let (_, kernel_output, kernel_gradients) = taken(false);
-        let length = |numbers: &mut dyn Iterator<Item = f32>| -> f64 {
-            numbers.map(|x| f64::from(x).powi(2)).sum::<f64>().sqrt()
-        };
-        for (got, want) in [(&output, &kernel_output), (&gradients, &kernel_gradients)] {
-            let off = length(&mut got.iter().zip(want).map(|(g, w)| g - w));
-            let of = length(&mut want.iter().copied());
-            assert!(off <= within * of, "{precision}: off by {off} of {of}");
-        }
-        match by {
-            Some(CublasLt::Used(version)) => {
-                println!("{precision}: as the kernel, by cuBLASLt {version}");
-            }
-            Some(CublasLt::LeftOut(why)) => println!("{precision}: without cuBLASLt: {why}"),
-            None => panic!("there are large layers"),
-        }
-    }
-}
-
 /// Trains; returns the parameters, by whom the last step was computed, and why not by the first device.
 fn fit(fall_back: Option<Device>) -> (Vec<f32>, String, Option<String>) {
     let network: Sequential = "9-33:relu:dropout(0.1)-17:tanh-3".parse().unwrap();

@@ -790,3 +790,51 @@ fn accumulated_gradients_add_up() {
         }
     }
 }
+
+/// On whatever card there is, with whatever library there is: large layers are near the kernel's.
+#[test]
+fn cublaslt_computes_large_layers_as_the_kernel() {
+    if std::env::var_os("RESHET_TEST_CUDA").is_none() {
+        return;
+    }
+    let network: Sequential = "1100-1030:relu-1040:tanh-10".parse().unwrap();
+    let rows = 256;
+    let stream = Stream::new(11, Purpose::Split, 2);
+    let values = |first: u64, count: usize| -> Vec<f32> {
+        (0..count).map(|i| 2.0 * stream.uniform((first << 40) + i as u64) - 1.0).collect()
+    };
+    let features = Features::new(Storage::F32(values(0, rows * 1100)), &[1100]).unwrap();
+    let data = Dataset::new(features, Targets::numbers(values(1, rows * 10), 10)).unwrap();
+    let batch = data.loader(rows).next().unwrap();
+    let all = [(Precision::F32, 1e-4), (Precision::Bf16, 3e-2), (Precision::Tf32, 4e-3)];
+    // A processor in a card's place takes long.
+    let asked = if std::env::var_os("RESHET_CUDA_DRIVER").is_some() { 1 } else { all.len() };
+    for (precision, within) in all.into_iter().take(asked) {
+        let taken = |library: bool| -> (Option<CublasLt>, Vec<f32>, Vec<f32>) {
+            let setup = network.clone().with_loss(Loss::MSELoss).seeded(5).precision(precision);
+            let mut training = setup.on(Device::cuda(0).unwrap()).unwrap().attach(&data).unwrap();
+            training.allow_cublaslt(library).unwrap();
+            training.forward(&batch).unwrap();
+            let output = training.output(rows);
+            training.backward().unwrap();
+            (training.cublaslt(), output, training.gradients())
+        };
+        let (by, output, gradients) = taken(true);
+        let (_, kernel_output, kernel_gradients) = taken(false);
+        let length = |numbers: &mut dyn Iterator<Item = f32>| -> f64 {
+            numbers.map(|x| f64::from(x).powi(2)).sum::<f64>().sqrt()
+        };
+        for (got, want) in [(&output, &kernel_output), (&gradients, &kernel_gradients)] {
+            let off = length(&mut got.iter().zip(want).map(|(g, w)| g - w));
+            let of = length(&mut want.iter().copied());
+            assert!(off <= within * of, "{precision}: off by {off} of {of}");
+        }
+        match by {
+            Some(CublasLt::Used(version)) => {
+                println!("{precision}: as the kernel, by cuBLASLt {version}");
+            }
+            Some(CublasLt::LeftOut(why)) => println!("{precision}: without cuBLASLt: {why}"),
+            None => panic!("there are large layers"),
+        }
+    }
+}
