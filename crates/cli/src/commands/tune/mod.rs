@@ -37,7 +37,9 @@ pub use folder::is_study;
 use folder::{About, Folder};
 use show::Board;
 use tested::Tested;
-pub use told::{AVERAGE, BEST, study};
+#[cfg(not(target_os = "wasi"))]
+pub use told::BEST;
+pub use told::{AVERAGE, study};
 
 /// Epochs of a network that comes through, where the data has no habit of its own.
 const EPOCHS: usize = 9;
