@@ -5,6 +5,7 @@ mod by_hand;
 mod checkpoint;
 mod event;
 mod fall_back;
+mod settings;
 mod snapshot;
 pub(crate) mod temperature;
 mod training_loop;
@@ -26,7 +27,7 @@ use crate::{
 
 pub use checkpoint::Checkpoint;
 pub use event::{CublasLt, Ended, Event, Fit};
-use training_loop::Settings;
+use settings::Settings;
 pub use training_loop::TrainingLoop;
 
 /// At the end of an epoch, a checkpoint is made if the last one is at least this old.

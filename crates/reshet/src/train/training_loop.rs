@@ -1,24 +1,19 @@
 //! The training loop, written once, event by event.
 
-use std::{
-    cell::{OnceCell, RefCell},
-    sync::Arc,
-};
+use std::cell::{OnceCell, RefCell};
 
 use super::{
     ahead::Ahead,
     checkpoint::{Checkpoint, Standing},
     event::{Ended, Event, Fit},
     fall_back::Kept,
+    settings::Settings,
     snapshot::Snapshot,
     temperature,
 };
 use crate::{
     Batch, CublasLt, DataLoader, Dataset, Device, Error, Group, Optimizer, Result, Training,
-    data::streamed::{Order as RowOrder, Portions, StreamedRows},
-    group,
-    schedule::Clock,
-    training::Step,
+    data::streamed::Portions, group, schedule::Clock, training::Step,
 };
 
 /// A training that a [`Trainer`](crate::Trainer) has set up.
@@ -71,69 +66,12 @@ pub struct TrainingLoop {
     pub(super) cublaslt: Option<CublasLt>,
 }
 
-/// The data and the settings of the loop.
-pub(super) struct Settings {
-    pub data: Dataset,
-    /// The rows to train on, if they are not in memory; `data` is then a sample of them.
-    pub streamed: Option<StreamedRows>,
-    pub validation: Option<Dataset>,
-    pub optimizer: Optimizer,
-    pub epochs: usize,
-    pub batch_size: usize,
-    pub seed: u64,
-    pub shuffle: bool,
-    pub patience: Option<usize>,
-    pub temperature: Option<f64>,
-    pub group: Option<Arc<dyn Group>>,
-    pub fall_back: Option<Device>,
-}
-
 /// A batch between its stages.
 pub(super) struct Current {
     pub batch: Batch,
     pub lr: f64,
     /// Known after the backward stage.
     pub loss: Option<f32>,
-}
-
-impl Settings {
-    /// The batches of an epoch from number `skip` on; those of rows that are not in memory come in
-    /// portions.
-    fn batches(&self, epoch: usize, skip: usize) -> Result<(DataLoader, Option<Portions>)> {
-        let Self { seed, shuffle, batch_size, .. } = *self;
-        if let Some(rows) = &self.streamed {
-            let none = DataLoader::in_order(Vec::new(), batch_size);
-            if epoch >= self.epochs {
-                return Ok((none, None));
-            }
-            let portions = rows.portions(RowOrder { seed, epoch, shuffle, batch_size, skip })?;
-            return Ok((none, Some(portions)));
-        }
-        let loader = self.data.loader(batch_size);
-        let mut loader = if shuffle { loader.shuffled(seed, epoch) } else { loader };
-        loader.skip_batches(skip);
-        Ok((loader, None))
-    }
-
-    /// The number of samples to train on.
-    fn samples(&self) -> usize {
-        self.streamed.as_ref().map_or(self.data.len(), StreamedRows::len)
-    }
-
-    fn fingerprint(&self) -> u64 {
-        match &self.streamed {
-            Some(rows) => rows.fingerprint(),
-            None => self.data.fingerprint(),
-        }
-    }
-
-    fn steps_per_epoch(&self) -> usize {
-        self.samples().div_ceil(self.batch_size)
-    }
-
-    fn steps(&self) -> usize {
-        self.epochs.saturating_mul(self.steps_per_epoch())
-    }
 }
 
 impl TrainingLoop {

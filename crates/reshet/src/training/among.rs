@@ -2,7 +2,7 @@
 
 use super::{
     Of, Stage, Training,
-    stages::{attached, check_rows},
+    step::{attached, check_rows},
 };
 use crate::{
     Dataset, Group, Optimizer, Result, Score,

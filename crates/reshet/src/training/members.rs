@@ -2,7 +2,7 @@
 
 use super::{
     Step, Training,
-    stages::{attached, checked},
+    step::{attached, checked},
 };
 use crate::{
     Device, Result,

@@ -11,13 +11,14 @@ mod outputs;
 mod saved;
 mod setup;
 mod stages;
+mod step;
 
 use crate::{
     CublasLt, Dataset, Device, Loss, Meaning, Optimizer, Plan, Precision, Result, Sequential,
     engine::Engine,
 };
 
-pub(crate) use self::stages::Step;
+pub(crate) use self::step::Step;
 
 pub use self::setup::Setup;
 
