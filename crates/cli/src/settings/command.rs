@@ -13,7 +13,7 @@ pub fn of(args: &Settings, defaults: Defaults, samples: usize) -> String {
     let short = args.recipe.shortest(defaults, samples);
     let line = line(args, &short);
     // Or the program would first choose between sets of defaults.
-    let choice = defaults.are_for_tables() && args.is_by_chance() && short.leaves_choice(samples);
+    let choice = args.is_by_chance() && short.leaves_choice(defaults, samples);
     if choice { line + " --effort 0" } else { line }
 }
 

@@ -88,10 +88,10 @@ pub struct Settings {
     #[arg(long, value_name = "COLUMN", conflicts_with = "group")]
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub time: Option<String>,
-    /// Table of 500 to 100,000 training rows: 1 first tries two or three sets of defaults on a part
-    /// of them and takes the best, where nothing about the network and its training is said;
-    /// 0 takes the usual one at once; 2 also averages 8 networks, as --bag 8; 3 tries each set
-    /// with 8 networks [default: 1]
+    /// Table of 500 to 100,000 training rows, for numbers from 100: 1 first tries two or three sets
+    /// of defaults on a part of them and takes the best, where nothing about the network and its
+    /// training is said; 0 takes the usual one at once; 2 also averages 8 networks, as --bag 8;
+    /// 3 tries each set with 8 networks [default: 1]
     #[arg(long, value_name = "0…3", value_parser = clap::value_parser!(u8).range(0..=3))]
     #[serde(skip)]
     pub effort: Option<u8>,

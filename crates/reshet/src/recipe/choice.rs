@@ -15,6 +15,8 @@ use crate::{
 
 /// The part of the training samples on which the candidates are compared.
 const VALIDATION: f64 = 0.2;
+/// From so many samples on sets are tried for numbers; for classes from [`ENOUGH_ROWS`].
+const FEWEST_NUMBERS: usize = 100;
 /// With more samples, trying takes longer than it gains.
 const TOO_MANY: usize = 100_000;
 /// Up to so many samples a wide network is tried.
@@ -22,6 +24,8 @@ const MOST_TO_WIDEN: usize = 20_000;
 /// By so many standard errors a set of defaults must be better than the one before it, which is the
 /// safer one.
 pub(super) const CLEARLY: f64 = 0.5;
+/// The same below [`ENOUGH_ROWS`] samples, of whose fifth the standard error is itself uncertain.
+const CLEARLY_OF_FEW: f64 = 1.0;
 
 /// What [`Recipe::choose`] has tried, and which of it is the best.
 #[derive(Clone, Debug)]
@@ -57,14 +61,19 @@ impl Choice {
 }
 
 impl Recipe {
-    /// Whether [`Recipe::choose`] has something to decide for a table of so many training samples:
-    /// nothing about the network and its training is set.
-    pub fn leaves_choice(&self, samples: usize) -> bool {
+    /// Whether [`Recipe::choose`] has something to decide for so many training samples of a kind of
+    /// data: nothing about the network and its training is set.
+    pub fn leaves_choice(&self, defaults: Defaults, samples: usize) -> bool {
+        let fewest = match defaults {
+            Defaults::Table => FEWEST_NUMBERS,
+            Defaults::TableOfClasses => ENOUGH_ROWS,
+            Defaults::Plain | Defaults::Pictures => return false,
+        };
         let Self { net, hidden, activation, dropout, optimizer, lr, .. } = self;
         let Self { weight_decay, schedule, epochs, batch_size, patience, .. } = self;
         // The candidates are compared by squares of errors, which a quantile does not lower.
         let is_quantile = self.quantile.is_some() || self.loss == Some(LossName::Quantile);
-        (ENOUGH_ROWS..=TOO_MANY).contains(&samples)
+        (fewest..=TOO_MANY).contains(&samples)
             && net.is_none()
             && hidden.is_none()
             && activation.is_none()
@@ -86,10 +95,11 @@ impl Recipe {
     /// The second set lets it follow every detail of the numbers, with more steps. Where that is
     /// better, the usual ones underfit, and up to 20,000 samples a third set is tried: a wider
     /// network with twice the steps again. A set must be better than the one before it by half a
-    /// standard error of the difference: in wrong answers, or in squares of the errors.
+    /// standard error of the difference: in wrong answers, or in squares of the errors. With fewer than
+    /// 500 samples, by a whole one.
     ///
-    /// None if there is nothing to be chosen: something about the network or its training is set,
-    /// or the table has fewer than 500 samples or more than 100,000. `tell` hears the events of
+    /// None if there is nothing to be chosen: something about the network or its training is set, or
+    /// there are more than 100,000 samples, or fewer than 100 of numbers, 500 of classes. `tell` hears the events of
     /// each training; [`ControlFlow::Break`] ends the choice, also with None.
     ///
     /// # Errors
@@ -100,12 +110,14 @@ impl Recipe {
         device: Device,
         tell: &mut dyn FnMut(usize, &Event) -> ControlFlow<()>,
     ) -> Result<Option<Choice>> {
-        if !self.leaves_choice(data.len()) {
+        let defaults = Defaults::of_table(data.targets());
+        if !self.leaves_choice(defaults, data.len()) {
             return Ok(None);
         }
+        let clearly = if data.len() < ENOUGH_ROWS { CLEARLY_OF_FEW } else { CLEARLY };
         let (train, validation) = data.split(VALIDATION, self.seed.unwrap_or(0))?;
         let (mut tried, mut best, mut best_answers, mut least) = (Vec::new(), 0, vec![], vec![]);
-        for (i, candidate) in self.candidates(data).into_iter().enumerate() {
+        for (i, candidate) in self.candidates(defaults, data.len()).into_iter().enumerate() {
             let trainer: Trainer = candidate.clone().trainer(&train)?.device(device).unscaled();
             let fit = match trainer.on_event(|event| tell(i, event)).fit(&train) {
                 // The usual defaults will tell of it themselves.
@@ -119,7 +131,7 @@ impl Recipe {
             let (score, answers) = fit.model.predictor(device)?.examine(&validation)?;
             let errors = of_samples(&answers, validation.targets());
             tried.push((candidate, score));
-            if i > 0 && !is_less(&errors, &least, CLEARLY) {
+            if i > 0 && !is_less(&errors, &least, clearly) {
                 break;
             }
             (best, best_answers, least) = (i, answers, errors);
@@ -143,11 +155,12 @@ impl Recipe {
         device: Device,
         bagging: &dyn Bagging,
     ) -> Result<Option<(Choice, Bag)>> {
-        if !self.leaves_choice(data.len()) {
+        let defaults = Defaults::of_table(data.targets());
+        if !self.leaves_choice(defaults, data.len()) {
             return Ok(None);
         }
         let (mut tried, mut best) = (Vec::new(), None::<(usize, Bag)>);
-        for (i, candidate) in self.candidates(data).into_iter().enumerate() {
+        for (i, candidate) in self.candidates(defaults, data.len()).into_iter().enumerate() {
             let bag = match candidate.bag(data, folds, device, &Shifted(i * folds, bagging)) {
                 // The set before it has shown that it does not.
                 Err(Error::Diverged(_)) if i > 0 => break,
@@ -165,8 +178,7 @@ impl Recipe {
 
     /// The usual defaults, those for detailed numbers and those of a wide network: each is tried if
     /// the one before it was better than the others.
-    fn candidates(&self, data: &Dataset) -> Vec<Self> {
-        let (defaults, samples) = (Defaults::of_table(data.targets()), data.len());
+    fn candidates(&self, defaults: Defaults, samples: usize) -> Vec<Self> {
         let resolved = |recipe: Self| recipe.resolve_for(defaults, samples);
         let mut all = vec![resolved(self.clone()), resolved(self.over(&detailed(samples)))];
         if samples <= MOST_TO_WIDEN {
@@ -290,8 +302,8 @@ mod tests {
 
     #[test]
     fn details_are_followed_and_noise_is_not() {
-        for (noise, follows) in [(false, true), (true, false)] {
-            let choice = choose(&Recipe::default(), &samples(600, noise)).unwrap();
+        for (n, noise, follows) in [(600, false, true), (600, true, false), (200, true, false)] {
+            let choice = choose(&Recipe::default(), &samples(n, noise)).unwrap();
             assert_eq!(choice.best > 0, follows, "{choice:?}");
             // A wide network is tried where the usual one underfits.
             assert_eq!(choice.tried.len(), if follows { 3 } else { 2 });
@@ -346,7 +358,13 @@ mod tests {
         let data = samples(600, false);
         let set = Recipe { hidden: Some(vec![8]), ..Recipe::default() };
         assert!(choose(&set, &data).is_none());
-        assert!(choose(&Recipe::default(), &samples(ENOUGH_ROWS - 1, false)).is_none());
+        assert!(choose(&Recipe::default(), &samples(FEWEST_NUMBERS - 1, false)).is_none());
+        let leaves_choice = |defaults, n| Recipe::default().leaves_choice(defaults, n);
+        assert!(!leaves_choice(Defaults::TableOfClasses, ENOUGH_ROWS - 1));
+        assert!(leaves_choice(Defaults::TableOfClasses, ENOUGH_ROWS));
+        assert!(
+            !leaves_choice(Defaults::Pictures, 1_000) && !leaves_choice(Defaults::Plain, 1_000)
+        );
         let mut stop = |_: usize, _: &Event| ControlFlow::Break(());
         let choice = Recipe::default().choose(&data, Device::cpu(), &mut stop);
         assert!(choice.unwrap().is_none());

@@ -33,11 +33,6 @@ impl Defaults {
         }
     }
 
-    /// Whether they are for tables.
-    pub fn are_for_tables(self) -> bool {
-        matches!(self, Self::Table | Self::TableOfClasses)
-    }
-
     /// Makes a recipe of these defaults for `samples` training samples. What depends only on
     /// the optimiser is left open.
     fn recipe(self, samples: usize) -> Recipe {
