@@ -51,6 +51,17 @@ export interface Options {
 }
 
 /** A chart with a heading, a sentence that says what it shows, and its numbers as a table on demand. */
+/** What waits to be drawn: one chart a frame, as two together would block the page for too long. */
+const waiting = new Set<Chart>();
+
+function drawNext(): void {
+  const [next] = waiting;
+  if (next === undefined) return;
+  waiting.delete(next);
+  if (waiting.size > 0) requestAnimationFrame(drawNext);
+  next.draw();
+}
+
 export class Chart {
   readonly el: HTMLElement;
   private readonly host = h("div", { class: "plot", dir: "ltr", "aria-hidden": "true" });
@@ -64,7 +75,6 @@ export class Chart {
   private key = "";
   private content: Content = { lines: [], summary: "" };
   private drawn = 0;
-  private frame = 0;
   private log = false;
   /** The numbers at the axes, as uPlot has chosen them: x and y. */
   private readonly ticks: [Tick[], Tick[]] = [[], []];
@@ -103,7 +113,7 @@ export class Chart {
     onScheme(() => this.rebuild());
   }
 
-  /** Shows other content at the next frame. */
+  /** Shows other content, one of the next frames. */
   set(content: Content): void {
     this.content = content;
     const key = JSON.stringify([
@@ -114,7 +124,8 @@ export class Chart {
     ]);
     if (key === this.key) return;
     this.key = key;
-    if (this.frame === 0) this.frame = requestAnimationFrame(() => this.draw());
+    if (waiting.size === 0) requestAnimationFrame(drawNext);
+    waiting.add(this);
   }
 
   private setLog(log: boolean): void {
@@ -139,8 +150,8 @@ export class Chart {
     return Math.max(this.options.height ?? 200, Math.min(300, Math.round(this.host.clientWidth * 0.45)));
   }
 
-  private draw(): void {
-    this.frame = 0;
+  /** Draws what it was given last. */
+  draw(): void {
     if (this.host.clientWidth === 0) return void (this.key = "");
     const { lines } = this.content;
     const shown = (ys: number[]) => (this.log ? ys.map((y) => (y > 0 ? y : null)) : ys);
