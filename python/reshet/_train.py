@@ -89,10 +89,10 @@ def train(
        ";" or "\\t"; whether the first row holds the names; the text's encoding, "windows-1255";
        which sheet of a spreadsheet. They count for a path as `test` too.
     positive: which of two answers means yes.
-    scaling: how numbers become inputs: standard (mean 0, standard deviation 1) if not said,
-       min-max (0 to 1), none (as they are), piecewise (standard, and how much of each of 16
-       pieces between quantiles lies below; from 500 rows on). If not said, piecewise; standard
-       with `net`.
+    scaling: how numbers become inputs: standard (mean 0, standard deviation 1), min-max (0 to 1),
+       none (as they are), piecewise (standard, and how much of each of 16 pieces between quantiles
+       lies below; from 500 rows on). If not said, piecewise, or standard where that was tried and
+       was better; standard with `net`.
     test: the part of the rows that is not learnt but tested on in the end (0.2 if not said, as
        the program has it; 0: none), or a table of its own. See `Model.tested`.
     group: a column whose equal values stay together in one part, as the rows of one patient; it is

@@ -64,6 +64,11 @@ impl TableRequest<'_> {
         self.group.is_none() && self.time.is_none()
     }
 
+    /// Whether it is open how numbers become inputs.
+    pub fn leaves_scaling(&self) -> bool {
+        self.scaling.is_none()
+    }
+
     /// Reads and prepares the table.
     pub fn read(&self, py: Python, recipe: &Recipe) -> PyResult<Learnt> {
         let asked = self.target.iter().chain(&self.drop).chain(&self.only);

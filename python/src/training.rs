@@ -199,26 +199,29 @@ pub fn train(py: Python, samples: Samples, how: How) -> PyResult<Outcome> {
 pub fn train_table(py: Python, question: TableRequest, how: How) -> PyResult<Outcome> {
     let mut watch = Watch::new(&how).map_err(python)?;
     let recipe = how.recipe().map_err(python)?;
-    let by_chance = question.is_by_chance();
+    let (by_chance, may_drop_pieces) = (question.is_by_chance(), question.leaves_scaling());
     let learnt = match how.start() {
         Some(start) => question.of_model(py, start, &recipe)?,
         None => question.read(py, &recipe)?,
     };
-    let done = py.detach(|| learn(&how, recipe, learnt, by_chance, &mut watch));
+    let done = py.detach(|| learn(&how, recipe, learnt, by_chance, may_drop_pieces, &mut watch));
     watch.end()?;
     done.map_err(python)
 }
 
-/// `by_chance`: whether a random part of the rows is like the rest.
+/// `by_chance`: whether a random part of the rows is like the rest. `may_drop_pieces`: whether it was
+/// not said how numbers become inputs.
 fn learn(
     how: &How,
     recipe: Recipe,
     learnt: Learnt,
     by_chance: bool,
+    may_drop_pieces: bool,
     watch: &mut Watch,
 ) -> Result<Outcome> {
     let Learnt { parts, samples, name } = learnt;
     let reshet::data::table::Prepared { train, validation, test, mut said, mut warnings } = parts;
+    let (mut validation, mut test) = (validation, test);
     said.iter().for_each(|line| watch.say(line));
     let mut resolved = recipe.resolve_for(Defaults::of_table(train.targets()), samples);
     if recipe.batch_size.is_none() {
@@ -229,19 +232,28 @@ fn learn(
         (resolved.hidden, resolved.activation, resolved.dropout) = (None, None, None);
     }
     warnings.extend(how.caution()?);
-    let train = how.weighted(train)?;
+    let mut train = how.weighted(train)?;
     how.check_bag(by_chance, validation.is_some())?;
     let (mut residuals, mut bag) = (Vec::new(), None);
     if how.effort > 0 && by_chance && how.start().is_none() {
         let choice = match how.bag.filter(|_| how.effort == 3) {
-            Some(networks) => watch.choose_bag(&recipe, &train, networks, how.device()?)?,
-            None => watch.choose(&recipe, &train, how.device()?)?.map(|choice| (choice, None)),
+            Some(networks) => {
+                watch.choose_bag(&recipe, &train, may_drop_pieces, networks, how.device()?)?
+            }
+            None => watch
+                .choose(&recipe, &train, may_drop_pieces, how.device()?)?
+                .map(|choice| (choice, None)),
         };
         if let Some((choice, chosen)) = choice {
             bag = chosen;
             resolved = choice.apply(&resolved);
             residuals.clone_from(&choice.residuals);
-            let scores = choice.tried.iter().map(|(_, score)| score.to_string());
+            if choice.drops_pieces() {
+                let plain = |part: Dataset| part.without_pieces().unwrap_or(part);
+                train = plain(train);
+                (validation, test) = (validation.map(plain), test.map(plain));
+            }
+            let scores = choice.tried.iter().map(|tried| tried.score.to_string());
             let scores: Vec<String> = scores.collect();
             let on = if bag.is_some() { "networks of each" } else { "a fifth" };
             watch.say(&format!("tried sets of defaults on {on}: {}", scores.join("; ")));
@@ -305,9 +317,10 @@ impl Watch {
         &mut self,
         recipe: &Recipe,
         data: &Dataset,
+        may_drop_pieces: bool,
         device: Device,
     ) -> Result<Option<Choice>> {
-        let choice = recipe.choose(data, device, &mut |_, _| self.look())?;
+        let choice = recipe.choose(data, may_drop_pieces, device, &mut |_, _| self.look())?;
         self.check_interrupt()?;
         Ok(choice)
     }
@@ -317,10 +330,12 @@ impl Watch {
         &mut self,
         recipe: &Recipe,
         data: &Dataset,
+        may_drop_pieces: bool,
         networks: usize,
         device: Device,
     ) -> Result<Option<(Choice, Option<Bag>)>> {
-        let chosen = recipe.choose_bag(data, networks, device, &Looks::of(self))?;
+        let looks = Looks::of(self);
+        let chosen = recipe.choose_bag(data, may_drop_pieces, networks, device, &looks)?;
         self.check_interrupt()?;
         Ok(chosen.map(|(choice, bag)| (choice, Some(bag))))
     }

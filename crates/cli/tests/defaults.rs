@@ -91,6 +91,54 @@ fn a_quantile_has_its_share_below_it() {
     place.fails("train noise.csv --loss mse --quantile 0.9 --out bad", 2, "--quantile");
 }
 
+/// Five numbers, of which a class depends only in part.
+fn noisy_classes(rows: usize) -> String {
+    let mut state = 9_u64;
+    let mut uniform = || {
+        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (state >> 40) as f64 / f64::from(1 << 24)
+    };
+    let mut text = String::from("a,b,c,d,e,y\n");
+    for _ in 0..rows {
+        let numbers: Vec<f64> = (0..5).map(|_| uniform()).collect();
+        let yes = numbers.iter().sum::<f64>() + 3.0 * uniform() > 4.0;
+        let cells: Vec<String> = numbers.iter().map(|x| format!("{x:.4}")).collect();
+        text += &format!("{},{}\n", cells.join(","), if yes { "yes" } else { "no" });
+    }
+    text
+}
+
+#[test]
+fn numbers_are_not_in_pieces_where_that_is_better() {
+    let place = Place::new();
+    place.write("noisy.csv", noisy_classes(900));
+    let said = place.done("train noisy.csv --validation 0.1 --out plain");
+    assert!(said.contains("numbers not in pieces\n  the third is taken"), "{said}");
+    let plain = report(&place, "plain");
+    let in_pieces =
+        |one: &Value| (one["in-pieces"].as_bool().unwrap(), one["taken"].as_bool().unwrap());
+    let tried: Vec<_> = plain["choice"].as_array().unwrap().iter().map(in_pieces).collect();
+    assert_eq!(tried, [(true, false), (true, false), (false, true)]);
+    assert_eq!(plain["features"], 5);
+    // What was taken is kept: nothing is chosen again, and the network is the same.
+    place.done("train --config plain/config.toml --out again -q");
+    assert_eq!(network(&place, "plain"), network(&place, "again"));
+    let said = place.done("test plain noisy.csv");
+    assert!(said.contains("%"), "{said}");
+
+    // Numbers are in pieces if that is said.
+    place.done("train noisy.csv --validation 0.1 --scaling piecewise --out pieces -q");
+    let pieces = report(&place, "pieces");
+    assert_eq!(pieces["choice"].as_array().unwrap().len(), 2);
+    assert_eq!(pieces["features"], 5 * 17);
+
+    // The same for averages, and for folds.
+    place.done("train noisy.csv --bag 2 --out bag -q");
+    assert_eq!(report(&place, "bag")["features"], 5);
+    place.done("train noisy.csv --folds 3 --out folds -q");
+    assert_eq!(report(&place, "folds")["features"], 5);
+}
+
 #[test]
 fn the_better_defaults_are_taken_and_told() {
     let place = Place::new();

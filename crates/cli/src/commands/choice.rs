@@ -7,35 +7,44 @@ use std::{
 
 use anyhow::{Result, bail};
 use reshet::{
-    Dataset, Event, Recipe, Trainer,
-    recipe::{Bag, Bagging, Choice},
+    Dataset, Event, Trainer,
+    data::table::Scaling,
+    recipe::{Bag, Bagging, Choice, Tried},
 };
 use serde_json::{Value, json};
 
 use crate::{
     commands::bag,
+    input::split_data::SplitData,
     settings::Settings,
     terminal::{self, ProgressBar},
 };
 
 /// What differs between the candidates.
 const DIFFERS: [&str; 4] = ["hidden", "dropout", "weight-decay", "epochs"];
-/// Each set of defaults takes twice the steps of the one before it, and two are tried in any case.
+/// The most that are tried. The second takes twice the steps of the first, and is tried in any case.
 const SETS: usize = 3;
 
 /// Chooses the defaults, if `asked` leaves them open, and sets them. Ctrl-C is an error: there is
 /// nothing to be saved yet.
-pub fn choose(args: &mut Settings, asked: &Recipe, train: &Dataset) -> Result<Option<Choice>> {
-    if !may_choose(args, train) {
+pub fn choose(
+    args: &mut Settings,
+    asked: &Settings,
+    split: &mut SplitData,
+) -> Result<Option<Choice>> {
+    if !may_choose(args, &split.train) {
         return Ok(None);
     }
     let bar = terminal::bar(0, "which defaults? {wide_bar} {pos}/{len} steps  {eta} left");
-    let choice = asked.choose(train, args.machine.device()?, &mut |trained, event| {
+    let mut lengths = [0; SETS];
+    let (train, device) = (&split.train, args.machine.device()?);
+    let may_drop_pieces = asked.scaling.is_none();
+    let choice = asked.recipe.choose(train, may_drop_pieces, device, &mut |trained, event| {
         if let Event::Step { step, steps, .. } = event {
-            let first = steps >> trained;
-            let of = |sets: usize| first * ((1 << sets) - 1);
-            bar.set_length(of((trained + 1).max(2)) as u64);
-            bar.set_position((of(trained) + step) as u64);
+            lengths[trained] = *steps;
+            let second = if trained == 0 { 2 * steps } else { 0 };
+            bar.set_length((lengths.iter().sum::<usize>() + second) as u64);
+            bar.set_position((lengths[..trained].iter().sum::<usize>() + step) as u64);
         }
         bar.suspend(|| terminal::warn_of_device(event));
         terminal::carry_on()
@@ -46,33 +55,44 @@ pub fn choose(args: &mut Settings, asked: &Recipe, train: &Dataset) -> Result<Op
         bail!("interrupted before the training: nothing is saved");
     }
     if let Some(choice) = &choice {
-        args.recipe.0 = choice.apply(&args.recipe).resolve(train)?;
+        set(args, choice, split)?;
     }
     Ok(choice)
+}
+
+/// Sets what was chosen.
+fn set(args: &mut Settings, choice: &Choice, split: &mut SplitData) -> Result<()> {
+    if choice.drops_pieces() {
+        args.scaling = Some(Scaling::Standard);
+        split.drop_pieces();
+    }
+    args.recipe.0 = choice.apply(&args.recipe).resolve(&split.train)?;
+    Ok(())
 }
 
 /// The same by a bag of so many networks for each set of defaults; with the best one's.
 pub fn choose_bag(
     args: &mut Settings,
-    asked: &Recipe,
-    train: &Dataset,
+    asked: &Settings,
+    split: &mut SplitData,
     networks: usize,
 ) -> Result<Option<(Choice, Bag)>> {
-    if !may_choose(args, train) {
+    if !may_choose(args, &split.train) {
         return Ok(None);
     }
     let bar = terminal::bar(0, "which defaults? {wide_bar} {pos}/{len} steps  {eta} left");
-    let device = bag::device(args, train)?;
+    let (train, device) = (&split.train, bag::device(args, &split.train)?);
+    let may_drop_pieces = asked.scaling.is_none();
     let progress = Progress { args, bar, networks, lengths: Mutex::new([0; SETS]) };
-    let chosen = asked.choose_bag(train, networks, device, &progress);
+    let chosen = asked.recipe.choose_bag(train, may_drop_pieces, networks, device, &progress);
     progress.bar.finish_and_clear();
     let chosen = chosen?;
     if terminal::stopped() {
         bail!("interrupted before one of them was chosen: nothing is saved");
     }
     if let Some((choice, bag)) = &chosen {
-        args.recipe.0 = choice.apply(&args.recipe).resolve(train)?;
-        args.recipe.0.temperature = asked.temperature.or(bag.temperature);
+        set(args, choice, split)?;
+        args.recipe.0.temperature = asked.recipe.temperature.or(bag.temperature);
     }
     Ok(chosen)
 }
@@ -119,12 +139,14 @@ impl Bagging for Progress<'_> {
 
 /// What was tried, for a reader; `networks`: with so many each.
 pub fn text(choice: &Choice, networks: Option<usize>) -> String {
-    let one = |(recipe, score): &(Recipe, reshet::Score)| {
-        let settings = recipe.settings();
+    let in_pieces = choice.tried[0].in_pieces;
+    let one = |tried: &Tried| {
+        let settings = tried.recipe.settings();
         let said = settings.iter().filter(|(name, _)| DIFFERS.contains(&&**name));
         let said: Vec<String> =
             said.map(|(name, text)| format!("{} {text}", name.replace('-', " "))).collect();
-        format!("  {score}  with {}", said.join(", "))
+        let pieces = if in_pieces && !tried.in_pieces { ", numbers not in pieces" } else { "" };
+        format!("  {}  with {}{pieces}", tried.score, said.join(", "))
     };
     let tried: Vec<String> = choice.tried.iter().map(one).collect();
     let taken = ["the first", "the second", "the third"][choice.best];
@@ -140,15 +162,15 @@ pub fn text(choice: &Choice, networks: Option<usize>) -> String {
     format!("{on}:\n{}\n  {taken} is taken{sure}", tried.join("\n"))
 }
 
-/// `[{"hidden": …, "dropout": …, "weight-decay": …, "epochs": …, "score": {…}, "taken": true,
-/// "temperature": …}, …]`
+/// `[{"hidden": …, "dropout": …, "weight-decay": …, "epochs": …, "in-pieces": …, "score": {…},
+/// "taken": true, "temperature": …}, …]`
 pub fn json(choice: &Choice) -> Value {
-    let one = |(i, (recipe, score)): (usize, &(Recipe, reshet::Score))| {
+    let one = |(i, Tried { recipe, score, in_pieces, .. }): (usize, &Tried)| {
         let taken = i == choice.best;
         json!({
             "hidden": recipe.hidden, "dropout": recipe.dropout,
-            "weight-decay": recipe.weight_decay, "epochs": recipe.epochs, "score": score,
-            "taken": taken, "temperature": choice.temperature.filter(|_| taken),
+            "weight-decay": recipe.weight_decay, "epochs": recipe.epochs, "in-pieces": in_pieces,
+            "score": score, "taken": taken, "temperature": choice.temperature.filter(|_| taken),
         })
     };
     choice.tried.iter().enumerate().map(one).collect()

@@ -25,14 +25,14 @@ pub struct Folds {
 
 impl Folds {
     /// Trains and tests once a fold. Ctrl-C is an error: there is nothing to be saved yet.
-    pub fn train(args: &Settings, folds: usize) -> Result<Self> {
+    pub fn train(asked: &Settings, folds: usize) -> Result<Self> {
         let (mut scores, mut residuals) = (Vec::new(), Vec::new());
         for k in 0..folds {
-            let mut args = args.clone();
-            let asked = args.recipe.0.clone();
+            let mut args = asked.clone();
             let split = SplitData::read(&mut args, Some((k, folds)));
-            let SplitData { train, validation, test, .. } = split.map_err(|e| flagged(e, folds))?;
-            choice::choose(&mut args, &asked, &train)?;
+            let mut split = split.map_err(|e| flagged(e, folds))?;
+            choice::choose(&mut args, asked, &mut split)?;
+            let SplitData { train, validation, test, .. } = split;
             let mut trainer = args.trainer(&train)?.on_event(|event| {
                 terminal::warn_of_device(event);
                 terminal::carry_on()

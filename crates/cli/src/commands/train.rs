@@ -4,8 +4,8 @@ use std::{process::ExitCode, time::Instant};
 
 use anyhow::Result;
 use reshet::{
-    Checkpoint, Dataset, Device, Ended, Error, Event, Fit, Meaning, Model, Precision, Recipe,
-    Score, Trainer, diagnosis,
+    Checkpoint, Dataset, Device, Ended, Error, Event, Fit, Meaning, Model, Precision, Score,
+    Trainer, diagnosis,
     formats::safetensors,
     metrics::{Residuals, digits},
     recipe::{Bag, Choice},
@@ -41,24 +41,23 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
     bag::settle(&mut args)?;
     arrays::refuse_folds(&args)?;
     follow::tell(&args)?;
-    let asked = args.recipe.0.clone();
+    let asked = args.clone();
     let folds = args.folds.map(|folds| Folds::train(&args, folds)).transpose()?;
     let folded = start.elapsed();
-    let split = SplitData::read_or_stream(&mut args)?;
-    let trained_on = split.trained();
-    let SplitData { name, train, validation, test, said, warnings, mut chosen, streamed, .. } =
-        split;
-    bag::check(&args, &train, streamed.is_some())?;
+    let mut split = SplitData::read_or_stream(&mut args)?;
+    bag::check(&args, &split.train, split.streamed.is_some())?;
     let loaded = start.elapsed() - folded;
     let choosing = Instant::now();
-    let (choice, mut bag) = match args.find_lr || streamed.is_some() {
+    let (choice, mut bag) = match args.find_lr || split.streamed.is_some() {
         true => (None, None),
-        false => choose(&mut args, &asked, &train)?,
+        false => choose(&mut args, &asked, &mut split)?,
     };
     let compared = bag.as_ref().map(|bag| bag.models.len());
     if choice.is_some() {
-        chosen = filled_in(&asked, &args.recipe);
+        split.chosen = filled_in(&asked.recipe, &args.recipe);
     }
+    let trained_on = split.trained();
+    let SplitData { name, train, validation, test, said, warnings, chosen, streamed, .. } = split;
     let args = &args;
     let optimizer = args.recipe.optimizer()?;
     let choosing = choosing.elapsed();
@@ -217,16 +216,16 @@ fn check(args: &Settings) -> Result<Device> {
 /// average.
 fn choose(
     args: &mut Settings,
-    asked: &Recipe,
-    train: &Dataset,
+    asked: &Settings,
+    split: &mut SplitData,
 ) -> Result<(Option<Choice>, Option<Bag>)> {
     if let Some(networks) = args.bag.filter(|_| args.effort == Some(bag::MOST_EFFORT)) {
-        return Ok(choice::choose_bag(args, asked, train, networks)?.unzip());
+        return Ok(choice::choose_bag(args, asked, split, networks)?.unzip());
     }
-    let mut choice = choice::choose(args, asked, train)?;
+    let mut choice = choice::choose(args, asked, split)?;
     if let (Some(_), Some(choice)) = (args.bag, &mut choice) {
         // The networks' own answers say more than one network's to a fifth of the samples.
-        (args.recipe.0.temperature, choice.temperature) = (asked.temperature, None);
+        (args.recipe.0.temperature, choice.temperature) = (asked.recipe.temperature, None);
     }
     Ok((choice, None))
 }

@@ -92,6 +92,17 @@ impl SplitData {
         Self::of_stream(args, plan, options)?.completed(args, asked)
     }
 
+    /// Takes the numbers of a table without their pieces.
+    pub fn drop_pieces(&mut self) {
+        for part in [Some(&mut self.train), self.validation.as_mut(), self.test.as_mut()] {
+            if let Some(part) = part
+                && let Some(plain) = part.without_pieces()
+            {
+                *part = plain;
+            }
+        }
+    }
+
     /// The number of rows to train on.
     pub fn trained(&self) -> usize {
         self.streamed.as_ref().map_or(self.train.len(), StreamedRows::len)

@@ -54,7 +54,7 @@ pub struct Settings {
     /// Table: how numbers become inputs: standard (mean 0, standard deviation 1), min-max
     /// (0 to 1), none (as they are; targets are still scaled), piecewise (standard, and for each
     /// of 16 pieces between quantiles how much of it lies below; from 500 rows on) [default:
-    /// piecewise; with --net standard]
+    /// piecewise, or standard where that was tried and was better; with --net standard]
     #[arg(long, value_name = "HOW", value_parser = scaling(), conflicts_with = "no_scale")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scaling: Option<Scaling>,

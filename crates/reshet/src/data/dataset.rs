@@ -311,6 +311,13 @@ impl Dataset {
         }
     }
 
+    /// Returns the same samples of a table without the pieces of its numbers: those of
+    /// [`Scaling::Piecewise`](super::table::Scaling::Piecewise) become those of
+    /// [`Scaling::Standard`](super::table::Scaling::Standard). None if there are no pieces.
+    pub fn without_pieces(&self) -> Option<Self> {
+        self.features.without_pieces().map(|features| self.with_features(features))
+    }
+
     /// Splits off a random `fraction` (the second part), keeping each class's
     /// share. The choice of samples depends only on the seed.
     ///

@@ -172,6 +172,19 @@ impl Features {
         }
     }
 
+    /// See [`Dataset::without_pieces`](super::Dataset::without_pieces).
+    pub(super) fn without_pieces(&self) -> Option<Self> {
+        let (columns, left) = self.columns.as_ref()?.without_pieces()?;
+        let Storage::F32(values) = &self.storage else { return None };
+        let width = left.iter().filter(|left| **left).count();
+        let mut kept = huge::room(self.rows() * width);
+        for row in values.chunks_exact(left.len()) {
+            kept.extend(row.iter().zip(&left).filter(|(_, left)| **left).map(|(x, _)| *x));
+        }
+        let (storage, columns) = (Storage::F32(kept), Some(Arc::new(columns)));
+        Some(Self { storage, shape: vec![width], columns, odd: self.odd, pictures: self.pictures })
+    }
+
     pub(super) fn select(&self, rows: &[u32]) -> Self {
         let width = self.width();
         fn pick<T: Copy>(values: &[T], rows: &[u32], width: usize) -> Vec<T> {

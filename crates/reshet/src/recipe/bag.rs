@@ -5,7 +5,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering::Relaxed},
 };
 
-use super::{Recipe, choice};
+use super::{Recipe, errors};
 use crate::{
     Dataset, Device, Ended, Event, Fit, Model, Result, Score, Trainer, average, data::table::Unit,
     metrics::Residuals, threads, train::temperature,
@@ -29,7 +29,8 @@ pub struct Bag {
     pub steps: usize,
     /// Those of them that were taken before: of the networks that [`Bagging::known`] has given.
     pub known_steps: usize,
-    errors: Vec<f64>,
+    pub(super) errors: Vec<f64>,
+    pub(super) log_losses: Vec<f64>,
 }
 
 /// What [`Recipe::bag`] tells, and what it is told.
@@ -97,12 +98,6 @@ impl Bag {
             ended: Ended::Done,
             cublaslt: None,
         })
-    }
-
-    /// Whether its answers to samples that were not trained on are clearly better than those of
-    /// another bag of the same folds: by half a standard error of the difference.
-    pub fn is_clearly_better(&self, than: &Self) -> bool {
-        choice::is_less(&self.errors, &than.errors, choice::CLEARLY)
     }
 }
 
@@ -243,11 +238,12 @@ fn together(data: &Dataset, folds: Vec<Fold>) -> Bag {
     let score = Score::new(&answers, data.targets(), meaning.task, loss).named(meaning.answers());
     Bag {
         score,
-        temperature: choice::temperature(&answers, data.targets()),
+        temperature: errors::temperature(&answers, data.targets()),
         residuals: Residuals::of(&answers, data.targets()),
         steps: folds.iter().map(|fold| fold.steps).sum(),
         known_steps: folds.iter().filter(|fold| fold.known).map(|fold| fold.steps).sum(),
-        errors: choice::of_samples(&answers, data.targets()),
+        errors: errors::of_samples(&answers, data.targets()),
+        log_losses: errors::log_losses(&answers, data.targets()),
         models: folds.into_iter().map(|fold| fold.model).collect(),
     }
 }

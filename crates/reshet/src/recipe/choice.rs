@@ -5,12 +5,12 @@ use std::ops::ControlFlow;
 use super::{
     Bag, Bagging, Defaults, LossName, Recipe,
     defaults::{detailed, wide},
+    errors::{is_less, log_losses, of_samples, temperature},
 };
 use crate::{
-    Dataset, Device, Ended, Error, Event, Result, Score, Targets, Trainer,
-    data::table::ENOUGH_ROWS,
-    metrics::{Residuals, argmax},
-    train::temperature,
+    Dataset, Device, Ended, Error, Event, Result, Score, Trainer,
+    data::table::{Columns, ENOUGH_ROWS},
+    metrics::Residuals,
 };
 
 /// The part of the training samples on which the candidates are compared.
@@ -23,7 +23,7 @@ const TOO_MANY: usize = 100_000;
 const MOST_TO_WIDEN: usize = 20_000;
 /// By so many standard errors a set of defaults must be better than the one before it, which is the
 /// safer one.
-pub(super) const CLEARLY: f64 = 0.5;
+const CLEARLY: f64 = 0.5;
 /// The same below [`ENOUGH_ROWS`] samples, of whose fifth the standard error is itself uncertain.
 const CLEARLY_OF_FEW: f64 = 1.0;
 
@@ -31,9 +31,8 @@ const CLEARLY_OF_FEW: f64 = 1.0;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Choice {
-    /// The candidates, resolved, and their scores on samples that they did not train on; the
-    /// usual defaults come first.
-    pub tried: Vec<(Recipe, Score)>,
+    /// What was tried; the usual defaults come first.
+    pub tried: Vec<Tried>,
     /// Which of them is the best.
     pub best: usize,
     /// The temperature at which the best one's probabilities for these samples have the lowest log
@@ -44,17 +43,30 @@ pub struct Choice {
     pub residuals: Vec<Residuals>,
 }
 
+/// A set of defaults that was tried.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Tried {
+    /// The recipe, resolved.
+    pub recipe: Recipe,
+    /// Whether the numbers were in pieces, which a set that does without does not see:
+    /// [`Dataset::without_pieces`].
+    pub in_pieces: bool,
+    /// The score on samples that it did not train on.
+    pub score: Score,
+}
+
 impl Choice {
-    /// The choice of this bag.
-    fn of(tried: Vec<(Recipe, Score)>, best: usize, bag: &Bag) -> Self {
-        let (temperature, residuals) = (bag.temperature, bag.residuals.clone());
-        Self { tried, best, temperature, residuals }
+    /// Whether the best one takes numbers without their pieces: [`Dataset::without_pieces`] has the
+    /// samples to train on, and to validate and test on.
+    pub fn drops_pieces(&self) -> bool {
+        self.tried[0].in_pieces && !self.tried[self.best].in_pieces
     }
 
     /// Returns `asked` with what was chosen; what it leaves open is the usual defaults' to fill in.
     pub fn apply(&self, asked: &Recipe) -> Recipe {
         let mut recipe =
-            if self.best == 0 { asked.clone() } else { self.tried[self.best].0.clone() };
+            if self.best == 0 { asked.clone() } else { self.tried[self.best].recipe.clone() };
         recipe.temperature = asked.temperature.or(self.temperature);
         recipe
     }
@@ -98,6 +110,10 @@ impl Recipe {
     /// standard error of the difference: in wrong answers, or in squares of the errors. With fewer than
     /// 500 samples, by a whole one.
     ///
+    /// Where the usual defaults are the best for classes, and `may_drop_pieces`, they are also tried
+    /// without the pieces of numbers ([`Dataset::without_pieces`]), and taken so if the log loss is
+    /// lower by half a standard error: see [`Choice::drops_pieces`].
+    ///
     /// None if there is nothing to be chosen: something about the network or its training is set, or
     /// there are more than 100,000 samples, or fewer than 100 of numbers, 500 of classes. `tell` hears the events of
     /// each training; [`ControlFlow::Break`] ends the choice, also with None.
@@ -107,6 +123,7 @@ impl Recipe {
     pub fn choose(
         &self,
         data: &Dataset,
+        may_drop_pieces: bool,
         device: Device,
         tell: &mut dyn FnMut(usize, &Event) -> ControlFlow<()>,
     ) -> Result<Option<Choice>> {
@@ -115,29 +132,17 @@ impl Recipe {
             return Ok(None);
         }
         let clearly = if data.len() < ENOUGH_ROWS { CLEARLY_OF_FEW } else { CLEARLY };
-        let (train, validation) = data.split(VALIDATION, self.seed.unwrap_or(0))?;
-        let (mut tried, mut best, mut best_answers, mut least) = (Vec::new(), 0, vec![], vec![]);
-        for (i, candidate) in self.candidates(defaults, data.len()).into_iter().enumerate() {
-            let trainer: Trainer = candidate.clone().trainer(&train)?.device(device).unscaled();
-            let fit = match trainer.on_event(|event| tell(i, event)).fit(&train) {
-                // The usual defaults will tell of it themselves.
-                Err(Error::Diverged(_)) if i == 0 => return Ok(None),
-                Err(Error::Diverged(_)) => break,
-                fit => fit?,
-            };
-            if fit.ended == Ended::Asked {
-                return Ok(None);
-            }
-            let (score, answers) = fit.model.predictor(device)?.examine(&validation)?;
-            let errors = of_samples(&answers, validation.targets());
-            tried.push((candidate, score));
-            if i > 0 && !is_less(&errors, &least, clearly) {
-                break;
-            }
-            (best, best_answers, least) = (i, answers, errors);
-        }
-        let temperature = temperature(&best_answers, validation.targets());
-        let residuals = Residuals::of(&best_answers, validation.targets());
+        let compared = self.compare(data, may_drop_pieces, clearly, |i, recipe, data| {
+            recipe.held_back(data, device, &mut |event| tell(i, event))
+        });
+        let Some((tried, best, answered)) = (match compared {
+            // The usual defaults will tell of it themselves.
+            Err(Error::Diverged(_)) => return Ok(None),
+            compared => compared?,
+        }) else {
+            return Ok(None);
+        };
+        let (temperature, residuals) = (answered.temperature, answered.residuals);
         Ok(Some(Choice { tried, best, temperature, residuals }))
     }
 
@@ -151,6 +156,7 @@ impl Recipe {
     pub fn choose_bag(
         &self,
         data: &Dataset,
+        may_drop_pieces: bool,
         folds: usize,
         device: Device,
         bagging: &dyn Bagging,
@@ -159,21 +165,89 @@ impl Recipe {
         if !self.leaves_choice(defaults, data.len()) {
             return Ok(None);
         }
-        let (mut tried, mut best) = (Vec::new(), None::<(usize, Bag)>);
-        for (i, candidate) in self.candidates(defaults, data.len()).into_iter().enumerate() {
-            let bag = match candidate.bag(data, folds, device, &Shifted(i * folds, bagging)) {
+        let compared = self.compare(data, may_drop_pieces, CLEARLY, |i, recipe, data| {
+            recipe.bag(data, folds, device, &Shifted(i * folds, bagging))
+        });
+        Ok(compared?.map(|(tried, best, bag)| {
+            let (temperature, residuals) = (bag.temperature, bag.residuals.clone());
+            (Choice { tried, best, temperature, residuals }, bag)
+        }))
+    }
+
+    /// Tries one set of defaults after the other; returns them, which is the best, and what came of
+    /// it. None if an attempt was asked to end.
+    fn compare<A: Attempt>(
+        &self,
+        data: &Dataset,
+        may_drop_pieces: bool,
+        clearly: f64,
+        mut attempt: impl FnMut(usize, &Self, &Dataset) -> Result<Option<A>>,
+    ) -> Result<Option<(Vec<Tried>, usize, A)>> {
+        let defaults = Defaults::of_table(data.targets());
+        let in_pieces = data.features().columns().is_some_and(Columns::has_pieces);
+        let [usual, others @ ..] = &self.candidates(defaults, data.len())[..] else {
+            return Ok(None);
+        };
+        let Some(mut taken) = attempt(0, usual, data)? else { return Ok(None) };
+        let told = |recipe: &Self, in_pieces, attempt: &A| {
+            let (recipe, score) = (recipe.clone(), attempt.score().clone());
+            Tried { recipe, in_pieces, score }
+        };
+        let (mut tried, mut best) = (vec![told(usual, in_pieces, &taken)], 0);
+        for other in others {
+            let attempted = match attempt(tried.len(), other, data) {
                 // The set before it has shown that it does not.
-                Err(Error::Diverged(_)) if i > 0 => break,
-                bag => bag?,
+                Err(Error::Diverged(_)) => break,
+                attempted => attempted?,
             };
-            let Some(bag) = bag else { return Ok(None) };
-            tried.push((candidate, bag.score.clone()));
-            if best.as_ref().is_some_and(|(_, before)| !bag.is_clearly_better(before)) {
+            let Some(attempted) = attempted else { return Ok(None) };
+            tried.push(told(other, in_pieces, &attempted));
+            if !is_less(attempted.errors(), taken.errors(), clearly) {
                 break;
             }
-            best = Some((i, bag));
+            (best, taken) = (tried.len() - 1, attempted);
         }
-        Ok(best.map(|(best, bag)| (Choice::of(tried, best, &bag), bag)))
+        // In many noisy tables of classes a network learns the noise of the pieces.
+        let may_drop_pieces = may_drop_pieces && defaults == Defaults::TableOfClasses;
+        if best > 0 || !may_drop_pieces {
+            return Ok(Some((tried, best, taken)));
+        }
+        let Some(plain) = data.without_pieces() else { return Ok(Some((tried, best, taken))) };
+        let attempted = match attempt(tried.len(), usual, &plain) {
+            Err(Error::Diverged(_)) => return Ok(Some((tried, best, taken))),
+            attempted => attempted?,
+        };
+        let Some(attempted) = attempted else { return Ok(None) };
+        tried.push(told(usual, false, &attempted));
+        if is_less(attempted.log_losses(), taken.log_losses(), clearly) {
+            (best, taken) = (tried.len() - 1, attempted);
+        }
+        Ok(Some((tried, best, taken)))
+    }
+
+    /// Trains on four fifths of the samples, and answers the last fifth. None if it was asked to
+    /// end.
+    fn held_back(
+        &self,
+        data: &Dataset,
+        device: Device,
+        tell: &mut dyn FnMut(&Event) -> ControlFlow<()>,
+    ) -> Result<Option<HeldBack>> {
+        let (train, validation) = data.split(VALIDATION, self.seed.unwrap_or(0))?;
+        let trainer: Trainer = self.clone().trainer(&train)?.device(device).unscaled();
+        let fit = trainer.on_event(tell).fit(&train)?;
+        if fit.ended == Ended::Asked {
+            return Ok(None);
+        }
+        let (score, answers) = fit.model.predictor(device)?.examine(&validation)?;
+        let targets = validation.targets();
+        Ok(Some(HeldBack {
+            score,
+            errors: of_samples(&answers, targets),
+            log_losses: log_losses(&answers, targets),
+            temperature: temperature(&answers, targets),
+            residuals: Residuals::of(&answers, targets),
+        }))
     }
 
     /// The usual defaults, those for detailed numbers and those of a wide network: each is tried if
@@ -185,6 +259,52 @@ impl Recipe {
             all.push(resolved(self.over(&wide(samples))));
         }
         all
+    }
+}
+
+/// What came of a set of defaults, by its answers to samples that it did not train on.
+trait Attempt {
+    fn score(&self) -> &Score;
+    /// See [`of_samples`].
+    fn errors(&self) -> &[f64];
+    /// See [`log_losses`].
+    fn log_losses(&self) -> &[f64];
+}
+
+/// Answers to a part of the samples.
+struct HeldBack {
+    score: Score,
+    errors: Vec<f64>,
+    log_losses: Vec<f64>,
+    temperature: Option<f64>,
+    residuals: Vec<Residuals>,
+}
+
+impl Attempt for HeldBack {
+    fn score(&self) -> &Score {
+        &self.score
+    }
+
+    fn errors(&self) -> &[f64] {
+        &self.errors
+    }
+
+    fn log_losses(&self) -> &[f64] {
+        &self.log_losses
+    }
+}
+
+impl Attempt for Bag {
+    fn score(&self) -> &Score {
+        &self.score
+    }
+
+    fn errors(&self) -> &[f64] {
+        &self.errors
+    }
+
+    fn log_losses(&self) -> &[f64] {
+        &self.log_losses
     }
 }
 
@@ -201,77 +321,12 @@ impl Bagging for Shifted<'_> {
     }
 }
 
-/// The best temperature for these answers, if it is clearly better than 1.
-pub(super) fn temperature(answers: &[f32], targets: &Targets) -> Option<f64> {
-    if matches!(targets, Targets::Numbers { .. }) {
-        return None;
-    }
-    let best = temperature::best(answers, targets);
-    let at = |temperature| temperature::losses(answers, targets, temperature);
-    // Fitted to these very answers, it always seems to gain a little.
-    is_less(&at(best), &at(1.0), 1.0).then_some(best)
-}
-
-/// Each sample's error: for numbers the square of the error over the target's variance; for several
-/// targets their sum. For soft labels the sum of the squared errors of the probabilities. Else the
-/// share of wrong answers.
-pub(crate) fn of_samples(answers: &[f32], targets: &Targets) -> Vec<f64> {
-    let outputs = targets.outputs();
-    let rows = answers.chunks_exact(outputs);
-    let wrong = |wrong: bool| f64::from(u8::from(wrong));
-    match targets {
-        Targets::Classes { probabilities: Some(all), .. } => {
-            let square = |(p, t): (&f32, &f32)| (f64::from(*p) - f64::from(*t)).powi(2);
-            let of_row = |(row, t): (&[f32], &[f32])| row.iter().zip(t).map(square).sum();
-            rows.zip(all.chunks_exact(outputs)).map(of_row).collect()
-        }
-        Targets::Classes { labels, .. } => {
-            rows.zip(labels.iter()).map(|(row, y)| wrong(argmax(row) != *y as usize)).collect()
-        }
-        Targets::YesNo { values, .. } => {
-            let error = |(p, y): (&f32, &f32)| wrong((*p > 0.5) != (*y > 0.5));
-            let of_row = |(row, y): (&[f32], &[f32])| row.iter().zip(y).map(error).sum();
-            rows.zip(values.chunks_exact(outputs)).map(of_row).collect()
-        }
-        Targets::Numbers { values, .. } => {
-            let variances: Vec<f64> = (0..outputs).map(|k| variance(values, k, outputs)).collect();
-            let error = |((x, y), variance): ((&f32, &f32), &f64)| match y.is_nan() {
-                // A target that is missing is no error.
-                true => 0.0,
-                false => (f64::from(*x) - f64::from(*y)).powi(2) / variance,
-            };
-            let of_row =
-                |(row, y): (&[f32], &[f32])| row.iter().zip(y).zip(&variances).map(error).sum();
-            rows.zip(values.chunks_exact(outputs)).map(of_row).collect()
-        }
-    }
-}
-
-/// The variance of the k-th of so many targets, of those that are there; 1 where they are equal.
-fn variance(values: &[f32], k: usize, outputs: usize) -> f64 {
-    let there =
-        || values.iter().skip(k).step_by(outputs).filter(|y| !y.is_nan()).map(|y| f64::from(*y));
-    let n = there().count().max(1) as f64;
-    let mean = there().sum::<f64>() / n;
-    let variance = there().map(|y| (y - mean).powi(2)).sum::<f64>() / n;
-    if variance > 0.0 { variance } else { 1.0 }
-}
-
-/// Whether the mean of these errors is lower than that of those of the same samples by more than so
-/// many standard errors of the difference.
-pub(super) fn is_less(these: &[f64], than: &[f64], by: f64) -> bool {
-    let n = these.len() as f64;
-    let gains = || than.iter().zip(these).map(|(theirs, ours)| theirs - ours);
-    let mean = gains().sum::<f64>() / n;
-    let variance = gains().map(|gain| (gain - mean).powi(2)).sum::<f64>() / n;
-    mean > by * (variance / n).sqrt()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
-        Features, Storage, Task,
+        Features, Prepare, Storage, Targets, Task,
+        data::table::{Scaling, TableBuilder, csv},
         rng::{Purpose, Stream},
     };
 
@@ -297,7 +352,7 @@ mod tests {
 
     fn choose(recipe: &Recipe, data: &Dataset) -> Option<Choice> {
         let mut go_on = |_: usize, _: &Event| ControlFlow::Continue(());
-        recipe.choose(data, Device::cpu().threads(1), &mut go_on).unwrap()
+        recipe.choose(data, true, Device::cpu().threads(1), &mut go_on).unwrap()
     }
 
     #[test]
@@ -310,39 +365,86 @@ mod tests {
         }
     }
 
+    /// Rows of numbers in pieces that say little about their class, and those of scaled numbers alone.
+    fn noisy_classes(scaling: Scaling) -> Dataset {
+        let names = ["a", "b", "c", "d", "e", "y"].map(String::from).to_vec();
+        let mut builder = TableBuilder::new("t", names, &csv::Options::default()).unwrap();
+        let (stream, mut drawn) = (Stream::new(5, Purpose::Data, 0), 0);
+        for _ in 0..700 {
+            let mut uniform = || {
+                drawn += 1;
+                stream.uniform(drawn)
+            };
+            let numbers: Vec<f32> = (0..5).map(|_| uniform()).collect();
+            let yes = numbers.iter().sum::<f32>() + 3.0 * uniform() > 4.0;
+            let mut cells: Vec<String> = numbers.iter().map(f32::to_string).collect();
+            cells.push(if yes { "yes" } else { "no" }.into());
+            builder.row(cells.iter().map(String::as_str).collect::<Vec<_>>()).unwrap();
+        }
+        Prepare::new().scaling(scaling).of(builder.table().unwrap()).unwrap().train
+    }
+
+    #[test]
+    fn pieces_are_dropped_where_a_network_learns_their_noise() {
+        let data = noisy_classes(Scaling::Piecewise);
+        let (plain, standard) = (data.without_pieces().unwrap(), noisy_classes(Scaling::Standard));
+        let columns = |data: &Dataset| data.features().columns().cloned();
+        assert_eq!(columns(&plain), columns(&standard));
+        let rows = |data: &Dataset| {
+            let mut row = vec![0.0; data.features().width()];
+            let mut all = Vec::new();
+            for i in 0..data.len() {
+                data.features().read(i, &mut row);
+                all.extend(row.iter().map(|x| x.to_bits()));
+            }
+            all
+        };
+        assert_eq!(rows(&plain), rows(&standard));
+        assert!(plain.without_pieces().is_none());
+
+        let recipe = Recipe::default();
+        let choice = choose(&recipe, &data).unwrap();
+        let in_pieces: Vec<bool> = choice.tried.iter().map(|tried| tried.in_pieces).collect();
+        assert_eq!((in_pieces, choice.drops_pieces()), (vec![true, true, false], true));
+        assert_eq!(choice.tried[2].recipe, choice.tried[0].recipe);
+        let kept = |_: usize, _: &Event| ControlFlow::Continue(());
+        let device = Device::cpu().threads(1);
+        let choice = recipe.choose(&data, false, device, &mut { kept }).unwrap().unwrap();
+        assert_eq!((choice.tried.len(), choice.drops_pieces()), (2, false));
+        // Nothing to be dropped.
+        let choice = choose(&recipe, &plain).unwrap();
+        assert_eq!((choice.tried.len(), choice.drops_pieces()), (2, false));
+
+        let (choice, bag) = recipe.choose_bag(&data, true, 2, device, &()).unwrap().unwrap();
+        assert!(choice.drops_pieces());
+        assert_eq!(bag.models[0].meaning().columns.as_ref(), plain.features().columns());
+    }
+
     #[test]
     fn bags_are_compared_on_all_samples() {
         let device = Device::cpu();
         let data = samples(600, false);
-        let (choice, bag) = Recipe::default().choose_bag(&data, 2, device, &()).unwrap().unwrap();
+        let (choice, bag) =
+            Recipe::default().choose_bag(&data, true, 2, device, &()).unwrap().unwrap();
         assert_eq!((choice.best > 0, choice.tried.len(), bag.models.len()), (true, 3, 2));
-        let (taken, score) = &choice.tried[choice.best];
-        assert!(*score == bag.score && score.measure() > choice.tried[0].1.measure());
+        let Tried { recipe: taken, score, .. } = &choice.tried[choice.best];
+        assert!(*score == bag.score && score.measure() > choice.tried[0].score.measure());
         let again = taken.bag(&data, 2, device, &()).unwrap().unwrap();
         assert_eq!(again.models, bag.models);
         let set = Recipe { hidden: Some(vec![8]), ..Recipe::default() };
         let data = samples(600, true);
-        assert!(set.choose_bag(&data, 2, device, &()).unwrap().is_none());
-    }
-
-    #[test]
-    fn probabilities_get_a_temperature_where_it_clearly_helps() {
-        // So many of a hundred that are said to be yes with this probability are.
-        let at = |p: f32, right: usize| {
-            let yes = (0..100).map(|i| f32::from(u8::from(i < right))).collect();
-            temperature(&[p; 100], &Targets::yes_no(yes, vec!["yes".into()]))
-        };
-        assert!(at(0.99, 80).is_some_and(|t| t > 2.0), "{:?}", at(0.99, 80));
-        assert!(at(0.6, 95).is_some_and(|t| t < 0.5), "{:?}", at(0.6, 95));
-        assert_eq!((at(0.8, 80), at(0.8, 78)), (None, None));
-        assert_eq!(temperature(&[1.0], &Targets::numbers(vec![2.0], 1)), None);
+        assert!(set.choose_bag(&data, true, 2, device, &()).unwrap().is_none());
     }
 
     #[test]
     fn what_was_chosen_leaves_what_was_asked() {
         let recipe = |seed, dropout| Recipe { seed: Some(seed), dropout, ..Recipe::default() };
-        let score = || Score::without_network(&Targets::numbers(vec![1.0], 1), Task::Number);
-        let tried = vec![(recipe(7, Some(0.2)), score()), (recipe(7, Some(0.1)), score())];
+        let tried = |dropout| Tried {
+            recipe: recipe(7, Some(dropout)),
+            in_pieces: true,
+            score: Score::without_network(&Targets::numbers(vec![1.0], 1), Task::Number),
+        };
+        let tried = vec![tried(0.2), tried(0.1)];
         let residuals = Vec::new();
         let mut choice = Choice { tried, best: 0, temperature: Some(1.5), residuals };
         let asked = recipe(7, None);
@@ -366,18 +468,7 @@ mod tests {
             !leaves_choice(Defaults::Pictures, 1_000) && !leaves_choice(Defaults::Plain, 1_000)
         );
         let mut stop = |_: usize, _: &Event| ControlFlow::Break(());
-        let choice = Recipe::default().choose(&data, Device::cpu(), &mut stop);
+        let choice = Recipe::default().choose(&data, true, Device::cpu(), &mut stop);
         assert!(choice.unwrap().is_none());
-    }
-
-    #[test]
-    fn errors_are_in_units_of_their_target_and_missing_ones_are_none() {
-        let features = Features::new(Storage::F32(vec![0.0; 4]), &[1]).unwrap();
-        let targets = Targets::numbers(vec![0.0, 100.0, 2.0, f32::NAN, 4.0, 300.0, 2.0, 200.0], 2);
-        let data = Dataset::with_missing_targets(features, targets).unwrap();
-        let answers = [0.0, 200.0, 2.0, 9.0, 2.0, 300.0, 2.0, 200.0];
-        // Variances of 2 and of 20,000/3.
-        let errors = of_samples(&answers, data.targets());
-        assert_eq!(errors, [10_000.0 / (20_000.0 / 3.0), 0.0, 2.0, 0.0]);
     }
 }

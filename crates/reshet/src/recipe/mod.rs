@@ -6,8 +6,9 @@
 
 mod bag;
 mod build;
-pub(crate) mod choice;
+mod choice;
 mod defaults;
+pub(crate) mod errors;
 mod text;
 
 use serde::{Deserialize, Serialize};
@@ -15,7 +16,7 @@ use serde::{Deserialize, Serialize};
 pub use crate::names::{LossName, OptimizerName, ScheduleName};
 use crate::{Activation, Dataset, Error, Init, Result, Task};
 pub use bag::{Bag, Bagging};
-pub use choice::Choice;
+pub use choice::{Choice, Tried};
 pub use defaults::Defaults;
 use text::{list, name, pair, scalar, short, switch};
 

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     Dataset, Model, Result, Score, Targets, error::Error, metrics::clamped,
-    recipe::choice::of_samples, threads, train::temperature,
+    recipe::errors::of_samples, threads, train::temperature,
 };
 
 /// So many of the best networks are looked at.

@@ -375,6 +375,25 @@ fn is_date(word: &str) -> bool {
 }
 
 impl Columns {
+    /// Whether a number is in the pieces of [`Scaling::Piecewise`].
+    pub(crate) fn has_pieces(&self) -> bool {
+        self.inputs.iter().any(|column| column.kind.pieces() > 0)
+    }
+
+    /// The same without the pieces of [`Scaling::Piecewise`], as [`Scaling::Standard`] has them, and
+    /// which of the inputs are left. None if there are no pieces.
+    pub(crate) fn without_pieces(&self) -> Option<(Self, Vec<bool>)> {
+        let (mut plain, mut left) = (self.clone(), Vec::new());
+        for column in &mut plain.inputs {
+            let (width, pieces) = (column.kind.width(), column.kind.pieces());
+            left.extend((0..width).map(|input| !(1..=pieces).contains(&input)));
+            if let ColumnKind::Number { knots, .. } = &mut column.kind {
+                knots.clear();
+            }
+        }
+        left.contains(&false).then_some((plain, left))
+    }
+
     /// The input columns by their names.
     pub(crate) fn by_name(&self) -> HashMap<&str, &Column> {
         self.inputs.iter().map(|column| (&*column.name, column)).collect()
