@@ -9,7 +9,9 @@ use std::{
 
 use pyo3::prelude::*;
 use reshet::{
-    Dataset, Device, Error, Event, Fit, Model, Precision, Recipe, Result, Trainer, diagnosis,
+    Dataset, Device, Error, Event, Fit, Model, Precision, Recipe, Result, Trainer,
+    data::table::Prepared,
+    diagnosis,
     recipe::{Bag, Bagging, Choice, Defaults},
 };
 
@@ -220,8 +222,7 @@ fn learn(
     watch: &mut Watch,
 ) -> Result<Outcome> {
     let Learnt { parts, samples, name } = learnt;
-    let reshet::data::table::Prepared { train, validation, test, mut said, mut warnings } = parts;
-    let (mut validation, mut test) = (validation, test);
+    let Prepared { train, mut validation, mut test, mut said, mut warnings } = parts;
     said.iter().for_each(|line| watch.say(line));
     let mut resolved = recipe.resolve_for(Defaults::of_table(train.targets()), samples);
     if recipe.batch_size.is_none() {
@@ -249,9 +250,13 @@ fn learn(
             resolved = choice.apply(&resolved);
             residuals.clone_from(&choice.residuals);
             if choice.drops_pieces() {
-                let plain = |part: Dataset| part.without_pieces().unwrap_or(part);
-                train = plain(train);
-                (validation, test) = (validation.map(plain), test.map(plain));
+                for part in [Some(&mut train), validation.as_mut(), test.as_mut()] {
+                    if let Some(part) = part
+                        && let Some(plain) = part.without_pieces()
+                    {
+                        *part = plain;
+                    }
+                }
             }
             let scores = choice.tried.iter().map(|tried| tried.score.to_string());
             let scores: Vec<String> = scores.collect();

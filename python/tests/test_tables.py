@@ -573,6 +573,18 @@ def test_rows_of_one_value_stay_together_and_the_latest_are_tested_on():
         reshet.train(frame, target="sick", group="nobody")
 
 
+def test_numbers_are_not_in_pieces_where_that_is_better():
+    r = np.random.default_rng(4)
+    numbers = r.random((1200, 5))
+    noisy = numbers.sum(axis=1) + 3 * r.random(1200) > 4
+    frame = pd.DataFrame(numbers, columns=list("abcde")).assign(y=np.where(noisy, "yes", "no"))
+    plain = reshet.train(frame, target="y")
+    assert str(plain.network).startswith("5-")
+    assert plain.tested["accuracy"] > 0.6
+    pieces = reshet.train(frame, target="y", scaling="piecewise")
+    assert str(pieces.network).startswith("85-")
+
+
 def test_the_better_defaults_are_taken():
     r = np.random.default_rng(2)
     a, b = r.random(700), r.random(700)
