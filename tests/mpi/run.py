@@ -154,6 +154,22 @@ def job_files():
         check(read.returncode == 0, f"{name}: {read.stderr}")
 
 
+def chosen(ranks, folder):
+    """Rank 0 alone chooses, and here takes numbers that are not in pieces."""
+    chance = random.Random(1)
+    lines = ["a,b,c,d,e,y"]
+    for _ in range(900):
+        numbers = [chance.random() for _ in range(5)]
+        yes = sum(numbers) + 3 * chance.random() > 4
+        lines.append(",".join(f"{x:.4f}" for x in numbers) + (",yes" if yes else ",no"))
+    (folder / "noisy.csv").write_text("\n".join(lines) + "\n")
+    for name, count in [("chosen1", 1), ("chosen2", 2)]:
+        ranks.run(count, [*"train noisy.csv --validation 0.1 -q".split(), "--out", name])
+    reports = [json.loads((folder / name / "report.json").read_text()) for name in ["chosen1", "chosen2"]]
+    check([report["features"] for report in reports] == [5, 5], "numbers are still in pieces")
+    check(are_near(epochs(folder / "chosen2"), epochs(folder / "chosen1")), "chosen: other losses")
+
+
 def streamed(ranks, folder):
     table(folder / "large.csv", 600_000)
     flags = "train large.csv --memory 8M --hidden 8 --batch-size 1000 --epochs 2 --validation 0.1 -q"
@@ -319,6 +335,7 @@ def main():
         ranks = Ranks(str(Path(flags.program).resolve()), folder)
         job_files()
         trainings(ranks, folder)
+        chosen(ranks, folder)
         streamed(ranks, folder)
         differences(ranks, folder)
         studies(ranks, folder)
