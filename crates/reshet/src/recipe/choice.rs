@@ -115,8 +115,8 @@ impl Recipe {
     /// lower by half a standard error: see [`Choice::drops_pieces`].
     ///
     /// None if there is nothing to be chosen: something about the network or its training is set, or
-    /// there are more than 100,000 samples, or fewer than 100 of numbers, 500 of classes. `tell` hears the events of
-    /// each training; [`ControlFlow::Break`] ends the choice, also with None.
+    /// there are more than 100,000 samples, or fewer than 100 of numbers, 500 of classes. `tell`
+    /// hears the events of each training; [`ControlFlow::Break`] ends the choice, also with None.
     ///
     /// # Errors
     /// As [`Recipe::resolve`] and [`Trainer::fit`].
@@ -135,15 +135,17 @@ impl Recipe {
         let compared = self.compare(data, may_drop_pieces, clearly, |i, recipe, data| {
             recipe.held_back(data, device, &mut |event| tell(i, event))
         });
-        let Some((tried, best, answered)) = (match compared {
+        let compared = match compared {
             // The usual defaults will tell of it themselves.
-            Err(Error::Diverged(_)) => return Ok(None),
+            Err(Error::Diverged(_)) => None,
             compared => compared?,
-        }) else {
-            return Ok(None);
         };
-        let (temperature, residuals) = (answered.temperature, answered.residuals);
-        Ok(Some(Choice { tried, best, temperature, residuals }))
+        Ok(compared.map(|(tried, best, HeldBack { temperature, residuals, .. })| Choice {
+            tried,
+            best,
+            temperature,
+            residuals,
+        }))
     }
 
     /// Does the same as [`Recipe::choose`], but compares bags: see [`Recipe::bag`]. Each set of
