@@ -54,6 +54,11 @@ export interface Options {
 /** What waits to be drawn: one chart a frame, as two together would block the page for too long. */
 const waiting = new Set<Chart>();
 
+/** A frame later than the change it follows: what that moved is then in its place, and not measured twice. */
+function drawSoon(): void {
+  requestAnimationFrame(() => requestAnimationFrame(drawNext));
+}
+
 function drawNext(): void {
   const [next] = waiting;
   if (next === undefined) return;
@@ -124,7 +129,7 @@ export class Chart {
     ]);
     if (key === this.key) return;
     this.key = key;
-    if (waiting.size === 0) requestAnimationFrame(drawNext);
+    if (waiting.size === 0) drawSoon();
     waiting.add(this);
   }
 
