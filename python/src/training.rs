@@ -250,13 +250,8 @@ fn learn(
             resolved = choice.apply(&resolved);
             residuals.clone_from(&choice.residuals);
             if choice.drops_pieces() {
-                for part in [Some(&mut train), validation.as_mut(), test.as_mut()] {
-                    if let Some(part) = part
-                        && let Some(plain) = part.without_pieces()
-                    {
-                        *part = plain;
-                    }
-                }
+                let others = [&mut validation, &mut test].into_iter().flatten();
+                [&mut train].into_iter().chain(others).for_each(Dataset::drop_pieces);
             }
             let scores = choice.tried.iter().map(|tried| tried.score.to_string());
             let scores: Vec<String> = scores.collect();

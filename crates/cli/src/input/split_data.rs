@@ -94,13 +94,8 @@ impl SplitData {
 
     /// Takes the numbers of a table without their pieces.
     pub fn drop_pieces(&mut self) {
-        for part in [Some(&mut self.train), self.validation.as_mut(), self.test.as_mut()] {
-            if let Some(part) = part
-                && let Some(plain) = part.without_pieces()
-            {
-                *part = plain;
-            }
-        }
+        let others = [&mut self.validation, &mut self.test].into_iter().flatten();
+        [&mut self.train].into_iter().chain(others).for_each(Dataset::drop_pieces);
     }
 
     /// The number of rows to train on.

@@ -311,10 +311,17 @@ impl Dataset {
         }
     }
 
-    /// Returns the same samples of a table without the pieces of its numbers: those of
+    /// Takes the numbers of a table without their pieces, if there are any: samples of
     /// [`Scaling::Piecewise`](super::table::Scaling::Piecewise) become those of
-    /// [`Scaling::Standard`](super::table::Scaling::Standard). None if there are no pieces.
-    pub fn without_pieces(&self) -> Option<Self> {
+    /// [`Scaling::Standard`](super::table::Scaling::Standard).
+    pub fn drop_pieces(&mut self) {
+        if let Some(plain) = self.without_pieces() {
+            *self = plain;
+        }
+    }
+
+    /// See [`Dataset::drop_pieces`]; None if there are no pieces.
+    pub(crate) fn without_pieces(&self) -> Option<Self> {
         self.features.without_pieces().map(|features| self.with_features(features))
     }
 

@@ -172,7 +172,7 @@ impl Features {
         }
     }
 
-    /// See [`Dataset::without_pieces`](super::Dataset::without_pieces).
+    /// See [`Dataset::drop_pieces`](super::Dataset::drop_pieces).
     pub(super) fn without_pieces(&self) -> Option<Self> {
         let (columns, left) = self.columns.as_ref()?.without_pieces()?;
         let Storage::F32(values) = &self.storage else { return None };

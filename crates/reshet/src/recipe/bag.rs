@@ -5,7 +5,10 @@ use std::{
     sync::atomic::{AtomicBool, Ordering::Relaxed},
 };
 
-use super::{Recipe, errors};
+use super::{
+    Recipe,
+    errors::{self, Losses},
+};
 use crate::{
     Dataset, Device, Ended, Event, Fit, Model, Result, Score, Trainer, average, data::table::Unit,
     metrics::Residuals, threads, train::temperature,
@@ -29,8 +32,7 @@ pub struct Bag {
     pub steps: usize,
     /// Those of them that were taken before: of the networks that [`Bagging::known`] has given.
     pub known_steps: usize,
-    pub(super) errors: Vec<f64>,
-    pub(super) log_losses: Vec<f64>,
+    pub(super) losses: Losses,
 }
 
 /// What [`Recipe::bag`] tells, and what it is told.
@@ -242,8 +244,7 @@ fn together(data: &Dataset, folds: Vec<Fold>) -> Bag {
         residuals: Residuals::of(&answers, data.targets()),
         steps: folds.iter().map(|fold| fold.steps).sum(),
         known_steps: folds.iter().filter(|fold| fold.known).map(|fold| fold.steps).sum(),
-        errors: errors::of_samples(&answers, data.targets()),
-        log_losses: errors::log_losses(&answers, data.targets()),
+        losses: Losses::of(&answers, data.targets()),
         models: folds.into_iter().map(|fold| fold.model).collect(),
     }
 }

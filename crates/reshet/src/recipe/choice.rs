@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use super::{
     Bag, Bagging, Defaults, LossName, Recipe,
     defaults::{detailed, wide},
-    errors::{is_less, log_losses, of_samples, temperature},
+    errors::{Losses, is_less, temperature},
 };
 use crate::{
     Dataset, Device, Ended, Error, Event, Result, Score, Trainer,
@@ -49,16 +49,15 @@ pub struct Choice {
 pub struct Tried {
     /// The recipe, resolved.
     pub recipe: Recipe,
-    /// Whether the numbers were in pieces, which a set that does without does not see:
-    /// [`Dataset::without_pieces`].
+    /// Whether it had the pieces of numbers, if there are any: see [`Dataset::drop_pieces`].
     pub in_pieces: bool,
     /// The score on samples that it did not train on.
     pub score: Score,
 }
 
 impl Choice {
-    /// Whether the best one takes numbers without their pieces: [`Dataset::without_pieces`] has the
-    /// samples to train on, and to validate and test on.
+    /// Whether the best one takes numbers without their pieces: [`Dataset::drop_pieces`] makes such
+    /// samples to train, validate and test on.
     pub fn drops_pieces(&self) -> bool {
         self.tried[0].in_pieces && !self.tried[self.best].in_pieces
     }
@@ -111,7 +110,7 @@ impl Recipe {
     /// 500 samples, by a whole one.
     ///
     /// Where the usual defaults are the best for classes, and `may_drop_pieces`, they are also tried
-    /// without the pieces of numbers ([`Dataset::without_pieces`]), and taken so if the log loss is
+    /// without the pieces of numbers ([`Dataset::drop_pieces`]), and taken so if the log loss is
     /// lower by half a standard error: see [`Choice::drops_pieces`].
     ///
     /// None if there is nothing to be chosen: something about the network or its training is set, or
@@ -132,9 +131,13 @@ impl Recipe {
             return Ok(None);
         }
         let clearly = if data.len() < ENOUGH_ROWS { CLEARLY_OF_FEW } else { CLEARLY };
-        let compared = self.compare(data, may_drop_pieces, clearly, |i, recipe, data| {
-            recipe.held_back(data, device, &mut |event| tell(i, event))
-        });
+        let compared = self.compare(
+            data,
+            may_drop_pieces,
+            clearly,
+            |answered: &HeldBack| (&answered.score, &answered.losses),
+            |i, recipe, data| recipe.held_back(data, device, &mut |event| tell(i, event)),
+        );
         let compared = match compared {
             // The usual defaults will tell of it themselves.
             Err(Error::Diverged(_)) => None,
@@ -167,9 +170,13 @@ impl Recipe {
         if !self.leaves_choice(defaults, data.len()) {
             return Ok(None);
         }
-        let compared = self.compare(data, may_drop_pieces, CLEARLY, |i, recipe, data| {
-            recipe.bag(data, folds, device, &Shifted(i * folds, bagging))
-        });
+        let compared = self.compare(
+            data,
+            may_drop_pieces,
+            CLEARLY,
+            |bag: &Bag| (&bag.score, &bag.losses),
+            |i, recipe, data| recipe.bag(data, folds, device, &Shifted(i * folds, bagging)),
+        );
         Ok(compared?.map(|(tried, best, bag)| {
             let (temperature, residuals) = (bag.temperature, bag.residuals.clone());
             (Choice { tried, best, temperature, residuals }, bag)
@@ -178,11 +185,12 @@ impl Recipe {
 
     /// Tries one set of defaults after the other; returns them, which is the best, and what came of
     /// it. None if an attempt was asked to end.
-    fn compare<A: Attempt>(
+    fn compare<A>(
         &self,
         data: &Dataset,
         may_drop_pieces: bool,
         clearly: f64,
+        measured: fn(&A) -> (&Score, &Losses),
         mut attempt: impl FnMut(usize, &Self, &Dataset) -> Result<Option<A>>,
     ) -> Result<Option<(Vec<Tried>, usize, A)>> {
         let defaults = Defaults::of_table(data.targets());
@@ -192,7 +200,7 @@ impl Recipe {
         };
         let Some(mut taken) = attempt(0, usual, data)? else { return Ok(None) };
         let told = |recipe: &Self, in_pieces, attempt: &A| {
-            let (recipe, score) = (recipe.clone(), attempt.score().clone());
+            let (recipe, score) = (recipe.clone(), measured(attempt).0.clone());
             Tried { recipe, in_pieces, score }
         };
         let (mut tried, mut best) = (vec![told(usual, in_pieces, &taken)], 0);
@@ -204,7 +212,7 @@ impl Recipe {
             };
             let Some(attempted) = attempted else { return Ok(None) };
             tried.push(told(other, in_pieces, &attempted));
-            if !is_less(attempted.errors(), taken.errors(), clearly) {
+            if !is_less(&measured(&attempted).1.errors, &measured(&taken).1.errors, clearly) {
                 break;
             }
             (best, taken) = (tried.len() - 1, attempted);
@@ -221,7 +229,7 @@ impl Recipe {
         };
         let Some(attempted) = attempted else { return Ok(None) };
         tried.push(told(usual, false, &attempted));
-        if is_less(attempted.log_losses(), taken.log_losses(), clearly) {
+        if is_less(&measured(&attempted).1.log, &measured(&taken).1.log, clearly) {
             (best, taken) = (tried.len() - 1, attempted);
         }
         Ok(Some((tried, best, taken)))
@@ -245,8 +253,7 @@ impl Recipe {
         let targets = validation.targets();
         Ok(Some(HeldBack {
             score,
-            errors: of_samples(&answers, targets),
-            log_losses: log_losses(&answers, targets),
+            losses: Losses::of(&answers, targets),
             temperature: temperature(&answers, targets),
             residuals: Residuals::of(&answers, targets),
         }))
@@ -264,50 +271,12 @@ impl Recipe {
     }
 }
 
-/// What came of a set of defaults, by its answers to samples that it did not train on.
-trait Attempt {
-    fn score(&self) -> &Score;
-    /// See [`of_samples`].
-    fn errors(&self) -> &[f64];
-    /// See [`log_losses`].
-    fn log_losses(&self) -> &[f64];
-}
-
 /// Answers to a part of the samples.
 struct HeldBack {
     score: Score,
-    errors: Vec<f64>,
-    log_losses: Vec<f64>,
+    losses: Losses,
     temperature: Option<f64>,
     residuals: Vec<Residuals>,
-}
-
-impl Attempt for HeldBack {
-    fn score(&self) -> &Score {
-        &self.score
-    }
-
-    fn errors(&self) -> &[f64] {
-        &self.errors
-    }
-
-    fn log_losses(&self) -> &[f64] {
-        &self.log_losses
-    }
-}
-
-impl Attempt for Bag {
-    fn score(&self) -> &Score {
-        &self.score
-    }
-
-    fn errors(&self) -> &[f64] {
-        &self.errors
-    }
-
-    fn log_losses(&self) -> &[f64] {
-        &self.log_losses
-    }
 }
 
 /// Counts folds from a number on; that one bag is not chosen is known only in the end.

@@ -13,11 +13,22 @@ pub(super) fn temperature(answers: &[f32], targets: &Targets) -> Option<f64> {
     is_less(&at(best), &at(1.0), 1.0).then_some(best)
 }
 
-/// Each sample's log loss; none of numbers.
-pub(super) fn log_losses(answers: &[f32], targets: &Targets) -> Vec<f64> {
-    match targets {
-        Targets::Numbers { .. } => Vec::new(),
-        _ => temperature::losses(answers, targets, 1.0),
+/// How far answers are off, sample by sample.
+#[derive(Clone, Debug)]
+pub(super) struct Losses {
+    /// See [`of_samples`].
+    pub errors: Vec<f64>,
+    /// Log losses; none of numbers.
+    pub log: Vec<f64>,
+}
+
+impl Losses {
+    pub fn of(answers: &[f32], targets: &Targets) -> Self {
+        let log = match targets {
+            Targets::Numbers { .. } => Vec::new(),
+            _ => temperature::losses(answers, targets, 1.0),
+        };
+        Self { errors: of_samples(answers, targets), log }
     }
 }
 
