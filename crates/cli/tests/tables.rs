@@ -221,6 +221,23 @@ fn a_test_counts_cells_that_training_never_saw() {
 }
 
 #[test]
+fn each_of_many_values_of_a_category_has_an_input() {
+    // Every sixth day of a person's eighteen is in the test part.
+    let rows = |test: bool| -> String {
+        let of_part = (0..90 * 18).filter(|i| (i / 90 % 6 == 0) == test);
+        of_part.map(|i| format!("person{},{}\n", i % 90, ["a", "b", "c"][i % 90 * 7 % 3])).collect()
+    };
+    let (train, test) = (format!("who,y\n{}", rows(false)), format!("who,y\n{}", rows(true)));
+    let place = with(&[("t.csv", &train), ("e.csv", &test)]);
+    let told = place.done("train t.csv --test e.csv --target y --effort 0 --json --out run");
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(
+        (told["features"].as_u64(), told["test"]["accuracy"].as_f64()),
+        (Some(90), Some(1.0))
+    );
+}
+
+#[test]
 fn the_question_is_inferred_and_said() {
     let mut text = "x,two,few,words,amount\n".to_string();
     for i in 0..120 {

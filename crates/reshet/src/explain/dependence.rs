@@ -14,6 +14,8 @@ use crate::{
 const MOST_SAMPLES: usize = 1000;
 /// The values of a number that are tried.
 const PLACES: usize = 41;
+/// The values of a category that are tried, at most.
+const MOST_WORDS: usize = 50;
 
 /// How the answer follows one column.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -48,7 +50,8 @@ pub enum Value {
 
 /// Computes partial dependence (Friedman 2001, "Greedy Function Approximation"): gives one column
 /// each of its values in turn in all samples (at most 1,000, evenly chosen), and averages the
-/// answers. Of a number, 41 values from the least to the largest of the training part.
+/// answers. Of a number, 41 values from the least to the largest of the training part; of a category,
+/// its 50 commonest values.
 ///
 /// Columns that depend on each other make samples that cannot be: believe the ends of the curve
 /// less.
@@ -137,8 +140,9 @@ fn of_column(columns: &Columns, place: usize, start: usize) -> Result<Vec<Encode
             worded(values).unzip()
         }
         ColumnKind::Category { values, .. } => {
-            words[place].clone_from(values);
-            worded(values).unzip()
+            let commonest = &values[..values.len().min(MOST_WORDS)];
+            words[place] = commonest.to_vec();
+            worded(commonest).unzip()
         }
     };
     let row = |cell: &Cell| {

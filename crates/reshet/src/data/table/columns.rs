@@ -21,8 +21,14 @@ use super::{
 };
 use crate::{Result, error::Error, visible};
 
-/// The most values a category keeps; the rest are rare.
-const MOST_VALUES: usize = 50;
+/// The most values a category keeps; the rest are rare. See `docs/decisions/0035-many-categories.md`.
+const MOST_VALUES: usize = 1_000;
+/// The same in a table of very many rows, each of which has memory for every value's input,
+const MOST_VALUES_OF_MANY_ROWS: usize = 50;
+/// from where on all rows' inputs for one column would be more than this.
+const MOST_INPUTS: usize = 16_000_000;
+/// With more different words, and most of them in one row alone, a column is free text.
+const WORDS_OF_TEXT: usize = 50;
 /// A value that occurs less often is rare.
 const OFTEN: usize = 3;
 /// Words in a column of numbers up to this share are taken for missing values.
@@ -257,7 +263,7 @@ impl ColumnKind {
             );
         }
         let known = s.words + s.numbers;
-        if values.len() > MOST_VALUES.min(known / 2) && values.len() * 2 > known && known >= 10 {
+        if values.len() > WORDS_OF_TEXT.min(known / 2) && values.len() * 2 > known && known >= 10 {
             return Err(format!("{} different words in {known} rows: free text", values.len()));
         }
         // The commonest first; equals by name, so that it does not depend on the rows' order.
@@ -270,7 +276,7 @@ impl ColumnKind {
                 return Ok(Self::Two { values });
             }
         }
-        values.truncate(MOST_VALUES);
+        values.truncate(most_values(s.rows));
         values.retain(|(_, n)| *n >= OFTEN);
         let values: Vec<String> = values.into_iter().map(|(word, _)| word).collect();
         let (rare, missing) = (values.len() < all, s.missing > 0);
@@ -334,6 +340,11 @@ fn knots(s: &Statistics, centre: f64, scale: f64) -> Vec<f64> {
     let mut knots: Vec<f64> = (0..=PIECES).map(|i| z(quantile(i))).collect();
     knots.dedup();
     if knots.len() < 3 { Vec::new() } else { knots }
+}
+
+/// How many values of a category have an input of their own, at most, in a table of so many rows.
+fn most_values(rows: usize) -> usize {
+    (MOST_INPUTS / rows.max(1)).clamp(MOST_VALUES_OF_MANY_ROWS, MOST_VALUES)
 }
 
 /// A number for people: whole ones in full, others with the digits that a network sees.
