@@ -69,8 +69,8 @@ impl TableRequest<'_> {
         self.scaling.is_none()
     }
 
-    /// Reads and prepares the table.
-    pub fn read(&self, py: Python, recipe: &Recipe) -> PyResult<Learnt> {
+    /// Reads and prepares the table. `chooses`: whether sets of defaults are tried.
+    pub fn read(&self, py: Python, recipe: &Recipe, chooses: bool) -> PyResult<Learnt> {
         let asked = self.target.iter().chain(&self.drop).chain(&self.only);
         let split = self.group.iter().chain(&self.time);
         let targets = asked.chain(split).chain(self.weight_column()).cloned().collect();
@@ -91,7 +91,8 @@ impl TableRequest<'_> {
             Some(name) => name.parse().map_err(python)?,
             None => recipe.scaling(),
         };
-        prepare = prepare.scaling(scaling);
+        let tries_pieces = chooses && self.leaves_scaling() && recipe.is_open();
+        prepare = prepare.scaling(scaling).try_pieces(tries_pieces);
         prepare = self.target.iter().fold(prepare, Prepare::target);
         prepare = self.drop.iter().fold(prepare, Prepare::drop);
         prepare = self.only.iter().fold(prepare, Prepare::only);
@@ -148,7 +149,8 @@ impl TableRequest<'_> {
             let (data, test) = split(data, fraction)?;
             let (train, validation) = split(data, validation)?;
             let (said, warnings) = Default::default();
-            Ok(Prepared { train, validation, test: test.or(tested), said, warnings })
+            let test = test.or(tested);
+            Ok(Prepared { train, validation, test, said, warnings, tries_pieces: false })
         });
         Ok(Learnt { parts: parts.map_err(python)?, samples, name: self.table.name() })
     }

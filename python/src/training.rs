@@ -204,7 +204,7 @@ pub fn train_table(py: Python, question: TableRequest, how: How) -> PyResult<Out
     let (by_chance, may_drop_pieces) = (question.is_by_chance(), question.leaves_scaling());
     let learnt = match how.start() {
         Some(start) => question.of_model(py, start, &recipe)?,
-        None => question.read(py, &recipe)?,
+        None => question.read(py, &recipe, how.effort > 0 && by_chance)?,
     };
     let done = py.detach(|| learn(&how, recipe, learnt, by_chance, may_drop_pieces, &mut watch));
     watch.end()?;
@@ -222,7 +222,7 @@ fn learn(
     watch: &mut Watch,
 ) -> Result<Outcome> {
     let Learnt { parts, samples, name } = learnt;
-    let Prepared { train, mut validation, mut test, mut said, mut warnings } = parts;
+    let Prepared { train, mut validation, mut test, mut said, mut warnings, tries_pieces } = parts;
     said.iter().for_each(|line| watch.say(line));
     let mut resolved = recipe.resolve_for(Defaults::of_table(train.targets()), samples);
     if recipe.batch_size.is_none() {
@@ -235,7 +235,7 @@ fn learn(
     warnings.extend(how.caution()?);
     let mut train = how.weighted(train)?;
     how.check_bag(by_chance, validation.is_some())?;
-    let (mut residuals, mut bag) = (Vec::new(), None);
+    let (mut residuals, mut bag, mut drops_pieces) = (Vec::new(), None, tries_pieces);
     if how.effort > 0 && by_chance && how.start().is_none() {
         let choice = match how.bag.filter(|_| how.effort == 3) {
             Some(networks) => {
@@ -249,15 +249,16 @@ fn learn(
             bag = chosen;
             resolved = choice.apply(&resolved);
             residuals.clone_from(&choice.residuals);
-            if choice.drops_pieces() {
-                let others = [&mut validation, &mut test].into_iter().flatten();
-                [&mut train].into_iter().chain(others).for_each(Dataset::drop_pieces);
-            }
+            drops_pieces = choice.drops_pieces();
             let scores = choice.tried.iter().map(|tried| tried.score.to_string());
             let scores: Vec<String> = scores.collect();
-            let on = if bag.is_some() { "networks of each" } else { "a fifth" };
+            let on = if choice.folds.is_some() { "networks of each" } else { "a fifth" };
             watch.say(&format!("tried sets of defaults on {on}: {}", scores.join("; ")));
         }
+    }
+    if drops_pieces {
+        let others = [&mut validation, &mut test].into_iter().flatten();
+        [&mut train].into_iter().chain(others).for_each(Dataset::drop_pieces);
     }
     let (optimizer, schedule) = (resolved.optimizer()?, resolved.schedule()?);
     let mut fit = if let Some(networks) = how.bag {
@@ -320,7 +321,9 @@ impl Watch {
         may_drop_pieces: bool,
         device: Device,
     ) -> Result<Option<Choice>> {
-        let choice = recipe.choose(data, may_drop_pieces, device, &mut |_, _| self.look())?;
+        let looks = Looks::of(self);
+        let tell = |set, event: &Event| looks.event(set, event);
+        let choice = recipe.choose(data, may_drop_pieces, device, &tell)?;
         self.check_interrupt()?;
         Ok(choice)
     }

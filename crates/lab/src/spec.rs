@@ -31,7 +31,8 @@ pub struct Spec {
     pub batch_size: Option<usize>,
     /// How often all samples are seen.
     pub epochs: Option<usize>,
-    /// How numbers of a table become inputs: `standard`, `min-max`, `none`, `piecewise`.
+    /// How numbers of a table become inputs: `standard`, `min-max`, `none`, `piecewise`,
+    /// `piecewise-always`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional, type = "string"))]
     pub scaling: Option<Scaling>,

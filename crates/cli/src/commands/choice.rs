@@ -35,27 +35,20 @@ pub fn choose(
     if !may_choose(args, &split.train) {
         return Ok(None);
     }
-    let bar = terminal::bar(0, "which defaults? {wide_bar} {pos}/{len} steps  {eta} left");
-    let mut lengths = [0; SETS];
     let (train, device) = (&split.train, args.machine.device()?);
+    let networks = Choice::folds_for(train).unwrap_or(1);
+    let progress = Progress::new(args, networks);
     let may_drop_pieces = asked.scaling.is_none();
-    let choice = asked.recipe.choose(train, may_drop_pieces, device, &mut |trained, event| {
-        if let Event::Step { step, steps, .. } = event {
-            lengths[trained] = *steps;
-            let second = if trained == 0 { 2 * steps } else { 0 };
-            bar.set_length((lengths.iter().sum::<usize>() + second) as u64);
-            bar.set_position((lengths[..trained].iter().sum::<usize>() + step) as u64);
-        }
-        bar.suspend(|| terminal::warn_of_device(event));
-        terminal::carry_on()
-    });
-    bar.finish_and_clear();
+    let tell = |set, event: &Event| progress.event(set * networks, event);
+    let choice = asked.recipe.choose(train, may_drop_pieces, device, &tell);
+    progress.bar.finish_and_clear();
     let choice = choice?;
     if terminal::stopped() {
         bail!("interrupted before the training: nothing is saved");
     }
-    if let Some(choice) = &choice {
-        set(args, choice, split)?;
+    match &choice {
+        Some(choice) => set(args, choice, split)?,
+        None => split.settle_pieces(args.scaling),
     }
     Ok(choice)
 }
@@ -64,8 +57,10 @@ pub fn choose(
 fn set(args: &mut Settings, choice: &Choice, split: &mut SplitData) -> Result<()> {
     if choice.drops_pieces() {
         args.scaling = Some(Scaling::Standard);
-        split.drop_pieces();
+    } else if split.tries_pieces {
+        args.scaling = Some(Scaling::PiecewiseAlways);
     }
+    split.settle_pieces(args.scaling);
     args.recipe.0 = choice.apply(&args.recipe).resolve(&split.train)?;
     Ok(())
 }
@@ -80,40 +75,44 @@ pub fn choose_bag(
     if !may_choose(args, &split.train) {
         return Ok(None);
     }
-    let bar = terminal::bar(0, "which defaults? {wide_bar} {pos}/{len} steps  {eta} left");
     let (train, device) = (&split.train, bag::device(args, &split.train)?);
     let may_drop_pieces = asked.scaling.is_none();
-    let progress = Progress { args, bar, networks, lengths: Mutex::new([0; SETS]) };
+    let progress = Progress::new(args, networks);
     let chosen = asked.recipe.choose_bag(train, may_drop_pieces, networks, device, &progress);
     progress.bar.finish_and_clear();
     let chosen = chosen?;
     if terminal::stopped() {
         bail!("interrupted before one of them was chosen: nothing is saved");
     }
-    if let Some((choice, bag)) = &chosen {
-        set(args, choice, split)?;
-        args.recipe.0.temperature = asked.recipe.temperature.or(bag.temperature);
+    match &chosen {
+        Some((choice, bag)) => {
+            set(args, choice, split)?;
+            args.recipe.0.temperature = asked.recipe.temperature.or(bag.temperature);
+        }
+        None => split.settle_pieces(args.scaling),
     }
     Ok(chosen)
 }
 
-/// Whether chance alone decides, and nothing was decided before.
 fn may_choose(args: &Settings, train: &Dataset) -> bool {
-    // A random part of such rows would flatter what follows every detail.
-    train.features().columns().is_some()
-        && args.is_by_chance()
-        && args.effort != Some(0)
-        && args.resume.is_none()
-        && args.load.is_none()
+    args.may_choose() && train.features().columns().is_some()
 }
 
-/// Shows how far the bags are.
+/// Shows how far the trainings are.
 struct Progress<'a> {
     args: &'a Settings,
     bar: ProgressBar,
+    /// Of each set.
     networks: usize,
     /// The steps of a network of each set that was begun.
     lengths: Mutex<[u64; SETS]>,
+}
+
+impl<'a> Progress<'a> {
+    fn new(args: &'a Settings, networks: usize) -> Self {
+        let bar = terminal::bar(0, "which defaults? {wide_bar} {pos}/{len} steps  {eta} left");
+        Self { args, bar, networks, lengths: Mutex::new([0; SETS]) }
+    }
 }
 
 impl Bagging for Progress<'_> {
@@ -137,9 +136,9 @@ impl Bagging for Progress<'_> {
     }
 }
 
-/// What was tried, for a reader; `networks`: with so many each.
-pub fn text(choice: &Choice, networks: Option<usize>) -> String {
-    let in_pieces = choice.tried[0].in_pieces;
+/// What was tried, for a reader.
+pub fn text(choice: &Choice) -> String {
+    let in_pieces = choice.tried.iter().any(|tried| tried.in_pieces);
     let one = |tried: &Tried| {
         let settings = tried.recipe.settings();
         let said = settings.iter().filter(|(name, _)| DIFFERS.contains(&&**name));
@@ -155,11 +154,11 @@ pub fn text(choice: &Choice, networks: Option<usize>) -> String {
         Some(t) => format!("; its probabilities were not certain enough: temperature {t:.2}"),
         None => String::new(),
     };
-    let on = match networks {
-        Some(networks) => format!("tried with {networks} networks each, on what they left out"),
-        None => "tried on a fifth of the training samples (--effort 0 does not)".into(),
+    let on = match choice.folds {
+        Some(folds) => format!("with {folds} networks each, on what they left out"),
+        None => "on a fifth of the training samples".into(),
     };
-    format!("{on}:\n{}\n  {taken} is taken{sure}", tried.join("\n"))
+    format!("tried {on} (--effort 0 does not):\n{}\n  {taken} is taken{sure}", tried.join("\n"))
 }
 
 /// `[{"hidden": …, "dropout": …, "weight-decay": …, "epochs": …, "in-pieces": …, "score": {…},

@@ -6,7 +6,6 @@ use std::{process::ExitCode, sync::Arc};
 use anyhow::{Context, Result};
 use reshet::{
     Checkpoint, Dataset, Error, Group, Trainer,
-    data::table::Scaling,
     formats::safetensors,
     tune::{Space, Study},
 };
@@ -38,13 +37,11 @@ pub fn tell_checkpoint(checkpoint: Option<&Checkpoint>) -> Result<()> {
 
 /// Takes part in the training that rank 0 runs.
 pub fn train(group: Arc<dyn Group>) -> Result<ExitCode> {
-    let mut args: Settings = told(&*group)?;
+    let mut args = Settings { chooses: true, ..told(&*group)? };
     let mut split = SplitData::read_or_stream(&mut args)?;
     // What was open in them is chosen now.
     let args: Settings = told(&*group)?;
-    if args.scaling == Some(Scaling::Standard) {
-        split.drop_pieces();
-    }
+    split.settle_pieces(args.scaling);
     let trained_on = split.trained();
     let SplitData { train, validation, streamed, .. } = split;
     let checkpoint = group.broadcast(Vec::new())?;

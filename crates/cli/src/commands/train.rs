@@ -37,7 +37,7 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
         return follow::train(group);
     }
     let device = check(args)?;
-    let mut args = args.clone();
+    let mut args = Settings { chooses: !args.find_lr, ..args.clone() };
     bag::settle(&mut args)?;
     arrays::refuse_folds(&args)?;
     follow::tell(&args)?;
@@ -52,7 +52,6 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
         true => (None, None),
         false => choose(&mut args, &asked, &mut split)?,
     };
-    let compared = bag.as_ref().map(|bag| bag.models.len());
     if choice.is_some() {
         split.chosen = filled_in(&asked.recipe, &args.recipe);
     }
@@ -122,7 +121,7 @@ pub fn run(args: &Settings) -> Result<ExitCode> {
             say!("{said}");
         }
         if let Some(choice) = &choice {
-            say!("{}", choice::text(choice, compared));
+            say!("{}", choice::text(choice));
         }
         if let Some(chosen) = chosen {
             say!("by default: {chosen} (a flag changes each, --net all of it)");

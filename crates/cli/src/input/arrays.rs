@@ -190,6 +190,7 @@ pub fn split(args: &mut Settings) -> Result<Option<SplitData>> {
         warnings: prepared.warnings,
         chosen: None,
         streamed: Some(rows),
+        tries_pieces: false,
     };
     Ok(Some(split))
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Display, path::Path};
 
 use reshet::{
     Dataset, Error, Recipe, Result, Table, Task,
-    data::table::{Prepare, Prepared, Streamed, StreamedRows, Written, csv},
+    data::table::{Prepare, Prepared, Scaling, Streamed, StreamedRows, Written, csv},
     recipe::Defaults,
 };
 
@@ -37,6 +37,8 @@ pub struct SplitData {
     pub chosen: Option<String>,
     /// The rows to train on, if they are not in memory; `train` is then a sample of them.
     pub streamed: Option<StreamedRows>,
+    /// See [`Prepared::tries_pieces`].
+    pub tries_pieces: bool,
 }
 
 impl SplitData {
@@ -92,8 +94,12 @@ impl SplitData {
         Self::of_stream(args, plan, options)?.completed(args, asked)
     }
 
-    /// Takes the numbers of a table without their pieces.
-    pub fn drop_pieces(&mut self) {
+    /// Takes the numbers of a table without their pieces, unless they come so by this scaling.
+    pub fn settle_pieces(&mut self, scaling: Option<Scaling>) {
+        let in_vain = self.tries_pieces && scaling != Some(Scaling::PiecewiseAlways);
+        if !in_vain && scaling != Some(Scaling::Standard) {
+            return;
+        }
         let others = [&mut self.validation, &mut self.test].into_iter().flatten();
         [&mut self.train].into_iter().chain(others).for_each(Dataset::drop_pieces);
     }
@@ -175,15 +181,27 @@ impl SplitData {
             _ => (train, None),
         };
         let (said, warnings) = Default::default();
-        let (chosen, streamed) = (None, None);
-        Ok(Self { defaults, name, train, validation, test, said, warnings, chosen, streamed })
+        let (chosen, streamed, tries_pieces) = (None, None, false);
+        Ok(Self {
+            defaults,
+            name,
+            train,
+            validation,
+            test,
+            said,
+            warnings,
+            chosen,
+            streamed,
+            tries_pieces,
+        })
     }
 
     fn of_table(args: &mut Settings, fold: Option<(usize, usize)>) -> Result<Self> {
         let path = Path::new(args.data()).to_path_buf();
         let table = table::read_together(&path, args.paths().skip(1), args.table.options())?;
         let written = table.written();
-        let mut prepare = prepared(args, &table.names());
+        let tries_pieces = args.tries_pieces();
+        let mut prepare = prepared(args, &table.names()).try_pieces(tries_pieces);
         prepare = args.time.iter().fold(prepare, Prepare::time);
         let mut test = args.test_fraction.unwrap_or(TEST);
         if args.folds.is_some() {
@@ -200,11 +218,22 @@ impl SplitData {
         let validation = validation_part(args, samples);
         check_fractions(validation, test)?;
         let parts = prepare.test(test).validation(validation).of(table)?;
-        let Prepared { train, validation, test, said, warnings } = parts;
+        let Prepared { train, validation, test, said, warnings, tries_pieces } = parts;
         let (defaults, name) = (Defaults::of_table(train.targets()), table::name(&path));
         args.recipe.0 = args.recipe.resolve_for(defaults, samples);
         let (chosen, streamed) = (None, None);
-        Ok(Self { defaults, name, train, validation, test, said, warnings, chosen, streamed })
+        Ok(Self {
+            defaults,
+            name,
+            train,
+            validation,
+            test,
+            said,
+            warnings,
+            chosen,
+            streamed,
+            tries_pieces,
+        })
     }
 
     fn of_stream(args: &mut Settings, plan: &Plan, options: &csv::Options) -> Result<Self> {
@@ -226,12 +255,23 @@ impl SplitData {
         check_fractions(validation, test)?;
         let streamed = plan.read(prepare.test(test).validation(validation), options, args);
         let Streamed { rows, prepared } = streamed.map_err(of_flag("--memory"))?;
-        let Prepared { train, validation, test, said, warnings } = prepared;
+        let Prepared { train, validation, test, said, warnings, tries_pieces } = prepared;
         let defaults = Defaults::of_table(train.targets());
         let name = table::name(Path::new(args.data()));
         args.recipe.0 = args.recipe.resolve_for(defaults, rows.len());
         let (chosen, streamed) = (None, Some(rows));
-        Ok(Self { defaults, name, train, validation, test, said, warnings, chosen, streamed })
+        Ok(Self {
+            defaults,
+            name,
+            train,
+            validation,
+            test,
+            said,
+            warnings,
+            chosen,
+            streamed,
+            tries_pieces,
+        })
     }
 }
 

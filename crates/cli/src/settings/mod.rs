@@ -53,7 +53,7 @@ pub struct Settings {
     pub no_scale: bool,
     /// Table: how numbers become inputs: standard (mean 0, standard deviation 1), min-max
     /// (0 to 1), none (as they are; targets are still scaled), piecewise (standard, and for each
-    /// of 16 pieces between quantiles how much of it lies below; from 500 rows on) [default:
+    /// of 16 pieces between quantiles how much of it lies below; from 500 rows on), piecewise-always (the same, also of fewer rows) [default:
     /// piecewise, or standard where that was tried and was better; with --net standard]
     #[arg(long, value_name = "HOW", value_parser = scaling(), conflicts_with = "no_scale")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -88,10 +88,10 @@ pub struct Settings {
     #[arg(long, value_name = "COLUMN", conflicts_with = "group")]
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub time: Option<String>,
-    /// Table of 500 to 100,000 training rows, for numbers from 100: 1 first tries two or three sets
-    /// of defaults on a part of them and takes the best, where nothing about the network and its
-    /// training is said; 0 takes the usual one at once; 2 also averages 8 networks, as --bag 8;
-    /// 3 tries each set with 8 networks [default: 1]
+    /// Table of 100 to 100,000 training rows: 1 first tries two or three sets of defaults on a part
+    /// of them and takes the best, where nothing about the network and its training is said; 0
+    /// takes the usual one at once; 2 also averages 8 networks, as --bag 8; 3 tries each set with
+    /// 8 networks [default: 1]
     #[arg(long, value_name = "0…3", value_parser = clap::value_parser!(u8).range(0..=3))]
     #[serde(skip)]
     pub effort: Option<u8>,
@@ -146,6 +146,10 @@ pub struct Settings {
     #[arg(long)]
     #[serde(skip)]
     pub json: bool,
+    /// Whether the command chooses between the sets of defaults.
+    #[arg(skip)]
+    #[serde(skip)]
+    pub chooses: bool,
 }
 
 fn scaling() -> impl TypedValueParser<Value = Scaling> {
@@ -205,6 +209,21 @@ impl Settings {
     /// Whether chance alone divides the rows.
     pub fn is_by_chance(&self) -> bool {
         self.table.group.is_none() && self.time.is_none()
+    }
+
+    /// Whether sets of defaults may be tried: chance alone decides, and nothing was decided before.
+    pub fn may_choose(&self) -> bool {
+        // A random part of such rows would flatter what follows every detail.
+        self.chooses
+            && self.is_by_chance()
+            && self.effort != Some(0)
+            && self.resume.is_none()
+            && self.load.is_none()
+    }
+
+    /// Whether numbers of a small table are in pieces, for these to be tried.
+    pub fn tries_pieces(&self) -> bool {
+        self.may_choose() && self.scaling.is_none() && !self.no_scale && self.recipe.is_open()
     }
 
     /// How a table's numbers become inputs.

@@ -111,7 +111,7 @@ export type Spec = {
   batch_size: number | null,
   /** How often all samples are seen. */
   epochs: number | null,
-  /** How numbers of a table become inputs: `standard`, `min-max`, `none`, `piecewise`. */
+  /** How numbers of a table become inputs: `standard`, `min-max`, `none`, `piecewise`, `piecewise-always`. */
   scaling?: string,
   /** Whether a table's numbers, those to be predicted too, are taken as they are. */
   no_scale?: boolean,

@@ -4,19 +4,19 @@ use std::ops::ControlFlow;
 
 use super::{
     Bag, Bagging, Defaults, LossName, Recipe,
-    defaults::{detailed, wide},
+    defaults::{detailed, in_pieces, wide},
     errors::{Losses, is_less, temperature},
 };
 use crate::{
     Dataset, Device, Ended, Error, Event, Result, Score, Trainer,
-    data::table::{Columns, ENOUGH_ROWS},
+    data::table::{Columns, ENOUGH_ROWS, FEWEST_ROWS},
     metrics::Residuals,
 };
 
 /// The part of the training samples on which the candidates are compared.
 const VALIDATION: f64 = 0.2;
-/// From so many samples on sets are tried for numbers; for classes from [`ENOUGH_ROWS`].
-const FEWEST_NUMBERS: usize = 100;
+/// Below [`ENOUGH_ROWS`] samples of classes: the folds by which all of them are answered.
+const FOLDS_OF_FEW: usize = 5;
 /// With more samples, trying takes longer than it gains.
 const TOO_MANY: usize = 100_000;
 /// Up to so many samples a wide network is tried.
@@ -24,8 +24,11 @@ const MOST_TO_WIDEN: usize = 20_000;
 /// By so many standard errors a set of defaults must be better than the one before it, which is the
 /// safer one.
 const CLEARLY: f64 = 0.5;
-/// The same below [`ENOUGH_ROWS`] samples, of whose fifth the standard error is itself uncertain.
+/// The same for numbers below [`ENOUGH_ROWS`] samples, of whose fifth the standard error is itself uncertain.
 const CLEARLY_OF_FEW: f64 = 1.0;
+
+/// Hears the events of the so many-th training; several threads call it.
+type Tell<'a> = dyn Fn(usize, &Event) -> ControlFlow<()> + Sync + 'a;
 
 /// What [`Recipe::choose`] has tried, and which of it is the best.
 #[derive(Clone, Debug)]
@@ -41,6 +44,10 @@ pub struct Choice {
     /// How far the best one's numbers were off for these samples, one per target: see
     /// [`Model::with_residuals`](crate::Model::with_residuals). Empty for other answers.
     pub residuals: Vec<Residuals>,
+    /// The folds that the samples were divided into: each was answered by a network that had learnt from the
+    /// others. None: they were compared on one part alone.
+    pub folds: Option<usize>,
+    drops_pieces: bool,
 }
 
 /// A set of defaults that was tried.
@@ -56,10 +63,17 @@ pub struct Tried {
 }
 
 impl Choice {
+    /// Returns how many folds [`Recipe::choose`] divides these samples into; None where it compares
+    /// answers to one part of them.
+    pub fn folds_for(data: &Dataset) -> Option<usize> {
+        let of_classes = Defaults::of_table(data.targets()) == Defaults::TableOfClasses;
+        (of_classes && data.len() < ENOUGH_ROWS).then_some(FOLDS_OF_FEW)
+    }
+
     /// Whether the best one takes numbers without their pieces: [`Dataset::drop_pieces`] makes such
     /// samples to train, validate and test on.
     pub fn drops_pieces(&self) -> bool {
-        self.tried[0].in_pieces && !self.tried[self.best].in_pieces
+        self.drops_pieces
     }
 
     /// Returns `asked` with what was chosen; what it leaves open is the usual defaults' to fill in.
@@ -73,19 +87,19 @@ impl Choice {
 
 impl Recipe {
     /// Whether [`Recipe::choose`] has something to decide for so many training samples of a kind of
-    /// data: nothing about the network and its training is set.
+    /// data.
     pub fn leaves_choice(&self, defaults: Defaults, samples: usize) -> bool {
-        let fewest = match defaults {
-            Defaults::Table => FEWEST_NUMBERS,
-            Defaults::TableOfClasses => ENOUGH_ROWS,
-            Defaults::Plain | Defaults::Pictures => return false,
-        };
+        let of_table = matches!(defaults, Defaults::Table | Defaults::TableOfClasses);
+        of_table && (FEWEST_ROWS..=TOO_MANY).contains(&samples) && self.is_open()
+    }
+
+    /// Whether nothing about the network and its training is set.
+    pub fn is_open(&self) -> bool {
         let Self { net, hidden, activation, dropout, optimizer, lr, .. } = self;
         let Self { weight_decay, schedule, epochs, batch_size, patience, .. } = self;
         // The candidates are compared by squares of errors, which a quantile does not lower.
         let is_quantile = self.quantile.is_some() || self.loss == Some(LossName::Quantile);
-        (fewest..=TOO_MANY).contains(&samples)
-            && net.is_none()
+        net.is_none()
             && hidden.is_none()
             && activation.is_none()
             && dropout.is_none()
@@ -107,15 +121,20 @@ impl Recipe {
     /// better, the usual ones underfit, and up to 20,000 samples a third set is tried: a wider
     /// network with twice the steps again. A set must be better than the one before it by half a
     /// standard error of the difference: in wrong answers, or in squares of the errors. With fewer than
-    /// 500 samples, by a whole one.
+    /// 500 samples of numbers, by a whole one.
+    ///
+    /// Fewer than 500 samples of classes are divided into five folds, and each is answered by a network that
+    /// has learnt from the others. Two sets are compared, by their log losses: the usual defaults, for
+    /// numbers not in pieces, and less dropout, for numbers in pieces, if they are
+    /// ([`Prepare::try_pieces`](crate::Prepare::try_pieces)).
     ///
     /// Where the usual defaults are the best for classes, and `may_drop_pieces`, they are also tried
     /// without the pieces of numbers ([`Dataset::drop_pieces`]), and taken so if the log loss is
     /// lower by half a standard error: see [`Choice::drops_pieces`].
     ///
     /// None if there is nothing to be chosen: something about the network or its training is set, or
-    /// there are more than 100,000 samples, or fewer than 100 of numbers, 500 of classes. `tell`
-    /// hears the events of each training; [`ControlFlow::Break`] ends the choice, also with None.
+    /// there are more than 100,000 samples, or fewer than 100. `tell` hears the events of the trainings
+    /// of each set; [`ControlFlow::Break`] ends the choice, also with None.
     ///
     /// # Errors
     /// As [`Recipe::resolve`] and [`Trainer::fit`].
@@ -124,31 +143,28 @@ impl Recipe {
         data: &Dataset,
         may_drop_pieces: bool,
         device: Device,
-        tell: &mut dyn FnMut(usize, &Event) -> ControlFlow<()>,
+        tell: &Tell,
     ) -> Result<Option<Choice>> {
         let defaults = Defaults::of_table(data.targets());
         if !self.leaves_choice(defaults, data.len()) {
             return Ok(None);
         }
-        let clearly = if data.len() < ENOUGH_ROWS { CLEARLY_OF_FEW } else { CLEARLY };
-        let compared = self.compare(
-            data,
-            may_drop_pieces,
-            clearly,
-            |answered: &HeldBack| (&answered.score, &answered.losses),
-            |i, recipe, data| recipe.held_back(data, device, &mut |event| tell(i, event)),
-        );
+        let folds = Choice::folds_for(data);
+        let few_numbers = defaults == Defaults::Table && data.len() < ENOUGH_ROWS;
+        let clearly = if few_numbers { CLEARLY_OF_FEW } else { CLEARLY };
+        let compared = self.compare(data, may_drop_pieces, clearly, &mut |i, recipe, data| {
+            let Some(folds) = folds else {
+                return recipe.held_back(data, device, &mut |event| tell(i, event));
+            };
+            let bag = recipe.bag(data, folds, device, &Told(i, tell))?;
+            Ok(bag.map(Answered::from))
+        });
         let compared = match compared {
             // The usual defaults will tell of it themselves.
             Err(Error::Diverged(_)) => None,
             compared => compared?,
         };
-        Ok(compared.map(|(tried, best, HeldBack { temperature, residuals, .. })| Choice {
-            tried,
-            best,
-            temperature,
-            residuals,
-        }))
+        Ok(compared.map(|compared| compared.choice(data, folds).0))
     }
 
     /// Does the same as [`Recipe::choose`], but compares bags: see [`Recipe::bag`]. Each set of
@@ -170,69 +186,58 @@ impl Recipe {
         if !self.leaves_choice(defaults, data.len()) {
             return Ok(None);
         }
-        let compared = self.compare(
-            data,
-            may_drop_pieces,
-            CLEARLY,
-            |bag: &Bag| (&bag.score, &bag.losses),
-            |i, recipe, data| recipe.bag(data, folds, device, &Shifted(i * folds, bagging)),
-        );
-        Ok(compared?.map(|(tried, best, bag)| {
-            let (temperature, residuals) = (bag.temperature, bag.residuals.clone());
-            (Choice { tried, best, temperature, residuals }, bag)
-        }))
+        let compared = self.compare(data, may_drop_pieces, CLEARLY, &mut |i, recipe, data| {
+            let bag = recipe.bag(data, folds, device, &Shifted(i * folds, bagging))?;
+            Ok(bag.map(Answered::from))
+        })?;
+        let (choice, bag) = match compared {
+            Some(compared) => compared.choice(data, Some(folds)),
+            None => return Ok(None),
+        };
+        Ok(bag.map(|bag| (choice, bag)))
     }
 
-    /// Tries one set of defaults after the other; returns them, which is the best, and what came of
-    /// it. None if an attempt was asked to end.
-    fn compare<A>(
+    /// Tries one set of defaults after the other. None if an attempt was asked to end.
+    fn compare(
         &self,
         data: &Dataset,
         may_drop_pieces: bool,
         clearly: f64,
-        measured: fn(&A) -> (&Score, &Losses),
-        mut attempt: impl FnMut(usize, &Self, &Dataset) -> Result<Option<A>>,
-    ) -> Result<Option<(Vec<Tried>, usize, A)>> {
-        let defaults = Defaults::of_table(data.targets());
-        let in_pieces = data.features().columns().is_some_and(Columns::has_pieces);
-        let [usual, others @ ..] = &self.candidates(defaults, data.len())[..] else {
+        attempt: Attempt,
+    ) -> Result<Option<Compared>> {
+        let (defaults, samples) = (Defaults::of_table(data.targets()), data.len());
+        let set = |differs: Self| self.over(&differs).resolve_for(defaults, samples);
+        let usual = set(Self::default());
+        let may_drop_pieces = may_drop_pieces && defaults == Defaults::TableOfClasses;
+        let plain = if may_drop_pieces { data.without_pieces() } else { None };
+        if Choice::folds_for(data).is_some() {
+            let first = plain.as_ref().unwrap_or(data);
+            let Some(mut compared) = Compared::begin(usual, first, attempt)? else {
+                return Ok(None);
+            };
+            let tried = compared.challenge(set(in_pieces()), data, log_losses, clearly, attempt)?;
+            return Ok(tried.map(|_| compared));
+        }
+
+        let Some(mut compared) = Compared::begin(usual.clone(), data, attempt)? else {
             return Ok(None);
         };
-        let Some(mut taken) = attempt(0, usual, data)? else { return Ok(None) };
-        let told = |recipe: &Self, in_pieces, attempt: &A| {
-            let (recipe, score) = (recipe.clone(), measured(attempt).0.clone());
-            Tried { recipe, in_pieces, score }
-        };
-        let (mut tried, mut best) = (vec![told(usual, in_pieces, &taken)], 0);
+        let mut others = vec![set(detailed(samples))];
+        if samples <= MOST_TO_WIDEN {
+            others.push(set(wide(samples)));
+        }
         for other in others {
-            let attempted = match attempt(tried.len(), other, data) {
-                // The set before it has shown that it does not.
-                Err(Error::Diverged(_)) => break,
-                attempted => attempted?,
-            };
-            let Some(attempted) = attempted else { return Ok(None) };
-            tried.push(told(other, in_pieces, &attempted));
-            if !is_less(&measured(&attempted).1.errors, &measured(&taken).1.errors, clearly) {
-                break;
+            match compared.challenge(other, data, errors, clearly, attempt)? {
+                None => return Ok(None),
+                Some(true) => {}
+                // The next one goes farther still.
+                Some(false) => break,
             }
-            (best, taken) = (tried.len() - 1, attempted);
         }
+        let Some(plain) = plain.filter(|_| compared.best == 0) else { return Ok(Some(compared)) };
         // In many noisy tables of classes a network learns the noise of the pieces.
-        let may_drop_pieces = may_drop_pieces && defaults == Defaults::TableOfClasses;
-        if best > 0 || !may_drop_pieces {
-            return Ok(Some((tried, best, taken)));
-        }
-        let Some(plain) = data.without_pieces() else { return Ok(Some((tried, best, taken))) };
-        let attempted = match attempt(tried.len(), usual, &plain) {
-            Err(Error::Diverged(_)) => return Ok(Some((tried, best, taken))),
-            attempted => attempted?,
-        };
-        let Some(attempted) = attempted else { return Ok(None) };
-        tried.push(told(usual, false, &attempted));
-        if is_less(&measured(&attempted).1.log, &measured(&taken).1.log, clearly) {
-            (best, taken) = (tried.len() - 1, attempted);
-        }
-        Ok(Some((tried, best, taken)))
+        let tried = compared.challenge(usual, &plain, log_losses, clearly, attempt)?;
+        Ok(tried.map(|_| compared))
     }
 
     /// Trains on four fifths of the samples, and answers the last fifth. None if it was asked to
@@ -242,7 +247,7 @@ impl Recipe {
         data: &Dataset,
         device: Device,
         tell: &mut dyn FnMut(&Event) -> ControlFlow<()>,
-    ) -> Result<Option<HeldBack>> {
+    ) -> Result<Option<Answered>> {
         let (train, validation) = data.split(VALIDATION, self.seed.unwrap_or(0))?;
         let trainer: Trainer = self.clone().trainer(&train)?.device(device).unscaled();
         let fit = trainer.on_event(tell).fit(&train)?;
@@ -251,32 +256,117 @@ impl Recipe {
         }
         let (score, answers) = fit.model.predictor(device)?.examine(&validation)?;
         let targets = validation.targets();
-        Ok(Some(HeldBack {
+        Ok(Some(Answered {
             score,
             losses: Losses::of(&answers, targets),
             temperature: temperature(&answers, targets),
             residuals: Residuals::of(&answers, targets),
+            bag: None,
         }))
-    }
-
-    /// The usual defaults, those for detailed numbers and those of a wide network: each is tried if
-    /// the one before it was better than the others.
-    fn candidates(&self, defaults: Defaults, samples: usize) -> Vec<Self> {
-        let resolved = |recipe: Self| recipe.resolve_for(defaults, samples);
-        let mut all = vec![resolved(self.clone()), resolved(self.over(&detailed(samples)))];
-        if samples <= MOST_TO_WIDEN {
-            all.push(resolved(self.over(&wide(samples))));
-        }
-        all
     }
 }
 
-/// Answers to a part of the samples.
-struct HeldBack {
+/// Trains by a recipe, the so many-th, and answers samples that were held back. None if it was asked to end.
+type Attempt<'a> = &'a mut dyn FnMut(usize, &Recipe, &Dataset) -> Result<Option<Answered>>;
+
+/// The sets of defaults that were tried, and what came of the best.
+struct Compared {
+    tried: Vec<Tried>,
+    best: usize,
+    answered: Answered,
+}
+
+impl Compared {
+    /// Tries the first set. None if it was asked to end.
+    fn begin(recipe: Recipe, data: &Dataset, attempt: Attempt) -> Result<Option<Self>> {
+        let answered = attempt(0, &recipe, data)?;
+        let with = |answered: Answered| Self {
+            tried: vec![Tried::new(recipe, data, &answered)],
+            best: 0,
+            answered,
+        };
+        Ok(answered.map(with))
+    }
+
+    /// Tries another set, and whether it is better by so many standard errors; then it is the best. A set that
+    /// diverges is not better. None if it was asked to end.
+    fn challenge(
+        &mut self,
+        recipe: Recipe,
+        data: &Dataset,
+        by: fn(&Losses) -> &[f64],
+        clearly: f64,
+        attempt: Attempt,
+    ) -> Result<Option<bool>> {
+        let answered = match attempt(self.tried.len(), &recipe, data) {
+            Err(Error::Diverged(_)) => return Ok(Some(false)),
+            answered => answered?,
+        };
+        let Some(answered) = answered else { return Ok(None) };
+        self.tried.push(Tried::new(recipe, data, &answered));
+        let better = is_less(by(&answered.losses), by(&self.answered.losses), clearly);
+        if better {
+            (self.best, self.answered) = (self.tried.len() - 1, answered);
+        }
+        Ok(Some(better))
+    }
+
+    /// The choice among samples like `data`, and the best one's networks.
+    fn choice(self, data: &Dataset, folds: Option<usize>) -> (Choice, Option<Bag>) {
+        let Self { tried, best, answered } = self;
+        let Answered { temperature, residuals, bag, .. } = answered;
+        let drops_pieces = has_pieces(data) && !tried[best].in_pieces;
+        (Choice { tried, best, temperature, residuals, folds, drops_pieces }, bag)
+    }
+}
+
+impl Tried {
+    fn new(recipe: Recipe, data: &Dataset, answered: &Answered) -> Self {
+        Self { recipe, in_pieces: has_pieces(data), score: answered.score.clone() }
+    }
+}
+
+fn has_pieces(data: &Dataset) -> bool {
+    data.features().columns().is_some_and(Columns::has_pieces)
+}
+
+fn errors(losses: &Losses) -> &[f64] {
+    &losses.errors
+}
+
+fn log_losses(losses: &Losses) -> &[f64] {
+    &losses.log
+}
+
+/// What came of answering samples that were held back.
+struct Answered {
     score: Score,
     losses: Losses,
     temperature: Option<f64>,
     residuals: Vec<Residuals>,
+    /// The networks that answered, where there are several.
+    bag: Option<Bag>,
+}
+
+impl From<Bag> for Answered {
+    fn from(bag: Bag) -> Self {
+        Self {
+            score: bag.score.clone(),
+            losses: bag.losses.clone(),
+            temperature: bag.temperature,
+            residuals: bag.residuals.clone(),
+            bag: Some(bag),
+        }
+    }
+}
+
+/// Tells of the folds of the so many-th set.
+struct Told<'a>(usize, &'a Tell<'a>);
+
+impl Bagging for Told<'_> {
+    fn event(&self, _fold: usize, event: &Event) -> ControlFlow<()> {
+        self.1(self.0, event)
+    }
 }
 
 /// Counts folds from a number on; that one bag is not chosen is known only in the end.
@@ -296,8 +386,8 @@ impl Bagging for Shifted<'_> {
 mod tests {
     use super::*;
     use crate::{
-        Features, Prepare, Storage, Targets, Task,
-        data::table::{Scaling, TableBuilder, csv},
+        Features, Prepare, Storage, Table, Targets, Task,
+        data::table::{Prepared, Scaling, TableBuilder, csv},
         rng::{Purpose, Stream},
     };
 
@@ -322,8 +412,8 @@ mod tests {
     }
 
     fn choose(recipe: &Recipe, data: &Dataset) -> Option<Choice> {
-        let mut go_on = |_: usize, _: &Event| ControlFlow::Continue(());
-        recipe.choose(data, true, Device::cpu().threads(1), &mut go_on).unwrap()
+        let go_on = |_: usize, _: &Event| ControlFlow::Continue(());
+        recipe.choose(data, true, Device::cpu().threads(1), &go_on).unwrap()
     }
 
     #[test]
@@ -336,23 +426,61 @@ mod tests {
         }
     }
 
-    /// Rows of numbers in pieces that say little about their class, and those of scaled numbers alone.
-    fn noisy_classes(scaling: Scaling) -> Dataset {
+    /// So many rows of numbers from 0 to 1, of which this is yes: given a number that says nothing too.
+    fn classes(rows: usize, is_yes: impl Fn(&[f32], f32) -> bool) -> Table {
         let names = ["a", "b", "c", "d", "e", "y"].map(String::from).to_vec();
         let mut builder = TableBuilder::new("t", names, &csv::Options::default()).unwrap();
         let (stream, mut drawn) = (Stream::new(5, Purpose::Data, 0), 0);
-        for _ in 0..700 {
+        for _ in 0..rows {
             let mut uniform = || {
                 drawn += 1;
                 stream.uniform(drawn)
             };
             let numbers: Vec<f32> = (0..5).map(|_| uniform()).collect();
-            let yes = numbers.iter().sum::<f32>() + 3.0 * uniform() > 4.0;
+            let yes = is_yes(&numbers, uniform());
             let mut cells: Vec<String> = numbers.iter().map(f32::to_string).collect();
             cells.push(if yes { "yes" } else { "no" }.into());
             builder.row(cells.iter().map(String::as_str).collect::<Vec<_>>()).unwrap();
         }
-        Prepare::new().scaling(scaling).of(builder.table().unwrap()).unwrap().train
+        builder.table().unwrap()
+    }
+
+    /// Rows of numbers in pieces that say little about their class, and those of scaled numbers alone.
+    fn noisy_classes(scaling: Scaling) -> Dataset {
+        let table = classes(700, |x, noise| x.iter().sum::<f32>() + 3.0 * noise > 4.0);
+        Prepare::new().scaling(scaling).of(table).unwrap().train
+    }
+
+    /// Few rows of numbers in pieces to be tried; where one of the numbers lies decides, or it says little.
+    fn few_classes(rows: usize, in_pieces: bool) -> Prepared {
+        let table = classes(rows, |x, noise| match in_pieces {
+            true => (0.3..0.45).contains(&x[0]) || x[0] > 0.8,
+            false => x[0] + 2.0 * noise > 1.5,
+        });
+        Prepare::new().scaling(Scaling::Piecewise).try_pieces(true).of(table).unwrap()
+    }
+
+    #[test]
+    fn pieces_of_few_rows_are_taken_where_they_say_more() {
+        for decides in [true, false] {
+            let Prepared { train, tries_pieces, .. } = few_classes(300, decides);
+            let choice = choose(&Recipe::default(), &train).unwrap();
+            assert!(tries_pieces && choice.tried.len() == 2);
+            assert_eq!((choice.best == 1, choice.drops_pieces()), (decides, !decides));
+            assert_eq!((choice.folds, Choice::folds_for(&train)), (Some(5), Some(5)));
+            let dropout: Vec<_> = choice.tried.iter().map(|tried| tried.recipe.dropout).collect();
+            assert_eq!(dropout, [Some(0.7), Some(0.5)]);
+            let device = Device::cpu().threads(1);
+            let (again, bag) =
+                Recipe::default().choose_bag(&train, true, 5, device, &()).unwrap().unwrap();
+            assert_eq!((again.best, again.temperature), (choice.best, choice.temperature));
+            assert!(bag.score == choice.tried[choice.best].score);
+        }
+        // Too few to try, and enough not to.
+        for (rows, in_pieces) in [(99, false), (500, true)] {
+            let Prepared { train, tries_pieces, .. } = few_classes(rows, true);
+            assert_eq!((has_pieces(&train), tries_pieces), (in_pieces, false));
+        }
     }
 
     #[test]
@@ -380,7 +508,7 @@ mod tests {
         assert_eq!(choice.tried[2].recipe, choice.tried[0].recipe);
         let kept = |_: usize, _: &Event| ControlFlow::Continue(());
         let device = Device::cpu().threads(1);
-        let choice = recipe.choose(&data, false, device, &mut { kept }).unwrap().unwrap();
+        let choice = recipe.choose(&data, false, device, &kept).unwrap().unwrap();
         assert_eq!((choice.tried.len(), choice.drops_pieces()), (2, false));
         // Nothing to be dropped.
         let choice = choose(&recipe, &plain).unwrap();
@@ -417,9 +545,11 @@ mod tests {
         };
         let tried = vec![tried(0.2), tried(0.1)];
         let residuals = Vec::new();
-        let mut choice = Choice { tried, best: 0, temperature: Some(1.5), residuals };
+        let temperature = Some(1.5);
+        let mut choice =
+            Choice { tried, best: 0, temperature, residuals, folds: None, drops_pieces: false };
         let asked = recipe(7, None);
-        assert_eq!(choice.apply(&asked), Recipe { temperature: Some(1.5), ..asked.clone() });
+        assert_eq!(choice.apply(&asked), Recipe { temperature, ..asked.clone() });
         choice.best = 1;
         assert_eq!(choice.apply(&asked).dropout, Some(0.1));
         let asked = Recipe { temperature: Some(1.0), ..asked };
@@ -431,15 +561,17 @@ mod tests {
         let data = samples(600, false);
         let set = Recipe { hidden: Some(vec![8]), ..Recipe::default() };
         assert!(choose(&set, &data).is_none());
-        assert!(choose(&Recipe::default(), &samples(FEWEST_NUMBERS - 1, false)).is_none());
+        assert!(choose(&Recipe::default(), &samples(FEWEST_ROWS - 1, false)).is_none());
         let leaves_choice = |defaults, n| Recipe::default().leaves_choice(defaults, n);
-        assert!(!leaves_choice(Defaults::TableOfClasses, ENOUGH_ROWS - 1));
-        assert!(leaves_choice(Defaults::TableOfClasses, ENOUGH_ROWS));
+        assert!(!leaves_choice(Defaults::TableOfClasses, FEWEST_ROWS - 1));
+        assert!(leaves_choice(Defaults::TableOfClasses, FEWEST_ROWS));
         assert!(
             !leaves_choice(Defaults::Pictures, 1_000) && !leaves_choice(Defaults::Plain, 1_000)
         );
-        let mut stop = |_: usize, _: &Event| ControlFlow::Break(());
-        let choice = Recipe::default().choose(&data, true, Device::cpu(), &mut stop);
-        assert!(choice.unwrap().is_none());
+        let stop = |_: usize, _: &Event| ControlFlow::Break(());
+        for data in [&data, &few_classes(300, true).train] {
+            let choice = Recipe::default().choose(data, true, Device::cpu(), &stop);
+            assert!(choice.unwrap().is_none());
+        }
     }
 }

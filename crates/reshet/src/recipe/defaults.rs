@@ -83,7 +83,8 @@ fn pictures(samples: usize) -> Recipe {
 /// About 2,000 steps for any table and at least 20 epochs; for millions of samples at
 /// most 20,000 steps (of 1,024 samples each) or one epoch. Weight decay keeps small tables
 /// from overfitting: the fewer samples, the stronger. So does dropout, where a set of defaults
-/// that hardly has any is tried beside it (`docs/decisions/0026-dropout-for-tables.md`). No
+/// that has less is tried beside it (`docs/decisions/0026-dropout-for-tables.md`, and
+/// `0036-small-tables-of-classes.md`). No
 /// validation part: small tables lost more by it than early stopping gained.
 fn table(samples: usize, classes: bool) -> Recipe {
     let n = samples.max(1);
@@ -102,6 +103,7 @@ fn table(samples: usize, classes: bool) -> Recipe {
         _ => (400.0 / n as f64).clamp(0.3, 1.0),
     };
     let dropout = match n {
+        ..ENOUGH_ROWS if classes => 0.7,
         ENOUGH_ROWS..10_000 if classes => 0.5,
         ENOUGH_ROWS..4_000 if !classes => 0.4,
         _ if many => 0.0,
@@ -120,6 +122,12 @@ fn table(samples: usize, classes: bool) -> Recipe {
         batch_size: Some(batch_size),
         ..Recipe::default()
     }
+}
+
+/// What differs from [`table`] for classes of fewer than [`ENOUGH_ROWS`] samples whose numbers come in
+/// pieces. See `docs/decisions/0036-small-tables-of-classes.md`.
+pub(super) fn in_pieces() -> Recipe {
+    Recipe { dropout: Some(0.5), ..Recipe::default() }
 }
 
 /// What differs from [`table`] for one whose numbers count in every detail and have little noise:
@@ -224,11 +232,11 @@ mod tests {
     }
 
     #[test]
-    fn middling_tables_have_the_strongest_dropout() {
+    fn noisy_kinds_of_tables_have_the_strongest_dropout() {
         let dropouts =
             |classes| [100, 700, 3_500, 5_000, 20_000].map(|n| table(n, classes).dropout);
         assert_eq!(dropouts(false), [0.2, 0.4, 0.4, 0.2, 0.0].map(Some));
-        assert_eq!(dropouts(true), [0.2, 0.5, 0.5, 0.5, 0.0].map(Some));
+        assert_eq!(dropouts(true), [0.7, 0.5, 0.5, 0.5, 0.0].map(Some));
     }
 
     #[test]

@@ -52,16 +52,22 @@ pub(crate) fn divide(network: &Sequential, parameters: &mut [f32], temperature: 
     }
 }
 
-/// Finds the temperature at which these answers, probabilities of samples that were not trained on,
-/// have the lowest log loss.
+/// Finds the temperature at which these answers, probabilities of n samples that were not trained on,
+/// have the lowest log loss, if a share of 1 / (n + 2) of each sample has any of the answers. So answers that
+/// are all right do not become certain: n of them say no more than that about one of n is wrong.
+///
+/// Platt, "Probabilistic Outputs for Support Vector Machines and Comparisons to Regularized
+/// Likelihood Methods", 1999.
 pub(crate) fn best(answers: &[f32], targets: &Targets) -> f64 {
     // The loss is convex in 1 / temperature: the slope is 0 where it is lowest.
     let [mut high, mut low] = RANGE.map(|temperature| 1.0 / temperature);
     for _ in 0..HALVINGS {
         let middle = 0.5 * (low + high);
-        let mut slope = 0.0;
-        each(answers, targets, middle, |at| slope += at.slope);
-        match slope > 0.0 {
+        let (mut n, mut slope, mut margin) = (0.0, 0.0, 0.0);
+        each(answers, targets, middle, |at| {
+            (n, slope, margin) = (n + 1.0, slope + at.slope, margin + at.margin);
+        });
+        match slope + margin / (n + 2.0) > 0.0 {
             true => high = middle,
             false => low = middle,
         }
@@ -76,10 +82,12 @@ pub(crate) fn losses(answers: &[f32], targets: &Targets, temperature: f64) -> Ve
     losses
 }
 
-/// An answer's log loss, and its derivative by the factor of the logits.
+/// An answer's log loss, its derivative by the factor of the logits, and how far the logit of the label is
+/// above the mean of all.
 struct At {
     loss: f64,
     slope: f64,
+    margin: f64,
 }
 
 /// Goes through the answers whose targets are there, their logits times `factor`.
@@ -116,7 +124,8 @@ fn at(logits: &[f64], wanted: f64, factor: f64) -> At {
     let weight = |z: &f64| (factor * (z - top)).exp();
     let all: f64 = logits.iter().map(weight).sum();
     let mean = logits.iter().map(|z| z * weight(z)).sum::<f64>() / all;
-    At { loss: all.ln() - factor * (wanted - top), slope: mean - wanted }
+    let margin = wanted - logits.iter().sum::<f64>() / logits.len() as f64;
+    At { loss: all.ln() - factor * (wanted - top), slope: mean - wanted, margin }
 }
 
 #[cfg(test)]
@@ -160,8 +169,23 @@ mod tests {
     #[test]
     fn certain_answers_stay_in_the_range() {
         let targets = Targets::yes_no(vec![1.0, 0.0], vec!["yes".into()]);
-        assert!((best(&[1.0, 0.0], &targets) - RANGE[0]).abs() < 1e-6);
         assert!((best(&[0.0, 1.0], &targets) - RANGE[1]).abs() < 1e-6);
+        let many = Targets::yes_no(vec![1.0; 10_000], vec!["yes".into()]);
+        assert!((best(&[0.6; 10_000], &many) - RANGE[0]).abs() < 1e-6);
+    }
+
+    #[test]
+    fn answers_that_are_all_right_do_not_become_certain() {
+        for n in [8, 98, 998] {
+            let targets = Targets::yes_no(vec![1.0; n], vec!["yes".into()]);
+            let p = sigmoid(9_f64.ln() / best(&vec![0.9; n], &targets));
+            assert!((p - (1.0 - 0.5 / (n as f64 + 2.0))).abs() < 1e-6, "{n}: {p}");
+            let targets = Targets::classes(vec![2; n], vec!["a".into(); 3]);
+            let row = [0.05, 0.05, 0.9].repeat(n);
+            let z = 18_f64.ln() / best(&row, &targets);
+            let p = z.exp() / (2.0 + z.exp());
+            assert!((p - (1.0 - 2.0 / 3.0 / (n as f64 + 2.0))).abs() < 1e-6, "{n}: {p}");
+        }
     }
 
     #[test]

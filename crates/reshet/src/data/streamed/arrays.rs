@@ -172,7 +172,7 @@ pub fn stream(
     let train = train.ok_or_else(|| Error::data("there are no samples to train on"))??;
     let (validation, test) = (validation.transpose()?, test.transpose()?);
     let warnings = Vec::new();
-    let prepared = Prepared { train, validation, test, said, warnings };
+    let prepared = Prepared { train, validation, test, said, warnings, tries_pieces: false };
     let portion = (bounds.memory / 8 / (of_row + 8)) as usize;
     Ok(Streamed { rows: StreamedRows::new(Box::new(array_rows), counts, portion), prepared })
 }

@@ -39,6 +39,8 @@ const MOST_ODD_WORDS: usize = 100;
 /// than they overfit.
 const PIECES: usize = 16;
 pub(crate) const ENOUGH_ROWS: usize = 500;
+/// With fewer rows nothing is tried: neither pieces nor sets of defaults.
+pub(crate) const FEWEST_ROWS: usize = 100;
 /// The most cells of a table for pieces: each takes as much memory as all of them.
 pub const MOST_CELLS: usize = 4_000_000;
 /// Farther out than this many standard deviations: the mean cannot be trusted.
@@ -197,7 +199,7 @@ impl ColumnKind {
         let (lower, median, upper) = (s.quantile(0.25), s.quantile(0.5), s.quantile(0.75));
         let spread = upper - lower;
         let far = s.high - s.mean > FAR_OUT * s.sd || s.mean - s.low > FAR_OUT * s.sd;
-        let standard = matches!(scaling, Scaling::Standard | Scaling::Piecewise);
+        let standard = !matches!(scaling, Scaling::MinMax | Scaling::None);
         let bend = standard && far && spread > 0.0;
         let or_one = |scale: f64| if scale > 0.0 { scale } else { 1.0 };
         let (centre, scale) = match (scaling, bend) {
@@ -214,7 +216,8 @@ impl ColumnKind {
         let range = s.range();
         let (centre, scale) = (single(centre), single(scale));
         let knots = match scaling {
-            Scaling::Piecewise => knots(s, centre, scale),
+            Scaling::Piecewise if s.numbers >= ENOUGH_ROWS => knots(s, centre, scale),
+            Scaling::PiecewiseAlways => knots(s, centre, scale),
             _ => Vec::new(),
         };
         Self::Number {
@@ -332,9 +335,6 @@ impl Head {
 /// Where the pieces of a column's numbers begin and end: at quantiles of the training part, so
 /// that each piece holds about as many rows. None for a single piece.
 fn knots(s: &Statistics, centre: f64, scale: f64) -> Vec<f64> {
-    if s.numbers < ENOUGH_ROWS {
-        return Vec::new();
-    }
     let quantile = |i: usize| s.quantile(i as f64 / PIECES as f64);
     let z = |x: f64| shortest(((x - centre) / scale) as f32);
     let mut knots: Vec<f64> = (0..=PIECES).map(|i| z(quantile(i))).collect();

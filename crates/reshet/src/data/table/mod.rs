@@ -82,10 +82,10 @@ pub(crate) use cell::{UNKNOWN, shortest};
 pub use check::{Check, Checked};
 pub(crate) use chunk::Chunk;
 use chunk::{for_each_cell, fractions};
-pub(crate) use columns::ENOUGH_ROWS;
 #[doc(hidden)]
 pub use columns::MOST_CELLS;
 pub use columns::{Column, ColumnKind, Columns, LeftOut};
+pub(crate) use columns::{ENOUGH_ROWS, FEWEST_ROWS};
 pub use dates::{Dates, Order};
 use encoder::Encoder;
 use files::{Beginning, Files};

@@ -3,7 +3,8 @@
 use std::{collections::HashSet, sync::Arc};
 
 use super::{
-    Ask, Cell, Chunk, Column, ColumnKind, Columns, Dates, LeftOut, MOST_CELLS, OddCells, Table,
+    Ask, Cell, Chunk, Column, ColumnKind, Columns, Dates, ENOUGH_ROWS, FEWEST_ROWS, LeftOut,
+    MOST_CELLS, OddCells, Table,
     encoder::encode,
     grouped,
     known::{dataset, pick_weights},
@@ -15,7 +16,7 @@ use super::{
     statistics::{FEW, FEW_ANSWERS, Statistics},
     suspect,
 };
-use crate::{Dataset, Result, Targets, data::memory, error::Error};
+use crate::{Dataset, Result, Targets, Task, data::memory, error::Error};
 
 /// What is to be made of a table.
 ///
@@ -45,6 +46,7 @@ pub struct Prepare {
     pub(super) way: Way,
     pub(super) seed: u64,
     pub(super) scaling: Scaling,
+    tries_pieces: bool,
     keep: bool,
     drop: Vec<String>,
     only: Vec<String>,
@@ -63,6 +65,8 @@ pub struct Prepared {
     pub said: Vec<String>,
     /// What looks wrong.
     pub warnings: Vec<String>,
+    /// Whether numbers are in pieces only to be tried: see [`Prepare::try_pieces`].
+    pub tries_pieces: bool,
 }
 
 impl Prepare {
@@ -152,6 +156,14 @@ impl Prepare {
         self
     }
 
+    /// With [`Scaling::Piecewise`], numbers of a small table of classes (100 to 500 training rows) come
+    /// in pieces too, for [`Recipe::choose`](crate::Recipe::choose) to try. Where they are not taken,
+    /// [`Dataset::drop_pieces`] leaves them out.
+    pub fn try_pieces(mut self, tries: bool) -> Self {
+        self.tries_pieces = tries;
+        self
+    }
+
     /// Leaves no column out for being constant or a row number.
     pub fn keep_columns(mut self, keep: bool) -> Self {
         self.keep = keep;
@@ -223,6 +235,8 @@ impl Prepare {
     ) -> Result<Prepared> {
         let Learnt { columns, question, statistics } = learnt;
         let Rows { answers, rows, parts, weights } = rows;
+        let tries_pieces =
+            columns.has_pieces() && self.tries_pieces_of(question, trained(statistics));
         columns.check_inputs(&table.source)?;
         said.extend(suspect::missing_words(&table, columns, question));
         said.extend(suspect::readings(&table, columns));
@@ -271,7 +285,7 @@ impl Prepare {
             test = Some(columns.dataset(table, question.task, &question.names)?);
         }
         let train = train.ok_or_else(|| Error::data("there are no rows to train on"))?;
-        Ok(Prepared { train, validation, test, said, warnings })
+        Ok(Prepared { train, validation, test, said, warnings, tries_pieces })
     }
 
     /// The places of the targets.
@@ -356,6 +370,14 @@ impl Prepare {
         })
     }
 
+    /// Whether pieces are tried where there are too few rows for them otherwise.
+    fn tries_pieces_of(&self, question: &Question, rows: usize) -> bool {
+        self.tries_pieces
+            && self.scaling == Scaling::Piecewise
+            && question.task != Task::Number
+            && (FEWEST_ROWS..ENOUGH_ROWS).contains(&rows)
+    }
+
     pub(super) fn learn(
         &self,
         table: &Table,
@@ -365,9 +387,11 @@ impl Prepare {
     ) -> Columns {
         let targets = question.places.iter().map(|p| table.heads[*p].name.clone()).collect();
         let mut columns = Columns { targets, ..Columns::default() };
-        let rows = all.first().map_or(0, |s| s.rows);
+        let rows = trained(all);
+        let too_many = rows.saturating_mul(all.len()) > MOST_CELLS;
         let scaling = match self.scaling {
-            Scaling::Piecewise if rows.saturating_mul(all.len()) > MOST_CELLS => Scaling::Standard,
+            Scaling::Piecewise | Scaling::PiecewiseAlways if too_many => Scaling::Standard,
+            Scaling::Piecewise if self.tries_pieces_of(question, rows) => Scaling::PiecewiseAlways,
             scaling => scaling,
         };
         for (place, (head, s)) in table.heads.iter().zip(all).enumerate() {
@@ -414,6 +438,11 @@ pub(super) struct Learnt {
     pub question: Question,
     /// Of the training rows.
     pub statistics: Vec<Statistics>,
+}
+
+/// The training rows that these say something of.
+fn trained(statistics: &[Statistics]) -> usize {
+    statistics.first().map_or(0, |s| s.rows)
 }
 
 /// The rows of a table that have targets, and where each row of it goes.

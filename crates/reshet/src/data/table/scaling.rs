@@ -24,19 +24,23 @@ pub enum Scaling {
     /// none in tables of more than 4,000,000 cells, for the memory's sake (piecewise-linear
     /// encoding: Gorishniy et al. 2022).
     Piecewise,
+    /// As [`Scaling::Piecewise`], also for fewer than 500 numbers.
+    PiecewiseAlways,
 }
 
 impl Scaling {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Standard, Self::MinMax, Self::None, Self::Piecewise];
+    pub const ALL: [Self; 5] =
+        [Self::Standard, Self::MinMax, Self::None, Self::Piecewise, Self::PiecewiseAlways];
 
-    /// Returns the name: `standard`, `min-max`, `none`, `piecewise`.
+    /// Returns the name: `standard`, `min-max`, `none`, `piecewise`, `piecewise-always`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Standard => "standard",
             Self::MinMax => "min-max",
             Self::None => "none",
             Self::Piecewise => "piecewise",
+            Self::PiecewiseAlways => "piecewise-always",
         }
     }
 }
