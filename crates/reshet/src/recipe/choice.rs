@@ -2,25 +2,17 @@
 
 use std::ops::ControlFlow;
 
-use super::{
-    Bag, Bagging, Defaults, LossName, Recipe,
-    defaults::{detailed, in_pieces, wide},
-    errors::{Losses, is_less, temperature},
-};
+use super::{Bag, Bagging, Defaults, LossName, Recipe, compared::Answered};
 use crate::{
-    Dataset, Device, Ended, Error, Event, Result, Score, Trainer,
-    data::table::{Columns, ENOUGH_ROWS, FEWEST_ROWS},
+    Dataset, Device, Error, Event, Result, Score, Trainer,
+    data::table::{ENOUGH_ROWS, FEWEST_ROWS},
     metrics::Residuals,
 };
 
-/// The part of the training samples on which the candidates are compared.
-const VALIDATION: f64 = 0.2;
 /// Below [`ENOUGH_ROWS`] samples of classes: the folds by which all of them are answered.
 const FOLDS_OF_FEW: usize = 5;
 /// With more samples, trying takes longer than it gains.
 const TOO_MANY: usize = 100_000;
-/// Up to so many samples a wide network is tried.
-const MOST_TO_WIDEN: usize = 20_000;
 /// By so many standard errors a set of defaults must be better than the one before it, which is the
 /// safer one.
 const CLEARLY: f64 = 0.5;
@@ -44,10 +36,10 @@ pub struct Choice {
     /// How far the best one's numbers were off for these samples, one per target: see
     /// [`Model::with_residuals`](crate::Model::with_residuals). Empty for other answers.
     pub residuals: Vec<Residuals>,
-    /// The folds that the samples were divided into: each was answered by a network that had learnt from the
-    /// others. None: they were compared on one part alone.
+    /// The folds that the samples were divided into: each was answered by a network that had learnt
+    /// from the others. None: they were compared on one part alone.
     pub folds: Option<usize>,
-    drops_pieces: bool,
+    pub(super) drops_pieces: bool,
 }
 
 /// A set of defaults that was tried.
@@ -123,14 +115,14 @@ impl Recipe {
     /// standard error of the difference: in wrong answers, or in squares of the errors. With fewer than
     /// 500 samples of numbers, by a whole one.
     ///
-    /// Fewer than 500 samples of classes are divided into five folds, and each is answered by a network that
-    /// has learnt from the others. Two sets are compared, by their log losses: the usual defaults, for
-    /// numbers not in pieces, and less dropout, for numbers in pieces, if they are
-    /// ([`Prepare::try_pieces`](crate::Prepare::try_pieces)).
-    ///
     /// Where the usual defaults are the best for classes, and `may_drop_pieces`, they are also tried
     /// without the pieces of numbers ([`Dataset::drop_pieces`]), and taken so if the log loss is
     /// lower by half a standard error: see [`Choice::drops_pieces`].
+    ///
+    /// Fewer than 500 samples of classes are divided into five folds, and each is answered by a
+    /// network that has learnt from the others. Two sets are compared by these log losses: the usual
+    /// one without pieces, and one with less dropout and with pieces, if there are any
+    /// ([`Prepare::try_pieces`](crate::Prepare::try_pieces)).
     ///
     /// None if there is nothing to be chosen: something about the network or its training is set, or
     /// there are more than 100,000 samples, or fewer than 100. `tell` hears the events of the trainings
@@ -196,168 +188,6 @@ impl Recipe {
         };
         Ok(bag.map(|bag| (choice, bag)))
     }
-
-    /// Tries one set of defaults after the other. None if an attempt was asked to end.
-    fn compare(
-        &self,
-        data: &Dataset,
-        may_drop_pieces: bool,
-        clearly: f64,
-        attempt: Attempt,
-    ) -> Result<Option<Compared>> {
-        let (defaults, samples) = (Defaults::of_table(data.targets()), data.len());
-        let set = |differs: Self| self.over(&differs).resolve_for(defaults, samples);
-        let usual = set(Self::default());
-        let may_drop_pieces = may_drop_pieces && defaults == Defaults::TableOfClasses;
-        let plain = if may_drop_pieces { data.without_pieces() } else { None };
-        if Choice::folds_for(data).is_some() {
-            let first = plain.as_ref().unwrap_or(data);
-            let Some(mut compared) = Compared::begin(usual, first, attempt)? else {
-                return Ok(None);
-            };
-            let tried = compared.challenge(set(in_pieces()), data, log_losses, clearly, attempt)?;
-            return Ok(tried.map(|_| compared));
-        }
-
-        let Some(mut compared) = Compared::begin(usual.clone(), data, attempt)? else {
-            return Ok(None);
-        };
-        let mut others = vec![set(detailed(samples))];
-        if samples <= MOST_TO_WIDEN {
-            others.push(set(wide(samples)));
-        }
-        for other in others {
-            match compared.challenge(other, data, errors, clearly, attempt)? {
-                None => return Ok(None),
-                Some(true) => {}
-                // The next one goes farther still.
-                Some(false) => break,
-            }
-        }
-        let Some(plain) = plain.filter(|_| compared.best == 0) else { return Ok(Some(compared)) };
-        // In many noisy tables of classes a network learns the noise of the pieces.
-        let tried = compared.challenge(usual, &plain, log_losses, clearly, attempt)?;
-        Ok(tried.map(|_| compared))
-    }
-
-    /// Trains on four fifths of the samples, and answers the last fifth. None if it was asked to
-    /// end.
-    fn held_back(
-        &self,
-        data: &Dataset,
-        device: Device,
-        tell: &mut dyn FnMut(&Event) -> ControlFlow<()>,
-    ) -> Result<Option<Answered>> {
-        let (train, validation) = data.split(VALIDATION, self.seed.unwrap_or(0))?;
-        let trainer: Trainer = self.clone().trainer(&train)?.device(device).unscaled();
-        let fit = trainer.on_event(tell).fit(&train)?;
-        if fit.ended == Ended::Asked {
-            return Ok(None);
-        }
-        let (score, answers) = fit.model.predictor(device)?.examine(&validation)?;
-        let targets = validation.targets();
-        Ok(Some(Answered {
-            score,
-            losses: Losses::of(&answers, targets),
-            temperature: temperature(&answers, targets),
-            residuals: Residuals::of(&answers, targets),
-            bag: None,
-        }))
-    }
-}
-
-/// Trains by a recipe, the so many-th, and answers samples that were held back. None if it was asked to end.
-type Attempt<'a> = &'a mut dyn FnMut(usize, &Recipe, &Dataset) -> Result<Option<Answered>>;
-
-/// The sets of defaults that were tried, and what came of the best.
-struct Compared {
-    tried: Vec<Tried>,
-    best: usize,
-    answered: Answered,
-}
-
-impl Compared {
-    /// Tries the first set. None if it was asked to end.
-    fn begin(recipe: Recipe, data: &Dataset, attempt: Attempt) -> Result<Option<Self>> {
-        let answered = attempt(0, &recipe, data)?;
-        let with = |answered: Answered| Self {
-            tried: vec![Tried::new(recipe, data, &answered)],
-            best: 0,
-            answered,
-        };
-        Ok(answered.map(with))
-    }
-
-    /// Tries another set, and whether it is better by so many standard errors; then it is the best. A set that
-    /// diverges is not better. None if it was asked to end.
-    fn challenge(
-        &mut self,
-        recipe: Recipe,
-        data: &Dataset,
-        by: fn(&Losses) -> &[f64],
-        clearly: f64,
-        attempt: Attempt,
-    ) -> Result<Option<bool>> {
-        let answered = match attempt(self.tried.len(), &recipe, data) {
-            Err(Error::Diverged(_)) => return Ok(Some(false)),
-            answered => answered?,
-        };
-        let Some(answered) = answered else { return Ok(None) };
-        self.tried.push(Tried::new(recipe, data, &answered));
-        let better = is_less(by(&answered.losses), by(&self.answered.losses), clearly);
-        if better {
-            (self.best, self.answered) = (self.tried.len() - 1, answered);
-        }
-        Ok(Some(better))
-    }
-
-    /// The choice among samples like `data`, and the best one's networks.
-    fn choice(self, data: &Dataset, folds: Option<usize>) -> (Choice, Option<Bag>) {
-        let Self { tried, best, answered } = self;
-        let Answered { temperature, residuals, bag, .. } = answered;
-        let drops_pieces = has_pieces(data) && !tried[best].in_pieces;
-        (Choice { tried, best, temperature, residuals, folds, drops_pieces }, bag)
-    }
-}
-
-impl Tried {
-    fn new(recipe: Recipe, data: &Dataset, answered: &Answered) -> Self {
-        Self { recipe, in_pieces: has_pieces(data), score: answered.score.clone() }
-    }
-}
-
-fn has_pieces(data: &Dataset) -> bool {
-    data.features().columns().is_some_and(Columns::has_pieces)
-}
-
-fn errors(losses: &Losses) -> &[f64] {
-    &losses.errors
-}
-
-fn log_losses(losses: &Losses) -> &[f64] {
-    &losses.log
-}
-
-/// What came of answering samples that were held back.
-struct Answered {
-    score: Score,
-    losses: Losses,
-    temperature: Option<f64>,
-    residuals: Vec<Residuals>,
-    /// The networks that answered, where there are several.
-    bag: Option<Bag>,
-}
-
-impl From<Bag> for Answered {
-    fn from(bag: Bag) -> Self {
-        Self {
-            score: bag.score.clone(),
-            losses: bag.losses.clone(),
-            temperature: bag.temperature,
-            residuals: bag.residuals.clone(),
-            bag: Some(bag),
-        }
-    }
 }
 
 /// Tells of the folds of the so many-th set.
@@ -388,6 +218,7 @@ mod tests {
     use crate::{
         Features, Prepare, Storage, Table, Targets, Task,
         data::table::{Prepared, Scaling, TableBuilder, csv},
+        recipe::compared::has_pieces,
         rng::{Purpose, Stream},
     };
 

@@ -7,6 +7,7 @@
 mod bag;
 mod build;
 mod choice;
+mod compared;
 mod defaults;
 pub(crate) mod errors;
 mod text;

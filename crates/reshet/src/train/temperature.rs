@@ -52,9 +52,10 @@ pub(crate) fn divide(network: &Sequential, parameters: &mut [f32], temperature: 
     }
 }
 
-/// Finds the temperature at which these answers, probabilities of n samples that were not trained on,
-/// have the lowest log loss, if a share of 1 / (n + 2) of each sample has any of the answers. So answers that
-/// are all right do not become certain: n of them say no more than that about one of n is wrong.
+/// Finds the temperature at which these answers, probabilities of n samples that were not trained
+/// on, have the lowest log loss, for labels of which a share of 1 / (n + 2) is any of the answers.
+/// So answers that are all right do not become certain: n of them do not tell an error in n from
+/// none.
 ///
 /// Platt, "Probabilistic Outputs for Support Vector Machines and Comparisons to Regularized
 /// Likelihood Methods", 1999.
@@ -82,8 +83,8 @@ pub(crate) fn losses(answers: &[f32], targets: &Targets, temperature: f64) -> Ve
     losses
 }
 
-/// An answer's log loss, its derivative by the factor of the logits, and how far the logit of the label is
-/// above the mean of all.
+/// An answer's log loss, its derivative by the factor of the logits, and how far the logit of the
+/// label is above the mean of all.
 struct At {
     loss: f64,
     slope: f64,
