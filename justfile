@@ -163,6 +163,10 @@ bench-check *args:
 bench-tables *args:
     python3 bench/tables/run.py {{args}}
 
+# Ways to train, side by side, on some 350 tables that nobody picked
+bench-tables-wide *args:
+    cargo build --release && python3 bench/tables/wide.py {{args}}
+
 # Trial and error beside Optuna with PyTorch, a minute each in turn (after `just bench`)
 bench-tune *args:
     cargo build --release && python3 bench/tune/run.py {{args}}
