@@ -164,8 +164,9 @@ bench-tables *args:
     python3 bench/tables/run.py {{args}}
 
 # Ways to train, side by side, on some 350 tables that nobody picked
+[positional-arguments]
 bench-tables-wide *args:
-    cargo build --release && python3 bench/tables/wide.py {{args}}
+    cargo build --release && python3 bench/tables/wide.py "$@"
 
 # Trial and error beside Optuna with PyTorch, a minute each in turn (after `just bench`)
 bench-tune *args:
