@@ -6,6 +6,11 @@ use crate::{
     data::table::{ENOUGH_ROWS, Scaling},
 };
 
+/// Dropout for tables, where nothing else was measured to be better.
+const DROPOUT: f32 = 0.2;
+/// For classes of fewer than [`ENOUGH_ROWS`] samples; too much for a network that is less wide than ours.
+const DROPOUT_OF_FEW_ROWS: f32 = 0.7;
+
 /// The default settings of a recipe.
 ///
 /// A setting that is given replaces its own default; a [`net`](Recipe::net) replaces all
@@ -103,11 +108,11 @@ fn table(samples: usize, classes: bool) -> Recipe {
         _ => (400.0 / n as f64).clamp(0.3, 1.0),
     };
     let dropout = match n {
-        ..ENOUGH_ROWS if classes => 0.7,
+        ..ENOUGH_ROWS if classes => DROPOUT_OF_FEW_ROWS,
         ENOUGH_ROWS..10_000 if classes => 0.5,
         ENOUGH_ROWS..4_000 if !classes => 0.4,
         _ if many => 0.0,
-        _ => 0.2,
+        _ => DROPOUT,
     };
     Recipe {
         hidden: Some(vec![128, 64]),
@@ -158,6 +163,9 @@ impl Recipe {
         let defaults = if self.net.is_some() { Defaults::Plain } else { defaults };
         let mut usual = defaults.recipe(samples);
         usual.batch_size = usual.batch_size.map(|n| n.min(samples));
+        if self.hidden.is_some() && usual.dropout == Some(DROPOUT_OF_FEW_ROWS) {
+            usual.dropout = Some(DROPOUT);
+        }
         if self.net.is_some() {
             (usual.hidden, usual.activation, usual.dropout) = (None, None, None);
         }
@@ -237,6 +245,10 @@ mod tests {
             |classes| [100, 700, 3_500, 5_000, 20_000].map(|n| table(n, classes).dropout);
         assert_eq!(dropouts(false), [0.2, 0.4, 0.4, 0.2, 0.0].map(Some));
         assert_eq!(dropouts(true), [0.7, 0.5, 0.5, 0.5, 0.0].map(Some));
+        // A network that is asked for may be narrow.
+        let narrow = Recipe { hidden: Some(vec![8]), ..Recipe::default() };
+        let resolved = |n| narrow.resolve_for(Defaults::TableOfClasses, n).dropout;
+        assert_eq!([resolved(100), resolved(700)], [Some(0.2), Some(0.5)]);
     }
 
     #[test]
