@@ -46,22 +46,21 @@ pub fn choose(
     if terminal::stopped() {
         bail!("interrupted before the training: nothing is saved");
     }
-    match &choice {
-        Some(choice) => set(args, choice, split)?,
-        None => split.settle_pieces(args.scaling),
-    }
+    set(args, choice.as_ref(), split)?;
     Ok(choice)
 }
 
-/// Sets what was chosen.
-fn set(args: &mut Settings, choice: &Choice, split: &mut SplitData) -> Result<()> {
-    if choice.drops_pieces() {
-        args.scaling = Some(Scaling::Standard);
-    } else if split.tries_pieces {
-        args.scaling = Some(Scaling::PiecewiseAlways);
+/// Sets what was chosen, if something was.
+fn set(args: &mut Settings, choice: Option<&Choice>, split: &mut SplitData) -> Result<()> {
+    match choice {
+        Some(choice) if choice.drops_pieces() => args.scaling = Some(Scaling::Standard),
+        Some(_) if split.tries_pieces => args.scaling = Some(Scaling::PiecewiseAlways),
+        _ => {}
     }
     split.settle_pieces(args.scaling);
-    args.recipe.0 = choice.apply(&args.recipe).resolve(&split.train)?;
+    if let Some(choice) = choice {
+        args.recipe.0 = choice.apply(&args.recipe).resolve(&split.train)?;
+    }
     Ok(())
 }
 
@@ -84,12 +83,9 @@ pub fn choose_bag(
     if terminal::stopped() {
         bail!("interrupted before one of them was chosen: nothing is saved");
     }
-    match &chosen {
-        Some((choice, bag)) => {
-            set(args, choice, split)?;
-            args.recipe.0.temperature = asked.recipe.temperature.or(bag.temperature);
-        }
-        None => split.settle_pieces(args.scaling),
+    set(args, chosen.as_ref().map(|(choice, _)| choice), split)?;
+    if let Some((_, bag)) = &chosen {
+        args.recipe.0.temperature = asked.recipe.temperature.or(bag.temperature);
     }
     Ok(chosen)
 }

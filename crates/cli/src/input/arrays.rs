@@ -180,19 +180,7 @@ pub fn split(args: &mut Settings) -> Result<Option<SplitData>> {
             "{bytes} were unpacked into a file without a name in {folder}, gone when the program ends"
         ));
     }
-    let split = SplitData {
-        defaults,
-        name,
-        train: prepared.train,
-        validation: prepared.validation,
-        test: prepared.test,
-        said: prepared.said,
-        warnings: prepared.warnings,
-        chosen: None,
-        streamed: Some(rows),
-        tries_pieces: false,
-    };
-    Ok(Some(split))
+    Ok(Some(SplitData::of_prepared(prepared, defaults, name, Some(rows))))
 }
 
 /// Tests a model on arrays, some samples after the other; None if they are read into memory, or

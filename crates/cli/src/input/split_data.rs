@@ -94,6 +94,29 @@ impl SplitData {
         Self::of_stream(args, plan, options)?.completed(args, asked)
     }
 
+    /// What was prepared; `streamed`: all rows, if it holds but a sample of them.
+    pub fn of_prepared(
+        prepared: Prepared,
+        defaults: Defaults,
+        name: String,
+        streamed: Option<StreamedRows>,
+    ) -> Self {
+        let Prepared { train, validation, test, said, warnings, tries_pieces } = prepared;
+        let chosen = None;
+        Self {
+            defaults,
+            name,
+            train,
+            validation,
+            test,
+            said,
+            warnings,
+            chosen,
+            streamed,
+            tries_pieces,
+        }
+    }
+
     /// Takes the numbers of a table without their pieces, unless they come so by this scaling.
     pub fn settle_pieces(&mut self, scaling: Option<Scaling>) {
         let in_vain = self.tries_pieces && scaling != Some(Scaling::PiecewiseAlways);
@@ -181,19 +204,8 @@ impl SplitData {
             _ => (train, None),
         };
         let (said, warnings) = Default::default();
-        let (chosen, streamed, tries_pieces) = (None, None, false);
-        Ok(Self {
-            defaults,
-            name,
-            train,
-            validation,
-            test,
-            said,
-            warnings,
-            chosen,
-            streamed,
-            tries_pieces,
-        })
+        let prepared = Prepared { train, validation, test, said, warnings, tries_pieces: false };
+        Ok(Self::of_prepared(prepared, defaults, name, None))
     }
 
     fn of_table(args: &mut Settings, fold: Option<(usize, usize)>) -> Result<Self> {
@@ -218,22 +230,9 @@ impl SplitData {
         let validation = validation_part(args, samples);
         check_fractions(validation, test)?;
         let parts = prepare.test(test).validation(validation).of(table)?;
-        let Prepared { train, validation, test, said, warnings, tries_pieces } = parts;
-        let (defaults, name) = (Defaults::of_table(train.targets()), table::name(&path));
+        let defaults = Defaults::of_table(parts.train.targets());
         args.recipe.0 = args.recipe.resolve_for(defaults, samples);
-        let (chosen, streamed) = (None, None);
-        Ok(Self {
-            defaults,
-            name,
-            train,
-            validation,
-            test,
-            said,
-            warnings,
-            chosen,
-            streamed,
-            tries_pieces,
-        })
+        Ok(Self::of_prepared(parts, defaults, table::name(&path), None))
     }
 
     fn of_stream(args: &mut Settings, plan: &Plan, options: &csv::Options) -> Result<Self> {
@@ -255,23 +254,10 @@ impl SplitData {
         check_fractions(validation, test)?;
         let streamed = plan.read(prepare.test(test).validation(validation), options, args);
         let Streamed { rows, prepared } = streamed.map_err(of_flag("--memory"))?;
-        let Prepared { train, validation, test, said, warnings, tries_pieces } = prepared;
-        let defaults = Defaults::of_table(train.targets());
+        let defaults = Defaults::of_table(prepared.train.targets());
         let name = table::name(Path::new(args.data()));
         args.recipe.0 = args.recipe.resolve_for(defaults, rows.len());
-        let (chosen, streamed) = (None, Some(rows));
-        Ok(Self {
-            defaults,
-            name,
-            train,
-            validation,
-            test,
-            said,
-            warnings,
-            chosen,
-            streamed,
-            tries_pieces,
-        })
+        Ok(Self::of_prepared(prepared, defaults, name, Some(rows)))
     }
 }
 

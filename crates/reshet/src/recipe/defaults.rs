@@ -89,8 +89,8 @@ fn pictures(samples: usize) -> Recipe {
 /// most 20,000 steps (of 1,024 samples each) or one epoch. Weight decay keeps small tables
 /// from overfitting: the fewer samples, the stronger. So does dropout, where a set of defaults
 /// that has less is tried beside it (`docs/decisions/0026-dropout-for-tables.md`, and
-/// `0036-small-tables-of-classes.md`). No
-/// validation part: small tables lost more by it than early stopping gained.
+/// `0036-small-tables-of-classes.md`). No validation part: small tables lost more by it than early
+/// stopping gained.
 fn table(samples: usize, classes: bool) -> Recipe {
     let n = samples.max(1);
     let many = n >= 10_000;
