@@ -159,6 +159,17 @@ def verdict(rows):
                f"(least: {name}, {spread([means[name]], task, signed=True)}).")
 
 
+def counts(rows, contenders):
+    """On how many tables ours is better and worse than each of the others, by the mean of the seeds."""
+    for name in contenders:
+        pairs = [[statistics.mean(row["scores"][which]) for which in ("ours", name)]
+                 for row in rows if {"ours", name} <= set(row["scores"])]
+        if name != "ours" and pairs:
+            better = sum(a > b for a, b in pairs)
+            worse = sum(a < b for a, b in pairs)
+            yield f"beside {name}: better on {better} of {len(pairs)} tables, worse on {worse}."
+
+
 def answer(holds):
     return "**yes**," if holds else "**NO**,"
 
@@ -229,6 +240,8 @@ def main():
     say(*(average(rows, numbers, asked.contenders) for numbers in (False, True)))
     if "ours" in asked.contenders and set(NETWORKS) & set(asked.contenders):
         say("", *verdict(rows))
+    if "ours" in asked.contenders:
+        say("", *counts(rows, asked.contenders))
     if asked.json:
         asked.json.write_text(json.dumps({"args": asked.args, "rows": rows}, indent=1) + "\n")
     if asked.record:
