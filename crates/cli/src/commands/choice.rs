@@ -23,7 +23,7 @@ use crate::{
 /// What differs between the candidates.
 const DIFFERS: [&str; 4] = ["hidden", "dropout", "weight-decay", "epochs"];
 /// The most that are tried. The second takes twice the steps of the first, and is tried in any case.
-const SETS: usize = 3;
+const SETS: usize = 5;
 
 /// Chooses the defaults, if `asked` leaves them open, and sets them. Ctrl-C is an error: there is
 /// nothing to be saved yet.
@@ -144,7 +144,7 @@ pub fn text(choice: &Choice) -> String {
         format!("  {}  with {}{pieces}", tried.score, said.join(", "))
     };
     let tried: Vec<String> = choice.tried.iter().map(one).collect();
-    let taken = ["the first", "the second", "the third"][choice.best];
+    let taken = ["the first", "the second", "the third", "the fourth", "the fifth"][choice.best];
     let sure = match choice.temperature {
         Some(t) if t > 1.0 => format!("; its probabilities were too certain: temperature {t:.2}"),
         Some(t) => format!("; its probabilities were not certain enough: temperature {t:.2}"),

@@ -53,8 +53,9 @@ pub struct Settings {
     pub no_scale: bool,
     /// Table: how numbers become inputs: standard (mean 0, standard deviation 1), min-max
     /// (0 to 1), none (as they are; targets are still scaled), piecewise (standard, and for each
-    /// of 16 pieces between quantiles how much of it lies below; from 500 rows on), piecewise-always (the same, also of fewer rows) [default:
-    /// piecewise, or standard where that was tried and was better; with --net standard]
+    /// of 16 pieces between quantiles how much of it lies below; from 500 rows on),
+    /// piecewise-always (the same, also of fewer rows) [default: piecewise; of 50 to 500 rows
+    /// piecewise-always; standard where that was tried and was better, and with --net]
     #[arg(long, value_name = "HOW", value_parser = scaling(), conflicts_with = "no_scale")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scaling: Option<Scaling>,
@@ -88,9 +89,9 @@ pub struct Settings {
     #[arg(long, value_name = "COLUMN", conflicts_with = "group")]
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub time: Option<String>,
-    /// Table of 100 to 100,000 training rows: 1 first tries two or three sets of defaults on a part
-    /// of them and takes the best, where nothing about the network and its training is said; 0
-    /// takes the usual one at once; 2 also averages 8 networks, as --bag 8; 3 tries each set with
+    /// Table of 50 to 100,000 training rows: 1 first tries sets of defaults on parts of them and
+    /// takes the best, where nothing about the network and its training is said; 0 takes the
+    /// usual one at once; 2 also averages 8 networks, as --bag 8; 3 tries each set with
     /// 8 networks [default: 1]
     #[arg(long, value_name = "0…3", value_parser = clap::value_parser!(u8).range(0..=3))]
     #[serde(skip)]

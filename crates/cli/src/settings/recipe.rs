@@ -122,7 +122,7 @@ struct RecipeFlags {
     #[arg(long, value_name = "FRACTION")]
     validation: Option<f64>,
     /// Classes, yes/no: divide the trained network's last sums by X: above 1 its probabilities
-    /// are less certain [default: 1; tables by a fifth of the training samples]
+    /// are less certain [default: 1; tables by training samples held back]
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     temperature: Option<f64>,
 }

@@ -2,23 +2,17 @@
 
 use std::ops::ControlFlow;
 
-use super::{Bag, Bagging, Defaults, LossName, Recipe, compared::Answered};
+use super::{Bag, Bagging, Defaults, LossName, Recipe, compared::Halt};
 use crate::{
     Dataset, Device, Error, Event, Result, Score, Trainer,
     data::table::{ENOUGH_ROWS, FEWEST_ROWS},
     metrics::Residuals,
 };
 
-/// Below [`ENOUGH_ROWS`] samples of classes: the folds by which all of them are answered.
+/// Below [`ENOUGH_ROWS`] samples: the folds by which all of them are answered.
 const FOLDS_OF_FEW: usize = 5;
 /// With more samples, trying takes longer than it gains.
 const TOO_MANY: usize = 100_000;
-/// By so many standard errors a set of defaults must be better than the one before it, which is the
-/// safer one.
-const CLEARLY: f64 = 0.5;
-/// The same for numbers below [`ENOUGH_ROWS`] samples, of whose fifth the standard error is itself uncertain.
-const CLEARLY_OF_FEW: f64 = 1.0;
-
 /// Hears the events of the so many-th training; several threads call it.
 type Tell<'a> = dyn Fn(usize, &Event) -> ControlFlow<()> + Sync + 'a;
 
@@ -58,8 +52,7 @@ impl Choice {
     /// Returns how many folds [`Recipe::choose`] divides these samples into; None where it compares
     /// answers to one part of them.
     pub fn folds_for(data: &Dataset) -> Option<usize> {
-        let of_classes = Defaults::of_table(data.targets()) == Defaults::TableOfClasses;
-        (of_classes && data.len() < ENOUGH_ROWS).then_some(FOLDS_OF_FEW)
+        (data.len() < ENOUGH_ROWS).then_some(FOLDS_OF_FEW)
     }
 
     /// Whether the best one takes numbers without their pieces: [`Dataset::drop_pieces`] makes such
@@ -112,20 +105,20 @@ impl Recipe {
     /// The second set lets it follow every detail of the numbers, with more steps. Where that is
     /// better, the usual ones underfit, and up to 20,000 samples a third set is tried: a wider
     /// network with twice the steps again. A set must be better than the one before it by half a
-    /// standard error of the difference: in wrong answers, or in squares of the errors. With fewer than
-    /// 500 samples of numbers, by a whole one.
+    /// standard error of the difference: in wrong answers, or in squares of the errors.
     ///
     /// Where the usual defaults are the best for classes, and `may_drop_pieces`, they are also tried
     /// without the pieces of numbers ([`Dataset::drop_pieces`]), and taken so if the log loss is
     /// lower by half a standard error: see [`Choice::drops_pieces`].
     ///
-    /// Fewer than 500 samples of classes are divided into five folds, and each is answered by a
-    /// network that has learnt from the others. Two sets are compared by these log losses: the usual
-    /// one without pieces, and one with less dropout and with pieces, if there are any
-    /// ([`Prepare::try_pieces`](crate::Prepare::try_pieces)).
+    /// Fewer than 500 samples are divided into five folds, and each is answered by a network that has
+    /// learnt from the others. First the usual set is compared without the pieces of numbers and, with
+    /// other dropout, with them, if there are any ([`Prepare::try_pieces`](crate::Prepare::try_pieces)).
+    /// Classes, compared by log loss, leave it at that; for numbers the better of the two is compared
+    /// with the second set, that with itself with or without pieces, and the best with the third.
     ///
     /// None if there is nothing to be chosen: something about the network or its training is set, or
-    /// there are more than 100,000 samples, or fewer than 100. `tell` hears the events of the trainings
+    /// there are more than 100,000 samples, or fewer than 50. `tell` hears the events of the trainings
     /// of each set; [`ControlFlow::Break`] ends the choice, also with None.
     ///
     /// # Errors
@@ -142,21 +135,16 @@ impl Recipe {
             return Ok(None);
         }
         let folds = Choice::folds_for(data);
-        let few_numbers = defaults == Defaults::Table && data.len() < ENOUGH_ROWS;
-        let clearly = if few_numbers { CLEARLY_OF_FEW } else { CLEARLY };
-        let compared = self.compare(data, may_drop_pieces, clearly, &mut |i, recipe, data| {
-            let Some(folds) = folds else {
-                return recipe.held_back(data, device, &mut |event| tell(i, event));
-            };
-            let bag = recipe.bag(data, folds, device, &Told(i, tell))?;
-            Ok(bag.map(Answered::from))
+        let compared = self.compare(data, may_drop_pieces, &mut |i, recipe, data| match folds {
+            Some(folds) => recipe.answered_by_bag(data, folds, device, &Told(i, tell)),
+            None => recipe.held_back(data, device, &mut |event| tell(i, event)),
         });
-        let compared = match compared {
+        match compared {
+            Ok(compared) => Ok(Some(compared.choice(data, folds).0)),
             // The usual defaults will tell of it themselves.
-            Err(Error::Diverged(_)) => None,
-            compared => compared?,
-        };
-        Ok(compared.map(|compared| compared.choice(data, folds).0))
+            Err(Halt::Failed(Error::Diverged(_))) => Ok(None),
+            Err(halt) => halt.asked(),
+        }
     }
 
     /// Does the same as [`Recipe::choose`], but compares bags: see [`Recipe::bag`]. Each set of
@@ -178,15 +166,16 @@ impl Recipe {
         if !self.leaves_choice(defaults, data.len()) {
             return Ok(None);
         }
-        let compared = self.compare(data, may_drop_pieces, CLEARLY, &mut |i, recipe, data| {
-            let bag = recipe.bag(data, folds, device, &Shifted(i * folds, bagging))?;
-            Ok(bag.map(Answered::from))
-        })?;
-        let (choice, bag) = match compared {
-            Some(compared) => compared.choice(data, Some(folds)),
-            None => return Ok(None),
-        };
-        Ok(bag.map(|bag| (choice, bag)))
+        let compared = self.compare(data, may_drop_pieces, &mut |i, recipe, data| {
+            recipe.answered_by_bag(data, folds, device, &Shifted(i * folds, bagging))
+        });
+        match compared {
+            Ok(compared) => {
+                let (choice, bag) = compared.choice(data, Some(folds));
+                Ok(bag.map(|bag| (choice, bag)))
+            }
+            Err(halt) => halt.asked(),
+        }
     }
 }
 
@@ -259,6 +248,11 @@ mod tests {
 
     /// So many rows of numbers from 0 to 1, of which this is yes: given a number that says nothing too.
     fn classes(rows: usize, is_yes: impl Fn(&[f32], f32) -> bool) -> Table {
+        table(rows, |x, noise| if is_yes(x, noise) { "yes".into() } else { "no".into() })
+    }
+
+    /// So many rows of numbers from 0 to 1, and the answer to them: given a number that says nothing too.
+    fn table(rows: usize, answer: impl Fn(&[f32], f32) -> String) -> Table {
         let names = ["a", "b", "c", "d", "e", "y"].map(String::from).to_vec();
         let mut builder = TableBuilder::new("t", names, &csv::Options::default()).unwrap();
         let (stream, mut drawn) = (Stream::new(5, Purpose::Data, 0), 0);
@@ -268,9 +262,9 @@ mod tests {
                 stream.uniform(drawn)
             };
             let numbers: Vec<f32> = (0..5).map(|_| uniform()).collect();
-            let yes = is_yes(&numbers, uniform());
+            let answer = answer(&numbers, uniform());
             let mut cells: Vec<String> = numbers.iter().map(f32::to_string).collect();
-            cells.push(if yes { "yes" } else { "no" }.into());
+            cells.push(answer);
             builder.row(cells.iter().map(String::as_str).collect::<Vec<_>>()).unwrap();
         }
         builder.table().unwrap()
@@ -308,10 +302,36 @@ mod tests {
             assert!(bag.score == choice.tried[choice.best].score);
         }
         // Too few to try, and enough not to.
-        for (rows, in_pieces) in [(99, false), (500, true)] {
+        for (rows, in_pieces) in [(49, false), (500, true)] {
             let Prepared { train, tries_pieces, .. } = few_classes(rows, true);
             assert_eq!((has_pieces(&train), tries_pieces), (in_pieces, false));
         }
+    }
+
+    #[test]
+    fn few_numbers_are_tried_in_pieces_and_in_detail() {
+        let of = |answer: &dyn Fn(&[f32], f32) -> f32| {
+            let table = table(200, |x, noise| answer(x, noise).to_string());
+            let prepare = Prepare::new().scaling(Scaling::Piecewise).try_pieces(true);
+            choose(&Recipe::default(), &prepare.of(table).unwrap().train).unwrap()
+        };
+        let sets = |choice: &Choice| {
+            let set = |tried: &Tried| (tried.in_pieces, tried.recipe.dropout.unwrap());
+            choice.tried.iter().map(set).collect::<Vec<_>>()
+        };
+        let (plain, pieces) = ((false, 0.2), (true, 0.4));
+
+        let noise = of(&|x, noise| x[0] + 3.0 * noise);
+        assert_eq!((noise.best, sets(&noise)), (0, vec![plain, pieces, (false, 0.1)]));
+        assert!(noise.drops_pieces() && noise.residuals[0].samples() == 200);
+
+        let smooth = of(&|x, _| x.iter().sum::<f32>().powi(2));
+        let tried = [plain, pieces, (false, 0.1), (true, 0.1), (false, 0.1)];
+        assert_eq!(sets(&smooth), tried);
+        assert!(smooth.best > 1 && smooth.drops_pieces(), "{smooth:?}");
+
+        let steps = of(&|x, _| (9.0 * x[0]).floor() % 2.0);
+        assert!(steps.best > 0 && !steps.drops_pieces(), "{steps:?}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::{
-    Bag, Choice, Defaults, Recipe, Tried,
+    Bag, Bagging, Choice, Defaults, Recipe, Tried,
     defaults::{detailed, in_pieces, wide},
     errors::{Losses, is_less, temperature},
 };
@@ -14,63 +14,73 @@ use crate::{
 
 /// The part of the samples on which sets are compared, where there are no folds.
 const VALIDATION: f64 = 0.2;
+/// By so many standard errors a set of defaults must be better than the one before it, which is the
+/// safer one.
+const CLEARLY: f64 = 0.5;
 /// Up to so many samples a wide network is tried.
 const MOST_TO_WIDEN: usize = 20_000;
 
 impl Recipe {
-    /// Tries one set of defaults after the other. None if an attempt was asked to end.
+    /// Tries one set of defaults after the other.
     pub(super) fn compare(
         &self,
         data: &Dataset,
         may_drop_pieces: bool,
-        clearly: f64,
         attempt: Attempt,
-    ) -> Result<Option<Compared>> {
+    ) -> Result<Compared, Halt> {
         if Choice::folds_for(data).is_some() {
-            return self.compare_few(data, may_drop_pieces, clearly, attempt);
+            return self.compare_few(data, may_drop_pieces, attempt);
         }
         let samples = data.len();
         let usual = self.set_for(data, Self::default());
-        let Some(mut compared) = Compared::begin(usual.clone(), data, attempt)? else {
-            return Ok(None);
-        };
-        let mut others = vec![self.set_for(data, detailed(samples))];
-        if samples <= MOST_TO_WIDEN {
-            others.push(self.set_for(data, wide(samples)));
-        }
-        for other in others {
-            match compared.challenge(other, data, errors, clearly, attempt)? {
-                None => return Ok(None),
-                Some(true) => {}
-                // The next one goes farther still.
-                Some(false) => break,
+        let mut compared = Compared::begin(usual.clone(), data, attempt)?;
+        if compared.challenge(self.set_for(data, detailed(samples)), data, errors, attempt)? {
+            if samples <= MOST_TO_WIDEN {
+                compared.challenge(self.set_for(data, wide(samples)), data, errors, attempt)?;
             }
+            return Ok(compared);
         }
         // In many noisy tables of classes a network learns the noise of the pieces.
-        let of_classes = Defaults::of_table(data.targets()) == Defaults::TableOfClasses;
-        if compared.best > 0 || !of_classes || !may_drop_pieces {
-            return Ok(Some(compared));
+        let may_drop_pieces = may_drop_pieces && !is_of_numbers(data);
+        if may_drop_pieces && let Some(plain) = data.without_pieces() {
+            compared.challenge(usual, &plain, log_losses, attempt)?;
         }
-        let Some(plain) = data.without_pieces() else { return Ok(Some(compared)) };
-        let tried = compared.challenge(usual, &plain, log_losses, clearly, attempt)?;
-        Ok(tried.map(|_| compared))
+        Ok(compared)
     }
 
-    /// Does the same for few samples of classes.
+    /// Does the same for few samples. Their numbers may come in pieces that are only to be tried.
     fn compare_few(
         &self,
         data: &Dataset,
         may_drop_pieces: bool,
-        clearly: f64,
         attempt: Attempt,
-    ) -> Result<Option<Compared>> {
+    ) -> Result<Compared, Halt> {
         let plain = if may_drop_pieces { data.without_pieces() } else { None };
-        let usual = self.set_for(data, Self::default());
-        let first = plain.as_ref().unwrap_or(data);
-        let Some(mut compared) = Compared::begin(usual, first, attempt)? else { return Ok(None) };
-        let second = self.set_for(data, in_pieces());
-        let tried = compared.challenge(second, data, log_losses, clearly, attempt)?;
-        Ok(tried.map(|_| compared))
+        // The samples that the best set was given.
+        let mut best = plain.as_ref().unwrap_or(data);
+        let mut compared = Compared::begin(self.set_for(data, Self::default()), best, attempt)?;
+        let of_numbers = is_of_numbers(data);
+        let pieces = self.set_for(data, in_pieces(of_numbers));
+        if !of_numbers {
+            compared.challenge(pieces, data, log_losses, attempt)?;
+            return Ok(compared);
+        }
+        if has_pieces(data) && compared.challenge(pieces, data, errors, attempt)? {
+            best = data;
+        }
+        let detailed = self.set_for(data, detailed(data.len()));
+        if !compared.challenge(detailed.clone(), best, errors, attempt)? {
+            return Ok(compared);
+        }
+        // The usual set may have needed the pieces for what this one finds without them.
+        if let Some(plain) = &plain {
+            let other = if has_pieces(best) { plain } else { data };
+            if compared.challenge(detailed, other, errors, attempt)? {
+                best = other;
+            }
+        }
+        compared.challenge(self.set_for(data, wide(data.len())), best, errors, attempt)?;
+        Ok(compared)
     }
 
     /// The defaults for this table, but for what differs; what is set stays.
@@ -79,36 +89,72 @@ impl Recipe {
         self.over(&differs).resolve_for(defaults, data.len())
     }
 
-    /// Trains on four fifths of the samples, and answers the last fifth. None if it was asked to
-    /// end.
+    /// Trains on four fifths of the samples, and answers the last fifth.
     pub(super) fn held_back(
         &self,
         data: &Dataset,
         device: Device,
         tell: &mut dyn FnMut(&Event) -> ControlFlow<()>,
-    ) -> Result<Option<Answered>> {
+    ) -> Result<Answered, Halt> {
         let (train, validation) = data.split(VALIDATION, self.seed.unwrap_or(0))?;
         let trainer: Trainer = self.clone().trainer(&train)?.device(device).unscaled();
         let fit = trainer.on_event(tell).fit(&train)?;
         if fit.ended == Ended::Asked {
-            return Ok(None);
+            return Err(Halt::Asked);
         }
         let (score, answers) = fit.model.predictor(device)?.examine(&validation)?;
         let targets = validation.targets();
-        Ok(Some(Answered {
+        Ok(Answered {
             score,
             losses: Losses::of(&answers, targets),
             temperature: temperature(&answers, targets),
             residuals: Residuals::of(&answers, targets),
             bag: None,
-        }))
+        })
+    }
+
+    /// Trains a bag, whose networks answer the folds that they left out.
+    pub(super) fn answered_by_bag(
+        &self,
+        data: &Dataset,
+        folds: usize,
+        device: Device,
+        bagging: &dyn Bagging,
+    ) -> Result<Answered, Halt> {
+        let bag = self.bag(data, folds, device, bagging)?;
+        bag.map(Answered::from).ok_or(Halt::Asked)
     }
 }
 
-/// Trains by the so many-th recipe, and answers samples that were held back. None if it was asked to
-/// end.
-pub(super) type Attempt<'a> =
-    &'a mut dyn FnMut(usize, &Recipe, &Dataset) -> Result<Option<Answered>>;
+fn is_of_numbers(data: &Dataset) -> bool {
+    Defaults::of_table(data.targets()) == Defaults::Table
+}
+
+/// Trains by the so many-th recipe, and answers samples that were held back.
+pub(super) type Attempt<'a> = &'a mut dyn FnMut(usize, &Recipe, &Dataset) -> Result<Answered, Halt>;
+
+/// Why a comparison came to no end.
+pub(super) enum Halt {
+    /// Somebody asked for it.
+    Asked,
+    Failed(Error),
+}
+
+impl From<Error> for Halt {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl Halt {
+    /// None where it was asked for.
+    pub fn asked<T>(self) -> Result<Option<T>> {
+        match self {
+            Self::Asked => Ok(None),
+            Self::Failed(error) => Err(error),
+        }
+    }
+}
 
 /// The sets of defaults that were tried, and what came of the best.
 pub(super) struct Compared {
@@ -118,38 +164,31 @@ pub(super) struct Compared {
 }
 
 impl Compared {
-    /// Tries the first set. None if it was asked to end.
-    fn begin(recipe: Recipe, data: &Dataset, attempt: Attempt) -> Result<Option<Self>> {
+    /// Tries the first set.
+    fn begin(recipe: Recipe, data: &Dataset, attempt: Attempt) -> Result<Self, Halt> {
         let answered = attempt(0, &recipe, data)?;
-        let with = |answered: Answered| Self {
-            tried: vec![Tried::new(recipe, data, &answered)],
-            best: 0,
-            answered,
-        };
-        Ok(answered.map(with))
+        Ok(Self { tried: vec![Tried::new(recipe, data, &answered)], best: 0, answered })
     }
 
-    /// Tries another set, and returns whether it is better by so many standard errors; then it is the
-    /// best. A set that diverges is not better. None if it was asked to end.
+    /// Tries another set, and returns whether it is clearly better; then it is the best. A set that
+    /// diverges is not better.
     fn challenge(
         &mut self,
         recipe: Recipe,
         data: &Dataset,
         by: fn(&Losses) -> &[f64],
-        clearly: f64,
         attempt: Attempt,
-    ) -> Result<Option<bool>> {
+    ) -> Result<bool, Halt> {
         let answered = match attempt(self.tried.len(), &recipe, data) {
-            Err(Error::Diverged(_)) => return Ok(Some(false)),
+            Err(Halt::Failed(Error::Diverged(_))) => return Ok(false),
             answered => answered?,
         };
-        let Some(answered) = answered else { return Ok(None) };
         self.tried.push(Tried::new(recipe, data, &answered));
-        let better = is_less(by(&answered.losses), by(&self.answered.losses), clearly);
+        let better = is_less(by(&answered.losses), by(&self.answered.losses), CLEARLY);
         if better {
             (self.best, self.answered) = (self.tried.len() - 1, answered);
         }
-        Ok(Some(better))
+        Ok(better)
     }
 
     /// The choice among samples like `data`, and the best one's networks.

@@ -129,10 +129,10 @@ fn table(samples: usize, classes: bool) -> Recipe {
     }
 }
 
-/// What differs from [`table`] for classes of fewer than [`ENOUGH_ROWS`] samples whose numbers come in
-/// pieces. See `docs/decisions/0036-small-tables-of-classes.md`.
-pub(super) fn in_pieces() -> Recipe {
-    Recipe { dropout: Some(0.5), ..Recipe::default() }
+/// What differs from [`table`] for fewer than [`ENOUGH_ROWS`] samples whose numbers come in pieces.
+/// See `docs/decisions/0036-small-tables-of-classes.md` and `0037-small-tables-of-numbers-in-pieces.md`.
+pub(super) fn in_pieces(of_numbers: bool) -> Recipe {
+    Recipe { dropout: Some(if of_numbers { 0.4 } else { 0.5 }), ..Recipe::default() }
 }
 
 /// What differs from [`table`] for one whose numbers count in every detail and have little noise:

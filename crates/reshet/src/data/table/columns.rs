@@ -40,7 +40,7 @@ const MOST_ODD_WORDS: usize = 100;
 const PIECES: usize = 16;
 pub(crate) const ENOUGH_ROWS: usize = 500;
 /// With fewer rows nothing is tried: neither pieces nor sets of defaults.
-pub(crate) const FEWEST_ROWS: usize = 100;
+pub(crate) const FEWEST_ROWS: usize = 50;
 /// The most cells of a table for pieces: each takes as much memory as all of them.
 pub const MOST_CELLS: usize = 4_000_000;
 /// Farther out than this many standard deviations: the mean cannot be trusted.

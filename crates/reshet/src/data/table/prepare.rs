@@ -16,7 +16,7 @@ use super::{
     statistics::{FEW, FEW_ANSWERS, Statistics},
     suspect,
 };
-use crate::{Dataset, Result, Targets, Task, data::memory, error::Error};
+use crate::{Dataset, Result, Targets, data::memory, error::Error};
 
 /// Trying pieces of more columns takes long: five networks of seventeen times the inputs.
 const MOST_COLUMNS_TO_TRY: usize = 100;
@@ -159,9 +159,9 @@ impl Prepare {
         self
     }
 
-    /// With [`Scaling::Piecewise`], numbers of a small table of classes (100 to 500 training rows, up
-    /// to 100 columns) come in pieces too, for [`Recipe::choose`](crate::Recipe::choose) to try. Where they are not taken,
-    /// [`Dataset::drop_pieces`] leaves them out.
+    /// With [`Scaling::Piecewise`], numbers of a small table (50 to 500 training rows, up to 100
+    /// columns) come in pieces too, for [`Recipe::choose`](crate::Recipe::choose) to try. Where they
+    /// are not taken, [`Dataset::drop_pieces`] leaves them out.
     pub fn try_pieces(mut self, tries: bool) -> Self {
         self.tries_pieces = tries;
         self
@@ -238,7 +238,7 @@ impl Prepare {
     ) -> Result<Prepared> {
         let Learnt { columns, question, statistics } = learnt;
         let Rows { answers, rows, parts, weights } = rows;
-        let tries_pieces = columns.has_pieces() && self.tries_pieces_of(question, statistics);
+        let tries_pieces = columns.has_pieces() && self.tries_pieces_of(statistics);
         columns.check_inputs(&table.source)?;
         said.extend(suspect::missing_words(&table, columns, question));
         said.extend(suspect::readings(&table, columns));
@@ -373,10 +373,9 @@ impl Prepare {
     }
 
     /// Whether pieces are tried where there are too few rows for them otherwise.
-    fn tries_pieces_of(&self, question: &Question, all: &[Statistics]) -> bool {
+    fn tries_pieces_of(&self, all: &[Statistics]) -> bool {
         self.tries_pieces
             && self.scaling == Scaling::Piecewise
-            && question.task != Task::Number
             && (FEWEST_ROWS..ENOUGH_ROWS).contains(&trained(all))
             && all.len() <= MOST_COLUMNS_TO_TRY
     }
@@ -394,7 +393,7 @@ impl Prepare {
         let too_many = rows.saturating_mul(all.len()) > MOST_CELLS;
         let scaling = match self.scaling {
             Scaling::Piecewise | Scaling::PiecewiseAlways if too_many => Scaling::Standard,
-            Scaling::Piecewise if self.tries_pieces_of(question, all) => Scaling::PiecewiseAlways,
+            Scaling::Piecewise if self.tries_pieces_of(all) => Scaling::PiecewiseAlways,
             scaling => scaling,
         };
         for (place, (head, s)) in table.heads.iter().zip(all).enumerate() {
