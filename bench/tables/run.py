@@ -31,22 +31,33 @@ USUAL = [name for name in CONTENDERS if name not in ON_REQUEST]
 SLACK = {True: 0.03, False: 0.02}
 
 
-def ours(reshet, table, seed, flags):
-    """The score and the seconds a user waits, or None and what went wrong."""
-    split = FOLDER / table.name / str(seed)
+def told(reshet, files, target, seed, flags):
+    """What our program tells of a training on the files `train.csv` and `test.csv` of a folder, or None
+    and what went wrong."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [reshet, "train", split / "train.csv", "--target", table.target,
-                   "--test", split / "test.csv", "--seed", seed, "--json",
+        command = [reshet, "train", files / "train.csv", "--target", target,
+                   "--test", files / "test.csv", "--seed", seed, "--json",
                    "--out", Path(folder) / "run", "-q", *flags]
-        begin = time.perf_counter()
         done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
-        seconds = time.perf_counter() - begin
     if done.returncode:
         return None, f"exit {done.returncode}: {done.stderr.strip()}"
-    told = json.loads(done.stdout)
-    if told["task"] != table.task:
-        return None, f"took the task for {told['task']}, it is {table.task}"
-    return told["test"]["r2" if table.task == "number" else "accuracy"], seconds
+    return json.loads(done.stdout), None
+
+
+def score_of(report, task):
+    return report["test"]["r2" if task == "number" else "accuracy"]
+
+
+def ours(reshet, table, seed, flags):
+    """The score and the seconds a user waits, or None and what went wrong."""
+    begin = time.perf_counter()
+    report, wrong = told(reshet, FOLDER / table.name / str(seed), table.target, seed, flags)
+    seconds = time.perf_counter() - begin
+    if report is None:
+        return None, wrong
+    if report["task"] != table.task:
+        return None, f"took the task for {report['task']}, it is {table.task}"
+    return score_of(report, table.task), seconds
 
 
 def our_scores(asked, table):

@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 import tables
-from run import HERE, RESHET, machine, ours, spread
+from run import HERE, RESHET, machine, ours, score_of, spread
 from tables import FOLDER, TABLES
 
 
@@ -27,8 +27,7 @@ def tuned(reshet, table, seed, trials):
     if done.returncode:
         sys.exit(f"{table.name}, seed {seed}: exit {done.returncode}: {done.stderr.strip()}")
     told = json.loads(done.stdout)
-    score = told["test"]["r2" if table.task == "number" else "accuracy"]
-    return score, told["best"]["trial"] == 0, told["seconds"]
+    return score_of(told, table.task), told["best"]["trial"] == 0, told["seconds"]
 
 
 def main():

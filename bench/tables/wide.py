@@ -8,7 +8,6 @@ has picked: flags of ours, other programs of ours (`--reshet`), CatBoost. Each t
 import argparse
 import json
 import shlex
-import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +15,7 @@ from pathlib import Path
 
 import tables
 from others import catboost, texts_of
-from run import RESHET
+from run import RESHET, score_of, told
 from tables import TABLES
 
 WIDTH = range(4, 41)
@@ -77,13 +76,9 @@ def ours(program, flags, train, test, target, task, seed):
         folder = Path(folder)
         train.to_csv(folder / "train.csv", index=False)
         test.to_csv(folder / "test.csv", index=False)
-        command = [program, "train", folder / "train.csv", "--test", folder / "test.csv", "--target",
-                   target, "--task", task, "--seed", seed, "--threads", 1, "--json", "-q",
-                   "--out", folder / "run", *flags]
-        done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
-    if done.returncode:
-        return None
-    return json.loads(done.stdout)["test"]["r2" if task == "number" else "accuracy"]
+        flags = ["--task", task, "--threads", 1, *flags]
+        report, _ = told(program, folder, target, seed, flags)
+    return report and score_of(report, task)
 
 
 def theirs(train, test, target, task, seed):
