@@ -22,8 +22,9 @@ use crate::{
 
 /// What differs between the candidates.
 const DIFFERS: [&str; 4] = ["hidden", "dropout", "weight-decay", "epochs"];
-/// The most that are tried. The second takes twice the steps of the first, and is tried in any case.
+/// The most that are tried; the second in any case.
 const SETS: usize = 5;
+const PLACES: [&str; SETS] = ["the first", "the second", "the third", "the fourth", "the fifth"];
 
 /// Chooses the defaults, if `asked` leaves them open, and sets them. Ctrl-C is an error: there is
 /// nothing to be saved yet.
@@ -123,6 +124,7 @@ impl Bagging for Progress<'_> {
             let mut lengths = self.lengths.lock().unwrap_or_else(PoisonError::into_inner);
             lengths[fold / self.networks] = *steps as u64;
             let all: u64 = lengths.iter().sum();
+            // The second takes as many steps, or twice as many.
             let all = if lengths[1] > 0 { all } else { 3 * all };
             self.bar.set_length(self.networks as u64 * all);
             self.bar.inc(16);
@@ -144,7 +146,7 @@ pub fn text(choice: &Choice) -> String {
         format!("  {}  with {}{pieces}", tried.score, said.join(", "))
     };
     let tried: Vec<String> = choice.tried.iter().map(one).collect();
-    let taken = ["the first", "the second", "the third", "the fourth", "the fifth"][choice.best];
+    let taken = PLACES[choice.best];
     let sure = match choice.temperature {
         Some(t) if t > 1.0 => format!("; its probabilities were too certain: temperature {t:.2}"),
         Some(t) => format!("; its probabilities were not certain enough: temperature {t:.2}"),
