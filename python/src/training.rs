@@ -252,8 +252,11 @@ fn learn(
             drops_pieces = choice.drops_pieces();
             let scores = choice.tried.iter().map(|tried| tried.score.to_string());
             let scores: Vec<String> = scores.collect();
-            let on = if choice.folds.is_some() { "networks of each" } else { "a fifth" };
-            watch.say(&format!("tried sets of defaults on {on}: {}", scores.join("; ")));
+            let on = match choice.folds {
+                Some(folds) => format!("by {folds} folds"),
+                None => "on a fifth of the training samples".into(),
+            };
+            watch.say(&format!("tried sets of defaults {on}: {}", scores.join("; ")));
         }
     }
     if drops_pieces {
